@@ -1,0 +1,56 @@
+"""The scalar expression language: immutable shared nodes, exact derivatives, printing, values.
+
+Importing this package needs neither numpy nor scipy; `netsor.expr.arrays` does.
+"""
+
+from netsor.expr.canonical import canonical
+from netsor.expr.differentiate import diff
+from netsor.expr.evaluate import evaluate
+from netsor.expr.functions import FUNCTIONS, is_singular
+from netsor.expr.nodes import (
+    HALF,
+    MINUS_ONE,
+    ONE,
+    TWO,
+    WIDTH,
+    ZERO,
+    Add,
+    Apply,
+    Call,
+    Cmp,
+    Cond,
+    Const,
+    Expr,
+    Function,
+    Logic,
+    Mul,
+    Pow,
+    Star,
+    Sym,
+    add,
+    apply,
+    as_expr,
+    call,
+    compare,
+    cond,
+    logic,
+    mul,
+    neg,
+    postorder,
+    power,
+    rewrite,
+    split_coefficient,
+    sqrt,
+    star,
+    substitute,
+    sym,
+)
+from netsor.expr.printing import to_text
+from netsor.expr.unfold import star_limit, star_quotient, unfold
+
+__all__ = [
+    "FUNCTIONS", "HALF", "MINUS_ONE", "ONE", "TWO", "WIDTH", "ZERO", "Add", "Apply", "Call", "Cmp", "Cond", "Const",
+    "Expr", "Function", "Logic", "Mul", "Pow", "Star", "Sym", "add", "apply", "as_expr", "call", "canonical", "compare",
+    "cond", "diff", "evaluate", "is_singular", "logic", "mul", "neg", "postorder", "power", "rewrite",
+    "split_coefficient", "sqrt", "star", "star_limit", "star_quotient", "substitute", "sym", "to_text", "unfold",
+]

@@ -1,0 +1,171 @@
+"""Expressions as vectorised functions of arrays: generated once, shared subexpressions computed once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from netsor.expr.canonical import canonical
+from netsor.expr.functions import SELU_ALPHA, SELU_SCALE
+from netsor.expr.nodes import (
+    Add,
+    Call,
+    Cmp,
+    Cond,
+    Const,
+    Expr,
+    Logic,
+    Mul,
+    Pow,
+    Star,
+    Sym,
+    postorder,
+    rewrite,
+)
+from netsor.expr.unfold import star_quotient, unfold
+
+Compiled = Callable[..., tuple[Any, ...]]
+
+
+def _special(name: str) -> Callable[[Any], Any]:
+    """A function of scipy.special, imported when first called: the import costs half a second."""
+
+    def f(x: Any) -> Any:
+        import scipy.special
+
+        return getattr(scipy.special, name)(x)
+
+    return f
+
+
+_erf, _ndtr, _expit = _special("erf"), _special("ndtr"), _special("expit")
+
+
+def _where(test: Any, a: Any, b: Any, dtype: Any) -> Any:
+    return np.where(test, np.asarray(a, dtype), np.asarray(b, dtype))
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    # Half-integer powers of arrays are far slower through pow than through sqrt.
+    if isinstance(exponent, (int, float)):
+        if exponent == 0.5:
+            return np.sqrt(base)
+        if exponent == -0.5:
+            return 1.0 / np.sqrt(base)
+        if exponent == -1:
+            return 1.0 / base
+        if isinstance(exponent, int) and 0 < exponent <= 4:
+            square = base * base
+            return (square, square * base, square * square)[exponent - 2] if exponent > 1 else base
+    return np.power(base, float(exponent) if isinstance(exponent, int) else exponent)
+
+
+ARRAY_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "abs": np.abs,
+    "sign": np.sign,
+    "step": lambda x: np.where(np.isnan(x), x, x > 0),
+    "relu": lambda x: np.maximum(x, 0),
+    "leaky_relu": lambda x, slope=0.01: np.where(x > 0, x, slope * x),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+    "selu": lambda x: SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(np.minimum(x, 0))),
+    "gelu": lambda x: x * _ndtr(x),
+    "silu": lambda x: x * _expit(x),
+    "softplus": lambda x: np.logaddexp(x, np.zeros((), np.asarray(x).dtype)),
+    "sigmoid": _expit,
+    "tanh": np.tanh,
+    "hardtanh": lambda x: np.clip(x, -1, 1),
+    "clip": lambda x, lo, hi: np.minimum(np.maximum(x, lo), hi),
+    "erf": _erf,
+    "Phi": _ndtr,
+    "exp": np.exp,
+    "log": np.log,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tan": np.tan,
+    "atan": np.arctan,
+    "max": lambda *xs: _fold(np.maximum, xs),
+    "min": lambda *xs: _fold(np.minimum, xs),
+}
+_OPERATORS = {"<": "<", "<=": "<=", ">": ">", ">=": ">=", "==": "==", "!=": "!="}
+
+
+def _fold(f: Callable[[Any, Any], Any], xs: Sequence[Any]) -> Any:
+    out = xs[0]
+    for x in xs[1:]:
+        out = f(out, x)
+    return out
+
+
+@lru_cache(maxsize=4096)
+def lambdify(exprs: tuple[Expr, ...], args: tuple[Sym, ...]) -> Compiled:
+    """A function of arrays (one for each of `args`, broadcast together) that returns the values of `exprs`.
+
+    The dtype of the first array is kept (float32 stays float32). Users' functions are unfolded and ψ* is taken at its
+    θ; an expression with a Dirac mass has no values and raises ValueError.
+    """
+    roots = [canonical(rewrite(unfold(e), lambda x: star_quotient(x) if isinstance(x, Star) else x)) for e in exprs]
+    names: dict[Expr, str] = {s: f"a{i}" for i, s in enumerate(args)}
+    constants: dict[str, Any] = {}
+    lines: list[str] = []
+    for node in postorder(*roots):
+        if node in names:
+            continue
+        if isinstance(node, Const):
+            names[node] = repr(node.value) if math.isfinite(node.value) else f"float('{node.value}')"
+            if node.value < 0:
+                names[node] = f"({names[node]})"
+            continue
+        if isinstance(node, Sym):
+            raise KeyError(node.name)
+        names[node] = f"t{len(lines)}"
+        lines.append(f"    t{len(lines)} = {_code(node, [names[c] for c in node.children])}")
+    parameters = ", ".join(f"a{i}" for i in range(len(args)))
+    results = ", ".join(names[r] for r in roots) + ("," if roots else "")
+    dtype = "_dtype(a0)" if args else "_float64"
+    source = f"def compiled({parameters}):\n    dt = {dtype}\n" + "\n".join(lines) + f"\n    return ({results})\n"
+    scope: dict[str, Any] = {
+        "F": ARRAY_FUNCTIONS, "_where": _where, "_power": _power, "_dtype": _dtype_of, "_float64": np.float64,
+        "_and": np.logical_and, "_or": np.logical_or, "_not": np.logical_not, **constants,
+    }
+    exec(compile(source, "<netsor expression>", "exec"), scope)
+    return scope["compiled"]
+
+
+def _dtype_of(x: Any) -> Any:
+    dtype = np.asarray(x).dtype
+    return dtype if dtype.kind == "f" else np.dtype(np.float64)
+
+
+def _code(node: Expr, parts: list[str]) -> str:
+    match node:
+        case Add():
+            return " + ".join(parts)
+        case Mul():
+            return " * ".join(parts)
+        case Pow():
+            return f"_power({parts[0]}, {parts[1]})"
+        case Call():
+            if node.fn not in ARRAY_FUNCTIONS:
+                raise ValueError("a Dirac mass has no values")
+            return f"F['{node.fn}']({', '.join(parts)})"
+        case Cmp():
+            return f"({parts[0]} {_OPERATORS[node.op]} {parts[1]})"
+        case Logic():
+            if node.op == "not":
+                return f"_not({parts[0]})"
+            return f"_fold_{node.op}" if not parts else _nested(f"_{node.op}", parts)
+        case Cond():
+            return f"_where({parts[0]}, {parts[1]}, {parts[2]}, dt)"
+        case _:
+            raise TypeError(type(node).__name__)
+
+
+def _nested(fn: str, parts: list[str]) -> str:
+    out = parts[0]
+    for p in parts[1:]:
+        out = f"{fn}({out}, {p})"
+    return out

@@ -1,0 +1,207 @@
+"""Exact derivatives: almost everywhere, plus Dirac masses where a branch or a function jumps."""
+
+from __future__ import annotations
+
+import math
+import random
+from functools import lru_cache
+
+from netsor.expr.evaluate import evaluate
+from netsor.expr.functions import FUNCTIONS
+from netsor.expr.nodes import (
+    MINUS_ONE,
+    ONE,
+    ZERO,
+    Add,
+    Apply,
+    Call,
+    Cmp,
+    Cond,
+    Const,
+    Expr,
+    Logic,
+    Mul,
+    Pow,
+    Star,
+    Sym,
+    add,
+    call,
+    cond,
+    mul,
+    neg,
+    postorder,
+    power,
+    rewrite,
+    star,
+    substitute,
+)
+
+
+def diff(root: Expr, x: Sym) -> Expr:
+    """∂root/∂x: the derivative almost everywhere, plus `dirac` terms where the expression jumps."""
+    if x not in root.free:
+        return ZERO
+    done: dict[Expr, Expr] = {}
+    for node in postorder(root):
+        done[node] = _rule(node, x, done) if x in node.free else ZERO
+    return done[root]
+
+
+def _rule(node: Expr, x: Sym, done: dict[Expr, Expr]) -> Expr:
+    match node:
+        case Sym():
+            return ONE
+        case Add():
+            return add(*(done[c] for c in node.children))
+        case Mul():
+            return _product_rule(node.children, done)
+        case Pow():
+            return _power_rule(node, x, done)
+        case Call():
+            entry = FUNCTIONS[node.fn]
+            return add(
+                *(mul(entry.partial(node.children, i), done[c]) for i, c in enumerate(node.children) if x in c.free)
+            )
+        case Apply():
+            return add(*(mul(_raised(node, i), done[c]) for i, c in enumerate(node.children) if x in c.free))
+        case Cond():
+            return add(cond(node.test, done[node.then], done[node.other]), _jump_terms(node, x))
+        case Star():
+            if x in node.theta.free:
+                from netsor.expr.unfold import star_quotient
+
+                return diff(star_quotient(node), x)
+            return star(node.bound, diff(node.body, x), node.theta)
+        case _:
+            # Comparisons have no derivative of their own: Cond looks into them.
+            return ZERO
+
+
+def _product_rule(factors: tuple[Expr, ...], done: dict[Expr, Expr]) -> Expr:
+    terms = []
+    for i, f in enumerate(factors):
+        slope = done[f]
+        if slope is not ZERO:
+            terms.append(mul(*factors[:i], slope, *factors[i + 1 :]))
+    return add(*terms)
+
+
+def _power_rule(node: Pow, x: Sym, done: dict[Expr, Expr]) -> Expr:
+    base, exponent = node.base, node.exponent
+    terms = []
+    if x in base.free:
+        terms.append(mul(exponent, power(base, add(exponent, MINUS_ONE)), done[base]))
+    if x in exponent.free:
+        terms.append(mul(node, call("log", base), done[exponent]))
+    return add(*terms)
+
+
+def _raised(node: Apply, i: int) -> Expr:
+    orders = list(node.orders)
+    orders[i] += 1
+    return Apply._make((node.function, tuple(orders)), node.children)
+
+
+def _jump_terms(node: Cond, x: Sym) -> Expr:
+    """What the derivative of an indicator adds: (then − other) δ(u) ∂u/∂x at the boundary u = 0 of the test."""
+    simple = split_logic(node)
+    if isinstance(simple, Cond) and isinstance(simple.test, Cmp):
+        if simple is not node:
+            # diff of the rewritten form covers both its branches and its jumps; the branches were added already.
+            whole = diff(simple, x)
+            return add(whole, neg(cond(node.test, diff(node.then, x), diff(node.other, x))))
+        test = simple.test
+        if test.op in ("==", "!=") or x not in test.free:
+            return ZERO
+        lhs, rhs = test.children
+        u = add(lhs, neg(rhs)) if test.op in (">", ">=") else add(rhs, neg(lhs))
+        slope = diff(u, x)
+        if slope is ZERO:
+            return ZERO
+        gap = add(node.then, neg(node.other))
+        return ZERO if vanishes_on(gap, u) else mul(gap, call("dirac", u), slope)
+    return ZERO
+
+
+def split_logic(node: Expr) -> Expr:
+    """A conditional whose tests are plain comparisons: `and`, `or`, `not` become nested branches."""
+    if not isinstance(node, Cond) or isinstance(node.test, Cmp):
+        return node
+    test = node.test
+    assert isinstance(test, Logic)
+    then, other = node.then, node.other
+    if test.op == "not":
+        return split_logic(cond(test.children[0], other, then))
+    first, *rest = test.children
+    remaining = rest[0] if len(rest) == 1 else Logic._make(test.op, tuple(rest))
+    if test.op == "and":
+        return split_logic(cond(first, split_logic(cond(remaining, then, other)), other))
+    return split_logic(cond(first, then, split_logic(cond(remaining, then, other))))
+
+
+def plain_tests(root: Expr) -> Expr:
+    """The expression with `and`, `or`, `not` written as nested branches everywhere."""
+    return rewrite(root, split_logic)
+
+
+@lru_cache(maxsize=65536)
+def vanishes_on(gap: Expr, u: Expr) -> bool:
+    """Whether `gap` is zero wherever `u` is, tried at points of that set: a branch that joins up has no jump.
+
+    The points are roots of u along one of its symbols at random values of the others. Where no root is found the
+    answer is no, which keeps a Dirac mass of weight zero rather than lose one.
+    """
+    if gap is ZERO:
+        return True
+    if gap is u or neg(gap) is u:
+        return True
+    symbols = sorted(gap.free | u.free, key=lambda s: s.digest)
+    tried = 0
+    rng = random.Random(20210721)
+    for s in sorted(u.free, key=lambda s: s.digest):
+        slope = diff(u, s)
+        affine = s not in slope.free
+        for _ in range(4):
+            env = {t: rng.uniform(-2, 2) for t in symbols}
+            root = _affine_root(u, slope, s, env) if affine else _bracketed_root(u, s, env)
+            if root is None:
+                continue
+            env[s] = root
+            value = evaluate(gap, env)
+            scale = 1 + max(abs(v) for v in env.values())
+            if math.isnan(value):
+                continue
+            if abs(value) > 1e-9 * scale**2:
+                return False
+            tried += 1
+        if tried >= 3:
+            return True
+    return tried > 0
+
+
+def _affine_root(u: Expr, slope: Expr, s: Sym, env: dict[Sym, float]) -> float | None:
+    b = evaluate(slope, env)
+    if not math.isfinite(b) or b == 0:
+        return None
+    a = evaluate(substitute(u, {s: Const(0)}), env)
+    root = -a / b
+    return root if math.isfinite(root) else None
+
+
+def _bracketed_root(u: Expr, s: Sym, env: dict[Sym, float]) -> float | None:
+    def at(x: float) -> float:
+        return evaluate(u, {**env, s: x})
+
+    grid = [-6 + 0.37 * i for i in range(34)]
+    values = [at(x) for x in grid]
+    for a, b, fa, fb in zip(grid, grid[1:], values, values[1:]):
+        if fa * fb <= 0 and math.isfinite(fa) and math.isfinite(fb):
+            for _ in range(100):
+                mid = (a + b) / 2
+                fm = at(mid)
+                if fa * fm <= 0:
+                    b = mid
+                else:
+                    a, fa = mid, fm
+            return (a + b) / 2
+    return None

@@ -1,0 +1,189 @@
+"""Expressions as text that netsor reads back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from netsor.expr.nodes import (
+    Add,
+    Apply,
+    Call,
+    Cmp,
+    Cond,
+    Const,
+    Expr,
+    Logic,
+    Mul,
+    Number,
+    Pow,
+    Star,
+    Sym,
+    postorder,
+    split_coefficient,
+)
+
+# Binding strengths, loosest first; see the precedence table of the language reference.
+IF, OR, AND, NOT, CMP, SUM, PRODUCT, UNARY, JUXT, POWER, POSTFIX = range(11)
+NameOf = Callable[[Sym], str]
+Rendered = tuple[str, int]
+
+
+def number_text(value: Number) -> str:
+    """A number as netsor reads it back exactly."""
+    if isinstance(value, int):
+        return str(value)
+    if value == math.pi:
+        return "pi"
+    return repr(value)
+
+
+def to_text(root: Expr, name: NameOf = lambda s: str(s.name)) -> str:
+    """The expression in the syntax of the language; `name` spells its symbols."""
+    done: dict[Expr, Rendered] = {}
+    for node in postorder(root):
+        done[node] = _render(node, done, name)
+    return done[root][0]
+
+
+def _wrap(item: Rendered, least: int) -> str:
+    text, strength = item
+    return text if strength >= least else f"({text})"
+
+
+def _render(node: Expr, done: dict[Expr, Rendered], name: NameOf) -> Rendered:
+    match node:
+        case Const():
+            text = number_text(node.value)
+            return (text, UNARY) if text.startswith("-") else (text, POSTFIX)
+        case Sym():
+            return name(node), POSTFIX
+        case Add():
+            return _render_sum(node, done, name)
+        case Mul():
+            return _render_product(node, done)
+        case Pow():
+            return _render_power(node, done)
+        case Call():
+            return f"{node.fn}({', '.join(done[c][0] for c in node.children)})", POSTFIX
+        case Apply():
+            return _render_apply(node, done), POSTFIX
+        case Cmp():
+            return f"{_wrap(done[node.children[0]], SUM)} {node.op} {_wrap(done[node.children[1]], SUM)}", CMP
+        case Logic():
+            if node.op == "not":
+                return f"not {_wrap(done[node.children[0]], CMP)}", NOT
+            inner = AND if node.op == "and" else OR
+            return f" {node.op} ".join(_wrap(done[c], inner + 1) for c in node.children), inner
+        case Cond():
+            test, then, other = (done[c][0] for c in node.children)
+            return f"if {test} then {then} else {other}", IF
+        case Star():
+            return _render_star(node, name)
+        case _:
+            raise TypeError(type(node).__name__)
+
+
+def _render_sum(node: Expr, done: dict[Expr, Rendered], name: NameOf) -> Rendered:
+    text = ""
+    for term in node.children:
+        c, rest = split_coefficient(term)
+        if c < 0:
+            flipped = _render_scaled(rest, -c, done, name)
+            text += f" - {_wrap(flipped, PRODUCT)}" if text else f"-{_wrap(flipped, UNARY)}"
+        else:
+            piece = _wrap(done[term], PRODUCT)
+            text += f" + {piece}" if text else piece
+    return text, SUM
+
+
+def _render_scaled(rest: Expr, c: Number, done: dict[Expr, Rendered], name: NameOf) -> Rendered:
+    from netsor.expr.nodes import ONE, mul
+
+    if rest is ONE:
+        return number_text(c), POSTFIX
+    scaled = mul(Const(c), rest)
+    if scaled not in done:
+        for inner in postorder(scaled):
+            if inner not in done:
+                done[inner] = _render(inner, done, name)
+    return done[scaled]
+
+
+def _denominator(f: Expr) -> Expr | None:
+    if isinstance(f, Pow) and isinstance(f.exponent, Const) and f.exponent.value < 0:
+        from netsor.expr.nodes import power
+
+        return power(f.base, Const(-f.exponent.value))
+    return None
+
+
+def _render_product(node: Expr, done: dict[Expr, Rendered]) -> Rendered:
+    c, rest = split_coefficient(node)
+    factors = rest.children if isinstance(rest, Mul) else (rest,)
+    above: list[str] = []
+    below: list[str] = []
+    for f in factors:
+        inverse = _denominator(f)
+        if inverse is None:
+            above.append(_wrap(done[f], JUXT))
+        else:
+            below.append(_wrap(_render_inverse(inverse, done), JUXT))
+    sign = "-" if c < 0 else ""
+    if abs(c) != 1 or not above:
+        above.insert(0, number_text(abs(c)))
+    text = sign + " * ".join(above)
+    if len(below) == 1:
+        return f"{text} / {below[0]}", PRODUCT
+    if below:
+        return f"{text} / ({' * '.join(below)})", PRODUCT
+    # -a * b reads as (-a) * b, the same product, but as a whole it binds like a product.
+    return text, UNARY if len(above) == 1 and sign else PRODUCT
+
+
+def _render_inverse(inverse: Expr, done: dict[Expr, Rendered]) -> Rendered:
+    if inverse in done:
+        return done[inverse]
+    if isinstance(inverse, Pow):
+        return _render_power(inverse, done)
+    raise TypeError(type(inverse).__name__)
+
+
+def _render_power(node: Pow, done: dict[Expr, Rendered]) -> Rendered:
+    inverse = _denominator(node)
+    if inverse is not None:
+        return f"1 / {_wrap(_render_inverse(inverse, done), JUXT)}", PRODUCT
+    base, exponent = done[node.base], node.exponent
+    if isinstance(exponent, Const) and exponent.value == 0.5:
+        inner = base[0] if isinstance(node.base, Sym) and base[0].isidentifier() else f"({base[0]})"
+        return f"√{inner}", POWER
+    if exponent not in done:
+        return f"{_wrap(base, POSTFIX)}^{number_text(exponent.value)}", POWER  # type: ignore[attr-defined]
+    return f"{_wrap(base, POSTFIX)}^{_wrap(done[exponent], POSTFIX)}", POWER
+
+
+def _render_apply(node: Apply, done: dict[Expr, Rendered]) -> str:
+    function = node.function
+    total = sum(node.orders)
+    marks = ""
+    if total:
+        marks = "'" * total
+        if len(function.params) > 1:
+            which = [str(p.name) for p, k in zip(function.params, node.orders, strict=True) for _ in range(k)]
+            marks += f"[{', '.join(which)}]"
+    args = [done[c][0] for c in node.children]
+    head, tail = args[: function.vectors], args[function.vectors :]
+    inside = ", ".join(head) + (("; " if head else ";") + ", ".join(tail) if tail else "")
+    return f"{function.name}{marks}({inside})"
+
+
+def _render_star(node: Star, name: NameOf) -> Rendered:
+    """As √n (F(x + d/√n) − F(x)), the one place where √n may stand before a vector."""
+    from netsor.expr.nodes import MINUS_ONE, ZERO, add, mul, substitute
+
+    ahead = substitute(node.body, {node.bound: node.theta})
+    here = substitute(node.body, {node.bound: ZERO})
+    difference = to_text(add(ahead, mul(MINUS_ONE, here)), name)
+    inverse = _denominator(node.theta)
+    front = to_text(inverse, name) if inverse is not None else f"1 / {to_text(node.theta, name)}"
+    return f"{front} * ({difference})", PRODUCT

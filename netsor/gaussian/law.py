@@ -1,0 +1,38 @@
+"""What an expectation needs to know of the joint law of its variables."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from netsor.expr import Sym
+
+
+class Estimate(NamedTuple):
+    """A number and a bound on its distance from the truth."""
+
+    value: float
+    error: float = 0.0
+
+
+class Law(Protocol):
+    """Centred jointly Gaussian symbols, and symbols that stand for deterministic scalars.
+
+    A means is written in the integrand (m + ẑ), so every Gaussian symbol is centred. Answers may be expensive (each may
+    be a limit of its own), so an expectation asks only for what its integrand still depends on after elimination.
+    """
+
+    def is_gaussian(self, s: Sym) -> bool:
+        """Whether `s` is a Gaussian variable (otherwise it is a scalar)."""
+        ...
+
+    def independent(self, a: Sym, b: Sym) -> bool:
+        """Whether the covariance of two Gaussian symbols is known to be exactly zero; cheap and symbolic."""
+        ...
+
+    def covariance(self, a: Sym, b: Sym) -> Estimate:
+        """Cov(a, b) of two Gaussian symbols."""
+        ...
+
+    def scalar(self, s: Sym) -> Estimate:
+        """The value of a scalar symbol."""
+        ...
