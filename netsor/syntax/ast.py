@@ -1,0 +1,428 @@
+"""The syntax tree: what a file says, node by node, before anything is known about its names.
+
+Two trees are equal when they say the same: spans, spellings and the text of numbers take no part in comparisons.
+Brackets leave no node; a node's span includes the brackets around it. The parser cannot know what a name is, so
+`name(…)` is always an `Apply` and a juxtaposed pair always a `Juxtapose`; the checker resolves both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from typing import Literal
+
+from netsor.diagnostics.data import Source, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Anything that stands in the text."""
+
+    span: Span = field(compare=False, repr=False, kw_only=True)
+
+
+# --- expressions -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Node):
+    """A literal; an int where it is written as one, and `text` as it stands in the file."""
+
+    value: int | float
+    text: str = field(compare=False, repr=False, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Name(Node):
+    """A name, normalised (`h₁` is `h1`); `span.text` is its spelling in the file."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Index(Node):
+    """`base[i, j]`."""
+
+    base: Expr
+    indices: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Negate(Node):
+    """`-x`, which binds looser than juxtaposition and powers."""
+
+    operand: Expr
+
+
+BinaryOp = Literal["+", "-", "*", "/", "^"]
+
+
+@dataclass(frozen=True, slots=True)
+class Binary(Node):
+    """`left op right`; `spelling` is the operator as typed (`⊙`, `·` and `*` are one operator, `-` and `−` another)."""
+
+    op: BinaryOp
+    left: Expr
+    right: Expr
+    spelling: str = field(compare=False, repr=False, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Juxtapose(Node):
+    """`left right`, folded from the right: `c Wᵀ W x` is c (Wᵀ (W x))."""
+
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class MatMul(Node):
+    """`left @ right`, of juxtaposition's strength and folded with it from the right."""
+
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Transpose(Node):
+    """`xᵀ`, `x⊤` or `x^T`."""
+
+    operand: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Derivative(Node):
+    """`φ'`, `φ''`, and the partial derivatives `ψ'[x]`, `ψ''[x, y]` by the names of parameters (`by`, else empty)."""
+
+    function: Expr
+    order: int
+    by: tuple[Name, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Apply(Node):
+    """`callee(args; scalars)`, the callee a name that may bear indices, primes or a transpose."""
+
+    callee: Expr
+    args: tuple[Expr, ...]
+    scalars: tuple[Expr, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sqrt(Node):
+    """`√x`; `sqrt(x)` is an `Apply`, for a program may redefine that name."""
+
+    operand: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class If(Node):
+    """`if test then value else other`."""
+
+    test: Condition
+    value: Expr
+    other: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Inner(Node):
+    """`⟨x, y⟩` or `<x, y>`."""
+
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class ListLiteral(Node):
+    """`[a, b, …]`, nested for matrices of numbers."""
+
+    items: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Range(Node):
+    """`low..high`, both ends included."""
+
+    low: Expr
+    high: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Sum(Node):
+    """`sum(index in low..high: body)`."""
+
+    index: Name
+    range: Range
+    body: Expr
+
+
+Expr = (
+    Number | Name | Index | Negate | Binary | Juxtapose | MatMul | Transpose | Derivative | Apply | Sqrt | If | Inner
+    | ListLiteral | Sum
+)  # fmt: skip
+
+
+# --- conditions: what may stand between `if` and `then` -----------------------------------------------------------
+
+CompareOp = Literal["<", "<=", ">", ">=", "==", "!="]
+
+
+@dataclass(frozen=True, slots=True)
+class Compare(Node):
+    """`left op right`."""
+
+    op: CompareOp
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Logic(Node):
+    """`left and right`, `left or right`."""
+
+    op: Literal["and", "or"]
+    left: Condition
+    right: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Node):
+    """`not operand`."""
+
+    operand: Condition
+
+
+Condition = Compare | Logic | Not
+
+
+# --- parts of statements -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Target(Node):
+    """A name that a line gives a value to, with constant indices where it is a member of a family: `c[i, j]`."""
+
+    name: str
+    indices: tuple[Expr, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Declarator(Node):
+    """A declared name; each index is a range (`W[1..L]`) or one constant (`x[0]`)."""
+
+    name: str
+    indices: tuple[Range | Expr, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Normal(Node):
+    """The law `N(mean, covariance)`; for a matrix the variance of an entry."""
+
+    mean: Expr
+    covariance: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Promise(Node):
+    """The middle of `z := ψ(x, y; θ) = …`: just these vectors and just these scalars; ψ is a placeholder."""
+
+    placeholder: str
+    vectors: tuple[Expr, ...]
+    scalars: tuple[Expr, ...] = ()
+
+
+LabelKind = Literal["INIT", "MATMUL", "NONLIN", "NONLIN+", "MOMENT"]
+
+
+@dataclass(frozen=True, slots=True)
+class LineLabel(Node):
+    """The claim before the colon: `MATMUL:`."""
+
+    kind: LabelKind
+
+
+# --- headers -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramHeader(Node):
+    """`program NAME`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkInput(Node):
+    """`ξ : d`, or the family `ξ[1..T] : d`; several ranges where the example is a grid."""
+
+    name: str
+    ranges: tuple[Range, ...]
+    dimension: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkHeader(Node):
+    """`network NAME(ξ : 3)`."""
+
+    name: str
+    inputs: tuple[NetworkInput, ...]
+
+
+# --- statements --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Param(Node):
+    """`param L = 3`."""
+
+    name: Name
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Data(Node):
+    """`data X : (4, 3) = …`; without a value it comes from outside."""
+
+    name: Name
+    shape: tuple[Expr, ...]
+    value: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarDecl(Node):
+    """`scalar ε = 1/√n`."""
+
+    target: Target
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixDecl(Node):
+    """`matrix W, V[1..L] ~ N(0, 2/n)`, `matrix U : (n, 3) ~ N(0, 1/3)`; without a law N(0, 1/n)."""
+
+    declarators: tuple[Declarator, ...]
+    shape: tuple[Expr, ...] | None = None
+    law: Normal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VectorDecl(Node):
+    """`vector a, b ~ N([0, 1], [[1, ρ], [ρ, 2]])`."""
+
+    declarators: tuple[Declarator, ...]
+    law: Normal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionDef(Node):
+    """`ψ(x, y; θ) = body`."""
+
+    name: Name
+    params: tuple[Name, ...]
+    scalar_params: tuple[Name, ...]
+    body: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Assign(Node):
+    """`[LABEL:] target := [ψ(x; θ) =] value`."""
+
+    label: LineLabel | None
+    target: Target
+    promise: Promise | None
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Output(Node):
+    """`output name`, `output expr` or `output target := expr`."""
+
+    target: Target | None
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class TrainItem(Node):
+    """`W`, `W[1..L]` or `b * c`."""
+
+    declarator: Declarator
+    multiplier: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Train(Node):
+    """`train W, b * 1`."""
+
+    items: tuple[TrainItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class For(Node):
+    """`for t in 1..T:` and its block; `span` covers both, `head` the first line."""
+
+    index: Name
+    range: Range
+    body: tuple[Statement, ...]
+    head: Span = field(compare=False, repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Def(Node):
+    """`def name(x; θ):`, its steps and the value it returns; `returned` is the line of `return`."""
+
+    name: Name
+    params: tuple[Name, ...]
+    scalar_params: tuple[Name, ...]
+    body: tuple[Statement, ...]
+    value: Expr
+    head: Span = field(compare=False, repr=False, kw_only=True)
+    returned: Span = field(compare=False, repr=False, kw_only=True)
+
+
+Statement = (
+    Param | Data | ScalarDecl | MatrixDecl | VectorDecl | FunctionDef | Assign | Output | Train | For | Def
+)  # fmt: skip
+Header = ProgramHeader | NetworkHeader
+
+
+@dataclass(frozen=True, slots=True)
+class Comment(Node):
+    """A comment from its `#` on; `own_line` tells one that stands alone from one that trails a statement."""
+
+    text: str
+    own_line: bool
+
+
+@dataclass(frozen=True, slots=True)
+class File(Node):
+    """A whole file; `statements` leaves out the header, before which `param` lines may stand."""
+
+    header: Header | None
+    statements: tuple[Statement, ...]
+    comments: tuple[Comment, ...] = field(compare=False, repr=False, default=())
+
+    @property
+    def source(self) -> Source:
+        return self.span.source
+
+
+# --- walking -----------------------------------------------------------------------------------------------------
+
+
+def children(node: Node) -> Iterator[Node]:
+    """The nodes directly below, in the order of the text."""
+    for f in fields(node):
+        value = getattr(node, f.name)
+        if isinstance(value, Node):
+            yield value
+        elif isinstance(value, tuple):
+            yield from (v for v in value if isinstance(v, Node))
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and all below it, parents first; without recursion, however deep the tree is."""
+    stack = [node]
+    while stack:
+        top = stack.pop()
+        yield top
+        stack.extend(reversed(list(children(top))))
