@@ -1,0 +1,6 @@
+"""The infinite-width limit of a program by Definition B.3, each number with an error that bounds it."""
+
+from netsor.limit.interpreter import Limit, Taken
+from netsor.limit.result import LimitResult, LimitValue, infer_limit
+
+__all__ = ["Limit", "LimitResult", "LimitValue", "Taken", "infer_limit"]

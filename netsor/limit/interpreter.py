@@ -1,0 +1,331 @@
+"""The limit of a program: Def. B.3 applied in order, numbers computed only where an output asks for them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from netsor.core import MatMul, Moment, Nonlin, Program
+from netsor.diagnostics import Diagnostic, NetsorError, Span
+from netsor.expr import ZERO, Const, Expr, Sym, add, as_expr, canonical, mul, split_coefficient
+from netsor.expr.asymptotics import at_infinite_width
+from netsor.gaussian import Divergent, Estimate, Expectation, NoPointwiseMeaning, Settings, expect, vanishes
+from netsor.limit.definition import ZDOT, ZHAT, ZINIT, ZMOMENT, ZNONLIN
+from netsor.limit.scalars import function_of_scalars
+from netsor.limit.stein import stein_coefficients
+from netsor.limit.symbols import coefficient, hat, scalar, spell
+
+T = TypeVar("T")
+K = TypeVar("K")
+
+# Deeper chains of limits inside limits are resumed from below, so that ten thousand layers need no deep stack.
+_NESTED = 24
+
+
+class _Postponed(BaseException):
+    """Raised from a chain that is too deep, with the work that is to be done first; no error, so nothing catches it."""
+
+    def __init__(self, work: Callable[[], object]):
+        self.work = work
+
+
+@dataclass(frozen=True)
+class _Product:
+    """What a base symbol Ẑ^{Wx} stands for: σ_W² and Z^x, and the sample space (W or Wᵀ) it belongs to."""
+
+    name: str
+    matrix: str
+    transposed: bool
+    variance: float
+    operand: Expr
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One expectation that was computed: what for, and what it gave."""
+
+    purpose: str
+    span: Span | None
+    integrand: Expr
+    result: Expectation
+    seconds: float
+
+
+@dataclass
+class Limit:
+    """The limit of one program; a `Law` for the Gaussian expectations that it consists of.
+
+    Ẑ's of equal operands under one matrix are one symbol (they are equal almost surely), so that the perfect
+    correlation of a repeated product is known and not computed.
+    """
+
+    program: Program
+    settings: Settings = field(default_factory=Settings)
+    progress: Callable[[str], None] | None = None
+
+    def __post_init__(self) -> None:
+        self._z: dict[str, Expr] = {}
+        self._scalars: dict[str, Expr] = {}
+        self._products: dict[Sym, _Product] = {}
+        self._hats: dict[tuple[str, bool, Expr], Sym] = {}
+        self._initial: dict[Sym, str] = {}
+        self._derivatives: dict[Sym, tuple[Sym, Expr, str]] = {}
+        self._estimates: dict[Sym, Estimate] = {}
+        self._covariances: dict[tuple[Sym, Sym], Estimate] = {}
+        self._independence: dict[tuple[Sym, Sym], bool] = {}
+        self._cache: dict = {}
+        self._depth = 0
+        self.taken: list[Taken] = []
+        self._deadline = None if self.settings.budget is None else time.monotonic() + self.settings.budget
+        self._built = 0
+
+    # --- Z's: expressions, no numbers -------------------------------------------------------------------------
+
+    def z(self, name: str) -> Expr:
+        """Z^x of a vector, as a function of Ẑ's (Remark B.5)."""
+        self._build()
+        return self._z[name]
+
+    def moment(self, name: str) -> Expr:
+        """θ̊ of a scalar: a number where it is known without an expectation, else a symbol."""
+        self._build()
+        return self._scalars[name]
+
+    def _build(self) -> None:
+        if self._built:
+            return
+        self._built = 1
+        p = self.program
+        for c in p.constants:
+            self._scalars[c.name] = Const(c.limit)
+        for group in p.groups:
+            for i, name in enumerate(group.names):
+                exact_zero = group.covariance[i][i] == 0
+                self._initial[hat(name)] = name
+                self._z[name] = as_expr(group.mean[i]) if exact_zero else ZINIT(group.mean[i], hat(name))
+        for e in p.embeddings:
+            self._initial[hat(e.name)] = e.name
+            self._z[e.name] = ZINIT(0.0, hat(e.name)) if any(p.row(e)) else ZERO
+        needed = p.needed()
+        for i in p.instructions:
+            if i.name in needed:
+                self._build_instruction(i)
+
+    def build_all(self) -> None:
+        """Write the Z's of every variable, also of those that no output needs."""
+        self._build()
+        for i in self.program.instructions:
+            if i.name not in self._z and i.name not in self._scalars:
+                self._build_instruction(i)
+
+    def _build_instruction(self, i: MatMul | Nonlin | Moment) -> None:
+        match i:
+            case MatMul():
+                self._z[i.name] = self._zmatmul(i)
+            case Nonlin():
+                self._z[i.name] = ZNONLIN(i, self._z, self._scalars)
+            case Moment():
+                self._scalars[i.name] = self._zmoment(i)
+
+    def _zmatmul(self, i: MatMul) -> Expr:
+        """Z^{Wx} = Ẑ^{Wx} + Ż^{Wx}."""
+        c, operand = split_coefficient(self._z[i.vector])
+        if operand is ZERO or c == 0:
+            return ZERO
+        variance = self.program.matrix[i.matrix].variance
+        key = (i.matrix, i.transposed, operand)
+        symbol = self._hats.get(key)
+        if symbol is None:
+            symbol = self._hats[key] = hat(i.name)
+            self._products[symbol] = _Product(i.name, i.matrix, i.transposed, variance, operand)
+        partners = [
+            (s, self._products[s].operand)
+            for s in sorted(operand.free, key=lambda s: s.digest)
+            if s in self._products
+            and self._products[s].matrix == i.matrix
+            and self._products[s].transposed != i.transposed
+        ]
+        dot = ZDOT(variance, operand, partners, lambda s, d: self._coefficient(symbol, s, d, i.name))
+        return canonical(mul(as_expr(c), add(symbol, dot)))
+
+    def _coefficient(self, product: Sym, partner: Sym, derivative: Expr, name: str) -> Expr:
+        """E ∂Z^x/∂Ẑ^{Wᵀy}: exactly zero or a number where that is plain to see, else a symbol."""
+        derivative = canonical(derivative)
+        if derivative is ZERO or vanishes(derivative, self):
+            return ZERO
+        if not any(self.is_gaussian(s) for s in derivative.free):
+            return derivative
+        symbol = coefficient(self._products[product].name, self._products[partner].name)
+        self._derivatives[symbol] = (partner, derivative, name)
+        return symbol
+
+    def _zmoment(self, i: Moment) -> Expr:
+        integrand = ZMOMENT(i, self._z, self._scalars)
+        if isinstance(integrand, Const) and math.isfinite(integrand.value):
+            return integrand
+        if i.vectors and vanishes(integrand, self):
+            return ZERO
+        return scalar(i.name)
+
+    # --- the law of the Ẑ's: numbers, when asked --------------------------------------------------------------
+
+    def is_gaussian(self, s: Sym) -> bool:
+        return s in self._products or s in self._initial
+
+    def independent(self, a: Sym, b: Sym) -> bool:
+        if a is b:
+            return False
+        key = (a, b) if a.digest <= b.digest else (b, a)
+        found = self._independence.get(key)
+        if found is None:
+            found = self._nested(lambda: _kept(self._independence, key, self._are_independent(*key)))
+        return found
+
+    def _are_independent(self, a: Sym, b: Sym) -> bool:
+        p, q = self._products.get(a), self._products.get(b)
+        if p is None and q is None:
+            return self._initial_covariance(a, b) == 0
+        if p is None or q is None or p.matrix != q.matrix or p.transposed != q.transposed:
+            return True
+        # The expectation over a pair of operands may vanish by itself, without a number.
+        return vanishes(ZHAT(p.variance, p.operand, q.operand), self) is not None
+
+    def _initial_covariance(self, a: Sym, b: Sym) -> float:
+        p = self.program
+        x, y = self._initial[a], self._initial[b]
+        if x in p.group_of and y in p.group_of:
+            (g, i), (h, j) = p.group_of[x], p.group_of[y]
+            return g.covariance[i][j] if g is h else 0.0
+        if x in p.embedding and y in p.embedding:
+            e, f = p.embedding[x], p.embedding[y]
+            if e.matrix != f.matrix:
+                return 0.0
+            return p.input_matrix[e.matrix].variance * math.sumprod(p.row(e), p.row(f))  # type: ignore[attr-defined]
+        return 0.0
+
+    def covariance(self, a: Sym, b: Sym) -> Estimate:
+        key = (a, b) if a.digest <= b.digest else (b, a)
+        found = self._covariances.get(key)
+        if found is None:
+            found = self._nested(lambda: _kept(self._covariances, key, self._covariance(*key)))
+        return found
+
+    def _covariance(self, a: Sym, b: Sym) -> Estimate:
+        p, q = self._products.get(a), self._products.get(b)
+        if p is None and q is None:
+            value = self._initial_covariance(a, b)
+            return Estimate(value, 0.0 if self._initial[a] in self.program.group_of else 4e-16 * abs(value))
+        if a is not b and self.independent(a, b):
+            return Estimate(0.0, 0.0)
+        assert p is not None and q is not None
+        what = f"Cov({spell(a)}, {spell(b)})" if a is not b else f"Var({spell(a)})"
+        return self._expect(ZHAT(p.variance, p.operand, q.operand), what, p.name)
+
+    def scalar(self, s: Sym) -> Estimate:
+        found = self._estimates.get(s)
+        if found is None:
+            found = self._nested(lambda: _kept(self._estimates, s, self._scalar(s)))
+        return found
+
+    def _scalar(self, s: Sym) -> Estimate:
+        if s in self._derivatives:
+            return self._take_coefficient(s)
+        name = s.name[1]
+        i = self.program.by_name[name]
+        assert isinstance(i, Moment)
+        integrand = ZMOMENT(i, self._z, self._scalars)
+        if not i.vectors:
+            return function_of_scalars(integrand, self.scalar, at_infinite_width(i.psi), i.name, i.span)
+        return self._expect(integrand, f"{name}", name)
+
+    def _take_coefficient(self, s: Sym) -> Estimate:
+        partner, derivative, name = self._derivatives[s]
+        try:
+            return self._expect(derivative, f"E ∂Z/∂{spell(partner)} in Ż^{name}", name)
+        except NoPointwiseMeaning:
+            pass
+        # Remark B.6: by Stein's lemma the expectations of all partial derivatives at once, from E Ẑ^{Wᵀy} Z^x.
+        i = self.program.by_name[name]
+        assert isinstance(i, MatMul)
+        operand = split_coefficient(self._z[i.vector])[1]
+        q = self._products[partner]
+        partners = [
+            t
+            for t in sorted(operand.free, key=lambda t: t.digest)
+            if t in self._products
+            and self._products[t].matrix == q.matrix
+            and self._products[t].transposed == q.transposed
+        ]
+        b = [self._expect(canonical(mul(t, operand)), f"E {spell(t)} Z^{i.vector}", name) for t in partners]
+        c = [[self.covariance(t, u) for u in partners] for t in partners]
+        return stein_coefficients(c, b)[partners.index(partner)]
+
+    # --- expectations -----------------------------------------------------------------------------------------
+
+    def _expect(self, integrand: Expr, purpose: str, name: str) -> Estimate:
+        result = self.expectation(integrand, purpose, name)
+        return Estimate(result.value, result.error)
+
+    def expectation(self, integrand: Expr, purpose: str, name: str) -> Expectation:
+        """E of an expression in Ẑ's; `name` is the variable of the program that it is taken for."""
+        i = self.program.by_name.get(name)
+        span = i.span if i else None
+        if self.progress:
+            self.progress(purpose)
+        settings = self.settings
+        if self._deadline is not None:
+            settings = replace(settings, budget=max(0.05, self._deadline - time.monotonic()))
+        start = time.perf_counter()
+        try:
+            result = expect(integrand, self, settings, cache=self._cache)
+        except Divergent as fault:
+            raise NetsorError(diverges(name, span, purpose, str(fault))) from None
+        self.taken.append(Taken(purpose, span, integrand, result, time.perf_counter() - start))
+        return result
+
+    def _nested(self, work: Callable[[], T]) -> T:
+        """Do work that keeps its own result and may need other limits first, however long the chain of them is."""
+        if self._depth >= _NESTED:
+            raise _Postponed(work)
+        with self._deeper():
+            if self._depth > 1:
+                return work()
+            # The outermost call works through a list of what turned out to be needed first.
+            pending: list[Callable[[], object]] = [work]
+            while True:
+                try:
+                    done = pending[-1]()
+                except _Postponed as first:
+                    pending.append(first.work)
+                    continue
+                pending.pop()
+                if not pending:
+                    return done  # type: ignore[return-value]
+
+    @contextmanager
+    def _deeper(self) -> Iterator[None]:
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+
+
+def _kept(table: dict[K, T], key: K, value: T) -> T:
+    table[key] = value
+    return value
+
+
+def diverges(name: str, span: Span | None, purpose: str, why: str) -> Diagnostic:
+    """The diagnostic of an expectation that is infinite or does not exist."""
+    return Diagnostic(
+        "E801",
+        f"the limit of `{name}` does not exist: {why}",
+        span,
+        label=f"{purpose} has no finite value",
+        notes=("a limit is an expectation over Gaussian variables (Def. B.3), and this one diverges",),
+    )
