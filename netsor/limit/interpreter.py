@@ -204,7 +204,7 @@ class Limit:
             e, f = p.embedding[x], p.embedding[y]
             if e.matrix != f.matrix:
                 return 0.0
-            return p.input_matrix[e.matrix].variance * math.sumprod(p.row(e), p.row(f))  # type: ignore[attr-defined]
+            return p.input_matrix[e.matrix].variance * math.fsum(s * t for s, t in zip(p.row(e), p.row(f), strict=True))
         return 0.0
 
     def covariance(self, a: Sym, b: Sym) -> Estimate:
