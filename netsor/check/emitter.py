@@ -1,0 +1,232 @@
+"""Lowering: expressions become MATMUL, NONLIN⁺ and MOMENT instructions, one a line of the core."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+from netsor.core import Instruction, MatMul, Moment, Nonlin
+from netsor.diagnostics import Span
+from netsor.expr import (
+    WIDTH,
+    Add,
+    Apply,
+    Cmp,
+    Const,
+    Expr,
+    Logic,
+    Mul,
+    Sym,
+    add,
+    mul,
+    postorder,
+    split_coefficient,
+    substitute,
+)
+from netsor.expr.asymptotics import find_quotients
+from netsor.expr.nodes import with_children
+
+_INDEXED = re.compile(r"^(.*?)(\[[^\]]*\])?$", re.S)
+
+
+@dataclass
+class Emitter:
+    """The instructions made so far, and the names that they and the declarations took."""
+
+    instructions: list[Instruction] = field(default_factory=list)
+    vectors: set[str] = field(default_factory=set)
+    taken: set[str] = field(default_factory=set)
+    # Unnamed intermediate results by what they compute, so that the same one is made once.
+    _made: dict[tuple, str] = field(default_factory=dict)
+    _key_of: dict[str, tuple] = field(default_factory=dict)
+    _counters: dict[str, int] = field(default_factory=dict)
+
+    def fresh(self, stem: str, suffix: str = "") -> str:
+        """An unused name made from the name that the line defines: h → h_1, x[2] → x_1[2]; or with `suffix`, h_μ."""
+        match = _INDEXED.match(stem)
+        assert match is not None
+        base, index = match.group(1), match.group(2) or ""
+        if suffix:
+            candidate = f"{base}_{suffix}{index}"
+            if candidate not in self.taken:
+                self.taken.add(candidate)
+                return candidate
+            base = f"{base}_{suffix}"
+        key = base + index
+        while True:
+            self._counters[key] = self._counters.get(key, 0) + 1
+            candidate = f"{base}_{self._counters[key]}{index}"
+            if candidate not in self.taken:
+                self.taken.add(candidate)
+                return candidate
+
+    # --- instructions -----------------------------------------------------------------------------------------
+
+    def matmul(self, stem: str, matrix: str, transposed: bool, vector: Expr, span: Span) -> Expr:
+        """An unnamed W x, its operand first made a vector of the program."""
+        operand = self.vector_name(stem, vector, span)
+        name = self.fresh(stem)
+        self.vectors.add(name)
+        self.instructions.append(MatMul(name, matrix, transposed, operand, span))
+        return Sym(name)
+
+    def vector_name(self, stem: str, e: Expr, span: Span) -> str:
+        """The variable that holds a coordinatewise expression, made by NONLIN⁺ where it is not one already."""
+        if isinstance(e, Sym) and e.name in self.vectors:
+            return str(e.name)
+        return self._unnamed("nonlin", stem, find_quotients(e), span)
+
+    def moment(self, stem: str, e: Expr, span: Span) -> Expr:
+        """An unnamed MOMENT of an expression."""
+        return Sym(self._unnamed("moment", stem, find_quotients(e), span))
+
+    def _unnamed(self, kind: str, stem: str, e: Expr, span: Span) -> str:
+        e = self.hoist(stem, e, span) if self.vectors_of(e) else e
+        key = (kind, e)
+        if key not in self._made:
+            name = self.fresh(stem)
+            self._append(kind, name, e, span)
+            self._made[key] = name
+            self._key_of[name] = key
+        return self._made[key]
+
+    def _forget(self, name: str) -> None:
+        key = self._key_of.pop(name, None)
+        if key is not None:
+            del self._made[key]
+        self.taken.discard(name)
+
+    def nonlin(self, name: str, e: Expr, span: Span, order: tuple[str, ...] = ()) -> None:
+        """name := ψ(…), ψ's vectors in the order promised or, without a promise, of first use."""
+        self._append("nonlin", name, self.hoist(name, e, span), span, order)
+
+    def named_moment(self, name: str, e: Expr, span: Span, order: tuple[str, ...] = ()) -> None:
+        """name := (1/n) Σ ψ(…)."""
+        self._append("moment", name, self.hoist(name, e, span) if self.vectors_of(e) else e, span, order)
+
+    def _append(self, kind: str, name: str, e: Expr, span: Span, order: tuple[str, ...] = ()) -> None:
+        names = [str(s.name) for s in self.symbols(e)]
+        ranked = [x for x in order if x in names] + [x for x in names if x not in order]
+        vectors = tuple(x for x in ranked if x in self.vectors)
+        scalars = tuple(x for x in ranked if x not in self.vectors)
+        if kind == "nonlin":
+            self.vectors.add(name)
+            self.instructions.append(Nonlin(name, e, vectors, scalars, span))
+        else:
+            self.instructions.append(Moment(name, e, vectors, scalars, span))
+
+    @staticmethod
+    def symbols(e: Expr) -> list[Sym]:
+        """The variables of an expression in the order of their first use."""
+        return [s for s in postorder(e) if isinstance(s, Sym) and s is not WIDTH and s in e.free]
+
+    def vectors_of(self, e: Expr) -> list[str]:
+        return [str(s.name) for s in self.symbols(e) if s.name in self.vectors]
+
+    # --- scalars ----------------------------------------------------------------------------------------------
+
+    def hoist(self, stem: str, e: Expr, span: Span) -> Expr:
+        """ψ with its largest subexpressions of scalars only made MOMENTs of no vector.
+
+        In (x − μ)/σ it is then 1/σ that enters the NONLIN⁺, linearly, which is what Assumption B.8 asks about.
+        """
+        bound = {node.bound for node in postorder(e) if hasattr(node, "bound")}
+
+        def of_scalars(node: Expr) -> bool:
+            free = node.free - {WIDTH}
+            return (
+                bool(free)
+                and not isinstance(node, (Sym, Cmp, Logic))
+                and not any(s.name in self.vectors or s in bound for s in free)
+            )
+
+        def liftable(node: Expr) -> bool:
+            if not of_scalars(node):
+                return False
+            # A number times one scalar is a coefficient, not a computation.
+            factors = node.children if isinstance(node, Mul) else ()
+            plain = all(isinstance(f, (Sym, Const)) or f.free == {WIDTH} for f in factors)
+            return not factors or not plain or len(node.free - {WIDTH}) > 1
+
+        done: dict[Expr, Expr] = {}
+        lifted: set[Expr] = set()
+        # Parents first decide, so that the largest subexpressions are taken.
+        for node in reversed(postorder(e)):
+            if liftable(node) and not isinstance(node, Const):
+                lifted.add(node)
+        for node in postorder(e):
+            if node in lifted:
+                done[node] = node
+                continue
+            children = []
+            for child in node.children:
+                made = done[child]
+                if child in lifted:
+                    made = Sym(self._unnamed("moment", stem, child, span))
+                children.append(made)
+            done[node] = with_children(node, tuple(children))
+        return Sym(self._unnamed("moment", stem, e, span)) if e in lifted else done[e]
+
+    # --- naming the last instruction of a line ----------------------------------------------------------------
+
+    def rename(self, old: str, new: str, span: Span) -> bool:
+        """Give the unnamed result of the line's last instruction the name that the line defines."""
+        if not self.instructions or self.instructions[-1].name != old:
+            return False
+        self.instructions[-1] = replace(self.instructions[-1], name=new, span=span)
+        self._forget(old)
+        match = _INDEXED.match(old)
+        assert match is not None
+        if old in self.vectors:
+            self.vectors.discard(old)
+            self.vectors.add(new)
+        stem = re.sub(r"_\d+$", "", match.group(1)) + (match.group(2) or "")
+        if stem in self._counters:
+            self._counters[stem] -= 1
+        return True
+
+    def as_one_moment(self, e: Expr, mark: int) -> Expr | None:
+        """ψ with `e` = (1/n) Σ ψ, where e is linear in MOMENTs that this line just made; None where it is not.
+
+        θ xᵀ y / n is one MOMENT of ψ(x, y; θ) = θ x y; the instructions after `mark` that it replaces are dropped.
+        """
+        made = {i.name: i for i in self.instructions[mark:] if isinstance(i, Moment) and i.vectors}
+        if not made or any(not isinstance(i, Moment) for i in self.instructions[mark:]):
+            return None
+        terms = e.children if isinstance(e, Add) else (e,)
+        out: list[Expr] = []
+        used: set[str] = set()
+        for term in terms:
+            c, rest = split_coefficient(term)
+            factors = rest.children if isinstance(rest, Mul) else (rest,)
+            mine = [f for f in factors if isinstance(f, Sym) and f.name in made]
+            others = [f for f in factors if f not in mine]
+            if len(mine) > 1 or any(s.name in made for f in others for s in f.free):
+                return None
+            if mine:
+                used.add(str(mine[0].name))
+                out.append(mul(Const(c), *others, made[str(mine[0].name)].psi))
+            else:
+                out.append(term)
+        if not used:
+            return None
+        self.instructions[mark:] = [i for i in self.instructions[mark:] if i.name not in used]
+        for name in used:
+            self._forget(name)
+        return add(*out)
+
+
+def inlined_functions(e: Expr) -> Expr:
+    """The expression with definitions that mention variables of the program replaced by their bodies."""
+    from netsor.expr import rewrite
+    from netsor.expr.unfold import unfold_apply
+
+    def rule(node: Expr) -> Expr:
+        if isinstance(node, Apply) and not node.function.body.free <= set(node.function.params):
+            return unfold_apply(node)
+        return node
+
+    return rewrite(e, rule)
+
+
+__all__ = ["Emitter", "inlined_functions", "substitute"]

@@ -1,0 +1,73 @@
+"""Names and what they stand for: nested scopes, families, and suggestions for a name that is unknown."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from netsor.check.values import Builtin, Family, Mean, Value
+from netsor.diagnostics import Span
+from netsor.expr.functions import PUBLIC
+
+Indices = tuple[int, ...]
+
+
+@dataclass
+class Scope:
+    """Names of one block, inside the names around it."""
+
+    outer: Scope | None = None
+    names: dict[str, Value] = field(default_factory=dict)
+    places: dict[tuple[str, Indices], Span] = field(default_factory=dict)
+    # What stands before a core name that this block makes, so that names inside a `def` stay apart.
+    prefix: str = ""
+
+    def lookup(self, name: str) -> Value | None:
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.names:
+                return scope.names[name]
+            scope = scope.outer
+        return builtin(name)
+
+    def here(self, name: str, indices: Indices = ()) -> Span | None:
+        """Where this block already gave the name a value."""
+        return self.places.get((name, indices))
+
+    def bind(self, name: str, indices: Indices, value: Value, span: Span) -> None:
+        """Give a name, or a member of a family, its value."""
+        self.places[(name, indices)] = span
+        self.places.setdefault((name, ()), span)
+        if not indices:
+            self.names[name] = value
+            return
+        family = self.names.get(name)
+        if not isinstance(family, Family):
+            family = self.names[name] = Family(name, {})
+        family.members[indices] = value
+
+    def visible(self) -> Iterator[str]:
+        scope: Scope | None = self
+        while scope is not None:
+            yield from scope.names
+            scope = scope.outer
+        yield from PUBLIC
+        yield "mean"
+
+    def like(self, name: str) -> str | None:
+        """The visible name nearest to an unknown one."""
+        found = difflib.get_close_matches(name, list(dict.fromkeys(self.visible())), n=1, cutoff=0.6)
+        return found[0] if found else None
+
+
+def builtin(name: str) -> Value | None:
+    """A built-in name's meaning; the program may use the name for something of its own."""
+    if name == "mean":
+        return Mean()
+    return Builtin(name) if name in PUBLIC else None
+
+
+def core_name(name: str, indices: Indices) -> str:
+    """The name of a variable in the core: `x`, `x[1]`, `c[1,2]`."""
+    return f"{name}[{','.join(map(str, indices))}]" if indices else name

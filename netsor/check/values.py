@@ -1,0 +1,149 @@
+"""What an expression of the text denotes while it is being checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from netsor.core import DataRef, InputRef
+from netsor.expr import Const, Expr, Function
+from netsor.syntax import ast
+
+Numbers = float | tuple  # a number, or nested tuples of numbers
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A number, known or not: an expression in scalars of the program and in n."""
+
+    expr: Expr
+
+    @property
+    def number(self) -> int | float | None:
+        """The number, where it is a constant."""
+        return self.expr.value if isinstance(self.expr, Const) else None
+
+
+@dataclass(frozen=True)
+class Vector:
+    """A coordinatewise expression in at least one vector."""
+
+    expr: Expr
+
+
+@dataclass(frozen=True)
+class Covector:
+    """xᵀ of a vector, waiting for the vector that it meets."""
+
+    expr: Expr
+
+
+@dataclass(frozen=True)
+class MatrixValue:
+    """W or Wᵀ."""
+
+    name: str
+    transposed: bool = False
+
+
+@dataclass(frozen=True)
+class InputMatrixValue:
+    """An n×d matrix."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Array:
+    """Fixed numbers: data, a row of data or a literal; `ref` says where a row is from."""
+
+    values: Numbers
+    shape: tuple[int, ...]
+    ref: DataRef | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class InputValue:
+    """An input of a network's example."""
+
+    ref: InputRef
+    dimension: int
+
+
+@dataclass(frozen=True)
+class FunctionValue:
+    """A definition of coordinates, or a partial derivative of it."""
+
+    function: Function
+    orders: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Builtin:
+    """A function of the language, differentiated `order` times in its first argument."""
+
+    name: str
+    order: int = 0
+
+
+@dataclass(frozen=True)
+class Inlined:
+    """A definition with MATMUL or MOMENT, or with steps: expanded where it is used."""
+
+    name: str
+    params: tuple[str, ...]
+    scalar_params: tuple[str, ...]
+    body: tuple[ast.Statement, ...]
+    value: ast.Expr
+    scope: object = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Family:
+    """Members of a name by their indices; shared with the scope, which fills it."""
+
+    name: str
+    members: dict = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The built-in `mean`."""
+
+
+@dataclass(frozen=True)
+class Poison:
+    """The value of what was already reported as faulty: nothing more is said of what uses it."""
+
+
+Value = (
+    Scalar | Vector | Covector | MatrixValue | InputMatrixValue | Array | InputValue | FunctionValue | Builtin | Inlined
+    | Family | Mean | Poison
+)  # fmt: skip
+
+POISON = Poison()
+
+
+def kind_name(value: Value) -> str:
+    """The kind in the words of the user."""
+    match value:
+        case Scalar():
+            return "a number" if value.number is not None else "a scalar"
+        case Vector():
+            return "a vector"
+        case Covector():
+            return "a transposed vector"
+        case MatrixValue():
+            return "a matrix"
+        case InputMatrixValue():
+            return "an n×d matrix"
+        case Array():
+            return "data" if value.shape else "a number"
+        case InputValue():
+            return "an input of the network"
+        case FunctionValue() | Builtin() | Inlined() | Mean():
+            return "a function"
+        case Family():
+            return "a family"
+        case _:
+            return "a value"
