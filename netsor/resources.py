@@ -1,0 +1,57 @@
+"""Where the files beside the code are: the grammar and the gallery, in a checkout or in an installed wheel."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def folder(kind: str) -> Path:
+    """The folder `grammar` or `programs`: within the package where a wheel put it, else beside the package."""
+    shipped = _PACKAGE / "_shipped" / kind
+    return shipped if shipped.is_dir() else _PACKAGE.parent / kind
+
+
+def grammar_text() -> str:
+    """The text of `netsor.lark`."""
+    return (folder("grammar") / "netsor.lark").read_text(encoding="utf-8")
+
+
+def gallery() -> list[Path]:
+    """The programs that come with the package, by name."""
+    return sorted(folder("programs").rglob("*.netsor"))
+
+
+def cache_folder() -> Path:
+    """Where things that can be computed again are kept: `$NETSOR_CACHE`, else the user's cache folder."""
+    chosen = os.environ.get("NETSOR_CACHE")
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "netsor"
+
+
+def cached(stem: str, key: str, make: Callable[[], str]) -> str:
+    """`make()`, or what it gave for this key before; a cache that cannot be read or written is no fault."""
+    try:
+        path = cache_folder() / f"{stem}-{hashlib.blake2b(key.encode(), digest_size=12).hexdigest()}"
+    except RuntimeError:  # no home folder
+        return make()
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        text = make()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(name, path)  # another process sees the whole text or none
+    except OSError:
+        pass
+    return text

@@ -1,0 +1,191 @@
+"""Layout: lines become statements and blocks by their indentation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import cast
+
+from netsor.diagnostics.data import Diagnostic, Label, Span
+from netsor.syntax import ast
+from netsor.syntax.build import DefHead, ForHead, Return
+from netsor.syntax.tokens import Line
+
+MAX_BLOCKS = 50
+Parsed = tuple[Line, ast.Node | None]
+
+
+@dataclass(slots=True)
+class _Block:
+    """A block that is being read: its first line (None for the file) and what stands in it so far."""
+
+    head: Line | None
+    node: ast.Node | None
+    indent: int | None  # None until its first line comes
+    body: list[ast.Node] = field(default_factory=list)
+    faulty: bool = False
+    returned: Return | None = None
+    late: bool = False  # something after `return` was reported
+    shifted: bool = False  # the lines since the last right one are indented wrongly, and that was reported
+
+    @property
+    def is_def(self) -> bool:
+        return self.head is not None and self.head.tokens[0].type == "DEF"
+
+
+class _Assembler:
+    """Puts lines into the blocks that they belong to, and says which lines belong nowhere."""
+
+    def __init__(self, faults: list[Diagnostic]):
+        self.faults = faults
+        self.stack = [_Block(None, None, None)]
+        self.header: ast.Header | None = None
+        self.began: Line | None = None  # the first line that a header may not follow
+
+    def add(self, line: Line, node: ast.Node | None) -> None:
+        self._find_block(line)
+        block = self.stack[-1]
+        kind = line.tokens[0].type
+        block.faulty |= node is None
+        if kind == "RETURN":
+            self._return(line, node, block)
+            return
+        if block.returned is not None and not block.late:
+            block.late = True
+            self._fault("E116", "nothing follows `return` in a definition", line.span, "never reached",
+                        "put `return` last", labels=(Label(block.returned.span, "the definition ends here"),))  # fmt: skip
+        if kind in ("PROGRAM", "NETWORK"):
+            self._header(line, node)
+        elif kind == "DEF" and len(self.stack) > 1:
+            where = f"`{block.head.tokens[0].text}`" if block.head else "a block"
+            self._fault("E131", f"a definition cannot stand inside {where}", line.tokens[0].span,
+                        hint="move the `def` to the left margin, before the line that uses it")  # fmt: skip
+            self._open(line, None)
+        elif line.opens_block:
+            self._open(line, node)
+        elif node is not None:
+            block.body.append(node)
+        if kind not in ("PARAM", "PROGRAM", "NETWORK") and self.began is None:
+            self.began = line
+
+    def close(self, depth: int) -> None:
+        """Close blocks until `depth` of them are open."""
+        while len(self.stack) > depth:
+            block = self.stack.pop()
+            node = self._finish(block)
+            if node is None:
+                self.stack[-1].faulty = True
+            else:
+                self.stack[-1].body.append(node)
+
+    # --- which block ---
+
+    def _find_block(self, line: Line) -> None:
+        """Close the blocks that end before this line; at most one fault for a run of lines that are indented wrongly."""
+        top = self.stack[-1]
+        if top.indent is None:
+            outer = self.stack[-2].indent if len(self.stack) > 1 else None
+            if outer is None or line.indent > outer or line.odd_indent:
+                top.indent = line.indent
+                if outer is None and line.indent and not line.odd_indent:
+                    self._indented(line, "the file begins indented", 0)
+                    top.indent, top.shifted = 0, True
+                return
+            self.close(len(self.stack) - 1)
+        if line.odd_indent:
+            return
+        indents = [b.indent or 0 for b in self.stack]
+        keep = max((i + 1 for i, indent in enumerate(indents) if indent <= line.indent), default=1)
+        self.close(keep)
+        top = self.stack[-1]
+        if line.indent == top.indent:
+            top.shifted = False
+        elif not top.shifted:
+            deeper = keep == len(indents)
+            self._indented(line, "this line is indented deeper than the line before" if deeper else
+                           "this line ends a block, but stands under no line before it", indents[keep - 1])  # fmt: skip
+            top.shifted = True
+
+    def _indented(self, line: Line, message: str, indent: int) -> None:
+        start = line.source.text.rfind("\n", 0, line.start) + 1
+        self._fault("E103", message, Span(line.source, start, line.start), f"{line.indent} spaces",
+                    f"indent it by {indent} spaces" if indent else "begin at the left margin",
+                    notes=("lines of one block are indented alike; only `for …:` and `def …:` open a block",))  # fmt: skip
+
+    def _open(self, line: Line, node: ast.Node | None) -> None:
+        self.stack.append(_Block(line, node, None))
+        if len(self.stack) == MAX_BLOCKS + 2:
+            self._fault("E107", f"blocks are nested more than {MAX_BLOCKS} deep", line.tokens[0].span,
+                        hint="use one loop over a family with several indices")  # fmt: skip
+
+    # --- what may stand where ---
+
+    def _header(self, line: Line, node: ast.Node | None) -> None:
+        word = line.tokens[0]
+        if self.header is not None:
+            self._fault("E118", "a file has one header", word.span, "a second one", "remove this line",
+                        labels=(Label(self.header.span, "the first is here"),))  # fmt: skip
+        elif self.began is not None:
+            self._fault("E118", f"`{word.text} …` stands first in a file", word.span, "only `param` lines may precede it",
+                        "move this line to the top", labels=(Label(self.began.tokens[0].span, "this came before"),))  # fmt: skip
+        if isinstance(node, (ast.ProgramHeader, ast.NetworkHeader)) and self.header is None:
+            self.header = node
+
+    def _return(self, line: Line, node: ast.Node | None, block: _Block) -> None:
+        if not block.is_def:
+            inside = any(b.is_def for b in self.stack)
+            hint = "put it last in the `def`, at the indentation of its steps" if inside else "write `output …`"
+            self._fault("E116", "`return` stands at the end of a `def`", line.tokens[0].span,
+                        "inside a loop" if inside else "no definition is open here", hint)  # fmt: skip
+            for b in self.stack:
+                b.faulty |= b.is_def
+        elif block.returned is not None:
+            self._fault("E116", "a definition has one `return`", line.tokens[0].span, "a second one", "remove this line",
+                        labels=(Label(block.returned.span, "the first is here"),))  # fmt: skip
+        elif isinstance(node, Return):
+            block.returned = node
+
+    def _empty_block(self, head: Line) -> None:
+        word = head.tokens[0].text
+        step = "return u" if word == "def" else "x[t] := …"
+        self._fault("E104", f"`{word} …:` has no block", head.tokens[-2].span, "an indented line is expected below",
+                    f"indent the lines that belong to it by four spaces: `    {step}`")  # fmt: skip
+
+    def _finish(self, block: _Block) -> ast.Statement | None:
+        """The statement that a block makes, None where something in it is wrong."""
+        head = block.head
+        assert head is not None
+        if block.indent is None:
+            if not block.faulty and block.node is not None:
+                self._empty_block(head)
+            return None
+        body = tuple(cast("list[ast.Statement]", block.body))
+        if isinstance(block.node, DefHead) and block.returned is None and not block.faulty:
+            self._fault("E116", f"`{block.node.name.name}` returns nothing", block.node.span, "a `return` line is missing",
+                        "end the block with `return …`")  # fmt: skip
+            return None
+        if block.node is None or block.faulty:
+            return None
+        last = block.returned or (block.body[-1] if block.body else block.node)
+        span = block.node.span.to(last.span)
+        if isinstance(block.node, ForHead):
+            return ast.For(block.node.index, block.node.range, body, span=span, head=block.node.span)
+        if isinstance(block.node, DefHead) and block.returned is not None:
+            node, returned = block.node, block.returned
+            return ast.Def(node.name, node.params, node.scalar_params, body, returned.value, span=span, head=node.span,
+                           returned=returned.span)  # fmt: skip
+        return None
+
+    def _fault(self, code: str, message: str, span: Span, label: str = "", hint: str = "", *,
+               labels: tuple[Label, ...] = (), notes: tuple[str, ...] = ()) -> None:  # fmt: skip
+        self.faults.append(Diagnostic(code, message, span, label=label, labels=labels, notes=notes, hint=hint))
+
+
+def assemble(
+    lines: list[Parsed], faults: list[Diagnostic]
+) -> tuple[ast.Header | None, tuple[ast.Statement, ...]]:
+    """The header and the statements of a file's lines; a line that did not parse still keeps its place."""
+    assembler = _Assembler(faults)
+    for line, node in lines:
+        assembler.add(line, node)
+    assembler.close(1)
+    return assembler.header, tuple(cast("list[ast.Statement]", assembler.stack[0].body))

@@ -1,0 +1,322 @@
+"""From the grammar's rules to the syntax tree: one method a rule, named after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar, cast, get_args
+
+from netsor.diagnostics.data import Diagnostic, NetsorError, Span
+from netsor.syntax import ast
+from netsor.syntax.tokens import Token
+
+N = TypeVar("N", bound=ast.Node)
+
+
+@dataclass(frozen=True, slots=True)
+class Return(ast.Node):
+    """A `return` line; the block structure makes it part of its `Def`."""
+
+    value: ast.Expr
+
+
+@dataclass(frozen=True, slots=True)
+class ForHead(ast.Node):
+    """`for t in 1..T:`."""
+
+    index: ast.Name
+    range: ast.Range
+
+
+@dataclass(frozen=True, slots=True)
+class DefHead(ast.Node):
+    """`def name(x; θ):`."""
+
+    name: ast.Name
+    params: tuple[ast.Name, ...]
+    scalar_params: tuple[ast.Name, ...]
+
+
+Placed = ast.Node | Token
+
+
+def _over(first: Placed, last: Placed) -> Span:
+    a, b = first.span, last.span
+    return Span(a.source, a.start, b.end)
+
+
+def _nodes(kind: type[N], parts: tuple[Any, ...]) -> tuple[N, ...]:
+    return tuple(p for p in parts if isinstance(p, kind))
+
+
+def _exprs(parts: tuple[Any, ...]) -> tuple[ast.Expr, ...]:
+    return cast("tuple[ast.Expr, ...]", _nodes(ast.Node, parts))
+
+
+def _name(token: Token) -> ast.Name:
+    return ast.Name(token.text, span=token.span)
+
+
+def _refuse(code: str, message: str, span: Span, label: str = "", hint: str = "", notes: tuple[str, ...] = ()) -> NetsorError:
+    return NetsorError(Diagnostic(code, message, span, label=label, hint=hint, notes=notes))
+
+
+class Builder:
+    """The methods that `netsor.syntax.tables.Parser` calls; each gets the rule's children, absent parts as None."""
+
+    # --- lines ---
+
+    def line(self, statement: ast.Node, _end: Token) -> ast.Node:
+        return statement
+
+    def expression(self, expr: ast.Expr, _end: Token) -> ast.Expr:
+        return expr
+
+    def program(self, keyword: Token, name: Token) -> ast.ProgramHeader:
+        return ast.ProgramHeader(name.text, span=_over(keyword, name))
+
+    def network(self, keyword: Token, name: Token, *parts: Any) -> ast.NetworkHeader:
+        return ast.NetworkHeader(name.text, _nodes(ast.NetworkInput, parts), span=_over(keyword, parts[-1]))
+
+    def network_input(self, name: Token, *parts: Any) -> ast.NetworkInput:
+        return ast.NetworkInput(name.text, _nodes(ast.Range, parts), parts[-1], span=_over(name, parts[-1]))
+
+    def param(self, keyword: Token, name: Token, _eq: Token, value: ast.Expr) -> ast.Param:
+        return ast.Param(_name(name), value, span=_over(keyword, value))
+
+    def data(self, keyword: Token, name: Token, _colon: Token, shape: _Shape, _eq: Any, value: Any) -> ast.Data:
+        return ast.Data(_name(name), shape.sizes, value, span=_over(keyword, value or shape))
+
+    def scalar(self, keyword: Token, target: ast.Target, _eq: Token, value: ast.Expr) -> ast.ScalarDecl:
+        return ast.ScalarDecl(target, value, span=_over(keyword, value))
+
+    def matrix(self, keyword: Token, names: _Declarators, _colon: Any, shape: Any, law: Any) -> ast.MatrixDecl:
+        span = _over(keyword, law or shape or names)
+        return ast.MatrixDecl(names.items, shape.sizes if shape else None, law, span=span)
+
+    def vector(self, keyword: Token, names: _Declarators, law: Any) -> ast.VectorDecl:
+        return ast.VectorDecl(names.items, law, span=_over(keyword, law or names))
+
+    def train(self, keyword: Token, *parts: Any) -> ast.Train:
+        return ast.Train(_nodes(ast.TrainItem, parts), span=_over(keyword, parts[-1]))
+
+    def train_item(self, declarator: ast.Declarator, _times: Any, multiplier: Any) -> ast.TrainItem:
+        return ast.TrainItem(declarator, multiplier, span=_over(declarator, multiplier or declarator))
+
+    def declarators(self, *parts: Any) -> _Declarators:
+        items = _nodes(ast.Declarator, parts)
+        return _Declarators(items, span=_over(items[0], items[-1]))
+
+    def declarator(self, name: Token, *parts: Any) -> ast.Declarator:
+        axes = cast("tuple[ast.Range | ast.Expr, ...]", _nodes(ast.Node, parts))
+        return ast.Declarator(name.text, axes, span=_over(name, parts[-1] or name))
+
+    def range(self, low: ast.Expr, _dots: Token, high: ast.Expr) -> ast.Range:
+        return ast.Range(low, high, span=_over(low, high))
+
+    def shape(self, *parts: Any) -> _Shape:
+        return _Shape(_exprs(parts), span=_over(parts[0], parts[-1]))
+
+    def law(self, tilde: Token, name: Token, _open: Token, mean: ast.Expr, _comma: Token, covariance: ast.Expr,
+            close: Token) -> ast.Normal:  # fmt: skip
+        if name.text not in ("N", "𝒩"):
+            raise _refuse("E121", f"`{name.text}` is no law", name.span, "the only law is normal",
+                          "write `N(mean, variance)`")  # fmt: skip
+        return ast.Normal(mean, covariance, span=_over(name, close))
+
+    def function(self, name: Token, _open: Token, params: _Parameters, _close: Token, _eq: Token,
+                 body: ast.Expr) -> ast.FunctionDef:  # fmt: skip
+        if not params.vectors and not params.scalars:
+            raise _refuse("E129", f"`{name.text}` has no parameter", _over(_open, _close),
+                          hint=f"name its coordinate: `{name.text}(u) = …`; a constant is `scalar {name.text} = …`")  # fmt: skip
+        return ast.FunctionDef(_name(name), params.vectors, params.scalars, body, span=_over(name, body))
+
+    def parameters(self, vectors: _Names | None, semi: Token | None, scalars: _Names | None) -> _Parameters:
+        return _Parameters(vectors.names if vectors else (), scalars.names if scalars else ())
+
+    def names(self, *parts: Token) -> _Names:
+        return _Names(tuple(_name(p) for p in parts if p.type == "NAME"))
+
+    def assign(self, label: ast.LineLabel | None, target: ast.Target, _define: Token, first: ast.Expr, _eq: Any,
+               second: ast.Expr | None) -> ast.Assign:  # fmt: skip
+        promise = None
+        if second is not None:
+            promise = self._promise(first)
+        value = first if second is None else second
+        return ast.Assign(label, target, promise, value, span=_over(label or target, value))
+
+    def _promise(self, middle: ast.Expr) -> ast.Promise:
+        if isinstance(middle, ast.Apply) and isinstance(middle.callee, ast.Name):
+            return ast.Promise(middle.callee.name, middle.args, middle.scalars, span=middle.span)
+        raise _refuse("E123", "the middle of a line with `:=` and `=` is `ψ(vectors; scalars)`", middle.span,
+                      "this promises nothing", "write `ψ(x, y; θ)` with the names that the right side uses, or leave it out")  # fmt: skip
+
+    def label(self, name: Token, plus: Token | None, colon: Token) -> ast.LineLabel:
+        kind = name.text + ("+" if plus else "")
+        kinds = get_args(ast.LabelKind)
+        if kind not in kinds:
+            near = kind.upper().replace("_", "")
+            guess = {"NONLIN": "NONLIN", "NONL": "NONLIN", "MAT": "MATMUL", "MOM": "MOMENT", "INI": "INIT"}
+            found = near if near in kinds else next((k for p, k in guess.items() if near.startswith(p)), "")
+            raise _refuse("E115", f"`{kind}` is no label", _over(name, plus or name), "before a colon stands a label",
+                          f"write `{found}:`, or leave the label out" if found else "leave it out",
+                          ("the labels are `INIT`, `MATMUL`, `NONLIN`, `NONLIN+` and `MOMENT`",))  # fmt: skip
+        return ast.LineLabel(cast(ast.LabelKind, kind), span=_over(name, colon))
+
+    def target(self, name: Token, _open: Any, indices: _Exprs | None, close: Any) -> ast.Target:
+        return ast.Target(name.text, indices.items if indices else (), span=_over(name, close or name))
+
+    def output(self, keyword: Token, first: ast.Expr, _define: Any, value: ast.Expr | None) -> ast.Output:
+        if value is None:
+            return ast.Output(None, first, span=_over(keyword, first))
+        return ast.Output(self._as_target(first), value, span=_over(keyword, value))
+
+    def _as_target(self, expr: ast.Expr) -> ast.Target:
+        base, indices = (expr.base, expr.indices) if isinstance(expr, ast.Index) else (expr, ())
+        if isinstance(base, ast.Name) and not expr.span.text.startswith("("):
+            return ast.Target(base.name, indices, span=expr.span)
+        raise _refuse("E125", "left of `:=` stands a name", expr.span, "this is no name",
+                      "write `output f := …`, or `output f[i] := …` for a member of a family")  # fmt: skip
+
+    def for_head(self, keyword: Token, index: Token, _in: Token, range: ast.Range, colon: Token) -> ForHead:
+        return ForHead(_name(index), range, span=_over(keyword, colon))
+
+    def def_head(self, keyword: Token, name: Token, _open: Token, params: _Parameters, _close: Token,
+                 colon: Token) -> DefHead:  # fmt: skip
+        return DefHead(_name(name), params.vectors, params.scalars, span=_over(keyword, colon))
+
+    def return_line(self, keyword: Token, value: ast.Expr) -> Return:
+        return Return(value, span=_over(keyword, value))
+
+    # --- expressions ---
+
+    def exprs(self, *parts: Any) -> _Exprs:
+        return _Exprs(_exprs(parts))
+
+    def if_else(self, keyword: Token, test: ast.Condition, _then: Token, value: ast.Expr, _else: Token,
+                other: ast.Expr) -> ast.If:  # fmt: skip
+        return ast.If(test, value, other, span=_over(keyword, other))
+
+    def list(self, opening: Token, *parts: Any) -> ast.ListLiteral:
+        return ast.ListLiteral(_exprs(parts), span=_over(opening, parts[-1]))
+
+    def binary(self, left: ast.Expr, op: Token, right: ast.Expr) -> ast.Binary:
+        plain = cast(ast.BinaryOp, "*" if op.type == "TIMES" else op.text)
+        return ast.Binary(plain, left, right, op.text, span=_over(left, right))
+
+    def crowded_division(self, left: ast.Expr, slash: Token, divisor: ast.Expr, *rest: Any) -> ast.Expr:
+        factor: ast.Expr = rest[-1]
+        over, under = divisor.span.text, factor.span.text
+        hint = f"write `/ ({over} {under})` or `({left.span.text} / {over}) {under}`"
+        raise _refuse("E113", "after `/` a juxtaposed factor needs brackets", factor.span,
+                      f"divides, or multiplies the quotient by `{under}`?", hint if len(hint) < 100 else
+                      "put the divisor, or the whole quotient, in brackets")  # fmt: skip
+
+    def negate(self, minus: Token, operand: ast.Expr) -> ast.Negate:
+        return ast.Negate(operand, span=_over(minus, operand))
+
+    def juxtapose(self, left: ast.Expr, right: ast.Expr) -> ast.Juxtapose:
+        return ast.Juxtapose(left, right, span=_over(left, right))
+
+    def matmul(self, left: ast.Expr, _at: Token, right: ast.Expr) -> ast.MatMul:
+        return ast.MatMul(left, right, span=_over(left, right))
+
+    def superscript(self, base: ast.Expr, digits: Token) -> ast.Binary:
+        text, span = digits.text, digits.span
+        exponent: ast.Expr = ast.Number(int(text.lstrip("-")), text.lstrip("-"), span=span)
+        if text.startswith("-"):
+            exponent = ast.Negate(exponent, span=span)
+        return ast.Binary("^", base, exponent, "^", span=_over(base, digits))
+
+    def sqrt(self, root: Token, operand: ast.Expr) -> ast.Sqrt:
+        return ast.Sqrt(operand, span=_over(root, operand))
+
+    def transpose(self, operand: ast.Expr, mark: Token) -> ast.Transpose:
+        return ast.Transpose(operand, span=_over(operand, mark))
+
+    def derivative(self, function: ast.Expr, primes: Token, _open: Any = None, names: _Names | None = None,
+                   close: Any = None) -> ast.Derivative:  # fmt: skip
+        order = len(primes.text)
+        by = names.names if names else ()
+        span = _over(function, close or primes)
+        if by and len(by) != order:
+            raise _refuse("E128", f"{order} primes with {len(by)} names", _over(_open, close), "one name for each prime",
+                          f"write `{function.span.text}{chr(39) * len(by)}[{', '.join(b.name for b in by)}]`")  # fmt: skip
+        return ast.Derivative(function, order, by, span=span)
+
+    def name(self, token: Token) -> ast.Name:
+        return _name(token)
+
+    def reserved(self, token: Token) -> ast.Name:
+        return _name(token)
+
+    def index(self, base: ast.Expr, _open: Token, indices: _Exprs, close: Token) -> ast.Index:
+        span = _over(base, close)
+        if isinstance(base, ast.Index):  # X[i][k] is X[i, k]
+            return ast.Index(base.base, (*base.indices, *indices.items), span=span)
+        return ast.Index(base, indices.items, span=span)
+
+    def apply(self, callee: ast.Expr, opening: Token, arguments: _Arguments, close: Token) -> ast.Apply:
+        if not arguments.vectors and not arguments.scalars:
+            raise _refuse("E129", f"`{callee.span.text}` is applied to nothing", _over(opening, close),
+                          "a value is missing here", f"write `{callee.span.text}(x)`")  # fmt: skip
+        return ast.Apply(callee, arguments.vectors, arguments.scalars, span=_over(callee, close))
+
+    def arguments(self, vectors: _Exprs | None, semi: Token | None, scalars: _Exprs | None) -> _Arguments:
+        return _Arguments(vectors.items if vectors else (), scalars.items if scalars else ())
+
+    def number(self, token: Token) -> ast.Number:
+        text = token.text
+        return ast.Number(int(text) if text.isdigit() else float(text), text, span=token.span)
+
+    def paren(self, opening: Token, inner: N, close: Token) -> N:
+        return replace(inner, span=_over(opening, close))
+
+    def inner(self, opening: Token, left: ast.Expr, _comma: Token, right: ast.Expr, close: Token) -> ast.Inner:
+        return ast.Inner(left, right, span=_over(opening, close))
+
+    def summation(self, keyword: Token, _open: Token, index: Token, _in: Token, range: ast.Range, _colon: Token,
+                  body: ast.Expr, close: Token) -> ast.Sum:  # fmt: skip
+        return ast.Sum(_name(index), range, body, span=_over(keyword, close))
+
+    # --- conditions ---
+
+    def logic(self, left: ast.Condition, op: Token, right: ast.Condition) -> ast.Logic:
+        return ast.Logic(cast(Literal["and", "or"], op.text), left, right, span=_over(left, right))
+
+    def negation(self, keyword: Token, operand: ast.Condition) -> ast.Not:
+        return ast.Not(operand, span=_over(keyword, operand))
+
+    def compare(self, left: ast.Expr, op: Token, right: ast.Expr) -> ast.Compare:
+        return ast.Compare(cast(ast.CompareOp, op.text), left, right, span=_over(left, right))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape(ast.Node):
+    sizes: tuple[ast.Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Declarators(ast.Node):
+    items: tuple[ast.Declarator, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    names: tuple[ast.Name, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Exprs:
+    items: tuple[ast.Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameters:
+    vectors: tuple[ast.Name, ...]
+    scalars: tuple[ast.Name, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Arguments:
+    vectors: tuple[ast.Expr, ...]
+    scalars: tuple[ast.Expr, ...]

@@ -1,0 +1,121 @@
+"""The entry points: a source becomes a `File`, or all its faults at once."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from netsor.diagnostics.data import Diagnostic, NetsorError, Source, Span
+from netsor.syntax import ast
+from netsor.syntax.blocks import assemble
+from netsor.syntax.build import Builder
+from netsor.syntax.lexer import tokenize
+from netsor.syntax.mistakes import Mistake, explain
+from netsor.syntax.tables import Parser, Unexpected, load_tables
+from netsor.syntax.tokens import Line, Token
+
+MAX_FAULTS = 100
+MAX_DEPTH = 500  # of a tree: long sums and products count, one level for each term
+
+
+@cache
+def _parser() -> Parser:
+    return Parser(load_tables(), Builder())
+
+
+def parse(source: Source) -> ast.File:
+    """The syntax tree of a file; raises `NetsorError` with every fault that the text has."""
+    text = tokenize(source)
+    faults: list[Diagnostic] = []
+    nodes: list[tuple[Line, ast.Node | None]] = []
+    if text.tabs:
+        faults.append(_tabs(text.tabs))
+    for line in text.lines:
+        if len(faults) >= MAX_FAULTS:
+            break
+        try:
+            nodes.append((line, _parse_line(line)))
+        except NetsorError as error:
+            faults.extend(error.diagnostics)
+            nodes.append((line, None))
+    header, statements = assemble(nodes, faults)
+    if not text.lines:
+        faults.append(_empty(source))
+    if faults:
+        raise NetsorError(_in_order(faults))
+    span = Span(source, 0, len(source.text))
+    return ast.File(header, statements, tuple(text.comments), span=span)
+
+
+def parse_expression(source: Source) -> ast.Expr:
+    """The tree of one expression, as `--loss` and `--set` have them; raises `NetsorError`."""
+    lines = tokenize(source).lines
+    if not lines:
+        raise NetsorError(Diagnostic("E119", "an expression is missing", Span(source, 0, len(source.text))))
+    if len(lines) > 1:
+        raise NetsorError(Diagnostic("E120", "more than one line where one expression is expected", lines[1].span))
+    expr: ast.Expr = _parse_line(lines[0], "expression")
+    return expr
+
+
+def _parse_line(line: Line, start: str = "line") -> Any:
+    if line.faults:
+        raise NetsorError(line.faults)
+    try:
+        node = _parser().parse(line.tokens, start)
+    except Unexpected as unexpected:
+        raise NetsorError(explain(Mistake(line, unexpected.index, unexpected.expected, start, _is_accepted))) from None
+    if len(line.tokens) > MAX_DEPTH:
+        _check_depth(node)
+    return node
+
+
+def _is_accepted(text: str, start: str) -> bool:
+    """Whether this one line parses: a hint is given only where its edit would be accepted."""
+    lines = tokenize(Source("", text)).lines
+    if len(lines) != 1 or lines[0].faults:
+        return False
+    try:
+        _parser().parse(lines[0].tokens, start)
+    except (Unexpected, NetsorError):
+        return False
+    return True
+
+
+def _check_depth(node: ast.Node) -> None:
+    """Refuse a tree that is deeper than the passes behind the parser go."""
+    stack = [(node, 1)]
+    while stack:
+        top, depth = stack.pop()
+        if depth > MAX_DEPTH:
+            raise NetsorError(Diagnostic(
+                "E107", f"an expression of more than {MAX_DEPTH} levels", node.span,
+                notes=("each term of a long sum is a level, and so is each factor",),
+                hint="give parts of it a name on lines of their own, or write a sum as `sum(i in 1..N: …)`",
+            ))  # fmt: skip
+        stack.extend((child, depth + 1) for child in ast.children(top))
+
+
+def _tabs(tabs: list[Span]) -> Diagnostic:
+    more = len(tabs) - 1
+    notes = (f"{more} more line{'s are' if more > 1 else ' is'} indented with tabs",) if more else ()
+    return Diagnostic("E102", "a tab in the indentation", tabs[0], label="a tab", notes=notes,
+                      hint="indent with spaces, four for each block")  # fmt: skip
+
+
+def _empty(source: Source) -> Diagnostic:
+    return Diagnostic("E133", "the file holds no statement", Span(source, 0, 0),
+                      hint="begin with a declaration, such as `vector v ~ N(0, 1)`")  # fmt: skip
+
+
+def _in_order(faults: list[Diagnostic]) -> list[Diagnostic]:
+    faults = sorted(faults, key=lambda d: (d.span.start, d.span.end) if d.span else (-1, -1))
+    if len(faults) < MAX_FAULTS:
+        return faults
+    from dataclasses import replace
+
+    last = faults[MAX_FAULTS - 1]
+    return [*faults[: MAX_FAULTS - 1], replace(last, notes=(*last.notes, f"only the first {MAX_FAULTS} faults are shown"))]
+
+
+__all__ = ["MAX_DEPTH", "MAX_FAULTS", "Token", "parse", "parse_expression"]

@@ -1,0 +1,64 @@
+"""Reading a file from disk into a source."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+
+from netsor.diagnostics.data import Diagnostic, NetsorError, Source
+
+_LARGEST = 50_000_000  # bytes; a program of this size is something else
+
+
+def read_source(path: str | Path) -> Source:
+    """The text of a file, line ends unified and without a byte order mark; raises `NetsorError`."""
+    name = str(path)
+    try:
+        data = _read(Path(path))
+    except FileNotFoundError:
+        raise _fault("E001", f"there is no file `{name}`", _similar(Path(path))) from None
+    except IsADirectoryError:
+        raise _fault("E003", f"`{name}` is a folder, not a file", f"name a file in it, such as `{name.rstrip('/')}/NAME.netsor`") from None
+    except PermissionError:
+        raise _fault("E002", f"`{name}` may not be read", "change its permissions, or name another file") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "the name is not one that a file can have"
+        raise _fault("E002", f"`{_visible(name)}` cannot be read: {reason}", "") from None
+    if len(data) > _LARGEST:
+        raise _fault("E005", f"`{name}` has {len(data)} bytes; a program has at most {_LARGEST}", "name a text file")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise _fault("E004", f"`{name}` is not UTF-8 but UTF-16", "save it as UTF-8")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        byte = data[error.start]
+        raise _fault("E004", f"`{name}` is not UTF-8: line {line} holds the byte 0x{byte:02X}", "save it as UTF-8") from None
+    return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _read(path: Path) -> bytes:
+    if path.is_dir():
+        raise IsADirectoryError
+    with path.open("rb") as file:
+        return file.read(_LARGEST + 1)
+
+
+def _similar(path: Path) -> str:
+    """A file of nearly this name beside where it should be."""
+    from difflib import get_close_matches
+
+    try:
+        beside = [p.name for p in path.parent.iterdir() if p.is_file()][:1000]
+    except (OSError, ValueError):
+        return f"there is no folder `{_visible(str(path.parent))}` either"
+    near = get_close_matches(path.name, beside, 1)
+    return f"did you mean `{path.with_name(near[0])}`?" if near else ""
+
+
+def _visible(name: str) -> str:
+    return name.encode("unicode_escape").decode() if not name.isprintable() else name
+
+
+def _fault(code: str, message: str, hint: str) -> NetsorError:
+    return NetsorError(Diagnostic(code, message, hint=hint))

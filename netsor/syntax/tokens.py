@@ -1,0 +1,61 @@
+"""Tokens, and the logical lines that they make up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from netsor.diagnostics.data import Diagnostic, Source, Span
+
+
+class Token:
+    """A terminal of the grammar and its place in the text; `text` is normalised, `span.text` as typed."""
+
+    __slots__ = ("end", "source", "start", "text", "type")
+
+    def __init__(self, type: str, text: str, source: Source, start: int, end: int):
+        self.type = type
+        self.text = text
+        self.source = source
+        self.start = start
+        self.end = end
+
+    @property
+    def span(self) -> Span:
+        return Span(self.source, self.start, self.end)
+
+    def __repr__(self) -> str:
+        return f"{self.type}:{self.text}"
+
+
+@dataclass(slots=True)
+class Line:
+    """A logical line: its tokens (the last is END), its indentation in columns, and what the tokenizer found wrong."""
+
+    source: Source
+    indent: int
+    start: int
+    tokens: list[Token] = field(default_factory=list)
+    faults: list[Diagnostic] = field(default_factory=list)
+    odd_indent: bool = False
+
+    @property
+    def end(self) -> int:
+        return self.tokens[-1].start if self.tokens else self.start
+
+    @property
+    def span(self) -> Span:
+        return Span(self.source, self.start, self.end)
+
+    @property
+    def opens_block(self) -> bool:
+        return bool(self.tokens) and self.tokens[0].type in ("FOR", "DEF")
+
+
+# Tokens after which a value is complete, so that `<` compares, `-` subtracts and the next value is juxtaposed.
+ENDS_VALUE = frozenset("NAME RESERVED NUMBER SUPER PRIME TRANSPOSE RPAR RSQB INDEX_R ANGLE_R".split())
+# Tokens that begin a juxtaposed factor.
+BEGINS_FACTOR = frozenset("NAME RESERVED NUMBER LPAR ANGLE_L SQRT SUM".split())
+BEGINS_VALUE = BEGINS_FACTOR | {"MINUS", "IF", "LIST_L"}
+
+OPENS = {"APPLY_L": ")", "LPAR": ")", "INDEX_L": "]", "BY_L": "]", "LIST_L": "]", "ANGLE_L": "⟩"}
+CLOSES = {")": "RPAR", "]": "RSQB", "⟩": "ANGLE_R", ">": "ANGLE_R"}
