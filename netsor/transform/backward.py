@@ -1,0 +1,175 @@
+"""The backward pass (Eqs. 74–78): dx = √n ∂f/∂x for every variable x, by reverse accumulation over the instructions.
+
+The recursion of Eq. 78 shared over paths: the d of a variable is the sum over its uses of what each sends back.
+
+    g = W h              dh gets Wᵀ dg
+    x = ψ(h, …; a)       dh gets ∂ψ/∂h ⊙ dx,       da gets (dx)ᵀ ∂ψ/∂a / n
+    a = mean ψ(x; θ)     dx gets da · ∂ψ/∂x,       dθ gets da · mean ∂ψ/∂θ
+
+with da = (1/√n) ∂f/∂a (D.4.5), so that no power of n is left over: ∂f/∂a = Σ_α ∂f/∂x_α ∂_aψ = √n mean(dx ⊙ ∂_aψ), and
+√n ∂f/∂x_α = √n · √n da · ∂_xψ / n. At finite width this is the gradient, exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Set
+from dataclasses import dataclass, field
+
+from netsor.core import MatMul, Moment, Program
+from netsor.expr import ZERO, Expr, add, as_expr, diff, is_singular, mul, sym, unfold
+from netsor.transform import faults
+from netsor.transform.builder import coefficient_and_symbol
+from netsor.transform.examples import Rows
+from netsor.transform.forward import Instances, Terms, Values, instances, instantiated
+from netsor.transform.names import Stamp
+from netsor.transform.parameters import moving, trainable
+
+# (matrix, transposed, vector, name of the MATMUL, its name where it is the whole value) ↦ the product
+Product = Callable[[str, bool, Expr, str, str | None], Expr]
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """A contribution Wᵀ dg to the error signal at h, where g = W h; made when the signal at h is gathered."""
+
+    matrix: str
+    transposed: bool
+    error: Expr
+    g: str
+
+
+@dataclass
+class Backward:
+    """Backward passes of one network: the derivatives of its ψ's, taken once, and how error signals are gathered.
+
+    `wanted` are the variables at which error signals are asked for.
+    """
+
+    made: Instances
+    wanted: Set[str]
+    slopes: dict[str, list[tuple[str, Expr]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for i in self.made.network.instructions:
+            if isinstance(i, MatMul):
+                continue
+            self.slopes[i.name] = found = []
+            for x in dict.fromkeys((*i.vectors, *i.scalars)):
+                if x not in self.wanted:
+                    continue
+                slope = diff(i.psi, sym(x))
+                if is_singular(unfold(slope)):
+                    raise faults.no_derivative(i.name, x, i.span)
+                if slope is not ZERO:
+                    found.append((x, slope))
+
+    def errors(self, terms: Terms, values: Values, stamp: Stamp, product: Product) -> Values:
+        """dx = √n ∂f/∂x of the readout f = Σ c vᵀx/√n at all wanted x on which it depends; zero is left out.
+
+        `values` are the network's variables (parameters included) at the time of `stamp`.
+        """
+        sent: dict[str, list[Expr | _Sent]] = {}
+        for c, v, x in terms:
+            # dx = c v (Eq. 77) and dv = c x (D.4.1).
+            self._send(sent, x, mul(as_expr(c), values[v]))
+            self._send(sent, v, mul(as_expr(c), values[x]))
+        errors: Values = {}
+        for i in reversed(self.made.network.instructions):
+            d = errors[i.name] = self._gather(i.name, sent, isinstance(i, Moment), stamp, product)
+            if d is ZERO:
+                continue
+            if isinstance(i, MatMul):
+                self._send(sent, i.vector, _Sent(i.matrix, not i.transposed, d, i.name))
+                continue
+            for x, slope in self.slopes[i.name]:
+                self._send(sent, x, mul(instantiated(slope, values), d))
+        for x in sent:
+            if x not in self.made.network.by_name:
+                errors[x] = self._gather(x, sent, False, stamp, product)
+        return {x: d for x, d in errors.items() if d is not ZERO}
+
+    def _send(self, sent: dict[str, list[Expr | _Sent]], x: str, what: Expr | _Sent) -> None:
+        if x in self.wanted and what is not ZERO:
+            sent.setdefault(x, []).append(what)
+
+    def _gather(
+        self, x: str, sent: dict[str, list[Expr | _Sent]], is_scalar: bool, stamp: Stamp, product: Product
+    ) -> Expr:
+        """The sum of all that was sent to x, as one line called dx."""
+        builder, names = self.made.builder, self.made.builder.names
+        parts = sent.get(x, [])
+        if not parts:
+            return ZERO
+        name = names.of(x, stamp, "d")
+        total = add(*(
+            product(
+                part.matrix, part.transposed, part.error,
+                names.product(part.matrix, part.transposed, part.g, stamp, "d"), name if len(parts) == 1 else None,
+            )
+            if isinstance(part, _Sent) else part
+            for part in parts
+        ))  # fmt: skip
+        if is_scalar:
+            return builder.moment(name, total)
+        if x in self.made.network.group_of and coefficient_and_symbol(total):
+            return total  # a readout's dv = c x is no line of its own
+        return builder.nonlin(name, total)
+
+
+@dataclass
+class Passes(Instances):
+    """Forward and backward passes of several examples at initialization; `errors[k][j]` belong to readout j."""
+
+    errors: list[list[Values]] = field(default_factory=list)
+
+
+def passes(network: Program, rows: Rows | None, test: Rows | None = None, only_trained: bool = True) -> Passes:
+    """Forward and backward passes on every row, one backward pass for each readout.
+
+    With `only_trained` error signals stop at the variables that no trained parameter moves.
+    """
+    made = instances(network, rows, test)
+    wanted = moving(made.network, trainable(made.network)) if only_trained else everything(made.network)
+    back = Backward(made, wanted)
+    out = Passes(**vars(made))
+    several = len(made.network.readouts) > 1
+    for example, values in zip(made.examples, made.values, strict=True):
+        out.errors.append([
+            back.errors(r.terms, values, example.stamp.toward(j if several else None), at_start(made))
+            for j, r in enumerate(made.network.readouts, start=1)
+        ])  # fmt: skip
+    return out
+
+
+def at_start(made: Instances) -> Product:
+    """Products with the matrices at initialization."""
+
+    def product(matrix: str, transposed: bool, y: Expr, name: str, alone: str | None = None) -> Expr:
+        return made.builder.matmul(alone or name, matrix, transposed, y)
+
+    return product
+
+
+def everything(network: Program) -> Set[str]:
+    """All variables at which an error signal makes sense: 𝒞, and what is made of it alone, has none.
+
+    A readout's v that is used nowhere else is left out too: its dv is the embedding.
+    """
+    scalars = set(network.constant)
+    used: set[str] = set()
+    for i in network.instructions:
+        if not isinstance(i, MatMul) and not i.vectors and scalars.issuperset(i.scalars):
+            scalars.add(i.name)
+        used.update((i.vector,) if isinstance(i, MatMul) else i.vectors)
+    heads = {v for r in network.readouts for _, v, _ in r.terms} - used - set(network.by_name)
+    return ({*network.group_of, *network.embedding, *network.by_name} - scalars) - heads
+
+
+def backward(network: Program, inputs: Rows | None = None) -> Program:
+    """The forward and the backward pass as a program over data ξ, `dx` standing for √n ∂f/∂x (Eqs. 74–78).
+
+    Without inputs it is the pass of one example, `data ξ : (1, d)` waiting for its numbers, and variables keep the
+    network's names; with inputs a variable h of row i is `h[i]`. With several readouts the error signals bear the
+    readout's number as last index.
+    """
+    return passes(network, inputs, only_trained=False).builder.build(network.name)

@@ -1,0 +1,118 @@
+"""Rows of data as examples of a network: which numbers each of its inputs gets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from netsor.core import Data, DataRef, InputRef, NetworkInput, Program
+from netsor.core.program import Row
+from netsor.transform import faults
+from netsor.transform.names import Stamp
+
+# Nested sequences of numbers (arrays too); a mapping by input where a network has several.
+Rows = Any
+
+
+@dataclass(frozen=True)
+class Example:
+    """One row: the data and the numbers that stand for each input of the network."""
+
+    stamp: Stamp
+    sources: Mapping[InputRef, tuple[DataRef, Row]] = field(hash=False)
+
+    @property
+    def key(self) -> tuple[Row, ...]:
+        """Equal for examples that are the same numbers."""
+        return tuple(row for _, row in self.sources.values())
+
+
+def plain(values: Any) -> Any:
+    """An array or nested sequence as nested tuples of floats."""
+    if hasattr(values, "tolist"):
+        values = values.tolist()
+    if isinstance(values, Sequence) and not isinstance(values, str):
+        return tuple(plain(v) for v in values)
+    return float(values)
+
+
+def shape_of(values: Any) -> tuple[int, ...]:
+    """The shape of nested tuples, as far as their first members tell."""
+    shape: list[int] = []
+    while isinstance(values, tuple):
+        shape.append(len(values))
+        if not values:
+            break
+        values = values[0]
+    return tuple(shape)
+
+
+def read_examples(
+    network: Program, rows: Rows, names: Mapping[str, str], test: bool = False
+) -> tuple[list[Data], list[Example]]:
+    """The data of a program over these rows, under the given `names`, and its examples.
+
+    An input has the shape (N, d), or (N, T, d) where it is a family of T members.
+    """
+    if not network.inputs:
+        raise faults.wrong_shape("the inputs", "of the network's inputs, and it has none", "anything")
+    given = rows if isinstance(rows, Mapping) else {i.name: rows for i in network.inputs[:1]}
+    for i in network.inputs:
+        if i.name not in given:
+            raise faults.wrong_shape(f"the inputs `{i.name}`", _wanted(i), "nothing")
+    data: list[Data] = []
+    sources: list[dict[InputRef, tuple[DataRef, Row]]] = []
+    for i in network.inputs:
+        values = plain(given[i.name])
+        _verify(i, values)
+        name = names[i.name]
+        data.append(Data(name, shape_of(values), values))
+        if not sources:
+            sources = [{} for _ in values]
+        if len(values) != len(sources):
+            raise faults.wrong_shape(f"the inputs `{i.name}`", f"({len(sources)}, …)", shape_of(values))
+        for r, (found, row) in enumerate(zip(sources, values, strict=True), start=1):
+            if i.indices is None:
+                found[InputRef(i.name)] = (DataRef(name, (r,)), row)
+            else:
+                for k, index in enumerate(i.indices, start=1):
+                    found[InputRef(i.name, index)] = (DataRef(name, (r, k)), row[k - 1])
+    return data, [Example(Stamp(row=r, test=test), s) for r, s in enumerate(sources, start=1)]
+
+
+def symbolic_example(network: Program) -> tuple[list[Data], Example]:
+    """One example whose numbers are to come: `data ξ : (1, d)` without a value, its copies named as the network's."""
+    data: list[Data] = []
+    sources: dict[InputRef, tuple[DataRef, Row]] = {}
+    for i in network.inputs:
+        members = () if i.indices is None else (len(i.indices),)
+        data.append(Data(i.name, (1, *members, i.dimension), ()))
+        if i.indices is None:
+            sources[InputRef(i.name)] = (DataRef(i.name, (1,)), ())
+        for k, index in enumerate(i.indices or (), start=1):
+            sources[InputRef(i.name, index)] = (DataRef(i.name, (1, k)), ())
+    return data, Example(Stamp(), sources)
+
+
+def inner(x: Row, y: Row) -> float:
+    """⟨x, y⟩ = Σ_k x_k y_k."""
+    return math.fsum(a * b for a, b in zip(x, y, strict=True))
+
+
+def _wanted(i: NetworkInput) -> str:
+    return f"(N, {i.dimension})" if i.indices is None else f"(N, {len(i.indices)}, {i.dimension})"
+
+
+def _verify(i: NetworkInput, values: Any) -> None:
+    tail = (i.dimension,) if i.indices is None else (len(i.indices), i.dimension)
+    what = f"the inputs `{i.name}`"
+    if not isinstance(values, tuple) or not values or shape_of(values)[1:] != tail:
+        raise faults.wrong_shape(what, _wanted(i), shape_of(values))
+    for r, row in enumerate(values, start=1):
+        if shape_of(row) != tail or (len(tail) == 2 and any(len(token) != tail[1] for token in row)):
+            raise faults.wrong_shape(f"row {r} of {what}", f"({', '.join(map(str, tail))})", shape_of(row))
+        flat = row if len(tail) == 1 else [x for token in row for x in token]
+        if not all(isinstance(x, float) and math.isfinite(x) for x in flat):
+            raise faults.not_finite(what, f"row {r}")

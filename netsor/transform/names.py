@@ -1,0 +1,100 @@
+"""Names of the variables that a transformation makes: h_t(ξ_i) is `h_t[i]`, on a test input `h̃_t[j]`.
+
+Time 0 has no subscript, as in Appendix D. Before the network's own name stands what the variable is: `d` for an error
+signal √n ∂f/∂h, `δ` for a difference √n (h_{t+1} − h_t), `W` or `WT` for a product. Parameters keep their names at
+time 0, for the finite engine draws them by name.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+
+from netsor.core import Program
+from netsor.expr.functions import FUNCTIONS
+from netsor.syntax.names import KEYWORDS, RESERVED
+
+TILDE, HAT = "\u0303", "\u0302"
+# What the language gives a meaning of its own; a program may hide some of it, a derived name never should.
+_RESERVED = KEYWORDS | RESERVED | frozenset(FUNCTIONS) | {"N", "mean", "sum"}
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """When and for whom a copy of a network's variable is: SGD step, row of the data, and output where that matters."""
+
+    time: int = 0
+    row: int | None = None
+    test: bool = False
+    output: int | None = None
+
+    def at(self, time: int) -> Stamp:
+        return Stamp(time, self.row, self.test, self.output)
+
+    def toward(self, output: int | None) -> Stamp:
+        return Stamp(self.time, self.row, self.test, output)
+
+
+def split(name: str) -> tuple[str, tuple[str, ...]]:
+    """A name as (base, indices): `x[1,2]` is ('x', ('1', '2'))."""
+    base, bracket, rest = name.partition("[")
+    return base, tuple(i.strip() for i in rest.rstrip("]").split(",")) if bracket else ()
+
+
+def member(base: str, *indices: object) -> str:
+    """A name from its base and its indices."""
+    return f"{base}[{','.join(map(str, indices))}]" if indices else base
+
+
+def decorate(base: str, mark: str) -> str:
+    """The base with a combining mark on its last letter: `h1` becomes `h̃1`."""
+    last = max((i for i, c in enumerate(base) if c.isalpha()), default=len(base) - 1)
+    return unicodedata.normalize("NFC", base[: last + 1] + mark + base[last + 1 :])
+
+
+class Names:
+    """Readable names for a program derived from a network, never two variables with one name."""
+
+    def __init__(self, network: Program, shared: frozenset[str] | set[str]):
+        """`shared` are the network's variables that do not depend on the example."""
+        self._shared = shared
+        self._bases: dict[tuple[object, ...], str] = {}
+        self._used = set(_RESERVED) | {f.name for f in network.functions()}
+        parameters = [*network.matrix, *network.input_matrix, *network.constant, *network.datum, *network.group_of]
+        fixed = {split(p)[0] for p in [*parameters, *(x for x in shared if x in network.by_name)]}
+        copied = {split(x)[0] for x in [*network.embedding, *network.by_name] if x not in shared}
+        given = {i.name for i in network.inputs} | {split(r.name)[0] for r in network.readouts}
+        # The network's own names come first: what is derived from `h` must make way for a variable called `dh`.
+        self._used |= fixed | copied | given
+        self._bases.update({("", base, False, 0, False): base for base in fixed | copied})
+        self._bases.update({("", base, False, 0, True): base for base in copied - fixed})
+        self._bases.update({("data", i.name): i.name for i in network.inputs})
+        self._bases.update({("output", base): base for base in given})
+
+    def fresh(self, preferred: str, key: tuple[object, ...] | None = None) -> str:
+        """`preferred`, or the like of it if that is taken; asked again with one key, the answer is the same."""
+        if key is not None and key in self._bases:
+            return self._bases[key]
+        base = unicodedata.normalize("NFC", preferred)
+        while base in self._used:
+            base += "_"
+        self._used.add(base)
+        if key is not None:
+            self._bases[key] = base
+        return base
+
+    def of(self, name: str, stamp: Stamp, prefix: str = "") -> str:
+        """The name of a copy of the network's variable `name`, or of what `prefix` says of it."""
+        base, indices = split(name)
+        # A difference of a parameter is one for all examples, but every example has an error signal at it.
+        own = stamp.row is not None and (name not in self._shared or prefix.endswith("d"))
+        test = stamp.test and own
+        preferred = prefix + (decorate(base, TILDE) if test else base) + (f"_{stamp.time}" if stamp.time else "")
+        root = self.fresh(preferred, (prefix, base, test, stamp.time, own))
+        extra = (*((stamp.row,) if own else ()), *(() if stamp.output is None else (stamp.output,)))
+        return member(root, *indices, *extra)
+
+    def product(self, matrix: str, transposed: bool, name: str, stamp: Stamp, prefix: str) -> str:
+        """The name of W times what `prefix` says of a network's variable: `Wδz_1[2]`, `WTdh[1]`."""
+        base, indices = split(matrix)
+        return self.of(name, stamp, base + "_".join(indices) + ("T" if transposed else "") + prefix)
