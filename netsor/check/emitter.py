@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from netsor.core import Instruction, MatMul, Moment, Nonlin
@@ -21,7 +22,6 @@ from netsor.expr import (
     mul,
     postorder,
     split_coefficient,
-    substitute,
 )
 from netsor.expr.asymptotics import find_quotients
 from netsor.expr.nodes import with_children
@@ -36,29 +36,38 @@ class Emitter:
     instructions: list[Instruction] = field(default_factory=list)
     vectors: set[str] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
+    # Names that the text mentions, which no intermediate result may bear.
+    reserved: set[str] = field(default_factory=set)
+    # Names of intermediate results, which a line may replace by its own.
+    temporary: set[str] = field(default_factory=set)
     # Unnamed intermediate results by what they compute, so that the same one is made once.
     _made: dict[tuple, str] = field(default_factory=dict)
     _key_of: dict[str, tuple] = field(default_factory=dict)
     _counters: dict[str, int] = field(default_factory=dict)
 
-    def fresh(self, stem: str, suffix: str = "") -> str:
-        """An unused name made from the name that the line defines: h → h_1, x[2] → x_1[2]; or with `suffix`, h_μ."""
-        match = _INDEXED.match(stem)
-        assert match is not None
-        base, index = match.group(1), match.group(2) or ""
-        if suffix:
-            candidate = f"{base}_{suffix}{index}"
-            if candidate not in self.taken:
-                self.taken.add(candidate)
-                return candidate
-            base = f"{base}_{suffix}"
+    def fresh(self, stem: str, inner: str = "") -> str:
+        """An unused name made from the name that the line defines.
+
+        An intermediate result of h is h_1, of x[2] it is x_1[2]; the variable `inner` of a definition used in the line
+        of h is h_inner.
+        """
+        base, index = _split(stem)
+        if inner:
+            name, inner_index = _split(inner)
+            base = f"{base}_{name}"
+            index = _joined_index(index, inner_index)
+            if base not in self.reserved and base + index not in self.taken:
+                self.taken.add(base + index)
+                return base + index
         key = base + index
         while True:
             self._counters[key] = self._counters.get(key, 0) + 1
-            candidate = f"{base}_{self._counters[key]}{index}"
-            if candidate not in self.taken:
-                self.taken.add(candidate)
-                return candidate
+            candidate = f"{base}_{self._counters[key]}"
+            if candidate not in self.reserved and candidate + index not in self.taken:
+                self.taken.add(candidate + index)
+                if not inner:
+                    self.temporary.add(candidate + index)
+                return candidate + index
 
     # --- instructions -----------------------------------------------------------------------------------------
 
@@ -89,12 +98,6 @@ class Emitter:
             self._made[key] = name
             self._key_of[name] = key
         return self._made[key]
-
-    def _forget(self, name: str) -> None:
-        key = self._key_of.pop(name, None)
-        if key is not None:
-            del self._made[key]
-        self.taken.discard(name)
 
     def nonlin(self, name: str, e: Expr, span: Span, order: tuple[str, ...] = ()) -> None:
         """name := ψ(…), ψ's vectors in the order promised or, without a promise, of first use."""
@@ -167,53 +170,77 @@ class Emitter:
             done[node] = with_children(node, tuple(children))
         return Sym(self._unnamed("moment", stem, e, span)) if e in lifted else done[e]
 
-    # --- naming the last instruction of a line ----------------------------------------------------------------
+    # --- naming what a line computed --------------------------------------------------------------------------
 
     def rename(self, old: str, new: str, span: Span) -> bool:
         """Give the unnamed result of the line's last instruction the name that the line defines."""
         if not self.instructions or self.instructions[-1].name != old:
             return False
         self.instructions[-1] = replace(self.instructions[-1], name=new, span=span)
-        self._forget(old)
-        match = _INDEXED.match(old)
-        assert match is not None
-        if old in self.vectors:
-            self.vectors.discard(old)
+        is_vector = old in self.vectors
+        self.forget((old,))
+        if is_vector:
             self.vectors.add(new)
-        stem = re.sub(r"_\d+$", "", match.group(1)) + (match.group(2) or "")
-        if stem in self._counters:
-            self._counters[stem] -= 1
+        base, index = _split(old)
+        key = re.sub(r"_\d+$", "", base) + index
+        if key in self._counters:
+            self._counters[key] -= 1
         return True
 
-    def as_one_moment(self, e: Expr, mark: int) -> Expr | None:
-        """ψ with `e` = (1/n) Σ ψ, where e is linear in MOMENTs that this line just made; None where it is not.
+    def forget(self, names: Iterable[str]) -> None:
+        """Unnamed results that are no longer there."""
+        for name in names:
+            key = self._key_of.pop(name, None)
+            if key is not None:
+                del self._made[key]
+            self.taken.discard(name)
+            self.temporary.discard(name)
+            self.vectors.discard(name)
 
-        θ xᵀ y / n is one MOMENT of ψ(x, y; θ) = θ x y; the instructions after `mark` that it replaces are dropped.
+    def as_one_moment(self, e: Expr, mark: int) -> Expr | None:
+        """ψ with e = (1/n) Σ ψ, where e is linear in MOMENTs that this line just made, which it then replaces.
+
+        θ xᵀ y / n is one MOMENT of ψ(x, y; θ) = θ x y. None where e is not of that kind.
         """
+        psi, used = self.preview_moment(e, mark)
+        if psi is not None:
+            self.instructions[mark:] = [i for i in self.instructions[mark:] if i.name not in used]
+            self.forget(used)
+        return psi
+
+    def preview_moment(self, e: Expr, mark: int) -> tuple[Expr | None, set[str]]:
+        """What `as_one_moment` would make, and the instructions that it would replace."""
         made = {i.name: i for i in self.instructions[mark:] if isinstance(i, Moment) and i.vectors}
-        if not made or any(not isinstance(i, Moment) for i in self.instructions[mark:]):
-            return None
-        terms = e.children if isinstance(e, Add) else (e,)
+        if not made:
+            return None, set()
         out: list[Expr] = []
         used: set[str] = set()
-        for term in terms:
+        for term in e.children if isinstance(e, Add) else (e,):
             c, rest = split_coefficient(term)
             factors = rest.children if isinstance(rest, Mul) else (rest,)
             mine = [f for f in factors if isinstance(f, Sym) and f.name in made]
             others = [f for f in factors if f not in mine]
             if len(mine) > 1 or any(s.name in made for f in others for s in f.free):
-                return None
+                return None, set()
             if mine:
                 used.add(str(mine[0].name))
                 out.append(mul(Const(c), *others, made[str(mine[0].name)].psi))
             else:
                 out.append(term)
-        if not used:
-            return None
-        self.instructions[mark:] = [i for i in self.instructions[mark:] if i.name not in used]
-        for name in used:
-            self._forget(name)
-        return add(*out)
+        consumers = {x for i in self.instructions[mark:] if not isinstance(i, MatMul) for x in (*i.vectors, *i.scalars)}
+        if not used or used & consumers:
+            return None, set()
+        return add(*out), used
+
+
+def _split(name: str) -> tuple[str, str]:
+    match = _INDEXED.match(name)
+    assert match is not None
+    return match.group(1), match.group(2) or ""
+
+
+def _joined_index(a: str, b: str) -> str:
+    return a + b if not a or not b else f"{a[:-1]},{b[1:]}"
 
 
 def inlined_functions(e: Expr) -> Expr:
@@ -228,5 +255,3 @@ def inlined_functions(e: Expr) -> Expr:
 
     return rewrite(e, rule)
 
-
-__all__ = ["Emitter", "inlined_functions", "substitute"]

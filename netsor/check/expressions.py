@@ -223,8 +223,6 @@ class Expressions:
     def binary(self, node: ast.Binary) -> Value:
         if node.op == "*":
             return self.times(node)
-        if node.op == "^" and isinstance(node.right, ast.Name) and node.right.name == "T":
-            pass
         left = self.numeric(node.left)
         right = self.numeric(node.right)
         if isinstance(left, Poison) or isinstance(right, Poison):

@@ -86,6 +86,14 @@ def unknown_param(name: str, like: str | None, known: Sequence[str]) -> Diagnost
     )
 
 
+def unknown_data(name: str, known: Sequence[str]) -> Diagnostic:
+    listed = ", ".join(f"`{k}`" for k in known) or "none"
+    return Diagnostic(
+        "E205", f"the program has no `data {name}`, so it cannot be given", None, notes=(f"its data are: {listed}",),
+        hint=f"add a line `data {name} : (4, 3)` to the program",
+    )
+
+
 def repeated_parameter(span: Span, name: str, function: str) -> Diagnostic:
     return Diagnostic(
         "E207", f"two parameters of `{function}` are named `{name}`", span, label="second time",

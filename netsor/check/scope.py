@@ -22,6 +22,8 @@ class Scope:
     places: dict[tuple[str, Indices], Span] = field(default_factory=dict)
     # What stands before a core name that this block makes, so that names inside a `def` stay apart.
     prefix: str = ""
+    # A loop's scope holds its index; names that the body makes belong to the scope around it.
+    loop: bool = False
 
     def lookup(self, name: str) -> Value | None:
         scope: Scope | None = self

@@ -1,0 +1,113 @@
+"""What `netsor check` says of a file: kinds, language, assumptions, diagnostics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from netsor.check.languages import infer_language
+from netsor.check.regularity import infer_b8
+from netsor.check.statements import Checker
+from netsor.core import MatMul, Moment, Nonlin, Program
+from netsor.diagnostics import Diagnostic, NetsorError, Source, Span
+from netsor.syntax import ast, parse
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """Whether an assumption of the paper holds (None: cannot be told), why, and where that is seen."""
+
+    holds: bool | None
+    because: str
+    span: Span | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"holds": self.holds, "because": self.because, "line": self.span.line if self.span else None}
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A variable of a checked program: its kind, the instruction that makes it, and its line."""
+
+    name: str
+    kind: str
+    instruction: str
+    line: int | None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"name": self.name, "kind": self.kind, "instruction": self.instruction, "line": self.line}
+
+
+@dataclass(frozen=True)
+class Report:
+    """The result of checking one file; `program` is None where there are errors."""
+
+    source: Source
+    program: Program | None
+    diagnostics: tuple[Diagnostic, ...]
+    kind: str
+    language: str | None
+    variables: tuple[Variable, ...]
+    assumptions: Mapping[str, Assumption]
+    tree: ast.File | None = None
+
+    @property
+    def ok(self) -> bool:
+        return not any(d.is_error for d in self.diagnostics)
+
+
+def check_source(source: Source, settings: Mapping[str, Any] | None = None, data: Mapping[str, Any] | None = None) -> Report:
+    """Check a text and lower it to a core program; never raises on a user's fault.
+
+    `settings` are values of `param` lines, `data` maps names to (nested tuples, shape).
+    """
+    try:
+        tree = parse(source)
+    except NetsorError as fault:
+        return Report(source, None, fault.diagnostics, "program", None, (), {})
+    return check_tree(tree, settings, data)
+
+
+def check_tree(tree: ast.File, settings: Mapping[str, Any] | None = None, data: Mapping[str, Any] | None = None) -> Report:
+    """Check a parsed file; see `check_source`."""
+    checker = Checker(tree, settings, data)
+    program = checker.run()
+    kind = "network" if checker.is_network else "program"
+    found = tuple(checker.report)
+    if program is None:
+        return Report(tree.source, None, found, kind, None, (), {}, tree)
+    return Report(
+        tree.source, program, found, kind, infer_language(program), tuple(variables(program)), assumptions(program), tree
+    )
+
+
+def assumptions(program: Program) -> dict[str, Assumption]:
+    """The paper's assumptions that can be asked of a program."""
+    b8 = infer_b8(program)
+    return {"B8": Assumption(b8.holds, b8.because, b8.span)}
+
+
+def variables(program: Program) -> list[Variable]:
+    """All variables with their kinds, initial ones first."""
+    out = []
+
+    def line(span: Span | None) -> int | None:
+        return span.line if span else None
+
+    for m in (*program.matrices, *program.input_matrices):
+        out.append(Variable(m.name, "matrix", "𝒲", line(m.span)))
+    for g in program.groups:
+        out.extend(Variable(name, "G-var", "𝒱", line(g.span)) for name in g.names)
+    out.extend(Variable(e.name, "G-var", "INIT", line(e.span)) for e in program.embeddings)
+    out.extend(Variable(c.name, "scalar", "𝒞", line(c.span)) for c in program.constants)
+    for i in program.instructions:
+        match i:
+            case MatMul():
+                instruction = "MATMUL"
+            case Nonlin():
+                instruction = "NONLIN⁺" if program.is_plus(i) else "NONLIN"
+            case Moment():
+                instruction = "MOMENT"
+        out.append(Variable(i.name, program.kind_of(i.name), instruction, line(i.span)))
+    return out

@@ -1,0 +1,95 @@
+"""Bounds of an expression's values, given bounds of its variables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from netsor.expr.functions import FUNCTIONS, INF, REALS, Interval
+from netsor.expr.nodes import Add, Call, Cmp, Cond, Const, Expr, Logic, Mul, Pow, Star, Sym, postorder
+from netsor.expr.unfold import star_limit, unfold
+
+
+def product(a: Interval, b: Interval) -> Interval:
+    """The range of xy; 0·∞ counts as 0, since 0 is a value and ∞ is not."""
+    ends = [0.0 if 0 in (x, y) else x * y for x in a for y in b]
+    return min(ends), max(ends)
+
+
+def integer_power(r: Interval, k: int) -> Interval:
+    """The range of x^k, k ≥ 1."""
+    lo, hi = _pow(r[0], k), _pow(r[1], k)
+    if k % 2:
+        return lo, hi
+    return (0.0 if r[0] <= 0 <= r[1] else min(lo, hi)), max(lo, hi)
+
+
+def _pow(x: float, k: float) -> float:
+    try:
+        return x**k
+    except OverflowError:
+        return INF if x > 0 or k % 2 == 0 else -INF
+
+
+def inverse(r: Interval) -> Interval:
+    """The range of 1/x; all reals where x can reach 0 from both sides."""
+    if r[0] < 0 < r[1]:
+        return REALS
+    ends = [INF if x == 0 and r[1] > 0 else -INF if x == 0 else 0.0 if math.isinf(x) else 1 / x for x in r]
+    return min(ends), max(ends)
+
+
+def infer_range(root: Expr, ranges: Mapping[Sym, Interval]) -> Interval:
+    """Bounds of an expression; correlations between its parts are not seen, so they need not be tight."""
+    return ranges_of(root, ranges)[root]
+
+
+def ranges_of(root: Expr, ranges: Mapping[Sym, Interval]) -> dict[Expr, Interval]:
+    """Bounds of every node of an expression without definitions (`unfold` them first)."""
+    done: dict[Expr, Interval] = {}
+    for node in postorder(root):
+        done[node] = _rule(node, ranges, done)
+    return done
+
+
+def _rule(node: Expr, ranges: Mapping[Sym, Interval], done: dict[Expr, Interval]) -> Interval:
+    match node:
+        case Const():
+            return float(node.value), float(node.value)
+        case Sym():
+            return ranges.get(node, REALS)
+        case Add():
+            lo, hi = (sum(done[c][k] for c in node.children) for k in (0, 1))
+            return (-INF if math.isnan(lo) else lo, INF if math.isnan(hi) else hi)
+        case Mul():
+            out = (1.0, 1.0)
+            for c in node.children:
+                out = product(out, done[c])
+            return out
+        case Pow():
+            return _power(node, done)
+        case Call():
+            lo, hi = FUNCTIONS[node.fn].image(*(done[c] for c in node.children))
+            return (-INF if math.isnan(lo) else lo, INF if math.isnan(hi) else hi)
+        case Cond():
+            a, b = done[node.then], done[node.other]
+            return min(a[0], b[0]), max(a[1], b[1])
+        case Star():
+            return infer_range(unfold(star_limit(node)), {**ranges, node.bound: (0.0, INF)})
+        case Cmp() | Logic():
+            return 0.0, 1.0
+        case _:
+            return REALS
+
+
+def _power(node: Pow, done: dict[Expr, Interval]) -> Interval:
+    base = done[node.base]
+    if not isinstance(node.exponent, Const):
+        return (0.0, INF) if base[0] >= 0 else REALS
+    k = node.exponent.value
+    if isinstance(k, int):
+        return integer_power(base, k) if k > 0 else inverse(integer_power(base, -k))
+    base = (max(base[0], 0.0), max(base[1], 0.0))
+    if k > 0:
+        return _pow(base[0], k), _pow(base[1], k)
+    return inverse((_pow(base[0], -k), _pow(base[1], -k)))
