@@ -51,14 +51,24 @@ class _Assembler:
             return
         if block.returned is not None and not block.late:
             block.late = True
-            self._fault("E116", "nothing follows `return` in a definition", line.span, "never reached",
-                        "put `return` last", labels=(Label(block.returned.span, "the definition ends here"),))  # fmt: skip
+            self._fault(
+                "E116",
+                "nothing follows `return` in a definition",
+                line.span,
+                "never reached",
+                "put `return` last",
+                labels=(Label(block.returned.span, "the definition ends here"),),
+            )
         if kind in ("PROGRAM", "NETWORK"):
             self._header(line, node)
         elif kind == "DEF" and len(self.stack) > 1:
             where = f"`{block.head.tokens[0].text}`" if block.head else "a block"
-            self._fault("E131", f"a definition cannot stand inside {where}", line.tokens[0].span,
-                        hint="move the `def` to the left margin, before the line that uses it")  # fmt: skip
+            self._fault(
+                "E131",
+                f"a definition cannot stand inside {where}",
+                line.tokens[0].span,
+                hint="move the `def` to the left margin, before the line that uses it",
+            )
             self._open(line, None)
         elif line.opens_block:
             self._open(line, node)
@@ -80,7 +90,7 @@ class _Assembler:
     # --- which block ---
 
     def _find_block(self, line: Line) -> None:
-        """Close the blocks that end before this line; at most one fault for a run of lines that are indented wrongly."""
+        """Close the blocks that end before this line; one fault for a run of wrongly indented lines."""
         top = self.stack[-1]
         if top.indent is None:
             outer = self.stack[-2].indent if len(self.stack) > 1 else None
@@ -101,32 +111,58 @@ class _Assembler:
             top.shifted = False
         elif not top.shifted:
             deeper = keep == len(indents)
-            self._indented(line, "this line is indented deeper than the line before" if deeper else
-                           "this line ends a block, but stands under no line before it", indents[keep - 1])  # fmt: skip
+            self._indented(
+                line,
+                "this line is indented deeper than the line before"
+                if deeper
+                else "this line ends a block, but stands under no line before it",
+                indents[keep - 1],
+            )
             top.shifted = True
 
     def _indented(self, line: Line, message: str, indent: int) -> None:
         start = line.source.text.rfind("\n", 0, line.start) + 1
-        self._fault("E103", message, Span(line.source, start, line.start), f"{line.indent} spaces",
-                    f"indent it by {indent} spaces" if indent else "begin at the left margin",
-                    notes=("lines of one block are indented alike; only `for …:` and `def …:` open a block",))  # fmt: skip
+        self._fault(
+            "E103",
+            message,
+            Span(line.source, start, line.start),
+            f"{line.indent} spaces",
+            f"indent it by {indent} spaces" if indent else "begin at the left margin",
+            notes=("lines of one block are indented alike; only `for …:` and `def …:` open a block",),
+        )
 
     def _open(self, line: Line, node: ast.Node | None) -> None:
         self.stack.append(_Block(line, node, None))
         if len(self.stack) == MAX_BLOCKS + 2:
-            self._fault("E107", f"blocks are nested more than {MAX_BLOCKS} deep", line.tokens[0].span,
-                        hint="use one loop over a family with several indices")  # fmt: skip
+            self._fault(
+                "E107",
+                f"blocks are nested more than {MAX_BLOCKS} deep",
+                line.tokens[0].span,
+                hint="use one loop over a family with several indices",
+            )
 
     # --- what may stand where ---
 
     def _header(self, line: Line, node: ast.Node | None) -> None:
         word = line.tokens[0]
         if self.header is not None:
-            self._fault("E118", "a file has one header", word.span, "a second one", "remove this line",
-                        labels=(Label(self.header.span, "the first is here"),))  # fmt: skip
+            self._fault(
+                "E118",
+                "a file has one header",
+                word.span,
+                "a second one",
+                "remove this line",
+                labels=(Label(self.header.span, "the first is here"),),
+            )
         elif self.began is not None:
-            self._fault("E118", f"`{word.text} …` stands first in a file", word.span, "only `param` lines may precede it",
-                        "move this line to the top", labels=(Label(self.began.tokens[0].span, "this came before"),))  # fmt: skip
+            self._fault(
+                "E118",
+                f"`{word.text} …` stands first in a file",
+                word.span,
+                "only `param` lines may precede it",
+                "move this line to the top",
+                labels=(Label(self.began.tokens[0].span, "this came before"),),
+            )
         if isinstance(node, (ast.ProgramHeader, ast.NetworkHeader)) and self.header is None:
             self.header = node
 
@@ -134,21 +170,37 @@ class _Assembler:
         if not block.is_def:
             inside = any(b.is_def for b in self.stack)
             hint = "put it last in the `def`, at the indentation of its steps" if inside else "write `output …`"
-            self._fault("E116", "`return` stands at the end of a `def`", line.tokens[0].span,
-                        "inside a loop" if inside else "no definition is open here", hint)  # fmt: skip
+            self._fault(
+                "E116",
+                "`return` stands at the end of a `def`",
+                line.tokens[0].span,
+                "inside a loop" if inside else "no definition is open here",
+                hint,
+            )
             for b in self.stack:
                 b.faulty |= b.is_def
         elif block.returned is not None:
-            self._fault("E116", "a definition has one `return`", line.tokens[0].span, "a second one", "remove this line",
-                        labels=(Label(block.returned.span, "the first is here"),))  # fmt: skip
+            self._fault(
+                "E116",
+                "a definition has one `return`",
+                line.tokens[0].span,
+                "a second one",
+                "remove this line",
+                labels=(Label(block.returned.span, "the first is here"),),
+            )
         elif isinstance(node, Return):
             block.returned = node
 
     def _empty_block(self, head: Line) -> None:
         word = head.tokens[0].text
         step = "return u" if word == "def" else "x[t] := …"
-        self._fault("E104", f"`{word} …:` has no block", head.tokens[-2].span, "an indented line is expected below",
-                    f"indent the lines that belong to it by four spaces: `    {step}`")  # fmt: skip
+        self._fault(
+            "E104",
+            f"`{word} …:` has no block",
+            head.tokens[-2].span,
+            "an indented line is expected below",
+            f"indent the lines that belong to it by four spaces: `    {step}`",
+        )
 
     def _finish(self, block: _Block) -> ast.Statement | None:
         """The statement that a block makes, None where something in it is wrong."""
@@ -160,8 +212,13 @@ class _Assembler:
             return None
         body = tuple(cast("list[ast.Statement]", block.body))
         if isinstance(block.node, DefHead) and block.returned is None and not block.faulty:
-            self._fault("E116", f"`{block.node.name.name}` returns nothing", block.node.span, "a `return` line is missing",
-                        "end the block with `return …`")  # fmt: skip
+            self._fault(
+                "E116",
+                f"`{block.node.name.name}` returns nothing",
+                block.node.span,
+                "a `return` line is missing",
+                "end the block with `return …`",
+            )
             return None
         if block.node is None or block.faulty:
             return None
@@ -171,18 +228,33 @@ class _Assembler:
             return ast.For(block.node.index, block.node.range, body, span=span, head=block.node.span)
         if isinstance(block.node, DefHead) and block.returned is not None:
             node, returned = block.node, block.returned
-            return ast.Def(node.name, node.params, node.scalar_params, body, returned.value, span=span, head=node.span,
-                           returned=returned.span)  # fmt: skip
+            return ast.Def(
+                node.name,
+                node.params,
+                node.scalar_params,
+                body,
+                returned.value,
+                span=span,
+                head=node.span,
+                returned=returned.span,
+            )
         return None
 
-    def _fault(self, code: str, message: str, span: Span, label: str = "", hint: str = "", *,
-               labels: tuple[Label, ...] = (), notes: tuple[str, ...] = ()) -> None:  # fmt: skip
+    def _fault(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        label: str = "",
+        hint: str = "",
+        *,
+        labels: tuple[Label, ...] = (),
+        notes: tuple[str, ...] = (),
+    ) -> None:
         self.faults.append(Diagnostic(code, message, span, label=label, labels=labels, notes=notes, hint=hint))
 
 
-def assemble(
-    lines: list[Parsed], faults: list[Diagnostic]
-) -> tuple[ast.Header | None, tuple[ast.Statement, ...]]:
+def assemble(lines: list[Parsed], faults: list[Diagnostic]) -> tuple[ast.Header | None, tuple[ast.Statement, ...]]:
     """The header and the statements of a file's lines; a line that did not parse still keeps its place."""
     assembler = _Assembler(faults)
     for line, node in lines:

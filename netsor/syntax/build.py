@@ -56,7 +56,9 @@ def _name(token: Token) -> ast.Name:
     return ast.Name(token.text, span=token.span)
 
 
-def _refuse(code: str, message: str, span: Span, label: str = "", hint: str = "", notes: tuple[str, ...] = ()) -> NetsorError:
+def _refuse(
+    code: str, message: str, span: Span, label: str = "", hint: str = "", notes: tuple[str, ...] = ()
+) -> NetsorError:
     return NetsorError(Diagnostic(code, message, span, label=label, hint=hint, notes=notes))
 
 
@@ -116,18 +118,25 @@ class Builder:
     def shape(self, *parts: Any) -> _Shape:
         return _Shape(_exprs(parts), span=_over(parts[0], parts[-1]))
 
-    def law(self, tilde: Token, name: Token, _open: Token, mean: ast.Expr, _comma: Token, covariance: ast.Expr,
-            close: Token) -> ast.Normal:  # fmt: skip
+    def law(
+        self, tilde: Token, name: Token, _open: Token, mean: ast.Expr, _comma: Token, covariance: ast.Expr, close: Token
+    ) -> ast.Normal:
         if name.text not in ("N", "𝒩"):
-            raise _refuse("E121", f"`{name.text}` is no law", name.span, "the only law is normal",
-                          "write `N(mean, variance)`")  # fmt: skip
+            raise _refuse(
+                "E121", f"`{name.text}` is no law", name.span, "the only law is normal", "write `N(mean, variance)`"
+            )
         return ast.Normal(mean, covariance, span=_over(name, close))
 
-    def function(self, name: Token, _open: Token, params: _Parameters, _close: Token, _eq: Token,
-                 body: ast.Expr) -> ast.FunctionDef:  # fmt: skip
+    def function(
+        self, name: Token, _open: Token, params: _Parameters, _close: Token, _eq: Token, body: ast.Expr
+    ) -> ast.FunctionDef:
         if not params.vectors and not params.scalars:
-            raise _refuse("E129", f"`{name.text}` has no parameter", _over(_open, _close),
-                          hint=f"name its coordinate: `{name.text}(u) = …`; a constant is `scalar {name.text} = …`")  # fmt: skip
+            raise _refuse(
+                "E129",
+                f"`{name.text}` has no parameter",
+                _over(_open, _close),
+                hint=f"name its coordinate: `{name.text}(u) = …`; a constant is `scalar {name.text} = …`",
+            )
         return ast.FunctionDef(_name(name), params.vectors, params.scalars, body, span=_over(name, body))
 
     def parameters(self, vectors: _Names | None, semi: Token | None, scalars: _Names | None) -> _Parameters:
@@ -136,8 +145,15 @@ class Builder:
     def names(self, *parts: Token) -> _Names:
         return _Names(tuple(_name(p) for p in parts if p.type == "NAME"))
 
-    def assign(self, label: ast.LineLabel | None, target: ast.Target, _define: Token, first: ast.Expr, _eq: Any,
-               second: ast.Expr | None) -> ast.Assign:  # fmt: skip
+    def assign(
+        self,
+        label: ast.LineLabel | None,
+        target: ast.Target,
+        _define: Token,
+        first: ast.Expr,
+        _eq: Any,
+        second: ast.Expr | None,
+    ) -> ast.Assign:
         promise = None
         if second is not None:
             promise = self._promise(first)
@@ -147,8 +163,13 @@ class Builder:
     def _promise(self, middle: ast.Expr) -> ast.Promise:
         if isinstance(middle, ast.Apply) and isinstance(middle.callee, ast.Name):
             return ast.Promise(middle.callee.name, middle.args, middle.scalars, span=middle.span)
-        raise _refuse("E123", "the middle of a line with `:=` and `=` is `ψ(vectors; scalars)`", middle.span,
-                      "this promises nothing", "write `ψ(x, y; θ)` with the names that the right side uses, or leave it out")  # fmt: skip
+        raise _refuse(
+            "E123",
+            "the middle of a line with `:=` and `=` is `ψ(vectors; scalars)`",
+            middle.span,
+            "this promises nothing",
+            "write `ψ(x, y; θ)` with the names that the right side uses, or leave it out",
+        )
 
     def label(self, name: Token, plus: Token | None, colon: Token) -> ast.LineLabel:
         kind = name.text + ("+" if plus else "")
@@ -157,9 +178,14 @@ class Builder:
             near = kind.upper().replace("_", "")
             guess = {"NONLIN": "NONLIN", "NONL": "NONLIN", "MAT": "MATMUL", "MOM": "MOMENT", "INI": "INIT"}
             found = near if near in kinds else next((k for p, k in guess.items() if near.startswith(p)), "")
-            raise _refuse("E115", f"`{kind}` is no label", _over(name, plus or name), "before a colon stands a label",
-                          f"write `{found}:`, or leave the label out" if found else "leave it out",
-                          ("the labels are `INIT`, `MATMUL`, `NONLIN`, `NONLIN+` and `MOMENT`",))  # fmt: skip
+            raise _refuse(
+                "E115",
+                f"`{kind}` is no label",
+                _over(name, plus or name),
+                "before a colon stands a label",
+                f"write `{found}:`, or leave the label out" if found else "leave it out",
+                ("the labels are `INIT`, `MATMUL`, `NONLIN`, `NONLIN+` and `MOMENT`",),
+            )
         return ast.LineLabel(cast(ast.LabelKind, kind), span=_over(name, colon))
 
     def target(self, name: Token, _open: Any, indices: _Exprs | None, close: Any) -> ast.Target:
@@ -174,14 +200,20 @@ class Builder:
         base, indices = (expr.base, expr.indices) if isinstance(expr, ast.Index) else (expr, ())
         if isinstance(base, ast.Name) and not expr.span.text.startswith("("):
             return ast.Target(base.name, indices, span=expr.span)
-        raise _refuse("E125", "left of `:=` stands a name", expr.span, "this is no name",
-                      "write `output f := …`, or `output f[i] := …` for a member of a family")  # fmt: skip
+        raise _refuse(
+            "E125",
+            "left of `:=` stands a name",
+            expr.span,
+            "this is no name",
+            "write `output f := …`, or `output f[i] := …` for a member of a family",
+        )
 
     def for_head(self, keyword: Token, index: Token, _in: Token, range: ast.Range, colon: Token) -> ForHead:
         return ForHead(_name(index), range, span=_over(keyword, colon))
 
-    def def_head(self, keyword: Token, name: Token, _open: Token, params: _Parameters, _close: Token,
-                 colon: Token) -> DefHead:  # fmt: skip
+    def def_head(
+        self, keyword: Token, name: Token, _open: Token, params: _Parameters, _close: Token, colon: Token
+    ) -> DefHead:
         return DefHead(_name(name), params.vectors, params.scalars, span=_over(keyword, colon))
 
     def return_line(self, keyword: Token, value: ast.Expr) -> Return:
@@ -192,8 +224,9 @@ class Builder:
     def exprs(self, *parts: Any) -> _Exprs:
         return _Exprs(_exprs(parts))
 
-    def if_else(self, keyword: Token, test: ast.Condition, _then: Token, value: ast.Expr, _else: Token,
-                other: ast.Expr) -> ast.If:  # fmt: skip
+    def if_else(
+        self, keyword: Token, test: ast.Condition, _then: Token, value: ast.Expr, _else: Token, other: ast.Expr
+    ) -> ast.If:
         return ast.If(test, value, other, span=_over(keyword, other))
 
     def list(self, opening: Token, *parts: Any) -> ast.ListLiteral:
@@ -207,9 +240,13 @@ class Builder:
         factor: ast.Expr = rest[-1]
         over, under = divisor.span.text, factor.span.text
         hint = f"write `/ ({over} {under})` or `({left.span.text} / {over}) {under}`"
-        raise _refuse("E113", "after `/` a juxtaposed factor needs brackets", factor.span,
-                      f"divides, or multiplies the quotient by `{under}`?", hint if len(hint) < 100 else
-                      "put the divisor, or the whole quotient, in brackets")  # fmt: skip
+        raise _refuse(
+            "E113",
+            "after `/` a juxtaposed factor needs brackets",
+            factor.span,
+            f"divides, or multiplies the quotient by `{under}`?",
+            hint if len(hint) < 100 else "put the divisor, or the whole quotient, in brackets",
+        )
 
     def negate(self, minus: Token, operand: ast.Expr) -> ast.Negate:
         return ast.Negate(operand, span=_over(minus, operand))
@@ -233,14 +270,20 @@ class Builder:
     def transpose(self, operand: ast.Expr, mark: Token) -> ast.Transpose:
         return ast.Transpose(operand, span=_over(operand, mark))
 
-    def derivative(self, function: ast.Expr, primes: Token, _open: Any = None, names: _Names | None = None,
-                   close: Any = None) -> ast.Derivative:  # fmt: skip
+    def derivative(
+        self, function: ast.Expr, primes: Token, _open: Any = None, names: _Names | None = None, close: Any = None
+    ) -> ast.Derivative:
         order = len(primes.text)
         by = names.names if names else ()
         span = _over(function, close or primes)
         if by and len(by) != order:
-            raise _refuse("E128", f"{order} primes with {len(by)} names", _over(_open, close), "one name for each prime",
-                          f"write `{function.span.text}{chr(39) * len(by)}[{', '.join(b.name for b in by)}]`")  # fmt: skip
+            raise _refuse(
+                "E128",
+                f"{order} primes with {len(by)} names",
+                _over(_open, close),
+                "one name for each prime",
+                f"write `{function.span.text}{chr(39) * len(by)}[{', '.join(b.name for b in by)}]`",
+            )
         return ast.Derivative(function, order, by, span=span)
 
     def name(self, token: Token) -> ast.Name:
@@ -257,8 +300,13 @@ class Builder:
 
     def apply(self, callee: ast.Expr, opening: Token, arguments: _Arguments, close: Token) -> ast.Apply:
         if not arguments.vectors and not arguments.scalars:
-            raise _refuse("E129", f"`{callee.span.text}` is applied to nothing", _over(opening, close),
-                          "a value is missing here", f"write `{callee.span.text}(x)`")  # fmt: skip
+            raise _refuse(
+                "E129",
+                f"`{callee.span.text}` is applied to nothing",
+                _over(opening, close),
+                "a value is missing here",
+                f"write `{callee.span.text}(x)`",
+            )
         return ast.Apply(callee, arguments.vectors, arguments.scalars, span=_over(callee, close))
 
     def arguments(self, vectors: _Exprs | None, semi: Token | None, scalars: _Exprs | None) -> _Arguments:
@@ -274,8 +322,17 @@ class Builder:
     def inner(self, opening: Token, left: ast.Expr, _comma: Token, right: ast.Expr, close: Token) -> ast.Inner:
         return ast.Inner(left, right, span=_over(opening, close))
 
-    def summation(self, keyword: Token, _open: Token, index: Token, _in: Token, range: ast.Range, _colon: Token,
-                  body: ast.Expr, close: Token) -> ast.Sum:  # fmt: skip
+    def summation(
+        self,
+        keyword: Token,
+        _open: Token,
+        index: Token,
+        _in: Token,
+        range: ast.Range,
+        _colon: Token,
+        body: ast.Expr,
+        close: Token,
+    ) -> ast.Sum:
         return ast.Sum(_name(index), range, body, span=_over(keyword, close))
 
     # --- conditions ---

@@ -34,7 +34,8 @@ _TOKEN = re.compile(
 )
 _OTHER_SPACE = "\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 _OPERATORS = {
-    ":=": "DEFINE", "..": "DOTS", "<=": "CMP", ">=": "CMP", "==": "CMP", "!=": "CMP", "≤": "CMP", "≥": "CMP", "≠": "CMP",
+    ":=": "DEFINE", "..": "DOTS", "<=": "CMP", ">=": "CMP", "==": "CMP", "!=": "CMP",
+    "≤": "CMP", "≥": "CMP", "≠": "CMP",
     "-": "MINUS", "−": "MINUS", "+": "PLUS", "*": "TIMES", "⊙": "TIMES", "·": "TIMES", "⋅": "TIMES", "/": "DIV",
     "@": "AT", "^": "POW", ",": "COMMA", ";": "SEMI", ":": "COLON", "~": "TILDE", "=": "EQ", "√": "SQRT",
     "ᵀ": "TRANSPOSE", "⊤": "TRANSPOSE",
@@ -127,7 +128,9 @@ class Tokenizer:
             self.tabs.append(Span(self.source, at, end))
         elif rest in _OTHER_SPACE:
             self.line.odd_indent = True
-            self._fault("E102", f"{characters.describe(rest)} in the indentation", end, end + 1, hint="indent with spaces")
+            self._fault(
+                "E102", f"{characters.describe(rest)} in the indentation", end, end + 1, hint="indent with spaces"
+            )
         return end
 
     def _newline(self, at: int, end: int) -> int:
@@ -202,8 +205,14 @@ class Tokenizer:
             stop = re.compile(r"[0-9_.]*").match(text, end).end()  # type: ignore[union-attr]
             whole = text[at:stop]
             hint = whole.replace("_", "") if "." not in whole else f"{whole}0" if whole.count(".") == 1 else ""
-            self._fault("E127", f"`{whole}` is no number", at, stop, hint=f"write `{hint}`" if hint else "",
-                        notes=("a number is digits, with digits after its point: `1000`, `0.5`, `1e-5`",))  # fmt: skip
+            self._fault(
+                "E127",
+                f"`{whole}` is no number",
+                at,
+                stop,
+                hint=f"write `{hint}`" if hint else "",
+                notes=("a number is digits, with digits after its point: `1000`, `0.5`, `1e-5`",),
+            )
             self._put("NUMBER", "0", at, stop)
             return stop
         spelling = text[at:end]
@@ -261,24 +270,37 @@ class Tokenizer:
         self.brackets.append(_Open(token, closing, type in ("INDEX_L", "BY_L")))
         if len(self.brackets) == MAX_NESTING + 1:
             self._fault(
-                "E107", f"brackets are nested more than {MAX_NESTING} deep", at, end,
+                "E107",
+                f"brackets are nested more than {MAX_NESTING} deep",
+                at,
+                end,
                 hint="give inner parts a name on lines of their own",
-            )  # fmt: skip
+            )
 
     def _close(self, spelling: str, at: int, end: int) -> None:
         type = CLOSES[spelling]
         if not self.brackets:
-            self._bracket_fault(Diagnostic(
-                "E106", f"`{spelling}` closes nothing", Span(self.source, at, end),
-                label="no bracket is open here", hint=f"remove the `{spelling}`, or open a bracket before",
-            ))  # fmt: skip
+            self._bracket_fault(
+                Diagnostic(
+                    "E106",
+                    f"`{spelling}` closes nothing",
+                    Span(self.source, at, end),
+                    label="no bracket is open here",
+                    hint=f"remove the `{spelling}`, or open a bracket before",
+                )
+            )
         elif self.brackets[-1].closing != spelling:
             opened = self.brackets.pop()
-            self._bracket_fault(Diagnostic(
-                "E106", f"`{opened.token.text}` is closed by `{spelling}`", Span(self.source, at, end),
-                label=f"`{opened.closing}` expected", labels=(Label(opened.token.span, "this bracket is open"),),
-                hint=f"write `{opened.closing}` here",
-            ))  # fmt: skip
+            self._bracket_fault(
+                Diagnostic(
+                    "E106",
+                    f"`{opened.token.text}` is closed by `{spelling}`",
+                    Span(self.source, at, end),
+                    label=f"`{opened.closing}` expected",
+                    labels=(Label(opened.token.span, "this bracket is open"),),
+                    hint=f"write `{opened.closing}` here",
+                )
+            )
         else:
             opened = self.brackets.pop()
             if opened.applicable:  # told apart only here; the grammar knows one `]`
@@ -295,15 +317,30 @@ class Tokenizer:
         closing = "".join(b.closing for b in reversed(self.brackets)) if count < 10 else ""
         self.brackets.clear()
         message = f"`{opened.text}` is not closed" if count == 1 else f"{count} brackets are not closed"
-        self._bracket_fault(Diagnostic(
-            "E105", message, opened.span, label="opened here",
-            hint=f"close {'it' if count == 1 else 'them'} with `{closing}` at the end of the expression" if closing else "",
-        ))  # fmt: skip
+        self._bracket_fault(
+            Diagnostic(
+                "E105",
+                message,
+                opened.span,
+                label="opened here",
+                hint=f"close {'it' if count == 1 else 'them'} with `{closing}` at the end of the expression"
+                if closing
+                else "",
+            )
+        )
 
     # --- faults ---
 
-    def _fault(self, code: str, message: str, start: int, end: int, label: str = "", hint: str = "",
-               notes: tuple[str, ...] = ()) -> None:  # fmt: skip
+    def _fault(
+        self,
+        code: str,
+        message: str,
+        start: int,
+        end: int,
+        label: str = "",
+        hint: str = "",
+        notes: tuple[str, ...] = (),
+    ) -> None:
         if self.line is None:
             self.line = Line(self.source, 0, start)
         faults = self.line.faults
@@ -332,6 +369,8 @@ class Tokenizer:
             return stop
         elif instead is None and character in "₀₁₂₃₄₅₆₇₈₉":
             hint = "a subscript digit continues a name: `h₁`"
+        elif character == "∞":
+            hint = "write a large number, such as `1e6`"
         else:
             hint = "remove it"
         if character in "{}":

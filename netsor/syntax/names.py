@@ -17,7 +17,27 @@ _NAME = re.compile(PATTERN)
 _SAME_LETTER = str.maketrans("ϕϵµ₀₁₂₃₄₅₆₇₈₉", "φεμ0123456789")
 
 KEYWORDS = frozenset(
-    "program network param data scalar matrix vector train def return for in if then else and or not output".split()
+    [
+        "program",
+        "network",
+        "param",
+        "data",
+        "scalar",
+        "matrix",
+        "vector",
+        "train",
+        "def",
+        "return",
+        "for",
+        "in",
+        "if",
+        "then",
+        "else",
+        "and",
+        "or",
+        "not",
+        "output",
+    ]
 )
 RESERVED = frozenset({"n", "pi"})
 

@@ -88,24 +88,38 @@ def _check_depth(node: ast.Node) -> None:
     while stack:
         top, depth = stack.pop()
         if depth > MAX_DEPTH:
-            raise NetsorError(Diagnostic(
-                "E107", f"an expression of more than {MAX_DEPTH} levels", node.span,
-                notes=("each term of a long sum is a level, and so is each factor",),
-                hint="give parts of it a name on lines of their own, or write a sum as `sum(i in 1..N: …)`",
-            ))  # fmt: skip
+            raise NetsorError(
+                Diagnostic(
+                    "E107",
+                    f"an expression of more than {MAX_DEPTH} levels",
+                    node.span,
+                    notes=("each term of a long sum is a level, and so is each factor",),
+                    hint="give parts of it a name on lines of their own, or write a sum as `sum(i in 1..N: …)`",
+                )
+            )
         stack.extend((child, depth + 1) for child in ast.children(top))
 
 
 def _tabs(tabs: list[Span]) -> Diagnostic:
     more = len(tabs) - 1
     notes = (f"{more} more line{'s are' if more > 1 else ' is'} indented with tabs",) if more else ()
-    return Diagnostic("E102", "a tab in the indentation", tabs[0], label="a tab", notes=notes,
-                      hint="indent with spaces, four for each block")  # fmt: skip
+    return Diagnostic(
+        "E102",
+        "a tab in the indentation",
+        tabs[0],
+        label="a tab",
+        notes=notes,
+        hint="indent with spaces, four for each block",
+    )
 
 
 def _empty(source: Source) -> Diagnostic:
-    return Diagnostic("E133", "the file holds no statement", Span(source, 0, 0),
-                      hint="begin with a declaration, such as `vector v ~ N(0, 1)`")  # fmt: skip
+    return Diagnostic(
+        "E133",
+        "the file holds no statement",
+        Span(source, 0, 0),
+        hint="begin with a declaration, such as `vector v ~ N(0, 1)`",
+    )
 
 
 def _in_order(faults: list[Diagnostic]) -> list[Diagnostic]:
@@ -115,7 +129,10 @@ def _in_order(faults: list[Diagnostic]) -> list[Diagnostic]:
     from dataclasses import replace
 
     last = faults[MAX_FAULTS - 1]
-    return [*faults[: MAX_FAULTS - 1], replace(last, notes=(*last.notes, f"only the first {MAX_FAULTS} faults are shown"))]
+    return [
+        *faults[: MAX_FAULTS - 1],
+        replace(last, notes=(*last.notes, f"only the first {MAX_FAULTS} faults are shown")),
+    ]
 
 
 __all__ = ["MAX_DEPTH", "MAX_FAULTS", "Token", "parse", "parse_expression"]

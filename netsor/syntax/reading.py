@@ -18,7 +18,9 @@ def read_source(path: str | Path) -> Source:
     except FileNotFoundError:
         raise _fault("E001", f"there is no file `{name}`", _similar(Path(path))) from None
     except IsADirectoryError:
-        raise _fault("E003", f"`{name}` is a folder, not a file", f"name a file in it, such as `{name.rstrip('/')}/NAME.netsor`") from None
+        raise _fault(
+            "E003", f"`{name}` is a folder, not a file", f"name a file in it, such as `{name.rstrip('/')}/NAME.netsor`"
+        ) from None
     except PermissionError:
         raise _fault("E002", f"`{name}` may not be read", "change its permissions, or name another file") from None
     except (OSError, ValueError) as error:
@@ -33,7 +35,9 @@ def read_source(path: str | Path) -> Source:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         byte = data[error.start]
-        raise _fault("E004", f"`{name}` is not UTF-8: line {line} holds the byte 0x{byte:02X}", "save it as UTF-8") from None
+        raise _fault(
+            "E004", f"`{name}` is not UTF-8: line {line} holds the byte 0x{byte:02X}", "save it as UTF-8"
+        ) from None
     return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 

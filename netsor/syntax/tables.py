@@ -81,7 +81,9 @@ class Parser:
             self._reduce(reductions[-1 - action], states, values)
         return values[-1]
 
-    def _reduce(self, reduction: tuple[str, int, Callable[..., Any] | None], states: list[int], values: list[Any]) -> None:
+    def _reduce(
+        self, reduction: tuple[str, int, Callable[..., Any] | None], states: list[int], values: list[Any]
+    ) -> None:
         origin, size, make = reduction
         if make is not None:
             if size:
@@ -110,12 +112,14 @@ class Parser:
             stack.append(self._states[stack[-1]][origin])
 
 
+def _splice(*children: Any) -> _Spliced:
+    return _Spliced(children)
+
+
 def _reducer(rule: _Rule, builder: object) -> Callable[[list[Any]], Any] | None:
     if not rule.method:
         return None
-    build: Callable[..., Any] = getattr(builder, rule.method, None) if rule.method != "*" else lambda *c: _Spliced(c)
-    if build is None:
-        raise TypeError(f"{type(builder).__name__} has no method for the rule {rule.method}")
+    build: Callable[..., Any] = _splice if rule.method == "*" else getattr(builder, rule.method)
     holes = rule.holes
 
     def reduce(children: list[Any]) -> Any:

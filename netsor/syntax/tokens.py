@@ -52,9 +52,11 @@ class Line:
 
 
 # Tokens after which a value is complete, so that `<` compares, `-` subtracts and the next value is juxtaposed.
-ENDS_VALUE = frozenset("NAME RESERVED NUMBER SUPER PRIME TRANSPOSE RPAR RSQB INDEX_R ANGLE_R".split())
+ENDS_VALUE = frozenset(
+    ["NAME", "RESERVED", "NUMBER", "SUPER", "PRIME", "TRANSPOSE", "RPAR", "RSQB", "INDEX_R", "ANGLE_R"]
+)
 # Tokens that begin a juxtaposed factor.
-BEGINS_FACTOR = frozenset("NAME RESERVED NUMBER LPAR ANGLE_L SQRT SUM".split())
+BEGINS_FACTOR = frozenset(["NAME", "RESERVED", "NUMBER", "LPAR", "ANGLE_L", "SQRT", "SUM"])
 BEGINS_VALUE = BEGINS_FACTOR | {"MINUS", "IF", "LIST_L"}
 
 OPENS = {"APPLY_L": ")", "LPAR": ")", "INDEX_L": "]", "BY_L": "]", "LIST_L": "]", "ANGLE_L": "⟩"}

@@ -1,0 +1,385 @@
+"""Mistakes in how a line is made: its name, its `:=`, its declaration, its block."""
+
+from __future__ import annotations
+
+from netsor.diagnostics.data import Diagnostic, Span
+from netsor.syntax.mistakes.mistake import Mistake, called
+from netsor.syntax.names import KEYWORDS
+from netsor.syntax.tokens import ENDS_VALUE
+
+# --- names ---
+
+
+def word_as_name(m: Mistake) -> Diagnostic | None:
+    """A keyword, `n` or `pi` where a name is to be given."""
+    if m.index == 1 and m.tokens[0].text in KEYWORDS and m.token.type == "DEFINE":
+        word = m.tokens[0].text
+        hint = m.edit(m.tokens[0].start, m.tokens[0].end, word + "_")
+        return m.fault("E111", f"`{word}` cannot be a name", "a keyword of the language", hint, span=m.tokens[0].span)
+    word = m.token.text
+    following = m.tokens[m.index + 1].type if m.index + 1 < len(m.tokens) else ""
+    starts = m.index == 0 or (m.index == 2 and m.tokens[1].type == "COLON")
+    if word in KEYWORDS and "NAME" in m.expected and not (word == "if" and m.wants_value):
+        if starts and following not in ("DEFINE", "INDEX_L", "LIST_L", "LPAR", "APPLY_L", "EQ"):
+            return None
+        if m.wants_value and following not in ENDS_VALUE | {
+            "END",
+            "PLUS",
+            "MINUS",
+            "TIMES",
+            "DIV",
+            "RPAR",
+            "COMMA",
+            "POW",
+        }:
+            return None
+        what = "a keyword"
+    elif m.token.type == "RESERVED" and "NAME" in m.expected and "RESERVED" not in m.expected:
+        what = "the width" if word == "n" else "the number π"
+        if starts and following not in ("DEFINE", "EQ", "COLON", "LIST_L", "LPAR"):
+            return None
+    else:
+        return None
+    others = tuple(word + tail for tail in ("_", "1", "x"))
+    hint = (
+        next((h for h in (m.instead(other) for other in others) if h), "")
+        or f"choose another name, such as `{others[0]}`"
+    )
+    return m.fault(
+        "E111", f"`{word}` cannot be a name", f"{what} of the language" if what == "a keyword" else what, hint
+    )
+
+
+# --- definitions, assignments, declarations ---
+
+
+def wrong_equals(m: Mistake) -> Diagnostic | None:
+    """`=` for `:=`, `:=` for `=`, `==` for either."""
+    found = m.token.type
+    if found == "EQ" and "DEFINE" in m.expected:
+        return m.fault(
+            "E108",
+            "a line is given its value with `:=`",
+            "`:=` expected",
+            m.instead(":=") or "write `:=`",
+            "`=` stands in declarations (`scalar c = 2`) and definitions (`φ(u) = tanh(u)`)",
+        )
+    if found == "EQ" and "CMP" in m.expected:
+        return m.fault("E108", "`=` does not compare", "`==` expected", m.instead("==") or "write `==`")
+    if found == "DEFINE" and "EQ" in m.expected and not any(t.type == "DEFINE" for t in m.tokens[: m.index]):
+        what = "a definition" if m.first == "NAME" else "a declaration"
+        return m.fault(
+            "E108",
+            f"{what} has `=`",
+            "`=` expected",
+            m.instead("=") or "write `=`",
+            "`:=` stands in lines that compute: `x := tanh(h)`",
+        )
+    if m.token.text == "==" and {"EQ", "DEFINE"} & m.expected:
+        right = "DEFINE" if "DEFINE" in m.expected else "EQ"
+        text = ":=" if right == "DEFINE" else "="
+        return m.fault("E108", "`==` compares", f"`{text}` expected", m.instead(text) or f"write `{text}`")
+    if found == "TILDE" and "DEFINE" in m.expected and m.index == 1 and m.first == "NAME":
+        kind = "matrix" if m.tokens[0].text[0].isupper() else "vector"
+        return m.fault(
+            "E122",
+            "a law belongs to a declaration",
+            "of a vector or a matrix?",
+            m.edit(m.line.start, m.line.start, kind + " "),
+        )
+    if found in ("DEFINE", "EQ") and "TILDE" in m.expected:
+        return m.fault(
+            "E122",
+            f"`{m.tokens[0].text}` declares what is drawn at random",
+            "`~` expected, with a law",
+            m.edits((m.tokens[0].start, m.tokens[1].start, ""), (m.token.start, m.token.end, ":="))
+            or "write `~ N(0, 1)`",
+        )
+    return None
+
+
+def declaration(m: Mistake) -> Diagnostic | None:
+    """A declaration that stops early."""
+    source, end = m.line.source.text, m.line.end
+    word = m.tokens[0].text
+    if m.first in ("PARAM", "SCALAR") and m.token.type == "END" and "EQ" in m.expected:
+        return m.fault("E122", f"a {word} needs a value", "`= …` expected", m.edit(end, end, " = 1"))
+    if m.first == "DATA" and "COLON" in m.expected and "INDEX_L" not in m.expected:
+        return m.fault(
+            "E122",
+            "data needs a shape",
+            "`: (rows, columns)` expected",
+            m.edit(
+                m.token.start,
+                m.token.start,
+                (" " if source[m.token.start - 1] != " " else "") + ": (2, 3)" + ("" if m.token.type == "END" else " "),
+            ),
+        )
+    if m.first == "DATA" and m.token.type == "INDEX_L" and m.index == 2:
+        return m.fault(
+            "E122",
+            "the shape of data stands after a colon",
+            "`:` expected",
+            f"write `data {m.tokens[1].text} : (2, 3)`",
+        )
+    if m.first in ("DATA", "MATRIX") and m.token.type == "COMMA" and m.open is None:
+        colon = next((i for i, t in enumerate(m.tokens) if t.type == "COLON"), None)
+        if colon is not None:
+            a, b = m.tokens[colon + 1].start, m.tokens[min(m.index + 1, len(m.tokens) - 1)].end
+            return m.fault("E122", "a shape of several sizes stands in brackets", "", m.edits((a, a, "("), (b, b, ")")))
+    if m.first == "NETWORK" and "APPLY_L" in m.expected:
+        return m.fault(
+            "E122",
+            "a network names its input",
+            "`(ξ : 3)` expected",
+            m.edit(m.token.start, m.token.start, "(ξ : 3)") if m.token.type == "END" else "write `network f(ξ : 3)`",
+        )
+    if m.first == "NETWORK" and m.open is not None and m.token.type in ("RPAR", "COMMA") and "COLON" in m.expected:
+        return m.fault(
+            "E122",
+            "an input of a network has a dimension",
+            "`: 3` expected",
+            m.edit(m.token.start, m.token.start, " : 3"),
+        )
+    if m.first in ("PROGRAM", "NETWORK") and m.token.type == "COLON":
+        return m.fault(
+            "E120", "a header has no colon at its end", "", m.instead(""), "the file after it is not indented"
+        )
+    if m.first in ("PROGRAM", "NETWORK", "PARAM", "DATA", "SCALAR", "MATRIX", "VECTOR", "TRAIN") and m.expected == {
+        "NAME"
+    }:
+        wrong = "" if m.token.type == "END" else f", not {called(m.token)}"
+        before = m.previous.text if m.previous else word
+        return m.fault("E122", f"after `{before}` stands a name{wrong}", "a name expected")
+    return None
+
+
+def law(m: Mistake) -> Diagnostic | None:
+    """`~` with something else than N(mean, variance) behind it."""
+    tilde = next((i for i, t in enumerate(m.tokens[: m.index + 1]) if t.type == "TILDE"), None)
+    if tilde is None or m.first not in ("VECTOR", "MATRIX"):
+        return None
+    if m.index > tilde + 2 and not (m.token.type in ("RPAR", "SEMI") and m.expected and "COMMA" in m.expected):
+        return None
+    if m.index == tilde:
+        return None
+    law = "N(0, 1/n)" if m.first == "MATRIX" else "N(0, 1)"
+    start = m.tokens[tilde + 1].start
+    if m.index > tilde + 2:
+        hint = m.edit(m.tokens[tilde + 3].start, m.tokens[tilde + 3].start, "0, ")
+    else:
+        hint = m.edit(start, m.line.end, law) or f"write `~ {law}`"
+    return m.fault("E121", "a law is `N(mean, variance)`", "a mean and a variance expected", hint)
+
+
+def no_statement(m: Mistake) -> Diagnostic | None:
+    """A line that only mentions a value, or begins with what begins no statement."""
+    if m.start != "line":
+        return None
+    at = m.line.start
+    named = m.edit(at, at, "y := ")
+    message = "this line is no statement"
+    if m.index == 0:
+        if m.first in ("THEN", "ELSE", "IN", "AND", "OR", "NOT", "IF"):
+            return m.fault(
+                "E125",
+                f"a line cannot begin with `{m.token.text}`",
+                "",
+                named,
+                "an expression goes on in the next line while a bracket is open",
+            )
+        return m.fault("E125", message, "no statement begins so", named or "give a value a name: `y := …`")
+    label = m.first == "NAME" and m.tokens[0].text.upper() in ("MATMUL", "NONLIN", "MOMENT", "INIT")
+    if label and m.index in (1, 2) and "COLON" in m.expected and m.token.type == "NAME":
+        end = m.tokens[m.index - 1].end
+        hint = m.edit(end, end, ":")
+        if hint:
+            return m.fault("E115", "a label ends with a colon", "`:` expected", hint)
+    if m.previous is not None and m.previous.type == "COLON" and m.index in (2, 3) and m.token.text in KEYWORDS:
+        hint = m.edit(at, m.token.start, "")
+        return m.fault(
+            "E115",
+            f"a `{m.token.text}` line bears no label",
+            "",
+            hint or "write `LABEL: x := …`",
+            "a label stands before a line that computes: `MATMUL: h := W x`",
+            span=m.span(0, m.index - 1),
+        )
+    if m.first == "NAME" and m.token.type == "COMMA" and m.open is None and "DEFINE" in m.expected:
+        return m.fault("E125", "a line gives a value to one name", "", "write one line for each name")
+    if m.first == "NAME" and m.index == 1 and "DEFINE" in m.expected:
+        word = m.tokens[0].text.lower()
+        meant = {
+            "let": "",
+            "var": "",
+            "const": "scalar",
+            "function": "def",
+            "func": "def",
+            "fn": "def",
+            "while": "for",
+            "import": "",
+            "print": "output",
+            "out": "output",
+            "vec": "vector",
+            "mat": "matrix",
+            "input": "data",
+            "parameter": "param",
+            "params": "param",
+            "vectors": "vector",
+            "matrices": "matrix",
+            "scalars": "scalar",
+        }
+        if word in meant:
+            hint = m.edit(at, m.tokens[0].end + (not meant[word]), meant[word])
+            return m.fault(
+                "E125",
+                f"`{m.tokens[0].text}` begins no statement",
+                "",
+                hint or "see `netsor explain E125`",
+                span=m.tokens[0].span,
+            )
+    simple = m.first == "NAME" and not any(t.type in ("DEFINE", "EQ", "COLON") for t in m.tokens)
+    if simple and named and ("DEFINE" in m.expected or "EQ" in m.expected or m.token.type != "END"):
+        return m.fault(
+            "E125",
+            message,
+            "a value without a name",
+            named,
+            "a line gives a name to a value: `y := …`",
+            span=Span(m.line.source, at, m.line.end),
+        )
+    return None
+
+
+def function_head(m: Mistake) -> Diagnostic | None:
+    """Parameters that are no names."""
+    if m.expected & {"DEFINE", "COLON"} or m.open is None or m.open.type != "APPLY_L":
+        return None
+    opened = m.tokens.index(m.open)
+    is_def = m.first == "DEF" and opened == 2
+    is_function = m.first == "NAME" and opened == 1 and not any(t.type == "DEFINE" for t in m.tokens[:opened])
+    if not (is_def or is_function) or not ({"RPAR", "NAME"} & m.expected) or "NUMBER" in m.expected:
+        return None
+    if m.token.type == "EQ":
+        return m.fault("E126", "a parameter has no default value", "", "", "parameters are names: `φ(u)`, `ψ(x, y; θ)`")
+    return m.fault(
+        "E126",
+        "a parameter of a function is a name",
+        f"{called(m.token)} is none",
+        "",
+        "the head of a definition is `φ(u)`, or `ψ(x, y; θ)` with scalars after the semicolon",
+    )
+
+
+# --- blocks and ranges ---
+
+
+def colon(m: Mistake) -> Diagnostic | None:
+    """A block's first line without its colon, or with a statement behind it."""
+    if m.first not in ("FOR", "DEF"):
+        return None
+    word = m.tokens[0].text
+    if "COLON" in m.expected and m.token.type in ("END", "EQ", "DEFINE"):
+        at = m.token.start
+        hint = m.edit(at, at, ":") if m.token.type == "END" else m.edit(at, m.line.end, ":")
+        example = "for t in 1..T:" if word == "for" else "def f(x):"
+        return m.fault("E110", f"a `{word}` line ends with a colon", "`:` expected", hint or f"write `{example}`")
+    if m.expected == {"END"} and m.previous is not None and m.previous.type == "COLON":
+        head = m.line.source.text[m.line.start : m.previous.end]
+        return m.fault(
+            "E130",
+            f"the block of a `{word}` begins on the next line",
+            "put this on a line of its own",
+            f"write `{head}` and indent the rest below it by four spaces",
+            span=m.span(m.index, -1),
+        )
+    if m.first == "DEF" and m.index <= 2:
+        hint = "write `def f(x):`" if m.index < 2 else m.edit(m.token.start, m.token.start, "(x)")
+        return m.fault(
+            "E126",
+            "a `def` line is `def name(x):`",
+            "a name expected" if m.index < 2 else "`(x)` expected",
+            hint or "write `def f(x):`",
+        )
+    return None
+
+
+def ranges(m: Mistake) -> Diagnostic | None:
+    """Ranges that lack an end, or are spelled otherwise."""
+    before = m.previous
+    if before is not None and before.type == "DOTS" and m.wants_value:
+        close = m.token.start
+        return m.fault("E117", "a range has two ends", "the last index is missing", m.edit(close, close, "T"))
+    if m.token.type == "DOTS" and m.wants_value:
+        return m.fault(
+            "E117",
+            "a range has two ends",
+            "the first index is missing before `..`",
+            m.edit(m.token.start, m.token.start, "1"),
+        )
+    if m.first == "FOR" and m.index == 2 and m.token.type in ("EQ", "DEFINE", "COLON"):
+        return m.fault(
+            "E117",
+            "a loop is `for t in 1..T:`",
+            "`in` expected",
+            m.edit(m.previous.end if m.previous else 0, m.tokens[m.index + 1].start, " in "),
+        )
+    if (
+        "DOTS" in m.expected
+        and "COMMA" not in m.expected
+        and "END" not in m.expected
+        and m.open is None
+        and m.first == "FOR"
+    ):
+        start = next((i + 1 for i, t in enumerate(m.tokens) if t.type == "IN"), m.index)
+        text = m.line.source.text[m.tokens[start].start : m.tokens[m.index - 1].end]
+        call = m.tokens[start].text == "range"
+        if call:
+            inside = text[text.find("(") + 1 : text.rfind(")")].split(",")
+            text = "..".join(part.strip() for part in inside[:2]) if len(inside) > 1 else f"1..{inside[0].strip()}"
+        else:
+            text = f"1..{text}"
+        return m.fault(
+            "E117",
+            "a loop runs over a range",
+            "`..` expected",
+            m.edit(m.tokens[start].start, m.tokens[m.index - 1].end, text),
+            "a range `1..T` includes both ends",
+            span=m.span(start, m.index - 1),
+        )
+    if m.token.type == "COLON" and m.open is not None and m.open.type == "INDEX_L":
+        return m.fault("E117", "a range is written with `..`, in declarations and loops", "", m.instead(".."))
+    if m.token.type == "DOTS":
+        return m.fault(
+            "E117",
+            "a range cannot stand here",
+            "",
+            "",
+            "ranges stand in `for t in 1..T:`, in `sum(t in 1..T: …)` and in declarations, `matrix W[1..L]`",
+        )
+    return None
+
+
+def two_on_a_line(m: Mistake) -> Diagnostic | None:
+    """Something behind a complete statement."""
+    if m.token.type == "SEMI" and m.open is None:
+        rest = m.tokens[m.index + 1].type
+        hint = m.instead("") if rest == "END" else "put what follows on a line of its own"
+        return m.fault("E120", "a line holds one statement and has no `;` at its end", "", hint)
+    if (
+        "END" in m.expected
+        and m.open is None
+        and m.token.text in KEYWORDS
+        and m.token.text not in ("then", "else", "in")
+    ):
+        return m.fault("E120", f"`{m.token.text}` begins a statement of its own", "", "put it on the next line")
+    if m.token.type == "COMMA" and m.first in ("OUTPUT", "PARAM", "SCALAR", "DATA") and m.open is None:
+        word = m.tokens[0].text
+        return m.fault("E120", f"a `{word}` line holds one name", "", f"write one `{word}` line for each")
+    if (
+        m.token.type in ("DEFINE", "EQ")
+        and m.open is None
+        and any(t.type in ("DEFINE", "EQ") for t in m.tokens[: m.index])
+    ):
+        return m.fault("E120", f"a second `{m.token.text}` in one line", "", "", "a line gives a value to one name")
+    return None
