@@ -1,0 +1,97 @@
+"""The Python interface: load a program, check it, take its limit, run it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netsor.check import Report, check_source
+from netsor.core import Program
+from netsor.diagnostics import Diagnostic, NetsorError, Source
+from netsor.inputs import read_data, read_settings
+from netsor.syntax import read_source
+
+if TYPE_CHECKING:
+    from netsor.finite import FiniteResult
+    from netsor.limit import LimitResult
+
+
+@dataclass(frozen=True)
+class Document:
+    """A program that was read and checked; see `load`."""
+
+    report: Report
+
+    @property
+    def program(self) -> Program:
+        """The checked core program; raises NetsorError with the diagnostics where the text has errors."""
+        if self.report.program is None:
+            raise NetsorError(d for d in self.report.diagnostics if d.is_error)
+        return self.report.program
+
+    def check(self) -> Report:
+        """The kinds of all variables, the assumptions, and every diagnostic of the text; never raises."""
+        return self.report
+
+    def limit(
+        self, tol: float = 1e-8, budget: float | None = 60.0, outputs: Sequence[str] | None = None,
+        progress: Callable[[str], None] | None = None,
+    ) -> LimitResult:
+        """The n → ∞ limits of the outputs by Def. B.3, each with an error that bounds |value − limit|.
+
+        `tol` is relative to max(1, |limit|) and `budget` is in seconds; a limit that does not exist has the value None
+        and a diagnostic in the result. Raises NetsorError where the text has errors, or is a network.
+        """
+        from netsor.limit import infer_limit
+
+        return infer_limit(self._runnable("limit"), tol, budget, outputs, progress)
+
+    def run(
+        self, width: int, seeds: int | Sequence[int] = 1, *, seed: int = 0, dtype: str = "float64", **options: Any
+    ) -> FiniteResult:
+        """The outputs at width n for K seeds (Setup B.2): `values[name]` has shape (K,), with `mean` and `stderr`.
+
+        Raises NetsorError where the text has errors, the width is no positive integer, or the memory does not suffice.
+        """
+        from netsor.finite import run
+
+        return run(self._runnable("run"), width, seeds, seed=seed, dtype=dtype, **options)
+
+    def listing(self) -> str:
+        """The core as a listing in the manner of Algorithm 1; itself a valid text with the same core."""
+        from netsor.show.listing import listing
+
+        return listing(self.program)
+
+    def _runnable(self, what: str) -> Program:
+        if self.program.kind == "network":
+            name = self.program.name
+            verb = "a limit" if what == "limit" else "outputs at a width"
+            raise NetsorError(
+                Diagnostic(
+                    "E610", f"`{name}` is a network, the program of one example, and only a program has {verb}",
+                    hint=f"`netsor ntk {self.report.source.name} --inputs X.npy` gives its kernels",
+                )
+            )
+        return self.program
+
+
+def load(path: str | Path, set: Mapping[str, Any] | Iterable[str] = (), data: Mapping[str, Any] | Iterable[str] = ()) -> Document:
+    """Read and check a file.
+
+    `set` gives values to `param` lines and `data` arrays (or files) to `data` lines. Faults of the text are in
+    `.check().diagnostics`; a file that cannot be read, or values that cannot be used, raise NetsorError.
+    """
+    return load_source(read_source(path), set, data)
+
+
+def loads(text: str, name: str = "<text>", set: Mapping[str, Any] | Iterable[str] = (), data: Mapping[str, Any] | Iterable[str] = ()) -> Document:
+    """As `load`, of a text."""
+    return load_source(Source(name, text), set, data)
+
+
+def load_source(source: Source, set: Mapping[str, Any] | Iterable[str] = (), data: Mapping[str, Any] | Iterable[str] = ()) -> Document:
+    """As `load`, of a source."""
+    return Document(check_source(source, read_settings(set), read_data(data)))

@@ -1,0 +1,165 @@
+"""`netsor eval`: the limit, and runs at finite width."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import Any
+
+from netsor.cli.options import add_file, add_json, add_values, positive_number, whole_number
+from netsor.cli.output import error_text, exit_status, print_json, report, table, value_text
+
+
+def register(commands: Any) -> None:
+    parser = commands.add_parser(
+        "eval", help="evaluate a program at n → ∞ and at finite width",
+        epilog="example: netsor eval programs/algorithm1.netsor --limit --width 4096 --seeds 10",
+    )
+    add_file(parser)
+    parser.add_argument("--limit", action="store_true", help="the limits by Definition B.3 (the default without --width)")
+    parser.add_argument("--width", type=whole_number, metavar="N", help="run at width N (1e6 may be written)")
+    parser.add_argument("--seeds", type=whole_number, default=1, metavar="K", help="how many seeds to run (1)")
+    parser.add_argument("--seed", type=whole_number, default=0, metavar="S", help="the first seed (0)")
+    parser.add_argument("--dtype", choices=("float64", "float32"), default="float64", help="numbers of the finite run")
+    parser.add_argument("--engine", choices=("auto", "dense", "lazy"), default="auto", help="with the matrices, or exact in distribution without them")
+    parser.add_argument("--tol", type=positive_number, default=1e-8, metavar="T", help="error wanted of a limit, relative to max(1, |limit|) (1e-8)")
+    parser.add_argument("--budget", type=positive_number, default=60.0, metavar="SECONDS", help="time for the limits (60)")
+    parser.add_argument("--explain", action="store_true", help="show each expectation that was taken for the limit")
+    add_values(parser)
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from netsor.api import load
+
+    document = load(args.file, args.set, args.data)
+    program = document.program
+    report(document.report.diagnostics)
+    limit = finite = None
+    if args.limit or args.width is None:
+        with Progress("limit") as progress:
+            limit = document.limit(args.tol, args.budget, progress=progress)
+        report(limit.diagnostics)
+    if args.width is not None:
+        with Progress(f"width {args.width}") as progress:
+            finite = document.run(args.width, args.seeds, seed=args.seed, dtype=args.dtype, engine=args.engine, progress=progress)
+    outputs: dict[str, dict[str, Any]] = {}
+    runs = finite.as_dict() if finite is not None else {}
+    for output in program.outputs:
+        entry: dict[str, Any] = {}
+        if limit is not None:
+            entry["limit"] = limit[output.name].as_dict()
+        if finite is not None:
+            entry["finite"] = runs[output.name]
+        outputs[output.name] = entry
+    status = exit_status(limit.diagnostics) if limit is not None else 0
+    if args.json:
+        from netsor.diagnostics.render import to_json
+
+        result: dict[str, Any] = {"program": program.name, "outputs": outputs}
+        if status and limit is not None:
+            result = {"ok": False, **result, "diagnostics": [to_json(d) for d in limit.diagnostics]}
+        if args.explain and limit is not None:
+            result["expectations"] = [_explained(t) for t in limit.taken]
+        print_json(result)
+    else:
+        print(_text(program.name or args.file, outputs, args))
+        if args.explain and limit is not None:
+            print(_explain(limit.taken))
+    return status
+
+
+def _text(title: str, outputs: dict[str, dict[str, Any]], args: argparse.Namespace) -> str:
+    heading = ["output"]
+    with_limit = args.limit or args.width is None
+    if with_limit:
+        heading += ["limit", "± at most", "found by"]
+    if args.width is not None:
+        seeds = "1 seed" if args.seeds == 1 else f"{args.seeds} seeds"
+        heading += [f"width {args.width} ({seeds})"] + (["± stderr"] if args.seeds > 1 else [])
+    rows = [heading]
+    for name, entry in outputs.items():
+        row = [name]
+        if with_limit:
+            value, error = entry["limit"]["value"], entry["limit"]["error"]
+            if value is None:
+                row += ["does not exist", "", ""]
+            else:
+                row += [value_text(value, error), error_text(error), entry["limit"]["method"]]
+        if args.width is not None:
+            finite = entry["finite"]
+            mean, stderr = finite["mean"], finite["stderr"]
+            row.append("no value" if mean is None else f"{mean:.6g}" if stderr is None else value_text(mean, stderr / 10 or None))
+            if args.seeds > 1:
+                row.append("" if stderr is None else error_text(stderr))
+        rows.append(row)
+    return f"{title}\n" + table(rows)
+
+
+def _explained(t: Any) -> dict[str, Any]:
+    from netsor.expr import to_text
+    from netsor.limit.symbols import spell
+
+    return {
+        "for": t.purpose, "line": t.span.line if t.span else None, "integrand": to_text(t.integrand, spell),
+        "value": t.result.value, "error": t.result.error, "method": t.result.method, "seconds": t.seconds,
+        "parts": [
+            {
+                "integrand": to_text(p.integrand, spell), "dimension": p.before, "after elimination": p.after,
+                "method": p.method, "value": p.value, "error": p.error, "seconds": p.seconds,
+            }
+            for p in t.result.parts
+        ],
+    }
+
+
+def _explain(taken: Any) -> str:
+    lines = ["", "expectations taken"]
+    for t in taken:
+        e = _explained(t)
+        where = f"line {e['line']}, " if e["line"] else ""
+        lines.append(f"  {e['for']} ({where}{_seconds(e['seconds'])})")
+        lines.append(f"    E[{_cut(e['integrand'])}]")
+        lines.append(f"      = {value_text(e['value'], e['error'])} ± {error_text(e['error'])}, by {e['method']}")
+        for p in e["parts"]:
+            lines.append(
+                f"      · E[{_cut(p['integrand'])}] = {value_text(p['value'], p['error'])} ± {error_text(p['error'])}: "
+                f"dimension {p['dimension']} → {p['after elimination']}, {p['method']}, {_seconds(p['seconds'])}"
+            )
+    return "\n".join(lines)
+
+
+def _seconds(s: float) -> str:
+    return f"{s * 1e3:.2g} ms" if s < 1 else f"{s:.2g} s"
+
+
+def _cut(text: str, most: int = 160) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+class Progress:
+    """A line on standard error for work that takes long, where that is a terminal."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.start = time.monotonic()
+        self.status: Any = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __call__(self, what: Any, *more: Any) -> None:
+        if not sys.stderr.isatty() or time.monotonic() - self.start < 0.7:
+            return
+        if self.status is None:
+            from rich.console import Console
+
+            self.status = Console(stderr=True).status(self.title)
+            self.status.start()
+        self.status.update(f"{self.title}: {what} {' '.join(map(str, more))}".rstrip())
+
+    def __exit__(self, *exc: object) -> None:
+        if self.status is not None:
+            self.status.stop()

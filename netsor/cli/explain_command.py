@@ -1,0 +1,35 @@
+"""`netsor explain`: the rule behind a diagnostic."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+
+def register(commands: Any) -> None:
+    parser = commands.add_parser(
+        "explain", help="print the rule behind a diagnostic's code, with a bad and a good example",
+        epilog="example: netsor explain E301",
+    )
+    parser.add_argument("code", nargs="?", metavar="CODE", help="such as E301; without it, all codes")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from netsor.diagnostics import Diagnostic, NetsorError
+    from netsor.diagnostics.catalogue import all_entries, explain, lookup
+
+    if args.code is None:
+        for entry in all_entries():
+            print(f"{entry.code}  {entry.title}")
+        return 0
+    code = args.code.strip().upper()
+    if lookup(code) is None:
+        from difflib import get_close_matches
+
+        near = get_close_matches(code, [e.code for e in all_entries()], 1)
+        raise NetsorError(
+            Diagnostic("E024", f"there is no diagnostic `{args.code}`", hint=f"did you mean {near[0]}?" if near else "`netsor explain` lists all codes")
+        )
+    print(explain(code))
+    return 0

@@ -1,0 +1,48 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_file(parser: argparse.ArgumentParser, several: bool = False) -> None:
+    parser.add_argument("files" if several else "file", nargs="+" if several else None, metavar="FILE", help="a .netsor file")
+
+
+def add_values(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="give a `param` of the program another value")
+    parser.add_argument("--data", action="append", default=[], metavar="NAME=FILE", help="give a `data` line its numbers (.npy, .csv, .json)")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+
+
+def whole_number(text: str) -> int:
+    """An integer, also written 1e6 or 10_000."""
+    try:
+        value = float(text.replace("_", "")) if any(c in text for c in ".eE") else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"`{text}` is no whole number") from None
+    if value != value or value in (float("inf"), float("-inf")) or value != int(value):
+        raise argparse.ArgumentTypeError(f"`{text}` is no whole number")
+    return int(value)
+
+
+def positive_number(text: str) -> float:
+    """A number above zero."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"`{text}` is no positive number")
+    return value
+
+
+def positive_whole_number(text: str) -> int:
+    """An integer of at least 1."""
+    value = whole_number(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"`{text}` is not at least 1")
+    return value

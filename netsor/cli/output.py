@@ -1,0 +1,113 @@
+"""What commands share: diagnostics to standard error, results to standard output, numbers with their errors."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from netsor.diagnostics import Diagnostic
+
+# Faults of the call rather than of the program: files, options, widths.
+_USAGE_CODES = {"E205"}
+_USAGE_RANGES = ("E0", "E70")
+
+
+def exit_status(diagnostics: Iterable[Diagnostic]) -> int:
+    """0 without errors, 2 where the call is at fault, else 1."""
+    errors = [d for d in diagnostics if d.is_error]
+    if not errors:
+        return 0
+    return 2 if all(d.code in _USAGE_CODES or d.code.startswith(_USAGE_RANGES) for d in errors) else 1
+
+
+def wants_colour(stream: Any) -> bool:
+    """Colour only on a terminal, and not where NO_COLOR or TERM=dumb asks for none."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def terminal_width(stream: Any) -> int:
+    """Columns of the terminal; 100 where there is none."""
+    if not stream.isatty():
+        return int(os.environ.get("COLUMNS") or 100)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except OSError:
+        return 100
+
+
+def report(diagnostics: Iterable[Diagnostic], json_wanted: bool = False) -> None:
+    """Diagnostics as text on standard error and, where JSON was asked for and they hold errors, as an object too."""
+    from netsor.diagnostics.render import render, to_json
+
+    found = list(diagnostics)
+    if not found:
+        return
+    text = "\n".join(render(d, colour=wants_colour(sys.stderr), width=terminal_width(sys.stderr)) for d in found)
+    print(text, file=sys.stderr)
+    if json_wanted and any(d.is_error for d in found):
+        print_json({"ok": False, "diagnostics": [to_json(d) for d in found]})
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on standard output: never NaN or Infinity, null instead."""
+    print(json.dumps(finite(value), ensure_ascii=False, allow_nan=False, indent=2))
+
+
+def finite(value: Any) -> Any:
+    """The value with every number that is not finite replaced by None."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {k: finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(v) for v in value]
+    if hasattr(value, "tolist"):
+        return finite(value.tolist())
+    return value
+
+
+def display_width(text: str) -> int:
+    """Columns that a text takes: combining marks none, wide characters two."""
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
+    )
+
+
+def pad(text: str, width: int, right: bool = False) -> str:
+    """The text filled up to `width` columns."""
+    fill = " " * max(0, width - display_width(text))
+    return fill + text if right else text + fill
+
+
+def table(rows: Sequence[Sequence[str]], indent: str = "  ", right: Sequence[bool] = ()) -> str:
+    """Rows of cells in aligned columns; the first row is the heading."""
+    if not rows:
+        return ""
+    widths = [max(display_width(r[i]) for r in rows) for i in range(len(rows[0]))]
+    flags = [right[i] if i < len(right) else False for i in range(len(widths))]
+    return "\n".join(
+        (indent + "   ".join(pad(c, w, r) for c, w, r in zip(row, widths, flags, strict=True))).rstrip() for row in rows
+    )
+
+
+def error_text(error: float) -> str:
+    """A bound, rounded up to two digits."""
+    if error == 0:
+        return "0"
+    exponent = math.floor(math.log10(error)) - 1
+    return f"{math.ceil(error / 10.0**exponent) * 10.0**exponent:.1e}"
+
+
+def value_text(value: float, error: float | None) -> str:
+    """A number with the digits that its error leaves right, at most 15."""
+    if error is None or error == 0:
+        return f"{value:.15g}"
+    if error >= abs(value):
+        return f"{value:.1e}" if value else "0"
+    digits = min(15, max(1, math.floor(math.log10(abs(value))) - math.floor(math.log10(error))))
+    return f"{value:.{digits}g}" if digits < 15 else f"{value:.15g}"
