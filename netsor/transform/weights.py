@@ -37,31 +37,38 @@ class Weights:
             self._steps.setdefault(matrix, []).append(tuple(updates.get(matrix, ())))
 
     def product(self, matrix: str, transposed: bool, y: Expr, name: str, alone: str | None = None) -> Expr:
-        """W_t y = W y + (1/√n) Σ_s Σ c a (bᵀy/n) (Eqs. 81, 89), or W_tᵀ y.
+        """W_t y = W y + (1/√n) Σ_s Σ c a (bᵀy/n) (Eq. 89), or W_tᵀ y.
 
         The MATMUL is called `name`, or `alone` where it is all there is.
         """
-        if y is ZERO:
-            return ZERO
-        steps = self._steps.get(matrix, [])
-        corrections = [term for s in steps for term in self._terms(s, transposed, y)]
-        if not corrections:
-            return self._builder.matmul(alone or name, matrix, transposed, y)
-        return add(self._builder.matmul(name, matrix, transposed, y), mul(ONE_OVER_ROOT_N, add(*corrections)))
+        return self._sum(matrix, transposed, y, [], self._steps.get(matrix, []), name, alone)
 
-    def moved(self, matrix: str, transposed: bool, h: Expr) -> Expr:
-        """√n (W_{t+1} − W_t) h_t = Σ c a (bᵀh_t/n) of the last step (Eq. 80, and 127, 128 where Wᵀ is forward)."""
+    def difference(
+        self, matrix: str, transposed: bool, h: Expr, delta: Expr, name: str, alone: str | None = None
+    ) -> Expr:
+        """√n (W_{t+1} h_{t+1} − W_t h_t) = W δh_{t+1} + √n ΔW_t h_t + Σ_{s≤t} ΔW_s δh_{t+1} (Eq. 79)."""
         steps = self._steps.get(matrix, [])
-        return add(*self._terms(steps[-1], transposed, h)) if steps else ZERO
+        # √n ΔW_t h_t = Σ c a (bᵀh_t/n) (Eq. 80, and 127, 128 where Wᵀ is forward).
+        moved = self._terms(steps[-1], transposed, h) if steps else []
+        return self._sum(matrix, transposed, delta, moved, steps, name, alone)
+
+    def _sum(
+        self, matrix: str, transposed: bool, y: Expr, moved: list[Expr], steps: list[tuple[RankOne, ...]],
+        name: str, alone: str | None,
+    ) -> Expr:  # fmt: skip
+        # Σ_s ΔW_s y = (1/√n) Σ_s Σ c a (bᵀy/n) (Eq. 81).
+        since = [term for s in steps for term in self._terms(s, transposed, y)]
+        first = self._builder.matmul(name if moved or since else alone or name, matrix, transposed, y)
+        return add(first, *moved, mul(ONE_OVER_ROOT_N, add(*since)))
 
     def _terms(self, step: tuple[RankOne, ...], transposed: bool, y: Expr) -> list[Expr]:
-        out = []
-        for u in step:
+        out: list[Expr] = []
+        for u in step if y is not ZERO else ():
             a, b = (u.b, u.a) if transposed else (u.a, u.b)
-            out.append(mul(u.c, self.theta(mul(b, y)), a))
+            out.append(mul(u.c, self._theta_of(mul(b, y)), a))
         return [term for term in out if term is not ZERO]
 
-    def theta(self, psi: Expr) -> Expr:
+    def _theta_of(self, psi: Expr) -> Expr:
         """The MOMENT bᵀy/n, `θ[k]` in the order in which they are asked for."""
         name = member(self._theta, self._count + 1)
         made = self._builder.moment(name, psi)

@@ -137,7 +137,7 @@ def check_gradient(network: Program, seed: int, n: int = 7) -> None:
 def eval_symbol(e, at):
     from netsor.expr.arrays import lambdify
 
-    names = [s for s in e.free]
+    names = list(e.free)
     return lambdify((e,), tuple(names))(*(at[s.name] for s in names))[0]
 
 

@@ -1,0 +1,124 @@
+"""T steps of SGD as one program (D.1.2, Eqs. 79–90, with the relaxations of D.4).
+
+Every variable h of the network has, on every row and at every step, its value h_t, its difference
+δh_{t+1} = √n (h_{t+1} − h_t) and, on the rows of a batch, its error signal dh_t = √n ∂f_t/∂h_t. With W = σ_W w/√n and
+so on, and unit parameters that move by −η times the gradient of the batch's mean loss,
+
+    √n ΔW_t = −η χ σ_W² Σ_{g = Wh} dg hᵀ/n     √n ΔU_t ξ̃ = −η χ σ_U² ⟨ξ, ξ̃⟩ dg     √n Δb_t = −η χ σ_b² db,  dv = x
+
+and the program is SGD at every width, not an approximation of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from netsor.core import Program
+from netsor.expr import Expr, add, as_expr, mul
+from netsor.transform import faults
+from netsor.transform.builder import ROOT_N
+from netsor.transform.condition import conditioned
+from netsor.transform.examples import Rows, plain, shape_of
+from netsor.transform.forward import instances
+from netsor.transform.loss import Loss
+from netsor.transform.unroll import Numbers, Unrolling
+
+
+def sgd(
+    network: Program,
+    inputs: Rows,
+    targets: Any,
+    test: Rows | None = None,
+    *,
+    steps: int,
+    order: Sequence[int] | None = None,
+    batch: int = 1,
+    lr: float = 1.0,
+    loss: Expr | None = None,
+    f0: Any = "zero",
+    condition: bool = True,
+) -> Program:
+    """The unrolled program of `steps` steps of SGD, with the outputs f_t of every row at every step.
+
+    Step t takes the next `batch` rows of `order` (counted from 1; by default all rows in turn), which begins anew at
+    its end. `f0` gives the outputs at step 0: a number for every row, training rows first (with several readouts a
+    list of them), "zero", or "network" for vᵀx/√n, which only a finite width has. Unless it is "network", v̂ of
+    Eq. 71 stands for v; with `condition=False` v itself does, which has the same limit but is nobody's training run
+    at a finite width.
+
+    The output `f[t,i]` is f_t on training row i, `f̃[t,j]` on test row j.
+    """
+    made = instances(network, inputs, test)
+    readouts = len(made.network.readouts)
+    rows = _order(order, len(made.row_of))
+    for name, value, least in (("the number of steps", steps, 0), ("the batch size", batch, 1)):
+        if not isinstance(value, int) or value < least:
+            raise faults.bad_setting(name, value, f"a whole number, at least {least}")
+    if not isinstance(lr, (int, float)) or not math.isfinite(lr):
+        raise faults.bad_setting("the learning rate", lr, "a number")
+    table = number_table(targets, len(made.row_of), readouts, "the targets")
+    run = Unrolling(made, Loss(loss, readouts), table, lr)
+    f = _first_outputs(run, f0)
+    hats = conditioned(made, f) if condition and not _is_network(f0) else {}
+    run.start(f, hats)
+    for t in range(steps):
+        run.step(t, [rows[(t * batch + k) % len(rows)] for k in range(batch)], last=t == steps - 1)
+    return run.program(f"{network.name}_sgd")
+
+
+def number_table(values: Any, rows: int, columns: int, what: str) -> Numbers:
+    """Numbers by row and readout from shape (rows,) or (rows, readouts)."""
+    table = plain(values)
+    wanted = f"({rows},)" if columns == 1 else f"({rows}, {columns})"
+    if not isinstance(table, tuple) or len(table) != rows:
+        raise faults.wrong_shape(what, wanted, shape_of(table))
+    if columns == 1:
+        table = tuple(row if isinstance(row, tuple) else (row,) for row in table)
+    for r, row in enumerate(table, start=1):
+        if shape_of(row) != (columns,):
+            raise faults.wrong_shape(what, wanted, shape_of(table))
+        if not all(isinstance(x, float) and math.isfinite(x) for x in row):
+            raise faults.not_finite(what, f"row {r}")
+    return table
+
+
+def _order(order: Sequence[int] | None, count: int) -> list[int]:
+    rows = list(range(1, count + 1)) if order is None else list(order)
+    if not rows:
+        raise faults.bad_setting("the order", "empty", "a list of rows")
+    for r in rows:
+        if int(r) != r or not 1 <= r <= count:
+            raise faults.unknown_row(r, count)
+    return [int(r) for r in rows]
+
+
+def _is_network(f0: Any) -> bool:
+    return isinstance(f0, str) and f0 == "network"
+
+
+def _first_outputs(run: Unrolling, f0: Any) -> list[list[Expr]]:
+    """f_0 by example and readout: members of 𝒞 (D.1.1), or vᵀx/√n, a mean of √n v ⊙ x."""
+    made, readouts = run.made, run.network.readouts
+    if _is_network(f0):
+        out = []
+        for k, values in enumerate(made.values):
+            heads = [add(*(mul(as_expr(c), values[v], values[x]) for c, v, x in r.terms)) for r in readouts]
+            out.append([run.builder.moment(run.output_scalar(k, j, 0), mul(ROOT_N, h)) for j, h in enumerate(heads)])
+        return out
+    rows = [*made.row_of, *made.test_row_of]
+    if isinstance(f0, str):
+        if f0 != "zero":
+            raise faults.bad_setting("f0", repr(f0), 'a list of numbers, "zero" or "network"')
+        f0 = [[0.0] * len(readouts) for _ in rows]
+    table = number_table(f0, len(rows), len(readouts), "f0")
+    found: dict[int, tuple[int, tuple[float, ...]]] = {}
+    for r, (k, numbers) in enumerate(zip(rows, table, strict=True), start=1):
+        first, before = found.setdefault(k, (r, numbers))
+        if before != numbers:
+            raise faults.conflicting_readouts(f"row {first} of f0", f"row {r}")
+    return [
+        [run.builder.constant(run.output_scalar(k, j, 0), found[k][1][j]) for j in range(len(readouts))]
+        for k in range(len(made.examples))
+    ]

@@ -1,0 +1,241 @@
+"""One step of SGD after the other, written into a program (D.1.2); `netsor.transform.sgd` is the way in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from netsor.core import MatMul, Nonlin, Output, Program
+from netsor.core.program import Row
+from netsor.expr import ZERO, Const, Expr, add, as_expr, mul, sym
+from netsor.transform.backward import Backward
+from netsor.transform.builder import ONE_OVER_ROOT_N, difference
+from netsor.transform.examples import inner
+from netsor.transform.forward import Instances, Values
+from netsor.transform.loss import Loss
+from netsor.transform.names import TILDE, Stamp, decorate, member, split
+from netsor.transform.parameters import moving, trainable
+from netsor.transform.weights import RankOne, Weights
+
+Numbers = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class _InputStep:
+    """A term of √n ΔU_t = Σ c dg ξᵀ: the matrix, c dg, ξ, and where ξ stands, for its name."""
+
+    matrix: str
+    change: Expr
+    row: Row
+    stamp: Stamp
+    index: tuple[str, ...]
+
+
+class Unrolling:
+    """The program while it is written: for every example the values of the network's variables at the present step.
+
+    `now[k]` are the values on example k, v̂ and moved parameters included; `f[k][j]` its outputs.
+    """
+
+    def __init__(self, made: Instances, loss: Loss, targets: Numbers, lr: float):
+        self.made, self.network, self.builder, self.names = made, made.network, made.builder, made.builder.names
+        self.loss, self.targets = loss, targets
+        self.lr: Expr = as_expr(lr) if lr in (0, 1) else self.builder.constant(self.names.fresh("η"), lr)
+        self.trained = trainable(self.network)
+        self.moving = moving(self.network, self.trained)
+        self.backward = Backward(made, self.moving)
+        self.weights = Weights(self.builder)
+        self.now: list[Values] = [dict(v) for v in made.values]
+        self.f: list[list[Expr]] = []
+        self.history: list[list[list[Expr]]] = []
+
+    @property
+    def several(self) -> bool:
+        return len(self.network.readouts) > 1
+
+    def start(self, f: list[list[Expr]], hats: Values) -> None:
+        """Begin with outputs `f` and with `hats` in place of the readout vectors."""
+        self.f = f
+        self.history.append(f)
+        for values in self.now:
+            values.update(hats)
+
+    def step(self, t: int, rows: Sequence[int], last: bool = False) -> None:
+        """Step t on a batch of rows: loss derivatives, backward passes, and what they do to every example."""
+        matrices: dict[str, list[RankOne]] = {}
+        inputs: list[_InputStep] = []
+        vectors: dict[str, list[Expr]] = {}
+        for r, times in Counter(rows).items():
+            k = self.made.row_of[r - 1]
+            for j, readout in enumerate(self.network.readouts):
+                # A batch averages: −η χ of the paper, times the row's share of the batch.
+                pull = mul(Const(-times / len(rows)), self.lr, self._chi(t, r, k, j))
+                if pull is ZERO:
+                    continue
+                stamp = self.made.examples[k].stamp.at(t).toward(j + 1 if self.several else None)
+                errors = self.backward.errors(readout.terms, self.now[k], stamp, self.weights.product)
+                self._matrix_steps(k, pull, errors, matrices)
+                self._input_steps(k, pull, errors, inputs)
+                for b in self.trained.vectors:
+                    vectors.setdefault(b, []).append(mul(pull, errors.get(b, ZERO)))
+        self.weights.step(matrices)
+        moved, after = self._move_vectors(t, vectors)
+        f: list[list[Expr]] = []
+        following: list[Values] = []
+        for k in range(len(self.made.examples)):
+            delta, then = self._move_example(t, k, inputs, moved, after, last)
+            f.append(self._move_outputs(t, k, delta, after))
+            following.append(then)
+        self.now = following
+        self.f = f
+        self.history.append(f)
+
+    # --- what the batch does to the parameters ----------------------------------------------------------------
+
+    def _chi(self, t: int, r: int, k: int, j: int) -> Expr:
+        """χ_t = ℒ'(f_t) (Eq. 85) of row r, which is example k, in readout j."""
+        index = lambda m: (r, m + 1) if self.several else (r,)  # noqa: E731
+        y = self.names.fresh("y", ("y",))
+        slope = self.loss.derivative(
+            j, self.f[k], lambda m: self.builder.constant(member(y, *index(m)), self.targets[r - 1][m])
+        )
+        return self.builder.moment(member(self._timed("χ", t), *index(j)), slope)
+
+    def _matrix_steps(self, k: int, pull: Expr, errors: Values, out: dict[str, list[RankOne]]) -> None:
+        """The terms −η χ σ_W² dg hᵀ for g = W h, and −η χ σ_W² h dgᵀ for g = Wᵀ h (Eqs. 73, 126)."""
+        for i in self.network.instructions:
+            if not isinstance(i, MatMul) or i.matrix not in self.trained.matrices or i.name not in errors:
+                continue
+            c = mul(Const(self.trained.matrices[i.matrix]), pull)
+            g, h = errors[i.name], self.now[k][i.vector]
+            if c is not ZERO and h is not ZERO:
+                out.setdefault(i.matrix, []).append(RankOne(c, h, g) if i.transposed else RankOne(c, g, h))
+
+    def _input_steps(self, k: int, pull: Expr, errors: Values, out: list[_InputStep]) -> None:
+        """The terms −η χ σ_U² dg ξᵀ for g = U ξ (D.4.1)."""
+        example = self.made.examples[k]
+        for e in self.network.embeddings:
+            if e.matrix in self.trained.input_matrices and e.name in errors:
+                change = mul(Const(self.trained.input_matrices[e.matrix]), pull, errors[e.name])
+                source, row = example.sources[e.source]  # type: ignore[index]
+                index = tuple(str(x) for x in source.row)
+                out.append(_InputStep(e.matrix, change, row, example.stamp, (source.name, *index)))
+
+    def _move_vectors(self, t: int, pulls: dict[str, list[Expr]]) -> tuple[Values, Values]:
+        """δb_{t+1} = −η χ C db for trained vectors of covariance C, and b_{t+1} = b_t + δb_{t+1}/√n."""
+        stamp = Stamp(t + 1)
+        moved: Values = {}
+        after: Values = {}
+        for b, covariances in self.trained.vectors.items():
+            change = add(*(mul(Const(c), p) for other, c in covariances for p in pulls.get(other, ())))
+            if change is ZERO:
+                continue
+            moved[b] = self.builder.nonlin(self.names.of(b, stamp, "δ"), change)
+            after[b] = self._after(b, stamp, self.now[0][b], moved[b])
+        return moved, after
+
+    # --- what that does to an example -------------------------------------------------------------------------
+
+    def _move_example(
+        self, t: int, k: int, inputs: Sequence[_InputStep], moved: Values, after: Values, last: bool
+    ) -> tuple[Values, Values]:
+        """δh_{t+1} and h_{t+1} of every variable of the network on example k; zero differences are left out."""
+        now, builder, names = self.now[k], self.builder, self.names
+        stamp = self.made.examples[k].stamp.at(t + 1)
+        delta: Values = dict(moved)
+        then: Values = {**now, **after}
+
+        def move(x: str, change: Expr, is_scalar: bool = False) -> None:
+            if change is ZERO:
+                return
+            make = builder.moment if is_scalar else builder.nonlin
+            delta[x] = make(names.of(x, stamp, "δ"), change)
+            if not last:
+                then[x] = self._after(x, stamp, now[x], delta[x], is_scalar)
+
+        for e in self.network.embeddings:
+            move(e.name, self._embedding_change(k, e.matrix, e.source, inputs))
+        for i in self.network.instructions:
+            if i.name not in self.moving:
+                continue
+            if isinstance(i, MatMul):
+                move(i.name, self._product_change(i, stamp, now[i.vector], delta.get(i.vector, ZERO)))
+            else:
+                arguments = (*i.vectors, *i.scalars)
+                at = {sym(x): now[x] for x in arguments}
+                # Eqs. 82–84; the scalars of D.4.5 move too, δa = √n (a_{t+1} − a_t).
+                change = difference(i.psi, at, {sym(x): delta[x] for x in arguments if x in delta})
+                move(i.name, change, not isinstance(i, Nonlin))
+        return delta, then
+
+    def _embedding_change(self, k: int, matrix: str, source: object, inputs: Sequence[_InputStep]) -> Expr:
+        """√n ΔU_t ξ̃ = −η Σ χ σ_U² ⟨ξ, ξ̃⟩ dg."""
+        example = self.made.examples[k]
+        reference, row = example.sources[source]  # type: ignore[index]
+        terms: list[Expr] = []
+        for step in inputs:
+            if step.matrix != matrix:
+                continue
+            value = inner(step.row, row)
+            if value == 0:
+                continue
+            name, *index = step.index
+            base = self.names.fresh(name + reference.name, ("inner", name, reference.name))
+            product = self.builder.constant(member(base, *index, *reference.row), value)
+            terms.append(mul(product, step.change))
+        return add(*terms)
+
+    def _product_change(self, i: MatMul, stamp: Stamp, h: Expr, delta: Expr) -> Expr:
+        """√n (W_{t+1} h_{t+1} − W_t h_t) (Eq. 79)."""
+        name = self.names.product(i.matrix, i.transposed, i.vector, stamp, "δ")
+        alone = self.names.of(i.name, stamp, "δ")
+        return self.weights.difference(i.matrix, i.transposed, h, delta, name, alone)
+
+    def _after(self, x: str, stamp: Stamp, now: Expr, delta: Expr, is_scalar: bool = False) -> Expr:
+        """h_{t+1} = h_t + δh_{t+1}/√n (Eq. 86, a step at a time)."""
+        make = self.builder.moment if is_scalar else self.builder.nonlin
+        return make(self.names.of(x, stamp), add(now, mul(delta, ONE_OVER_ROOT_N)))
+
+    def _move_outputs(self, t: int, k: int, delta: Values, after: Values) -> list[Expr]:
+        """f_{t+1} − f_t = v_{t+1}ᵀ δx_{t+1}/n + √n (v_{t+1} − v_t)ᵀ x_t/n (Eqs. 85, 123)."""
+        now = self.now[k]
+        out: list[Expr] = []
+        for j, r in enumerate(self.network.readouts):
+            parts = []
+            for c, v, x in r.terms:
+                w = after.get(v, add(now[v], mul(delta[v], ONE_OVER_ROOT_N)) if v in delta else now[v])
+                parts.append(mul(as_expr(c), w, delta.get(x, ZERO)))
+                parts.append(mul(as_expr(c), delta.get(v, ZERO), now[x]))
+            change = self.builder.moment(self.output_scalar(k, j, t + 1, "Δ"), add(*parts))
+            out.append(self.builder.moment(self.output_scalar(k, j, t + 1), add(self.f[k][j], change)))
+        return out
+
+    # --- names and outputs ------------------------------------------------------------------------------------
+
+    def _timed(self, base: str, t: int) -> str:
+        return self.names.fresh(f"{base}_{t}" if t else base, (base, t))
+
+    def output_scalar(self, k: int, j: int, t: int, prefix: str = "") -> str:
+        """The name of f_t on example k: `f_t[i]`, of its difference `Δf_t[i]`."""
+        stamp = self.made.examples[k].stamp
+        base, indices = split(self.network.readouts[j].name)
+        root = f"{prefix}{decorate(base, TILDE) if stamp.test else base}_{t}"
+        return member(self.names.fresh(root, ("f", prefix, base, stamp.test, t)), *indices, stamp.row)
+
+    def outputs(self) -> list[Output]:
+        """f_t on every row at every step, training rows first: `f[t,i]` and `f̃[t,j]`."""
+        out: list[Output] = []
+        for t, f in enumerate(self.history):
+            for test, rows in ((False, self.made.row_of), (True, self.made.test_row_of)):
+                for i, k in enumerate(rows, start=1):
+                    for j, r in enumerate(self.network.readouts):
+                        base, indices = split(r.name)
+                        root = decorate(base, TILDE) if test else base
+                        name = member(self.names.fresh(root, ("output", root)), *indices, t, i)
+                        out.append(Output(name, self.builder.scalar(self.output_scalar(k, j, t), f[k][j])))
+        return out
+
+    def program(self, name: str) -> Program:
+        """The program without the lines that no output needs."""
+        return self.builder.build(name, self.outputs(), prune=True)
