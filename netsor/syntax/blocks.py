@@ -132,7 +132,7 @@ class _Assembler:
         )
 
     def _open(self, line: Line, node: ast.Node | None) -> None:
-        self.stack.append(_Block(line, node, None))
+        self.stack.append(_Block(line, node if len(self.stack) <= MAX_BLOCKS else None, None))
         if len(self.stack) == MAX_BLOCKS + 2:
             self._fault(
                 "E107",

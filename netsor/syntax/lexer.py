@@ -48,10 +48,10 @@ _TRANSPOSE = re.compile(rf"[ \t]*({PATTERN})")
 _AFTER_SUM = re.compile(rf"\s*\(\s*{PATTERN}\s+in\b")
 _AFTER_SQRT = re.compile(rf"[ \t]+(?:({PATTERN})|[0-9])")
 _LABEL_PLUS = re.compile(r"⁺(?=[ \t]*:(?!=))")
-# A line that cannot continue an open bracket: it begins a statement.
+# A line that cannot continue an open bracket: it begins a statement, or gives a value to a name.
 _BEGINS_STATEMENT = re.compile(
     r"[ \t]*(?:(?:program|network|param|data|scalar|matrix|vector|train|def|return|for|output)(?!\w)"
-    rf"|[^#\n]*:=|[^#\n]*~|{PATTERN}[ \t]*\([^()\n]*\)[ \t]*=(?!=))"
+    rf"|(?P<target>[^#\n]*?):=|{PATTERN}[ \t]*\([^()\n]*\)[ \t]*=(?!=))"
 )
 
 
@@ -135,11 +135,23 @@ class Tokenizer:
 
     def _newline(self, at: int, end: int) -> int:
         if self.brackets:
-            if not _BEGINS_STATEMENT.match(self.text, end):
+            if not self._begins_statement(end):
                 return end
             self._unclosed()
         self._end_line()
         return self._begin_line(end)
+
+    def _begins_statement(self, at: int) -> bool:
+        found = _BEGINS_STATEMENT.match(self.text, at)
+        if found is None:
+            return False
+        target = found.group("target") or ""
+        depth = 0
+        for character in target:  # `x[1,` may go on in the next line with `2] := …`
+            depth += (character in "([⟨") - (character in ")]⟩")
+            if depth < 0:
+                return False
+        return True
 
     def _end_line(self, at_end_of_text: bool = False) -> None:
         if at_end_of_text and self.brackets:
