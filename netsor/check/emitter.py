@@ -71,9 +71,9 @@ class Emitter:
 
     # --- instructions -----------------------------------------------------------------------------------------
 
-    def matmul(self, stem: str, matrix: str, transposed: bool, vector: Expr, span: Span) -> Expr:
-        """An unnamed W x, its operand first made a vector of the program."""
-        operand = self.vector_name(stem, vector, span)
+    def matmul(self, stem: str, matrix: str, transposed: bool, vector: Expr, span: Span, inner: Span) -> Expr:
+        """An unnamed W x, its operand (at `inner`) first made a vector of the program."""
+        operand = self.vector_name(stem, vector, inner)
         name = self.fresh(stem)
         self.vectors.add(name)
         self.instructions.append(MatMul(name, matrix, transposed, operand, span))

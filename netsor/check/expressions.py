@@ -357,7 +357,7 @@ class Expressions:
         if isinstance(x, Covector):
             raise Fault(faults.matrix_on_covector(node.span, ln.span.text, rn.span.text))
         self.check_emitting(node)
-        return Vector(self.emitter.matmul(self.stem, w.name, w.transposed, self.checked(x.expr, rn.span), node.span))
+        return Vector(self.emitter.matmul(self.stem, w.name, w.transposed, self.checked(x.expr, rn.span), node.span, rn.span))
 
     @staticmethod
     def plain(node: ast.Expr) -> str:

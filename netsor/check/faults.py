@@ -609,7 +609,7 @@ def no_value(span: Span) -> Diagnostic:
 
 
 def division_by_zero(span: Span) -> Diagnostic:
-    return Diagnostic("E506", f"division by zero: `{_short(span.text)}` is 0", span, label="is zero", hint="add a small number to it, such as 1e-5")
+    return Diagnostic("E506", "division by zero" + ("" if span.text == "0" else f": `{_short(span.text)}` is 0"), span, label="is zero", hint="add a small number to it, such as 1e-5")
 
 
 def width_in_function(span: Span) -> Diagnostic:

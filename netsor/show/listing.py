@@ -96,7 +96,8 @@ def _instruction(i: MatMul | Nonlin | Moment, p: Program) -> tuple[str, str, str
     if isinstance(i, Nonlin):
         label = "NONLIN+:" if p.is_plus(i) else "NONLIN:"
         return label, i.name, f"{promise} = {to_text(i.psi)}" if slots or len(i.vectors) > 1 else to_text(i.psi)
-    return "MOMENT:", i.name, f"{promise} = {moment_text(i.psi, i.vectors)}"
+    text = moment_text(i.psi, i.vectors)
+    return "MOMENT:", i.name, f"{promise} = {text}" if i.vectors or slots else text
 
 
 def moment_text(psi: Expr, vectors: tuple[str, ...]) -> str:
