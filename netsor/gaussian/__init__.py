@@ -1,0 +1,23 @@
+"""Gaussian expectations: an integrand and a law in; value, error and method out. Knows nothing of programs."""
+
+from netsor.gaussian.fixed import FixedLaw
+from netsor.gaussian.law import Estimate, Law
+from netsor.gaussian.result import Divergent, Expectation, NoPointwiseMeaning, Part, Settings
+
+__all__ = [
+    "Divergent", "Estimate", "Expectation", "FixedLaw", "Law", "NoPointwiseMeaning", "Part", "Settings", "expect",
+    "vanishes",
+]
+
+
+def __getattr__(name: str):  # noqa: ANN202
+    # The engines need numpy; whoever only names a law or catches an exception does not.
+    if name in ("expect", "expect_many"):
+        from netsor.gaussian import many, planner
+
+        return planner.expect if name == "expect" else many.expect_many
+    if name == "vanishes":
+        from netsor.gaussian.blocks import vanishes
+
+        return vanishes
+    raise AttributeError(name)

@@ -1,0 +1,85 @@
+"""What a block asks of the law, and nothing else: the covariances and scalars left after symbolic elimination."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from netsor.expr import ZERO, Expr, Sym
+from netsor.gaussian.law import Law
+from netsor.gaussian.result import Divergent
+from netsor.gaussian.shape import shape_of
+from netsor.gaussian.state import State
+from netsor.gaussian.terms import Gaussians
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Covariances and scalars with the errors of each."""
+
+    symbols: tuple[Sym, ...]
+    covariance: Array
+    errors: Array
+    scalars: dict[Sym, float]
+    scalar_errors: dict[Sym, float]
+
+    def state(self) -> State:
+        return State.centred(self.symbols, self.covariance)
+
+    def slack(self) -> float:
+        """How far from positive the matrix may be on account of its errors."""
+        return float(self.errors.sum(axis=1).max(initial=0.0)) * 4
+
+    def moved(self, i: int, j: int, by: float) -> Inputs:
+        c = self.covariance.copy()
+        c[i, j] += by
+        if i != j:
+            c[j, i] += by
+        elif c[i, i] < 0:
+            c[i, i] = 0.0
+        return replace(self, covariance=c)
+
+    def scalar_moved(self, s: Sym, by: float) -> Inputs:
+        return replace(self, scalars={**self.scalars, s: self.scalars[s] + by})
+
+
+def gather(block: Expr, gaussians: Gaussians, law: Law) -> Inputs:
+    """The inputs of a block; a factor that is linear in its variable needs no variance of it (Stein's lemma)."""
+    shape = shape_of(block, gaussians)
+    linear = {s for s, k in shape.polynomial if k == 1}
+    if shape.exponent is not ZERO:
+        linear -= shape.exponent.free
+    for _, u in shape.masses:
+        linear -= u.free
+    for _, argument, _k in shape.trigonometric:
+        linear -= argument.free
+    symbols = tuple(sorted(block.free & gaussians, key=lambda s: s.digest))
+    n = len(symbols)
+    c, errors = np.zeros((n, n)), np.zeros((n, n))
+    for i, a in enumerate(symbols):
+        for j, b in enumerate(symbols[: i + 1]):
+            if i == j and a in linear or i != j and law.independent(a, b):
+                continue
+            found = law.covariance(a, b)
+            if not math.isfinite(found.value):
+                raise Divergent("a covariance is not finite")
+            c[i, j] = c[j, i] = found.value
+            errors[i, j] = errors[j, i] = abs(found.error)
+    for i in range(n):
+        if c[i, i] < 0:
+            if c[i, i] < -4 * errors[i, i] - 1e-13 * np.abs(c[i]).max():
+                raise Divergent("a variance is negative beyond rounding")
+            c[i, i] = 0.0
+        if c[i, i] == 0 and symbols[i] not in linear:
+            c[i, :] = c[:, i] = 0.0
+    scalars, scalar_errors = {}, {}
+    for s in shape.scalars:
+        found = law.scalar(s)
+        if not math.isfinite(found.value):
+            raise Divergent("a scalar is not finite")
+        scalars[s], scalar_errors[s] = float(found.value), abs(float(found.error))
+    return Inputs(symbols, c, errors, scalars, scalar_errors)

@@ -1,0 +1,179 @@
+"""E F(x) for a few standard normals by nested Gauss–Legendre rules, every level cut where F breaks.
+
+At level k, given x₁ … x_{k−1}, the plane a·x + b = 0 shows at c = −(b + Σ_{i<k} a_i x_i)/a_k, over the width
+√(w² + |a_{>k}|²)/|a_k| because what lies beyond level k is integrated out. Planes without later components cut sharply;
+so do the shadows of the lines in which two such planes meet.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+
+from netsor.gaussian.integrand import Integrand, Plane
+from netsor.gaussian.oned import Quadrature, legendre
+from netsor.gaussian.result import Clock, Divergent
+
+Array = np.ndarray
+_EDGE_WIDTHS = (-8.0, -3.0, -1.0, 1.0, 3.0, 8.0)
+_MOST_PLANES = 24
+_CHUNK = 1 << 19
+
+
+def _levels(planes: list[Plane], rank: int) -> list[list[Plane]]:
+    """For each level the planes that cut it: their last component is there."""
+    sharp = [p for p in planes if p.soft == 0]
+    out: list[list[Plane]] = [[] for _ in range(rank)]
+    current = [Plane(p.kind, p.a / n, p.b / n) for p in sharp if (n := float(np.abs(p.a).max())) > 0]
+    for k in range(rank - 1, -1, -1):
+        here = [p for p in current if abs(p.a[k]) > 1e-12]
+        rest = [p for p in current if abs(p.a[k]) <= 1e-12]
+        out[k] = here
+        shadows = []
+        if len(here) <= _MOST_PLANES:
+            for p, q in itertools.combinations(here, 2):
+                a = p.a * q.a[k] - q.a * p.a[k]
+                b = p.b * q.a[k] - q.b * p.a[k]
+                a[k:] = 0.0
+                n = float(np.abs(a).max())
+                if n > 1e-9:
+                    shadows.append(Plane("kink", a / n, b / n))
+        current = _distinct(rest + shadows)
+    soft = [p for p in planes if p.soft > 0]
+    for k in range(rank):
+        out[k] = _distinct(out[k])[: 2 * _MOST_PLANES] + [p for p in soft if abs(p.a[k]) > 1e-12]
+        # Sharp planes of later levels are seen blurred here.
+        out[k] += [p for p in sharp if abs(p.a[k]) > 1e-12 and np.abs(p.a[k + 1 :]).max(initial=0) > 1e-12]
+    return out
+
+
+def _distinct(planes: list[Plane]) -> list[Plane]:
+    kept: list[Plane] = []
+    for p in planes:
+        v = np.append(p.a, p.b)
+        if not any(
+            np.abs(v - np.append(q.a, q.b)).max() < 1e-11 or np.abs(v + np.append(q.a, q.b)).max() < 1e-11 for q in kept
+        ):
+            kept.append(p)
+    return kept
+
+
+def cuts_at(level: list[Plane], x: Array, k: int, reach: float) -> Array:
+    """The cut points (N, J) of level k given the columns of x (k, N)."""
+    columns: list[Array] = []
+    n = x.shape[1]
+    for p in level:
+        centre = -(p.b + p.a[:k] @ x) / p.a[k] if k else np.full(n, -p.b / p.a[k])
+        width = math.sqrt(p.soft**2 + float((p.a[k + 1 :] ** 2).sum())) / abs(p.a[k])
+        if width == 0:
+            columns.append(centre)
+        elif width < 0.6:
+            columns.extend(centre + w * width for w in _EDGE_WIDTHS if abs(w) * width < 4)
+    if not columns:
+        return np.zeros((n, 0))
+    return np.clip(np.stack(columns, axis=1), -reach, reach)
+
+
+def expand_level(x: Array, weight: Array, cuts: Array, base: Array, nodes: int, drop: float) -> tuple[Array, Array]:
+    """All nodes of the next level: (k+1, M) points and their weights; negligible ones are dropped."""
+    n = x.shape[1]
+    edges = np.sort(np.concatenate([np.broadcast_to(base, (n, len(base))), cuts], axis=1), axis=1)
+    half = np.diff(edges, axis=1) / 2
+    mid = (edges[:, 1:] + edges[:, :-1]) / 2
+    # Long panels of the base grid keep their nodes; the slivers between close cuts can do with fewer.
+    t, w = legendre(nodes)
+    points = mid[:, :, None] + half[:, :, None] * t
+    weights = half[:, :, None] * w * np.exp(-0.5 * points**2) / math.sqrt(2 * math.pi) * weight[:, None, None]
+    flat = weights.reshape(-1)
+    keep = np.flatnonzero(flat > drop)
+    owner = keep // (weights.shape[1] * weights.shape[2])
+    return np.concatenate([x[:, owner], points.reshape(-1)[keep][None]]), flat[keep]
+
+
+def one_pass(f: Integrand, levels: list[list[Plane]], nodes: int, reach: float, panels: int, drop: float) -> tuple[float, float, float]:
+    """(integral, integral of the modulus, integral of the modulus over the outer shell) with fixed numbers of nodes."""
+    base = np.linspace(-reach, reach, panels + 1)
+    total = [0.0, 0.0]
+
+    def descend(x: Array, weight: Array, k: int) -> None:
+        if k == f.rank:
+            with np.errstate(all="ignore"):
+                v = f(x)
+            if not np.isfinite(v).all():
+                raise Divergent("the integrand has no value, or overflows, where it matters")
+            total[0] += float(v @ weight)
+            total[1] += float(np.abs(v) @ weight)
+            return
+        per = (panels + 6 * len(levels[k])) * nodes
+        step = max(1, _CHUNK // per)
+        for i in range(0, x.shape[1], step):
+            part = x[:, i : i + step]
+            cuts = cuts_at(levels[k], part, k, reach)
+            if k == f.rank - 1:
+                for s in f.surfaces:
+                    cuts = np.concatenate([cuts, surface_cuts(s.f, part, reach)], axis=1)
+            descend(*expand_level(part, weight[i : i + step], cuts, base, nodes, drop), k + 1)
+
+    descend(np.zeros((0, 1)), np.ones(1), 0)
+    return total[0], total[1], 0.0
+
+
+def surface_cuts(f, x: Array, reach: float, points: int = 48, most: int = 4) -> Array:  # noqa: ANN001
+    """Where f(x, ·) changes sign along the next coordinate, at most `most` times, for each column of x."""
+    n = x.shape[1]
+    grid = np.linspace(-reach, reach, points) + 1e-9
+    every = np.concatenate([np.repeat(x, points, axis=1), np.tile(grid, n)[None]])
+    with np.errstate(all="ignore"):
+        v = f(every).reshape(n, points)
+    change = np.sign(v[:, 1:]) * np.sign(v[:, :-1]) < 0
+    out = np.full((n, most), reach)
+    rows, columns = np.nonzero(change)
+    if not len(rows):
+        return out
+    a, b, fa = grid[columns], grid[columns + 1], v[rows, columns]
+    for _ in range(45):
+        mid = (a + b) / 2
+        with np.errstate(all="ignore"):
+            fm = f(np.concatenate([x[:, rows], mid[None]]))
+        left = fa * fm <= 0
+        b = np.where(left, mid, b)
+        a, fa = np.where(left, a, mid), np.where(left, fa, fm)
+    rank_in_row = np.zeros(len(rows), int)
+    rank_in_row[1:] = np.where(rows[1:] == rows[:-1], 1, 0)
+    for i in range(1, len(rows)):
+        rank_in_row[i] = rank_in_row[i - 1] + 1 if rows[i] == rows[i - 1] else 0
+    good = rank_in_row < most
+    out[rows[good], rank_in_row[good]] = ((a + b) / 2)[good]
+    return out
+
+
+def integrate(f: Integrand, tol: float, clock: Clock) -> Quadrature:
+    """E F(x) with a difference of two resolutions as the error, refined until it is below tol · E|F|."""
+    levels = _levels(f.planes, f.rank)
+    deep = f.rank >= 3
+    reach = max(5.5, min(8.4, math.sqrt(-2 * math.log(min(tol, 0.1))) + (0.8 if deep else 2.0)))
+    plan = [(6, 4), (9, 4), (12, 5), (16, 6), (24, 8)] if deep else [(8, 5), (12, 6), (18, 7), (26, 9), (32, 14)]
+    before: float | None = None
+    best = Quadrature(math.nan, math.inf, 0.0)
+    spent = clock.left()
+    for nodes, panels in plan:
+        start = clock.left()
+        drop = min(1e-17, 1e-5 * tol**2)
+        value, scale, _ = one_pass(f, levels, nodes, reach, panels, drop)
+        tails = 4 * f.rank * math.erfc(reach / math.sqrt(2)) * scale
+        if before is not None:
+            error = abs(value - before) + tails + 4e-16 * scale
+            if error < best.error:
+                best = Quadrature(value, error, scale)
+            if best.error <= tol * scale:
+                break
+        else:
+            best = Quadrature(value, math.inf, scale)
+        before = value
+        took = start - clock.left() if math.isfinite(start) else 0.0
+        if took * 3.0**f.rank > clock.left() and math.isfinite(best.error):
+            break
+    del spent
+    return best

@@ -1,0 +1,113 @@
+"""From an integrand and a law to a number: expand, drop what vanishes, split into blocks, compute what is left."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from netsor.expr import ONE, ZERO, Expr, canonical, evaluate
+from netsor.gaussian.blocks import blocks, gaussians_of, parity, vanishing
+from netsor.gaussian.engine import EPS, Outcome, Task, expectation
+from netsor.gaussian.inputs import gather
+from netsor.gaussian.law import Estimate, Law
+from netsor.gaussian.result import Clock, Divergent, Expectation, Part, Settings
+from netsor.gaussian.sensitivity import propagated
+from netsor.gaussian.shape import shape_of
+from netsor.gaussian.terms import Gaussians, expand
+
+DEFAULT = Settings()
+
+
+def expect(
+    integrand: Expr, law: Law, settings: Settings = DEFAULT, cache: dict | None = None, trace: list | None = None
+) -> Expectation:
+    """E integrand over the Gaussians of `law`, with |value − truth| ≤ error.
+
+    `cache` keeps blocks between calls and belongs to one law; `trace`, a list, receives every block as a `Part`.
+    Raises Divergent where the expectation is infinite or does not exist, NoPointwiseMeaning where a Dirac mass
+    meets a jump.
+    """
+    e = canonical(integrand)
+    clock = Clock(settings.budget)
+    cache = {} if cache is None else cache
+    gaussians = gaussians_of(e, law)
+    if e is ZERO or gaussians and parity(e, gaussians) == -1:
+        return Expectation(0.0, 0.0, "exact algebra")
+    # First what can be said without numbers: the terms, their blocks, and which of them vanish.
+    terms = []
+    for t in expand(e, gaussians):
+        split = blocks(t.product, gaussians, law) if t.product is not ONE else []
+        if not any(vanishing(b, gaussians) for b in split):
+            terms.append((t, split))
+    # Blocks that are cheap come first: one of them may turn out to be zero.
+    values, errors, scales, parts = [], [], [], []
+    methods: dict[str, None] = {}
+    for t, split in terms:
+        coefficient = _scalar_value(t.scalar, law)
+        value, error = t.coefficient * coefficient.value, abs(t.coefficient) * coefficient.error
+        scale = abs(value)
+        for block in sorted(split, key=lambda b: len(b.free & gaussians)):
+            if value == 0 and error == 0:
+                break
+            part = _block(block, gaussians, law, settings, clock, cache)
+            parts.append(part)
+            if trace is not None:
+                trace.append(part)
+            methods.update(dict.fromkeys(part.method.split(" + ")))
+            error = abs(value) * part.error + abs(part.value) * error + error * part.error
+            value, scale = value * part.value, scale * max(part.scale, abs(part.value))
+        values.append(value)
+        errors.append(error)
+        scales.append(scale)
+    scale = math.fsum(scales)
+    value = math.fsum(values)
+    error = math.fsum(errors) + EPS * (scale if len(values) > 1 else abs(value)) * (len(values) > 0)
+    if not math.isfinite(value) or not math.isfinite(error):
+        raise Divergent("the expectation overflows")
+    if len(methods) > 1:
+        methods.pop("exact algebra", None)
+        names = ["exact algebra", *methods] if len(parts) > 1 or parts else list(methods)
+    else:
+        names = list(methods) or ["exact algebra"]
+    return Expectation(value, error, " + ".join(names), error <= settings.tol * scale, tuple(parts), scale)
+
+
+def _block(block: Expr, gaussians: Gaussians, law: Law, settings: Settings, clock: Clock, cache: dict) -> Part:
+    key = ("block", block)
+    found = cache.get(key)
+    if found is not None and (found.error <= settings.tol * found.scale or clock.left() <= 0):
+        return found
+    mine = frozenset(block.free & gaussians)
+    inputs = gather(block, mine, law)
+    start = time.perf_counter()
+
+    def run(at, tol: float, slack: float) -> Outcome:  # noqa: ANN001
+        return expectation(block, at.state(), Task(mine, at.scalars, tol, clock, slack))
+
+    outcome = run(inputs, settings.tol, inputs.slack())
+    carried = propagated(run, inputs, outcome, shape_of(block, mine), settings.tol)
+    part = Part(
+        block, len(mine), outcome.dimension, outcome.method, outcome.value, outcome.error + carried, outcome.scale,
+        time.perf_counter() - start,
+    )
+    cache[key] = part
+    return part
+
+
+def _scalar_value(e: Expr, law: Law) -> Estimate:
+    """A function of scalars, with the error that theirs allow."""
+    if e is ONE:
+        return Estimate(1.0, 0.0)
+    at = {s: law.scalar(s) for s in sorted(e.free, key=lambda s: s.digest)}
+    point = {s: v.value for s, v in at.items()}
+    value = evaluate(e, point)
+    if not math.isfinite(value):
+        raise Divergent("a coefficient has no finite value")
+    error = 2 * EPS * abs(value)
+    for s, v in at.items():
+        if v.error > 0:
+            sides = [evaluate(e, {**point, s: v.value + d}) for d in (-v.error, v.error)]
+            if not all(map(math.isfinite, sides)):
+                raise Divergent("a coefficient has no finite value within the error of its scalars")
+            error += max(abs(x - value) for x in sides)
+    return Estimate(value, error)

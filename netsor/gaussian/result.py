@@ -1,0 +1,64 @@
+"""What an expectation is asked with and what it answers: plain data and the ways in which it can fail."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from netsor.expr import Expr
+
+
+class Divergent(Exception):
+    """The expectation is infinite, does not exist, or its integrand has no value somewhere that matters."""
+
+
+class NoPointwiseMeaning(Exception):
+    """A Dirac mass meets a jump at the same point, so that the product means nothing without Stein's lemma."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Spend up to `budget` seconds (None: no end) on an error below `tol` times the size of the integrand."""
+
+    tol: float = 1e-8
+    budget: float | None = 60.0
+
+
+@dataclass
+class Clock:
+    """What is left of a budget; one clock is shared by all the parts of an expectation."""
+
+    budget: float | None
+    start: float = field(default_factory=time.monotonic)
+
+    def left(self) -> float:
+        return float("inf") if self.budget is None else self.budget - (time.monotonic() - self.start)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One block of an expectation: E integrand over `before` Gaussians, of which `after` had to be integrated."""
+
+    integrand: Expr
+    before: int
+    after: int
+    method: str
+    value: float
+    error: float
+    scale: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A value with |value − E integrand| ≤ error, how it was found, and whether the tolerance was reached.
+
+    `scale` is the size that the tolerance refers to, about E|integrand|.
+    """
+
+    value: float
+    error: float
+    method: str
+    converged: bool = True
+    parts: tuple[Part, ...] = ()
+    scale: float = 0.0

@@ -1,0 +1,267 @@
+"""What a block looks like to a quadrature: its affine arguments, and where it has kinks, jumps, singularities, scales."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from netsor.expr import (
+    FUNCTIONS,
+    ONE,
+    ZERO,
+    Add,
+    Call,
+    Cmp,
+    Cond,
+    Const,
+    Expr,
+    Logic,
+    Mul,
+    Pow,
+    Sym,
+    add,
+    canonical,
+    mul,
+    neg,
+    postorder,
+    split_coefficient,
+    substitute,
+)
+from netsor.expr.differentiate import plain_tests, vanishes_on
+from netsor.expr.nodes import with_children
+from netsor.gaussian.terms import Gaussians, exponent_of, factors_of, integer_power, monomial
+
+# Linear parts of affine expressions: {Gaussian: coefficient}, coefficients numbers or expressions of scalars.
+Linear = dict[Sym, Expr]
+_JUMPING = {"step", "sign"}
+
+
+@dataclass(frozen=True)
+class Break:
+    """A set {at = 0} that a quadrature minds: `kind` is jump, kink, singular, or soft (a scale of one around it)."""
+
+    kind: str
+    at: Expr
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A block, read: product of `factors`, each a function of `forms` (linear in the Gaussians) and of scalars.
+
+    `forms[i]` stands for Σ coefficient · z. `polynomial` are the powers of Gaussians that occur in no other way,
+    `exponent` is q where exp(q) with a polynomial q of degree ≤ 2 was split off, `trigonometric` are (sin or cos,
+    argument, power), `masses` the Dirac masses (order of derivative, argument).
+    """
+
+    factors: tuple[Expr, ...]
+    forms: tuple[tuple[Sym, tuple[tuple[Sym, Expr], ...]], ...]
+    polynomial: tuple[tuple[Sym, int], ...]
+    exponent: Expr
+    trigonometric: tuple[tuple[str, Expr, int], ...]
+    masses: tuple[tuple[int, Expr], ...]
+    breaks: tuple[Break, ...]
+    scalars: tuple[Sym, ...]
+
+    @property
+    def form_symbols(self) -> tuple[Sym, ...]:
+        return tuple(s for s, _ in self.forms)
+
+
+def affine(e: Expr, gaussians: Gaussians) -> tuple[Linear, Expr] | None:
+    """(linear part, constant) of an expression that is affine in the Gaussians; None where it is not."""
+    done: dict[Expr, tuple[Linear, Expr] | None] = {}
+    for node in postorder(e):
+        done[node] = _affine(node, done, gaussians)
+    return done[e]
+
+
+def _affine(node: Expr, done: dict[Expr, tuple[Linear, Expr] | None], gaussians: Gaussians) -> tuple[Linear, Expr] | None:
+    if not node.free & gaussians:
+        return {}, node
+    if isinstance(node, Sym):
+        return {node: ONE}, ZERO
+    if isinstance(node, Add):
+        total: Linear = {}
+        constants = []
+        for child in node.children:
+            part = done[child]
+            if part is None:
+                return None
+            for s, c in part[0].items():
+                total[s] = add(total[s], c) if s in total else c
+            constants.append(part[1])
+        return {s: c for s, c in total.items() if c is not ZERO}, add(*constants)
+    if isinstance(node, Mul):
+        inner = [c for c in node.children if c.free & gaussians]
+        if len(inner) != 1 or done[inner[0]] is None:
+            return None
+        scale = mul(*(c for c in node.children if c is not inner[0]))
+        linear, constant = done[inner[0]]  # type: ignore[misc]
+        return {s: mul(scale, c) for s, c in linear.items()}, mul(scale, constant)
+    return None
+
+
+def is_quadratic(e: Expr, gaussians: Gaussians) -> bool:
+    """Whether an expression is a polynomial of degree ≤ 2 in the Gaussians."""
+    done: dict[Expr, int] = {}
+    for node in postorder(e):
+        if not node.free & gaussians:
+            degree = 0
+        elif isinstance(node, Sym):
+            degree = 1
+        elif isinstance(node, Add):
+            degree = max(done[c] for c in node.children)
+        elif isinstance(node, Mul):
+            degree = sum(done[c] for c in node.children)
+        elif isinstance(node, Pow) and isinstance(node.exponent, Const) and node.exponent.value == 2:
+            degree = 2 * done[node.base]
+        else:
+            degree = 3
+        done[node] = min(degree, 3)
+    return done[e] <= 2
+
+
+class _Forms:
+    """Affine arguments, each as constant + scale · form with forms numbered as they are met."""
+
+    def __init__(self, gaussians: Gaussians):
+        self.gaussians = gaussians
+        self.known: dict[tuple[tuple[Sym, Expr], ...], Sym] = {}
+
+    def replaced(self, linear: Linear, constant: Expr) -> Expr:
+        items = sorted(linear.items(), key=lambda p: p[0].digest)
+        lead = items[0][1]
+        scale: Expr = ONE
+        if isinstance(lead, Const) and all(isinstance(c, Const) for _, c in items):
+            scale = lead
+            items = [(s, Const(c.value / lead.value) if c is not lead else ONE) for s, c in items]  # type: ignore[attr-defined]
+        elif len(items) == 1:
+            scale, items = lead, [(items[0][0], ONE)]
+        key = tuple(items)
+        symbol = self.known.setdefault(key, Sym(("form", len(self.known))))
+        return add(mul(scale, symbol), constant)
+
+    def rewrite(self, root: Expr) -> Expr:
+        """`root` with its largest affine subexpressions written in forms."""
+        parts: dict[Expr, tuple[Linear, Expr] | None] = {}
+        done: dict[Expr, Expr] = {}
+        for node in postorder(root):
+            parts[node] = _affine(node, parts, self.gaussians) if not isinstance(node, (Cmp, Logic)) else None
+            part = parts[node]
+            if part is not None and part[0]:
+                continue
+            if not node.free & self.gaussians:
+                done[node] = node
+                continue
+            children = tuple(self._argument(c, parts, done) for c in node.children)
+            done[node] = with_children(node, children)
+        return done[root] if root in done else self._argument(root, parts, done)
+
+    def _argument(self, c: Expr, parts: dict[Expr, tuple[Linear, Expr] | None], done: dict[Expr, Expr]) -> Expr:
+        if c not in done:
+            linear, constant = parts[c]  # type: ignore[misc]
+            done[c] = self.replaced(linear, constant)
+        return done[c]
+
+
+@lru_cache(maxsize=20_000)
+def shape_of(block: Expr, gaussians: Gaussians) -> Shape:
+    """Reads a block (canonical, a product); see `Shape`."""
+    powers: dict[Sym, int] = {}
+    exponents: list[Expr] = []
+    masses: list[tuple[int, Expr]] = []
+    trig: list[tuple[Expr, str, Expr, int]] = []
+    rest: list[Expr] = []
+    for f in factors_of(block):
+        power = monomial(f, gaussians)
+        exponent = exponent_of(f)
+        base, k = integer_power(f)
+        if power:
+            powers[power[0]] = powers.get(power[0], 0) + power[1]
+        elif exponent is not None and is_quadratic(exponent, gaussians):
+            exponents.append(exponent)
+        elif isinstance(base, Call) and base.fn.startswith("dirac"):
+            masses.append((base.fn.count("'"), base.children[0]))
+            if k > 1:
+                masses.append((base.fn.count("'"), base.children[0]))
+        elif isinstance(base, Call) and base.fn in ("sin", "cos") and affine(base.children[0], gaussians):
+            trig.append((f, base.fn, base.children[0], k))
+        else:
+            rest.append(f)
+    trigonometric: tuple[tuple[str, Expr, int], ...] = ()
+    if not rest and sum(k for *_, k in trig) <= 12:
+        trigonometric = tuple((fn, argument, k) for _, fn, argument, k in trig)
+    else:
+        rest.extend(f for f, *_ in trig)
+    # A variable that occurs in another factor as well is no longer eliminated, but a factor like any other.
+    if rest:
+        nonpolynomial = frozenset().union(*(f.free for f in rest)) & gaussians
+        for s in [s for s in powers if s in nonpolynomial]:
+            rest.append(mul(*[s] * powers.pop(s)))
+    forms = _Forms(gaussians)
+    factors = tuple(plain_tests(forms.rewrite(f)) for f in rest)
+    listed = tuple((symbol, items) for items, symbol in forms.known.items())
+    breaks = tuple(dict.fromkeys(b for f in factors for b in breaks_of(f, frozenset(s for s, _ in listed))))
+    return Shape(
+        factors, listed, tuple(powers.items()), canonical(add(*exponents)), trigonometric, tuple(masses), breaks,
+        tuple(sorted(block.free - gaussians, key=lambda s: s.digest)),
+    )
+
+
+@lru_cache(maxsize=20_000)
+def breaks_of(factor: Expr, forms: Gaussians) -> tuple[Break, ...]:
+    """The breaks of a factor, those of nested functions included."""
+    out: dict[Break, None] = {}
+
+    def note(kind: str, at: Expr) -> None:
+        at = canonical(at)
+        if at.free & forms:
+            out[Break(kind, at)] = None
+
+    for node in postorder(factor):
+        if not node.free & forms:
+            continue
+        match node:
+            case Call() if node.fn in ("max", "min"):
+                for i, a in enumerate(node.children):
+                    for b in node.children[:i]:
+                        note("kink", add(a, neg(b)))
+            case Call() if node.fn == "clip":
+                note("kink", add(node.children[0], neg(node.children[1])))
+                note("kink", add(node.children[0], neg(node.children[2])))
+            case Call() if node.fn == "log":
+                note("singular", node.children[0])
+            case Call() if node.fn == "tan":
+                note("pole", node.children[0])
+            case Call():
+                entry = FUNCTIONS[node.fn]
+                for at in entry.breaks:
+                    kind = "jump" if at in entry.jumps else "kink"
+                    note(kind, add(node.children[0], Const(-at)))
+                if not entry.breaks or node.fn in ("elu", "selu"):
+                    note("soft", node.children[0])
+            case Pow():
+                k = node.exponent.value if isinstance(node.exponent, Const) else None
+                if k is None or k < 0 or not isinstance(k, int):
+                    note("singular", node.base)
+                    if not node.exponent.free & forms:
+                        note("soft", node.base)
+            case Cond():
+                test = node.test
+                gap = add(node.then, neg(node.other))
+                if isinstance(test, Cmp) and test.op not in ("==", "!="):
+                    u = add(test.children[0], neg(test.children[1]))
+                    note("kink" if vanishes_on(gap, u) else "jump", u)
+            case _:
+                pass
+    return tuple(out)
+
+
+def substituted(block: Expr, values: dict[Sym, Expr]) -> Expr:
+    """The block with symbols replaced, canonical again."""
+    return canonical(substitute(block, values))
+
+
+def coefficient_and_rest(e: Expr) -> tuple[float, Expr]:
+    c, rest = split_coefficient(e)
+    return float(c), rest

@@ -1,0 +1,132 @@
+"""A Gaussian law in numbers, and what exponential factors and Dirac masses turn it into."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from netsor.expr import Sym
+from netsor.gaussian.result import Divergent, NoPointwiseMeaning
+
+Array = np.ndarray
+# A conditional variance below this part of the variance itself is rounding.
+RANK = 4e-15
+
+
+@dataclass(frozen=True)
+class State:
+    """z ~ N(mean, covariance) over `symbols`; `variances` are those before conditioning, the measure of rounding."""
+
+    symbols: tuple[Sym, ...]
+    mean: Array
+    covariance: Array
+    variances: Array
+
+    @classmethod
+    def centred(cls, symbols: Sequence[Sym], covariance: Array) -> State:
+        return cls(tuple(symbols), np.zeros(len(symbols)), covariance, np.diag(covariance).copy())
+
+    def vector(self, linear: Sequence[tuple[Sym, float]]) -> Array:
+        a = np.zeros(len(self.symbols))
+        for s, c in linear:
+            a[self.symbols.index(s)] += c
+        return a
+
+    def tilted(self, b: Array, constant: float = 0.0) -> tuple[float, State]:
+        """(log c, law') with E e^{b·z + constant} F(z) = c E' F(z): the mean moves by Σ b."""
+        move = self.covariance @ b
+        log = constant + float(b @ self.mean) + 0.5 * float(b @ move)
+        return log, replace(self, mean=self.mean + move)
+
+    def tilted_by_quadratic(self, q: Array, b: Array, constant: float) -> tuple[float, State]:
+        """(log c, law') with E e^{−z'Qz/2 + b·z + constant} F(z) = c E' F(z); Divergent where 1 + L'QL is not positive."""
+        used = np.flatnonzero(np.abs(q).sum(axis=0))
+        if not len(used):
+            return self.tilted(b, constant)
+        part = self.covariance[np.ix_(used, used)]
+        values, vectors = np.linalg.eigh(part)
+        root = vectors * np.sqrt(np.maximum(values, 0))
+        inner = np.eye(len(used)) + root.T @ q[np.ix_(used, used)] @ root
+        spectrum = np.linalg.eigvalsh(inner)
+        if spectrum.min() <= 1e-12:
+            raise Divergent("an exponential of a square grows as fast as the Gaussian density falls")
+        # Σ' = Σ − Σ Q (1 + ΣQ)⁻¹ Σ.
+        gain = q[np.ix_(used, used)] @ np.linalg.inv(np.eye(len(used)) + part @ q[np.ix_(used, used)])
+        rows = self.covariance[:, used]
+        reduced = self.covariance - rows @ ((gain + gain.T) / 2) @ rows.T
+        log = constant + float(b @ self.mean) - 0.5 * float(self.mean @ q @ self.mean) - 0.5 * float(np.log(spectrum).sum())
+        slope = b - q @ self.mean
+        more, state = replace(self, covariance=reduced).tilted(slope)
+        # `tilted` added b·mean once more than the exponent about the mean has it.
+        return log + more - float(slope @ self.mean), state
+
+    def on(self, a: Array, c: float) -> tuple[float, float, Array, State]:
+        """(density of u = a·z + c at 0, −E[u]/Var u, Σa/Var u, the law given u = 0)."""
+        cross = self.covariance @ a
+        variance = float(a @ cross)
+        at = float(a @ self.mean) + c
+        if variance <= RANK * float(np.abs(a) ** 2 @ self.variances) * len(a):
+            if abs(at) > 1e-12 * (abs(c) + math.sqrt(float(np.abs(a) ** 2 @ self.variances)) + 1e-300):
+                return 0.0, 0.0, cross, self
+            raise NoPointwiseMeaning("a Dirac mass at a variable that is constant")
+        s = math.sqrt(variance)
+        density = math.exp(-0.5 * (at / s) ** 2) / (s * math.sqrt(2 * math.pi))
+        gain = cross / variance
+        state = replace(self, mean=self.mean - gain * at, covariance=self.covariance - np.outer(gain, cross))
+        return density, -at / variance, gain, state
+
+
+def pivoted_root(c: Array, floor: Array, first: Sequence[int] = (), slack: float = 0.0) -> tuple[Array, list[int]]:
+    """(A, pivots) with A A' = C to rounding, by Cholesky with the largest remaining variance as the pivot.
+
+    Variables whose remaining variance is below `floor` are taken as functions of the pivots; `first` go first.
+    """
+    n = len(c)
+    left = c.astype(float).copy()
+    columns: list[Array] = []
+    pivots: list[int] = []
+    wanted = list(first)
+    for _ in range(n):
+        diagonal = np.diag(left).copy()
+        diagonal[pivots] = 0.0
+        alive = diagonal > floor
+        if (diagonal < -8 * floor - slack).any():
+            raise Divergent("the covariance is indefinite beyond rounding")
+        if not alive.any():
+            break
+        candidates = [i for i in wanted if alive[i]]
+        p = candidates[0] if candidates else int(np.argmax(np.where(alive, diagonal / np.maximum(np.diag(c), 1e-300), -1)))
+        column = left[:, p] / math.sqrt(diagonal[p])
+        column[pivots] = 0.0
+        columns.append(column)
+        pivots.append(p)
+        left -= np.outer(column, column)
+    return (np.stack(columns, axis=1) if columns else np.zeros((n, 0))), pivots
+
+
+def moments(powers: Sequence[int], covariance: Array) -> Callable[[Sequence], Array]:
+    """μ ↦ E Π (μ_i + e_i)^{k_i} for centred Gaussian e, by E[e_i F] = Σ_j S_ij E ∂_j F."""
+
+    def at(mean: Sequence) -> Array:
+        known: dict[tuple[int, ...], Array] = {}
+
+        def moment(k: tuple[int, ...]) -> Array:
+            if k in known:
+                return known[k]
+            i = next((i for i, x in enumerate(k) if x), None)
+            if i is None:
+                return 1.0  # type: ignore[return-value]
+            rest = tuple(x - (j == i) for j, x in enumerate(k))
+            out = mean[i] * moment(rest)
+            for j, x in enumerate(rest):
+                if x and covariance[i, j] != 0:
+                    out = out + covariance[i, j] * x * moment(tuple(y - (m == j) for m, y in enumerate(rest)))
+            known[k] = out
+            return out
+
+        return moment(tuple(powers))
+
+    return at

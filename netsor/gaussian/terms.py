@@ -1,0 +1,238 @@
+"""An integrand as a sum of products: polynomial parts multiplied out, everything else kept as shared factors."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from netsor.expr import (
+    ONE,
+    ZERO,
+    Add,
+    Call,
+    Const,
+    Expr,
+    Mul,
+    Pow,
+    Sym,
+    add,
+    call,
+    canonical,
+    is_singular,
+    mul,
+    power,
+    split_coefficient,
+)
+
+Number = int | float
+Gaussians = frozenset[Sym]
+_MOST_TERMS = 3000
+_HIGHEST_POWER = 12
+
+
+class Term(NamedTuple):
+    """coefficient · scalar · product: a number, a factor of scalars alone, and a product of factors with Gaussians."""
+
+    coefficient: Number
+    scalar: Expr
+    product: Expr
+
+
+# While expanding, terms are {(scalar, product): coefficient}.
+_Sum = dict[tuple[Expr, Expr], Number]
+
+
+class _TooMany(Exception):
+    """Multiplying out would give too many terms; the node then stays one factor."""
+
+
+@lru_cache(maxsize=20_000)
+def expand(root: Expr, gaussians: Gaussians) -> tuple[Term, ...]:
+    """`root`, canonical, as a sum of terms; factors that share no polynomial structure are not multiplied out."""
+    done: dict[Expr, _Sum] = {}
+    for node in _open_nodes(root, gaussians):
+        done[node] = _terms(node, done, gaussians)
+    return tuple(Term(c, s, p) for (s, p), c in done[root].items() if c != 0)
+
+
+def factors_of(product: Expr) -> tuple[Expr, ...]:
+    """The factors of a product (itself, if it is none)."""
+    if product is ONE:
+        return ()
+    return product.children if isinstance(product, Mul) else (product,)
+
+
+def monomial(factor: Expr, gaussians: Gaussians) -> tuple[Sym, int] | None:
+    """(z, k) where the factor is z^k with a Gaussian z and an integer k ≥ 1."""
+    if isinstance(factor, Sym):
+        return (factor, 1) if factor in gaussians else None
+    if isinstance(factor, Pow) and isinstance(factor.base, Sym) and isinstance(factor.exponent, Const):
+        k = factor.exponent.value
+        if isinstance(k, int) and k >= 1 and factor.base in gaussians:
+            return factor.base, k
+    return None
+
+
+def is_polynomial(product: Expr, gaussians: Gaussians) -> bool:
+    return all(monomial(f, gaussians) for f in factors_of(product))
+
+
+def _open_nodes(root: Expr, gaussians: Gaussians) -> list[Expr]:
+    """The nodes that expansion looks into (sums, products, whole powers, exponents of exp), children first."""
+    seen: set[Expr] = set()
+    out: list[Expr] = []
+    stack = [(root, False)]
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            out.append(node)
+            continue
+        if node in seen:
+            continue
+        seen.add(node)
+        stack.append((node, True))
+        if node.free & gaussians:
+            stack.extend((c, False) for c in _inside(node))
+    return out
+
+
+def _inside(node: Expr) -> tuple[Expr, ...]:
+    if isinstance(node, (Add, Mul)):
+        return node.children
+    if isinstance(node, Pow) and _whole(node) is not None:
+        return (node.base,)
+    if isinstance(node, Call) and node.fn == "exp":
+        return node.children
+    return ()
+
+
+def _whole(node: Pow) -> int | None:
+    k = node.exponent.value if isinstance(node.exponent, Const) else None
+    return k if isinstance(k, int) and 2 <= k <= _HIGHEST_POWER else None
+
+
+def _terms(node: Expr, done: dict[Expr, _Sum], gaussians: Gaussians) -> _Sum:
+    if not node.free & gaussians:
+        c, rest = split_coefficient(node)
+        return {(rest, ONE): c} if c != 0 else {}
+    try:
+        match node:
+            case Add():
+                out: _Sum = {}
+                for child in node.children:
+                    for key, c in done[child].items():
+                        out[key] = out.get(key, 0) + c
+                return _gather(out, gaussians)
+            case Mul():
+                out = {(ONE, ONE): 1}
+                for child in node.children:
+                    out = _times(out, done[child])
+                return out
+            case Pow() if (k := _whole(node)) is not None:
+                base = done[node.base]
+                if len(base) > 1 or not _single(base, node.base):
+                    out = {(ONE, ONE): 1}
+                    for _ in range(k):
+                        out = _times(out, base)
+                    return out
+            case Call() if node.fn == "exp":
+                return _exponential(done[node.children[0]], gaussians)
+    except _TooMany:
+        pass
+    return {(ONE, node): 1}
+
+
+def _single(terms: _Sum, node: Expr) -> bool:
+    return next(iter(terms)) == (ONE, node)
+
+
+def _times(a: _Sum, b: _Sum) -> _Sum:
+    if len(a) * len(b) > _MOST_TERMS:
+        raise _TooMany
+    out: _Sum = {}
+    for (s, p), c in a.items():
+        for (t, q), d in b.items():
+            e, product = split_coefficient(canonical(mul(p, q)))
+            f, scalar = split_coefficient(canonical(mul(s, t)))
+            key = (scalar, product)
+            out[key] = out.get(key, 0) + c * d * e * f
+    return {k: c for k, c in out.items() if c != 0}
+
+
+def _gather(terms: _Sum, gaussians: Gaussians) -> _Sum:
+    """Terms that are functions of the same one variable (or of one factor of the same variables) join into one factor.
+
+    Polynomials stay apart (they have exact expectations), and so do Dirac masses.
+    """
+    groups: dict[tuple[Expr, frozenset[Sym]], list[tuple[Expr, Number]]] = {}
+    out: _Sum = {}
+    constants: list[tuple[tuple[Expr, Expr], Number]] = []
+    for (scalar, product), c in terms.items():
+        if c == 0:
+            continue
+        if product is ONE:
+            constants.append(((scalar, product), c))
+        elif is_polynomial(product, gaussians) or is_singular(product):
+            out[scalar, product] = c
+        else:
+            support = product.free & gaussians
+            if len(support) == 1 or not isinstance(product, Mul):
+                groups.setdefault((scalar, support), []).append((product, c))
+            else:
+                out[scalar, product] = c
+    # 1 − tanh² is one function of one variable: its constant belongs to it where nothing else is there.
+    if not out and len(groups) == 1 and len(constants) == 1:
+        (scalar, _support), members = next(iter(groups.items()))
+        if constants[0][0] == (scalar, ONE):
+            members.append((ONE, constants.pop()[1]))
+    for (scalar, _support), members in groups.items():
+        joined = canonical(add(*(mul(Const(c), p) for p, c in members)))
+        c, rest = split_coefficient(joined)
+        if rest is not ONE and c != 0:
+            out[scalar, rest] = out.get((scalar, rest), 0) + c
+    for key, c in constants:
+        out[key] = out.get(key, 0) + c
+    return out
+
+
+def _exponential(exponent: _Sum, gaussians: Gaussians) -> _Sum:
+    """exp of a sum as the product of the exponentials over its sets of variables."""
+    groups: dict[frozenset[Sym], list[Expr]] = {}
+    for (scalar, product), c in exponent.items():
+        groups.setdefault(product.free & gaussians, []).append(mul(Const(c), scalar, product))
+    scalar: Expr = ONE
+    product: list[Expr] = []
+    for support, members in groups.items():
+        factor = call("exp", canonical(add(*members)))
+        if support:
+            product.append(factor)
+        else:
+            scalar = factor
+    c, rest = split_coefficient(scalar)
+    return {(rest, canonical(mul(*product))): c}
+
+
+def rejoined(terms: tuple[Term, ...]) -> Expr:
+    """The sum of terms, as one expression."""
+    return canonical(add(*(mul(Const(t.coefficient), t.scalar, t.product) for t in terms))) if terms else ZERO
+
+
+def exponent_of(factor: Expr) -> Expr | None:
+    """a where the factor is exp(a) or a whole power of it."""
+    if isinstance(factor, Call) and factor.fn == "exp":
+        return factor.children[0]
+    if isinstance(factor, Pow) and isinstance(factor.base, Call) and factor.base.fn == "exp":
+        return mul(factor.exponent, factor.base.children[0])
+    return None
+
+
+def integer_power(factor: Expr) -> tuple[Expr, int]:
+    """(base, k) with factor = base^k and a whole k ≥ 1 (k = 1 where it is no power)."""
+    if isinstance(factor, Pow) and isinstance(factor.exponent, Const):
+        k = factor.exponent.value
+        if isinstance(k, int) and k >= 1:
+            return factor.base, k
+    return factor, 1
+
+
+__all__ = ["Term", "expand", "exponent_of", "factors_of", "integer_power", "is_polynomial", "monomial", "power", "rejoined"]
