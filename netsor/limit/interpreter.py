@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from netsor.core import MatMul, Moment, Nonlin, Program
+from netsor.core import Group, MatMul, Moment, Nonlin, Program
 from netsor.diagnostics import Diagnostic, NetsorError, Span
 from netsor.expr import ZERO, Const, Expr, Sym, add, as_expr, canonical, mul, split_coefficient
 from netsor.expr.asymptotics import at_infinite_width
@@ -103,17 +103,26 @@ class Limit:
         for c in p.constants:
             self._scalars[c.name] = Const(c.limit)
         for group in p.groups:
-            for i, name in enumerate(group.names):
-                exact_zero = group.covariance[i][i] == 0
-                self._initial[hat(name)] = name
-                self._z[name] = as_expr(group.mean[i]) if exact_zero else ZINIT(group.mean[i], hat(name))
+            self._build_group(group)
+        rows: dict[tuple[str, tuple[float, ...]], str] = {}
         for e in p.embeddings:
-            self._initial[hat(e.name)] = e.name
-            self._z[e.name] = ZINIT(0.0, hat(e.name)) if any(p.row(e)) else ZERO
+            # Two vectors U ξ of one row are one vector, and are known as that.
+            first = rows.setdefault((e.matrix, p.row(e)), e.name)
+            self._initial[hat(first)] = first
+            self._z[e.name] = ZINIT(0.0, hat(first)) if any(p.row(e)) else ZERO
         needed = p.needed()
         for i in p.instructions:
             if i.name in needed:
                 self._build_instruction(i)
+
+    def _build_group(self, group: Group) -> None:
+        """ZINIT for jointly Gaussian vectors; those that are equal up to their means share one Ẑ."""
+        k = group.covariance
+        for i, name in enumerate(group.names):
+            twin = next((j for j in range(i) if k[i][j] == k[i][i] == k[j][j]), i)
+            symbol = hat(group.names[twin])
+            self._initial[symbol] = group.names[twin]
+            self._z[name] = as_expr(group.mean[i]) if k[i][i] == 0 else ZINIT(group.mean[i], symbol)
 
     def build_all(self) -> None:
         """Write the Z's of every variable, also of those that no output needs."""
