@@ -16,7 +16,23 @@ from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 
 from netsor.core import MatMul, Moment, Program
-from netsor.expr import ZERO, Expr, add, as_expr, diff, is_singular, mul, sym, unfold
+from netsor.expr import (
+    ZERO,
+    Call,
+    Expr,
+    Function,
+    add,
+    apply,
+    as_expr,
+    call,
+    diff,
+    is_singular,
+    mul,
+    rewrite,
+    sym,
+    unfold,
+)
+from netsor.expr.functions import PUBLIC
 from netsor.transform import faults
 from netsor.transform.builder import coefficient_and_symbol
 from netsor.transform.examples import Rows
@@ -50,6 +66,7 @@ class Backward:
     slopes: dict[str, list[tuple[str, Expr]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        own = {f.name for f in self.made.network.functions()}
         for i in self.made.network.instructions:
             if isinstance(i, MatMul):
                 continue
@@ -57,7 +74,7 @@ class Backward:
             for x in dict.fromkeys((*i.vectors, *i.scalars)):
                 if x not in self.wanted:
                     continue
-                slope = diff(i.psi, sym(x))
+                slope = diff(by_name(i.psi, own), sym(x))
                 if is_singular(unfold(slope)):
                     raise faults.no_derivative(i.name, x, i.span)
                 if slope is not ZERO:
@@ -139,6 +156,22 @@ def passes(network: Program, rows: Rows | None, test: Rows | None = None, only_t
             for j, r in enumerate(made.network.readouts, start=1)
         ])  # fmt: skip
     return out
+
+
+# Their derivatives are better known as what they are than by a prime.
+_ELEMENTARY = frozenset({"abs", "exp", "log", "sqrt", "sin", "cos", "tan", "atan", "sign", "step"})
+_U = sym("u")
+
+
+def by_name(psi: Expr, own: Set[str]) -> Expr:
+    """ψ with functions of the language in place of definitions, so that derivatives read tanh'(h); `own` are taken."""
+
+    def named(e: Expr) -> Expr:
+        if not isinstance(e, Call) or len(e.children) != 1 or e.fn in _ELEMENTARY or e.fn in own or e.fn not in PUBLIC:
+            return e
+        return apply(Function(e.fn, (_U,), call(e.fn, _U)), e.children)
+
+    return rewrite(psi, named)
 
 
 def at_start(made: Instances) -> Product:

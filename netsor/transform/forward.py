@@ -9,7 +9,7 @@ from netsor.expr import Expr, add, as_expr, mul, substitute, sym
 from netsor.transform import faults
 from netsor.transform.builder import Builder
 from netsor.transform.examples import Example, Rows, read_examples, symbolic_example
-from netsor.transform.names import TILDE, Names, decorate, member, split
+from netsor.transform.names import TILDE, Names, decorate, split
 from netsor.transform.parameters import shared
 
 Values = dict[str, Expr]
@@ -113,7 +113,7 @@ def instantiate(network: Program, rows: Rows) -> Program:
         base, indices = split(r.name)
         for i, p in enumerate(made.row_of, start=1):
             for j, q in enumerate(made.row_of[:i], start=1):
-                name = member(names.fresh(base, ("output", base)), *indices, j, i)
+                name = names.scalar("", base, (*indices, j, i))
                 psi = readout_covariance(made.network, r.terms, r.terms, made.values[p], made.values[q])
                 outputs.append(Output(name, builder.scalar(name, psi)))
     return builder.build(network.name, outputs)

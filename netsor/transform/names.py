@@ -1,12 +1,14 @@
 """Names of the variables that a transformation makes: h_t(ξ_i) is `h_t[i]`, on a test input `h̃_t[j]`.
 
-Time 0 has no subscript, as in Appendix D. Before the network's own name stands what the variable is: `d` for an error
-signal √n ∂f/∂h, `δ` for a difference √n (h_{t+1} − h_t), `W` or `WT` for a product. Parameters keep their names at
-time 0, for the finite engine draws them by name.
+Time 0 has no subscript, as in Appendix D; `h_1` is `h_t1` where the network has names such as `h_1` itself. Before the
+network's own name stands what the variable is: `d` for an error signal √n ∂f/∂h, `δ` for a difference
+√n (h_t − h_{t−1}), `W` or `WT` for a product. Parameters keep their names at time 0, for the finite engine draws them
+by name.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 
@@ -66,6 +68,7 @@ class Names:
         given = {i.name for i in network.inputs} | {split(r.name)[0] for r in network.readouts}
         # The network's own names come first: what is derived from `h` must make way for a variable called `dh`.
         self._used |= fixed | copied | given
+        self._time = "_t" if any(re.search(r"_\d+$", base) for base in fixed | copied) else "_"
         self._bases.update({("", base, False, 0, False): base for base in fixed | copied})
         self._bases.update({("", base, False, 0, True): base for base in copied - fixed})
         self._bases.update({("data", i.name): i.name for i in network.inputs})
@@ -89,10 +92,15 @@ class Names:
         # A difference of a parameter is one for all examples, but every example has an error signal at it.
         own = stamp.row is not None and (name not in self._shared or prefix.endswith("d"))
         test = stamp.test and own
-        preferred = prefix + (decorate(base, TILDE) if test else base) + (f"_{stamp.time}" if stamp.time else "")
-        root = self.fresh(preferred, (prefix, base, test, stamp.time, own))
+        subscript = f"{self._time}{stamp.time}" if stamp.time else ""
+        root = self.fresh(prefix + (decorate(base, TILDE) if test else base) + subscript, (prefix, base, test, stamp.time, own))
         extra = (*((stamp.row,) if own else ()), *(() if stamp.output is None else (stamp.output,)))
         return member(root, *indices, *extra)
+
+    def scalar(self, symbol: str, base: str, indices: tuple[object, ...], test: bool = False) -> str:
+        """The name of a number of the training run, `symbol` before the base: `f[t,i]`, `Δf̃[t,j]`."""
+        root = decorate(base, TILDE) if test else base
+        return member(self.fresh(symbol + root, ("output", symbol + root)), *indices)
 
     def product(self, matrix: str, transposed: bool, name: str, stamp: Stamp, prefix: str) -> str:
         """The name of W times what `prefix` says of a network's variable: `Wδz_1[2]`, `WTdh[1]`."""

@@ -105,7 +105,7 @@ def _first_outputs(run: Unrolling, f0: Any) -> list[list[Expr]]:
         out = []
         for k, values in enumerate(made.values):
             heads = [add(*(mul(as_expr(c), values[v], values[x]) for c, v, x in r.terms)) for r in readouts]
-            out.append([run.builder.moment(run.output_scalar(k, j, 0), mul(ROOT_N, h)) for j, h in enumerate(heads)])
+            out.append([run.builder.moment(run.example_output(k, j, 0), mul(ROOT_N, h)) for j, h in enumerate(heads)])
         return out
     rows = [*made.row_of, *made.test_row_of]
     if isinstance(f0, str):
@@ -119,6 +119,6 @@ def _first_outputs(run: Unrolling, f0: Any) -> list[list[Expr]]:
         if before != numbers:
             raise faults.conflicting_readouts(f"row {first} of f0", f"row {r}")
     return [
-        [run.builder.constant(run.output_scalar(k, j, 0), found[k][1][j]) for j in range(len(readouts))]
+        [run.builder.constant(run.example_output(k, j, 0), found[k][1][j]) for j in range(len(readouts))]
         for k in range(len(made.examples))
     ]

@@ -14,7 +14,7 @@ from netsor.transform.builder import ONE_OVER_ROOT_N, difference
 from netsor.transform.examples import inner
 from netsor.transform.forward import Instances, Values
 from netsor.transform.loss import Loss
-from netsor.transform.names import TILDE, Stamp, decorate, member, split
+from netsor.transform.names import Stamp, member, split
 from netsor.transform.parameters import moving, trainable
 from netsor.transform.weights import RankOne, Weights
 
@@ -100,7 +100,7 @@ class Unrolling:
         slope = self.loss.derivative(
             j, self.f[k], lambda m: self.builder.constant(member(y, *index(m)), self.targets[r - 1][m])
         )
-        return self.builder.moment(member(self._timed("χ", t), *index(j)), slope)
+        return self.builder.moment(self.names.scalar("χ", "", (t, *index(j))), slope)
 
     def _matrix_steps(self, k: int, pull: Expr, errors: Values, out: dict[str, list[RankOne]]) -> None:
         """The terms −η χ σ_W² dg hᵀ for g = W h, and −η χ σ_W² h dgᵀ for g = Wᵀ h (Eqs. 73, 126)."""
@@ -207,33 +207,32 @@ class Unrolling:
                 w = after.get(v, add(now[v], mul(delta[v], ONE_OVER_ROOT_N)) if v in delta else now[v])
                 parts.append(mul(as_expr(c), w, delta.get(x, ZERO)))
                 parts.append(mul(as_expr(c), delta.get(v, ZERO), now[x]))
-            change = self.builder.moment(self.output_scalar(k, j, t + 1, "Δ"), add(*parts))
-            out.append(self.builder.moment(self.output_scalar(k, j, t + 1), add(self.f[k][j], change)))
+            change = self.builder.moment(self.example_output(k, j, t + 1, "Δ"), add(*parts))
+            out.append(self.builder.moment(self.example_output(k, j, t + 1), add(self.f[k][j], change)))
         return out
 
     # --- names and outputs ------------------------------------------------------------------------------------
 
-    def _timed(self, base: str, t: int) -> str:
-        return self.names.fresh(f"{base}_{t}" if t else base, (base, t))
-
-    def output_scalar(self, k: int, j: int, t: int, prefix: str = "") -> str:
-        """The name of f_t on example k: `f_t[i]`, of its difference `Δf_t[i]`."""
-        stamp = self.made.examples[k].stamp
+    def output_name(self, test: bool, i: int, j: int, t: int, symbol: str = "") -> str:
+        """The name of f_t on a row, `f[t,i]` or `f̃[t,i]`, or of its difference, `Δf[t,i]`."""
         base, indices = split(self.network.readouts[j].name)
-        root = f"{prefix}{decorate(base, TILDE) if stamp.test else base}_{t}"
-        return member(self.names.fresh(root, ("f", prefix, base, stamp.test, t)), *indices, stamp.row)
+        return self.names.scalar(symbol, base, (*indices, t, i), test)
+
+    def example_output(self, k: int, j: int, t: int, symbol: str = "") -> str:
+        """The name of f_t on example k: that of the first row which is this example."""
+        stamp = self.made.examples[k].stamp
+        assert stamp.row is not None
+        return self.output_name(stamp.test, stamp.row, j, t, symbol)
 
     def outputs(self) -> list[Output]:
-        """f_t on every row at every step, training rows first: `f[t,i]` and `f̃[t,j]`."""
+        """f_t on every row at every step, training rows first."""
         out: list[Output] = []
         for t, f in enumerate(self.history):
             for test, rows in ((False, self.made.row_of), (True, self.made.test_row_of)):
                 for i, k in enumerate(rows, start=1):
-                    for j, r in enumerate(self.network.readouts):
-                        base, indices = split(r.name)
-                        root = decorate(base, TILDE) if test else base
-                        name = member(self.names.fresh(root, ("output", root)), *indices, t, i)
-                        out.append(Output(name, self.builder.scalar(self.output_scalar(k, j, t), f[k][j])))
+                    for j in range(len(self.network.readouts)):
+                        name = self.output_name(test, i, j, t)
+                        out.append(Output(name, self.builder.scalar(name, f[k][j])))
         return out
 
     def program(self, name: str) -> Program:
