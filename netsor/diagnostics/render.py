@@ -1,13 +1,13 @@
 """A diagnostic for a terminal, or as a JSON object.
 
-    error[E108]: a line is given its value with `:=`
-      --> mlp.netsor:7:3
-       |
-     7 | x = φ(g)
-       |   ^ `:=` expected
-       |
-       = `=` stands in declarations (`scalar c = 2`) and definitions (`φ(u) = tanh(u)`)
-       = help: write `x := φ(g)`
+error[E108]: a line is given its value with `:=`
+  --> mlp.netsor:7:3
+   |
+ 7 | x = φ(g)
+   |   ^ `:=` expected
+   |
+   = `=` stands in declarations (`scalar c = 2`) and definitions (`φ(u) = tanh(u)`)
+   = help: write `x := φ(g)`
 """
 
 from __future__ import annotations

@@ -37,9 +37,9 @@ class _Row:
     blank_before: bool = False
 
 
-def format_source(text: str) -> str:
+def format_source(text: str | Source) -> str:
     """The canonical text; raises `NetsorError` where the text does not parse."""
-    source = Source("<text>", text)
+    source = text if isinstance(text, Source) else Source("<text>", text)
     parse(source)
     tokenized = tokenize(source)
     return _write(_rows(source, tokenized.lines, tokenized.comments))

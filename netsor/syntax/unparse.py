@@ -86,8 +86,8 @@ def _render(node: ast.Node, part: _Part) -> _Text:
         case ast.Compare():
             return _Text(f"{part(node.left, SUM).text} {node.op} {part(node.right, SUM).text}", SUM)
         case ast.Logic():
-            here, right = (AND, NOT) if node.op == "and" else (OR, AND)
-            return _Text(f"{part(node.left, here).text} {node.op} {part(node.right, right).text}", here)
+            here, tighter = (AND, NOT) if node.op == "and" else (OR, AND)
+            return _Text(f"{part(node.left, here).text} {node.op} {part(node.right, tighter).text}", here)
         case ast.Not():
             return _Text(f"not {part(node.operand, NOT).text}", NOT)
         case _:

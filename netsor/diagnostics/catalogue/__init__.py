@@ -1,0 +1,50 @@
+"""The registry of diagnostics: each code with its rule, the paper's number for it, a bad and a good example.
+
+A range of codes is a module: E0xx files and usage, E1xx text and syntax, E2xx names, E3xx kinds, E4xx declarations,
+E5xx divergence, labels and promises, E6xx networks, E7xx runs at a finite width, E8xx limits, E9xx and W9xx
+assumptions and warnings. Modules are imported when one of their codes is asked for.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from importlib import import_module
+
+from netsor.diagnostics.catalogue.entry import Entry
+
+_MODULES = {
+    "0": "files", "1": "syntax", "2": "names", "3": "kinds", "4": "declarations", "5": "divergence", "6": "networks",
+    "7": "finite", "8": "limits", "9": "warnings",
+}  # fmt: skip
+
+
+def lookup(code: str) -> Entry | None:
+    """The entry of a code, None if there is none."""
+    module = _MODULES.get(code[1:2])
+    return next((e for e in _entries(module) if e.code == code), None) if module else None
+
+
+def all_entries() -> tuple[Entry, ...]:
+    """All entries, by range and code."""
+    return tuple(e for module in _MODULES.values() for e in sorted(_entries(module), key=lambda e: e.code))
+
+
+def explain(code: str) -> str:
+    """The text of `netsor explain CODE`; KeyError for a code that does not exist."""
+    entry = lookup(code)
+    if entry is None:
+        raise KeyError(code)
+    parts = [f"{entry.code}: {entry.title}", "\n\n".join(textwrap.fill(p, 88) for p in entry.rule.split("\n\n"))]
+    if entry.paper:
+        parts.append(f"In the paper: {entry.paper}")
+    parts.append("Refused:\n\n" + textwrap.indent(entry.bad.strip("\n"), "    "))
+    parts.append("Accepted:\n\n" + textwrap.indent(entry.good.strip("\n"), "    "))
+    return "\n\n".join(parts) + "\n"
+
+
+def _entries(module: str) -> tuple[Entry, ...]:
+    entries: tuple[Entry, ...] = import_module(f"{__name__}.{module}").ENTRIES
+    return entries
+
+
+__all__ = ["Entry", "all_entries", "explain", "lookup"]

@@ -1,0 +1,80 @@
+"""E0xx: files and usage; `bad` and `good` are command lines."""
+
+from netsor.diagnostics.catalogue.entry import Entry
+
+ENTRIES: tuple[Entry, ...] = (
+    Entry(
+        "E001",
+        "there is no such file",
+        "The file that a command names must exist. If one of nearly this name stands beside it, the message offers it.",
+        "netsor check progams/algorithm1.netsor",
+        "netsor check programs/algorithm1.netsor",
+    ),
+    Entry(
+        "E002",
+        "a file cannot be read",
+        "The file is there, but the system does not let it be read: its permissions forbid it, or the medium failed.",
+        "netsor check /root/private.netsor",
+        "netsor check programs/algorithm1.netsor",
+    ),
+    Entry(
+        "E003",
+        "a folder stands where a file is expected",
+        "A command reads files. For all programs of a folder, let the shell list them.",
+        "netsor check programs",
+        "netsor check programs/*.netsor",
+    ),
+    Entry(
+        "E004",
+        "a file is not UTF-8",
+        "Programs are UTF-8 text. The message names the first line that is not; an editor can save the file as UTF-8. "
+        "A byte order mark at the beginning is accepted, and so are the line ends of every system.",
+        "netsor check latin1.netsor",
+        "iconv -f latin1 -t utf-8 latin1.netsor > program.netsor && netsor check program.netsor",
+    ),
+    Entry(
+        "E005",
+        "a file is too large to be a program",
+        "A program has at most fifty million bytes. Large data belongs into a file of its own, see `--data`.",
+        "netsor check weights.npy",
+        "netsor eval program.netsor --data X=weights.npy",
+    ),
+    Entry(
+        "E020",
+        "`--set` is not understood",
+        "`--set NAME=VALUE` gives a value to a `param` of the program, and the value is a finite number.",
+        "netsor eval rnn.netsor --set T",
+        "netsor eval rnn.netsor --set T=5",
+    ),
+    Entry(
+        "E021",
+        "`--data` is not understood",
+        "`--data NAME=FILE` gives the numbers for a `data` declaration of the program.",
+        "netsor eval rnn.netsor --data tokens.npy",
+        "netsor eval rnn.netsor --data X=tokens.npy",
+    ),
+    Entry(
+        "E022",
+        "a file of numbers cannot be used",
+        "Numbers come from a .npy file that holds an array, a .csv file with one row a line, or a .json file of nested "
+        "lists. All of them must be numbers.",
+        "netsor eval rnn.netsor --data X=tokens.xlsx",
+        "netsor eval rnn.netsor --data X=tokens.csv",
+    ),
+    Entry(
+        "E023",
+        "there is no such assumption",
+        "`--require` takes the names of the paper's assumptions: A1, A2, A3 and A4 of Appendix D, GIA for the gradient "
+        "independence check, B8 for pseudo-Lipschitz nonlinearities.",
+        "netsor check mlp.netsor --require A5",
+        "netsor check mlp.netsor --require A1,B8",
+        "Assumption B.8; Setup D.1 and Assumptions A1 to A4",
+    ),
+    Entry(
+        "E024",
+        "there is no such diagnostic",
+        "`netsor explain` takes the code that stands in the brackets of a message; without a code it lists them all.",
+        "netsor explain 108",
+        "netsor explain E108",
+    ),
+)

@@ -1,0 +1,5 @@
+"""E3xx: kinds of values."""
+
+from netsor.diagnostics.catalogue.entry import Entry
+
+ENTRIES: tuple[Entry, ...] = ()
