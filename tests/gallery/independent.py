@@ -115,4 +115,5 @@ def normalised(second: Array, first: Array, eps: float) -> Array:
 def upper(name: str, k: Array, *prefix: int) -> dict[str, float]:
     """Outputs name[…, i, j] for i ≤ j, counted from 1, as netsor names them."""
     m = len(k)
-    return {f"{name}[{','.join(map(str, (*prefix, i + 1, j + 1)))}]": float(k[i, j]) for i in range(m) for j in range(i, m)}
+    pairs = [(i, j) for i in range(m) for j in range(i, m)]
+    return {f"{name}[{','.join(map(str, (*prefix, i + 1, j + 1)))}]": float(k[i, j]) for i, j in pairs}

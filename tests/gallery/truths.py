@@ -79,7 +79,8 @@ def remark_b5_readings() -> dict[str, float]:
 
 
 def heaviside() -> dict[str, float]:
-    # b = E[Ẑ θ(Ẑ)] = √(σ²C/2π), a = b/C, E uy = aC = b, E u² = σ²E θ² + a²C; the corner's faces: σ² p_h(0) P(k > 0 | h = 0)
+    # b = E[Ẑ θ(Ẑ)] = √(σ²C/2π), a = b/C, E uy = aC = b, E u² = σ²E θ² + a²C;
+    # for the corner E ∂_h = p_h(0) P(k > 0 | h = 0) = p_h(0)/2
     s = 3.0
     return {
         "uy": sqrt(s * 2 / (2 * pi)),
@@ -231,7 +232,8 @@ def layernorm() -> dict[str, float]:
 
 
 def batchnorm() -> dict[str, float]:
-    # 1/s = ∫ e^{-ts} dt with s = |u|²/4 + ε leaves an arc-cosine kernel under C_t = C (I + tC/2)⁻¹; t = eʳ, trapezoidal rule
+    # 1/s = ∫ e^{-ts} dt with s = |u|²/4 + ε leaves an arc-cosine kernel under C_t = C (I + tC/2)⁻¹;
+    # t = eʳ and the trapezoidal rule
     x = np.array([[1, 0, 0.5], [0.2, 1, -0.3], [-1, 0.4, 0.8], [0.3, -0.9, 1.2]])
     centre = np.eye(4) - 1 / 4
     k = x @ x.T / 3
@@ -320,7 +322,8 @@ def amp() -> dict[str, float]:
 
 
 def amp_sparse() -> dict[str, float]:
-    # r ~ N(0, v), v = τ or 1 + τ: E η² = 2[(v+λ²)Q(λ/√v) − λ√v ϕ(λ/√v)], and by Stein E s η(r) = P(|r| > λ) where s ~ N(0, 1)
+    # r ~ N(0, v), v = τ or 1 + τ: E η² = 2[(v+λ²)Q(λ/√v) − λ√v ϕ(λ/√v)],
+    # and by Stein E s η(r) = P(|r| > λ) where s ~ N(0, 1)
     def active(v: float, lam: float) -> float:
         return erfc(lam / sqrt(2 * v))
 
