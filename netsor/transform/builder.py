@@ -189,7 +189,7 @@ def difference(psi: Expr, now: Mapping[Sym, Expr], moved: Mapping[Sym, Expr]) ->
     if not any(slope.free & frozenset(moving) for slope in slopes):
         return add(*(mul(substitute(slope, dict(now)), moved[s]) for slope, s in zip(slopes, moving, strict=True)))
     e = _fresh_bound(psi)
-    ahead = {s: add(x, mul(e, moved[s])) if s in moved else x for s, x in now.items()}
+    ahead = {s: add(x, mul(moved[s], e)) if s in moved else x for s, x in now.items()}
     return star(e, substitute(psi, ahead), ONE_OVER_ROOT_N)
 
 

@@ -92,8 +92,9 @@ class Names:
         # A difference of a parameter is one for all examples, but every example has an error signal at it.
         own = stamp.row is not None and (name not in self._shared or prefix.endswith("d"))
         test = stamp.test and own
+        spelled = decorate(base, TILDE) if test else base
         subscript = f"{self._time}{stamp.time}" if stamp.time else ""
-        root = self.fresh(prefix + (decorate(base, TILDE) if test else base) + subscript, (prefix, base, test, stamp.time, own))
+        root = self.fresh(prefix + spelled + subscript, (prefix, base, test, stamp.time, own))
         extra = (*((stamp.row,) if own else ()), *(() if stamp.output is None else (stamp.output,)))
         return member(root, *indices, *extra)
 
@@ -105,4 +106,5 @@ class Names:
     def product(self, matrix: str, transposed: bool, name: str, stamp: Stamp, prefix: str) -> str:
         """The name of W times what `prefix` says of a network's variable: `Wδz_1[2]`, `WTdh[1]`."""
         base, indices = split(matrix)
-        return self.of(name, stamp, base + "_".join(indices) + ("T" if transposed else "") + prefix)
+        flat = base + "_".join(i.replace("-", "m") for i in indices)
+        return self.of(name, stamp, flat + ("T" if transposed else "") + prefix)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netsor.expr import ZERO, Expr, Sym, add, mul, sym
+from netsor.expr import ZERO, Expr, Sym, add, mul, neg, sym
 from netsor.transform.builder import ONE_OVER_ROOT_N, Builder
 from netsor.transform.names import member
 
@@ -59,7 +59,8 @@ class Weights:
         # Σ_s ΔW_s y = (1/√n) Σ_s Σ c a (bᵀy/n) (Eq. 81).
         since = [term for s in steps for term in self._terms(s, transposed, y)]
         first = self._builder.matmul(name if moved or since else alone or name, matrix, transposed, y)
-        return add(first, *moved, mul(ONE_OVER_ROOT_N, add(*since)))
+        # The c are negative where SGD descends, and a sum of positive terms reads better.
+        return add(first, *moved, neg(mul(add(*(neg(term) for term in since)), ONE_OVER_ROOT_N)))
 
     def _terms(self, step: tuple[RankOne, ...], transposed: bool, y: Expr) -> list[Expr]:
         out: list[Expr] = []
