@@ -67,6 +67,18 @@ def test_limit_is_the_truth(name: str) -> None:
     assert not wrong
 
 
+@pytest.mark.parametrize(("name", "settings", "values"), [
+    ("marchenko_pastur", {"K": 7}, {"m[6]": 132.0, "m[7]": 429.0}),
+    ("semicircle", {"K": 2}, {"even[2]": 2.0, "odd[2]": 0.0}),
+    ("mlp", {"L": 1}, {"k[1,1]": 0.55, "q[1]": 0.55}),
+    ("mlp", {"L": 6}, {"k[1,1]": 0.8, "q[4]": 0.7}),
+])
+def test_parameters_set_from_outside(name: str, settings: dict, values: dict[str, float]) -> None:
+    result = netsor.load(PROGRAMS[name], set=settings).limit()
+    for output, value in values.items():
+        assert result.outputs[output].value == pytest.approx(value, rel=1e-9, abs=1e-9)
+
+
 @each_program
 def test_finite_width_is_near_the_limit(name: str) -> None:
     """|mean over K seeds − limit| ≤ t(K−1) · standard error + bias allowance, O(1/n), see `Truth.bias`."""
