@@ -6,6 +6,7 @@ from netsor.gaussian.result import Divergent, Expectation, NoPointwiseMeaning, P
 
 __all__ = [
     "Divergent", "Estimate", "Expectation", "FixedLaw", "Law", "NoPointwiseMeaning", "Part", "Settings", "expect",
+    "expect_many",
     "vanishes",
 ]
 

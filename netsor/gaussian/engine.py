@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from netsor.expr import ONE, ZERO, Call, Const, Expr, Sym, add, canonical, diff, mul, neg
-from netsor.gaussian import nested, oned, qmc
-from netsor.gaussian.integrand import Integrand, build, value_of
+from netsor.gaussian import lattice, nested, oned, qmc
+from netsor.gaussian.integrand import Integrand, build, form_to_smooth, value_of, without_last
 from netsor.gaussian.oned import Quadrature
 from netsor.gaussian.result import Clock, Divergent, NoPointwiseMeaning
 from netsor.gaussian.shape import Shape, affine, shape_of
@@ -93,8 +93,17 @@ def product(e: Expr, state: State, task: Task) -> Outcome:
         return scaled(product(rest, moved, task), log)
     if shape.trigonometric or not shape.factors:
         return _exact(shape, state, task)
-    f = build(shape, state, task.env, slack=task.slack)
-    return quadrature(f, task)
+    return quadrature(reduced(shape, state, task), task)
+
+
+def reduced(shape: Shape, state: State, task: Task) -> Integrand:
+    """The integrand, with one variable smoothed away in closed form where there is one to smooth."""
+    if len(shape.forms) > 1:
+        last = form_to_smooth(shape, task.env)
+        if last is not None:
+            f = build(shape, state, task.env, last=last, slack=task.slack)
+            return (without_last(f, last, task.env) or f) if f.rank > 1 else f
+    return build(shape, state, task.env, slack=task.slack)
 
 
 def _in_exponent(f: Expr, shape: Shape, task: Task) -> bool:
@@ -114,9 +123,16 @@ def quadrature(f: Integrand, task: Task) -> Outcome:
             raise Divergent("the integrand has no value at a point where its argument is constant")
         return Outcome(value, 4 * EPS * abs(value), abs(value), 0, "exact algebra")
     if f.rank == 1:
-        return _outcome(_one_variable(f), 1, "quadrature 1-D")
+        return _outcome(_one_variable(f), 1, "closed form + quadrature 1-D" if f.closed else "quadrature 1-D")
+    how = " + closed form" if f.closed else ""
+    sharp = any(p.kind != "soft" and p.soft < 0.4 * float(np.linalg.norm(p.a)) for p in f.planes) or f.surfaces
+    slope = max((float(np.linalg.norm(p.a)) / p.soft for p in f.planes if p.soft), default=1.0)
+    if not sharp and (slope < 4 or f.rank > 4):
+        o = _outcome(lattice.integrate(f, f.rank, max(0.1 * tol, 1e-13), task.clock, slope), f.rank, f"lattice {f.rank}-D{how}")
+        if o.error <= task.tol * o.scale or f.rank > 4:
+            return o
     if f.rank <= 4:
-        return _outcome(nested.integrate(f, 0.1 * tol, task.clock), f.rank, f"quadrature {f.rank}-D")
+        return _outcome(nested.integrate(f, 0.1 * tol, task.clock), f.rank, f"quadrature {f.rank}-D{how}")
     return _outcome(qmc.integrate(f, 0.5 * tol, task.clock), f.rank, "quasi-Monte Carlo")
 
 
@@ -139,7 +155,8 @@ def _one_variable(f: Integrand) -> Quadrature:
         if p.soft:
             width = p.soft / abs(a)
             if width < 1.0:
-                cuts += [at + w * width for w in (-18, -6, -2, 0, 2, 6, 18)]
+                ends = (-18, -6, -2, 0, 2, 6, 18) if p.kind == "soft" else (-8.5, -3, -1, 1, 3, 8.5)
+                cuts += [at + w * width for w in ends]
         else:
             (singular if p.kind == "singular" else cuts).append(at)
     for s in f.surfaces:

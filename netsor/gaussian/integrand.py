@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from netsor.expr import ONE, Const, Expr, Sym, evaluate, mul
 from netsor.expr.arrays import lambdify
 from netsor.gaussian.shape import Break, Shape, affine
+from netsor.gaussian.smooth import Smoothing, smoothing
 from netsor.gaussian.state import RANK, State, moments, pivoted_root
 
 Array = np.ndarray
@@ -33,9 +35,19 @@ class Surface:
     f: Callable[[Array], Array]
 
 
+@dataclass(frozen=True)
+class Closed:
+    """A factor E g(a·x + b + s z) over a variable z that is integrated in closed form."""
+
+    g: Smoothing
+    a: Array
+    b: float
+    s: float
+
+
 @dataclass
 class Integrand:
-    """F(x) = poly(x) Π factors(shift + A x) with x ~ N(0, 1_r)."""
+    """F(x) = poly(x) Π factors(shift + A x) Π closed(x) with x ~ N(0, 1_r)."""
 
     rank: int
     factors: tuple[Expr, ...]
@@ -51,6 +63,7 @@ class Integrand:
     mean: Array = field(default_factory=lambda: np.zeros(0))
     gain: Array = field(default_factory=lambda: np.zeros((0, 0)))
     spread: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    closed: tuple[Closed, ...] = ()
 
     def compiled(self, factors: tuple[Expr, ...]) -> Callable[..., tuple]:
         return lambdify((mul(*factors) if factors else ONE,), (*self.forms, *self.scalars))
@@ -62,6 +75,8 @@ class Integrand:
         out = np.broadcast_to(np.asarray(value, float), x.shape[1:])
         if self.powers:
             out = out * self.polynomial(x)
+        for c in self.closed:
+            out = out * c.g(c.a @ x + c.b, c.s)
         return out
 
     def polynomial(self, x: Array) -> Array:
@@ -77,11 +92,11 @@ def value_of(e: Expr, env: Mapping[Sym, float]) -> float:
 
 
 def build(
-    shape: Shape, state: State, env: Mapping[Sym, float], first: tuple[Sym, ...] = (), slack: float = 0.0
+    shape: Shape, state: State, env: Mapping[Sym, float], last: Sym | None = None, slack: float = 0.0
 ) -> Integrand:
     """The integrand of a shape under a law, over as many variables as its affine arguments have rank.
 
-    `first` are the forms to be eliminated last (their variables come first).
+    The form `last` gets its variable after all others.
     """
     forms = shape.form_symbols
     rows = np.zeros((len(forms), len(state.symbols)))
@@ -89,8 +104,8 @@ def build(
         rows[i] = state.vector([(s, value_of(c, env)) for s, c in items])
     c = rows @ state.covariance @ rows.T
     floor = RANK * len(state.symbols) * (rows**2 @ state.variances)
-    order = [forms.index(s) for s in first]
-    root, pivots = pivoted_root((c + c.T) / 2, floor, order, slack)
+    final = None if last is None else forms.index(last)
+    root, pivots = pivoted_root((c + c.T) / 2, floor, final, slack)
     shift = rows @ state.mean
     rank = root.shape[1]
     scalars = shape.scalars
@@ -107,6 +122,49 @@ def build(
     for b in shape.breaks:
         _note(out, b, env)
     return out
+
+
+def form_to_smooth(shape: Shape, env: Mapping[Sym, float]) -> Sym | None:
+    """A form whose factors depend on nothing else and have a closed smoothing; the one with the most edges."""
+    best: tuple[int, Sym] | None = None
+    for s in shape.form_symbols:
+        mine = [f for f in shape.factors if s in f.free]
+        if any(f.free & frozenset(shape.form_symbols) != {s} for f in mine):
+            continue
+        g = _smoothing_of(mine, s, env)
+        if g is not None and (best is None or len(g.edges) > best[0]):
+            best = (len(g.edges), s)
+    return best[1] if best else None
+
+
+def _smoothing_of(factors: list[Expr], s: Sym, env: Mapping[Sym, float]) -> Smoothing | None:
+    g = mul(*factors)
+    return smoothing(g, s, tuple((t, float(env[t])) for t in sorted(g.free - {s}, key=lambda t: t.digest)))
+
+
+def without_last(f: Integrand, s: Sym, env: Mapping[Sym, float]) -> Integrand | None:
+    """The integrand with its last variable integrated in closed form, where only the form s depends on it."""
+    i = f.forms.index(s)
+    last = f.root[:, -1]
+    alone = np.abs(np.delete(last, i)).max(initial=0.0) == 0.0
+    if not alone or last[i] == 0 or (f.powers and np.abs(f.gain[:, -1]).max() > 0):
+        return None
+    mine = [g for g in f.factors if s in g.free]
+    smooth = _smoothing_of(mine, s, env)
+    if smooth is None:
+        return None
+    sd = abs(float(last[i]))
+    a, b = f.root[i, :-1], float(f.shift[i])
+    keep = [j for j in range(len(f.forms)) if j != i]
+    planes = [replace(p, a=p.a[:-1]) for p in f.planes if p.a[-1] == 0]
+    planes += [Plane("edge", a, b - t, sd) for t in smooth.edges]
+    if not smooth.edges:
+        planes.append(Plane("soft", a, b, math.hypot(1.0, sd)))
+    return replace(
+        f, rank=f.rank - 1, factors=tuple(g for g in f.factors if s not in g.free),
+        forms=tuple(f.forms[j] for j in keep), root=f.root[keep, :-1], shift=f.shift[keep], planes=planes,
+        gain=f.gain[:, :-1], closed=(*f.closed, Closed(smooth, a, b, sd)),
+    )
 
 
 def _note(out: Integrand, b: Break, env: Mapping[Sym, float]) -> None:

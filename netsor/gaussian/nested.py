@@ -24,7 +24,7 @@ _CHUNK = 1 << 19
 
 def _levels(planes: list[Plane], rank: int) -> list[list[Plane]]:
     """For each level the planes that cut it: their last component is there."""
-    sharp = [p for p in planes if p.soft == 0]
+    sharp = [p for p in planes if p.soft == 0 and np.abs(p.a).max(initial=0) > 0]
     out: list[list[Plane]] = [[] for _ in range(rank)]
     current = [Plane(p.kind, p.a / n, p.b / n) for p in sharp if (n := float(np.abs(p.a).max())) > 0]
     for k in range(rank - 1, -1, -1):

@@ -79,16 +79,16 @@ class State:
         return density, -at / variance, gain, state
 
 
-def pivoted_root(c: Array, floor: Array, first: Sequence[int] = (), slack: float = 0.0) -> tuple[Array, list[int]]:
+def pivoted_root(c: Array, floor: Array, last: int | None = None, slack: float = 0.0) -> tuple[Array, list[int]]:
     """(A, pivots) with A A' = C to rounding, by Cholesky with the largest remaining variance as the pivot.
 
-    Variables whose remaining variance is below `floor` are taken as functions of the pivots; `first` go first.
+    Variables whose remaining variance is below `floor` are taken as functions of the pivots; `last` is pivot only
+    when no other is left.
     """
     n = len(c)
     left = c.astype(float).copy()
     columns: list[Array] = []
     pivots: list[int] = []
-    wanted = list(first)
     for _ in range(n):
         diagonal = np.diag(left).copy()
         diagonal[pivots] = 0.0
@@ -97,8 +97,10 @@ def pivoted_root(c: Array, floor: Array, first: Sequence[int] = (), slack: float
             raise Divergent("the covariance is indefinite beyond rounding")
         if not alive.any():
             break
-        candidates = [i for i in wanted if alive[i]]
-        p = candidates[0] if candidates else int(np.argmax(np.where(alive, diagonal / np.maximum(np.diag(c), 1e-300), -1)))
+        part = np.where(alive, diagonal / np.maximum(np.diag(c), 1e-300), -1.0)
+        if last is not None and alive.sum() > 1:
+            part[last] = -1.0
+        p = int(np.argmax(part))
         column = left[:, p] / math.sqrt(diagonal[p])
         column[pivots] = 0.0
         columns.append(column)
