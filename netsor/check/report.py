@@ -6,24 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from netsor.check.assumptions import Assumption, infer_assumptions
 from netsor.check.languages import infer_language
-from netsor.check.regularity import infer_b8
 from netsor.check.statements import Checker
 from netsor.core import MatMul, Moment, Nonlin, Program
 from netsor.diagnostics import Diagnostic, NetsorError, Source, Span
 from netsor.syntax import ast, parse
-
-
-@dataclass(frozen=True)
-class Assumption:
-    """Whether an assumption of the paper holds (None: cannot be told), why, and where that is seen."""
-
-    holds: bool | None
-    because: str
-    span: Span | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        return {"holds": self.holds, "because": self.because, "line": self.span.line if self.span else None}
 
 
 @dataclass(frozen=True)
@@ -78,14 +66,8 @@ def check_tree(tree: ast.File, settings: Mapping[str, Any] | None = None, data: 
     if program is None:
         return Report(tree.source, None, found, kind, None, (), {}, tree)
     return Report(
-        tree.source, program, found, kind, infer_language(program), tuple(variables(program)), assumptions(program), tree
+        tree.source, program, found, kind, infer_language(program), tuple(variables(program)), infer_assumptions(program), tree
     )
-
-
-def assumptions(program: Program) -> dict[str, Assumption]:
-    """The paper's assumptions that can be asked of a program."""
-    b8 = infer_b8(program)
-    return {"B8": Assumption(b8.holds, b8.because, b8.span)}
 
 
 def variables(program: Program) -> list[Variable]:
