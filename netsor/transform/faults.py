@@ -34,7 +34,7 @@ def no_derivative(variable: str, argument: str, span: Span | None) -> NetsorErro
 
 
 def wrong_shape(what: str, wanted: str, got: Sequence[int] | str) -> NetsorError:
-    shape = got if isinstance(got, str) else f"({', '.join(map(str, got))})"
+    shape = got if isinstance(got, str) else f"({', '.join(map(str, got))}{',' if len(got) == 1 else ''})"
     return _error("E704", f"{what} should have the shape {wanted}, not {shape}")
 
 
