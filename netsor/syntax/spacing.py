@@ -31,7 +31,8 @@ class Piece:
 
 def pieces(line: Line, plain: bool) -> tuple[str, list[Piece]]:
     """The label of a line, if it has one, and the rest of it; `plain` asks for ASCII spellings."""
-    tokens = line.tokens[:-1]
+    following = line.tokens[1:]
+    tokens = [t for t, u in zip(line.tokens, following) if (t.type, u.type) != ("COMMA", "RSQB")]
     label = ""
     colon = 1 if len(tokens) > 1 and tokens[1].type == "COLON" else 2
     if len(tokens) > colon and tokens[0].type == "NAME" and tokens[colon].type == "COLON":

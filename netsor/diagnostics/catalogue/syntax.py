@@ -31,7 +31,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "E104",
         "a block is empty",
-        "A line that ends in a colon opens a block: the lines below it that are indented deeper. There is at least one.",
+        "A line that ends in a colon opens a block: the lines below it, indented deeper. There is at least one.",
         "for t in 1..3:\nvector g ~ N(0, 1)\n",
         "for t in 1..3:\n    vector g[t] ~ N(0, 1)\n",
     ),
