@@ -26,6 +26,7 @@ from netsor.core import (
 from netsor.expr import (
     WIDTH,
     ZERO,
+    Add,
     Const,
     Expr,
     Mul,
@@ -178,19 +179,25 @@ def coefficient_and_symbol(e: Expr) -> bool:
 
 
 def difference(psi: Expr, now: Mapping[Sym, Expr], moved: Mapping[Sym, Expr]) -> Expr:
-    """√n (ψ(x_{t+1}) − ψ(x_t)), where x_{t+1} = x_t + δx/√n: ψ* of Eq. 84, or a sum where ψ is affine in what moves.
+    """√n (ψ(x_{t+1}) − ψ(x_t)), where x_{t+1} = x_t + δx/√n: ψ* of Eq. 84.
 
-    `now` are the x_t and `moved` the δx_{t+1} of ψ's variables, zero left out.
+    `now` are the x_t and `moved` the δx_{t+1} of ψ's variables, zero left out. Terms of ψ that are affine in what moves
+    leave the quotient, in which they would cancel: (φ(x) + b)* is φ*(x) + δb.
     """
-    moving = [s for s in postorder(psi) if isinstance(s, Sym) and s in moved]
-    if not moving:
-        return ZERO
-    slopes = [diff(psi, s) for s in moving]
-    if not any(slope.free & frozenset(moving) for slope in slopes):
-        return add(*(mul(substitute(slope, dict(now)), moved[s]) for slope, s in zip(slopes, moving, strict=True)))
-    e = _fresh_bound(psi)
+    curved: list[Expr] = []
+    straight: list[Expr] = []
+    for term in psi.children if isinstance(psi, Add) else (psi,):
+        moving = [s for s in postorder(term) if isinstance(s, Sym) and s in moved and s in term.free]
+        slopes = [diff(term, s) for s in moving]
+        if any(slope.free & frozenset(moving) for slope in slopes):
+            curved.append(term)
+        else:
+            steps = zip(slopes, moving, strict=True)
+            straight.extend(mul(substitute(slope, dict(now)), moved[s]) for slope, s in steps)
+    body = add(*curved)
+    e = _fresh_bound(body)
     ahead = {s: add(x, mul(moved[s], e)) if s in moved else x for s, x in now.items()}
-    return star(e, substitute(psi, ahead), ONE_OVER_ROOT_N)
+    return add(star(e, substitute(body, ahead), ONE_OVER_ROOT_N), *straight)
 
 
 def _fresh_bound(psi: Expr) -> Sym:

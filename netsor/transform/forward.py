@@ -67,15 +67,15 @@ class Instances:
     values: list[Values] = field(default_factory=list)
     row_of: list[int] = field(default_factory=list)
     test_row_of: list[int] = field(default_factory=list)
+    _position: dict[tuple[object, ...], int] = field(default_factory=dict, repr=False)
 
     def add(self, example: Example) -> int:
         """The position of the example; one that is the same numbers as another is that one."""
-        for position, other in enumerate(self.examples):
-            if other.key == example.key and any(example.key):
-                return position
-        self.examples.append(example)
-        self.values.append(forward(self.builder, self.network, example))
-        return len(self.examples) - 1
+        position = self._position.setdefault(example.key, len(self.examples))
+        if position == len(self.examples):
+            self.examples.append(example)
+            self.values.append(forward(self.builder, self.network, example))
+        return position
 
 
 def instances(network: Program, rows: Rows | None, test: Rows | None = None) -> Instances:

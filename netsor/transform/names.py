@@ -72,7 +72,7 @@ class Names:
         self._bases.update({("", base, False, 0, False): base for base in fixed | copied})
         self._bases.update({("", base, False, 0, True): base for base in copied - fixed})
         self._bases.update({("data", i.name): i.name for i in network.inputs})
-        self._bases.update({("output", base): base for base in given})
+        self._bases.update({("output", "", base): base for base in given})
 
     def fresh(self, preferred: str, key: tuple[object, ...] | None = None) -> str:
         """`preferred`, or the like of it if that is taken; asked again with one key, the answer is the same."""
@@ -86,25 +86,26 @@ class Names:
             self._bases[key] = base
         return base
 
-    def of(self, name: str, stamp: Stamp, prefix: str = "") -> str:
-        """The name of a copy of the network's variable `name`, or of what `prefix` says of it."""
+    def of(self, name: str, stamp: Stamp, prefix: str = "", key: object = None) -> str:
+        """The name of a copy of the network's variable `name`, or of what `prefix` (known by `key`) says of it."""
         base, indices = split(name)
         # A difference of a parameter is one for all examples, but every example has an error signal at it.
         own = stamp.row is not None and (name not in self._shared or prefix.endswith("d"))
         test = stamp.test and own
         spelled = decorate(base, TILDE) if test else base
         subscript = f"{self._time}{stamp.time}" if stamp.time else ""
-        root = self.fresh(prefix + spelled + subscript, (prefix, base, test, stamp.time, own))
+        root = self.fresh(prefix + spelled + subscript, (key or prefix, base, test, stamp.time, own))
         extra = (*((stamp.row,) if own else ()), *(() if stamp.output is None else (stamp.output,)))
         return member(root, *indices, *extra)
 
     def scalar(self, symbol: str, base: str, indices: tuple[object, ...], test: bool = False) -> str:
         """The name of a number of the training run, `symbol` before the base: `f[t,i]`, `Δf̃[t,j]`."""
         root = decorate(base, TILDE) if test else base
-        return member(self.fresh(symbol + root, ("output", symbol + root)), *indices)
+        return member(self.fresh(symbol + root, ("output", symbol, root)), *indices)
 
     def product(self, matrix: str, transposed: bool, name: str, stamp: Stamp, prefix: str) -> str:
         """The name of W times what `prefix` says of a network's variable: `Wδz_1[2]`, `WTdh[1]`."""
         base, indices = split(matrix)
         flat = base + "_".join(i.replace("-", "m") for i in indices)
-        return self.of(name, stamp, flat + ("T" if transposed else "") + prefix)
+        key = (matrix, transposed, prefix)
+        return self.of(name, stamp, flat + ("T" if transposed else "") + prefix, key)

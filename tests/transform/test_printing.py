@@ -129,3 +129,24 @@ output y := vᵀ h_1 / √n
     assert len(set(names)) == len(names)
     assert {"dh[1]", "h̃[1]", "h_1[1]", "θ_t1"} <= set(names)
     assert backward(network, ROWS).by_name["dh_[1]"].psi.free != program.by_name["dh[1]"].psi.free
+
+
+def test_names_that_differ_only_in_how_they_are_put_together():
+    network = read("""
+network clash(ξ : 2)
+matrix U : (n, 2) ~ N(0, 1)
+matrix W, WT, W1, K[1..1]
+matrix K1
+vector v ~ N(0, 1)
+train W, WT, W1, K[1..1], K1, U
+h := U ξ
+a := Wᵀ h
+b := WT h
+c := K[1] h
+d := K1 h
+x := tanh(a) + b + c + d + tanh(W (a * b))
+output f := vᵀ x / √n
+output Δf := vᵀ a / √n
+""")
+    program = sgd(network, ROWS, [[1, 2]] * 3, TEST, steps=2)
+    assert plain(read(listing(program))) == plain(program)
