@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from netsor.expr import ONE, Const, Expr, Sym, evaluate, mul
+from netsor.expr import ONE, Const, Expr, Sym, evaluate, mul, power
 from netsor.expr.arrays import lambdify
 from netsor.gaussian.shape import Break, Shape, affine
 from netsor.gaussian.smooth import Smoothing, smoothing
+from netsor.gaussian.factors import decompose
 from netsor.gaussian.state import RANK, State, moments, pivoted_root
+from netsor.gaussian.tables import Table, table
 
 Array = np.ndarray
 
@@ -32,14 +34,14 @@ class Surface:
     """{x : f(x) = 0} for an argument that is not affine."""
 
     kind: str
-    f: Callable[[Array], Array]
+    at: Expr
 
 
 @dataclass(frozen=True)
 class Closed:
     """A factor E g(a·x + b + s z) over a variable z that is integrated in closed form."""
 
-    g: Smoothing
+    g: Smoothing | Table
     a: Array
     b: float
     s: float
@@ -64,6 +66,8 @@ class Integrand:
     gain: Array = field(default_factory=lambda: np.zeros((0, 0)))
     spread: Array = field(default_factory=lambda: np.zeros((0, 0)))
     closed: tuple[Closed, ...] = ()
+    # The correlations that A stands for are off by this much.
+    defect: float = 0.0
 
     def compiled(self, factors: tuple[Expr, ...]) -> Callable[..., tuple]:
         return lambdify((mul(*factors) if factors else ONE,), (*self.forms, *self.scalars))
@@ -78,6 +82,11 @@ class Integrand:
         for c in self.closed:
             out = out * c.g(c.a @ x + c.b, c.s)
         return out
+
+    def on_surface(self, surface: Surface) -> Callable[[Array], Array]:
+        """The function whose zeros are the surface."""
+        f = lambdify((surface.at,), (*self.forms, *self.scalars))
+        return lambda x: np.asarray(f(*(self.root @ x + self.shift[:, None]), *self.values)[0]) + np.zeros(x.shape[1:])
 
     def polynomial(self, x: Array) -> Array:
         """E of the polynomial factors given x, in closed form."""
@@ -167,6 +176,58 @@ def without_last(f: Integrand, s: Sym, env: Mapping[Sym, float]) -> Integrand | 
     )
 
 
+def common_factors(shape: Shape, state: State, env: Mapping[Sym, float]) -> Integrand | None:
+    """The integrand over the common factors of the forms' covariance, if each factor is a function of one form."""
+    forms = shape.form_symbols
+    known = frozenset(forms)
+    if any(len(f.free & known) != 1 for f in shape.factors):
+        return None
+    k, p = len(forms), len(shape.polynomial)
+    rows = np.zeros((k + p, len(state.symbols)))
+    for i, (_, items) in enumerate(shape.forms):
+        rows[i] = state.vector([(s, value_of(c, env)) for s, c in items])
+    for i, (s, _) in enumerate(shape.polynomial):
+        rows[k + i, state.symbols.index(s)] = 1.0
+    c = rows @ state.covariance @ rows.T
+    for i, (_, power) in enumerate(shape.polynomial, k):
+        if power == 1:
+            # The variance of a variable that occurs linearly does not matter: any that keeps c definite will do.
+            try:
+                explained = float(c[i, :k] @ np.linalg.solve(c[:k, :k], c[:k, i]))
+            except np.linalg.LinAlgError:
+                return None
+            c[i, i] = 1.5 * explained + float(np.abs(c[i, k:]).sum() - abs(c[i, i])) + 1e-3 * float(np.trace(c[:k, :k])) / k
+    parts = decompose(c)
+    if parts is None:
+        return None
+    d, b, slack = parts
+    rank = b.shape[1]
+    if rank >= k + p or rank >= k and not any(q.kind in ("jump", "kink") for q in shape.breaks):
+        return None
+    shift = rows @ state.mean
+    symbols = [*forms, *(s for s, _ in shape.polynomial)]
+    closed: list[Closed] = []
+    planes: list[Plane] = []
+    for i, u in enumerate(symbols):
+        if i < k:
+            mine = mul(*(f for f in shape.factors if u in f.free))
+        else:
+            mine = power(u, Const(shape.polynomial[i - k][1]))
+        scalars = tuple((t, float(env[t])) for t in sorted(mine.free - {u}, key=lambda t: t.digest))
+        sd = math.sqrt(d[i])
+        g: Smoothing | Table | None = smoothing(mine, u, scalars)
+        if g is None:
+            reach = 11.0 * float(np.linalg.norm(b[i])) + abs(float(shift[i])) + 1e-3
+            g = table(mine, u, sd, float(f"{reach:.2g}") * 1.1, scalars)
+        if g is None:
+            return None
+        closed.append(Closed(g, b[i], float(shift[i]), max(sd, 1e-14 * math.sqrt(float(c[i, i])))))
+        planes += [Plane("edge", b[i], float(shift[i]) - t, sd) for t in g.edges]
+        if not g.edges and i < k:
+            planes.append(Plane("soft", b[i], float(shift[i]), math.hypot(1.0, sd)))
+    return Integrand(rank, (), (), np.zeros((0, rank)), np.zeros(0), (), (), planes, [], closed=tuple(closed), defect=slack)
+
+
 def _note(out: Integrand, b: Break, env: Mapping[Sym, float]) -> None:
     if isinstance(b.at, Sym):
         i = out.forms.index(b.at)
@@ -175,13 +236,7 @@ def _note(out: Integrand, b: Break, env: Mapping[Sym, float]) -> None:
     parts = affine(b.at, frozenset(out.forms))
     if parts is None:
         if b.kind != "soft":
-            f = lambdify((b.at,), (*out.forms, *out.scalars))
-
-            def at(x: Array) -> Array:
-                x = np.atleast_2d(x)
-                return np.asarray(f(*(out.root @ x + out.shift[:, None]), *out.values)[0])
-
-            out.surfaces.append(Surface(b.kind, at))
+            out.surfaces.append(Surface(b.kind, b.at))
         return
     linear, constant = parts
     weights = np.array([value_of(linear[s], env) if s in linear else 0.0 for s in out.forms])

@@ -110,3 +110,11 @@ def integrate(f: Callable[[Array], Array], d: int, tol: float, clock: Clock, slo
             break
         h *= _FINER
     return best
+
+
+def rough(f: Callable[[Array], Array], d: int) -> Quadrature:
+    """One rule of some 20 000 points, always the same: differences of two integrands are far better than either."""
+    reach = math.sqrt(d) + 3.2
+    h = reach * (2 * math.pi ** (d / 2) / math.gamma(d / 2 + 1) / 20_000) ** (1 / d)
+    value, scale, _ = _sum(f, d, round(h, 6), reach, 1)
+    return Quadrature(value, scale, scale)

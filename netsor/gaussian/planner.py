@@ -8,7 +8,7 @@ import time
 from netsor.expr import ONE, ZERO, Expr, canonical, evaluate
 from netsor.gaussian.blocks import blocks, gaussians_of, parity, vanishing
 from netsor.gaussian.engine import EPS, Outcome, Task, expectation
-from netsor.gaussian.inputs import gather
+from netsor.gaussian.inputs import Inputs, gather
 from netsor.gaussian.law import Estimate, Law
 from netsor.gaussian.result import Clock, Divergent, Expectation, Part, Settings
 from netsor.gaussian.sensitivity import propagated
@@ -81,8 +81,8 @@ def _block(block: Expr, gaussians: Gaussians, law: Law, settings: Settings, cloc
     inputs = gather(block, mine, law)
     start = time.perf_counter()
 
-    def run(at, tol: float, slack: float) -> Outcome:  # noqa: ANN001
-        return expectation(block, at.state(), Task(mine, at.scalars, tol, clock, slack))
+    def run(at: Inputs, tol: float, slack: float, rough: bool = False) -> Outcome:
+        return expectation(block, at.state(), Task(mine, at.scalars, tol, clock, slack, rough))
 
     outcome = run(inputs, settings.tol, inputs.slack())
     carried = propagated(run, inputs, outcome, shape_of(block, mine), settings.tol)

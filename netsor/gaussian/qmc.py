@@ -43,3 +43,14 @@ def integrate(f: Integrand, tol: float, clock: Clock, seed: int = 20210721) -> Q
         if 2.5 * took > clock.left():
             break
     return best
+
+
+def rough(f: Integrand) -> Quadrature:
+    """One scrambling of 2¹⁴ points, always the same: differences of two integrands are far better than either."""
+    from scipy.special import ndtri
+    from scipy.stats import qmc
+
+    u = qmc.Sobol(f.rank, scramble=True, rng=np.random.default_rng(7)).random_base2(14)
+    v = f(ndtri(np.clip(u, 1e-16, 1 - 1e-16)).T)
+    scale = float(np.abs(v).mean())
+    return Quadrature(float(v.mean()), scale, scale)

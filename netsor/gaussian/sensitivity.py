@@ -10,9 +10,9 @@ from netsor.gaussian.inputs import Inputs
 from netsor.gaussian.result import Divergent
 from netsor.gaussian.shape import Shape
 
-Run = Callable[[Inputs, float, float], Outcome]
+Run = Callable[[Inputs, float, float, bool], Outcome]
 # Costly blocks are moved by more than the error, and roughly: the slope to a hundredth is enough for a bound.
-_COARSE = 1e-4
+_COARSE, _COARSE_JUMPS = 1e-3, 1e-2
 
 
 def propagated(run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: float) -> float:
@@ -31,23 +31,24 @@ def propagated(run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: fl
             moves.append((error, abs(inputs.scalars[s]), lambda by, s=s: inputs.scalar_moved(s, by)))  # type: ignore[misc]
     if not moves:
         return 0.0
-    costly = outcome.dimension >= 3
-    base = run(inputs, 1e-5, math.inf) if costly else outcome
+    costly = n >= 3 and outcome.dimension >= 1 and outcome.method != "exact algebra"
+    coarse = _COARSE_JUMPS if any(b.kind == "jump" for b in shape.breaks) else _COARSE
+    base = run(inputs, 1e-5, math.inf, True) if costly else outcome
     for error, size, moved in moves:
         if error <= EPS * size and not shape.breaks:
             total += 4 * error / (size or 1) * outcome.scale
             continue
-        step = max(error, _COARSE * size) if costly else error
+        step = max(error, coarse * size) if costly else error
         worst = 0.0
         for sign in (1, -1):
             try:
-                there = run(moved(sign * step), 1e-5 if costly else tol, math.inf)
+                there = run(moved(sign * step), 1e-5 if costly else tol, math.inf, costly)
             except Divergent:
                 continue
             worst = max(worst, abs(there.value - base.value))
-            if not costly and worst > 0 and error < 1e-3 * size and _regular(inputs):
+            if worst > 0 and error < 1e-3 * size and _regular(inputs):
                 break
-        total += 1.05 * worst * min(1.0, error / step if step else 1.0)
+        total += (1.3 if costly else 1.05) * worst * min(1.0, error / step if step else 1.0)
     return total
 
 

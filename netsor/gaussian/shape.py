@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -230,7 +231,10 @@ def breaks_of(factor: Expr, forms: Gaussians) -> tuple[Break, ...]:
                 note("kink", add(node.children[0], neg(node.children[1])))
                 note("kink", add(node.children[0], neg(node.children[2])))
             case Call() if node.fn == "log":
-                note("singular", node.children[0])
+                if not is_positive(node.children[0]):
+                    note("singular", node.children[0])
+                for s in sorted(node.children[0].free & forms, key=lambda s: s.digest):
+                    note("soft", s)
             case Call() if node.fn == "tan":
                 note("pole", node.children[0])
             case Call():
@@ -243,9 +247,10 @@ def breaks_of(factor: Expr, forms: Gaussians) -> tuple[Break, ...]:
             case Pow():
                 k = node.exponent.value if isinstance(node.exponent, Const) else None
                 if k is None or k < 0 or not isinstance(k, int):
-                    note("singular", node.base)
-                    if not node.exponent.free & forms:
-                        note("soft", node.base)
+                    if not is_positive(node.base):
+                        note("singular", node.base)
+                    for s in sorted(node.base.free & forms, key=lambda s: s.digest):
+                        note("soft", s)
             case Cond():
                 test = node.test
                 gap = add(node.then, neg(node.other))
@@ -255,6 +260,51 @@ def breaks_of(factor: Expr, forms: Gaussians) -> tuple[Break, ...]:
             case _:
                 pass
     return tuple(out)
+
+
+def is_positive(root: Expr) -> bool:
+    """Whether an expression is plainly positive everywhere, from the ranges of its parts."""
+    ranges: dict[Expr, tuple[float, float]] = {}
+    for node in postorder(root):
+        ranges[node] = _range(node, [ranges[c] for c in node.children])
+    return ranges[root][0] > 0
+
+
+def _range(node: Expr, parts: list[tuple[float, float]]) -> tuple[float, float]:
+    reals = (-math.inf, math.inf)
+    match node:
+        case Const():
+            return float(node.value), float(node.value)
+        case Add():
+            return math.fsum(p[0] for p in parts), math.fsum(p[1] for p in parts)
+        case Mul():
+            low, high = parts[0]
+            for a, b in parts[1:]:
+                corners = [0.0 if 0 in (x, y) else x * y for x in (low, high) for y in (a, b)]
+                low, high = min(corners), max(corners)
+            return low, high
+        case Pow():
+            k = node.exponent.value if isinstance(node.exponent, Const) else None
+            low, high = parts[0]
+            if k is None:
+                return reals
+            if isinstance(k, int) and k > 0 and k % 2 == 0:
+                ends = sorted((abs(low) ** k, abs(high) ** k))
+                return (0.0 if low <= 0 <= high else ends[0]), ends[1]
+            if low >= 0 and k > 0:
+                return low**k, high**k
+            if low > 0 and k < 0:
+                return (0.0 if math.isinf(high) else high**k), low**k
+            return (0.0, math.inf) if isinstance(k, int) and k % 2 == 0 else reals
+        case Call():
+            try:
+                return FUNCTIONS[node.fn].image(*parts)
+            except (ValueError, OverflowError, TypeError):
+                return reals
+        case Cond():
+            return min(parts[1][0], parts[2][0]), max(parts[1][1], parts[2][1])
+        case _:
+            return reals
 
 
 def substituted(block: Expr, values: dict[Sym, Expr]) -> Expr:
