@@ -1,4 +1,4 @@
-"""The diagnostics of derived programs (E7xx): what cannot be differentiated, instantiated or trained, and why."""
+"""The diagnostics of derived programs (E651–E661): what cannot be differentiated, instantiated or trained, and why."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ def _error(code: str, message: str, span: Span | None = None, **more: object) ->
 
 def not_a_network(name: str) -> NetsorError:
     return _error(
-        "E701", f"`{name}` is a program, and only a network has a gradient with respect to parameters",
+        "E651", f"`{name}` is a program, and only a network has a gradient with respect to parameters",
         hint="begin the file with `network NAME(ξ : d)` and end it with a readout `output f := vᵀx / √n`",
     )
 
 
 def no_readout(name: str) -> NetsorError:
     return _error(
-        "E702", f"the network `{name}` has no readout, so there is nothing to differentiate",
+        "E652", f"the network `{name}` has no readout, so there is nothing to differentiate",
         hint="add a readout: `output f := vᵀx / √n`",
     )
 
 
 def no_derivative(variable: str, argument: str, span: Span | None) -> NetsorError:
     return _error(
-        "E703", f"`{variable}` jumps, so it has no derivative in `{argument}`", span,
+        "E653", f"`{variable}` jumps, so it has no derivative in `{argument}`", span,
         notes=("the gradient of a network is made of the derivatives of its nonlinearities (Eq. 78)",),
         hint="use a continuous nonlinearity such as relu or tanh",
     )
@@ -35,41 +35,41 @@ def no_derivative(variable: str, argument: str, span: Span | None) -> NetsorErro
 
 def wrong_shape(what: str, wanted: str, got: Sequence[int] | str) -> NetsorError:
     shape = got if isinstance(got, str) else f"({', '.join(map(str, got))}{',' if len(got) == 1 else ''})"
-    return _error("E704", f"{what} should have the shape {wanted}, not {shape}")
+    return _error("E654", f"{what} should have the shape {wanted}, not {shape}")
 
 
 def not_finite(what: str, place: str) -> NetsorError:
-    return _error("E705", f"{what} hold a value at {place} that is no finite number", hint="remove or replace that row")
+    return _error("E655", f"{what} hold a value at {place} that is no finite number", hint="remove or replace that row")
 
 
 def unknown_row(row: object, rows: int) -> NetsorError:
     return _error(
-        "E706", f"the order names row {row}, and the inputs have rows 1 to {rows}", notes=("rows count from 1",)
+        "E656", f"the order names row {row}, and the inputs have rows 1 to {rows}", notes=("rows count from 1",)
     )
 
 
 def bad_setting(name: str, value: object, wanted: str) -> NetsorError:
-    return _error("E707", f"{name} should be {wanted}, not {value}")
+    return _error("E657", f"{name} should be {wanted}, not {value}")
 
 
 def bad_loss(message: str, hint: str = "") -> NetsorError:
-    return _error("E708", message, hint=hint or "write an expression in `f` and `y`, such as `(f - y)^2/2`")
+    return _error("E658", message, hint=hint or "write an expression in `f` and `y`, such as `(f - y)^2/2`")
 
 
 def conflicting_readouts(first: str, second: str) -> NetsorError:
     return _error(
-        "E709", f"{first} and {second} have one embedding, so they cannot have different outputs at step 0",
+        "E659", f"{first} and {second} have one embedding, so they cannot have different outputs at step 0",
         hint="give them one value of f0",
     )
 
 
 def cannot_condition(variable: str, why: str) -> NetsorError:
     return _error(
-        "E710", f"the readout vector `{variable}` {why}, so v̂ of Eq. 71 is not its law given the outputs at step 0",
+        "E660", f"the readout vector `{variable}` {why}, so v̂ of Eq. 71 is not its law given the outputs at step 0",
         notes=("Eq. 69 needs a Gaussian v that is independent of the embeddings (the Simple GIA Check)",),
         hint="start from the network's own outputs with `--f0 network`",
     )
 
 
 def not_trainable(name: str) -> NetsorError:
-    return _error("E711", f"`{name}` is no parameter of the network, so it cannot be trained")
+    return _error("E661", f"`{name}` is no parameter of the network, so it cannot be trained")

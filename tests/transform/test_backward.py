@@ -80,7 +80,7 @@ def test_a_jump_has_no_derivative():
     m.vector("v")
     m.nl("x", call("step", m.embed("g", "U")))
     m.readout("f", (1.0, "v", "x"))
-    with pytest.raises(NetsorError, match="E703"):
+    with pytest.raises(NetsorError, match="E653"):
         backward(m.done())
 
 

@@ -108,7 +108,7 @@ def test_equal_rows_are_one_constraint():
     program = sgd(network, rows, np.zeros(4), ROWS[1:2], steps=1, f0=[1, 2, 3, 1, 2])
     assert "μ[3]" in program.by_name and "μ[4]" not in program.by_name
     assert [o.scalar for o in program.outputs if o.name in ("f[0,4]", "f̃[0,1]")] == ["f[0,1]", "f[0,2]"]
-    with pytest.raises(NetsorError, match="E709"):
+    with pytest.raises(NetsorError, match="E659"):
         sgd(network, rows, np.zeros(4), steps=1, f0=[1, 2, 3, 4])
 
 
@@ -118,14 +118,14 @@ def test_a_readout_vector_that_the_body_knows_cannot_be_conditioned():
     g = m.embed("g", "U")
     m.nl("x", apply(φ, [g + sym("b")]))
     m.readout("f", (1.0, "v", "x"))
-    with pytest.raises(NetsorError, match="E710.*correlated with `b`"):
+    with pytest.raises(NetsorError, match="E660.*correlated with `b`"):
         sgd(m.done("U"), ROWS, TARGETS, steps=1)
     assert sgd(m.done("U"), ROWS, TARGETS, steps=1, f0="network").outputs
     again = Net("uses_v", 2)
     v = again.vector("v")
     again.nl("x", mul(v, again.embed("g", "U")))
     again.readout("f", (1.0, "v", "x"))
-    with pytest.raises(NetsorError, match="E710.*used in `x`"):
+    with pytest.raises(NetsorError, match="E660.*used in `x`"):
         sgd(again.done("U"), ROWS, TARGETS, steps=1)
 
 
