@@ -1,0 +1,94 @@
+"""What a caller may say: the width, the draws, the outputs, arrays in the place of draws."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from netsor.core import InputRef, Program
+from netsor.finite.faults import bad_array, bad_choice, bad_width
+from netsor.finite.streams import Array
+
+Inputs = Mapping[str, Any]
+
+
+def width_of(width: Any) -> int:
+    """The width as an int; raises NetsorError (E701) where it is none."""
+    with suppress(TypeError):
+        n = operator.index(width)
+        if n >= 1 and not isinstance(width, bool):
+            return n
+    raise bad_width(width)
+
+
+def draws_of(seeds: int | Sequence[int]) -> list[int]:
+    """The indices of the draws: the first K, or those listed."""
+    draws = list(range(seeds)) if isinstance(seeds, int) else [operator.index(s) for s in seeds]
+    if not draws:
+        raise bad_choice("number of seeds", seeds, ["1", "2", "and so on"])
+    return draws
+
+
+def output_names(program: Program, outputs: Sequence[str] | None) -> list[str]:
+    """The outputs asked for, by the names they are reported under; all of them by default."""
+    known = [o.name for o in program.outputs] + [r.name for r in program.readouts]
+    for name in outputs or ():
+        if name not in known:
+            raise bad_choice("output", name, known)
+    return list(known if outputs is None else outputs)
+
+
+def embedding_rows(program: Program, inputs: Inputs) -> dict[str, Array]:
+    """The numbers that each embedding U ξ multiplies, from the program's data or from a network's inputs."""
+    examples: dict[str, Array] = {}
+    for x in program.inputs:
+        if x.name not in inputs:
+            continue
+        shape = (x.dimension,) if x.indices is None else (len(x.indices), x.dimension)
+        try:
+            value = np.asarray(inputs[x.name], float)
+        except (TypeError, ValueError):
+            raise bad_array(x.name, f"numbers of shape {shape} were expected") from None
+        if value.shape != shape:
+            raise bad_array(x.name, f"the shape is {value.shape}, and {shape} was expected")
+        if not np.all(np.isfinite(value)):
+            raise bad_array(x.name, "some are not finite")
+        examples[x.name] = value
+    for name in inputs:
+        if name not in {x.name for x in program.inputs}:
+            raise bad_choice("input", name, [x.name for x in program.inputs])
+    indices = {x.name: x.indices for x in program.inputs}
+    rows: dict[str, Array] = {}
+    for e in program.embeddings:
+        if isinstance(e.source, InputRef):
+            if e.source.name in examples:
+                example = examples[e.source.name]
+                family = indices[e.source.name]
+                rows[e.name] = example if family is None else example[family.index(e.source.index)]  # type: ignore[arg-type]
+        else:
+            rows[e.name] = np.array(program.row(e), float)
+    return rows
+
+
+def arrays_of(program: Program, n: int, given: Mapping[str, Any]) -> dict[str, Array]:
+    """The arrays that stand in the place of draws; raises NetsorError where a shape does not fit."""
+    out: dict[str, Array] = {}
+    for name, value in given.items():
+        if name in program.matrix:
+            shape: tuple[int, ...] = (n, n)
+        elif name in program.input_matrix:
+            shape = (n, program.input_matrix[name].columns)
+        elif program.is_initial_vector(name):
+            shape = (n,)
+        else:
+            known = [*program.matrix, *program.input_matrix, *program.group_of]
+            raise bad_choice("matrix or initial vector", name, known)
+        array = np.asarray(value, float)
+        if array.shape != shape:
+            raise bad_array(name, f"the shape is {array.shape}, and {shape} was expected")
+        out[name] = array
+    return out

@@ -1,0 +1,38 @@
+"""Which engine is cheaper: rough times of both from a few measured rates.
+
+Measured on two cores with numpy 2.4; only their ratios matter, and those are of the order of the width.
+"""
+
+from __future__ import annotations
+
+from netsor.finite.plan import Plan
+
+NORMALS = 80e6  # per second and core
+BANDWIDTH = 18e9  # bytes per second, reading
+FLOPS = 25e9  # per second and core, float64 products of matrices
+CALL = 2e-6  # one numpy call
+
+
+def dense_seconds(plan: Plan, n: int, itemsize: int, threads: int) -> float:
+    """Drawing each matrix, then reading it once for each batch of products."""
+    draw = len(plan.matrices()) * n * n / (NORMALS * (threads if n > 512 else 1))
+    products = 0.0
+    for p in plan.products():
+        k = len(p.names)
+        products += 4 * CALL + max(n * n * itemsize / BANDWIDTH, 2.0 * n * n * k * itemsize / 8 / (FLOPS * threads))
+    return draw + products
+
+
+def lazy_seconds(plan: Plan, n: int, itemsize: int, threads: int) -> float:
+    """A fresh Gaussian for each query, and some seven readings of what has been asked so far."""
+    rows: dict[tuple[str, bool], int] = {}
+    total = 0.0
+    for p in plan.products():
+        k = len(p.names)
+        mine, other = rows.get((p.matrix, p.transposed), 0), rows.get((p.matrix, not p.transposed), 0)
+        own = 4.0 * (mine + k) + 3.0 * other
+        read = own * n * itemsize * (1 + 0.15 * (k - 1)) / BANDWIDTH
+        normals = k * n / (NORMALS * (threads if n > 16384 else 1))
+        total += (25 + 10 * k) * CALL + normals + read + 8 * k * n * itemsize / BANDWIDTH
+        rows[p.matrix, p.transposed] = min(n, mine + k)
+    return total

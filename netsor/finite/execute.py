@@ -1,0 +1,113 @@
+"""One draw of a program at width n, stage by stage."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+
+import numpy as np
+
+from netsor.core import Program
+from netsor.expr import WIDTH, evaluate, sym
+from netsor.finite.dense import Dense
+from netsor.finite.faults import no_constant
+from netsor.finite.initial import Initial
+from netsor.finite.lazy import Lazy
+from netsor.finite.plan import Plan
+from netsor.finite.streams import Array, Streams
+from netsor.finite.sweep import Cancelled, Hook, Sweep, compile_sweep, run_sweep
+
+
+def cores() -> int:
+    """The cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """A plan made ready for one width: its sweeps compiled, its inputs found."""
+
+    program: Program
+    plan: Plan
+    sweeps: tuple[Sweep, ...]
+    width: int
+    dtype: np.dtype[Any]
+    engine: str
+    constants: Mapping[str, float]
+    given: Mapping[str, Array]
+
+    def engine_for(self, streams: Streams, pool: ThreadPoolExecutor, check: Callable[[], None]) -> Dense | Lazy:
+        if self.engine == "dense":
+            return Dense(self.program, streams, self.dtype, pool, check, self.given)
+        return Lazy(self.program, streams, self.dtype, pool, check, self.plan.queries())
+
+
+def constants_at(program: Program, n: int, names: set[str]) -> dict[str, float]:
+    """The members of 𝒞 at width n; raises NetsorError where one has no finite value there."""
+    out: dict[str, float] = {}
+    for c in program.constants:
+        if c.name in names:
+            value = evaluate(c.value, {WIDTH: float(n)})
+            if not np.isfinite(value):
+                raise no_constant(program, c.name, value, n)
+            out[c.name] = value
+    return out
+
+
+def compile_sweeps(
+    program: Program, plan: Plan, rows: Mapping[str, Array], given: Mapping[str, Array]
+) -> tuple[Sweep, ...]:
+    """All sweeps of a plan, with their functions generated."""
+    return tuple(compile_sweep(s, plan.alias, Initial(program, s.draws, rows, given)) for s in plan.stages)
+
+
+def execute(
+    job: Job,
+    streams: Streams,
+    pool: ThreadPoolExecutor,
+    stop: Event,
+    progress: Callable[[float], None] = lambda _: None,
+    hook: Hook | None = None,
+) -> tuple[dict[str, float], dict[str, Array]]:
+    """Run one draw: the values of its scalars, and the vectors that the plan was asked to keep."""
+
+    def check() -> None:
+        if stop.is_set():
+            raise Cancelled
+
+    engine = job.engine_for(streams, pool, check)
+    scalars = dict(job.constants)
+    store: dict[str, Array] = {}
+    for k, (stage, sweep) in enumerate(zip(job.plan.stages, job.sweeps, strict=True)):
+        for m in stage.scalars:
+            with np.errstate(all="ignore"):
+                values = {sym(x): scalars[x] for x in m.scalars}
+                scalars[m.name] = evaluate(m.psi, {**values, WIDTH: float(job.width)})
+            if hook:
+                hook(m.name, np.asarray(scalars[m.name]), 0)
+        scalars |= run_sweep(sweep, store, scalars, streams, job.dtype, pool, stop, hook)
+        if hook:
+            for s in sweep.steps:
+                if s.is_moment:
+                    hook(s.name, np.asarray(scalars[s.name]), -1)
+        for v in stage.free_sweep:
+            store.pop(v, None)
+        for p in stage.products:
+            products = engine.multiply(p, [store[v] for v in p.vectors])
+            for name, y in zip(p.names, products, strict=True):
+                store[name] = y
+                if hook:
+                    hook(name, y, 0)
+        for v in stage.free:
+            store.pop(v, None)
+        for name in stage.free_matrices:
+            engine.release(name)
+        progress((k + 1) / len(job.sweeps))
+    return scalars, store

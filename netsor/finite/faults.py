@@ -1,0 +1,78 @@
+"""Faults of a run at finite width, as diagnostics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from netsor.core import Instruction, MatMul, Moment, Program
+from netsor.diagnostics import Diagnostic, NetsorError
+
+
+def bad_width(width: object) -> NetsorError:
+    return NetsorError(
+        Diagnostic(
+            "E701", f"the width is {width!r}, and n is a whole number of at least 1", hint="for example --width 1024"
+        )
+    )
+
+
+def bad_choice(what: str, given: object, known: Iterable[str]) -> NetsorError:
+    """An output, engine or precision that does not exist."""
+    names = list(known)
+    close = get_close_matches(str(given), names, 1)
+    return NetsorError(
+        Diagnostic(
+            "E705",
+            f"there is no {what} `{given}`",
+            notes=(f"there is {', '.join(names[:12])}{', …' if len(names) > 12 else ''}",) if names else (),
+            hint=f"did you mean `{close[0]}`?" if close else "",
+        )
+    )
+
+
+def bad_array(name: str, why: str) -> NetsorError:
+    """Numbers given for a variable, or for a network's input, that do not fit it."""
+    return NetsorError(Diagnostic("E706", f"the numbers given for `{name}` do not fit: {why}"))
+
+
+def no_constant(program: Program, name: str, value: float, n: int) -> NetsorError:
+    c = program.constant[name]
+    return NetsorError(
+        Diagnostic(
+            "E703",
+            f"`{name}` has no finite value at n = {n:,}",
+            c.span,
+            label=f"{c.value!r} is {_what(value)} at this width",
+            hint="choose another width",
+        )
+    )
+
+
+def not_finite(
+    program: Program, output: str, instruction: Instruction, value: float, where: int | None, n: int, draw: int
+) -> NetsorError:
+    """An output that is no finite number; `instruction` is the first that made one such of finite ones."""
+    what = _what(value)
+    if isinstance(instruction, Moment):
+        label = f"this mean is {what}"
+    elif isinstance(instruction, MatMul):
+        label = f"this product overflows: it is {what} at coordinate {(where or 0) + 1}"
+    else:
+        label = f"{what} at coordinate {(where or 0) + 1}"
+    return NetsorError(
+        Diagnostic(
+            "E703",
+            f"`{output}` is not finite at n = {n:,}: `{instruction.name}` is where it begins",
+            instruction.span,
+            label=label,
+            notes=(f"seen with draw {draw}; everything `{instruction.name}` is computed from is finite",),
+            hint="keep its arguments inside the domain, for instance log(x^2 + 1e-6), or use --dtype float64",
+        )
+    )
+
+
+def _what(value: float) -> str:
+    if value != value:
+        return "not a number"
+    return "infinite" if value > 0 else "minus infinity"

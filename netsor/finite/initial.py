@@ -1,0 +1,172 @@
+"""The initial sets 𝒱 and 𝒲 sampled at width n (Setup B.2): groups, embeddings and matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from netsor.core import Embedding, Group, Program
+from netsor.finite.streams import CHUNK, Array, Streams, spans
+
+
+@dataclass(frozen=True)
+class Root:
+    """A group's law as name_i = mean_i + Σ_j factor[i][j] · z_j over independent standard normals z_j.
+
+    `row[i]` holds the pairs (j, factor) that are not zero; `latent[j]` names the stream of z_j.
+    """
+
+    mean: tuple[float, ...]
+    row: tuple[tuple[tuple[int, float], ...], ...]
+    latent: tuple[str, ...]
+
+
+@lru_cache(maxsize=256)
+def root(group: Group) -> Root:
+    """The pivoted square root of a group's covariance, of any rank.
+
+    Written as L D^{1/2} with a unit lower triangle L: two variables with equal rows of the covariance get equal rows
+    of L, hence are one vector, and a variance of zero gives a constant.
+    """
+    c = np.array(group.covariance, dtype=float).reshape(len(group.names), len(group.names))
+    k = len(c)
+    rest = c.copy()
+    scale = float(np.max(np.diag(c))) if k else 0.0
+    lower = np.zeros((k, k))
+    latent: list[str] = []
+    deviation: list[float] = []
+    open_ = list(range(k))
+    while open_:
+        pivot = max(open_, key=lambda i: (rest[i, i], -i))
+        d = rest[pivot, pivot]
+        if not d > 4 * k * np.finfo(float).eps * scale:
+            break
+        j = len(latent)
+        column = rest[:, pivot] / d
+        column[pivot] = 1.0
+        done = [i for i in range(k) if i not in open_]
+        column[done] = 0.0
+        lower[:, j] = column
+        rest = rest - d * np.outer(column, column)
+        deviation.append(float(np.sqrt(d)))
+        latent.append(group.names[pivot])
+        open_.remove(pivot)
+    scaled = lower[:, : len(latent)] * np.array(deviation)
+    rows = tuple(tuple((j, float(f)) for j, f in enumerate(row) if f != 0.0) for row in scaled)
+    return Root(tuple(float(m) for m in group.mean), rows, tuple(latent))
+
+
+class Initial:
+    """The initial vectors of one program, drawn a stretch of coordinates at a time.
+
+    `rows` gives the numbers that each embedding multiplies; `given` replaces draws by arrays: vectors (n,), input
+    matrices (n, d).
+    """
+
+    def __init__(self, program: Program, names: Iterable[str], rows: Mapping[str, Array], given: Mapping[str, Array]):
+        wanted = set(names)
+        self.given = {k: v for k, v in given.items() if k in wanted}
+        wanted -= set(self.given)
+        self._groups = [
+            (r, [(i, name) for i, name in enumerate(g.names) if name in wanted])
+            for g in program.groups
+            if wanted & set(g.names)
+            for r in [root(g)]
+        ]
+        self._embeddings: list[tuple[str, int, float, list[Embedding], Array]] = []
+        for u in program.input_matrices:
+            members = [e for e in program.embeddings if e.matrix == u.name and e.name in wanted]
+            if members:
+                coefficients = np.stack([rows[e.name] for e in members])
+                self._embeddings.append((u.name, u.columns, float(np.sqrt(u.variance)), members, coefficients))
+        self._input_given = {u.name: given[u.name] for u in program.input_matrices if u.name in given}
+
+    def block_bytes(self) -> int:
+        """The most memory that `draw` takes beside its results, for one stretch."""
+        latents = max((len(r.latent) for r, _ in self._groups), default=0)
+        columns = max((d for _, d, *_ in self._embeddings), default=0)
+        results = max((len(m) for _, _, _, m, _ in self._embeddings), default=0)
+        return 8 * (CHUNK * (latents + results + 1) + max(CHUNK, columns) * (2 if columns else 0))
+
+    def draw(self, streams: Streams, chunk: int, lo: int, hi: int, dtype: Any) -> dict[str, Array]:
+        """All the vectors at the coordinates [lo, hi) of stretch `chunk`."""
+        out: dict[str, Array] = {name: v[lo:hi].astype(dtype) for name, v in self.given.items()}
+        for r, members in self._groups:
+            latents: dict[int, Array] = {}
+            made: dict[tuple[Any, ...], Array] = {}
+            for i, name in members:
+                key = (r.mean[i], r.row[i])
+                x = made.get(key)
+                if x is None:
+                    x = np.full(hi - lo, r.mean[i])
+                    for j, factor in r.row[i]:
+                        if j not in latents:
+                            latents[j] = streams.normals(r.latent[j], chunk, hi - lo)
+                        # One term at a time: the sum must not depend on which other members are asked for.
+                        x += latents[j] if factor == 1.0 else factor * latents[j]
+                    made[key] = x = x.astype(dtype, copy=False)
+                out[name] = x
+        for u, columns, deviation, embeddings, coefficients in self._embeddings:
+            values = np.empty((len(embeddings), hi - lo))
+            step = max(1, CHUNK // columns)
+            # Stretches of U are rows of it; their numbering must not depend on where a block of coordinates starts.
+            for a in range(lo - lo % step, hi, step):
+                if u in self._input_given:
+                    block = np.asarray(self._input_given[u][a : a + step], float)
+                else:
+                    block = input_block(streams, u, columns, deviation, a, min(a + step, streams.width))
+                first, last = max(a, lo), min(a + step, hi)
+                values[:, first - lo : last - lo] = coefficients @ block[first - a : last - a].T
+            for e, x in zip(embeddings, values, strict=True):
+                out[e.name] = x.astype(dtype, copy=False)
+        return out
+
+
+def input_block(streams: Streams, name: str, columns: int, deviation: float, lo: int, hi: int) -> Array:
+    """Rows [lo, hi) of an input matrix, `lo` a multiple of CHUNK // columns."""
+    step = max(1, CHUNK // columns)
+    return deviation * streams.generator(name, lo // step).standard_normal((hi - lo, columns))
+
+
+def input_matrix(streams: Streams, name: str, columns: int, variance: float) -> Array:
+    """The whole input matrix, (n, columns)."""
+    step = max(1, CHUNK // columns)
+    blocks = [input_block(streams, name, columns, variance**0.5, a, b) for a, b in spans(streams.width, step)]
+    return np.concatenate(blocks)
+
+
+def rows_per_stretch(n: int) -> int:
+    """How many rows of an n×n matrix one substream draws."""
+    return max(1, 4 * CHUNK // n)
+
+
+def draw_matrix(
+    streams: Streams,
+    name: str,
+    variance: float,
+    dtype: Any,
+    pool: Executor,
+    check: Callable[[], None] = lambda: None,
+) -> Array:
+    """An n×n matrix with iid N(0, variance/n) entries (Setup B.2)."""
+    n = streams.width
+    w = np.empty((n, n), dtype)
+    step = rows_per_stretch(n)
+    deviation = (variance / n) ** 0.5
+
+    def fill(lo: int, hi: int) -> None:
+        check()
+        block = streams.generator(name, lo // step).standard_normal((hi - lo, n))
+        np.multiply(block, deviation, out=w[lo:hi], casting="same_kind")
+
+    if n * n <= 4 * CHUNK:
+        fill(0, n)
+    else:
+        for f in [pool.submit(fill, lo, hi) for lo, hi in spans(n, step)]:
+            f.result()
+    return w

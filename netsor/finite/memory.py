@@ -1,0 +1,102 @@
+"""How much memory a run takes, found before anything is allocated."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.finite.initial import Initial
+from netsor.finite.plan import Plan
+from netsor.finite.streams import CHUNK
+from netsor.finite.sweep import BLOCK
+
+
+def available() -> int:
+    """The bytes that can be had without swapping, the limits of a container included."""
+    found = [_meminfo()]
+    for limit, used in (
+        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ):
+        try:
+            found.append(int(Path(limit).read_text()) - int(Path(used).read_text()))
+        except (OSError, ValueError):
+            continue
+    return max(0, min(found))
+
+
+def _meminfo() -> int:
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 0.8)
+    except (AttributeError, ValueError, OSError):
+        return 1 << 62
+
+
+def peak_vectors(plan: Plan, dense: bool) -> tuple[int, int]:
+    """The most vectors alive at once, those that a product copies included, and the most matrices."""
+    live: set[str] = set()
+    matrices: set[str] = set()
+    most = most_matrices = 0
+    for stage in plan.stages:
+        live |= stage.kept
+        most = max(most, len(live))
+        live -= set(stage.free_sweep)
+        for p in stage.products:
+            matrices.add(p.matrix)
+            most_matrices = max(most_matrices, len(matrices))
+            # A batch of k products copies its arguments side by side, and its results apart; the lazy engine works
+            # in a handful of vectors.
+            k = len(p.names)
+            most = max(most, len(live) + ((3 * k if k > 1 else 2) if dense else k + 3))
+            live |= set(p.names)
+        live -= set(stage.free)
+        matrices -= set(stage.free_matrices)
+    return most, most_matrices
+
+
+def estimate(plan: Plan, initial: Mapping[int, Initial], n: int, itemsize: int, engine: str, threads: int) -> int:
+    """A bound on the bytes that a run of one seed allocates."""
+    vectors, matrices = peak_vectors(plan, engine == "dense")
+    steps = max((len(s.body) for s in plan.stages), default=0)
+    blocks = threads * (max((i.block_bytes() for i in initial.values()), default=0) + BLOCK * 8 * (steps + 40))
+    total = vectors * n * itemsize + min(blocks, n * 8 * 200 + blocks // threads)
+    if engine == "dense":
+        return total + matrices * n * n * itemsize + (threads * 8 * max(4 * CHUNK, n) if matrices else 0)
+    return total + basis_rows(plan, n) * n * itemsize
+
+
+def basis_rows(plan: Plan, n: int) -> int:
+    """The vectors that the lazy engine keeps: for each query its direction and the product with it."""
+    return sum(2 * min(count, n) for count in plan.queries().values())
+
+
+def text(size: float) -> str:
+    """A size as a person says it: 3.2 GB."""
+    for unit in ("bytes", "kB", "MB", "GB", "TB", "PB", "EB"):
+        if size < 999.5 or unit == "EB":
+            return f"{size:.3g} {unit}" if size < 1e5 else f"{size:.2e} {unit}"
+        size /= 1000
+    raise AssertionError
+
+
+def refuse(program: str, n: int, needs: Mapping[str, int], limit: int, widest: Mapping[str, int]) -> NetsorError:
+    """The diagnostic for a run that does not fit; `widest` says what would."""
+    best = min(needs, key=lambda e: needs[e])
+    parts = [f"the {engine} engine needs {text(size)}" for engine, size in needs.items()]
+    hints = [f"--width {w} fits (engine {engine})" for engine, w in widest.items() if w > 0]
+    return NetsorError(
+        Diagnostic(
+            "E702",
+            f"`{program}` at width {n:,} needs {text(needs[best])} of memory, and {text(limit)} can be had",
+            notes=("nothing was allocated: " + "; ".join(parts),),
+            hint="; ".join(hints) or "ask for fewer outputs",
+        )
+    )

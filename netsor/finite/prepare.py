@@ -1,0 +1,133 @@
+"""From a program and a width to a job: the plan, the engine that is cheaper, and whether it fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from netsor.core import Program
+from netsor.finite import cost, memory
+from netsor.finite.arguments import Inputs, arrays_of, embedding_rows, output_names
+from netsor.finite.execute import Job, compile_sweeps, constants_at
+from netsor.finite.faults import bad_array, bad_choice
+from netsor.finite.initial import Initial
+from netsor.finite.plan import Plan, make_plan
+from netsor.finite.streams import Array
+
+ENGINES = ("auto", "dense", "lazy")
+DTYPES = ("float64", "float32")
+# Beyond this an index no longer fits the arrays' own.
+WIDEST = 2**62
+
+
+def prepare(
+    program: Program,
+    n: int,
+    outputs: Sequence[str],
+    vectors: Sequence[str],
+    dtype: str,
+    engine: str,
+    memory_limit: int | None,
+    inputs: Inputs | None,
+    given: Mapping[str, Any] | None,
+    threads: int,
+    scalars: Sequence[str] = (),
+) -> tuple[Job, str]:
+    """The plan of a run for the engine that will run it, and why that one; refuses what does not fit."""
+    if engine not in ENGINES:
+        raise bad_choice("engine", engine, ENGINES)
+    if dtype not in DTYPES:
+        raise bad_choice("dtype", dtype, DTYPES)
+    arrays = arrays_of(program, n, given or {})
+    rows = embedding_rows(program, inputs or {})
+    weights = [m for m in arrays if m in program.matrix]
+    plans = {}
+    if engine != "lazy":
+        plans["dense"] = _plan(program, outputs, scalars, vectors)
+    if engine != "dense" and not weights:
+        # What is asked of a matrix shapes the lazy engine's draws: the same questions for every subset of outputs.
+        plans["lazy"] = _plan(program, output_names(program, None), scalars, vectors)
+    if not plans:
+        raise bad_array(weights[0], "the lazy engine never holds a matrix; use --engine dense")
+    missing = sorted({e.name for e in program.embeddings} - set(rows) - set(arrays))
+    used = {v for p in plans.values() for s in p.stages for v in s.draws}
+    for name in missing:
+        if name in used:
+            source = program.embedding[name].source
+            raise bad_array(str(source), f"`{program.name}` needs this input and it was not given")
+    itemsize = np.dtype(dtype).itemsize
+    chosen, reason = _choose(program, plans, rows, arrays, n, itemsize, memory_limit, threads)
+    plan = plans[chosen]
+    needed = {x for s in plan.stages for i in [*s.scalars, *s.body] for x in i.scalars} | {
+        *scalars, *(o.scalar for o in program.outputs if o.name in outputs)
+    }
+    constants = constants_at(program, n, needed)
+    sweeps = compile_sweeps(program, plan, rows, arrays)
+    return Job(program, plan, sweeps, n, np.dtype(dtype), chosen, constants, arrays), reason
+
+
+def _plan(program: Program, outputs: Sequence[str], scalars: Sequence[str], vectors: Sequence[str]) -> Plan:
+    wanted = [o.scalar for o in program.outputs if o.name in outputs]
+    return make_plan(program, [*wanted, *scalars], vectors, [r for r in program.readouts if r.name in outputs])
+
+
+def _choose(
+    program: Program,
+    plans: Mapping[str, Plan],
+    rows: Mapping[str, Array],
+    arrays: Mapping[str, Array],
+    n: int,
+    itemsize: int,
+    memory_limit: int | None,
+    threads: int,
+) -> tuple[str, str]:
+    """The cheapest engine that fits, and a sentence that says why."""
+    def need(name: str, width: int) -> int:
+        return memory.estimate(plans[name], initials[name], width, itemsize, name, threads)
+
+    initials = {
+        name: {k: Initial(program, [d for d in s.draws if d in rows or d not in program.embedding], rows, arrays)
+               for k, s in enumerate(p.stages)}
+        for name, p in plans.items()
+    }  # fmt: skip
+    seconds = {
+        name: (cost.dense_seconds if name == "dense" else cost.lazy_seconds)(p, n, itemsize, threads)
+        for name, p in plans.items()
+    }
+    needs = {name: need(name, n) for name in plans}
+    limit = memory.available() if memory_limit is None else memory_limit
+    fitting = {name: seconds[name] for name, size in needs.items() if size <= limit}
+    if not fitting or n > WIDEST:
+        widest = {name: _widest(lambda w, name=name: need(name, w), limit) for name in plans}
+        raise memory.refuse(program.name, n, needs, limit, widest)
+    chosen = min(fitting, key=lambda name: fitting[name])
+    if len(plans) == 1:
+        return chosen, "asked for" if not arrays else "asked for, or needed by the weights that were given"
+    if len(fitting) == 1:
+        other = next(name for name in plans if name != chosen)
+        return chosen, f"{other} would need {memory.text(needs[other])} of memory"
+    if not any(p.queries() for p in plans.values()):
+        return chosen, "no matrix is multiplied"
+    times = " against ".join(f"{_seconds(seconds[name])} ({name})" for name in sorted(plans, key=lambda e: seconds[e]))
+    return chosen, f"expected cheaper: {times} a draw for the products"
+
+
+def _seconds(t: float) -> str:
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if t >= size:
+            return f"{t / size:.2g} {unit}"
+    return f"{t / 1e-6:.2g} µs"
+
+
+def _widest(need: Callable[[int], int], limit: int) -> int:
+    """The largest width, to two digits, that fits; 0 if none does."""
+    lo, hi = 0, 1
+    while hi < WIDEST and need(hi) <= limit:
+        lo, hi = hi, hi * 2
+    while hi - lo > max(1, lo // 1000):
+        mid = (lo + hi) // 2
+        lo, hi = (mid, hi) if need(mid) <= limit else (lo, mid)
+    digits = max(0, len(str(lo)) - 2)
+    return lo // 10**digits * 10**digits

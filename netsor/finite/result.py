@@ -1,0 +1,55 @@
+"""What a run at finite width returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from netsor.finite.streams import Array
+
+
+@dataclass(frozen=True)
+class FiniteResult:
+    """The outputs of K independent draws at width n; `values[name]` has shape (K,).
+
+    `engine` is the one that ran and `reason` why it was chosen; `draws` are the indices of the draws behind the
+    values; `interrupted` says that fewer were finished than asked for.
+    """
+
+    width: int
+    engine: str
+    reason: str
+    draws: tuple[int, ...]
+    values: dict[str, Array] = field(repr=False)
+    dtype: str = "float64"
+    seed: int = 0
+    interrupted: bool = False
+
+    @property
+    def seeds(self) -> int:
+        """How many draws were finished."""
+        return len(self.draws)
+
+    def mean(self) -> dict[str, float | None]:
+        """The mean of each output over the draws; None where none was finished."""
+        return {k: float(np.mean(v)) if len(v) else None for k, v in self.values.items()}
+
+    def stderr(self) -> dict[str, float | None]:
+        """The standard error of each mean, sd/√K; None for a single draw."""
+        return {k: float(np.std(v, ddof=1) / np.sqrt(len(v))) if len(v) > 1 else None for k, v in self.values.items()}
+
+    def as_dict(self) -> dict[str, dict[str, Any]]:
+        """For each output `width`, `seeds`, `mean`, `stderr`, `values`, as plain numbers."""
+        mean, stderr = self.mean(), self.stderr()
+        return {
+            name: {
+                "width": self.width,
+                "seeds": self.seeds,
+                "mean": mean[name],
+                "stderr": stderr[name],
+                "values": [float(x) for x in v],
+            }
+            for name, v in self.values.items()
+        }

@@ -1,0 +1,39 @@
+"""Where an output that is no finite number went wrong."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Lock
+
+import numpy as np
+
+from netsor.finite.execute import Job, execute
+from netsor.finite.faults import not_finite
+from netsor.finite.streams import Array, Streams
+
+
+def trace(job: Job, streams: Streams, pool: ThreadPoolExecutor, output: str, draw: int) -> Exception:
+    """Run a draw again and find the first instruction that makes a number which is none out of finite ones."""
+    program = job.program
+    target = [o.scalar for o in program.outputs if o.name == output]
+    target += [x for r in program.readouts if r.name == output for _, v, h in r.terms for x in (v, h)]
+    needed = program.needed(target)
+    order = {i.name: k for k, i in enumerate(program.instructions)}
+    found: dict[str, tuple[float, int]] = {}
+    lock = Lock()
+
+    def hook(name: str, values: Array, lo: int) -> None:
+        if name not in needed or name not in order or np.all(np.isfinite(values)):
+            return
+        at = int(np.argmin(np.isfinite(values)))
+        with lock:
+            if name not in found or lo + at < found[name][1]:
+                found[name] = (float(np.atleast_1d(values)[at]), lo + at)
+
+    execute(job, streams, pool, Event(), hook=hook)
+    if not found:
+        last = next(i for i in reversed(program.instructions) if i.name in needed)
+        return not_finite(program, output, last, float("inf"), None, job.width, draw)
+    name = min(found, key=lambda x: order[x])
+    value, where = found[name]
+    return not_finite(program, output, program.by_name[name], value, where, job.width, draw)
