@@ -68,7 +68,7 @@ def embedding_rows(program: Program, inputs: Inputs) -> dict[str, Array]:
             if e.source.name in examples:
                 example = examples[e.source.name]
                 family = indices[e.source.name]
-                rows[e.name] = example if family is None else example[family.index(e.source.index)]  # type: ignore[arg-type]
+                rows[e.name] = example if family is None else example[family.index(e.source.index)]
         else:
             rows[e.name] = np.array(program.row(e), float)
     return rows

@@ -5,8 +5,8 @@ orthonormal v's and orthonormal u's. A new x splits into Σ c_i v_i + ρ v with 
 
     W x = Σ c_i a_i + ρ W v,     W v = Σ_j u_j ⟨b_j, v⟩ + (σ/√n) (g − Σ_j u_j ⟨u_j, g⟩),     g ~ N(0, I),
 
-for ⟨u_j, W v⟩ = ⟨b_j, v⟩ is known and the rest of W v is a fresh Gaussian (the argument of the Master Theorem's proof; Y. M.
-Lu, "Householder Dice", IEEE Trans. Inf. Theory 2021). T products take O(nT) memory and O(nT²) time.
+for ⟨u_j, W v⟩ = ⟨b_j, v⟩ is known and the rest of W v is a fresh Gaussian (the argument of the Master Theorem's proof;
+Y. M. Lu, "Householder Dice", IEEE Trans. Inf. Theory 2021). T products take O(nT) memory and O(nT²) time.
 """
 
 from __future__ import annotations

@@ -82,8 +82,8 @@ def make_plan(
     """The plan that computes some scalars, vectors and readouts of a program, and nothing they do not need."""
     extra = [m for r in readouts for m in readout_moments(r)]
     targets = list(vectors)
-    needed = program.needed([*scalars, *targets, *(v for m in extra for v in m.vectors)])
-    todo = [i for i in [*program.instructions, *extra] if i.name in needed or i in extra]
+    needed = program.needed([*scalars, *targets, *(v for m in extra for v in m.vectors)]) | {m.name for m in extra}
+    todo = [i for i in [*program.instructions, *extra] if i.name in needed]
     alias: dict[str, str] = {}
     first: dict[tuple[str, bool, str], str] = {}
     for i in todo:

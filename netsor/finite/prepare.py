@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -100,7 +101,7 @@ def _choose(
     limit = memory.available() if memory_limit is None else memory_limit
     fitting = {name: seconds[name] for name, size in needs.items() if size <= limit}
     if not fitting or n > WIDEST:
-        widest = {name: _widest(lambda w, name=name: need(name, w), limit) for name in plans}
+        widest = {name: _widest(partial(need, name), limit) for name in plans}
         raise memory.refuse(program.name, n, needs, limit, widest)
     chosen = min(fitting, key=lambda name: fitting[name])
     if len(plans) == 1:

@@ -1,5 +1,62 @@
-"""E7xx: runs at a finite width."""
+"""E7xx: runs at a finite width; the programs of E703 and E704 are found wanting by `netsor eval --width 64`."""
 
 from netsor.diagnostics.catalogue.entry import Entry
 
-ENTRIES: tuple[Entry, ...] = ()
+ENTRIES: tuple[Entry, ...] = (
+    Entry(
+        "E701",
+        "a width must be a whole number of at least 1",
+        "At width n vectors have n coordinates and matrices n×n entries.",
+        "netsor eval programs/algorithm1.netsor --width 0",
+        "netsor eval programs/algorithm1.netsor --width 1024",
+        "Setup B.2",
+    ),
+    Entry(
+        "E702",
+        "a run does not fit into the memory",
+        "The memory of a run is estimated before anything is allocated: n² numbers for each matrix that is held at "
+        "a time with the dense engine, two vectors for each product with the lazy one, with both the vectors alive at "
+        "a time. A run that needs more than the system has free is refused. The message says how wide it may "
+        "be. Single precision halves the need.",
+        "netsor eval programs/algorithm1.netsor --width 1000000000000",
+        "netsor eval programs/algorithm1.netsor --width 1000000",
+        "Setup B.2",
+    ),
+    Entry(
+        "E703",
+        "an output is not a finite number",
+        "A logarithm or a root of a negative number, a division by zero or an overflow makes a coordinate that is no "
+        "number, and an output that depends on it is none either. The message names the first instruction that makes "
+        "such a coordinate out of finite ones.",
+        "vector x ~ N(0, 1)\ny := log(x)\noutput m := mean(y)\n",
+        "vector x ~ N(0, 1)\ny := log(x^2 + 1)\noutput m := mean(y)\n",
+        "Eqs. 60, 61",
+    ),
+    Entry(
+        "E704",
+        "a Dirac mass has no value at a finite width",
+        "The derivative of a jump is a Dirac mass. In the limit only its expectation counts; a coordinate of a vector "
+        "of finite width has no such value, and no finite number of samples has the right mean.",
+        "vector x ~ N(0, 1)\ny := relu''(x)\noutput m := mean(y)\n",
+        "vector x ~ N(0, 1)\ny := relu'(x)\noutput m := mean(y)\n",
+        "Remark B.6",
+    ),
+    Entry(
+        "E705",
+        "a name that the run does not know",
+        "What can be asked of a run: outputs of the program, one of the engines auto, dense and lazy, float64 or "
+        "float32, and at least one seed.",
+        "netsor eval programs/algorithm1.netsor --width 64 --engine sparse",
+        "netsor eval programs/algorithm1.netsor --width 64 --engine lazy",
+    ),
+    Entry(
+        "E706",
+        "an array does not fit the variable it is given for",
+        "Numbers may be given for the inputs of a network, shape (d,) or one row for each token, and in the place of "
+        "draws for matrices, (n, n) or (n, d), and initial vectors, (n,). Given matrices are multiplied as they are, "
+        "which the lazy engine, that holds none, cannot.",
+        "netsor eval rnn.netsor --width 64 --data X=three_columns.npy",
+        "netsor eval rnn.netsor --width 64 --data X=four_columns.npy",
+        "Setup B.2, Setup D.1",
+    ),
+)
