@@ -34,7 +34,7 @@ class _Postponed(BaseException):
 
 
 @dataclass(frozen=True)
-class _Product:
+class Product:
     """What a base symbol Ẑ^{Wx} stands for: σ_W² and Z^x, and the sample space (W or Wᵀ) it belongs to."""
 
     name: str
@@ -66,11 +66,13 @@ class Limit:
     program: Program
     settings: Settings = field(default_factory=Settings)
     progress: Callable[[str], None] | None = None
+    # Constant vectors that stay symbols (of variance 0), for whoever differentiates with respect to them.
+    kept: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self._z: dict[str, Expr] = {}
         self._scalars: dict[str, Expr] = {}
-        self._products: dict[Sym, _Product] = {}
+        self._products: dict[Sym, Product] = {}
         self._hats: dict[tuple[str, bool, Expr], Sym] = {}
         self._initial: dict[Sym, str] = {}
         self._derivatives: dict[Sym, tuple[Sym, Expr, str]] = {}
@@ -119,10 +121,35 @@ class Limit:
         """ZINIT for jointly Gaussian vectors; those that are equal up to their means share one Ẑ."""
         k = group.covariance
         for i, name in enumerate(group.names):
-            twin = next((j for j in range(i) if k[i][j] == k[i][i] == k[j][j]), i)
+            twin = next((j for j in range(i) if k[i][j] == k[i][i] == k[j][j] and name not in self.kept), i)
             symbol = hat(group.names[twin])
             self._initial[symbol] = group.names[twin]
-            self._z[name] = as_expr(group.mean[i]) if k[i][i] == 0 else ZINIT(group.mean[i], symbol)
+            self._z[name] = as_expr(group.mean[i]) if k[i][i] == 0 and name not in self.kept else ZINIT(group.mean[i], symbol)
+
+    @property
+    def vectors(self) -> dict[str, Expr]:
+        """Z^x of the vectors built so far, by name."""
+        return self._z
+
+    @property
+    def scalars(self) -> dict[str, Expr]:
+        """θ̊ of the scalars built so far, by name: a number or a symbol."""
+        return self._scalars
+
+    @property
+    def products(self) -> dict[Sym, Product]:
+        """What each Ẑ of a MATMUL stands for."""
+        return self._products
+
+    @property
+    def initial(self) -> dict[Sym, str]:
+        """The member of 𝒱 that each other Ẑ is."""
+        return self._initial
+
+    @property
+    def derivatives(self) -> dict[Sym, tuple[Sym, Expr, str]]:
+        """For each coefficient of a Ż: its Ẑ^{Wᵀy}, ∂Z^x/∂Ẑ^{Wᵀy} and the name of Wx."""
+        return self._derivatives
 
     def build_all(self) -> None:
         """Write the Z's of every variable, also of those that no output needs."""
@@ -150,7 +177,7 @@ class Limit:
         symbol = self._hats.get(key)
         if symbol is None:
             symbol = self._hats[key] = hat(i.name)
-            self._products[symbol] = _Product(i.name, i.matrix, i.transposed, variance, operand)
+            self._products[symbol] = Product(i.name, i.matrix, i.transposed, variance, operand)
         partners = [
             (s, self._products[s].operand)
             for s in sorted(operand.free, key=lambda s: s.digest)
@@ -258,6 +285,14 @@ class Limit:
         except NoPointwiseMeaning:
             pass
         # Remark B.6: by Stein's lemma the expectations of all partial derivatives at once, from E Ẑ^{Wᵀy} Z^x.
+        partners, operand, which = self.stein_system(s)
+        b = [self._expect(canonical(mul(t, operand)), f"E {spell(t)} Z^x in Ż^{name}", name) for t in partners]
+        c = [[self.covariance(t, u) for u in partners] for t in partners]
+        return stein_coefficients(c, b)[which]
+
+    def stein_system(self, s: Sym) -> tuple[list[Sym], Expr, int]:
+        """The Ẑ^{Wᵀy^i} on which Z^x depends, Z^x, and which of them the coefficient belongs to (Remark B.6)."""
+        partner, _, name = self._derivatives[s]
         i = self.program.by_name[name]
         assert isinstance(i, MatMul)
         operand = split_coefficient(self._z[i.vector])[1]
@@ -269,9 +304,7 @@ class Limit:
             and self._products[t].matrix == q.matrix
             and self._products[t].transposed == q.transposed
         ]
-        b = [self._expect(canonical(mul(t, operand)), f"E {spell(t)} Z^{i.vector}", name) for t in partners]
-        c = [[self.covariance(t, u) for u in partners] for t in partners]
-        return stein_coefficients(c, b)[partners.index(partner)]
+        return partners, operand, partners.index(partner)
 
     # --- expectations -----------------------------------------------------------------------------------------
 

@@ -1,0 +1,291 @@
+"""Many limits of one shape at once: the Z's are written once, the numbers are arrays over inputs and pairs of inputs.
+
+A template program runs the network on two examples, L and R. Its Z's and its independence do not depend on the
+numbers of the examples, so every expectation is one vectorised call: over the inputs, where it speaks of one example,
+and over the pairs where it speaks of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from netsor.core import DataRef, Moment
+from netsor.expr import ONE, ZERO, Expr, Sym, canonical, mul, substitute
+from netsor.expr.arrays import lambdify
+from netsor.gaussian import NoPointwiseMeaning
+from netsor.gaussian.blocks import blocks, gaussians_of, parity, vanishing
+from netsor.gaussian.many import expect_many
+from netsor.gaussian.terms import expand
+from netsor.limit import Limit
+from netsor.limit.definition import ZHAT, ZMOMENT
+
+Array = np.ndarray
+_ROUNDING = 4e-16
+_SAMPLE = 64
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Values with error bounds over a domain: "" for one number, "L" or "R" over inputs, "LR" over pairs."""
+
+    domain: str
+    value: Array
+    error: Array
+
+
+@dataclass
+class Inputs:
+    """The rows that L and R range over, and the pairs (left[k], right[k]) of them.
+
+    `rows[side]` maps a row of the template's data to an array (N, d).
+    """
+
+    rows: dict[str, dict[DataRef, Array]]
+    left: Array
+    right: Array
+
+    def inner(self, a: DataRef, b: DataRef) -> Quantity:
+        """⟨ξ, ξ'⟩ of two rows of the template, for all inputs or pairs."""
+        sides = [next(s for s in self.rows if ref in self.rows[s]) for ref in (a, b)]
+        if sides[0] == sides[1]:
+            x, y = self.rows[sides[0]][a], self.rows[sides[1]][b]
+            domain = sides[0]
+        else:
+            picked = {"L": self.left, "R": self.right}
+            x, y = (self.rows[s][ref][picked[s]] for s, ref in zip(sides, (a, b), strict=True))
+            domain = "LR"
+        value = np.einsum("ij,ij->i", x, y)
+        return Quantity(domain, value, _ROUNDING * np.einsum("ij,ij->i", abs(x), abs(y)))
+
+
+class Batch:
+    """The limits of a template program at many inputs; `limit` writes its Z's."""
+
+    def __init__(self, limit: Limit, inputs: Inputs, tol: float = 1e-12):
+        limit.build_all()
+        self.limit = limit
+        self.inputs = inputs
+        self.tol = tol
+        self._domains: dict[Sym, str] = {}
+        self._covariances: dict[tuple[Sym, Sym], Quantity] = {}
+        self._scalars: dict[Sym, Quantity] = {}
+        self._blocks: dict[Expr, Quantity] = {}
+
+    # --- domains ----------------------------------------------------------------------------------------------
+
+    def domain(self, s: Sym) -> str:
+        """Which examples a symbol of the limit depends on."""
+        found = self._domains.get(s)
+        if found is None:
+            found = self._domains[s] = self._find_domain(s)
+        return found
+
+    def _find_domain(self, s: Sym) -> str:
+        limit = self.limit
+        if s in limit.initial:
+            e = limit.program.embedding.get(limit.initial[s])
+            if e is None:
+                return ""
+            assert isinstance(e.source, DataRef)
+            return next(side for side in self.inputs.rows if e.source in self.inputs.rows[side])
+        if s in limit.products:
+            return self.join(limit.products[s].operand.free)
+        if s in limit.derivatives:
+            return self.join(limit.derivatives[s][1].free)
+        i = limit.program.by_name[s.name[1]]
+        assert isinstance(i, Moment)
+        return self.join(ZMOMENT(i, limit.vectors, limit.scalars).free)
+
+    def join(self, symbols: Sequence[Sym] | frozenset[Sym]) -> str:
+        sides = {c for s in symbols for c in self.domain(s)}
+        return "".join(sorted(sides))
+
+    def size(self, domain: str) -> int:
+        if domain == "LR":
+            return len(self.inputs.left)
+        return len(next(iter(self.inputs.rows[domain].values()))) if domain else 1
+
+    def lifted(self, x: Array, domain: str, target: str) -> Array:
+        """An array over one domain as an array over a larger one."""
+        if domain == target:
+            return x
+        if domain == "":
+            return np.broadcast_to(x, (self.size(target),))
+        return x[self.inputs.left if domain == "L" else self.inputs.right]
+
+    # --- the law ----------------------------------------------------------------------------------------------
+
+    def covariance(self, a: Sym, b: Sym) -> Quantity:
+        key = (a, b) if a.digest <= b.digest else (b, a)
+        found = self._covariances.get(key)
+        if found is None:
+            found = self._covariances[key] = self._covariance(*key)
+        return found
+
+    def _covariance(self, a: Sym, b: Sym) -> Quantity:
+        limit = self.limit
+        p, q = limit.products.get(a), limit.products.get(b)
+        if p is not None and q is not None and not (a is not b and limit.independent(a, b)):
+            return self.expect(ZHAT(p.variance, p.operand, q.operand))
+        if p is None and q is None:
+            program = limit.program
+            e, f = (program.embedding.get(limit.initial[s]) for s in (a, b))
+            if e is not None and f is not None and e.matrix == f.matrix:
+                inner = self.inputs.inner(e.source, f.source)  # type: ignore[arg-type]
+                square = program.input_matrix[e.matrix].variance
+                return Quantity(inner.domain, square * inner.value, square * inner.error)
+            return _number(limit.covariance(a, b).value)
+        return _number(0.0)
+
+    def scalar(self, s: Sym) -> Quantity:
+        found = self._scalars.get(s)
+        if found is None:
+            found = self._scalars[s] = self._scalar(s)
+        return found
+
+    def _scalar(self, s: Sym) -> Quantity:
+        limit = self.limit
+        if s in limit.derivatives:
+            try:
+                return self.expect(limit.derivatives[s][1])
+            except NoPointwiseMeaning:
+                return self._stein(s)
+        i = limit.program.by_name[s.name[1]]
+        assert isinstance(i, Moment)
+        return self.expect(ZMOMENT(i, limit.vectors, limit.scalars))
+
+    def _stein(self, s: Sym) -> Quantity:
+        """Remark B.6 for every input or pair: a = C⁺ b."""
+        partners, operand, which = self.limit.stein_system(s)
+        columns = [self.expect(canonical(mul(t, operand))) for t in partners]
+        table = [[self.covariance(t, u) for u in partners] for t in partners]
+        domain = "".join(sorted({c for x in (*columns, *(q for row in table for q in row)) for c in x.domain}))
+
+        def lift(q: Quantity, error: bool = False) -> Array:
+            return self.lifted(q.error if error else q.value, q.domain, domain)
+
+        c = np.stack([np.stack([lift(x) for x in row], -1) for row in table], -2)
+        slack = np.stack([np.stack([lift(x, True) for x in row], -1) for row in table], -2)
+        b, b_error = np.stack([lift(x) for x in columns], -1), np.stack([lift(x, True) for x in columns], -1)
+        inverse = np.linalg.pinv(c, rcond=1e-11, hermitian=True)
+        a = np.einsum("kij,kj->ki", inverse, b)
+        error = np.einsum("kij,kj->ki", abs(inverse), b_error + np.einsum("kij,kj->ki", slack, abs(a)))
+        return Quantity(domain, a[:, which], error[:, which] + 1e-15 * abs(a[:, which]))
+
+    # --- expectations -----------------------------------------------------------------------------------------
+
+    def moment(self, psi: Expr) -> Quantity:
+        """E ψ of an expression in the template's variables."""
+        names = {s: self.limit.vectors[s.name] if s.name in self.limit.vectors else self.limit.scalars[s.name] for s in psi.free}
+        return self.expect(canonical(substitute(psi, names)))
+
+    def expect(self, integrand: Expr) -> Quantity:
+        """E of an expression in Ẑ's, over the domain of the examples that it mentions."""
+        e = canonical(integrand)
+        gaussians = gaussians_of(e, self.limit)
+        domain = self.join(e.free)
+        size = self.size(domain)
+        if e is ZERO or gaussians and parity(e, gaussians) == -1:
+            return Quantity(domain, np.zeros(size), np.zeros(size))
+        value, error = np.zeros(size), np.zeros(size)
+        for t in expand(e, gaussians):
+            split = blocks(t.product, gaussians, self.limit) if t.product is not ONE else []
+            if any(vanishing(b, gaussians) for b in split):
+                continue
+            factors = [self._function_of_scalars(t.scalar)] if t.scalar is not ONE else []
+            factors += [self._block(b, gaussians) for b in split]
+            v, r = product(self, factors, domain)
+            value, error = value + t.coefficient * v, error + abs(t.coefficient) * r
+        return Quantity(domain, value, error + _ROUNDING * abs(value))
+
+    def _function_of_scalars(self, e: Expr) -> Quantity:
+        symbols = tuple(sorted(e.free, key=lambda s: s.digest))
+        at = [self.scalar(s) for s in symbols]
+        domain = "".join(sorted({c for q in at for c in q.domain}))
+        point = [self.lifted(q.value, q.domain, domain) for q in at]
+        f = lambdify((e,), symbols)
+        size = self.size(domain)
+        value = np.broadcast_to(f(*point)[0], (size,))
+        error = _ROUNDING * abs(value)
+        for k, q in enumerate(at):
+            step = self.lifted(q.error, q.domain, domain)
+            for sign in (-1, 1):
+                moved = [p + sign * step if k == m else p for m, p in enumerate(point)]
+                error = np.maximum(error, 0) + 0.5 * abs(f(*moved)[0] - value)
+        return Quantity(domain, value, error)
+
+    def _block(self, block: Expr, gaussians: frozenset[Sym]) -> Quantity:
+        found = self._blocks.get(block)
+        if found is None:
+            found = self._blocks[block] = self._compute(block, gaussians)
+        return found
+
+    def _compute(self, block: Expr, gaussians: frozenset[Sym]) -> Quantity:
+        symbols = tuple(sorted(block.free & gaussians, key=lambda s: s.digest))
+        scalars = tuple(sorted(block.free - gaussians, key=lambda s: s.digest))
+        domain = self.join(block.free)
+        size = self.size(domain)
+        c, slack = np.zeros((size, len(symbols), len(symbols))), np.zeros((size, len(symbols), len(symbols)))
+        for i, a in enumerate(symbols):
+            for j, b in enumerate(symbols[: i + 1]):
+                q = self.covariance(a, b)
+                c[:, i, j] = c[:, j, i] = self.lifted(q.value, q.domain, domain)
+                slack[:, i, j] = slack[:, j, i] = self.lifted(q.error, q.domain, domain)
+        given = {s: self.scalar(s) for s in scalars}
+        env = {s: self.lifted(q.value, q.domain, domain) for s, q in given.items()}
+        env_slack = {s: self.lifted(q.error, q.domain, domain) for s, q in given.items()}
+        value, error = expect_many(block, symbols, c, env, self.tol)
+        return Quantity(domain, value, error + self._carried(block, symbols, c, slack, env, env_slack, value))
+
+    def _carried(
+        self, block: Expr, symbols: tuple[Sym, ...], c: Array, slack: Array, env: dict[Sym, Array],
+        env_slack: dict[Sym, Array], value: Array,
+    ) -> Array:
+        """What the errors of covariances and scalars do to an expectation, by moving all of them at once both ways.
+
+        Where the integrand is smooth a sample of the inputs tells the slope for all; near perfect correlation, where a
+        kink's derivative has a root's slope, every pair is tried.
+        """
+        if not slack.any() and not any(s.any() for s in env_slack.values()):
+            return np.zeros(len(value))
+        d = np.sqrt(np.maximum(np.einsum("kii->ki", c), 1e-300))
+        off = np.abs(c) / (d[:, :, None] * d[:, None, :])
+        off[:, range(len(symbols)), range(len(symbols))] = 0
+        tight = off.max(axis=(1, 2), initial=0.0) > 1 - 1e-5
+        rest = np.flatnonzero(~tight)
+        tried = np.concatenate([np.flatnonzero(tight), rest[:: max(1, len(rest) // _SAMPLE)]])
+        carried = np.zeros(len(value))
+        signs = np.where(np.eye(len(symbols), dtype=bool), -1.0, 1.0)
+        moved = np.zeros(len(tried))
+        for sign in (1.0, -1.0):
+            near = c[tried] + sign * signs * np.sign(c[tried]) * slack[tried]
+            near[:, range(len(symbols)), range(len(symbols))] = np.maximum(np.einsum("kii->ki", near), 0)
+            at = {s: v[tried] + sign * env_slack[s][tried] for s, v in env.items()}
+            moved = np.maximum(moved, abs(expect_many(block, symbols, near, at, self.tol)[0] - value[tried]))
+        carried[tried] = moved
+        size = slack.max(axis=(1, 2), initial=0.0) + sum(env_slack.values(), np.zeros(len(value)))
+        sampled = tried[~tight[tried]]
+        if len(sampled):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                slope = np.nanmax(np.where(size[sampled] > 0, moved[~tight[tried]] / size[sampled], 0.0))
+            carried[rest] = np.maximum(carried[rest], 3 * slope * size[rest])
+        return carried
+
+
+def product(batch: Batch, factors: Sequence[Quantity], domain: str) -> tuple[Array, Array]:
+    """The product of quantities over a domain, with the error that theirs allow."""
+    value, error = np.ones(batch.size(domain)), np.zeros(batch.size(domain))
+    for q in factors:
+        v, r = batch.lifted(q.value, q.domain, domain), batch.lifted(q.error, q.domain, domain)
+        error = abs(value) * r + abs(v) * error + error * r
+        value = value * v
+    return value, error
+
+
+def _number(value: float) -> Quantity:
+    return Quantity("", np.array([value]), np.array([0.0]))
+
+

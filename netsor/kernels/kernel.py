@@ -1,0 +1,176 @@
+"""NNGP and NTK of a network at infinite width, for all pairs of rows, with errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from netsor.core import Program
+from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.kernels.batch import product
+from netsor.kernels.pairs import Pairs, Template, infer_pairs, templates
+from netsor.kernels.paths import path_contributions
+from netsor.kernels.terms import KernelTerm, nngp_terms, ntk_terms
+from netsor.transform.examples import plain, read_examples
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Values of shape (N, M), or (N, M, outputs, outputs) for several readouts, with |value − limit| ≤ error."""
+
+    value: Array
+    error: Array
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"value": self.value.tolist(), "error": float(self.error.max(initial=0.0))}
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """The NNGP kernel (the covariance of the readouts) and the NTK (Eq. 98) with what each parameter adds to it."""
+
+    inputs: int
+    nngp: Kernel
+    ntk: Kernel
+    by_parameter: dict[str, Kernel] = field(default_factory=dict)
+    classes: dict[str, Kernel] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        out: dict[str, Any] = {"inputs": self.inputs, "nngp": self.nngp.as_dict(), "ntk": self.ntk.as_dict()}
+        if self.by_parameter:
+            out["by_parameter"] = {k: v.as_dict() for k, v in self.by_parameter.items()}
+        if self.classes:
+            out["paths"] = {k: v.as_dict() for k, v in self.classes.items()}
+        return out
+
+
+def infer_kernels(
+    network: Program, inputs: Any, inputs2: Any = None, method: str = "backward", tol: float = 1e-10,
+    by_parameter: bool = False, classes: bool = False, progress: Callable[[str], None] | None = None,
+) -> Kernels:
+    """The kernels on all rows of `inputs` (N, d) or (N, T, d), against those of `inputs2` if given.
+
+    `backward` takes MOMENTs of the backward program (Eqs. 97–100), `paths` sums over isomorphic paths (Eq. 96), which
+    needs Assumption A2. Raises NetsorError for inputs of a wrong shape, and where the path formula does not hold.
+    """
+    verify_network(network)
+    x = _array(network, inputs)
+    y = None if inputs2 is None else _array(network, inputs2)
+    pairs = infer_pairs(x, y)
+    with_paths = method == "paths" or classes
+    if with_paths:
+        verify_path_formula(network)
+    kept = frozenset(t.name for t in network.train or () if t.name in network.group_of) if with_paths else frozenset()
+    across, within = templates(network, pairs, tol, kept)
+    if progress:
+        progress(f"{len(pairs.left)} pairs of {len(pairs.inputs)} inputs")
+    nngp = _assembled(network, pairs, across, within, _by_moments(nngp_terms))
+    if method == "paths":
+        parts = _assembled(network, pairs, across, within, path_contributions)
+        ntk = {k: v for k, v in parts.items() if not k.startswith("paths ")}
+        found = {k.removeprefix("paths "): v for k, v in parts.items() if k.startswith("paths ")}
+    else:
+        ntk = _assembled(network, pairs, across, within, _by_moments(ntk_terms))
+        found = {}
+        if classes:
+            parts = _assembled(network, pairs, across, within, path_contributions)
+            found = {k.removeprefix("paths "): v for k, v in parts.items() if k.startswith("paths ")}
+    shape = nngp[""].value.shape if nngp else (len(pairs.row), len(pairs.column))
+    return Kernels(
+        len(x), nngp.get("") or Kernel(np.zeros(shape), np.zeros(shape)), _total(list(ntk.values()), shape),
+        ntk if by_parameter else {}, found if classes else {},
+    )
+
+
+Contributions = Callable[[Template, int, int], dict[str, tuple[Array, Array]]]
+
+
+def _by_moments(terms: Callable[..., list[KernelTerm]]) -> Contributions:
+    """Contributions to a kernel by parameter, each a sum of products of MOMENTs."""
+
+    def evaluate(t: Template, a: int, b: int) -> dict[str, tuple[Array, Array]]:
+        out: dict[str, tuple[Array, Array]] = {}
+        domain = "LR" if t.examples[0] != t.examples[1] else "L"
+        for term in terms(t.made, *t.examples, a, b):
+            factors = [t.batch.moment(psi) for psi in term.moments]
+            if term.rows is not None:
+                factors.append(t.batch.inputs.inner(*term.rows))
+            value, error = product(t.batch, factors, domain)
+            before = out.get(term.parameter, (0.0, 0.0))
+            out[term.parameter] = (before[0] + term.scale * value, before[1] + abs(term.scale) * error)
+        return out
+
+    return evaluate
+
+
+def _assembled(
+    network: Program, pairs: Pairs, across: Template | None, within: Template | None, f: Contributions
+) -> dict[str, Kernel]:
+    count = len(network.readouts)
+    parts: dict[str, list[Array]] = {}
+    for k, (t, size) in enumerate(((across, len(pairs.left)), (within, len(pairs.own)))):
+        if t is None:
+            continue
+        for a in range(count):
+            for b in range(count):
+                for name, (value, error) in f(t, a, b).items():
+                    if name not in parts:
+                        parts[name] = [np.zeros((n, count, count)) for n in (len(pairs.left),) * 2 + (len(pairs.own),) * 2]
+                    parts[name][2 * k][:, a, b] = value
+                    parts[name][2 * k + 1][:, a, b] = error
+        assert size
+    out = {}
+    for name, (v, e, own, own_e) in parts.items():
+        value, error = pairs.assembled(v, own), pairs.assembled(e, own_e)
+        out[name] = Kernel(value, error) if count > 1 else Kernel(value[..., 0, 0], error[..., 0, 0])
+    return out
+
+
+def _total(parts: Sequence[Kernel], shape: tuple[int, ...]) -> Kernel:
+    value, error = np.zeros(shape), np.zeros(shape)
+    for p in parts:
+        value, error = value + p.value, error + p.error
+    return Kernel(value, error)
+
+
+def verify_network(network: Program) -> None:
+    """Raises NetsorError for a program that is no network."""
+    if network.kind != "network":
+        raise NetsorError(
+            Diagnostic("E609", f"`{network.name or 'the file'}` is a program, and kernels belong to a network",
+                       hint="start the file with `network NAME(ξ : 3)` and end it with `output f := vᵀ x / √n`")
+        )
+
+
+def verify_path_formula(network: Program) -> None:
+    """Raises NetsorError where Eq. 96 misses terms: it needs that no matrix and its transpose are both forward (A2)."""
+    from netsor.check.assumptions import infer_assumptions
+
+    found = infer_assumptions(network)
+    a2, gia = found["A2"], found["GIA"]
+    if not a2.holds:
+        raise NetsorError(
+            Diagnostic(
+                "E611", f"the sum over paths does not hold for `{network.name}`: {a2.because}", a2.span,
+                label="W and Wᵀ are both forward",
+                notes=("Żs that pair the backward pass with itself do not vanish then, and Eqs. 95–96 leave them out",),
+                hint="use `--method backward`, which has no such restriction",
+            )
+        )
+    if not gia.holds:
+        raise NetsorError(
+            Diagnostic("E611", f"the sum over paths does not hold for `{network.name}`: {gia.because}", gia.span,
+                       notes=("Eq. 103 uses the Simple GIA Check",), hint="use `--method backward`")
+        )
+
+
+def _array(network: Program, rows: Any) -> Array:
+    read_examples(network, rows, {i.name: i.name for i in network.inputs})  # reports shapes and numbers that do not fit
+    if isinstance(rows, dict):
+        rows = rows[network.inputs[0].name]
+    return np.array(plain(rows), float)
