@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +45,8 @@ def cached(stem: str, key: str, make: Callable[[], str]) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError):
         text = make()
+    import tempfile
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent)

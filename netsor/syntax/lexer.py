@@ -16,6 +16,7 @@ from netsor.syntax.tokens import CLOSES, ENDS_VALUE, OPENS, Line, Token
 MAX_NESTING = 200
 _MAX_FAULTS_A_LINE = 3
 _MAX_DIGITS = 300
+_MAX_PRIMES = 20
 
 _SPACE = " \t\r\f\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _TOKEN = re.compile(
@@ -47,6 +48,7 @@ _INDENT = re.compile(r"[ \t]*")
 _TRANSPOSE = re.compile(rf"[ \t]*({PATTERN})")
 _AFTER_SUM = re.compile(rf"\s*\(\s*{PATTERN}\s+in\b")
 _AFTER_SQRT = re.compile(rf"[ \t]+(?:({PATTERN})|[0-9])")
+_REST_OF_LINE = re.compile(r"[ \t\r]*\n")
 _LABEL_PLUS = re.compile(r"⁺(?=[ \t]*:(?!=))")
 # A line that cannot continue an open bracket: it begins a statement, or gives a value to a name.
 _BEGINS_STATEMENT = re.compile(
@@ -102,10 +104,9 @@ class Tokenizer:
             elif kind == "comment":
                 self._comment(at, end)
             elif kind == "prime":
-                count = sum(_PRIMES[c] for c in found.group())
-                self._put("PRIME", "'" * count, at, end)
+                self._primes(found.group(), at, end)
             elif kind == "super":
-                self._put("SUPER", found.group().translate(_SUPERSCRIPTS), at, end)
+                self._superscript(found.group(), at, end)
             else:
                 self._foreign(found.group(), at, end)
             at = end
@@ -207,7 +208,7 @@ class Tokenizer:
 
     def _is_root(self, end: int) -> bool:
         """Whether `sqrt` stands before an operand without brackets, as in `sqrt n`."""
-        found = _AFTER_SQRT.match(self.text, end)
+        found = _AFTER_SQRT.match(self.text, end) if self._previous() != "SQRT" else None
         return found is not None and found.group(1) not in KEYWORDS
 
     def _number(self, at: int, end: int) -> int:
@@ -234,6 +235,18 @@ class Tokenizer:
             self._fault("E127", f"`{spelling}` is too large", at, end, notes=("numbers are below 1.8e308",))
         self._put("NUMBER", spelling, at, end)
         return end
+
+    def _primes(self, spelling: str, at: int, end: int) -> None:
+        count = sum(_PRIMES[c] for c in spelling)
+        if count > _MAX_PRIMES:
+            self._fault("E128", f"{count} primes", at, end, hint=f"at most {_MAX_PRIMES} derivatives can be taken")
+        self._put("PRIME", "'" * count, at, end)
+
+    def _superscript(self, spelling: str, at: int, end: int) -> None:
+        digits = spelling.translate(_SUPERSCRIPTS)
+        if len(digits) > _MAX_DIGITS:
+            self._fault("E127", "this number is too large", at, end, notes=("numbers are below 1.8e308",))
+        self._put("SUPER", digits, at, end)
 
     def _operator(self, spelling: str, at: int, end: int) -> int:
         if spelling in "([⟨":
@@ -374,6 +387,10 @@ class Tokenizer:
             hint = f"write `{instead}`"
         elif character == "\\":
             hint = "a line goes on in the next one while a bracket is open: put the expression in `( )`"
+            after = _REST_OF_LINE.match(text, end)
+            if after:
+                self._fault("E101", "`\\` does not continue a line", at, end, label, hint)
+                return after.end()
         elif character == "." and text[end : end + 1].isdigit() and self._previous() not in ENDS_VALUE:
             stop = re.compile(r"[0-9]*").match(text, end).end()  # type: ignore[union-attr]
             self._fault("E127", f"`{text[at:stop]}` is no number", at, stop, hint=f"write `0{text[at:stop]}`")

@@ -10,7 +10,6 @@ from netsor.syntax import ast
 from netsor.syntax.blocks import assemble
 from netsor.syntax.build import Builder
 from netsor.syntax.lexer import tokenize
-from netsor.syntax.mistakes import Mistake, explain
 from netsor.syntax.tables import Parser, Unexpected, load_tables
 from netsor.syntax.tokens import Line, Token
 
@@ -30,13 +29,22 @@ def parse(source: Source) -> ast.File:
     nodes: list[tuple[Line, ast.Node | None]] = []
     if text.tabs:
         faults.append(_tabs(text.tabs))
+    above: Line | None = None
+    broken = False  # the line above ends where a value is missing
     for line in text.lines:
         if len(faults) >= MAX_FAULTS:
             break
+        deeper = above is not None and line.indent > above.indent and not above.opens_block
+        if deeper and broken:
+            continue  # meant as its continuation
+        above, broken = line, False
         try:
             nodes.append((line, _parse_line(line)))
         except NetsorError as error:
             faults.extend(error.diagnostics)
+            last = error.diagnostics[-1]
+            broken = last.code == "E119" and last.span is not None and last.span.start == line.end
+            line.odd_indent |= deeper  # one fault is enough
             nodes.append((line, None))
     header, statements = assemble(nodes, faults)
     if not text.lines:
@@ -64,6 +72,8 @@ def _parse_line(line: Line, start: str = "line") -> Any:
     try:
         node = _parser().parse(line.tokens, start)
     except Unexpected as unexpected:
+        from netsor.syntax.mistakes import Mistake, explain  # a text without faults starts faster
+
         raise NetsorError(explain(Mistake(line, unexpected.index, unexpected.expected, start, _is_accepted))) from None
     if len(line.tokens) > MAX_DEPTH:
         _check_depth(node)

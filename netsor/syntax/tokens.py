@@ -36,7 +36,7 @@ class Line:
     start: int
     tokens: list[Token] = field(default_factory=list)
     faults: list[Diagnostic] = field(default_factory=list)
-    odd_indent: bool = False
+    odd_indent: bool = False  # no fault is to be found in the indentation
 
     @property
     def end(self) -> int:

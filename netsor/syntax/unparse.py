@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from netsor.syntax import ast
-from netsor.syntax.names import RESERVED
+from netsor.syntax.names import PATTERN, RESERVED
 
 # Strengths, loosest first; see the precedence table of the language reference.
 EXPR, OR, AND, NOT, SUM, PRODUCT, UNARY, JUXT, POWER, ROOT, POSTFIX = range(11)
 # `^T` would be read as the transpose.
-_LOOKS_TRANSPOSED = re.compile(r"T(?![\w\u0300-\u036f])")
+_FIRST_NAME = re.compile(PATTERN)
+
+# `sqrt x` would be read as a root.
+_ENDS_IN_SQRT = re.compile(r"(?<![\w\u0300-\u036f])sqrt$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ def _list(nodes: tuple[ast.Expr, ...], part: _Part) -> str:
 
 def _juxtapose(left: _Text, right: _Text) -> _Text:
     first = left.text
-    if (left.open and right.text.startswith("(")) or first == "sqrt":
+    if (left.open and right.text.startswith("(")) or _ENDS_IN_SQRT.search(first):
         first = f"({first})"
     return _Text(f"{first} {right.text}", JUXT, right.open)
 
@@ -109,7 +112,8 @@ def _binary(node: ast.Binary, part: _Part) -> _Text:
     if node.op == "^":
         base = part(node.left, ROOT)
         exponent = _signed(node.right, part, POWER)
-        if _LOOKS_TRANSPOSED.match(exponent.text):
+        name = _FIRST_NAME.match(exponent.text)
+        if name and name.group() == "T":
             exponent = _Text(f"({exponent.text})")
         return _Text(f"{base.text}^{exponent.text}", POWER, exponent.open)
     if node.op in "+-":

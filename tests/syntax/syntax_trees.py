@@ -10,8 +10,8 @@ from netsor.syntax import ast
 _SPAN = Span(Source("", ""), 0, 0)
 _WORDS = ["x", "y", "W", "T", "θ", "h̃", "φ", "sqrt", "sum", "e", "N", "x1", "_a"]
 _KINDS = [
-    "head", "binary", "binary", "negate", "juxtapose", "juxtapose", "matmul", "transpose", "sqrt", "inner", "if", "list",
-    "apply", "apply", "sum",
+    "head", "binary", "binary", "negate", "juxtapose", "juxtapose", "matmul", "transpose", "sqrt", "inner", "if",
+    "list", "apply", "apply", "sum",
 ]  # fmt: skip
 own_name = st.sampled_from(_WORDS).map(lambda s: ast.Name(s, span=_SPAN))
 number = st.one_of(st.integers(0, 10**20), st.floats(0, 1e300)).map(lambda v: ast.Number(v, span=_SPAN))

@@ -83,7 +83,8 @@ def test_places_in_two_files() -> None:
 @pytest.mark.parametrize("occurrence", [0, 20, 59])
 def test_lines_keep_to_the_width(width: int, occurrence: int) -> None:
     at = TEXT.index("long") + 8 + 4 * occurrence
-    found = Diagnostic("E120", "a fault " * 20, Span(SOURCE, at, at + 1), label="here", notes=("why " * 50,), hint="do " * 50)
+    place = Span(SOURCE, at, at + 1)
+    found = Diagnostic("E120", "a fault " * 20, place, label="here", notes=("why " * 50,), hint="do " * 50)
     lines = render(found, width=width).splitlines()
     assert all(text_width(line) <= max(width, 40) for line in lines)
     source = next(line for line in lines if line.startswith("4 | "))

@@ -52,7 +52,10 @@ SEVERAL = [
     ("", [("E133", 1)]),
     ("# nothing\n\n", [("E133", 1)]),
     ("\0\0\0", [("E101", 1)]),
-    ("x := y \\\n  + z\n", [("E101", 1), ("E103", 2), ("E125", 2)]),
+    ("x := y \\\n  + z\nu = v\n", [("E101", 1), ("E108", 3)]),
+    ("x := y +\n    z\nu = v\n", [("E119", 1), ("E108", 3)]),
+    ("x := y\n    + z\nu = v\n", [("E125", 2), ("E108", 3)]),
+    ("for t in 1..2:\n    x[t] :=\n        y\n    z := w\n", [("E119", 2)]),
 ]
 
 
@@ -184,6 +187,11 @@ def test_mutations_of_programs(seed: int) -> None:
 )
 def test_deep_nesting_is_one_diagnostic(text: str) -> None:
     assert [d.code for d in faults(text)] == ["E107"]
+
+
+@pytest.mark.parametrize("part", ["1" * 99_999, "1." + "1" * 9999, "x" * 100_000, "x" + "²" * 9999, "f" + "'" * 999])
+def test_long_tokens_raise_nothing_else(part: str) -> None:
+    well_formed(faults(f"x := {part}"))
 
 
 def test_what_is_not_too_deep() -> None:

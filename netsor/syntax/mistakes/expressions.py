@@ -35,7 +35,7 @@ def root(m: Mistake) -> Diagnostic | None:
             hint = next(
                 (
                     h
-                    for i in range(m.index, len(m.tokens) - 1)
+                    for i in range(m.index, min(m.index + 12, len(m.tokens) - 1))
                     if (h := m.edits((m.token.start, m.token.start, "("), (m.tokens[i].end, m.tokens[i].end, ")")))
                 ),
                 "",
@@ -164,15 +164,8 @@ def postfix(m: Mistake) -> Diagnostic | None:
     if m.token.type == "PRIME" and before is not None and before.type in ENDS_VALUE:
         hint = ""
         if before.type == "RPAR":
-            opened = next(
-                (
-                    i
-                    for i in range(m.index - 1, -1, -1)
-                    if m.closing(i) == m.index - 1 and m.tokens[i].type == "APPLY_L"
-                ),
-                None,
-            )
-            if opened is not None:
+            opened = m.opening(m.index - 1)
+            if opened is not None and m.tokens[opened].type == "APPLY_L":
                 at = m.tokens[opened].start
                 hint = m.edits((at, at, m.token.text), (m.token.start, m.token.end, ""))
         return m.fault(

@@ -11,6 +11,7 @@ from netsor.syntax.names import KEYWORDS
 from netsor.syntax.tokens import OPENS, Line, Token
 
 _LONGEST_HINT = 100
+_LONGEST_TRY = 2000
 CLOSERS = ("RPAR", "RSQB", "ANGLE_R")
 
 
@@ -70,6 +71,18 @@ class Mistake:
                     return i
         return None
 
+    def opening(self, index: int) -> int | None:
+        """The index of the bracket that the one at `index` closes."""
+        depth = 0
+        for i in range(index, -1, -1):
+            if self.tokens[i].type in CLOSERS:
+                depth += 1
+            elif self.tokens[i].type in OPENS:
+                depth -= 1
+                if not depth:
+                    return i
+        return None
+
     def edit(self, start: int, end: int, text: str) -> str:
         """The hint to write the line with [start, end) of the source replaced, or '' if that would not be accepted."""
         return self.edits((start, end, text))
@@ -82,6 +95,8 @@ class Mistake:
             at = end
         out.append(whole[at : self.line.end])
         edited = "".join(out)
+        if len(edited) > _LONGEST_TRY:
+            return ""
         if not self.accepts(edited, self.start):
             return ""
         if "\n" in edited or len(edited) > _LONGEST_HINT:

@@ -375,7 +375,7 @@ def two_on_a_line(m: Mistake) -> Diagnostic | None:
         return m.fault("E120", f"`{m.token.text}` begins a statement of its own", "", "put it on the next line")
     if m.token.type == "COMMA" and m.first in ("OUTPUT", "PARAM", "SCALAR", "DATA") and m.open is None:
         word = m.tokens[0].text
-        return m.fault("E120", f"a `{word}` line holds one name", "", f"write one `{word}` line for each")
+        return m.fault("E120", f"a line with `{word}` holds one name", "", f"write a line with `{word}` for each")
     if (
         m.token.type in ("DEFINE", "EQ")
         and m.open is None
