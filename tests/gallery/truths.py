@@ -45,8 +45,6 @@ class Truth:
     reported: float = 1e-6  # the largest error that netsor may report
     loose: dict[str, float] = field(default_factory=dict)  # the same for single outputs where that is too much to ask
     budget: float = 60.0  # seconds that netsor may take for the limit
-    width: int = 1024
-    seeds: int = 40
     bias: float = 4.0  # finite width: the mean over seeds may be off by bias · max(|truth|, 1) / width
 
     @cached_property
