@@ -10,16 +10,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from netsor.expr import ONE, ZERO, Call, Const, Expr, Sym, add, canonical, diff, mul, neg
-from netsor.gaussian import lattice, nested, oned, qmc
+from netsor.expr import ONE, ZERO, Pow, Call, Const, Expr, Sym, add, canonical, diff, mul, neg
+from netsor.gaussian import laplace, lattice, nested, oned, qmc
 from netsor.gaussian.integrand import Integrand, build, common_factors, form_to_smooth, value_of, without_last
 from netsor.gaussian.oned import Quadrature
 from netsor.gaussian.result import Clock, Divergent, NoPointwiseMeaning
-from netsor.gaussian.shape import Shape, affine, shape_of
+from netsor.gaussian.shape import Shape, affine, is_quadratic, shape_of
 from netsor.gaussian.state import RANK, State, moments
 from netsor.gaussian.terms import Gaussians, expand, factors_of, is_polynomial
 
 EPS = 2.0**-52
+Array = np.ndarray
 _OVERFLOW = 700.0
 
 
@@ -92,6 +93,12 @@ def product(e: Expr, state: State, task: Task) -> Outcome:
         if rest is ONE:
             return scaled(Outcome(1.0, 0.0, 1.0, 0, "exact algebra"), log)
         return scaled(product(rest, moved, task), log)
+    if not shape.trigonometric:
+        for f in factors_of(e):
+            if _is_power_of_square(f, task.gaussians):
+                o = _power_of_square(f, e, state, task)
+                if o is not None:
+                    return o
     if shape.trigonometric or not shape.factors:
         return _exact(shape, state, task)
     return quadrature(reduced(shape, state, task), task)
@@ -197,6 +204,12 @@ def _one_variable(f: Integrand) -> Quadrature:
 
 def _tilt(exponent: Expr, state: State, task: Task) -> tuple[float, State]:
     """The law after a factor exp(q), q a polynomial of degree ≤ 2 in the Gaussians."""
+    q, b, constant = _quadratic(exponent, state, task)
+    return state.tilted_by_quadratic(q, b, constant)
+
+
+def _quadratic(exponent: Expr, state: State, task: Task) -> tuple[Array, Array, float]:
+    """(Q, b, c) with exponent = −z'Qz/2 + b·z + c."""
     n = len(state.symbols)
     q, b, constant = np.zeros((n, n)), np.zeros(n), 0.0
     place = {s: i for i, s in enumerate(state.symbols)}
@@ -213,7 +226,59 @@ def _tilt(exponent: Expr, state: State, task: Task) -> tuple[float, State]:
             case [(i, 1), (j, 1)]:
                 q[i, j] -= c
                 q[j, i] -= c
-    return state.tilted_by_quadratic(q, b, constant)
+    return q, b, constant
+
+
+def _is_power_of_square(f: Expr, gaussians: Gaussians) -> bool:
+    if not isinstance(f, Pow) or not isinstance(f.exponent, Const) or not f.base.free & gaussians:
+        return False
+    k = f.exponent.value
+    # A power of one variable, or of an affine function, is an ordinary function of it.
+    return (k < 0 or not isinstance(k, int)) and affine(f.base, gaussians) is None and is_quadratic(f.base, gaussians)
+
+
+def _power_of_square(f: Expr, e: Expr, state: State, task: Task) -> Outcome | None:
+    """E of a product with b^k, b a nonnegative quadratic form (see laplace); None where b is not one."""
+    assert isinstance(f, Pow) and isinstance(f.exponent, Const)
+    q, b, c = _quadratic(f.base, state, task)
+    square = -q / 2
+    values, vectors = np.linalg.eigh(square)
+    size = float(np.abs(values).max(initial=0.0))
+    if size == 0 or values[0] < -1e-12 * size:
+        return None
+    keep = values > 1e-12 * size
+    centre = -0.5 * (vectors[:, keep] / values[keep]) @ (vectors[:, keep].T @ b)
+    least = c + 0.5 * float(b @ centre)
+    if np.abs(b + 2 * square @ centre).max(initial=0.0) > 1e-10 * (1 + np.abs(b).max(initial=0.0)) or least < -1e-13 * size:
+        return None
+    k = float(f.exponent.value)
+    raised = max(0, math.ceil(k))
+    p = raised - k
+    if p == 0:
+        return None
+    others = list(factors_of(e))
+    others.remove(f)
+    rest = canonical(mul(*others, *[f.base] * raised))
+    if int((keep).sum()) == 1 and len((e.free & task.gaussians)) <= 1:
+        return None
+    typical = abs(least) + float(np.trace(square @ state.covariance)) + float((state.mean - centre) @ square @ (state.mean - centre))
+    if not typical > 0:
+        return None
+    methods: dict[str, int] = {}
+    tol = 1e-4 if task.rough else max(0.1 * task.tol, 1e-13)
+    inside = replace(task, tol=max(0.1 * task.tol, 1e-13))
+
+    def inner(t: float) -> tuple[float, float, float]:
+        log, moved = state.tilted_by_quadratic(2 * t * square, -t * b, -t * c)
+        if log < -_OVERFLOW:
+            return 0.0, 0.0, 0.0
+        o = scaled(expectation(rest, moved, inside), log)
+        methods[o.method] = max(methods.get(o.method, 0), o.dimension)
+        return o.value, o.error, o.scale
+
+    value, error, scale = laplace.integrate(inner, p, typical, tol)
+    names = [m for m in dict.fromkeys(x for name in methods for x in name.split(" + ")) if m != "exact algebra"]
+    return Outcome(value, error, scale, 1 + max(methods.values()), " + ".join(["Laplace transform", *names]))
 
 
 def _power(f: Expr) -> tuple[Sym, int]:

@@ -8,6 +8,7 @@ import time
 from netsor.expr import ONE, ZERO, Expr, canonical, evaluate
 from netsor.gaussian.blocks import blocks, gaussians_of, parity, vanishing
 from netsor.gaussian.engine import EPS, Outcome, Task, expectation
+from netsor.gaussian.homogeneous import pulled
 from netsor.gaussian.inputs import Inputs, gather
 from netsor.gaussian.law import Estimate, Law
 from netsor.gaussian.result import Clock, Divergent, Expectation, Part, Settings
@@ -27,7 +28,7 @@ def expect(
     Raises Divergent where the expectation is infinite or does not exist, NoPointwiseMeaning where a Dirac mass
     meets a jump.
     """
-    e = canonical(integrand)
+    e = pulled(canonical(integrand))
     clock = Clock(settings.budget)
     cache = {} if cache is None else cache
     gaussians = gaussians_of(e, law)

@@ -264,10 +264,15 @@ def breaks_of(factor: Expr, forms: Gaussians) -> tuple[Break, ...]:
 
 def is_positive(root: Expr) -> bool:
     """Whether an expression is plainly positive everywhere, from the ranges of its parts."""
+    return range_of(root)[0] > 0
+
+
+def range_of(root: Expr) -> tuple[float, float]:
+    """Bounds of an expression over all values of its symbols."""
     ranges: dict[Expr, tuple[float, float]] = {}
     for node in postorder(root):
         ranges[node] = _range(node, [ranges[c] for c in node.children])
-    return ranges[root][0] > 0
+    return ranges[root]
 
 
 def _range(node: Expr, parts: list[tuple[float, float]]) -> tuple[float, float]:
@@ -277,6 +282,8 @@ def _range(node: Expr, parts: list[tuple[float, float]]) -> tuple[float, float]:
             return float(node.value), float(node.value)
         case Add():
             return math.fsum(p[0] for p in parts), math.fsum(p[1] for p in parts)
+        case Sym():
+            return reals
         case Mul():
             low, high = parts[0]
             for a, b in parts[1:]:
@@ -295,7 +302,8 @@ def _range(node: Expr, parts: list[tuple[float, float]]) -> tuple[float, float]:
                 return low**k, high**k
             if low > 0 and k < 0:
                 return (0.0 if math.isinf(high) else high**k), low**k
-            return (0.0, math.inf) if isinstance(k, int) and k % 2 == 0 else reals
+            # A real power that is no whole number is never negative where it has a value.
+            return (0.0, math.inf) if not isinstance(k, int) or k % 2 == 0 or low >= 0 else reals
         case Call():
             try:
                 return FUNCTIONS[node.fn].image(*parts)
