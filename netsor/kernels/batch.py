@@ -19,6 +19,7 @@ from netsor.gaussian import NoPointwiseMeaning
 from netsor.gaussian.blocks import blocks, gaussians_of, parity, vanishing
 from netsor.gaussian.many import expect_many
 from netsor.gaussian.terms import expand
+from netsor.kernels.forms import linear_forms
 from netsor.limit import Limit
 from netsor.limit.definition import ZHAT, ZMOMENT
 
@@ -237,6 +238,10 @@ class Batch:
         given = {s: self.scalar(s) for s in scalars}
         env = {s: self.lifted(q.value, q.domain, domain) for s, q in given.items()}
         env_slack = {s: self.lifted(q.error, q.domain, domain) for s, q in given.items()}
+        block, forms, a = linear_forms(block, gaussians, symbols)
+        if forms != list(symbols):
+            symbols = tuple(forms)
+            c, slack = a @ c @ a.T, abs(a) @ (slack + _ROUNDING * abs(c)) @ abs(a).T
         value, error = expect_many(block, symbols, c, env, self.tol)
         return Quantity(domain, value, error + self._carried(block, symbols, c, slack, env, env_slack, value))
 
