@@ -328,12 +328,13 @@ def amp_sparse() -> dict[str, float]:
     def square(v: float, lam: float) -> float:
         return (v + lam**2) * active(v, lam) - 2 * lam * sqrt(v) * exp(-(lam**2) / (2 * v)) / sqrt(2 * pi)
 
-    tau, out = 0.1, {}
+    rho = erfc(1 / sqrt(2)) / 2  # P(u > 1) = E s²
+    tau, out = rho, {}
     for t in (1, 2):
         lam = 1.5 * sqrt(tau)
         on = square(1 + tau, lam) - 2 * active(1 + tau, lam) + 1
-        mse = 0.9 * square(tau, lam) + 0.1 * on
-        out |= {f"active[{t}]": 0.9 * active(tau, lam) + 0.1 * active(1 + tau, lam), f"mse[{t}]": mse}
+        mse = (1 - rho) * square(tau, lam) + rho * on
+        out |= {f"active[{t}]": (1 - rho) * active(tau, lam) + rho * active(1 + tau, lam), f"mse[{t}]": mse}
         tau = mse
     return out
 
