@@ -20,6 +20,7 @@ from netsor.gaussian.blocks import blocks, gaussians_of, parity, vanishing
 from netsor.gaussian.many import expect_many
 from netsor.gaussian.terms import expand
 from netsor.kernels.forms import linear_forms
+from netsor.kernels.homogeneous import homogeneous_degrees
 from netsor.limit import Limit
 from netsor.limit.definition import ZHAT, ZMOMENT
 
@@ -242,8 +243,22 @@ class Batch:
         if forms != list(symbols):
             symbols = tuple(forms)
             c, slack = a @ c @ a.T, abs(a) @ (slack + _ROUNDING * abs(c)) @ abs(a).T
-        value, error = expect_many(block, symbols, c, env, self.tol)
+        value, error = self._many(block, symbols, c, env)
         return Quantity(domain, value, error + self._carried(block, symbols, c, slack, env, env_slack, value))
+
+    def _many(self, block: Expr, symbols: tuple[Sym, ...], c: Array, env: dict[Sym, Array]) -> tuple[Array, Array]:
+        """`expect_many`, at unit variances where the integrand is homogeneous in each variable."""
+        degrees = homogeneous_degrees(block, symbols) if len(symbols) == 2 and not env else None
+        if degrees is None:
+            return expect_many(block, symbols, c, env, self.tol)
+        d = np.einsum("kii->ki", c)
+        root = np.sqrt(np.where((d > 0).all(axis=1, keepdims=True), d, 1.0))
+        unit = c / (root[:, :, None] * root[:, None, :])
+        for i in range(2):
+            unit[(d > 0).all(axis=1), i, i] = 1.0  # exactly, so that all pairs are one family
+        scale = np.prod(root ** np.array(degrees), axis=1)
+        value, error = expect_many(block, symbols, unit, {}, self.tol)
+        return scale * value, scale * error
 
     def _carried(
         self, block: Expr, symbols: tuple[Sym, ...], c: Array, slack: Array, env: dict[Sym, Array],
@@ -269,7 +284,7 @@ class Batch:
             near = c[tried] + sign * signs * np.sign(c[tried]) * slack[tried]
             near[:, range(len(symbols)), range(len(symbols))] = np.maximum(np.einsum("kii->ki", near), 0)
             at = {s: v[tried] + sign * env_slack[s][tried] for s, v in env.items()}
-            moved = np.maximum(moved, abs(expect_many(block, symbols, near, at, self.tol)[0] - value[tried]))
+            moved = np.maximum(moved, abs(self._many(block, symbols, near, at)[0] - value[tried]))
         carried[tried] = moved
         size = slack.max(axis=(1, 2), initial=0.0) + sum(env_slack.values(), np.zeros(len(value)))
         sampled = tried[~tight[tried]]
