@@ -24,8 +24,9 @@ from netsor.expr import (
     postorder,
     to_text,
 )
+from netsor.gaussian.cases import expanded
 from netsor.gaussian.law import Law
-from netsor.gaussian.terms import Gaussians, expand, factors_of
+from netsor.gaussian.terms import Gaussians, factors_of
 
 
 def gaussians_of(e: Expr, law: Law) -> Gaussians:
@@ -143,7 +144,7 @@ def vanishes(integrand: Expr, law: Law) -> str | None:
     if parity(e, gaussians) == -1:
         return "the integrand is odd, and the law symmetric"
     why = "every term cancels"
-    for term in expand(e, gaussians):
+    for term in expanded(e, gaussians):
         if term.product is ONE:
             return None
         for block in blocks(term.product, gaussians, law):

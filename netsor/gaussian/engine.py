@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from netsor.expr import ONE, ZERO, Pow, Call, Const, Expr, Sym, add, canonical, diff, mul, neg
+from netsor.expr import ONE, ZERO, Pow, Call, Const, Expr, Sym, add, canonical, diff, mul, neg, postorder
 from netsor.gaussian import laplace, lattice, nested, oned, qmc
 from netsor.gaussian.integrand import Integrand, build, common_factors, form_to_smooth, value_of, without_last
 from netsor.gaussian.oned import Quadrature
@@ -152,13 +152,34 @@ def _by_dimension(f: Integrand, task: Task) -> Outcome:
         return _outcome(lattice.rough(f, f.rank) if f.rank <= 6 else qmc.rough(f), f.rank, "rough")
     sharp = is_sharp(f)
     slope = max((float(np.linalg.norm(p.a)) / p.soft for p in f.planes if p.soft), default=1.0)
+    polar = 2 <= f.rank <= 6 and not np.abs(f.shift).max(initial=0.0) and _is_radial(f)
+    if polar:
+        smooth = all(s.kind == "singular" for s in f.surfaces) and not any(p.kind in ("jump", "kink", "pole") for p in f.planes)
+        if smooth:
+            o = _outcome(
+                lattice.integrate(f, f.rank, max(0.1 * tol, 1e-13), task.clock, polar=True), f.rank, f"lattice {f.rank}-D, radial{how}"
+            )
+            if o.error <= task.tol * o.scale or f.rank > 3:
+                return o
     if not sharp and (slope < 4 or f.rank > 4):
         o = _outcome(lattice.integrate(f, f.rank, max(0.1 * tol, 1e-13), task.clock, slope), f.rank, f"lattice {f.rank}-D{how}")
         if o.error <= task.tol * o.scale or f.rank > 4:
             return o
     if f.rank <= 4:
-        return _outcome(nested.integrate(f, 0.1 * tol, task.clock), f.rank, f"quadrature {f.rank}-D{how}")
+        return _outcome(nested.integrate(f, 0.1 * tol, task.clock, bool(f.surfaces) or _is_radial(f)), f.rank, f"quadrature {f.rank}-D{how}")
     return _outcome(qmc.integrate(f, 0.5 * tol, task.clock), f.rank, "quasi-Monte Carlo")
+
+
+def _is_radial(f: Integrand) -> bool:
+    """Whether a fractional or negative power of something that is not affine occurs, as in x/|x|."""
+    known = frozenset(f.forms)
+    for g in f.factors:
+        for node in postorder(g):
+            if isinstance(node, Pow) and isinstance(node.exponent, Const) and len(node.base.free & known) > 1:
+                k = node.exponent.value
+                if (k < 0 or not isinstance(k, int)) and affine(node.base, known) is None:
+                    return True
+    return False
 
 
 def is_sharp(f: Integrand) -> bool:

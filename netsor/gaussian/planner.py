@@ -7,6 +7,7 @@ import time
 
 from netsor.expr import ONE, ZERO, Expr, canonical, evaluate
 from netsor.gaussian.blocks import blocks, gaussians_of, parity, vanishing
+from netsor.gaussian.cases import expanded
 from netsor.gaussian.engine import EPS, Outcome, Task, expectation
 from netsor.gaussian.homogeneous import pulled
 from netsor.gaussian.inputs import Inputs, gather
@@ -14,7 +15,7 @@ from netsor.gaussian.law import Estimate, Law
 from netsor.gaussian.result import Clock, Divergent, Expectation, Part, Settings
 from netsor.gaussian.sensitivity import propagated
 from netsor.gaussian.shape import shape_of
-from netsor.gaussian.terms import Gaussians, expand
+from netsor.gaussian.terms import Gaussians
 
 DEFAULT = Settings()
 
@@ -36,7 +37,7 @@ def expect(
         return Expectation(0.0, 0.0, "exact algebra")
     # First what can be said without numbers: the terms, their blocks, and which of them vanish.
     terms = []
-    for t in expand(e, gaussians):
+    for t in expanded(e, gaussians):
         split = blocks(t.product, gaussians, law) if t.product is not ONE else []
         if not any(vanishing(b, gaussians) for b in split):
             terms.append((t, split))

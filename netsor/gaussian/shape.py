@@ -30,6 +30,7 @@ from netsor.expr import (
 )
 from netsor.expr.differentiate import plain_tests, vanishes_on
 from netsor.expr.nodes import with_children
+from netsor.gaussian.branches import zeros_of
 from netsor.gaussian.terms import Gaussians, exponent_of, factors_of, integer_power, monomial
 
 # Linear parts of affine expressions: {Gaussian: coefficient}, coefficients numbers or expressions of scalars.
@@ -215,9 +216,11 @@ def breaks_of(factor: Expr, forms: Gaussians) -> tuple[Break, ...]:
     out: dict[Break, None] = {}
 
     def note(kind: str, at: Expr) -> None:
-        at = canonical(at)
-        if at.free & forms:
-            out[Break(kind, at)] = None
+        if kind == "soft":
+            out[Break(kind, canonical(at))] = None
+            return
+        for zero in zeros_of(canonical(at), forms):
+            out[Break(kind, zero)] = None
 
     for node in postorder(factor):
         if not node.free & forms:

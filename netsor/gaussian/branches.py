@@ -1,0 +1,98 @@
+"""Where an argument vanishes, if it is piecewise or monotone: |x| − λ at ±λ, Φ(u) − 0.9 at the quantile."""
+
+from __future__ import annotations
+
+import math
+
+from netsor.expr import FUNCTIONS, Add, Call, Cond, Const, Expr, Sym, add, canonical, evaluate, postorder, split_coefficient
+from netsor.expr.nodes import with_children
+
+_MOST = 24
+# Increasing functions with their ranges; the inverse is found by bisection.
+_INCREASING = {
+    "Phi": (0.0, 1.0), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "erf": (-1.0, 1.0), "exp": (0.0, math.inf),
+    "softplus": (0.0, math.inf), "atan": (-math.pi / 2, math.pi / 2), "elu": (-1.0, math.inf),
+}
+
+
+def zeros_of(at: Expr, gaussians: frozenset[Sym]) -> list[Expr]:
+    """Expressions whose zeros together contain those of `at`: every choice of branches, with monotone functions undone."""
+    todo, out = [at], []
+    while todo and len(out) + len(todo) <= _MOST:
+        e = todo.pop()
+        node = next(
+            (
+                n for n in postorder(e)
+                if n.free & gaussians and (isinstance(n, Cond) or isinstance(n, Call) and _piecewise(n))
+            ),
+            None,
+        )
+        if node is None:
+            out.append(undone(canonical(e), gaussians))
+            continue
+        for branch in _branches(node):
+            todo.append(_exchanged(e, node, branch))
+    out.extend(todo)
+    return [e for e in dict.fromkeys(out) if e is not None and e.free & gaussians]
+
+
+def _piecewise(n: Call) -> bool:
+    entry = FUNCTIONS[n.fn]
+    return entry.pieces is not None and (bool(entry.breaks) or n.fn in ("max", "min", "clip"))
+
+
+def _branches(node: Expr) -> list[Expr]:
+    whole = node if isinstance(node, Cond) else FUNCTIONS[node.payload].pieces(*node.children)  # type: ignore[misc]
+    out, stack = [], [whole]
+    while stack:
+        e = stack.pop()
+        if isinstance(e, Cond):
+            stack += [e.then, e.other]
+        else:
+            out.append(e)
+    return list(dict.fromkeys(out))
+
+
+def _exchanged(root: Expr, old: Expr, new: Expr) -> Expr:
+    done: dict[Expr, Expr] = {}
+    for node in postorder(root):
+        done[node] = new if node is old else with_children(node, tuple(done[c] for c in node.children))
+    return done[root]
+
+
+def undone(e: Expr, gaussians: frozenset[Sym]) -> Expr | None:
+    """u − f⁻¹(−c/a) for e = a f(u) + c with an increasing f and numbers a, c; None where e has no zero."""
+    for _ in range(4):
+        terms = e.children if isinstance(e, Add) else (e,)
+        moving = [t for t in terms if t.free & gaussians]
+        still = [t for t in terms if not t.free & gaussians]
+        if len(moving) != 1 or any(not isinstance(t, Const) for t in still):
+            return e
+        a, f = split_coefficient(moving[0])
+        if not isinstance(f, Call) or f.fn not in _INCREASING:
+            return e
+        level = -sum(float(t.value) for t in still) / a  # type: ignore[attr-defined]
+        low, high = _INCREASING[f.fn]
+        if not low < level < high:
+            return None
+        e = canonical(add(f.children[0], Const(-_inverse(f.fn, level))))
+    return e
+
+
+def _inverse(fn: str, level: float) -> float:
+    u = Sym(("inverse", 0))
+    f = Call._make(fn, (u,))
+    a, b = -1.0, 1.0
+    while evaluate(f, {u: a}) > level and a > -800:
+        a *= 2
+    while evaluate(f, {u: b}) < level and b < 800:
+        b *= 2
+    for _ in range(200):
+        mid = (a + b) / 2
+        if mid in (a, b):
+            break
+        if evaluate(f, {u: mid}) < level:
+            a = mid
+        else:
+            b = mid
+    return (a + b) / 2

@@ -1,0 +1,80 @@
+"""Conditions taken out of functions: F(…, if T then a else b, …) = 1[T] F(…, a, …) + 1[not T] F(…, b, …).
+
+A test on variables that are independent of the rest then becomes a factor of its own, and what is left often
+depends on fewer variables.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from netsor.expr import FUNCTIONS, ONE, ZERO, Call, Cond, Const, Expr, add, canonical, cond, mul, postorder
+from netsor.expr.differentiate import plain_tests
+from netsor.expr.nodes import with_children
+from netsor.gaussian.terms import Gaussians, Term, expand, factors_of
+
+_MOST_CASES = 64
+_STEPS = ("step", "sign")
+
+
+@lru_cache(maxsize=20_000)
+def expanded(e: Expr, gaussians: Gaussians) -> tuple[Term, ...]:
+    """`expand`, with every factor split by the tests inside it that do not involve all of its variables."""
+    terms = expand(e, gaussians)
+    if len(gaussians) < 2:
+        return terms
+    for _ in range(6):
+        pieces, changed = [], False
+        for t in terms:
+            factors = []
+            for f in factors_of(t.product):
+                split = _split(f, gaussians)
+                changed = changed or split is not f
+                factors.append(split)
+            pieces.append(mul(Const(t.coefficient), t.scalar, *factors))
+        if not changed:
+            break
+        again = expand(canonical(add(*pieces)), gaussians)
+        if len(again) > _MOST_CASES + 4 * len(terms):
+            break
+        terms = again
+    return terms
+
+
+@lru_cache(maxsize=20_000)
+def _split(f: Expr, gaussians: Gaussians) -> Expr:
+    """One factor as the sum over the two sides of one test, if there is a test worth it."""
+    support = f.free & gaussians
+    if len(support) < 2 or isinstance(f, Call) and f.fn.startswith("dirac"):
+        return f
+    f = plain_tests(f)
+    for node in postorder(f):
+        if isinstance(node, Cond):
+            mine = node.test.free & gaussians
+            if mine and mine != support:
+                test = node.test
+                yes, no = _replaced(f, test, True), _replaced(f, test, False)
+                return canonical(add(mul(cond(test, ONE, ZERO), yes), mul(cond(test, ZERO, ONE), no)))
+        elif isinstance(node, Call) and node.fn in _STEPS and node is not f:
+            mine = node.free & gaussians
+            pieces = FUNCTIONS[node.fn].pieces
+            if mine and mine != support and pieces is not None:
+                return _split(canonical(_exchanged(f, node, pieces(*node.children))), gaussians)
+    return f
+
+
+def _replaced(root: Expr, test: Expr, holds: bool) -> Expr:
+    done: dict[Expr, Expr] = {}
+    for node in postorder(root):
+        if isinstance(node, Cond) and node.test is test:
+            done[node] = done[node.then] if holds else done[node.other]
+        else:
+            done[node] = with_children(node, tuple(done[c] for c in node.children))
+    return done[root]
+
+
+def _exchanged(root: Expr, old: Expr, new: Expr) -> Expr:
+    done: dict[Expr, Expr] = {}
+    for node in postorder(root):
+        done[node] = new if node is old else with_children(node, tuple(done[c] for c in node.children))
+    return done[root]
