@@ -91,7 +91,7 @@ def _text(title: str, outputs: dict[str, dict[str, Any]], args: argparse.Namespa
         if args.width is not None:
             finite = entry["finite"]
             mean, stderr = finite["mean"], finite["stderr"]
-            row.append("no value" if mean is None else f"{mean:.6g}" if stderr is None else value_text(mean, stderr / 10 or None))
+            row.append("no value" if mean is None else f"{mean:.6g}" if stderr is None else value_text(mean, stderr / 30 or None))
             if args.seeds > 1:
                 row.append("" if stderr is None else error_text(stderr))
         rows.append(row)
