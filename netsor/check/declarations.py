@@ -54,6 +54,8 @@ class Declarations(Expressions):
         self.inputs: list[NetworkInput] = []
         self.columns: dict[str, int] = {}
         self.constant_values: dict[Sym, Expr] = {}
+        # Scalars that depend on n alone.
+        self.moving: set[Sym] = set()
         self._embedded: dict[tuple[str, DataRef | InputRef], str] = {}
 
     def bind(self, name: str, indices: Indices, value: Value, span: Span) -> str:
@@ -117,7 +119,7 @@ class Declarations(Expressions):
         try:
             limit = width_limit(e)
         except Diverges as d:
-            if d.rate[:1] in "n√(l":
+            if d.grows:
                 raise Fault(faults.constant_diverges(node.value.span, name, node.value.span.text, d.rate)) from None
             raise Fault(faults.no_limit(node.value.span, node.value.span.text, d.rate)) from None
         if not math.isfinite(limit):
@@ -125,6 +127,8 @@ class Declarations(Expressions):
         core = self.bind(node.target.name, indices, Scalar(Sym(name)), node.target.span)
         self.constants.append(Constant(core, e, limit, node.span))
         self.constant_values[Sym(core)] = e
+        if e.free:
+            self.moving.add(Sym(core))
 
     # --- 𝒲 ----------------------------------------------------------------------------------------------------
 
@@ -287,21 +291,24 @@ class Declarations(Expressions):
             self._embedded[key] = name
         return Vector(Sym(self._embedded[key]))
 
-    def name_embedding(self, old: str, new: str, span: Span) -> bool:
-        """Give the unnamed U ξ that a line consists of the line's own name."""
-        if not self.embeddings or self.embeddings[-1].name != old or old not in self.emitter.taken:
+    def name_embedding(self, old: str, new: str, span: Span, mark: int) -> bool:
+        """Give the unnamed U ξ that a line consists of the line's own name; one of an earlier line is made again."""
+        e = next((e for e in self.embeddings if e.name == old), None)
+        if e is None:
             return False
-        e = self.embeddings[-1]
-        self.embeddings[-1] = Embedding(new, e.matrix, e.source, span)
-        del self._embedded[(e.matrix, e.source)]
-        self.emitter.taken.discard(old)
-        self.emitter.vectors.discard(old)
+        if self.embeddings[-1] is e and len(self.embeddings) > mark:
+            self.embeddings.pop()
+            del self._embedded[(e.matrix, e.source)]
+            self.emitter.forget((old,))
+        self.embeddings.append(Embedding(new, e.matrix, e.source, span))
         self.emitter.vectors.add(new)
         return True
 
     def network_inputs(self, header: ast.NetworkHeader) -> None:
         for item in header.inputs:
             dimension = self.integer(item.dimension, "the dimension of an input")
+            if dimension < 1:
+                raise Fault(faults.input_dimension(item.dimension.span, item.name, dimension))
             if not item.ranges:
                 self.inputs.append(NetworkInput(item.name, dimension, None, item.span))
                 self.bind(item.name, (), InputValue(InputRef(item.name), dimension), item.span)
@@ -309,6 +316,8 @@ class Declarations(Expressions):
             axes = [self.range(r) for r in item.ranges]
             if len(axes) > 1:
                 raise Fault(faults.wrong_shape(item.span, f"`{item.name}`", (1,), (len(axes),), "use one range: `ξ[1..T] : d`"))
+            if not axes[0]:
+                raise Fault(faults.no_inputs(item.span, item.name))
             self.inputs.append(NetworkInput(item.name, dimension, tuple(axes[0]), item.span))
             for i in axes[0]:
                 self.bind(item.name, (i,), InputValue(InputRef(item.name, i), dimension), item.span)

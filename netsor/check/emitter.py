@@ -23,7 +23,7 @@ from netsor.expr import (
     postorder,
     split_coefficient,
 )
-from netsor.expr.asymptotics import find_quotients
+from netsor.expr.asymptotics import find_quotients, settled
 from netsor.expr.nodes import with_children
 
 _INDEXED = re.compile(r"^(.*?)(\[[^\]]*\])?$", re.S)
@@ -44,6 +44,8 @@ class Emitter:
     _made: dict[tuple, str] = field(default_factory=dict)
     _key_of: dict[str, tuple] = field(default_factory=dict)
     _counters: dict[str, int] = field(default_factory=dict)
+    # How many indices the members of each name made here have: a name is a variable or a family of one depth.
+    _depths: dict[str, int] = field(default_factory=dict)
 
     def fresh(self, stem: str, inner: str = "") -> str:
         """An unused name made from the name that the line defines.
@@ -56,18 +58,25 @@ class Emitter:
             name, inner_index = _split(inner)
             base = f"{base}_{name}"
             index = _joined_index(index, inner_index)
-            if base not in self.reserved and base + index not in self.taken:
-                self.taken.add(base + index)
-                return base + index
+            if self._is_free(base, index):
+                return self._take(base, index)
         key = base + index
         while True:
             self._counters[key] = self._counters.get(key, 0) + 1
             candidate = f"{base}_{self._counters[key]}"
-            if candidate not in self.reserved and candidate + index not in self.taken:
-                self.taken.add(candidate + index)
+            if self._is_free(candidate, index):
                 if not inner:
                     self.temporary.add(candidate + index)
-                return candidate + index
+                return self._take(candidate, index)
+
+    def _is_free(self, base: str, index: str) -> bool:
+        depth = index.count(",") + 1 if index else 0
+        return base not in self.reserved and base + index not in self.taken and self._depths.get(base, depth) == depth
+
+    def _take(self, base: str, index: str) -> str:
+        self._depths[base] = index.count(",") + 1 if index else 0
+        self.taken.add(base + index)
+        return base + index
 
     # --- instructions -----------------------------------------------------------------------------------------
 
@@ -90,7 +99,7 @@ class Emitter:
         return Sym(self._unnamed("moment", stem, find_quotients(e), span))
 
     def _unnamed(self, kind: str, stem: str, e: Expr, span: Span) -> str:
-        e = self.hoist(stem, e, span) if self.vectors_of(e) else e
+        e = settled(self.hoist(stem, e, span) if self.vectors_of(e) else e)
         key = (kind, e)
         if key not in self._made:
             name = self.fresh(stem)
@@ -108,6 +117,7 @@ class Emitter:
         self._append("moment", name, self.hoist(name, e, span) if self.vectors_of(e) else e, span, order)
 
     def _append(self, kind: str, name: str, e: Expr, span: Span, order: tuple[str, ...] = ()) -> None:
+        e = settled(e)
         names = [str(s.name) for s in self.symbols(e)]
         ranked = [x for x in order if x in names] + [x for x in names if x not in order]
         vectors = tuple(x for x in ranked if x in self.vectors)
@@ -121,6 +131,8 @@ class Emitter:
     @staticmethod
     def symbols(e: Expr) -> list[Sym]:
         """The variables of an expression in the order of their first use."""
+        if len(e.free) == 1 and WIDTH not in e.free:
+            return list(e.free)
         return [s for s in postorder(e) if isinstance(s, Sym) and s is not WIDTH and s in e.free]
 
     def vectors_of(self, e: Expr) -> list[str]:
@@ -133,6 +145,8 @@ class Emitter:
 
         In (x − μ)/σ it is then 1/σ that enters the NONLIN⁺, linearly, which is what Assumption B.8 asks about.
         """
+        if all(s.name in self.vectors for s in e.free if s is not WIDTH):
+            return e
         bound = {node.bound for node in postorder(e) if hasattr(node, "bound")}
 
         def of_scalars(node: Expr) -> bool:
@@ -172,9 +186,9 @@ class Emitter:
 
     # --- naming what a line computed --------------------------------------------------------------------------
 
-    def rename(self, old: str, new: str, span: Span) -> bool:
-        """Give the unnamed result of the line's last instruction the name that the line defines."""
-        if not self.instructions or self.instructions[-1].name != old:
+    def rename(self, old: str, new: str, span: Span, mark: int) -> bool:
+        """Give the unnamed result of the line's last instruction (the line's begin at `mark`) the line's name."""
+        if len(self.instructions) <= mark or self.instructions[-1].name != old:
             return False
         self.instructions[-1] = replace(self.instructions[-1], name=new, span=span)
         is_vector = old in self.vectors
@@ -186,6 +200,28 @@ class Emitter:
         if key in self._counters:
             self._counters[key] -= 1
         return True
+
+    def inputs(self, names: Iterable[str], mark: int) -> list[str]:
+        """The named variables that these are made of, unnamed results and this line's own instructions looked through."""
+        made = {i.name: i for i in self.instructions[mark:]}
+        out: dict[str, None] = {}
+        stack = list(reversed(list(names)))
+        seen: set[str] = set()
+        while stack:
+            name = stack.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            i = made.get(name)
+            if i is None and name in self.temporary:
+                i = next((j for j in reversed(self.instructions) if j.name == name), None)
+                if i is None:  # an unnamed U ξ
+                    continue
+            if i is None:
+                out[name] = None
+            else:
+                stack.extend(reversed([i.vector] if isinstance(i, MatMul) else [*i.vectors, *i.scalars]))
+        return list(out)
 
     def forget(self, names: Iterable[str]) -> None:
         """Unnamed results that are no longer there."""

@@ -32,6 +32,7 @@ from netsor.diagnostics import Span
 from netsor.expr import (
     FUNCTIONS,
     MINUS_ONE,
+    ONE,
     WIDTH,
     ZERO,
     Const,
@@ -48,9 +49,12 @@ from netsor.expr import (
     power,
 )
 from netsor.expr import sqrt as root
+from netsor.expr.asymptotics import find_quotients
 from netsor.syntax import ast
 
 Number = Scalar | Vector | Covector
+# More terms than this in one sum is no expression that a person meant.
+MOST_TERMS = 1_000_000
 
 
 class Expressions:
@@ -64,6 +68,8 @@ class Expressions:
         # Inside a definition of coordinates everything is a number, and nothing may be emitted.
         self.pure = False
         self.expanding: list[str] = []
+        # How many terms the sums around this place stand for.
+        self.terms = 1
 
     # --- entry points -----------------------------------------------------------------------------------------
 
@@ -77,7 +83,10 @@ class Expressions:
             case ast.Index():
                 return self.index(node)
             case ast.Negate():
-                return self.scale(Scalar(MINUS_ONE), self.value(node.operand), node)
+                operand = self.value(node.operand)
+                if isinstance(operand, (MatrixValue, InputMatrixValue)):
+                    raise Fault(faults.scaled_matrix(node.span, "-", node.operand.span.text))
+                return self.scale(Scalar(MINUS_ONE), operand, node.operand)
             case ast.Binary():
                 return self.binary(node)
             case ast.Juxtapose() | ast.MatMul():
@@ -145,8 +154,11 @@ class Expressions:
             return Scalar(Const(math.pi))
         value = self.scope.lookup(node.name)
         if value is None:
-            raise Fault(faults.unknown_name(node.span, node.span.text, self.scope.like(node.name), self.later(node.name)))
+            raise self.unknown_fault(node.span, node.name)
         return value
+
+    def unknown_fault(self, span: Span, name: str) -> Fault:
+        return Fault(faults.unknown_name(span, span.text, self.scope.like(name), self.later(name)))
 
     def later(self, name: str) -> Span | None:
         """Where a name that is unknown here is defined further down; overridden by the statement half."""
@@ -204,12 +216,29 @@ class Expressions:
         return Array(tuple(items), (len(items), *(shapes.pop() if shapes else ())))
 
     def summation(self, node: ast.Sum) -> Value:
-        total: Value = Scalar(ZERO)
-        for i in self.range(node.range):
-            with self.block():
-                self.scope.names[node.index.name] = Scalar(Const(i))
-                total = self.plus(total, self.numeric(node.body), node)
-        return total
+        if node.index.name in ("n", "pi"):
+            raise Fault(faults.reserved(node.index.span, node.index.name))
+        values = self.range(node.range)
+        outer, self.terms = self.terms, self.terms * max(len(values), 1)
+        if self.terms > MOST_TERMS:
+            count, self.terms = self.terms, outer
+            raise Fault(faults.too_long(node.range.span, count, "terms in one sum"))
+        parts: list[Number] = []
+        try:
+            for i in values:
+                with self.block():
+                    self.scope.names[node.index.name] = Scalar(Const(i))
+                    part = self.numeric(node.body)
+                if isinstance(part, Poison):
+                    return part
+                parts.append(part)
+        finally:
+            self.terms = outer
+        covectors = [isinstance(p, Covector) for p in parts]
+        if any(covectors) and not all(covectors):
+            raise Fault(faults.transposed_vector_alone(node.span))
+        e = add(*(p.expr for p in parts))
+        return Covector(e) if any(covectors) else self.join(e, *parts)
 
     def range(self, node: ast.Range) -> range:
         low, high = self.integer(node.low, "the start of a range"), self.integer(node.high, "the end of a range")
@@ -223,8 +252,10 @@ class Expressions:
     def binary(self, node: ast.Binary) -> Value:
         if node.op == "*":
             return self.times(node)
-        left = self.numeric(node.left)
-        right = self.numeric(node.right)
+        a, b = self.value(node.left), self.value(node.right)
+        if isinstance(a, (MatrixValue, InputMatrixValue)) and (isinstance(b, (MatrixValue, InputMatrixValue)) or node.op == "/"):
+            raise Fault(faults.matrix_arithmetic(node.span, node.op, node.left.span.text, node.right.span.text))
+        left, right = self.as_number(a, node.left), self.as_number(b, node.right)
         if isinstance(left, Poison) or isinstance(right, Poison):
             return POISON
         match node.op:
@@ -269,7 +300,7 @@ class Expressions:
             if isinstance(right, Vector):
                 raise Fault(faults.transposed_vector_alone(node.span))
             return Covector(e)
-        return self.finite(self.join(e, left, right), node)
+        return self.finite(self.join(find_quotients(e), left, right), node)
 
     def times(self, node: ast.Binary) -> Value:
         left, right = self.value(node.left), self.value(node.right)
@@ -297,7 +328,7 @@ class Expressions:
             if isinstance(a, Scalar) or isinstance(b, Scalar):
                 return Covector(mul(a.expr, b.expr))
             raise Fault(faults.transposed_vector_alone(node.span))
-        return self.join(mul(a.expr, b.expr), a, b)
+        return self.join(find_quotients(mul(a.expr, b.expr)), a, b)
 
     def juxtapose(self, node: ast.Juxtapose | ast.MatMul) -> Value:
         left, right = self.value(node.left), self.value(node.right)
@@ -314,6 +345,8 @@ class Expressions:
             case InputMatrixValue():
                 return self.embed(left, right, ln, rn, node)
             case Covector():
+                if isinstance(right, (MatrixValue, InputMatrixValue)):
+                    raise Fault(faults.covector_by_matrix(node.span, ln.span.text, rn.span.text))
                 a = self.as_number(right, rn)
                 if isinstance(a, Vector):
                     return self.inner_product(left.expr, a.expr, node.span)
@@ -321,8 +354,6 @@ class Expressions:
                     return a
                 if isinstance(a, Scalar) and not explicit:
                     return self.scale(left, a, node)
-                if isinstance(right, MatrixValue):
-                    raise Fault(faults.matrix_alone(node.span))
                 raise Fault(faults.transposed_vector_alone(node.span))
             case Array() if left.shape:
                 raise Fault(faults.data_product(node.span, ln.span.text, rn.span.text, kind_name(right)))
@@ -334,7 +365,7 @@ class Expressions:
         if explicit:
             raise Fault(faults.at_needs_matrix(node.span, ln.span.text, kind_name(a)))
         if isinstance(right, (MatrixValue, InputMatrixValue)):
-            raise Fault(faults.matrix_alone(rn.span))
+            raise Fault(faults.scaled_matrix(node.span, ln.span.text, rn.span.text))
         b = self.as_number(right, rn)
         if isinstance(b, Poison):
             return b
@@ -394,8 +425,8 @@ class Expressions:
         a, b = self.as_number(left, node.left), self.as_number(right, node.right)
         if isinstance(a, Poison) or isinstance(b, Poison):
             return POISON
-        if isinstance(a, Vector) and isinstance(b, Vector):
-            return self.inner_product(a.expr, b.expr, node.span)
+        if isinstance(a, Vector) and (isinstance(b, Vector) or b.expr is ONE and isinstance(b, Scalar)):
+            return self.inner_product(a.expr, b.expr, node.span)  # ⟨x, 1⟩ is Σ_α x_α
         wrong, at = (a, node.left) if not isinstance(a, Vector) else (b, node.right)
         raise Fault(faults.wrong_kind(at.span, at.span.text, kind_name(wrong), "a vector"))
 
@@ -526,18 +557,22 @@ class Expressions:
             return self.coordinatewise(node, node.args, lambda *a: call(f.name, *a))
         params = tuple(Sym(p) for p in ("u", "v", "w")[:count])
         function = Function(f.name, params, call(f.name, *params))
-        self.differentiable(function, f.order, node)
         orders = (f.order,) + (0,) * (count - 1)
+        self.differentiable(function, orders, node)
         return self.coordinatewise(node, node.args, lambda *a: apply(function, a, orders))
 
-    def differentiable(self, function: Function, order: int, node: ast.Node) -> None:
-        from netsor.expr.functions import TooSingular
+    def differentiable(self, function: Function, orders: tuple[int, ...], node: ast.Node) -> None:
+        """A derivative that the text names is a function: the slope of a jump is a Dirac mass and has no coordinates."""
+        from netsor.expr import canonical
+        from netsor.expr.functions import TooSingular, is_singular
         from netsor.expr.unfold import derivative_body
 
         try:
-            derivative_body(function, (order,) + (0,) * (len(function.params) - 1))
+            singular = is_singular(canonical(derivative_body(function, orders)))
         except TooSingular:
-            raise Fault(faults.too_singular(node.span, function.name, order)) from None
+            singular = True
+        if singular:
+            raise Fault(faults.too_singular(node.span, function.name, sum(orders)))
 
     def function_call(self, node: ast.Apply, f: FunctionValue) -> Value:
         function = f.function
@@ -553,6 +588,8 @@ class Expressions:
                 raise Fault(faults.vector_in_scalar_slot(a.span, a.span.text, function))
         if any(isinstance(v, Poison) for v in values):
             return POISON
+        if any(f.orders):
+            self.differentiable(function, f.orders, node)
         e = apply(function, [v.expr for v in values], f.orders)  # type: ignore[union-attr]
         if all(isinstance(v, Scalar) and v.number is not None for v in values):
             from netsor.expr import canonical

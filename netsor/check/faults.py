@@ -42,7 +42,8 @@ def unknown_name(span: Span, name: str, like: str | None, later: Span | None) ->
             notes=("a program is a list of instructions, and each uses only what stands above it (Def. B.1)",),
             hint=f"move the line that defines `{name}` above this one",
         )
-    hint = f"did you mean `{like}`?" if like else f"declare it above: `vector {name} ~ N(0, 1)`, `scalar {name} = 1` or `{name} := …`"
+    declared = f"`matrix {name}`" if name[:1].isupper() else f"`vector {name} ~ N(0, 1)`, `scalar {name} = 1`"
+    hint = f"did you mean `{like}`?" if like else f"declare it above: {declared} or `{name} := …`"
     return Diagnostic("E201", f"`{name}` is not defined", span, label="not found in this scope", hint=hint)
 
 
@@ -110,6 +111,21 @@ def name_clash(span: Span, name: str, before: Span | None, what: str) -> Diagnos
     )
 
 
+def no_place(span: Span, what: str, where: str) -> Diagnostic:
+    return Diagnostic(
+        "E209", f"`{what}` stands in {where}", span, label="belongs to the program, not to a definition",
+        notes=("a definition is expanded wherever it is used, each time anew",),
+        hint="move the line to the left margin, out of the `def`",
+    )
+
+
+def too_deep(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E210", "definitions are used inside definitions too deep to be expanded", span, label="expanded here",
+        hint="give a step in between a line of its own",
+    )
+
+
 # --- kinds (E3xx) -------------------------------------------------------------------------------------------------
 
 
@@ -138,6 +154,33 @@ def matrix_alone(span: Span) -> Diagnostic:
         label="has no value of its own",
         notes=("a program touches its matrices only through MATMUL: a matrix (or its transpose) times a vector",),
         hint="apply the matrices to a vector one after the other, as in `W (Wᵀ x)` or `W Wᵀ x`",
+    )
+
+
+def covector_by_matrix(span: Span, x: str, matrix: str) -> Diagnostic:
+    plain = x[:-1] if x.endswith(("ᵀ", "⊤")) else "x"
+    return Diagnostic(
+        "E303", f"`{_short(span.text)}` is a row times a matrix, which is no instruction", span, label="MATMUL has the matrix first",
+        notes=("in xᵀ W y / n the product W y is taken first",),
+        hint=f"write `{matrix}ᵀ {plain}` for the vector, or `{_short(x)} {matrix} y / n` for a MOMENT",
+    )
+
+
+def scaled_matrix(span: Span, factor: str, matrix: str) -> Diagnostic:
+    written = f"-{matrix} x" if factor == "-" else f"{_short(factor)} {matrix} x"
+    return Diagnostic(
+        "E303", f"`{_short(span.text)}` is a multiple of a matrix, which is no vector and no scalar", span,
+        label="has no value of its own",
+        notes=("a program touches its matrices only through MATMUL: a matrix (or its transpose) times a vector",),
+        hint=f"scale the product: `{written}`",
+    )
+
+
+def matrix_arithmetic(span: Span, op: str, left: str, right: str) -> Diagnostic:
+    hint = f"apply each to the vector: `{left} x {op} {right} x`" if op in "+-" else f"apply it to a vector first: `({left} x) {op} …`"
+    return Diagnostic(
+        "E303", f"`{_short(span.text)}` is arithmetic of matrices, which are no values", span, label="has no value of its own",
+        notes=("a program touches its matrices only through MATMUL: a matrix (or its transpose) times a vector",), hint=hint,
     )
 
 
@@ -302,9 +345,10 @@ def derivative_of_value(span: Span, name: str, kind: str) -> Diagnostic:
 
 
 def too_singular(span: Span, name: str, order: int) -> Diagnostic:
+    which = "the derivative" if order == 1 else f"the derivative of order {order}"
     return Diagnostic(
-        "E311", f"the derivative of order {order} of `{name}` is more singular than a Dirac mass and its slope", span,
-        label="has no expectation", hint="differentiate fewer times, or use a smoother function",
+        "E311", f"{which} of `{name}` is a Dirac mass, which is no function of coordinates", span,
+        label="the slope of a jump", hint="differentiate fewer times, or use a smoother function",
     )
 
 
@@ -507,6 +551,14 @@ def input_variance(span: Span, name: str, text: str) -> Diagnostic:
     )
 
 
+def input_dimension(span: Span, name: str, value: int) -> Diagnostic:
+    return Diagnostic("E414", f"an input of a network has at least one number, and `{name}` has {value}", span, label="is not positive", hint=f"write `{name} : 3`")
+
+
+def no_inputs(span: Span, name: str) -> Diagnostic:
+    return Diagnostic("E414", f"the family `{name}` of inputs is empty", span, label="has no members", hint=f"write `{name}[1..2] : 3`")
+
+
 def matrix_mean(span: Span, name: str) -> Diagnostic:
     return Diagnostic("E410", f"the entries of `{name}` must have mean 0", span, label="mean is not 0", notes=("Setup B.2: W_αβ ~ N(0, σ_W²/n)",), hint="write `N(0, …)`")
 
@@ -593,7 +645,12 @@ def several_instructions(span: Span, claimed: str, pieces: Sequence[str], hint: 
 
 def promise_broken(span: Span, promised: Sequence[str], extra: Sequence[str], what: str) -> Diagnostic:
     listed = ", ".join(f"`{e}`" for e in extra)
-    return Diagnostic("E505", f"{listed} {'is' if len(extra) == 1 else 'are'} used, but ψ was promised to depend on {', '.join(f'`{p}`' for p in promised) or 'nothing'} only", span, label=f"not among the {what} of ψ", hint=f"add {listed} to the {what} of ψ({'; ' if what == 'scalars' else ''}…)")
+    only = f"only {', '.join(f'`{p}`' for p in promised)} among its {what}" if promised else f"no {what}"
+    return Diagnostic("E505", f"{listed} {'is' if len(extra) == 1 else 'are'} used, but ψ was promised {only}", span, label=f"not among the {what} of ψ", hint=f"add {listed} to the {what} of ψ({'; ' if what == 'scalars' else ''}…)")
+
+
+def promise_slot(span: Span, text: str) -> Diagnostic:
+    return Diagnostic("E505", f"`{_short(text)}` takes an instruction of its own, and the slots of ψ name variables", span, label="not a variable", hint="give it a name on a line above, and put that name into the slot")
 
 
 def promise_kind(span: Span, text: str, kind: str, wanted: str) -> Diagnostic:

@@ -29,10 +29,12 @@ from netsor.check.values import (
 )
 from netsor.core import MatMul, Moment, Nonlin, Output, Program, Readout, Trained
 from netsor.diagnostics import Diagnostic, Span
-from netsor.expr import ONE, WIDTH, Add, Const, Expr, Function, Mul, Pow, Sym, mul, split_coefficient
+from netsor.expr import ONE, WIDTH, Add, Const, Expr, Function, Mul, Pow, Sym, mul, split_coefficient, substitute
 from netsor.expr.asymptotics import Diverges, at_infinite_width, find_quotients
+from netsor.expr.functions import PUBLIC
 from netsor.syntax import ast
 
+_RECURSION = 25_000
 _ARTICLES = {"MATMUL": "a MATMUL", "NONLIN": "a NONLIN", "NONLIN+": "a NONLIN⁺", "MOMENT": "a MOMENT", "INIT": "a member of 𝒱"}
 
 
@@ -45,13 +47,26 @@ class Checker(Declarations):
         self.outputs: list[Output] = []
         self.readouts: list[Readout] = []
         self.train: list[Trained] | None = None
-        self.promised: set[tuple[str, int, int]] = set()
+        self.placed: set[tuple[str, int, int]] = set()
+        self.unknown: set[str] = set()
+        self.functions: dict[str, Function] = {}
         self.first_place = self.defined_names()
         self.emitter.reserved = set(self.first_place) | _mentioned(file)
         self.is_network = isinstance(file.header, ast.NetworkHeader)
 
     def run(self) -> Program | None:
         """The core program, or None where there are errors."""
+        import sys
+
+        depth = sys.getrecursionlimit()
+        # Trees are at most 500 levels deep and definitions nest: deeper than Python's own limit, not without bound.
+        sys.setrecursionlimit(max(depth, _RECURSION))
+        try:
+            return self.check_all()
+        finally:
+            sys.setrecursionlimit(depth)
+
+    def check_all(self) -> Program | None:
         params = {s.name.name for s in self.file.statements if isinstance(s, ast.Param)}
         for name in self.settings:
             if name not in params:
@@ -112,9 +127,9 @@ class Checker(Declarations):
             return
         if d.span is not None:
             key = (d.code, d.span.start, d.span.end)
-            if key in self.promised:
+            if key in self.placed:
                 return
-            self.promised.add(key)
+            self.placed.add(key)
         self.report.add(d)
 
     # --- names ------------------------------------------------------------------------------------------------
@@ -146,7 +161,23 @@ class Checker(Declarations):
     here: Span | None = None
 
     def later_member(self, name: str, indices: Indices) -> Span | None:
+        """Where a member of a family that does not exist yet is defined further down, outside of loops."""
+        for s in self.file.statements:
+            if self.here is None or s.span.start < self.here.end:
+                continue
+            targets = s.declarators if isinstance(s, (ast.MatrixDecl, ast.VectorDecl)) else ()
+            if isinstance(s, (ast.Assign, ast.ScalarDecl)):
+                targets = (s.target,)
+            for t in targets:
+                if t.name == name and t.indices and indices in self.quiet_members(t):
+                    return t.span
         return None
+
+    def quiet_members(self, t: ast.Target | ast.Declarator) -> Sequence[Indices]:
+        try:
+            return self.members(t) if isinstance(t, ast.Declarator) else [self.indices(t)]
+        except Fault:
+            return ()
 
     def scope_place(self, name: str) -> Span | None:
         return self.first_place.get(name)
@@ -236,6 +267,11 @@ class Checker(Declarations):
         except Fault as fault:
             self.add(fault.diagnostic)
             del self.emitter.instructions[mark:]
+            self.poison(node)
+        except RecursionError:
+            if self.expanding:
+                raise  # told at the line that expands, with the stack unwound
+            self.add(faults.too_deep(node.span))
             self.poison(node)
         if len(self.emitter.instructions) > MOST_INSTRUCTIONS:
             raise TooLong(node.span, len(self.emitter.instructions))
@@ -339,8 +375,23 @@ class Checker(Declarations):
         if not isinstance(body, Scalar):
             body = self.as_number(body, node.body)  # type: ignore[assignment]
         assert isinstance(body, Scalar)
-        function = Function(name, symbols, body.expr, len(node.params))
+        function = self.named_apart(Function(name, symbols, body.expr, len(node.params)))
         self.define(node.name, FunctionValue(function, (0,) * len(params)))
+
+    def named_apart(self, f: Function) -> Function:
+        """A function defined inside a `def`, under a name that no other function or variable of the core bears."""
+        candidate, k = f.name, 0
+        if self.home().prefix:
+            while candidate in PUBLIC or candidate in self.first_place or self.functions.get(candidate, f) is not f:
+                k += 1
+                candidate = f"{f.name}_{k}"
+                if candidate in self.emitter.reserved or candidate in self.emitter.taken:
+                    candidate = f.name
+                else:
+                    f = Function(candidate, f.params, f.body, f.vectors)
+        self.functions[candidate] = f
+        self.emitter.reserved.add(candidate)
+        return f
 
     def is_about_vectors(self, node: ast.FunctionDef, params: Sequence[str], fault: Fault) -> bool:
         """Whether a body faulty as a function of coordinates speaks of vectors: xᵀ y, W x, mean."""
@@ -379,6 +430,10 @@ class Checker(Declarations):
             if node.name.name not in local:
                 place = next(x.span for s in (*node.body, node.value) for x in ast.walk(s) if isinstance(x, ast.Name) and x.name == node.name.name)
                 raise Fault(faults.recursive(place, node.name.name, (node.name.name,)))
+        for s in node.body:
+            for x in ast.walk(s):
+                if isinstance(x, (ast.Param, ast.Data, ast.Output, ast.Train)):
+                    raise Fault(faults.no_place(x.span, x.span.text.split()[0], f"the definition of `{node.name.name}`"))
         params = tuple(p.name for p in node.params)
         scalars = tuple(p.name for p in node.scalar_params)
         self.check_names((*node.body, node.value), {*params, *scalars})
@@ -396,18 +451,39 @@ class Checker(Declarations):
                 case ast.FunctionDef():
                     local.update(p.name for p in (x.name, *x.params, *x.scalar_params))
         for x in inside:
-            if isinstance(x, ast.Name) and x.name not in local and x.name not in ("n", "pi") and self.scope.lookup(x.name) is None:
-                raise Fault(faults.unknown_name(x.span, x.span.text, self.scope.like(x.name), self.later(x.name)))
+            if isinstance(x, ast.Name) and x.name not in local and x.name not in ("n", "pi"):
+                found = self.scope.lookup(x.name)
+                if found is None:
+                    raise self.unknown_fault(x.span, x.name)
+                if isinstance(found, (Builtin, Mean)):
+                    self.check_not_redefined(x)
 
     def define(self, name: ast.Name, value: Value) -> None:
         self.check_free(name.name, (), name.span)
         self.home().bind(name.name, (), value, name.span)
 
     def name(self, node: ast.Name) -> Value:
+        if node.name in self.unknown and self.scope.lookup(node.name) is None:
+            return POISON
         value = super().name(node)
         if isinstance(value, _Itself):
             raise Fault(faults.recursive(node.span, value.name, (value.name,)))
+        if isinstance(value, (Builtin, Mean)):
+            self.check_not_redefined(node)
         return value
+
+    def check_not_redefined(self, node: ast.Name) -> None:
+        """A built-in name that the program redefines means the program's, so it may not be used above that line."""
+        place = self.first_place.get(node.name)
+        if place is not None and self.here is not None and place.start >= self.here.end:
+            raise Fault(faults.unknown_name(node.span, node.span.text, None, place))
+
+    def unknown_fault(self, span: Span, name: str) -> Fault:
+        """A name that nobody defines is reported where it is first used, and not again."""
+        if name in self.unknown:
+            return Fault(None)
+        self.unknown.add(name)
+        return super().unknown_fault(span, name)
 
     def expand(self, node: ast.Apply, f: Inlined) -> Value:
         """A definition with steps, or with MATMUL or MOMENT, written out where it is used."""
@@ -475,7 +551,7 @@ class Checker(Declarations):
         order = self.check_promise(promise, result, value, mark) if promise else ()
         match result:
             case Vector():
-                self.name_vector(name, self.checked(result.expr, value.span), span, order)
+                self.name_vector(name, self.checked(result.expr, value.span), span, order, mark, embedded)
             case Scalar():
                 self.name_scalar(name, result.expr, value, span, mark, label is not None, order)
             case _:
@@ -487,10 +563,10 @@ class Checker(Declarations):
         home.bind(target.name, indices, bound, target.span)
         return bound
 
-    def name_vector(self, name: str, e: Expr, span: Span, order: tuple[str, ...]) -> None:
-        if isinstance(e, Sym):
+    def name_vector(self, name: str, e: Expr, span: Span, order: tuple[str, ...], mark: int, embedded: int) -> None:
+        if isinstance(e, Sym) and str(e.name) in self.emitter.temporary:
             old = str(e.name)
-            if old in self.emitter.temporary and (self.emitter.rename(old, name, span) or self.name_embedding(old, name, span)):
+            if self.emitter.rename(old, name, span, mark) or self.name_embedding(old, name, span, embedded):
                 return
         self.emitter.nonlin(name, e, span, order)
 
@@ -503,28 +579,41 @@ class Checker(Declarations):
                 if order:
                     last = replace(last, vectors=_ordered(last.vectors, order), scalars=_ordered(last.scalars, order))
                     self.emitter.instructions[-1] = last
-                self.emitter.rename(str(e.name), name, span)
+                self.emitter.rename(str(e.name), name, span, mark)
                 return
         factors = e.children if isinstance(e, Mul) else (e,)
         if labelled or (isinstance(e, Mul) and all(isinstance(f, (Sym, Const)) for f in factors)):
             joined = self.emitter.as_one_moment(e, mark)
             if joined is not None:
                 e = joined
-        self.emitter.named_moment(name, self.checked(e, value.span), span, order)
+        e = self.checked(e, value.span)
+        self.emitter.named_moment(name, e, span, order)
+        if e.free and e.free <= self.moving | {WIDTH}:
+            # A function of n alone, whatever line it stands on: what divides by it may diverge.
+            self.constant_values[Sym(name)] = substitute(e, self.constant_values)
+            self.moving.add(Sym(name))
 
     def checked(self, e: Expr, span: Span) -> Expr:
-        if WIDTH not in e.free:
-            return e
-        e = find_quotients(e)
-        try:
-            at_infinite_width(e)
-        except Diverges as d:
-            text = span.text
-            if d.rate[:1] not in "n√(l1":
-                raise Fault(faults.no_limit(span, text, d.rate)) from None
-            inner = any(c in text for c in "ᵀ⊤⟨<") or "^T" in text
-            raise Fault(faults.divergent(span, text, d.rate, inner)) from None
-        return e
+        written = e
+        while True:
+            if WIDTH not in e.free and not (e.free & self.moving):
+                return e
+            e = find_quotients(e)
+            try:
+                at_infinite_width(substitute(e, self.constant_values))
+                return e
+            except Diverges as d:
+                rate = d
+            # √n may hide in a scalar: (F(x + ε d) − F(x))/ε with ε = 1/√n is ψ* too.
+            e = substitute(written, self.constant_values)
+            if e is written:
+                break
+            written = e
+        text = span.text
+        if not rate.grows:
+            raise Fault(faults.no_limit(span, text, rate.rate))
+        inner = any(c in text for c in "ᵀ⊤⟨<") or "^T" in text
+        raise Fault(faults.divergent(span, text, rate.rate, inner))
 
     # --- claims -----------------------------------------------------------------------------------------------
 
@@ -538,9 +627,10 @@ class Checker(Declarations):
         else:
             last = made[-1]
             actual = self.instruction_kind(last)
-            extra = [i for i in made[:-1] if not (isinstance(i, Moment) and not i.vectors)]
-            if len(self.embeddings) > embedded:
-                extra.append(self.embeddings[-1])  # type: ignore[arg-type]
+            extra: list[Any] = [i for i in made[:-1] if not (isinstance(i, Moment) and not i.vectors)]
+            if isinstance(last, MatMul) and len(extra) == 1 and extra[0].name == last.vector and is_sum(extra[0]):
+                extra = []  # W (x + y), as the language's own table has it
+            extra += self.embeddings[embedded:]
             if extra:
                 pieces = [f"{_ARTICLES[self.instruction_kind(i)]} `{_piece(i)}`" for i in extra] + [f"then {_ARTICLES[actual]}"]
                 hint = f"give `{_piece(extra[0])}` a line of its own, or drop the label"
@@ -573,31 +663,36 @@ class Checker(Declarations):
         """ψ(x, y; θ) names the vectors and scalars that the expression uses; the order it gives them in."""
         assert isinstance(result, (Scalar, Vector, Covector))
         e = result.expr
-        joined = self.emitter.preview_moment(e, mark)[0] if isinstance(result, Scalar) else None
-        used = [str(s.name) for s in self.emitter.symbols(joined if joined is not None else e)]
-        made = {i.name for i in self.emitter.instructions[mark:]}
+        used = self.emitter.inputs((str(s.name) for s in self.emitter.symbols(e)), mark)
         vectors = self.promised_names(promise.vectors, "vectors")
         scalars = self.promised_names(promise.scalars, "scalars")
-        used_vectors = [u for u in used if u in self.emitter.vectors and u not in made]
-        used_scalars = [u for u in used if u not in self.emitter.vectors and u not in made]
         at = value.span
-        extra = [u for u in used_vectors if u not in vectors]
+        extra = [u for u in used if u in self.emitter.vectors and u not in vectors]
         if extra:
             raise Fault(faults.promise_broken(at, list(vectors), extra, "vectors"))
-        extra = [u for u in used_scalars if u not in scalars]
+        extra = [u for u in used if u not in self.emitter.vectors and u not in scalars]
+        joined = self.emitter.preview_moment(e, mark)[0] if isinstance(result, Scalar) else None
+        if WIDTH in (e if joined is None else joined).free and "n" not in scalars:
+            extra.append("1/√n")
         if extra:
-            raise Fault(faults.promise_broken(at, list(scalars), extra, "scalars"))
+            raise Fault(faults.promise_broken(at, [s for s in scalars if s != "n"], extra, "scalars"))
         for name, span in {**vectors, **scalars}.items():
-            if name not in used:
+            if name not in used and name != "n":
                 self.add(faults.promise_unused(span, span.text))
         return (*vectors, *scalars)
 
     def promised_names(self, nodes: Sequence[ast.Expr], what: str) -> dict[str, Span]:
+        """The variables that slots of ψ name; `n` where one holds the width."""
         found: dict[str, Span] = {}
         for node in nodes:
+            mark = len(self.emitter.instructions)
             v = self.numeric(node)
+            if len(self.emitter.instructions) > mark:
+                raise Fault(faults.promise_slot(node.span, node.span.text))
             if isinstance(v, Poison):
                 continue
+            if WIDTH in v.expr.free:
+                found["n"] = node.span
             is_vector = isinstance(v, Vector)
             if is_vector != (what == "vectors") and not (what == "vectors" and isinstance(v, Scalar) and v.number is not None):
                 raise Fault(faults.promise_kind(node.span, node.span.text, kind_name(v), what))
@@ -689,8 +784,8 @@ class Checker(Declarations):
             scale, v, x = pair
             terms.append((float(c * scale), v, x))
         kept = [i for i in self.emitter.instructions[mark:] if i.name not in used]
+        self.emitter.forget(i.name for i in self.emitter.instructions[mark:] if i.name in used)
         self.emitter.instructions[mark:] = kept
-        self.emitter.forget(used)
         made = tuple((c, v, self.emitter.vector_name(name, x, node.span)) for c, v, x in terms)
         if node.target is not None:
             self.check_free(node.target.name, self.indices(node.target), node.target.span)
@@ -719,7 +814,7 @@ class Checker(Declarations):
             d = item.declarator
             base = self.scope.lookup(d.name)
             if base is None:
-                raise Fault(faults.unknown_name(d.span, d.name, self.scope.like(d.name), self.later(d.name)))
+                raise self.unknown_fault(d.span, d.name)
             from netsor.check.values import Family
 
             if isinstance(base, Family) and not d.indices:
@@ -755,6 +850,14 @@ class Checker(Declarations):
             if multiplier is None and all(x == 0 for row in g.covariance for x in row):
                 raise Fault(faults.train_zero_variance(d.span, name))
         self.train.append(Trained(name, multiplier, d.span))
+
+
+def is_sum(i: object) -> bool:
+    """Whether an instruction only adds up vectors with numbers before them, as in W (x + y)."""
+    if not isinstance(i, Nonlin) or i.scalars:
+        return False
+    terms = i.psi.children if isinstance(i.psi, Add) else ()
+    return bool(terms) and all(isinstance(split_coefficient(t)[1], Sym) for t in terms)
 
 
 class TooLong(Exception):

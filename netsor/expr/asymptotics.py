@@ -25,6 +25,7 @@ from netsor.expr.nodes import (
     call,
     mul,
     postorder,
+    rewrite,
     substitute,
     with_children,
 )
@@ -38,10 +39,14 @@ _ONE: Order = (0.0, 0.0)
 
 
 class Diverges(Exception):
-    """The expression has no finite limit; `rate` says how it behaves, as text such as `n^0.5`."""
+    """The expression has no finite limit; `rate` says how it behaves, as text such as `√n`.
 
-    def __init__(self, rate: str):
+    `grows` tells a rate of growth from the other ways of having no limit, such as `no real value`.
+    """
+
+    def __init__(self, rate: str, grows: bool = False):
         self.rate = rate
+        self.grows = grows
         super().__init__(rate)
 
 
@@ -65,13 +70,33 @@ def rate_text(order: Order) -> str:
 @lru_cache(maxsize=4096)
 def width_limit(e: Expr) -> float:
     """lim_{n→∞} of an expression in n alone; raises `Diverges` where it is infinite or does not exist."""
-    series = _series(unfold(e))
+    e = unfold(e)
+    try:
+        series = _series(e)
+    except Diverges:
+        if _is_squeezed(e):
+            return 0.0
+        if isinstance(e, Add):
+            return math.fsum(width_limit(term) for term in e.children)
+        raise
     if not series:
         return 0.0
     lead = max(series)
     if lead > _ONE:
-        raise Diverges(rate_text(lead))
+        raise Diverges(rate_text(lead), grows=True)
     return series.get(_ONE, 0.0)
+
+
+def _is_squeezed(e: Expr) -> bool:
+    """Whether a product tends to zero whatever its sines and cosines do, as sin(n)/n does."""
+    factors = e.children if isinstance(e, Mul) else ()
+    rest = [f for f in factors if not (isinstance(f, Call) and f.fn in ("sin", "cos"))]
+    if len(rest) == len(factors):
+        return False
+    try:
+        return width_limit(mul(*rest)) == 0
+    except Diverges:
+        return False
 
 
 def _trim(series: Series) -> Series:
@@ -201,7 +226,7 @@ def _rule_exp(s: Series) -> Series:
     if growing:
         if growing[max(growing)] < 0:
             return {}  # smaller than every power of n
-        raise Diverges(f"exp({rate_text(max(growing))})")
+        raise Diverges(f"exp({rate_text(max(growing))})", grows=True)
     small = {k: c for k, c in s.items() if k < _ONE}
     head: Series = {(a, 0.0): math.exp(s.get(_ONE, 0.0))}
     return _times(head, _taylor((1 / math.factorial(k) for k in range(_KEPT_TERMS)), small))
@@ -310,6 +335,34 @@ def at_infinite_width(root: Expr) -> Expr:
 
 
 _E = Sym(("ψ*", "e"))
+
+
+def settled(root: Expr) -> Expr:
+    """ψ in the form that its text reads back to: divisors after factors, ψ* as its quotient is found."""
+
+    def rule(node: Expr) -> Expr:
+        if isinstance(node, Mul):
+            below = [f for f in node.children if _is_divisor(f)]
+            return mul(*(f for f in node.children if f not in below), *below) if below else node
+        if isinstance(node, Star):
+            return find_quotients(rewrite(_star_as_written(node), rule))
+        return node
+
+    if not any(isinstance(node, Star) or _is_divisor(node) for node in postorder(root)):
+        return root
+    return rewrite(root, rule)
+
+
+def _is_divisor(e: Expr) -> bool:
+    return isinstance(e, Pow) and isinstance(e.exponent, Const) and e.exponent.value < 0
+
+
+def _star_as_written(node: Star) -> Expr:
+    from netsor.expr.nodes import add, neg, power
+
+    ahead = substitute(node.body, {node.bound: node.theta})
+    here = substitute(node.body, {node.bound: ZERO})
+    return mul(power(node.theta, Const(-1)), add(ahead, neg(here)))
 
 
 def find_quotients(root: Expr) -> Expr:

@@ -90,7 +90,8 @@ def _render_sum(node: Expr, done: dict[Expr, Rendered], name: NameOf) -> Rendere
         c, rest = split_coefficient(term)
         if c < 0:
             flipped = _render_scaled(rest, -c, done, name)
-            text += f" - {_wrap(flipped, PRODUCT)}" if text else f"-{_wrap(flipped, UNARY)}"
+            # -a * b reads as (-a) * b, the same product.
+            text += f" - {_wrap(flipped, PRODUCT)}" if text else f"-{_wrap(flipped, PRODUCT)}"
         else:
             piece = _wrap(done[term], PRODUCT)
             text += f" + {piece}" if text else piece
@@ -133,10 +134,9 @@ def _render_product(node: Expr, done: dict[Expr, Rendered]) -> Rendered:
     if abs(c) != 1 or not above:
         above.insert(0, number_text(abs(c)))
     text = sign + " * ".join(above)
-    if len(below) == 1:
-        return f"{text} / {below[0]}", PRODUCT
     if below:
-        return f"{text} / ({' * '.join(below)})", PRODUCT
+        # One division for each: a / (b * c) reads as the inverse of a product, which is another expression.
+        return " / ".join([text, *below]), PRODUCT
     # -a * b reads as (-a) * b, the same product, but as a whole it binds like a product.
     return text, UNARY if len(above) == 1 and sign else PRODUCT
 
