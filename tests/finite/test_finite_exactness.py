@@ -1,0 +1,141 @@
+"""Lazy against dense in distribution at widths where n matters, and proof that these tests can fail.
+
+Every comparison of two samples is a Kolmogorov–Smirnov test and two z-tests (mean, mean square). All of them
+together raise a false alarm with probability at most `ALARM` by the union bound (seeds are fixed, so in fact never
+again). An engine with a planted error must set off the alarm.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+from finite_programs import FEEDBACK, program
+from scipy.stats import kstwo
+
+from netsor.finite import lazy, run
+from netsor.finite.streams import Streams
+
+ALARM = 1e-6
+SEEDS = 3000
+POOL = ThreadPoolExecutor(2)
+
+
+def smallest_p(a: np.ndarray, b: np.ndarray) -> float:
+    """The smallest p-value of the three tests of one pair of samples (K,), two-sided."""
+    grid = np.sort(np.concatenate([a, b]))
+    gap = np.max(np.abs(np.searchsorted(np.sort(a), grid, "right") - np.searchsorted(np.sort(b), grid, "right"))) / len(a)
+    ps = [float(kstwo.sf(gap, len(a) / 2))]
+    for f in (lambda x: x, np.square):
+        x, y = f(a), f(b)
+        z = (x.mean() - y.mean()) / np.sqrt(x.var() / len(x) + y.var() / len(y))
+        ps.append(2 * NormalDist().cdf(-abs(float(z))))
+    return min(ps)
+
+
+@lru_cache
+def dense_sample(n: int) -> dict[str, np.ndarray]:
+    """The outputs of the program with feedback, with the matrix itself."""
+    return run(program(FEEDBACK), n, SEEDS, seed=1, engine="dense").values
+
+
+def worst_p(n: int) -> tuple[float, int]:
+    """The smallest p-value over all outputs of the program with feedback, and the number of tests behind it."""
+    a = dense_sample(n)
+    b = run(program(FEEDBACK), n, SEEDS, seed=2, engine="lazy").values
+    # Heavy tails would spoil the normal law of the mean of squares: compare on a bounded scale.
+    return min(smallest_p(np.arctan(a[k]), np.arctan(b[k])) for k in a), 3 * len(a)
+
+
+@pytest.mark.parametrize("n", [4, 8, 16])
+def test_lazy_and_dense_have_one_law(n: int) -> None:
+    p, tests = worst_p(n)
+    assert p > ALARM / (3 * tests)
+
+
+def _independent_transpose(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = lazy.Asked._image
+
+    def image(self, side, other, names, r):  # type: ignore[no-untyped-def]
+        original(self, side, lazy.Side(0, self.n, self.dtype), names, r)
+
+    monkeypatch.setattr(lazy.Asked, "_image", image)
+
+
+def _missing_projection(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = lazy.Asked._image
+
+    def image(self, side, other, names, r):  # type: ignore[no-untyped-def]
+        # The known part is added, but the fresh Gaussian keeps its components along what is known.
+        w = side.images[r : r + len(names)]
+        original(self, side, lazy.Side(0, self.n, self.dtype), names, r)
+        if other.count:
+            w += lazy.inner(side.directions[r : r + len(names)], other.images[: other.count]) @ other.directions[: other.count]
+
+    monkeypatch.setattr(lazy.Asked, "_image", image)
+
+
+def _forgotten_known_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = lazy.Asked._image
+
+    def image(self, side, other, names, r):  # type: ignore[no-untyped-def]
+        original(self, side, other, names, r)
+        w, u = side.images[r : r + len(names)], other.directions[: other.count]
+        w -= lazy.inner(w, u) @ u
+
+    monkeypatch.setattr(lazy.Asked, "_image", image)
+
+
+def _wrong_variance(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = lazy.Asked.__init__
+
+    def init(self, variance, queries, streams, dtype, pool):  # type: ignore[no-untyped-def]
+        # n − 1 where n belongs: 14 % of the variance at n = 8.
+        original(self, variance * self_width(streams) / (self_width(streams) - 1), queries, streams, dtype, pool)
+
+    monkeypatch.setattr(lazy.Asked, "__init__", init)
+
+
+def self_width(streams: Streams) -> int:
+    return streams.width
+
+
+@pytest.mark.parametrize(
+    "plant", [_independent_transpose, _missing_projection, _forgotten_known_part, _wrong_variance], ids=lambda f: f.__name__
+)
+@pytest.mark.parametrize("n", [4, 8])
+def test_a_planted_error_is_found(n: int, plant, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    plant(monkeypatch)
+    p, tests = worst_p(n)
+    assert p < ALARM / (3 * tests)
+
+
+@pytest.mark.parametrize("n", [3, 4, 8])
+def test_the_matrix_behind_adaptive_queries_is_iid_gaussian(n: int) -> None:
+    """After queries that depend on the answers, ask for all of W: its entries are iid N(0, 1/n)."""
+    seeds = 2500
+    entries = np.empty((seeds, n * n))
+    for k in range(seeds):
+        w = lazy.Asked(1.0, (n + 3, 3), Streams(5, k, n), "float64", POOL)
+        x = np.arange(1.0, n + 1)
+        (y,) = w.multiply(False, ["y"], [x])
+        (u,) = w.multiply(True, ["u"], [np.maximum(y, 0) + 0.1])
+        (z,) = w.multiply(False, ["z"], [np.tanh(u) - x])
+        w.multiply(True, ["t", "s"], [z, y * z])
+        entries[k] = np.stack(w.multiply(False, [f"e{i}" for i in range(n)], list(np.eye(n))), axis=1).ravel()
+    entries *= np.sqrt(n)
+    tests = 3 * n * n + n**4
+    normal = NormalDist()
+    threshold = -normal.inv_cdf(ALARM / tests / 2)
+    ordered = np.sort(entries, axis=0)
+    cdf = np.vectorize(normal.cdf)(ordered)
+    steps = np.arange(1, seeds + 1)[:, None] / seeds
+    gaps = np.max(np.maximum(np.abs(cdf - steps), np.abs(cdf - steps + 1 / seeds)), axis=0)
+    assert kstwo.sf(gaps.max(), seeds) > ALARM / tests
+    second = (entries.T @ entries) / seeds - np.eye(n * n)
+    spread = np.where(np.eye(n * n) > 0, np.sqrt(2), 1) / np.sqrt(seeds)
+    assert np.max(np.abs(second) / spread) < threshold
+    assert np.max(np.abs(entries.mean(axis=0))) * np.sqrt(seeds) < threshold
