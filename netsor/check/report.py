@@ -10,8 +10,8 @@ from netsor.check.assumptions import Assumption, infer_assumptions
 from netsor.check.languages import infer_language
 from netsor.check.statements import Checker
 from netsor.core import MatMul, Moment, Nonlin, Program
-from netsor.diagnostics import Diagnostic, NetsorError, Source, Span
-from netsor.syntax import ast, parse
+from netsor.diagnostics import Diagnostic, Source, Span
+from netsor.syntax import Parsed, ast, parse_all
 
 
 @dataclass(frozen=True)
@@ -50,19 +50,25 @@ def check_source(source: Source, settings: Mapping[str, Any] | None = None, data
 
     `settings` are values of `param` lines, `data` maps names to (nested tuples, shape).
     """
-    try:
-        tree = parse(source)
-    except NetsorError as fault:
-        return Report(source, None, fault.diagnostics, "program", None, (), {})
-    return check_tree(tree, settings, data)
+    parsed = parse_all(source)
+    if parsed.file is None:
+        return Report(source, None, parsed.faults, "program", None, (), {})
+    return check_tree(parsed.file, settings, data, parsed)
 
 
-def check_tree(tree: ast.File, settings: Mapping[str, Any] | None = None, data: Mapping[str, Any] | None = None) -> Report:
-    """Check a parsed file; see `check_source`."""
-    checker = Checker(tree, settings, data)
+def check_tree(
+    tree: ast.File, settings: Mapping[str, Any] | None = None, data: Mapping[str, Any] | None = None,
+    parsed: Parsed | None = None,
+) -> Report:
+    """Check a parsed file; see `check_source`. `parsed` tells the faults of its syntax, and what they leave unknown."""
+    faults = parsed.faults if parsed else ()
+    checker = Checker(tree, settings, data, parsed.lost if faults and parsed else ())
     program = checker.run()
     kind = "network" if checker.is_network else "program"
-    found = tuple(checker.report)
+    found = (*checker.report, *faults)
+    if faults:
+        program = None
+        found = tuple(sorted((d for d in found if d.is_error), key=lambda d: d.span.start if d.span else -1))
     if program is None:
         return Report(tree.source, None, found, kind, None, (), {}, tree)
     return Report(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -41,16 +41,22 @@ _ARTICLES = {"MATMUL": "a MATMUL", "NONLIN": "a NONLIN", "NONLIN+": "a NONLIN⁺
 class Checker(Declarations):
     """Checks a file and lowers it to a core program; every fault goes to `report`, and none hides another."""
 
-    def __init__(self, file: ast.File, settings: Mapping[str, Any] | None = None, data: Mapping[str, Any] | None = None):
+    def __init__(
+        self, file: ast.File, settings: Mapping[str, Any] | None = None, data: Mapping[str, Any] | None = None,
+        lost: Iterable[str] = (),
+    ):
+        """`lost` are names that faulty lines, left out of `file`, may define: nothing is said of what uses them."""
         super().__init__(settings or {}, data or {})
+        self.is_whole = not lost
         self.file = file
         self.outputs: list[Output] = []
         self.readouts: list[Readout] = []
         self.train: list[Trained] | None = None
         self.placed: set[tuple[str, int, int]] = set()
-        self.unknown: set[str] = set()
+        self.unknown: set[str] = set(lost)  # names of which nothing more is said
         self.functions: dict[str, Function] = {}
         self.first_place = self.defined_names()
+        self.unknown -= set(self.first_place)
         self.emitter.reserved = set(self.first_place) | _mentioned(file)
         self.is_network = isinstance(file.header, ast.NetworkHeader)
 
@@ -69,14 +75,14 @@ class Checker(Declarations):
     def check_all(self) -> Program | None:
         params = {s.name.name for s in self.file.statements if isinstance(s, ast.Param)}
         for name in self.settings:
-            if name not in params:
+            if name not in params | self.unknown:
                 import difflib
 
                 like = difflib.get_close_matches(name, sorted(params), n=1)
                 self.add(faults.unknown_param(name, like[0] if like else None, sorted(params)))
         declared = {s.name.name for s in self.file.statements if isinstance(s, ast.Data)}
         for name in self.given_data:
-            if name not in declared:
+            if name not in declared | self.unknown:
                 self.add(faults.unknown_data(name, sorted(declared)))
         header_done = not self.is_network
         for statement in self.file.statements:
@@ -102,7 +108,7 @@ class Checker(Declarations):
             self.add(fault.diagnostic)
 
     def finish(self) -> None:
-        if self.report.has_errors:
+        if self.report.has_errors or not self.is_whole:
             return
         if self.is_network:
             assert self.file.header is not None

@@ -82,10 +82,10 @@ class _Assembler:
         while len(self.stack) > depth:
             block = self.stack.pop()
             node = self._finish(block)
-            if node is None:
-                self.stack[-1].faulty = True
-            else:
+            if node is not None:
                 self.stack[-1].body.append(node)
+            if node is None or block.faulty:
+                self.stack[-1].faulty = True
 
     # --- which block ---
 
@@ -220,7 +220,8 @@ class _Assembler:
                 "end the block with `return …`",
             )
             return None
-        if block.node is None or block.faulty:
+        # A loop keeps its whole lines; a definition without one of its lines would be another definition.
+        if block.node is None or not block.body and not block.is_def or block.faulty and block.is_def:
             return None
         last = block.returned or (block.body[-1] if block.body else block.node)
         span = block.node.span.to(last.span)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -22,8 +23,28 @@ def _parser() -> Parser:
     return Parser(load_tables(), Builder())
 
 
+@dataclass(frozen=True)
+class Parsed:
+    """What a text holds: its statements that are whole, its faults, and the names that faulty lines may define.
+
+    `file` is None where nothing more can be said of the text, as when the header of a network is faulty.
+    """
+
+    file: ast.File | None
+    faults: tuple[Diagnostic, ...]
+    lost: frozenset[str] = frozenset()
+
+
 def parse(source: Source) -> ast.File:
     """The syntax tree of a file; raises `NetsorError` with every fault that the text has."""
+    parsed = parse_all(source)
+    if parsed.faults or parsed.file is None:
+        raise NetsorError(parsed.faults)
+    return parsed.file
+
+
+def parse_all(source: Source) -> Parsed:
+    """The syntax tree of a file without its faulty lines, and every fault of its syntax."""
     text = tokenize(source)
     faults: list[Diagnostic] = []
     nodes: list[tuple[Line, ast.Node | None]] = []
@@ -49,10 +70,28 @@ def parse(source: Source) -> ast.File:
     header, statements = assemble(nodes, faults)
     if not text.lines:
         faults.append(_empty(source))
-    if faults:
-        raise NetsorError(_in_order(faults))
-    span = Span(source, 0, len(source.text))
-    return ast.File(header, statements, tuple(text.comments), span=span)
+    file = ast.File(header, statements, tuple(text.comments), span=Span(source, 0, len(source.text)))
+    if not faults:
+        return Parsed(file, ())
+    no_more = len(faults) >= MAX_FAULTS or not statements or _header_is_lost(header, nodes)
+    return Parsed(None if no_more else file, tuple(_in_order(faults)), _lost_names(nodes))
+
+
+def _header_is_lost(header: ast.Header | None, nodes: list[tuple[Line, ast.Node | None]]) -> bool:
+    """Whether the file is a network whose inputs are not known."""
+    return any(line.tokens[0].type == "NETWORK" and (node is None or node is not header) for line, node in nodes)
+
+
+def _lost_names(nodes: list[tuple[Line, ast.Node | None]]) -> frozenset[str]:
+    """The names that lines of a faulty text may define; those that are defined after all are found before these."""
+    names: set[str] = set()
+    for line, node in nodes:
+        types = [t.type for t in line.tokens]
+        ends = [types.index(t) for t in ("DEFINE", "EQ", "TILDE") if t in types]
+        whole = node is None and (not ends or types.count("DEFINE") > 1)
+        end = len(types) if whole else min(ends, default=len(types))
+        names.update(t.text for t in line.tokens[:end] if t.type == "NAME")
+    return frozenset(names)
 
 
 def parse_expression(source: Source) -> ast.Expr:
@@ -145,4 +184,4 @@ def _in_order(faults: list[Diagnostic]) -> list[Diagnostic]:
     ]
 
 
-__all__ = ["MAX_DEPTH", "MAX_FAULTS", "Token", "parse", "parse_expression"]
+__all__ = ["MAX_DEPTH", "MAX_FAULTS", "Parsed", "Token", "parse", "parse_all", "parse_expression"]
