@@ -8,7 +8,7 @@ and over the pairs where it speaks of both.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -42,19 +42,26 @@ class Quantity:
 class Inputs:
     """The rows that L and R range over, and the pairs (left[k], right[k]) of them.
 
-    `rows[side]` maps a row of the template's data to an array (N, d).
+    `rows[side]` maps a row of the template's data to an array (N, d); `own` are rows of the network's own data, which
+    belong to no example.
     """
 
     rows: dict[str, dict[DataRef, Array]]
     left: Array
     right: Array
+    own: dict[DataRef, Array] = field(default_factory=dict)
+
+    def side(self, ref: DataRef) -> str:
+        """The example that a row belongs to: L, R, or "" where it belongs to none."""
+        return next((s for s in self.rows if ref in self.rows[s]), "")
 
     def inner(self, a: DataRef, b: DataRef) -> Quantity:
         """⟨ξ, ξ'⟩ of two rows of the template, for all inputs or pairs."""
-        sides = [next(s for s in self.rows if ref in self.rows[s]) for ref in (a, b)]
-        if sides[0] == sides[1]:
-            x, y = self.rows[sides[0]][a], self.rows[sides[1]][b]
-            domain = sides[0]
+        sides = [self.side(ref) for ref in (a, b)]
+        if sides[0] == sides[1] or "" in sides:
+            x, y = (self.rows[s][ref] if s else self.own[ref][None] for s, ref in zip(sides, (a, b), strict=True))
+            x, y = np.broadcast_arrays(x, y)
+            domain = max(sides)
         else:
             picked = {"L": self.left, "R": self.right}
             x, y = (self.rows[s][ref][picked[s]] for s, ref in zip(sides, (a, b), strict=True))
@@ -92,7 +99,7 @@ class Batch:
             if e is None:
                 return ""
             assert isinstance(e.source, DataRef)
-            return next(side for side in self.inputs.rows if e.source in self.inputs.rows[side])
+            return self.inputs.side(e.source)
         if s in limit.products:
             return self.join(limit.products[s].operand.free)
         if s in limit.derivatives:

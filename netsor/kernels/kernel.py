@@ -11,10 +11,9 @@ import numpy as np
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.kernels.batch import product
-from netsor.kernels.pairs import Pairs, Template, infer_pairs, templates
+from netsor.kernels.pairs import Pairs, Template, flat_rows, infer_pairs, templates
 from netsor.kernels.paths import path_contributions
 from netsor.kernels.terms import KernelTerm, nngp_terms, ntk_terms
-from netsor.transform.examples import plain, read_examples
 
 Array = np.ndarray
 
@@ -59,8 +58,8 @@ def infer_kernels(
     needs Assumption A2. Raises NetsorError for inputs of a wrong shape, and where the path formula does not hold.
     """
     verify_network(network)
-    x = _array(network, inputs)
-    y = None if inputs2 is None else _array(network, inputs2)
+    x = flat_rows(network, inputs)
+    y = None if inputs2 is None else flat_rows(network, inputs2)
     pairs = infer_pairs(x, y)
     with_paths = method == "paths" or classes
     if with_paths:
@@ -167,10 +166,3 @@ def verify_path_formula(network: Program) -> None:
             Diagnostic("E611", f"the sum over paths does not hold for `{network.name}`: {gia.because}", gia.span,
                        notes=("Eq. 103 uses the Simple GIA Check",), hint="use `--method backward`")
         )
-
-
-def _array(network: Program, rows: Any) -> Array:
-    read_examples(network, rows, {i.name: i.name for i in network.inputs})  # reports shapes and numbers that do not fit
-    if isinstance(rows, dict):
-        rows = rows[network.inputs[0].name]
-    return np.array(plain(rows), float)

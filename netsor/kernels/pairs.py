@@ -6,14 +6,17 @@ perfect correlation is then known and not computed.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from netsor.core import DataRef, Program
+from netsor.core import DataRef, InputRef, Program
 from netsor.kernels.batch import Batch, Inputs
 from netsor.limit import Limit
 from netsor.transform.backward import Passes, passes
+from netsor.transform.examples import read_examples
 
 Array = np.ndarray
 
@@ -40,10 +43,9 @@ class Pairs:
 
 
 def infer_pairs(x: Array, y: Array | None) -> Pairs:
-    """The pairs of all rows of x (N, …) with all rows of y (M, …), or of x with itself."""
+    """The pairs of all rows of x (N, D) with all rows of y (M, D), or of x with itself."""
     both = x if y is None else np.concatenate([x, y])
-    flat = np.ascontiguousarray(both.reshape(len(both), -1)) + 0.0
-    _, first, where = np.unique(flat, axis=0, return_index=True, return_inverse=True)
+    _, first, where = np.unique(both + 0.0, axis=0, return_index=True, return_inverse=True)
     where = where.ravel()
     row = where[: len(x)]
     column = row if y is None else where[len(x) :]
@@ -72,9 +74,8 @@ def templates(
     `kept` are constant vectors that stay symbols, see `Limit`.
     """
     rng = np.random.default_rng(20210721)
-    shape = pairs.inputs.shape[1:]
     # The numbers of a template's examples only have to be different; no result depends on them.
-    sample = rng.standard_normal((2, *shape))
+    sample = rng.standard_normal((2, pairs.inputs.shape[1]))
     across = within = None
     if len(pairs.left):
         across = _template(network, sample, pairs.inputs, pairs.left, pairs.right, (0, 1), tol, kept)
@@ -87,13 +88,46 @@ def _template(
     network: Program, sample: Array, inputs: Array, left: Array, right: Array, examples: tuple[int, int], tol: float,
     kept: frozenset[str],
 ) -> Template:
-    made = passes(network, sample)
+    made = passes(network, shaped_rows(network, sample))
     limit = Limit(made.builder.build(network.name), kept=kept)
+    columns = input_columns(network)
     rows: dict[str, dict[DataRef, Array]] = {}
+    own: dict[DataRef, Array] = {}
     for side, example in zip("LR", made.examples, strict=False):
         rows[side] = {}
-        for ref, (data, _) in example.sources.items():
-            spec = next(i for i in network.inputs if i.name == ref.name)
-            values = inputs if spec.indices is None else inputs[:, spec.indices.index(ref.index)]  # type: ignore[arg-type]
-            rows[side][data] = np.asarray(values, float)
-    return Template(made, Batch(limit, Inputs(rows, left, right), tol), examples)
+        for ref, (data, numbers) in example.sources.items():
+            if isinstance(ref, InputRef):
+                rows[side][data] = inputs[:, columns[ref]]
+            else:
+                own[data] = np.array(numbers)
+    return Template(made, Batch(limit, Inputs(rows, left, right, own), tol), examples)
+
+
+def input_columns(network: Program) -> dict[InputRef, slice]:
+    """Where the numbers of each input stand in a row that holds those of all inputs one after the other."""
+    out: dict[InputRef, slice] = {}
+    start = 0
+    for i in network.inputs:
+        for index in (None,) if i.indices is None else i.indices:
+            out[InputRef(i.name, index)] = slice(start, start + i.dimension)
+            start += i.dimension
+    return out
+
+
+def flat_rows(network: Program, rows: Any) -> Array:
+    """Inputs as an array (N, D), all numbers of an example in a row; reports shapes and numbers that do not fit."""
+    _, examples = read_examples(network, rows, {i.name: i.name for i in network.inputs})
+    columns = input_columns(network)
+    return np.array([[x for ref in columns for x in e.sources[ref][1]] for e in examples], float)
+
+
+def shaped_rows(network: Program, flat: Array) -> dict[str, Array]:
+    """The inputs of a network by name, (N, d) or (N, T, d), from an array (N, D)."""
+    out: dict[str, Array] = {}
+    start = 0
+    for i in network.inputs:
+        shape = (i.dimension,) if i.indices is None else (len(i.indices), i.dimension)
+        size = math.prod(shape)
+        out[i.name] = flat[:, start : start + size].reshape(len(flat), *shape)
+        start += size
+    return out

@@ -18,10 +18,13 @@ Rows = Any
 
 @dataclass(frozen=True)
 class Example:
-    """One row: the data and the numbers that stand for each input of the network."""
+    """One row: the data and the numbers that stand for each input of the network.
+
+    Rows of the network's own data are the same for every example.
+    """
 
     stamp: Stamp
-    sources: Mapping[InputRef, tuple[DataRef, Row]] = field(hash=False)
+    sources: Mapping[InputRef | DataRef, tuple[DataRef, Row]] = field(hash=False)
 
     @property
     def key(self) -> tuple[Row, ...]:
@@ -59,11 +62,14 @@ def read_examples(
     if not network.inputs:
         raise faults.wrong_shape("the inputs", "of the network's inputs, and it has none", "anything")
     given = rows if isinstance(rows, Mapping) else {i.name: rows for i in network.inputs[:1]}
+    for name in given:
+        if all(i.name != name for i in network.inputs):
+            raise faults.unknown_input(name, [i.name for i in network.inputs])
     for i in network.inputs:
         if i.name not in given:
             raise faults.wrong_shape(f"the inputs `{i.name}`", _wanted(i), "nothing")
     data: list[Data] = []
-    sources: list[dict[InputRef, tuple[DataRef, Row]]] = []
+    sources: list[dict[InputRef | DataRef, tuple[DataRef, Row]]] = []
     for i in network.inputs:
         values = plain(given[i.name])
         _verify(i, values)
@@ -79,13 +85,20 @@ def read_examples(
             else:
                 for k, index in enumerate(i.indices, start=1):
                     found[InputRef(i.name, index)] = (DataRef(name, (r, k)), row[k - 1])
-    return data, [Example(Stamp(row=r, test=test), s) for r, s in enumerate(sources, start=1)]
+    own = own_rows(network)
+    return data, [Example(Stamp(row=r, test=test), {**s, **own}) for r, s in enumerate(sources, start=1)]
+
+
+def own_rows(network: Program) -> dict[InputRef | DataRef, tuple[DataRef, Row]]:
+    """The rows of the network's data that its input matrices are applied to, such as positions of tokens."""
+    refs = (e.source for e in network.embeddings if isinstance(e.source, DataRef))
+    return {ref: (ref, network.datum[ref.name].row(ref.row)) for ref in refs}
 
 
 def symbolic_example(network: Program) -> tuple[list[Data], Example]:
     """One example whose numbers are to come: `data ξ : (1, d)` without a value, its copies named as the network's."""
     data: list[Data] = []
-    sources: dict[InputRef, tuple[DataRef, Row]] = {}
+    sources: dict[InputRef | DataRef, tuple[DataRef, Row]] = dict(own_rows(network))
     for i in network.inputs:
         members = () if i.indices is None else (len(i.indices),)
         data.append(Data(i.name, (1, *members, i.dimension), ()))

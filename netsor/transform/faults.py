@@ -38,6 +38,11 @@ def wrong_shape(what: str, wanted: str, got: Sequence[int] | str) -> NetsorError
     return _error("E654", f"{what} should have the shape {wanted}, not {shape}")
 
 
+def unknown_input(name: str, known: Sequence[str]) -> NetsorError:
+    listed = ", ".join(f"`{k}`" for k in known)
+    return _error("E662", f"there is no input `{name}`", notes=(f"the network's inputs are {listed}",))
+
+
 def not_finite(what: str, place: str) -> NetsorError:
     return _error("E655", f"{what} hold a value at {place} that is no finite number", hint="remove or replace that row")
 

@@ -35,7 +35,7 @@ def forward(builder: Builder, network: Program, example: Example) -> Values:
     names, stamp = builder.names, example.stamp
     values: Values = {name: sym(name) for name in (*network.group_of, *network.constant)}
     for e in network.embeddings:
-        source, row = example.sources[e.source]  # type: ignore[index]
+        source, row = example.sources[e.source]
         values[e.name] = builder.embedding(names.of(e.name, stamp), e.matrix, source, row)
     for i in network.instructions:
         name = names.of(i.name, stamp)

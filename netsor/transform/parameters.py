@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netsor.core import MatMul, Program
+from netsor.core import DataRef, MatMul, Program
 from netsor.transform import faults
 
 
@@ -70,8 +70,10 @@ def moving(network: Program, trained: Trainable) -> frozenset[str]:
 
 
 def shared(network: Program) -> frozenset[str]:
-    """The variables that do not depend on the example: parameters, members of 𝒞, and what is made of these alone."""
+    """The variables that do not depend on the example: parameters, 𝒞, U times the network's own data, and what is made
+    of these alone."""
     found = {*network.matrix, *network.input_matrix, *network.constant, *network.datum, *network.group_of}
+    found |= {e.name for e in network.embeddings if isinstance(e.source, DataRef)}
     for i in network.instructions:
         arguments = (i.vector,) if isinstance(i, MatMul) else (*i.vectors, *i.scalars)
         if found.issuperset(arguments):

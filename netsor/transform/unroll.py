@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from netsor.core import MatMul, Nonlin, Output, Program
+from netsor.core import DataRef, InputRef, MatMul, Nonlin, Output, Program
 from netsor.core.program import Row
 from netsor.expr import ZERO, Const, Expr, add, as_expr, mul, sym
 from netsor.transform.backward import Backward
@@ -118,7 +118,7 @@ class Unrolling:
         for e in self.network.embeddings:
             if e.matrix in self.trained.input_matrices and e.name in errors:
                 change = mul(Const(self.trained.input_matrices[e.matrix]), pull, errors[e.name])
-                source, row = example.sources[e.source]  # type: ignore[index]
+                source, row = example.sources[e.source]
                 index = tuple(str(x) for x in source.row)
                 out.append(_InputStep(e.matrix, change, row, example.stamp, (source.name, *index)))
 
@@ -169,10 +169,10 @@ class Unrolling:
                 move(i.name, change, not isinstance(i, Nonlin))
         return delta, then
 
-    def _embedding_change(self, k: int, matrix: str, source: object, inputs: Sequence[_InputStep]) -> Expr:
+    def _embedding_change(self, k: int, matrix: str, source: InputRef | DataRef, inputs: Sequence[_InputStep]) -> Expr:
         """√n ΔU_t ξ̃ = −η Σ χ σ_U² ⟨ξ, ξ̃⟩ dg."""
         example = self.made.examples[k]
-        reference, row = example.sources[source]  # type: ignore[index]
+        reference, row = example.sources[source]
         terms: list[Expr] = []
         for step in inputs:
             if step.matrix != matrix:
