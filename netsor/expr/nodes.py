@@ -21,11 +21,14 @@ _TABLE: WeakValueDictionary[tuple[Any, ...], Expr] = WeakValueDictionary()
 class Expr:
     """A node; `children` are its subexpressions, `free` its free symbols, `digest` a name that outlives the process."""
 
-    __slots__ = ("__weakref__", "_rank", "children", "digest", "free", "payload")
+    __slots__ = ("__weakref__", "children", "digest", "form", "free", "payload")
     rank: ClassVar[int] = 0
 
     payload: Any
     children: tuple[Expr, ...]
+    # The canonical form once it is known (True: the node itself), so that a pass over a long program, whose expressions
+    # contain those before them, looks at each node once.
+    form: Expr | bool | None
     free: frozenset[Sym]
     digest: bytes
 
@@ -39,6 +42,7 @@ class Expr:
         node = object.__new__(cls)
         node.payload = payload
         node.children = children
+        node.form = None
         h = blake2b(f"{cls.__name__}|{_stable(payload)}|".encode(), digest_size=12)
         free: frozenset[Sym] = frozenset()
         for child in children:
@@ -111,7 +115,8 @@ class Const(Expr):
     def __new__(cls, value: Number) -> Const:
         if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
             value = int(value)
-        if not isinstance(value, (int, float)):
+        # numpy's float64 is a float, but does not print as one.
+        if type(value) is not int and type(value) is not float:
             value = float(value)
         return cls._make(value, ())
 
@@ -507,8 +512,11 @@ def with_children(node: Expr, children: tuple[Expr, ...]) -> Expr:
             return node
 
 
-def postorder(*roots: Expr) -> list[Expr]:
-    """All nodes below the roots, children first, each once; no recursion, so depth is no limit."""
+def postorder(*roots: Expr, known: Callable[[Expr], bool] | None = None) -> list[Expr]:
+    """All nodes below the roots, children first, each once; no recursion, so depth is no limit.
+
+    Nodes that are `known`, and what only they contain, are left out.
+    """
     seen: set[Expr] = set()
     out: list[Expr] = []
     stack: list[tuple[Expr, bool]] = [(r, False) for r in reversed(roots)]
@@ -517,7 +525,7 @@ def postorder(*roots: Expr) -> list[Expr]:
         if done:
             out.append(node)
             continue
-        if node in seen:
+        if node in seen or (known is not None and known(node)):
             continue
         seen.add(node)
         stack.append((node, True))

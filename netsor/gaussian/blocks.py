@@ -87,8 +87,8 @@ def _parity(node: Expr, done: dict[Expr, int | None], gaussians: Gaussians) -> i
         case Pow():
             if node.exponent.free & gaussians:
                 return 1 if kids == [1, 1] else None
-            if kids[0] == 1:
-                return 1
+            if kids[0] is None or kids[0] == 1:
+                return kids[0]
             k = node.exponent.value if isinstance(node.exponent, Const) else None
             # 1/z is odd, but its expectation does not exist.
             return (1 if k % 2 == 0 else kids[0]) if isinstance(k, int) and k > 0 else None

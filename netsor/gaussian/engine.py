@@ -113,6 +113,9 @@ def reduced(shape: Shape, state: State, task: Task) -> Integrand:
         ):
             return factored
     if len(shape.forms) > 1:
+        last = _straightening(shape)
+        if last is not None:
+            return build(shape, state, task.env, last=last, slack=task.slack)
         last = form_to_smooth(shape, task.env)
         if last is not None:
             f = build(shape, state, task.env, last=last, slack=task.slack)
@@ -126,6 +129,18 @@ def _in_exponent(f: Expr, shape: Shape, task: Task) -> bool:
 
     q = exponent_of(f)
     return q is not None and is_quadratic(q, task.gaussians)
+
+
+def _straightening(shape: Shape) -> Sym | None:
+    """A form in which every curved break is affine: integrated first, it meets each of them once."""
+    forms = frozenset(shape.form_symbols)
+    curved = [b.at for b in shape.breaks if b.kind != "soft" and affine(b.at, forms) is None]
+    if not curved:
+        return None
+    for s in shape.form_symbols:
+        if all(s in at.free and affine(at, frozenset((s,))) is not None for at in curved):
+            return s
+    return None
 
 
 def quadrature(f: Integrand, task: Task) -> Outcome:
@@ -254,8 +269,8 @@ def _is_power_of_square(f: Expr, gaussians: Gaussians) -> bool:
     if not isinstance(f, Pow) or not isinstance(f.exponent, Const) or not f.base.free & gaussians:
         return False
     k = f.exponent.value
-    # A power of one variable, or of an affine function, is an ordinary function of it.
-    return (k < 0 or not isinstance(k, int)) and affine(f.base, gaussians) is None and is_quadratic(f.base, gaussians)
+    # A power of a function of one variable, or of an affine function, is an ordinary function.
+    return len(f.base.free & gaussians) > 1 and (k < 0 or not isinstance(k, int)) and affine(f.base, gaussians) is None and is_quadratic(f.base, gaussians)
 
 
 def _power_of_square(f: Expr, e: Expr, state: State, task: Task) -> Outcome | None:
@@ -280,7 +295,7 @@ def _power_of_square(f: Expr, e: Expr, state: State, task: Task) -> Outcome | No
     others = list(factors_of(e))
     others.remove(f)
     rest = canonical(mul(*others, *[f.base] * raised))
-    if int((keep).sum()) == 1 and len((e.free & task.gaussians)) <= 1:
+    if int(keep.sum()) == 1:
         return None
     typical = abs(least) + float(np.trace(square @ state.covariance)) + float((state.mean - centre) @ square @ (state.mean - centre))
     if not typical > 0:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from netsor.gaussian.integrand import Integrand, Plane
-from netsor.gaussian.oned import Quadrature, legendre
+from netsor.gaussian.oned import Quadrature, legendre, roots_of
 from netsor.gaussian.result import Clock, Divergent
 
 Array = np.ndarray
@@ -58,6 +59,32 @@ def _distinct(planes: list[Plane]) -> list[Plane]:
         ):
             kept.append(p)
     return kept
+
+
+def crossings(f: Integrand, reach: float) -> list[Plane]:
+    """Two variables: the x₁ at which breaks meet that are affine in x₂, α_i(x₁) x₂ + β_i(x₁) = 0, curved ones included."""
+    sharp = [p for p in f.planes if p.soft == 0 and abs(p.a[1]) > 1e-12]
+    lines: list[Callable[[Array], tuple[Array, Array]]] = [
+        lambda t, p=p: (np.full(t.shape, p.a[1]), p.b + p.a[0] * t) for p in sharp  # type: ignore[misc]
+    ]
+    for s in f.surfaces:
+        at = f.on_surface(s)
+
+        def curve(t: Array, at: Callable[[Array], Array] = at) -> tuple[Array, Array]:
+            below = at(np.stack([t, np.zeros_like(t)]))
+            return at(np.stack([t, np.ones_like(t)])) - below, below
+
+        lines.append(curve)
+    found: list[Plane] = []
+    for i in range(len(sharp), len(lines)):
+        for j in range(i):
+
+            def determinant(t: Array, p: Callable = lines[i], q: Callable = lines[j]) -> Array:
+                (a, b), (c, d) = p(t), q(t)
+                return a * d - b * c
+
+            found += [Plane("kink", np.array([1.0, 0.0]), -x) for x in roots_of(determinant, reach)]
+    return found
 
 
 def cuts_at(level: list[Plane], x: Array, k: int, reach: float) -> Array:
@@ -160,6 +187,8 @@ def integrate(f: Integrand, tol: float, clock: Clock, wary: bool = False) -> Qua
     tenth is trusted, or nothing of it (`wary`) where F breaks in places that are not cut. Beyond a distance t a Gaussian tail holds less than a tenth of the unit before it.
     """
     levels = _levels(f.planes, f.rank)
+    if f.rank == 2 and f.surfaces:
+        levels[0] = levels[0] + crossings(f, 9.0)[:40]
     deep = f.rank >= 3
     reach = min(8.4, math.sqrt(-2 * math.log(min(tol, 1e-3))) + 0.6)
     plan = [(5, 4), (7, 5), (10, 6), (14, 6), (18, 8), (24, 10)] if deep else [(8, 6), (12, 7), (16, 9), (22, 12), (32, 16)]
@@ -181,12 +210,12 @@ def integrate(f: Integrand, tol: float, clock: Clock, wary: bool = False) -> Qua
             continue
         if before is not None:
             now = abs(value - before)
-            trusted = 4.0 if wary else min(1.0, max(10 * now / change, 0.02)) if change > 0 else 1.0
-            error = now * trusted + 0.1 * shell + 1e-15 * scale
+            trusted = 4.0 if wary else min(1.0, max(10 * now / change, 0.1)) if change > 0 else 1.0
+            error = now * trusted + 0.1 * shell + 5e-13 * scale
             change = now
             if error < best.error:
                 best = Quadrature(value, error, scale)
-            if best.error <= tol * scale:
+            if best.error <= max(tol, 1e-12) * scale:
                 break
         before = value
         step += 1

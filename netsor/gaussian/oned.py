@@ -17,7 +17,7 @@ _SQRT_2PI = math.sqrt(2 * math.pi)
 _NODES = 20
 _REACH = 8.6
 _FARTHEST = 37.5
-_DEEPEST = 48
+_DEEPEST, _DEEPEST_AT_ZERO = 48, 120
 
 
 class Quadrature(NamedTuple):
@@ -135,8 +135,10 @@ def _edges(reach: float, cuts: list[float]) -> Array:
 def _graded(edges: Array, poles: list[float]) -> Array:
     if not poles:
         return edges
-    steps = 2.0 ** -np.arange(0, _DEEPEST)
-    extra = np.concatenate([np.concatenate([p - steps, p + steps]) for p in poles])
+    # Towards 0 there is no end to the digits of a distance; elsewhere there is.
+    extra = np.concatenate(
+        [p + sign * 2.0 ** -np.arange(0, _DEEPEST_AT_ZERO if p == 0 else _DEEPEST) for p in poles for sign in (-1, 1)]
+    )
     for p in poles:
         others = [q for q in poles if q != p]
         if others:
@@ -177,7 +179,8 @@ def _remainder(p: float, lo: Array, hi: Array, integral: Array, modulus: Array) 
         ratio = (shells[-1] / shells[0]) ** (1 / (len(shells) - 1))
         if ratio > 0.985:
             raise Divergent("the integrand is too singular: its modulus has an infinite expectation")
-        last = float(modulus[side & (distance < 2.0 ** -(_DEEPEST - 2))].sum())
+        depth = _DEEPEST_AT_ZERO if p == 0 else _DEEPEST
+        last = float(modulus[side & (distance < 2.0 ** -(depth - 2))].sum())
         worst = max(worst, last / (1 - ratio))
     return worst
 

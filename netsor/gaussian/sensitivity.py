@@ -56,6 +56,9 @@ def _implicit(inputs: Inputs, shape: Shape, i: int, j: int) -> float:
     """The rounding of a given covariance counts where variables are nearly the same and something jumps."""
     if i == j or not any(b.kind == "jump" for b in shape.breaks):
         return 0.0
+    if len(inputs.symbols) == 2 and all(len(items) == 1 for _, items in shape.forms):
+        # Two variables: their conditional variance is computed without rounding.
+        return 0.0
     size = inputs.covariance[i, i] * inputs.covariance[j, j]
     c = inputs.covariance[i, j]
     return EPS * abs(c) if size > 0 and c * c > 0.999 * size and c * c != size else 0.0

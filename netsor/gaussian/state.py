@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -53,10 +54,14 @@ class State:
         spectrum = np.linalg.eigvalsh(inner)
         if spectrum.min() <= 1e-12:
             raise Divergent("an exponential of a square grows as fast as the Gaussian density falls")
-        # Σ' = Σ − Σ Q (1 + ΣQ)⁻¹ Σ.
+        # Σ' = Σ (1 + QΣ)⁻¹ where Q acts, which has no cancellation, and Σ − Σ Q (1 + ΣQ)⁻¹ Σ elsewhere.
         gain = q[np.ix_(used, used)] @ np.linalg.inv(np.eye(len(used)) + part @ q[np.ix_(used, used)])
         rows = self.covariance[:, used]
         reduced = self.covariance - rows @ ((gain + gain.T) / 2) @ rows.T
+        across = rows @ np.linalg.inv(np.eye(len(used)) + q[np.ix_(used, used)] @ part)
+        reduced[:, used] = across
+        reduced[used, :] = across.T
+        reduced[np.ix_(used, used)] = root @ np.linalg.solve(inner, root.T)
         log = constant + float(b @ self.mean) - 0.5 * float(self.mean @ q @ self.mean) - 0.5 * float(np.log(spectrum).sum())
         slope = b - q @ self.mean
         more, state = replace(self, covariance=reduced).tilted(slope)
@@ -106,7 +111,15 @@ def pivoted_root(c: Array, floor: Array, last: int | None = None, slack: float =
         columns.append(column)
         pivots.append(p)
         left -= np.outer(column, column)
+        if n == 2 and len(pivots) == 1 and left[1 - p, 1 - p] < 1e-3 * c[1 - p, 1 - p]:
+            left[1 - p, 1 - p] = _conditional_variance(float(c[p, p]), float(c[1 - p, 1 - p]), float(c[0, 1]))
     return (np.stack(columns, axis=1) if columns else np.zeros((n, 0))), pivots
+
+
+def _conditional_variance(a: float, b: float, c: float) -> float:
+    """b − c²/a without cancellation, in rational arithmetic."""
+    p, q, r = Fraction(a), Fraction(b), Fraction(c)
+    return float(q - r * r / p)
 
 
 def moments(powers: Sequence[int], covariance: Array) -> Callable[[Sequence], Array]:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from netsor.expr import (
     ONE,
-    ZERO,
     Add,
     Call,
     Const,
@@ -20,7 +19,6 @@ from netsor.expr import (
     canonical,
     is_singular,
     mul,
-    power,
     split_coefficient,
 )
 
@@ -136,7 +134,7 @@ def _terms(node: Expr, done: dict[Expr, _Sum], gaussians: Gaussians) -> _Sum:
                         out = _times(out, base)
                     return out
             case Call() if node.fn == "exp":
-                return _exponential(done[node.children[0]], gaussians)
+                return _exponential(node.children[0], done, gaussians)
     except _TooMany:
         pass
     return {(ONE, node): 1}
@@ -195,26 +193,28 @@ def _gather(terms: _Sum, gaussians: Gaussians) -> _Sum:
     return out
 
 
-def _exponential(exponent: _Sum, gaussians: Gaussians) -> _Sum:
-    """exp of a sum as the product of the exponentials over its sets of variables."""
+def _exponential(exponent: Expr, done: dict[Expr, _Sum], gaussians: Gaussians) -> _Sum:
+    """exp of a sum as the product of the exponentials over its sets of variables.
+
+    Only polynomials are multiplied out: exp(−(x + g)²) must not become exp(−2xg) times what keeps it small.
+    """
     groups: dict[frozenset[Sym], list[Expr]] = {}
-    for (scalar, product), c in exponent.items():
-        groups.setdefault(product.free & gaussians, []).append(mul(Const(c), scalar, product))
-    scalar: Expr = ONE
-    product: list[Expr] = []
+    for child in exponent.children if isinstance(exponent, Add) else (exponent,):
+        terms = done[child]
+        if not all(is_polynomial(p, gaussians) for _, p in terms):
+            terms = {(ONE, child): 1}
+        for (scalar, product), c in terms.items():
+            groups.setdefault(product.free & gaussians, []).append(mul(Const(c), scalar, product))
+    front: Expr = ONE
+    factors: list[Expr] = []
     for support, members in groups.items():
         factor = call("exp", canonical(add(*members)))
         if support:
-            product.append(factor)
+            factors.append(factor)
         else:
-            scalar = factor
-    c, rest = split_coefficient(scalar)
-    return {(rest, canonical(mul(*product))): c}
-
-
-def rejoined(terms: tuple[Term, ...]) -> Expr:
-    """The sum of terms, as one expression."""
-    return canonical(add(*(mul(Const(t.coefficient), t.scalar, t.product) for t in terms))) if terms else ZERO
+            front = factor
+    c, rest = split_coefficient(front)
+    return {(rest, canonical(mul(*factors))): c}
 
 
 def exponent_of(factor: Expr) -> Expr | None:
@@ -234,5 +234,3 @@ def integer_power(factor: Expr) -> tuple[Expr, int]:
             return factor.base, k
     return factor, 1
 
-
-__all__ = ["Term", "expand", "exponent_of", "factors_of", "integer_power", "is_polynomial", "monomial", "power", "rejoined"]

@@ -115,3 +115,38 @@ def pair(f, g, su, sv, rho, kinks_f=(), kinks_g=()):
         z = (edges[:, 1:, None] + edges[:, :-1, None]) / 2 + half * NODES
         inner[i : i + 500] = (g(c[:, :, None] + s * z) * _normal(z) * half * WEIGHTS).sum(axis=(1, 2))
     return float(np.sum(f(su * x) * inner * w * _normal(x))), size
+
+
+def smoothed(f, c, s, kinks=()):
+    """(E f(c + s z), E |f(c + s z)|) at every element of c."""
+    c = np.asarray(c, float)
+    value, modulus = np.zeros(len(c)), np.zeros(len(c))
+    base = np.linspace(-REACH, REACH, 25)
+    steps = 0.5 / s * 2.0 ** np.arange(0, 12)
+    steps = np.concatenate([[0.0], steps[steps < 2 * REACH]])
+    for i in range(0, len(c), 1000):
+        part = c[i : i + 1000, None]
+        columns = [np.broadcast_to(base, (len(part), len(base)))]
+        columns += [np.clip((t - part) / s + sign * steps, -REACH, REACH) for t in (*kinks, 0.0) for sign in (1, -1)]
+        edges = np.sort(np.concatenate(columns, axis=1), axis=1)
+        half = np.diff(edges, axis=1)[:, :, None] / 2
+        z = (edges[:, 1:, None] + edges[:, :-1, None]) / 2 + half * NODES
+        v = f(part[:, :, None] + s * z)
+        weight = _normal(z) * half * WEIGHTS
+        value[i : i + 1000] = (v * weight).sum(axis=(1, 2))
+        modulus[i : i + 1000] = (np.abs(v) * weight).sum(axis=(1, 2))
+    return value, modulus
+
+
+def roots(f):
+    """Sign changes of a function on [−9.5, 9.5]."""
+    grid = np.linspace(-REACH, REACH, 4001) + 1e-7
+    v = f(grid)
+    at = np.flatnonzero(v[1:] * v[:-1] < 0)
+    low, high, value = grid[at], grid[at + 1], v[at]
+    for _ in range(60):
+        mid = (low + high) / 2
+        m = f(mid)
+        left = value * m <= 0
+        high, low, value = np.where(left, mid, high), np.where(left, low, mid), np.where(left, value, m)
+    return list((low + high) / 2)
