@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from netsor.expr.nodes import (
     Add,
     Apply,
@@ -22,20 +20,27 @@ from netsor.expr.nodes import (
 from netsor.expr.unfold import unfold_apply
 
 
-@lru_cache(maxsize=200_000)
 def canonical(root: Expr) -> Expr:
     """The same function with definitions unfolded, terms and factors sorted, numeric coefficients distributed.
 
     Two expressions with one canonical form are equal; the converse does not hold (identities are not sought).
     """
-    done: dict[Expr, Expr] = {}
-    for node in postorder(root):
-        if isinstance(node, Apply):
-            rebuilt = with_children(node, tuple(done[c] for c in node.children))
-            done[node] = canonical(unfold_apply(rebuilt))  # type: ignore[arg-type]
-        else:
-            done[node] = _sorted(with_children(node, tuple(done[c] for c in node.children)))
-    return done[root]
+    if root.form is None:
+        for node in postorder(root, known=_is_known):
+            rebuilt = with_children(node, tuple(_form(c) for c in node.children))
+            made = canonical(unfold_apply(rebuilt)) if isinstance(rebuilt, Apply) else _sorted(rebuilt)
+            made.form = True
+            if made is not node:
+                node.form = made
+    return _form(root)
+
+
+def _is_known(node: Expr) -> bool:
+    return node.form is not None
+
+
+def _form(node: Expr) -> Expr:
+    return node if node.form is True else node.form  # type: ignore[return-value]
 
 
 def sort_key(e: Expr) -> tuple[int, bytes]:
