@@ -188,8 +188,8 @@ class Batch:
 
     def moment(self, psi: Expr) -> Quantity:
         """E ψ of an expression in the template's variables."""
-        names = {s: self.limit.vectors[s.name] if s.name in self.limit.vectors else self.limit.scalars[s.name] for s in psi.free}
-        return self.expect(canonical(substitute(psi, names)))
+        z = {**self.limit.scalars, **self.limit.vectors}
+        return self.expect(canonical(substitute(psi, {s: z[str(s.name)] for s in psi.free})))
 
     def expect(self, integrand: Expr) -> Quantity:
         """E of an expression in Ẑ's, over the domain of the examples that it mentions."""

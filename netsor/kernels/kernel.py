@@ -119,7 +119,8 @@ def _assembled(
             for b in range(count):
                 for name, (value, error) in f(t, a, b).items():
                     if name not in parts:
-                        parts[name] = [np.zeros((n, count, count)) for n in (len(pairs.left),) * 2 + (len(pairs.own),) * 2]
+                        sizes = [len(pairs.left)] * 2 + [len(pairs.own)] * 2
+                        parts[name] = [np.zeros((n, count, count)) for n in sizes]
                     parts[name][2 * k][:, a, b] = value
                     parts[name][2 * k + 1][:, a, b] = error
         assert size

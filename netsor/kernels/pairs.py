@@ -80,7 +80,8 @@ def templates(
     if len(pairs.left):
         across = _template(network, sample, pairs.inputs, pairs.left, pairs.right, (0, 1), tol, kept)
     if len(pairs.own):
-        within = _template(network, sample[:1], pairs.inputs[pairs.own], pairs.own * 0, pairs.own * 0, (0, 0), tol, kept)
+        none = np.zeros(0, int)
+        within = _template(network, sample[:1], pairs.inputs[pairs.own], none, none, (0, 0), tol, kept)
     return across, within
 
 

@@ -63,7 +63,8 @@ class Names:
         self._bases: dict[tuple[object, ...], str] = {}
         self._used = set(_RESERVED) | {f.name for f in network.functions()}
         parameters = [*network.matrix, *network.input_matrix, *network.constant, *network.datum, *network.group_of]
-        fixed = {split(p)[0] for p in [*parameters, *(x for x in shared if x in network.by_name or x in network.embedding)]}
+        common = [x for x in shared if x in network.by_name or x in network.embedding]
+        fixed = {split(p)[0] for p in [*parameters, *common]}
         copied = {split(x)[0] for x in [*network.embedding, *network.by_name] if x not in shared}
         given = {i.name for i in network.inputs} | {split(r.name)[0] for r in network.readouts}
         # The network's own names come first: what is derived from `h` must make way for a variable called `dh`.

@@ -1,0 +1,163 @@
+"""NNGP and NTK of a network at a width: the same sums as in the limit, of means over the n coordinates of each draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from netsor.core import Program
+from netsor.expr import Add, Const, Expr, Mul, Sym
+from netsor.expr.arrays import lambdify
+from netsor.finite import run_vectors
+from netsor.finite.arguments import draws_of, width_of
+from netsor.kernels.kernel import verify_network
+from netsor.kernels.pairs import flat_rows, shaped_rows
+from netsor.kernels.terms import nngp_terms, ntk_terms
+from netsor.transform.backward import Passes, passes
+from netsor.transform.examples import inner
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class EmpiricalKernel:
+    """`values` of shape (seeds, N, M), or (seeds, N, M, outputs, outputs) for several readouts."""
+
+    values: Array
+
+    @property
+    def mean(self) -> Array:
+        return np.asarray(self.values.mean(axis=0))
+
+    @property
+    def stderr(self) -> Array | None:
+        """The standard error of the mean; None for one seed."""
+        k = len(self.values)
+        return None if k < 2 else np.asarray(self.values.std(axis=0, ddof=1) / np.sqrt(k))
+
+    def as_dict(self) -> dict[str, Any]:
+        stderr = self.stderr
+        return {"value": self.mean.tolist(), "error": None if stderr is None else float(stderr.max(initial=0.0))}
+
+
+@dataclass(frozen=True)
+class EmpiricalKernels:
+    """The kernels of `seeds` draws at width n: σ_v² xᵀx'/n for the NNGP, ⟨∇f, ∇f'⟩ (Eq. 98) for the NTK."""
+
+    inputs: int
+    width: int
+    seeds: int
+    nngp: EmpiricalKernel
+    ntk: EmpiricalKernel
+    by_parameter: dict[str, EmpiricalKernel]
+
+    def as_dict(self) -> dict[str, Any]:
+        out: dict[str, Any] = {
+            "inputs": self.inputs, "width": self.width, "seeds": self.seeds,
+            "nngp": self.nngp.as_dict(), "ntk": self.ntk.as_dict(),
+        }  # fmt: skip
+        if self.by_parameter:
+            out["by_parameter"] = {k: v.as_dict() for k, v in self.by_parameter.items()}
+        return out
+
+
+def infer_empirical_kernels(
+    network: Program, inputs: Any, inputs2: Any = None, *, width: int, seeds: int = 1, seed: int = 0,
+    by_parameter: bool = False, progress: Callable[..., None] | None = None, **options: Any,
+) -> EmpiricalKernels:
+    """The kernels at width n on all rows of `inputs`, (N, d) or (N, T, d), against those of `inputs2` if given.
+
+    They are inner products of the vectors of the backward program (Eqs. 97–99), exact for each draw. `options` are
+    those of `netsor.finite.run_vectors`. Raises NetsorError for inputs of a wrong shape (E654), for a width that is no
+    positive integer (E701) and where the memory does not suffice (E702).
+    """
+    verify_network(network)
+    n, draws = width_of(width), draws_of(seeds)
+    x = flat_rows(network, inputs)
+    rows = x if inputs2 is None else np.concatenate([x, flat_rows(network, inputs2)])
+    made = passes(network, shaped_rows(network, rows))
+    program = made.builder.build(network.name)
+    names = _vectors_of(made)
+    columns = made.row_of[: len(x)] if inputs2 is None else made.row_of[len(x) :]
+    found: dict[str, list[Array]] = {"": []}
+    for k, draw in enumerate(draws):
+        if progress:
+            progress(f"draw {k + 1} of {len(draws)}")
+        values = run_vectors(program, n, seed, names, draw=draw, **options)
+        sample = _Sample(made, {name: np.asarray(v) for name, v in values.items()}, n)
+        for name, kernel in sample.kernels(made.row_of[: len(x)], columns).items():
+            found.setdefault(name, []).append(kernel)
+    shape = (len(draws), len(x), len(columns)) + (len(network.readouts),) * 2 * (len(network.readouts) > 1)
+    parts = {name: EmpiricalKernel(np.array(v)) for name, v in found.items() if v}
+    nngp = parts.pop("", EmpiricalKernel(np.zeros(shape)))
+    total = sum((p.values for p in parts.values()), np.zeros(shape))
+    return EmpiricalKernels(len(x), n, len(draws), nngp, EmpiricalKernel(total), parts if by_parameter else {})
+
+
+def _vectors_of(made: Passes) -> list[str]:
+    """The vectors that kernels are inner products of."""
+    names: dict[str, None] = {}
+    count = len(made.network.readouts)
+    for p in range(len(made.examples)):
+        for a in range(count):
+            for term in (*nngp_terms(made, p, p, a, a), *ntk_terms(made, p, p, a, a)):
+                for psi in term.moments:
+                    names.update((str(s.name), None) for s in sorted(psi.free, key=lambda s: s.digest))
+    return list(names)
+
+
+@dataclass
+class _Sample:
+    """The vectors of one draw."""
+
+    made: Passes
+    vectors: dict[str, Array]
+    n: int
+
+    def kernels(self, rows: list[int], columns: list[int]) -> dict[str, Array]:
+        """The NNGP kernel under "", and the NTK by parameter."""
+        count = len(self.made.network.readouts)
+        shape = (len(rows), len(columns), count, count)
+        out: dict[str, Array] = {}
+        known: dict[tuple[int, int, int, int], dict[str, float]] = {}
+        for i, p in enumerate(rows):
+            for j, q in enumerate(columns):
+                for a in range(count):
+                    for b in range(count):
+                        key = (p, q, a, b)
+                        if key not in known:
+                            known[key] = known[q, p, b, a] = self._entry(*key)
+                        for name, value in known[key].items():
+                            out.setdefault(name, np.zeros(shape))[i, j, a, b] = value
+        return {name: v if count > 1 else v[..., 0, 0] for name, v in out.items()}
+
+    def _mean(self, psi: Expr) -> float:
+        """(1/n) Σ_α ψ; an inner product of two vectors where ψ is one."""
+        if isinstance(psi, Add):
+            return sum(self._mean(term) for term in psi.children)
+        factors = psi.children if isinstance(psi, Mul) else (psi,)
+        vectors = [f for f in factors if isinstance(f, Sym)]
+        numbers = [f for f in factors if isinstance(f, Const)]
+        if len(vectors) == 2 and len(vectors) + len(numbers) == len(factors):
+            x, y = (self.vectors[str(v.name)] for v in vectors)
+            return float(np.prod([float(c.value) for c in numbers]) * np.dot(x, y) / self.n)
+        symbols = sorted(psi.free, key=lambda s: s.digest)
+        f = lambdify((psi,), tuple(symbols))
+        return float(np.mean(f(*(self.vectors[str(s.name)] for s in symbols))[0]))
+
+    def _entry(self, p: int, q: int, a: int, b: int) -> dict[str, float]:
+        out: dict[str, float] = {}
+        examples = self.made.examples
+        terms = [*nngp_terms(self.made, p, q, a, b), *ntk_terms(self.made, p, q, a, b)]
+        numbers = {ref: row for e in (examples[p], examples[q]) for ref, row in e.sources.values()}
+        for term in terms:
+            value = term.scale
+            for psi in term.moments:
+                value *= self._mean(psi)
+            if term.rows is not None:
+                value *= inner(*(numbers[ref] for ref in term.rows))
+            out[term.parameter] = out.get(term.parameter, 0.0) + value
+        return out
