@@ -189,8 +189,8 @@ def common_factors(shape: Shape, state: State, env: Mapping[Sym, float]) -> Inte
     for i, (s, _) in enumerate(shape.polynomial):
         rows[k + i, state.symbols.index(s)] = 1.0
     c = rows @ state.covariance @ rows.T
-    for i, (_, power) in enumerate(shape.polynomial, k):
-        if power == 1:
+    for i, (_, degree) in enumerate(shape.polynomial, k):
+        if degree == 1:
             # The variance of a variable that occurs linearly does not matter: any that keeps c definite will do.
             try:
                 explained = float(c[i, :k] @ np.linalg.solve(c[:k, :k], c[:k, i]))
