@@ -16,6 +16,8 @@ EPS = 2.0**-52
 _SQRT_2PI = math.sqrt(2 * math.pi)
 _NODES = 20
 _REACH = 8.6
+# Panels of this length are resolved to rounding by twenty nodes if poles are a unit and a half away.
+_BASE = np.linspace(-_REACH, _REACH, 11)
 _FARTHEST = 37.5
 _DEEPEST, _DEEPEST_AT_ZERO = 48, 120
 
@@ -83,8 +85,8 @@ def integrate(
     # Heavy integrands reach farther than the density: grow until the outer panels no longer count.
     while reach < _FARTHEST:
         total = modulus.sum()
-        outer = modulus[(hi > reach - 1.0) | (lo < 1.0 - reach)].sum()
-        if outer <= 1e-17 * total:
+        outer = modulus[(lo >= reach - 2.2) | (hi <= 2.2 - reach)].sum()
+        if outer <= 1e-8 * total:
             break
         grown = min(reach + 4.0, _FARTHEST)
         more = np.unique(np.concatenate([np.linspace(reach, grown, 3), [c for c in inner + poles if reach < c < grown]]))
@@ -94,11 +96,11 @@ def integrate(
         lo, hi = np.concatenate([lo, new_lo]), np.concatenate([hi, new_hi])
         integral, error, modulus = (np.concatenate(p) for p in ((integral, a), (error, b), (modulus, c)))
         reach = grown
-    tail = 0.0
-    outermost = modulus[(hi > reach - 1e-9) | (lo < 1e-9 - reach)].sum()
+    outermost = modulus[(lo >= reach - 2.2) | (hi <= 2.2 - reach)].sum()
     if reach >= _FARTHEST and outermost > 1e-12 * modulus.sum():
         raise Divergent("the integrand grows as fast as the Gaussian density falls")
-    tail += float(outermost)
+    # A Gaussian tail from t on is below 1e-6 of the two units before it, for t > 8, polynomials included.
+    tail = 1e-6 * float(outermost)
     for _ in range(rounds):
         scale = float(modulus.sum())
         if float(error.sum()) <= tol * scale or len(lo) > most:
@@ -123,13 +125,8 @@ def integrate(
 
 
 def _edges(reach: float, cuts: list[float]) -> Array:
-    # A unit of two is what twenty nodes resolve to rounding for functions with poles a unit and a half away.
-    base = np.linspace(-reach, reach, 9)
     inside = [c for c in cuts if -reach < c < reach]
-    if not inside:
-        return base
-    points = np.unique(np.concatenate([base, inside]))
-    return points
+    return np.unique(np.concatenate([_BASE, inside])) if inside else _BASE
 
 
 def _graded(edges: Array, poles: list[float]) -> Array:

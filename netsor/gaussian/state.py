@@ -91,6 +91,10 @@ def pivoted_root(c: Array, floor: Array, last: int | None = None, slack: float =
     when no other is left.
     """
     n = len(c)
+    if n == 1:
+        if c[0, 0] > floor[0]:
+            return np.sqrt(c), [0]
+        return np.zeros((1, 0)), []
     left = c.astype(float).copy()
     columns: list[Array] = []
     pivots: list[int] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 from netsor.expr import ONE, Const, call, cond, compare, diff, sym
@@ -52,8 +53,11 @@ def pair(rng):
     b, g, kg = function(rng, v)
     rho = RHOS[rng.integers(len(RHOS))] if rng.random() < 0.6 else float(rng.uniform(-1, 1))
     su, sv = 10 ** rng.uniform(-2, 1.5, 2)
-    truth, size = truths.pair(f, g, su, sv, rho, kf, kg)
     c = rho * su * sv
+    # The truth is that of the matrix as it is rounded, which near ρ = ±1 is not that of ρ.
+    spread = Fraction(1) - Fraction(c) ** 2 / (Fraction(su * su) * Fraction(sv * sv))
+    spread = math.sqrt(spread) if spread > 1e-15 else 0.0
+    truth, size = truths.pair(f, g, su, sv, rho, kf, kg, spread)
     return a * b, FixedLaw([u, v], [[su * su, c], [c, sv * sv]]), truth, size
 
 

@@ -76,10 +76,10 @@ def one(f, sd, kinks=()):
     return float(np.sum(f(sd * x) * w * _normal(x)))
 
 
-def pair(f, g, su, sv, rho, kinks_f=(), kinks_g=()):
+def pair(f, g, su, sv, rho, kinks_f=(), kinks_g=(), spread=None):
     """(E f(u) g(v), √(E f² E g²)) by nested panels, x for u, then z for v given u."""
     size = math.sqrt(one(lambda t: f(t) ** 2, su, kinks_f) * one(lambda t: g(t) ** 2, sv, kinks_g))
-    spread = math.sqrt((1 - rho) * (1 + rho))
+    spread = math.sqrt((1 - rho) * (1 + rho)) if spread is None else spread
     if spread == 0:
         sign = 1.0 if rho > 0 else -1.0
         centres = [k / su for k in (*kinks_f, 0.0)] + [sign * k / sv for k in kinks_g]
