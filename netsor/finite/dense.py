@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from netsor.core import Program
 from netsor.finite.initial import draw_matrix
 from netsor.finite.plan import Product
 from netsor.finite.streams import Array, Streams
+from netsor.finite.workers import Workers
 
 
 class Dense:
@@ -24,11 +24,10 @@ class Dense:
         program: Program,
         streams: Streams,
         dtype: Any,
-        pool: Executor,
-        check: Callable[[], None],
+        workers: Workers,
         given: Mapping[str, Array],
     ):
-        self._program, self._streams, self._dtype, self._pool, self._check = program, streams, dtype, pool, check
+        self._program, self._streams, self._dtype, self._workers = program, streams, dtype, workers
         self._given = given
         self._matrix: dict[str, Array] = {}
 
@@ -37,7 +36,7 @@ class Dense:
         w = self._matrix.get(p.matrix)
         if w is None:
             w = self._matrix[p.matrix] = self._draw(p.matrix)
-        self._check()
+        self._workers.check()
         with np.errstate(all="ignore"):
             if len(xs) == 1:
                 return [xs[0] @ w if p.transposed else w @ xs[0]]
@@ -49,7 +48,7 @@ class Dense:
         if name in self._given:
             return np.asarray(self._given[name], self._dtype)
         m = self._program.matrix[name]
-        return draw_matrix(self._streams, name, m.variance, self._dtype, self._pool, self._check)
+        return draw_matrix(self._streams, name, m.variance, self._dtype, self._workers)
 
     def release(self, name: str) -> None:
         """Forget a matrix that no product needs any more."""

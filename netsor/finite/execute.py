@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from threading import Event
 from typing import Any
 
 import numpy as np
@@ -19,15 +16,8 @@ from netsor.finite.initial import Initial
 from netsor.finite.lazy import Lazy
 from netsor.finite.plan import Plan
 from netsor.finite.streams import Array, Streams
-from netsor.finite.sweep import Cancelled, Hook, Sweep, compile_sweep, run_sweep
-
-
-def cores() -> int:
-    """The cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1
+from netsor.finite.sweep import Hook, Sweep, compile_sweep, run_sweep
+from netsor.finite.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -43,10 +33,11 @@ class Job:
     constants: Mapping[str, float]
     given: Mapping[str, Array]
 
-    def engine_for(self, streams: Streams, pool: ThreadPoolExecutor, check: Callable[[], None]) -> Dense | Lazy:
+    def engine_for(self, streams: Streams, workers: Workers) -> Dense | Lazy:
+        """The engine that multiplies by the matrices of one draw."""
         if self.engine == "dense":
-            return Dense(self.program, streams, self.dtype, pool, check, self.given)
-        return Lazy(self.program, streams, self.dtype, pool, check, self.plan.queries())
+            return Dense(self.program, streams, self.dtype, workers, self.given)
+        return Lazy(self.program, streams, self.dtype, workers, self.plan.queries())
 
 
 def constants_at(program: Program, n: int, names: set[str]) -> dict[str, float]:
@@ -71,18 +62,12 @@ def compile_sweeps(
 def execute(
     job: Job,
     streams: Streams,
-    pool: ThreadPoolExecutor,
-    stop: Event,
+    workers: Workers,
     progress: Callable[[float], None] = lambda _: None,
     hook: Hook | None = None,
 ) -> tuple[dict[str, float], dict[str, Array]]:
     """Run one draw: the values of its scalars, and the vectors that the plan was asked to keep."""
-
-    def check() -> None:
-        if stop.is_set():
-            raise Cancelled
-
-    engine = job.engine_for(streams, pool, check)
+    engine = job.engine_for(streams, workers)
     scalars = dict(job.constants)
     store: dict[str, Array] = {}
     for k, (stage, sweep) in enumerate(zip(job.plan.stages, job.sweeps, strict=True)):
@@ -92,7 +77,7 @@ def execute(
                 scalars[m.name] = evaluate(m.psi, {**values, WIDTH: float(job.width)})
             if hook:
                 hook(m.name, np.asarray(scalars[m.name]), 0)
-        scalars |= run_sweep(sweep, store, scalars, streams, job.dtype, pool, stop, hook)
+        scalars |= run_sweep(sweep, store, scalars, streams, job.dtype, workers, hook)
         if hook:
             for s in sweep.steps:
                 if s.is_moment:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Executor
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from netsor.core import Embedding, Group, Program
 from netsor.finite.streams import CHUNK, Array, Streams, spans
+from netsor.finite.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -150,23 +150,19 @@ def draw_matrix(
     name: str,
     variance: float,
     dtype: Any,
-    pool: Executor,
-    check: Callable[[], None] = lambda: None,
+    workers: Workers,
 ) -> Array:
     """An n×n matrix with iid N(0, variance/n) entries (Setup B.2)."""
     n = streams.width
     w = np.empty((n, n), dtype)
     step = rows_per_stretch(n)
+    ranges = list(spans(n, step))
     deviation = (variance / n) ** 0.5
 
-    def fill(lo: int, hi: int) -> None:
-        check()
+    def fill(i: int) -> None:
+        lo, hi = ranges[i]
         block = streams.generator(name, lo // step).standard_normal((hi - lo, n))
         np.multiply(block, deviation, out=w[lo:hi], casting="same_kind")
 
-    if n * n <= 4 * CHUNK:
-        fill(0, n)
-    else:
-        for f in [pool.submit(fill, lo, hi) for lo, hi in spans(n, step)]:
-            f.result()
+    workers.each(len(ranges), fill)
     return w

@@ -11,15 +11,15 @@ Y. M. Lu, "Householder Dice", IEEE Trans. Inf. Theory 2021). T products take O(n
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
 
 from netsor.core import Program
+from netsor.finite.kernels import Kernels
 from netsor.finite.plan import Product
 from netsor.finite.streams import CHUNK, Array, Streams, spans
+from netsor.finite.workers import Workers
 
 # A direction shorter than this many units of rounding of its vector is rounding.
 DEPENDENT = 16.0
@@ -40,10 +40,11 @@ class Side:
 class Asked:
     """One matrix as far as it has been asked: the right side holds W v, the left side Wᵀ u."""
 
-    def __init__(self, variance: float, queries: tuple[int, int], streams: Streams, dtype: Any, pool: Executor):
+    def __init__(self, variance: float, queries: tuple[int, int], streams: Streams, dtype: Any, workers: Workers):
         self.n = streams.width
         self.deviation = float(np.sqrt(variance / self.n))
-        self.streams, self.pool, self.dtype = streams, pool, np.dtype(dtype)
+        self.streams, self.workers, self.dtype = streams, workers, np.dtype(dtype)
+        self.kernels = Kernels(workers)
         self.sides = tuple(Side(min(q, self.n), self.n, dtype) for q in queries)
 
     def multiply(self, transposed: bool, names: list[str], xs: list[Array]) -> list[Array]:
@@ -61,33 +62,26 @@ class Asked:
         work = side.directions[r : r + q] if fits else np.empty((q, self.n), self.dtype)
         for row, x in zip(work, xs, strict=True):
             row[:] = x
-        coefficients, fresh = orthogonalise(side, work, self.n)
+        coefficients, fresh = orthogonalise(self.kernels, side, work, self.n)
         m = len(fresh)
         if m:
             self._image(side, other, [names[i] for i in fresh], r)
         side.count = r + m
         images = side.images[: r + m]
-        out = [np.empty(self.n, self.dtype) for _ in xs]
-        c = coefficients.astype(self.dtype)
-        for lo, hi in spans(self.n, block(r + m)):
-            for y, part in zip(out, c @ images[:, lo:hi], strict=True):
-                y[lo:hi] = part
-        return out
+        if not len(images):
+            return [np.zeros(self.n, self.dtype) for _ in xs]
+        return self.kernels.combine(coefficients, images)
 
     def _image(self, side: Side, other: Side, names: list[str], r: int) -> None:
         """Rows r… of the images: W v for the new directions v."""
         directions, w = side.directions[r : r + len(names)], side.images[r : r + len(names)]
-        fill_normals(self.streams, names, w, self.pool)
+        fill_normals(self.streams, names, w, self.workers)
         if other.count:
             u, b = other.directions[: other.count], other.images[: other.count]
             full = other.count == self.n
             deviation = 0.0 if full else self.deviation
-            known = inner(directions, b)
-            change = (known - deviation * inner(w, u)).astype(self.dtype)
-            for lo, hi in spans(self.n, block(other.count)):
-                part = w[:, lo:hi]
-                part *= self.dtype.type(deviation)
-                part += change @ u[:, lo:hi]
+            known = self.kernels.inner(directions, b)
+            self.kernels.add(w, u, known - deviation * self.kernels.inner(w, u), deviation)
         else:
             w *= self.dtype.type(self.deviation)
 
@@ -102,22 +96,21 @@ class Lazy:
         program: Program,
         streams: Streams,
         dtype: Any,
-        pool: Executor,
-        check: Callable[[], None],
+        workers: Workers,
         queries: dict[tuple[str, bool], int],
     ):
-        self._program, self._streams, self._dtype, self._pool, self._check = program, streams, dtype, pool, check
+        self._program, self._streams, self._dtype, self._workers = program, streams, dtype, workers
         self._queries = queries
         self._asked: dict[str, Asked] = {}
 
     def multiply(self, p: Product, xs: list[Array]) -> list[Array]:
         """W x for each x, or Wᵀ x of the same W; shapes (n,)."""
-        self._check()
+        self._workers.check()
         asked = self._asked.get(p.matrix)
         if asked is None:
             counts = self._queries.get((p.matrix, False), 0), self._queries.get((p.matrix, True), 0)
             variance = self._program.matrix[p.matrix].variance
-            asked = Asked(variance, counts, self._streams, self._dtype, self._pool)
+            asked = Asked(variance, counts, self._streams, self._dtype, self._workers)
             self._asked[p.matrix] = asked
         with np.errstate(all="ignore"):
             return asked.multiply(p.transposed, p.names, xs)
@@ -127,48 +120,7 @@ class Lazy:
         self._asked.pop(name, None)
 
 
-def block(rows: int) -> int:
-    """How many coordinates of so many rows are worked on at a time; they should fit a core's cache."""
-    return max(2048, min(16384, (1 << 18) // max(rows, 1)))
-
-
-def inner(x: Array, basis: Array) -> Array:
-    """All inner products ⟨x_i, basis_j⟩, block sums added in float64; shape (len(x), len(basis))."""
-    total = np.zeros((len(x), len(basis)))
-    for lo, hi in spans(x.shape[1], block(len(basis))):
-        total += x[:, lo:hi] @ basis[:, lo:hi].T
-    return total
-
-
-def norms(x: Array) -> Array:
-    """Euclidean norms of rows, block sums added in float64."""
-    total = np.zeros(len(x))
-    for lo, hi in spans(x.shape[1], 8192):
-        part = x[:, lo:hi]
-        total += np.einsum("ij,ij->i", part, part)
-    return np.sqrt(total)
-
-
-def project(work: Array, basis: Array, c: Array) -> Array:
-    """Subtract Σ_j c_ij basis_j from each row of `work`, and return the inner products that are left."""
-    left = np.zeros(c.shape)
-    c = c.astype(work.dtype)
-    for lo, hi in spans(work.shape[1], block(len(basis))):
-        part, columns = work[:, lo:hi], basis[:, lo:hi]
-        part -= c @ columns
-        left += part @ columns.T
-    return left
-
-
-def subtract(work: Array, basis: Array, c: Array) -> None:
-    """Subtract Σ_j c_ij basis_j from each row of `work`."""
-    c = c.astype(work.dtype)
-    for lo, hi in spans(work.shape[1], block(len(basis))):
-        part = work[:, lo:hi]
-        part -= c @ basis[:, lo:hi]
-
-
-def orthogonalise(side: Side, work: Array, n: int) -> tuple[Array, list[int]]:
+def orthogonalise(k: Kernels, side: Side, work: Array, n: int) -> tuple[Array, list[int]]:
     """Split each row of `work` by the directions of a side, append what is new to them.
 
     Returns the coefficients (rows, old + new directions) and which rows brought a new direction. Projecting once loses
@@ -177,30 +129,30 @@ def orthogonalise(side: Side, work: Array, n: int) -> tuple[Array, list[int]]:
     r, q = side.count, len(work)
     old = side.directions[:r]
     c = np.zeros((q, r + q))
-    length = norms(work)
+    length = k.norms(work)
     if r:
-        c[:, :r] = inner(work, old)
-        again = project(work, old, c[:, :r])
-        subtract(work, old, again)
+        c[:, :r] = k.inner(work, old)
+        again = k.project(work, old, c[:, :r])
+        k.add(work, old, -again)
         c[:, :r] += again
     tiny = DEPENDENT * float(np.finfo(work.dtype).eps) * length
     fresh: list[int] = []
     for i in range(q):
         x = work[i : i + 1]
-        before = norms(x)[0]
+        before = k.norms(x)[0]
         new = side.directions[r : r + len(fresh)]
         for _ in range(2 if fresh else 0):
-            step = inner(x, new)
-            subtract(x, new, step)
+            step = k.inner(x, new)
+            k.add(x, new, -step)
             c[i, r : r + len(fresh)] += step[0]
-        rho = norms(x)[0] if fresh else before
+        rho = k.norms(x)[0] if fresh else before
         while tiny[i] < rho < LOSS * before:
             # Most of the vector lay in the batch: what is left is no longer orthogonal to the rest.
             everything = side.directions[: r + len(fresh)]
-            step = inner(x, everything)
-            subtract(x, everything, step)
+            step = k.inner(x, everything)
+            k.add(x, everything, -step)
             c[i, : r + len(fresh)] += step[0]
-            before, rho = rho, norms(x)[0]
+            before, rho = rho, k.norms(x)[0]
         if rho <= tiny[i] or r + len(fresh) >= n:
             continue
         c[i, r + len(fresh)] = rho
@@ -209,18 +161,13 @@ def orthogonalise(side: Side, work: Array, n: int) -> tuple[Array, list[int]]:
     return c[:, : r + len(fresh)], fresh
 
 
-def fill_normals(streams: Streams, names: list[str], rows: Array, pool: Executor) -> None:
+def fill_normals(streams: Streams, names: list[str], rows: Array, workers: Workers) -> None:
     """Independent standard normals into each row, from the substreams of its name."""
-    n = rows.shape[1]
-
-    def fill(row: Array, name: str, chunk: int, lo: int, hi: int) -> None:
-        row[lo:hi] = streams.normals(name, chunk, hi - lo)
-
-    stretches = list(enumerate(spans(n, CHUNK)))
+    stretches = list(enumerate(spans(rows.shape[1], CHUNK)))
     tasks = [(row, name, k, lo, hi) for row, name in zip(rows, names, strict=True) for k, (lo, hi) in stretches]
-    if n <= CHUNK // 4:
-        for task in tasks:
-            fill(*task)
-    else:
-        for f in [pool.submit(fill, *task) for task in tasks]:
-            f.result()
+
+    def fill(i: int) -> None:
+        row, name, k, lo, hi = tasks[i]
+        row[lo:hi] = streams.normals(name, k, hi - lo)
+
+    workers.each(len(tasks), fill)

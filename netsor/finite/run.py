@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from threading import Event
 from typing import Any
 
 import numpy as np
 
 from netsor.core import Program
 from netsor.finite.arguments import Inputs, draws_of, output_names, width_of
-from netsor.finite.execute import cores, execute
+from netsor.finite.execute import execute
 from netsor.finite.faults import bad_choice
 from netsor.finite.initial import draw_matrix, input_matrix
 from netsor.finite.plan import Plan
@@ -19,6 +17,7 @@ from netsor.finite.prepare import prepare
 from netsor.finite.result import FiniteResult
 from netsor.finite.streams import Array, Streams
 from netsor.finite.trace import trace
+from netsor.finite.workers import Workers, cores
 
 Progress = Callable[[float, str], None]
 
@@ -56,28 +55,20 @@ def run(
     values: dict[str, list[float]] = {name: [] for name in names}
     done: list[int] = []
     interrupted = False
-    stop = Event()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
+    try:
+        with Workers(threads) as workers:
             for i, draw in enumerate(draws):
-                report = _reporter(progress, i, len(draws))
                 streams = Streams(seed, draw, n)
-                scalars, _ = execute(job, streams, pool, stop, report)
+                scalars, _ = execute(job, streams, workers, _reporter(progress, i, len(draws)))
                 found = {name: output_value(program, job.plan, name, scalars, n) for name in names}
                 for name, value in found.items():
                     if not np.isfinite(value):
-                        raise trace(job, streams, pool, name, draw)
+                        raise trace(job, streams, workers, name, draw)
                 for name, value in found.items():
                     values[name].append(value)
                 done.append(draw)
-        except KeyboardInterrupt:
-            interrupted = True
-            stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
-        except BaseException:
-            stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+    except KeyboardInterrupt:
+        interrupted = True
     arrays = {name: np.array(v) for name, v in values.items()}
     return FiniteResult(n, job.engine, reason, tuple(done), arrays, str(job.dtype), seed, interrupted)
 
@@ -114,14 +105,14 @@ def run_vectors(
     threads = cores()
     job, _ = prepare(program, n, [], vectors, dtype, engine, memory_limit, inputs, given, threads, scalars)
     streams = Streams(seed, draw, n)
-    with ThreadPoolExecutor(threads) as pool:
-        values, store = execute(job, streams, pool, Event())
+    with Workers(threads) as workers:
+        values, store = execute(job, streams, workers)
         out: dict[str, Array | float] = {}
         for name in wanted:
             if name in job.given:
                 out[name] = np.asarray(job.given[name])
             elif name in program.matrix:
-                out[name] = draw_matrix(streams, name, program.matrix[name].variance, job.dtype, pool)
+                out[name] = draw_matrix(streams, name, program.matrix[name].variance, job.dtype, workers)
             elif name in program.input_matrix:
                 u = program.input_matrix[name]
                 out[name] = input_matrix(streams, name, u.columns, u.variance)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from math import fsum
-from threading import Event
 from typing import Any
 
 import numpy as np
@@ -18,15 +16,12 @@ from netsor.expr.arrays import lambdify
 from netsor.finite.initial import Initial
 from netsor.finite.plan import Stage
 from netsor.finite.streams import CHUNK, Array, Streams, spans
+from netsor.finite.workers import Workers
 
 # Some ten arrays of this many numbers fit the second-level cache, and a numpy call on one costs more than its overhead.
 BLOCK = 1 << 13
 
 Hook = Callable[[str, Array, int], None]
-
-
-class Cancelled(Exception):
-    """Raised in a worker whose run was interrupted."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +83,7 @@ def run_sweep(
     scalars: Mapping[str, float],
     streams: Streams,
     dtype: Any,
-    pool: Executor,
-    stop: Event,
+    workers: Workers,
     hook: Hook | None = None,
 ) -> dict[str, float]:
     """Evaluate a sweep: kept vectors are put into `store`, the values of its MOMENTs returned.
@@ -107,9 +101,10 @@ def run_sweep(
     values = {s.name: [scalars[x] for x in s.scalars] for s in sweep.steps}
     width = float(n)
 
-    def work(chunk: int, lo: int, hi: int) -> None:
-        if stop.is_set():
-            raise Cancelled
+    chunks = list(spans(n, CHUNK))
+
+    def work(chunk: int) -> None:
+        lo, hi = chunks[chunk]
         with np.errstate(all="ignore"):
             drawn = sweep.initial.draw(streams, chunk, lo, hi, dtype) if sweep.draws else {}
             for name, x in drawn.items():
@@ -141,12 +136,7 @@ def run_sweep(
                     if hook:
                         hook(s.name, y, a)
 
-    if n <= CHUNK:
-        work(0, 0, n)
-    else:
-        futures: list[Future[None]] = [pool.submit(work, k, lo, hi) for k, (lo, hi) in enumerate(spans(n, CHUNK))]
-        for f in futures:
-            f.result()
+    workers.each(len(chunks), work)
     return {name: _total(parts) / n for name, parts in sums.items()}
 
 

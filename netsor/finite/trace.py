@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from threading import Event, Lock
+from threading import Lock
 
 import numpy as np
 
 from netsor.finite.execute import Job, execute
 from netsor.finite.faults import not_finite
 from netsor.finite.streams import Array, Streams
+from netsor.finite.workers import Workers
 
 
-def trace(job: Job, streams: Streams, pool: ThreadPoolExecutor, output: str, draw: int) -> Exception:
+def trace(job: Job, streams: Streams, workers: Workers, output: str, draw: int) -> Exception:
     """Run a draw again and find the first instruction that makes a number which is none out of finite ones."""
     program = job.program
     target = [o.scalar for o in program.outputs if o.name == output]
@@ -30,7 +30,7 @@ def trace(job: Job, streams: Streams, pool: ThreadPoolExecutor, output: str, dra
             if name not in found or lo + at < found[name][1]:
                 found[name] = (float(np.atleast_1d(values)[at]), lo + at)
 
-    execute(job, streams, pool, Event(), hook=hook)
+    execute(job, streams, workers, hook=hook)
     if not found:
         last = next(i for i in reversed(program.instructions) if i.name in needed)
         return not_finite(program, output, last, float("inf"), None, job.width, draw)

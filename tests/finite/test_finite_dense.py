@@ -8,7 +8,7 @@ from finite_programs import FEEDBACK, program
 from scipy.special import erf
 
 from netsor import load
-from netsor.core import Constant, Group, Matrix, MatMul, Moment, Nonlin, Output, Program
+from netsor.core import Constant, Group, MatMul, Matrix, Moment, Nonlin, Output, Program
 from netsor.expr import ONE, WIDTH, call, mul, sym
 from netsor.finite import run, run_vectors
 from netsor.resources import folder
@@ -47,7 +47,8 @@ def test_feedback_uses_the_transpose_of_that_very_matrix() -> None:
 
 
 def test_the_law_of_matrices_and_vectors() -> None:
-    p = program("matrix W ~ N(0, 2/n)\nvector a, b ~ N([0, 1], [[1, 0.5], [0.5, 2]])\nx := W a + b\noutput m := mean(x)\n")
+    law = "matrix W ~ N(0, 2/n)\nvector a, b ~ N([0, 1], [[1, 0.5], [0.5, 2]])\n"
+    p = program(law + "x := W a + b\noutput m := mean(x)\n")
     n = 700
     d = run_vectors(p, n, 0, ["W", "a", "b"])
     w = d["W"] * np.sqrt(n)

@@ -7,7 +7,6 @@ again). An engine with a planted error must set off the alarm.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from statistics import NormalDist
 
@@ -18,16 +17,18 @@ from scipy.stats import kstwo
 
 from netsor.finite import lazy, run
 from netsor.finite.streams import Streams
+from netsor.finite.workers import Workers
 
 ALARM = 1e-6
 SEEDS = 3000
-POOL = ThreadPoolExecutor(2)
+WORKERS = Workers(1)
 
 
 def smallest_p(a: np.ndarray, b: np.ndarray) -> float:
     """The smallest p-value of the three tests of one pair of samples (K,), two-sided."""
     grid = np.sort(np.concatenate([a, b]))
-    gap = np.max(np.abs(np.searchsorted(np.sort(a), grid, "right") - np.searchsorted(np.sort(b), grid, "right"))) / len(a)
+    below = [np.searchsorted(np.sort(x), grid, "right") for x in (a, b)]
+    gap = np.max(np.abs(below[0] - below[1])) / len(a)
     ps = [float(kstwo.sf(gap, len(a) / 2))]
     for f in (lambda x: x, np.square):
         x, y = f(a), f(b)
@@ -73,7 +74,8 @@ def _missing_projection(monkeypatch: pytest.MonkeyPatch) -> None:
         w = side.images[r : r + len(names)]
         original(self, side, lazy.Side(0, self.n, self.dtype), names, r)
         if other.count:
-            w += lazy.inner(side.directions[r : r + len(names)], other.images[: other.count]) @ other.directions[: other.count]
+            known = side.directions[r : r + len(names)] @ other.images[: other.count].T
+            w += known @ other.directions[: other.count]
 
     monkeypatch.setattr(lazy.Asked, "_image", image)
 
@@ -84,7 +86,7 @@ def _forgotten_known_part(monkeypatch: pytest.MonkeyPatch) -> None:
     def image(self, side, other, names, r):  # type: ignore[no-untyped-def]
         original(self, side, other, names, r)
         w, u = side.images[r : r + len(names)], other.directions[: other.count]
-        w -= lazy.inner(w, u) @ u
+        w -= w @ u.T @ u
 
     monkeypatch.setattr(lazy.Asked, "_image", image)
 
@@ -92,9 +94,9 @@ def _forgotten_known_part(monkeypatch: pytest.MonkeyPatch) -> None:
 def _wrong_variance(monkeypatch: pytest.MonkeyPatch) -> None:
     original = lazy.Asked.__init__
 
-    def init(self, variance, queries, streams, dtype, pool):  # type: ignore[no-untyped-def]
+    def init(self, variance, queries, streams, dtype, workers):  # type: ignore[no-untyped-def]
         # n − 1 where n belongs: 14 % of the variance at n = 8.
-        original(self, variance * self_width(streams) / (self_width(streams) - 1), queries, streams, dtype, pool)
+        original(self, variance * self_width(streams) / (self_width(streams) - 1), queries, streams, dtype, workers)
 
     monkeypatch.setattr(lazy.Asked, "__init__", init)
 
@@ -103,9 +105,10 @@ def self_width(streams: Streams) -> int:
     return streams.width
 
 
-@pytest.mark.parametrize(
-    "plant", [_independent_transpose, _missing_projection, _forgotten_known_part, _wrong_variance], ids=lambda f: f.__name__
-)
+PLANTS = [_independent_transpose, _missing_projection, _forgotten_known_part, _wrong_variance]
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda f: f.__name__)
 @pytest.mark.parametrize("n", [4, 8])
 def test_a_planted_error_is_found(n: int, plant, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     plant(monkeypatch)
@@ -119,7 +122,7 @@ def test_the_matrix_behind_adaptive_queries_is_iid_gaussian(n: int) -> None:
     seeds = 2500
     entries = np.empty((seeds, n * n))
     for k in range(seeds):
-        w = lazy.Asked(1.0, (n + 3, 3), Streams(5, k, n), "float64", POOL)
+        w = lazy.Asked(1.0, (n + 3, 3), Streams(5, k, n), "float64", WORKERS)
         x = np.arange(1.0, n + 1)
         (y,) = w.multiply(False, ["y"], [x])
         (u,) = w.multiply(True, ["u"], [np.maximum(y, 0) + 0.1])

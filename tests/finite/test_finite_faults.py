@@ -116,7 +116,8 @@ def test_arrays_that_do_not_fit() -> None:
     refused("E706", p, 10, given={"W": np.eye(9)})
     refused("E706", p, 10, given={"W": np.eye(10)}, engine="lazy")
     refused("E705", p, 10, given={"x": np.zeros(10)})
-    net = program("network f(ξ : 2)\nmatrix U : (n, 2) ~ N(0, 1)\nvector v ~ N(0, 1)\nx := tanh(U ξ)\noutput f := vᵀ x / √n\n")
+    declared = "network f(ξ : 2)\nmatrix U : (n, 2) ~ N(0, 1)\nvector v ~ N(0, 1)\n"
+    net = program(declared + "x := tanh(U ξ)\noutput f := vᵀ x / √n\n")
     refused("E706", net, 10)
     refused("E706", net, 10, inputs={"ξ": [1, 2, 3]})
     refused("E706", net, 10, inputs={"ξ": [1, float("nan")]})
@@ -137,7 +138,7 @@ def test_ctrl_c_keeps_the_finished_draws(engine: str) -> None:
     assert r.interrupted and r.seeds == 3
     whole = run(p, 200, 3, engine=engine)
     assert all(np.array_equal(r.values[k], whole.values[k]) for k in r.values)
-    assert seen == sorted(seen) and 0 < seen[0] and seen[-1] <= 4 / 50
+    assert seen == sorted(seen) and seen[0] > 0 and seen[-1] <= 4 / 50
 
 
 def test_ctrl_c_before_anything_is_finished() -> None:

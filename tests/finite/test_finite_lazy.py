@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 from finite_programs import FEEDBACK, program
@@ -11,12 +9,13 @@ from finite_programs import FEEDBACK, program
 from netsor.finite import run_vectors
 from netsor.finite.lazy import Asked
 from netsor.finite.streams import Streams
+from netsor.finite.workers import Workers
 
-POOL = ThreadPoolExecutor(2)
+WORKERS = Workers(2)
 
 
 def asked(n: int, right: int, left: int, dtype: str = "float64", draw: int = 0, variance: float = 1.0) -> Asked:
-    return Asked(variance, (right, left), Streams(0, draw, n), dtype, POOL)
+    return Asked(variance, (right, left), Streams(0, draw, n), dtype, WORKERS)
 
 
 def gram_error(basis: np.ndarray) -> float:
@@ -126,7 +125,8 @@ def test_a_batch_of_nearly_equal_vectors() -> None:
     assert gram_error(w.sides[0].directions[: w.sides[0].count]) < 1e-13
     assert np.allclose(ys[-1], -ys[-2], rtol=0, atol=1e-13)
     # W is a bounded map: close arguments have close products.
-    assert all(np.linalg.norm(a - b) < 3 * np.linalg.norm(x - y) + 1e-13 for a, b, x, y in zip(ys, ys[1:], batch, batch[1:]))
+    steps = zip(ys, ys[1:], batch, batch[1:])
+    assert all(np.linalg.norm(a - b) < 3 * np.linalg.norm(x - y) + 1e-13 for a, b, x, y in steps)
 
 
 def test_numbers_that_are_none_pass_through() -> None:

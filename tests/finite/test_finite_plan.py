@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from finite_programs import program
 
-from netsor.core import Group, Matrix, MatMul, Moment, Nonlin, Output, Program
+from netsor.core import Group, MatMul, Matrix, Moment, Nonlin, Output, Program
 from netsor.expr import call, sym
 from netsor.finite import run, run_vectors
 from netsor.finite.plan import make_plan
@@ -78,7 +78,8 @@ def random_program(seed: int) -> Program:
         else:
             xs = [str(x) for x in dict.fromkeys(rng.choice(vectors, 2).tolist())]
             s = [str(rng.choice(scalars))] if scalars and rng.integers(2) else []
-            psi = sum((call(str(rng.choice(["tanh", "sin", "relu"])), sym(x)) for x in xs), 0.3 * sym(s[0]) if s else 0 * sym("v0"))
+            start = 0.3 * sym(s[0]) if s else 0 * sym("v0")
+            psi = sum((call(str(rng.choice(["tanh", "sin", "relu"])), sym(x)) for x in xs), start)
             if kind == 1:
                 body.append(Moment(f"i{k}", psi, tuple(xs), tuple(s)))
                 scalars.append(f"i{k}")
@@ -87,7 +88,8 @@ def random_program(seed: int) -> Program:
                 vectors.append(f"i{k}")
     outputs = tuple(Output(s, s) for s in scalars[-4:])
     group = Group(("v0", "v1"), (0.0, 0.5), ((1.0, 0.5), (0.5, 1.0)))
-    return Program(f"random{seed}", matrices=(Matrix("W"), Matrix("V", 2.0)), groups=(group,), instructions=tuple(body), outputs=outputs)
+    matrices = Matrix("W"), Matrix("V", 2.0)
+    return Program(f"random{seed}", matrices=matrices, groups=(group,), instructions=tuple(body), outputs=outputs)
 
 
 @pytest.mark.parametrize("seed", range(25))

@@ -1,0 +1,138 @@
+"""Inner products and linear combinations of long rows: what the lazy engine spends its time with.
+
+Rows are worked on a stripe of columns at a time, and a stripe in pieces so small that the BLAS keeps each to one
+thread: threads are then ours to share out, and the order of every sum is fixed, whatever number of threads there is.
+Sums over stripes are added in float64.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netsor.finite.streams import Array, spans
+from netsor.finite.workers import Workers
+
+# OpenBLAS shares a matrix–vector product out from 9216 entries on.
+PIECE = 9000
+
+
+def stripe(rows: int) -> int:
+    """How many columns of so many rows are worked on at a time; they should stay in a cache between two uses."""
+    return max(2048, min(16384, (1 << 18) // max(rows, 1) // 1024 * 1024))
+
+
+def _pieces(rows: int, columns: int) -> tuple[int, int]:
+    """Piece width and number of whole pieces of a stripe."""
+    width = max(16, PIECE // max(rows, 1) // 16 * 16)
+    if columns <= width:
+        return columns, 1
+    return width, columns // width
+
+
+def _dots(x: Array, basis: Array) -> Array:
+    """⟨x_i, basis_j⟩ over one stripe; (q, t)."""
+    t, columns = basis.shape
+    q = len(x)
+    width, count = _pieces(t, columns)
+    if columns == width:
+        return np.matmul(x, basis.T).astype(np.float64, copy=False)
+    whole = width * count
+    stack = basis[:, :whole].reshape(t, count, width).transpose(1, 0, 2)
+    columns_of_x = x[:, :whole].reshape(q, count, width).transpose(1, 2, 0)
+    total = np.matmul(stack, columns_of_x).sum(axis=0, dtype=np.float64).T
+    if whole < columns:
+        total = total + np.matmul(x[:, whole:], basis[:, whole:].T)
+    return total
+
+
+def _combine(c: Array, basis: Array) -> Array:
+    """Σ_j c_ij basis_j over one stripe; (q, columns)."""
+    t, columns = basis.shape
+    width, count = _pieces(t, columns)
+    if columns == width:
+        return np.matmul(c, basis)
+    whole = width * count
+    out = np.empty((len(c), columns), basis.dtype)
+    stack = basis[:, :whole].reshape(t, count, width).transpose(1, 0, 2)
+    np.matmul(c, stack, out=out[:, :whole].reshape(len(c), count, width).transpose(1, 0, 2))
+    if whole < columns:
+        np.matmul(c, basis[:, whole:], out=out[:, whole:])
+    return out
+
+
+class Kernels:
+    """The operations, over the workers of a run."""
+
+    def __init__(self, workers: Workers):
+        self._workers = workers
+
+    def inner(self, x: Array, basis: Array) -> Array:
+        """All inner products ⟨x_i, basis_j⟩, float64; shape (q, t)."""
+        ranges = list(spans(x.shape[1], stripe(len(basis))))
+        parts = np.zeros((len(ranges), len(x), len(basis)))
+
+        def work(i: int) -> None:
+            lo, hi = ranges[i]
+            parts[i] = _dots(x[:, lo:hi], basis[:, lo:hi])
+
+        self._workers.each(len(ranges), work)
+        return parts.sum(axis=0)
+
+    def project(self, x: Array, basis: Array, c: Array) -> Array:
+        """Subtract Σ_j c_ij basis_j from each row of `x`, and return the inner products that are left."""
+        ranges = list(spans(x.shape[1], stripe(len(basis))))
+        parts = np.zeros((len(ranges), *c.shape))
+        factors = c.astype(x.dtype)
+
+        def work(i: int) -> None:
+            lo, hi = ranges[i]
+            part, columns = x[:, lo:hi], basis[:, lo:hi]
+            part -= _combine(factors, columns)
+            parts[i] = _dots(part, columns)
+
+        self._workers.each(len(ranges), work)
+        return parts.sum(axis=0)
+
+    def add(self, x: Array, basis: Array, c: Array, scale: float = 1.0) -> None:
+        """x_i := scale x_i + Σ_j c_ij basis_j."""
+        ranges = list(spans(x.shape[1], stripe(len(basis))))
+        factors = c.astype(x.dtype)
+        factor = x.dtype.type(scale)
+
+        def work(i: int) -> None:
+            lo, hi = ranges[i]
+            part = x[:, lo:hi]
+            if scale != 1.0:
+                part *= factor
+            part += _combine(factors, basis[:, lo:hi])
+
+        self._workers.each(len(ranges), work)
+
+    def combine(self, c: Array, basis: Array) -> list[Array]:
+        """Σ_j c_ij basis_j as arrays of their own, so that each can be dropped alone."""
+        n = basis.shape[1]
+        out = [np.empty(n, basis.dtype) for _ in c]
+        ranges = list(spans(n, stripe(len(basis))))
+        factors = c.astype(basis.dtype)
+
+        def work(i: int) -> None:
+            lo, hi = ranges[i]
+            for y, part in zip(out, _combine(factors, basis[:, lo:hi]), strict=True):
+                y[lo:hi] = part
+
+        self._workers.each(len(ranges), work)
+        return out
+
+    def norms(self, x: Array) -> Array:
+        """Euclidean norms of rows, float64; (q,)."""
+        ranges = list(spans(x.shape[1], stripe(len(x))))
+        parts = np.zeros((len(ranges), len(x)))
+
+        def work(i: int) -> None:
+            lo, hi = ranges[i]
+            part = x[:, lo:hi]
+            parts[i] = np.einsum("ij,ij->i", part, part)
+
+        self._workers.each(len(ranges), work)
+        return np.sqrt(parts.sum(axis=0))
+
