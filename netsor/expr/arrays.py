@@ -109,9 +109,16 @@ def lambdify(exprs: tuple[Expr, ...], args: tuple[Sym, ...]) -> Compiled:
     """
     roots = [canonical(rewrite(unfold(e), lambda x: star_quotient(x) if isinstance(x, Star) else x)) for e in exprs]
     names: dict[Expr, str] = {s: f"a{i}" for i, s in enumerate(args)}
-    constants: dict[str, Any] = {}
     lines: list[str] = []
-    for node in postorder(*roots):
+    nodes = list(postorder(*roots))
+    waiting: dict[Expr, int] = dict.fromkeys(roots, 1)
+    for node in nodes:
+        for c in set(node.children):
+            waiting[c] = waiting.get(c, 0) + 1
+    # A name is given again once its value is used up, so that few arrays are alive and their memory stays in the cache.
+    vacant: list[str] = []
+    slots = 0
+    for node in nodes:
         if node in names:
             continue
         if isinstance(node, Const):
@@ -121,15 +128,23 @@ def lambdify(exprs: tuple[Expr, ...], args: tuple[Sym, ...]) -> Compiled:
             continue
         if isinstance(node, Sym):
             raise KeyError(node.name)
-        names[node] = f"t{len(lines)}"
-        lines.append(f"    t{len(lines)} = {_code(node, [names[c] for c in node.children])}")
+        code = _code(node, [names[c] for c in node.children])
+        for c in set(node.children):
+            waiting[c] -= 1
+            if not waiting[c] and names[c].startswith("t"):
+                vacant.append(names[c])
+        if not vacant:
+            vacant.append(f"t{slots}")
+            slots += 1
+        names[node] = vacant.pop()
+        lines.append(f"    {names[node]} = {code}")
     parameters = ", ".join(f"a{i}" for i in range(len(args)))
     results = ", ".join(names[r] for r in roots) + ("," if roots else "")
     dtype = "_dtype(a0)" if args else "_float64"
     source = f"def compiled({parameters}):\n    dt = {dtype}\n" + "\n".join(lines) + f"\n    return ({results})\n"
     scope: dict[str, Any] = {
         "F": ARRAY_FUNCTIONS, "_where": _where, "_power": _power, "_dtype": _dtype_of, "_float64": np.float64,
-        "_and": np.logical_and, "_or": np.logical_or, "_not": np.logical_not, **constants,
+        "_and": np.logical_and, "_or": np.logical_or, "_not": np.logical_not,
     }
     exec(compile(source, "<netsor expression>", "exec"), scope)
     return scope["compiled"]
