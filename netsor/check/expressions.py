@@ -216,8 +216,6 @@ class Expressions:
         return Array(tuple(items), (len(items), *(shapes.pop() if shapes else ())))
 
     def summation(self, node: ast.Sum) -> Value:
-        if node.index.name in ("n", "pi"):
-            raise Fault(faults.reserved(node.index.span, node.index.name))
         values = self.range(node.range)
         outer, self.terms = self.terms, self.terms * max(len(values), 1)
         if self.terms > MOST_TERMS:
@@ -562,17 +560,13 @@ class Expressions:
         return self.coordinatewise(node, node.args, lambda *a: apply(function, a, orders))
 
     def differentiable(self, function: Function, orders: tuple[int, ...], node: ast.Node) -> None:
-        """A derivative that the text names is a function: the slope of a jump is a Dirac mass and has no coordinates."""
-        from netsor.expr import canonical
-        from netsor.expr.functions import TooSingular, is_singular
+        from netsor.expr.functions import TooSingular
         from netsor.expr.unfold import derivative_body
 
         try:
-            singular = is_singular(canonical(derivative_body(function, orders)))
+            derivative_body(function, orders)
         except TooSingular:
-            singular = True
-        if singular:
-            raise Fault(faults.too_singular(node.span, function.name, sum(orders)))
+            raise Fault(faults.too_singular(node.span, function.name, sum(orders))) from None
 
     def function_call(self, node: ast.Apply, f: FunctionValue) -> Value:
         function = f.function

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from netsor.diagnostics import Diagnostic, Label, Span
 from netsor.expr import Function
-from netsor.expr.printing import to_text
 
 
 class Fault(Exception):
@@ -58,14 +57,6 @@ def assigned_twice(span: Span, name: str, before: Span | None, declared: bool = 
 
 def _prime(name: str) -> str:
     return f"{name}2" if "[" not in name else name.replace("[", "2[", 1)
-
-
-def reserved(span: Span, name: str) -> Diagnostic:
-    what = "the width" if name == "n" else "the number π"
-    return Diagnostic(
-        "E203", f"`{name}` is reserved: it is {what}", span, label="cannot be given a value",
-        hint=f"use another name, such as `{name}1`",
-    )
 
 
 def recursive(span: Span, name: str, chain: Sequence[str]) -> Diagnostic:
@@ -304,7 +295,7 @@ def derivative_of_several(span: Span, name: str, params: Sequence[str], builtin:
     return Diagnostic(
         "E311", f"`{name}` has several arguments, so `{name}'` does not say which derivative is meant", span,
         label="in which argument?",
-        hint="define a function of one argument first" if builtin else f"name the argument: `{name}'[{params[0]}]({', '.join(params)})`",
+        hint="define a function of one argument first" if builtin else f"name the argument: `{name}'[{params[0]}]`",
     )
 
 
@@ -345,10 +336,9 @@ def derivative_of_value(span: Span, name: str, kind: str) -> Diagnostic:
 
 
 def too_singular(span: Span, name: str, order: int) -> Diagnostic:
-    which = "the derivative" if order == 1 else f"the derivative of order {order}"
     return Diagnostic(
-        "E311", f"{which} of `{name}` is a Dirac mass, which is no function of coordinates", span,
-        label="the slope of a jump", hint="differentiate fewer times, or use a smoother function",
+        "E311", f"the derivative of order {order} of `{name}` is more singular than a Dirac mass and its slope", span,
+        label="has no expectation", hint="differentiate fewer times, or use a smoother function",
     )
 
 

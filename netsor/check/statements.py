@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from types import NoneType
 from typing import Any
 
 from netsor.check import faults
@@ -16,6 +17,7 @@ from netsor.check.values import (
     POISON,
     Builtin,
     Covector,
+    Family,
     FunctionValue,
     Inlined,
     InputMatrixValue,
@@ -34,6 +36,8 @@ from netsor.expr.asymptotics import Diverges, at_infinite_width, find_quotients
 from netsor.expr.functions import PUBLIC
 from netsor.syntax import ast
 
+# Definitions used inside one another, and what Python's own stack must hold for them and for trees 500 levels deep.
+MOST_NESTED = 300
 _RECURSION = 25_000
 _ARTICLES = {"MATMUL": "a MATMUL", "NONLIN": "a NONLIN", "NONLIN+": "a NONLIN⁺", "MOMENT": "a MOMENT", "INIT": "a member of 𝒱"}
 
@@ -211,19 +215,13 @@ class Checker(Declarations):
 
     def check_free(self, name: str, indices: Indices, span: Span) -> None:
         home = self.home()
-        if name in ("n", "pi"):
-            raise Fault(faults.reserved(span, name))
         before = home.here(name, indices)
         if before is not None and (indices or home.names.get(name) is not None):
-            from netsor.check.values import Family
-
             existing = home.names.get(name)
             if not indices and isinstance(existing, Family):
                 raise Fault(faults.name_clash(span, name, before, "a family"))
             raise Fault(faults.assigned_twice(span, core_name(name, indices), before, declared=False))
         if indices:
-            from netsor.check.values import Family
-
             existing = home.names.get(name)
             if existing is not None and not isinstance(existing, Family):
                 raise Fault(faults.name_clash(span, name, home.here(name), kind_name(existing)))
@@ -301,7 +299,7 @@ class Checker(Declarations):
                 home.names.setdefault(name, POISON)
                 home.places.setdefault((name, ()), span)
             elif home.here(name, indices) is None:
-                if indices and isinstance(home.names.get(name), Poison):
+                if indices and not isinstance(home.names.get(name), (Family, NoneType)):
                     continue
                 home.bind(name, indices, POISON, span)
 
@@ -315,8 +313,6 @@ class Checker(Declarations):
 
     def loop(self, node: ast.For) -> None:
         name = node.index.name
-        if name in ("n", "pi"):
-            raise Fault(faults.reserved(node.index.span, name))
         count = self.unrolled(node)
         if count > MOST_INSTRUCTIONS:
             raise Fault(faults.too_long(node.head, count))
@@ -413,8 +409,6 @@ class Checker(Declarations):
                     return True
                 if isinstance(found, Scalar) and found.number is None:
                     return True
-                from netsor.check.values import Family
-
                 if isinstance(found, Family):
                     return True
         return False
@@ -422,8 +416,6 @@ class Checker(Declarations):
     def parameters(self, name: str, params: Sequence[ast.Name], scalars: Sequence[ast.Name]) -> list[str]:
         seen: list[str] = []
         for p in (*params, *scalars):
-            if p.name in ("n", "pi"):
-                raise Fault(faults.reserved(p.span, p.name))
             if p.name in seen:
                 raise Fault(faults.repeated_parameter(p.span, p.name, name))
             seen.append(p.name)
@@ -499,6 +491,8 @@ class Checker(Declarations):
             )
         if f.name in self.expanding:
             raise Fault(faults.recursive(node.callee.span, f.name, self.expanding))
+        if len(self.expanding) >= MOST_NESTED:
+            raise Fault(faults.too_deep(node.span))
         values = [self.value(a) for a in (*node.args, *node.scalars)]
         for v, a in zip(values, (*node.args, *node.scalars), strict=True):
             if isinstance(v, Covector):
@@ -821,8 +815,6 @@ class Checker(Declarations):
             base = self.scope.lookup(d.name)
             if base is None:
                 raise self.unknown_fault(d.span, d.name)
-            from netsor.check.values import Family
-
             if isinstance(base, Family) and not d.indices:
                 found: list[Indices] = sorted(base.members)
             else:
@@ -832,8 +824,6 @@ class Checker(Declarations):
                 self.train_one(d, indices, multiplier)
 
     def train_one(self, d: ast.Declarator, indices: Indices, multiplier: float | None) -> None:
-        from netsor.check.values import Family
-
         assert self.train is not None
         value = self.scope.lookup(d.name)
         if indices:

@@ -11,11 +11,13 @@ from typing import TypeVar
 
 from netsor.core import Group, MatMul, Moment, Nonlin, Program
 from netsor.diagnostics import Diagnostic, NetsorError, Span
-from netsor.expr import ZERO, Const, Expr, Sym, add, as_expr, canonical, mul, split_coefficient
+from netsor.expr import WIDTH, ZERO, Const, Expr, Sym, add, as_expr, canonical, mul, split_coefficient, substitute, unfold
 from netsor.expr.asymptotics import at_infinite_width
+from netsor.expr.functions import REALS
+from netsor.expr.intervals import infer_range
 from netsor.gaussian import Divergent, Estimate, Expectation, NoPointwiseMeaning, Settings, expect, vanishes
 from netsor.limit.definition import ZDOT, ZHAT, ZINIT, ZMOMENT, ZNONLIN
-from netsor.limit.scalars import function_of_scalars
+from netsor.limit.scalars import function_of_scalars, may_jump
 from netsor.limit.stein import stein_coefficients
 from netsor.limit.symbols import coefficient, hat, scalar, spell
 
@@ -201,7 +203,7 @@ class Limit:
 
     def _zmoment(self, i: Moment) -> Expr:
         integrand = ZMOMENT(i, self._z, self._scalars)
-        if isinstance(integrand, Const) and math.isfinite(integrand.value):
+        if isinstance(integrand, Const) and math.isfinite(integrand.value) and not (i.scalars and not i.vectors and may_jump(i.psi)):
             return integrand
         if i.vectors and vanishes(integrand, self):
             return ZERO
@@ -273,15 +275,29 @@ class Limit:
         name = s.name[1]
         i = self.program.by_name[name]
         assert isinstance(i, Moment)
-        integrand = ZMOMENT(i, self._z, self._scalars)
         if not i.vectors:
-            return function_of_scalars(integrand, self.scalar, at_infinite_width(i.psi), i.name, i.span)
+            written = at_infinite_width(i.psi)
+            fixed = {Sym(c.name): Const(c.limit) for c in self.program.constants if c.name in i.scalars and not c.value.free}
+            tagged = {Sym(name): scalar(name) for name in i.scalars}
+            return function_of_scalars(substitute(substitute(written, fixed), tagged), self._known, self._range, written, i.name, i.span)
+        integrand = ZMOMENT(i, self._z, self._scalars)
         return self._expect(integrand, f"{name}", name)
+
+    def _known(self, s: Sym) -> Estimate:
+        """A scalar of the program by its symbol, also one whose limit is known without an expectation."""
+        value = self._scalars[s.name[1]]
+        return Estimate(float(value.value), 0.0) if isinstance(value, Const) else self.scalar(value)  # type: ignore[arg-type]
+
+    def _range(self, s: Sym) -> tuple[float, float]:
+        """What a scalar's own text shows of its range: a mean of squares is never negative."""
+        i = self.program.by_name.get(s.name[1])
+        return REALS if not isinstance(i, Moment) or WIDTH in i.psi.free else infer_range(unfold(i.psi), {})
 
     def _take_coefficient(self, s: Sym) -> Estimate:
         partner, derivative, name = self._derivatives[s]
         try:
-            return self._expect(derivative, f"E ∂Z/∂{spell(partner)} in Ż^{name}", name)
+            found = self.expectation(derivative, f"E ∂Z/∂{spell(partner)} in Ż^{name}", name)
+            return Estimate(found.value, found.error)
         except NoPointwiseMeaning:
             pass
         # Remark B.6: by Stein's lemma the expectations of all partial derivatives at once, from E Ẑ^{Wᵀy} Z^x.
@@ -309,7 +325,11 @@ class Limit:
     # --- expectations -----------------------------------------------------------------------------------------
 
     def _expect(self, integrand: Expr, purpose: str, name: str) -> Estimate:
-        result = self.expectation(integrand, purpose, name)
+        try:
+            result = self.expectation(integrand, purpose, name)
+        except NoPointwiseMeaning as fault:
+            i = self.program.by_name.get(name)
+            raise NetsorError(diverges(name, i.span if i else None, purpose, str(fault))) from None
         return Estimate(result.value, result.error)
 
     def expectation(self, integrand: Expr, purpose: str, name: str) -> Expectation:

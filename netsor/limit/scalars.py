@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from netsor.diagnostics import Diagnostic, NetsorError, Span
-from netsor.expr import Expr, Sym, evaluate, to_text
+from netsor.expr import FUNCTIONS, Apply, Call, Cond, Expr, Sym, evaluate, postorder, to_text
 from netsor.gaussian import Estimate
 from netsor.limit.symbols import spell
 
@@ -14,9 +14,10 @@ _ROUNDING = 4e-16
 
 
 def function_of_scalars(
-    e: Expr, value_of: Callable[[Sym], Estimate], written: Expr, name: str, span: Span | None
+    e: Expr, value_of: Callable[[Sym], Estimate], range_of: Callable[[Sym], tuple[float, float]],
+    written: Expr, name: str, span: Span | None,
 ) -> Estimate:
-    """ψ(; θ̊) (Eq. 63 with k = 0), with the error that |θ − θ̊| allows.
+    """ψ(; θ̊) (Eq. 63 with k = 0), with the error that |θ − θ̊| allows; `range_of` bounds a scalar at every width.
 
     Raises NetsorError where ψ has no value at θ̊ or jumps there: Assumption B.8 asks for continuity, without which the
     scalar need not converge.
@@ -38,12 +39,17 @@ def function_of_scalars(
     error = _ROUNDING * _magnitude(e, point)
     for s, v in at.items():
         reach = v.error + _ROUNDING * abs(v.value)
-        sides = [evaluate(e, {**point, s: v.value + t}) for t in (-reach, reach)]
-        change = max((abs(x - value) for x in sides if math.isfinite(x)), default=math.inf)
-        nudge = 1e-9 * max(1.0, abs(v.value))
-        near = [evaluate(e, {**point, s: v.value + t}) for t in (-nudge, nudge)]
-        jump = max((abs(x - value) for x in near if math.isfinite(x)), default=math.inf)
-        if len([x for x in near if math.isfinite(x)]) < 2 or jump > 1e-3 * max(1e-3, abs(value)) and change > 0.5 * jump:
+        low, high = range_of(s)
+
+        def change_within(t: float, s: Sym = s, ends: tuple[float, ...] = (low - v.value, high - v.value)) -> float:
+            at_sides = [evaluate(e, {**point, s: point[s] + min(max(u, ends[0]), ends[1])}) for u in (-t, t)]
+            return max(abs(x - value) if math.isfinite(x) else math.inf for x in at_sides)
+
+        # A jump is as high nearby as farther off; a steep slope is not.
+        nudge = 1e-12 * max(1.0, abs(v.value))
+        jump, nearer = change_within(nudge), change_within(nudge / 1000)
+        change = change_within(reach)
+        if math.isinf(jump) or jump > 1e-9 * (1 + abs(value)) and nearer > 0.5 * jump:
             raise NetsorError(
                 Diagnostic(
                     "E803",
@@ -57,10 +63,16 @@ def function_of_scalars(
     return Estimate(value, error)
 
 
+def may_jump(e: Expr) -> bool:
+    """Whether a function of scalars has places where it is not continuous, so that its value there is no limit."""
+    return any(
+        isinstance(node, (Cond, Apply)) or (isinstance(node, Call) and (bool(FUNCTIONS[node.fn].jumps) or node.fn == "tan"))
+        for node in postorder(e)
+    )
+
+
 def _magnitude(e: Expr, point: dict[Sym, float]) -> float:
     """The largest intermediate value, which is what rounding is relative to."""
-    from netsor.expr import postorder
-
     largest = 1.0
     for node in postorder(e):
         if node.free and not node.free <= point.keys():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from netsor.diagnostics.data import Severity
 
@@ -12,7 +14,8 @@ class Entry:
     """A code, its rule in prose, the paper's place for it ('' if the paper has none), and two minimal programs.
 
     `bad` yields this code and no other, `good` is the same thing as it would be accepted; where the fault lies in the
-    call and not in a program, both are command lines.
+    call and not in a program, both are command lines. `settings` and `data` are given to `bad` from outside, and
+    `stage` says what finds it wanting: checking it, its limit, `--require`, or a run.
     """
 
     code: str
@@ -22,3 +25,6 @@ class Entry:
     good: str
     paper: str = ""
     severity: Severity = "error"
+    settings: Mapping[str, float] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    stage: Literal["check", "limit", "require", "run"] = "check"

@@ -1,5 +1,238 @@
-"""E6xx: networks."""
+"""E6xx: networks; of those that a derived program meets (E65x), `bad` and `good` are command lines."""
 
 from netsor.diagnostics.catalogue.entry import Entry
 
-ENTRIES: tuple[Entry, ...] = ()
+_NET = "network mlp(ξ : 3)\nmatrix U : (n, 3)\nmatrix W\nvector v ~ N(0, 1)\nx := tanh(W tanh(U ξ))\n"
+
+ENTRIES: tuple[Entry, ...] = (
+    Entry(
+        "E601",
+        "an output of a network that is no readout",
+        "A network gives f(ξ) = vᵀ x(ξ) / √n, with v a vector of parameters that it declares; several terms "
+        "of this form may be added.",
+        bad=_NET + "output f := mean(x)\n",
+        good=_NET + "output f := vᵀ x / √n\n",
+        paper="Setup D.1",
+    ),
+    Entry(
+        "E602",
+        "a network without a readout",
+        "A network ends with the output that it computes.",
+        bad=_NET + "y := tanh(x)\n",
+        good=_NET + "output f := vᵀ x / √n\n",
+        paper="Setup D.1",
+    ),
+    Entry(
+        "E603",
+        "training something that is no parameter",
+        "SGD updates the matrices and vectors that the network declares.",
+        bad=_NET + (
+            "train x\n"
+            "output f := vᵀ x / √n\n"
+        ),
+        good=_NET + (
+            "train W\n"
+            "output f := vᵀ x / √n\n"
+        ),
+        paper="Setup D.1",
+    ),
+    Entry(
+        "E604",
+        "`train` in a program",
+        "A program computes; only a network has parameters that SGD updates.",
+        bad=(
+            "matrix W\n"
+            "vector x ~ N(0, 1)\n"
+            "train W\n"
+            "output mean((W x)^2)\n"
+        ),
+        good=_NET + (
+            "train W\n"
+            "output f := vᵀ x / √n\n"
+        ),
+        paper="Setup D.1",
+    ),
+    Entry(
+        "E605",
+        "training a parameter of variance zero without a multiplier",
+        "In the NTK parametrization a parameter is √σ² times one of unit variance. With σ² = 0 the multiplier "
+        "would be 0, so that training moves nothing: name the multiplier.",
+        bad=_NET + (
+            "vector b ~ N(0, 0)\n"
+            "train b\n"
+            "output f := vᵀ (x + b) / √n\n"
+        ),
+        good=_NET + (
+            "vector b ~ N(0, 0)\n"
+            "train b * 1\n"
+            "output f := vᵀ (x + b) / √n\n"
+        ),
+        paper="Setup D.1",
+    ),
+    Entry(
+        "E606",
+        "a multiplier for one of several correlated vectors",
+        "Jointly Gaussian vectors are whitened together, so a multiplier for one of them has no meaning.",
+        bad=_NET + (
+            "vector a, b ~ N(0, [[1, 0.5], [0.5, 1]])\n"
+            "train b * 2\n"
+            "output f := vᵀ (x + a + b) / √n\n"
+        ),
+        good=_NET + (
+            "vector a ~ N(0, 1)\n"
+            "vector b ~ N(0, 1)\n"
+            "train b * 2\n"
+            "output f := vᵀ (x + a + b) / √n\n"
+        ),
+    ),
+    Entry(
+        "E607",
+        "a parameter that is named twice",
+        "Each parameter is trained once, with one multiplier.",
+        bad=_NET + (
+            "train W\n"
+            "train W * 2\n"
+            "output f := vᵀ x / √n\n"
+        ),
+        good=_NET + (
+            "train W * 2\n"
+            "output f := vᵀ x / √n\n"
+        ),
+    ),
+    Entry(
+        "E609",
+        "a kernel of a program",
+        "The NNGP kernel and the NTK belong to networks: they compare a network at two inputs.",
+        bad="netsor ntk programs/algorithm1.netsor --inputs X.npy",
+        good="netsor ntk mlp.netsor --inputs X.npy",
+        paper="Setup D.1",
+        stage="run",
+    ),
+    Entry(
+        "E610",
+        "evaluating a network",
+        "A network is the program of one example and has no inputs yet. Its kernels, its backward pass and "
+        "its training are programs, and those have limits.",
+        bad="netsor eval mlp.netsor",
+        good="netsor ntk mlp.netsor --inputs X.npy",
+        paper="Setup D.1",
+        stage="run",
+    ),
+    Entry(
+        "E611",
+        "the path formula does not hold",
+        "The sum over paths leaves out the terms in which the backward pass is paired with itself. They "
+        "vanish where no matrix and its transpose are both in the forward pass and the Simple GIA Check "
+        "passes.",
+        bad="netsor ntk autoencoder.netsor --inputs X.npy --method paths",
+        good="netsor ntk autoencoder.netsor --inputs X.npy",
+        paper="Assumption A2, Eqs. 95, 96 and 103",
+        stage="run",
+    ),
+    Entry(
+        "E651",
+        "the gradient of a program",
+        "Only a network has parameters, and with them a gradient.",
+        bad="netsor backward programs/algorithm1.netsor",
+        good="netsor backward mlp.netsor",
+        paper="Setup D.1",
+        stage="run",
+    ),
+    Entry(
+        "E652",
+        "nothing to differentiate",
+        "A network without a readout has no output, so no gradient.",
+        bad="netsor backward body.netsor",
+        good="netsor backward mlp.netsor",
+        paper="Setup D.1",
+        stage="run",
+    ),
+    Entry(
+        "E653",
+        "a nonlinearity without a derivative",
+        "The gradient is made of the derivatives of the nonlinearities. A jump has none.",
+        bad="netsor backward step_network.netsor",
+        good="netsor backward relu_network.netsor",
+        paper="Eq. 78",
+        stage="run",
+    ),
+    Entry(
+        "E654",
+        "inputs or targets of the wrong shape",
+        "Inputs have the shape (N, d), or (N, T, d) for networks of several tokens; targets (N,), or (N, "
+        "outputs).",
+        bad="netsor ntk mlp.netsor --inputs four_columns.npy",
+        good="netsor ntk mlp.netsor --inputs three_columns.npy",
+        stage="run",
+    ),
+    Entry(
+        "E655",
+        "inputs or targets that are not finite",
+        "Rows hold finite numbers.",
+        bad="netsor ntk mlp.netsor --inputs with_nan.npy",
+        good="netsor ntk mlp.netsor --inputs cleaned.npy",
+        stage="run",
+    ),
+    Entry(
+        "E656",
+        "a row that the inputs do not have",
+        "The order of training names rows of the inputs, which count from 1.",
+        bad="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 2 --order 0,1",
+        good="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 2 --order 1,2",
+        stage="run",
+    ),
+    Entry(
+        "E657",
+        "a setting of training that makes no sense",
+        "Steps, batches and rates are positive, steps and batches are whole numbers.",
+        bad="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps -1",
+        good="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 10",
+        stage="run",
+    ),
+    Entry(
+        "E658",
+        "a loss that is not understood",
+        "A loss is an expression in the output `f` and the target `y`, differentiable in `f`.",
+        bad="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 2 --loss z^2",
+        good="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 2 --loss (f-y)^2",
+        stage="run",
+    ),
+    Entry(
+        "E659",
+        "two outputs at step 0 for one embedding",
+        "Rows with one embedding have one output, so the outputs that a program is conditioned on must agree "
+        "there.",
+        bad="netsor sgd mlp.netsor --inputs twins.npy --targets y.npy --steps 2 --f0 0,1",
+        good="netsor sgd mlp.netsor --inputs twins.npy --targets y.npy --steps 2 --f0 1,1",
+        paper="Eq. 71",
+        stage="run",
+    ),
+    Entry(
+        "E660",
+        "the outputs at step 0 cannot be prescribed",
+        "Conditioning on the first outputs replaces v by v̂, which is its law only where v is Gaussian and "
+        "independent of the embeddings.",
+        bad="netsor sgd tied.netsor --inputs X.npy --targets y.npy --steps 2",
+        good="netsor sgd tied.netsor --inputs X.npy --targets y.npy --steps 2 --f0 network",
+        paper="Eqs. 69 to 71",
+        stage="run",
+    ),
+    Entry(
+        "E661",
+        "training what is no parameter",
+        "SGD updates the matrices and vectors that the network declares.",
+        bad="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 2  # with `train x`",
+        good="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 2  # with `train W`",
+        paper="Setup D.1",
+        stage="run",
+    ),
+    Entry(
+        "E662",
+        "an input that the network does not have",
+        "Inputs are given by the names that stand in the header of the network.",
+        bad="netsor backward mlp.netsor --inputs η=X.npy",
+        good="netsor backward mlp.netsor --inputs X.npy",
+        paper="Setup D.1",
+        stage="run",
+    ),
+)
