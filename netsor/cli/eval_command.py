@@ -23,7 +23,7 @@ def register(commands: Any) -> None:
     parser.add_argument("--seed", type=whole_number, default=0, metavar="S", help="the first seed (0)")
     parser.add_argument("--dtype", choices=("float64", "float32"), default="float64", help="numbers of the finite run")
     parser.add_argument("--engine", choices=("auto", "dense", "lazy"), default="auto", help="with the matrices, or exact in distribution without them")
-    parser.add_argument("--tol", type=positive_number, default=1e-8, metavar="T", help="error wanted of a limit, relative to max(1, |limit|) (1e-8)")
+    parser.add_argument("--tol", type=positive_number, default=1e-8, metavar="T", help="error wanted of a limit, relative to the size E|ψ| of what is averaged (1e-8)")
     parser.add_argument("--budget", type=positive_number, default=60.0, metavar="SECONDS", help="time for the limits (60)")
     parser.add_argument("--explain", action="store_true", help="show each expectation that was taken for the limit")
     add_values(parser)

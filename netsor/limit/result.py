@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from netsor.core import Program
-from netsor.diagnostics import Diagnostic, NetsorError
-from netsor.expr import Const
-from netsor.gaussian import Settings
+from netsor.core import Moment, Program
+from netsor.diagnostics import Diagnostic, NetsorError, Span
+from netsor.expr import Const, Sym, diff, evaluate
+from netsor.expr.asymptotics import at_infinite_width
+from netsor.gaussian import Expectation, Settings
 from netsor.limit.interpreter import Limit, Taken
 
 
@@ -20,6 +22,8 @@ class LimitValue:
     error: float | None
     method: str
     converged: bool = True
+    # What the tolerance is relative to: the size of what is averaged, E|ψ|.
+    size: float = 0.0
 
     def as_dict(self) -> dict:
         return {"value": self.value, "error": self.error, "method": self.method}
@@ -49,7 +53,7 @@ def infer_limit(
     outputs: Sequence[str] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> LimitResult:
-    """The limits of a program's outputs by Def. B.3, each within `tol` (relative) where `budget` seconds allow.
+    """The limits of a program's outputs by Def. B.3, each within `tol` times E|ψ| where `budget` seconds allow.
 
     A limit that does not exist is reported in `diagnostics`, and the other outputs are still computed.
     """
@@ -59,9 +63,8 @@ def infer_limit(
     for output in program.outputs:
         if outputs is not None and output.name not in outputs:
             continue
-        before = len(state.taken)
         try:
-            values[output.name] = _one(state, output.scalar, before)
+            values[output.name] = _one(state, output.scalar)
         except NetsorError as fault:
             values[output.name] = LimitValue(None, None, "none", False)
             faults.extend(d for d in fault.diagnostics if d not in faults)
@@ -71,26 +74,60 @@ def infer_limit(
     return LimitResult(program.name, values, tuple(faults), tuple(state.taken))
 
 
-def _one(state: Limit, name: str, before: int) -> LimitValue:
+def _one(state: Limit, name: str) -> LimitValue:
     value = state.moment(name)
     if isinstance(value, Const):
         return LimitValue(float(value.value), 0.0, "exact algebra")
     estimate = state.scalar(value)  # type: ignore[arg-type]
-    scale = max(abs(estimate.value), 1e-300)
-    converged = estimate.error <= state.settings.tol * max(scale, 1.0)
-    return LimitValue(estimate.value, estimate.error, _method(state, value, before), converged)
+    own = {t.purpose: t.result for t in state.taken}
+    size = max(_size(state, name, own), abs(estimate.value))
+    converged = estimate.error <= state.settings.tol * size
+    return LimitValue(estimate.value, estimate.error, _method(state, name, own), converged, size)
 
 
-def _method(state: Limit, value: object, before: int) -> str:
-    """The least exact way that was used for this output's own expectation, or for what it is a function of."""
-    own = [t.result.method for t in state.taken[before:]] or [t.result.method for t in state.taken]
-    return own[-1] if own else "exact algebra"
+def _arguments(state: Limit, name: str) -> list[str]:
+    i = state.program.by_name.get(name)
+    return list(i.scalars) if isinstance(i, Moment) and not i.vectors else []
 
 
-def _not_reached(name: str, value: LimitValue, tol: float, taken: Sequence[Taken], span) -> Diagnostic:  # noqa: ANN001
+def _size(state: Limit, name: str, own: Mapping[str, Expectation]) -> float:
+    """What an error is relative to: E|ψ| of a MOMENT, and Σ |∂f/∂θ| times that of θ for a function of scalars."""
+    if name in own:
+        return max(abs(own[name].value), own[name].scale)
+    value = state.moment(name)
+    if isinstance(value, Const):
+        return abs(float(value.value))
+    point = {Sym(s): _value(state, s) for s in _arguments(state, name)}
+    psi = at_infinite_width(state.program.by_name[name].psi)  # type: ignore[union-attr]
+    total = 0.0
+    for s in point:
+        slope = evaluate(diff(psi, s), point)
+        if math.isfinite(slope):
+            total += abs(slope) * _size(state, str(s.name), own)
+    return total
+
+
+def _value(state: Limit, name: str) -> float:
+    value = state.moment(name)
+    return float(value.value) if isinstance(value, Const) else state.scalar(value).value  # type: ignore[arg-type]
+
+
+def _method(state: Limit, name: str, own: Mapping[str, Expectation]) -> str:
+    """How an output's own expectation was found, or those that it is a function of."""
+    if name in own:
+        return own[name].method
+    found: dict[str, None] = {}
+    for s in _arguments(state, name):
+        found.update(dict.fromkeys(_method(state, s, own).split(" + ")))
+    if len(found) > 1:
+        found.pop("exact algebra", None)
+        return " + ".join(["exact algebra", *found])
+    return next(iter(found), "exact algebra")
+
+
+def _not_reached(name: str, value: LimitValue, tol: float, taken: Sequence[Taken], span: Span | None) -> Diagnostic:
     hardest = max(taken, key=lambda t: t.result.error, default=None)
-    notes = [f"the error bound is {value.error:.1e}, the tolerance {tol:.1e} relative to max(1, |limit|)"]
-    labels = []
+    notes = [f"the error bound is {value.error:.1e}, and {tol:.1e} times the size of what is averaged is {tol * value.size:.1e}"]
     if hardest is not None:
         notes.append(f"the hardest expectation was {hardest.purpose}, by {hardest.result.method}: ± {hardest.result.error:.1e}")
     return Diagnostic(
@@ -98,7 +135,6 @@ def _not_reached(name: str, value: LimitValue, tol: float, taken: Sequence[Taken
         f"the limit of `{name}` was not reached to the tolerance asked for",
         span,
         severity="warning",
-        labels=tuple(labels),
         notes=tuple(notes),
         hint="give more time with `--budget SECONDS`, or accept this error with a larger `--tol`",
     )
