@@ -36,13 +36,16 @@ class Document:
         return self.report
 
     def limit(
-        self, tol: float = 1e-8, budget: float | None = 60.0, outputs: Sequence[str] | None = None,
+        self,
+        tol: float = 1e-8,
+        budget: float | None = 60.0,
+        outputs: Sequence[str] | None = None,
         progress: Callable[[str], None] | None = None,
     ) -> LimitResult:
         """The n → ∞ limits of the outputs by Def. B.3, each with an error that bounds |value − limit|.
 
-        `tol` is relative to the size E|ψ| of what is averaged, and `budget` is in seconds; a limit that does not exist has the value None
-        and a diagnostic in the result. Raises NetsorError where the text has errors, or is a network.
+        `tol` is relative to the size E|ψ| of what is averaged, and `budget` is in seconds; a limit that does not
+        exist has the value None and a diagnostic in the result. Raises NetsorError where the text has errors, or is a network.
         """
         from netsor.limit import infer_limit
 
@@ -71,14 +74,17 @@ class Document:
             verb = "a limit" if what == "limit" else "outputs at a width"
             raise NetsorError(
                 Diagnostic(
-                    "E610", f"`{name}` is a network, the program of one example, and only a program has {verb}",
+                    "E610",
+                    f"`{name}` is a network, the program of one example, and only a program has {verb}",
                     hint=f"`netsor ntk {self.report.source.name} --inputs X.npy` gives its kernels",
                 )
             )
         return self.program
 
 
-def load(path: str | Path, set: Mapping[str, Any] | Iterable[str] = (), data: Mapping[str, Any] | Iterable[str] = ()) -> Document:
+def load(
+    path: str | Path, set: Mapping[str, Any] | Iterable[str] = (), data: Mapping[str, Any] | Iterable[str] = ()
+) -> Document:
     """Read and check a file.
 
     `set` gives values to `param` lines and `data` arrays (or files) to `data` lines. Faults of the text are in
@@ -87,11 +93,18 @@ def load(path: str | Path, set: Mapping[str, Any] | Iterable[str] = (), data: Ma
     return load_source(read_source(path), set, data)
 
 
-def loads(text: str, name: str = "<text>", set: Mapping[str, Any] | Iterable[str] = (), data: Mapping[str, Any] | Iterable[str] = ()) -> Document:
+def loads(
+    text: str,
+    name: str = "<text>",
+    set: Mapping[str, Any] | Iterable[str] = (),
+    data: Mapping[str, Any] | Iterable[str] = (),
+) -> Document:
     """As `load`, of a text."""
     return load_source(Source(name, text), set, data)
 
 
-def load_source(source: Source, set: Mapping[str, Any] | Iterable[str] = (), data: Mapping[str, Any] | Iterable[str] = ()) -> Document:
+def load_source(
+    source: Source, set: Mapping[str, Any] | Iterable[str] = (), data: Mapping[str, Any] | Iterable[str] = ()
+) -> Document:
     """As `load`, of a source."""
     return Document(check_source(source, read_settings(set), read_data(data)))

@@ -23,7 +23,9 @@ def read_settings(settings: Iterable[str] | Mapping[str, Any]) -> dict[str, int 
         for text in settings:
             name, equals, value = text.partition("=")
             if not equals or not name.strip() or not value.strip():
-                raise NetsorError(Diagnostic("E020", f"`--set {text}` is not of the form NAME=VALUE", hint="write `--set L=3`"))
+                raise NetsorError(
+                    Diagnostic("E020", f"`--set {text}` is not of the form NAME=VALUE", hint="write `--set L=3`")
+                )
             pairs.append((name.strip(), value.strip()))
     return {normalised(name): _number(name, value) for name, value in pairs}
 
@@ -51,7 +53,9 @@ def _number(name: str, value: Any) -> int | float:
 
 
 def _not_a_number(name: str, value: Any) -> NetsorError:
-    return NetsorError(Diagnostic("E020", f"`{name}` was set to {value!r}, which is no finite number", hint=f"write `--set {name}=3`"))
+    return NetsorError(
+        Diagnostic("E020", f"`{name}` was set to {value!r}, which is no finite number", hint=f"write `--set {name}=3`")
+    )
 
 
 def read_data(items: Iterable[str] | Mapping[str, Any]) -> dict[str, tuple[Values, tuple[int, ...]]]:
@@ -63,7 +67,11 @@ def read_data(items: Iterable[str] | Mapping[str, Any]) -> dict[str, tuple[Value
         for text in items:
             name, equals, path = text.partition("=")
             if not equals or not name.strip() or not path.strip():
-                raise NetsorError(Diagnostic("E021", f"`--data {text}` is not of the form NAME=FILE", hint="write `--data X=inputs.npy`"))
+                raise NetsorError(
+                    Diagnostic(
+                        "E021", f"`--data {text}` is not of the form NAME=FILE", hint="write `--data X=inputs.npy`"
+                    )
+                )
             pairs.append((name.strip(), path.strip()))
     return {normalised(name): read_array(value, name) for name, value in pairs}
 
@@ -94,8 +102,7 @@ def _read_file(path: Path, name: str) -> Any:
                 return array
             case ".csv":
                 with path.open(newline="", encoding="utf-8-sig") as file:
-                    rows = [[float(x) for x in row] for row in csv.reader(file) if row]
-                return rows
+                    return [[float(x) for x in row] for row in csv.reader(file) if row]
             case ".json":
                 with path.open(encoding="utf-8") as file:
                     return json.load(file)
@@ -104,7 +111,11 @@ def _read_file(path: Path, name: str) -> Any:
     except (ValueError, UnicodeDecodeError, EOFError) as error:
         reason = str(error).splitlines()[0] if str(error) else "it is damaged"
         raise NetsorError(
-            Diagnostic("E022", f"{what} holds no numbers that can be read: {reason}", hint="save an array as .npy, or numbers as .csv or .json")
+            Diagnostic(
+                "E022",
+                f"{what} holds no numbers that can be read: {reason}",
+                hint="save an array as .npy, or numbers as .csv or .json",
+            )
         ) from None
     raise NetsorError(
         Diagnostic("E022", f"{what} is of an unknown type `{path.suffix}`", hint="give a .npy, .csv or .json file")
@@ -116,7 +127,13 @@ def _nested(value: Any, name: str) -> tuple[Values, tuple[int, ...]]:
         parts = [_nested(v, name) for v in value]
         shapes = {shape for _, shape in parts}
         if len(shapes) > 1:
-            raise NetsorError(Diagnostic("E403", f"the rows of `{name}` have different lengths", hint="give every row the same number of entries"))
+            raise NetsorError(
+                Diagnostic(
+                    "E403",
+                    f"the rows of `{name}` have different lengths",
+                    hint="give every row the same number of entries",
+                )
+            )
         inner = shapes.pop() if shapes else ()
         return tuple(v for v, _ in parts), (len(parts), *inner)
     if isinstance(value, bool) or not isinstance(value, (int, float)):

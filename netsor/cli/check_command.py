@@ -14,13 +14,16 @@ ASSUMPTIONS = ("A1", "A2", "A3", "A4", "GIA", "B8")
 
 def register(commands: Any) -> None:
     parser = commands.add_parser(
-        "check", help="check programs: kinds, assumptions, faults",
+        "check",
+        help="check programs: kinds, assumptions, faults",
         epilog="example: netsor check programs/*.netsor --require B8",
     )
     add_file(parser, several=True)
     add_values(parser)
     add_json(parser)
-    parser.add_argument("--require", default="", metavar="A1,…", help=f"assumptions that must hold: {', '.join(ASSUMPTIONS)}")
+    parser.add_argument(
+        "--require", default="", metavar="A1,…", help=f"assumptions that must hold: {', '.join(ASSUMPTIONS)}"
+    )
     parser.set_defaults(run=run)
 
 
@@ -32,7 +35,13 @@ def run(args: argparse.Namespace) -> int:
     required = [r.strip() for r in args.require.split(",") if r.strip()]
     for r in required:
         if r not in ASSUMPTIONS:
-            raise NetsorError(Diagnostic("E023", f"`--require {r}`: there is no assumption `{r}`", hint=f"the assumptions are {', '.join(ASSUMPTIONS)}"))
+            raise NetsorError(
+                Diagnostic(
+                    "E023",
+                    f"`--require {r}`: there is no assumption `{r}`",
+                    hint=f"the assumptions are {', '.join(ASSUMPTIONS)}",
+                )
+            )
     status = 0
     found: list[dict[str, Any]] = []
     faults: list[Diagnostic] = []
@@ -51,7 +60,9 @@ def run(args: argparse.Namespace) -> int:
             faults.extend(diagnostics)
         found.append(
             {
-                "file": path, "kind": checked.kind, "language": checked.language,
+                "file": path,
+                "kind": checked.kind,
+                "language": checked.language,
                 "variables": [v.as_dict() for v in checked.variables],
                 "assumptions": {k: a.as_dict() for k, a in checked.assumptions.items()},
                 "diagnostics": [to_json(d) for d in diagnostics],
@@ -60,7 +71,11 @@ def run(args: argparse.Namespace) -> int:
         if not args.json and checked.ok:
             print(_text(path, checked))
     if args.json:
-        print_json({"ok": False, "diagnostics": [to_json(d) for d in faults], "files": found} if status else {"ok": True, "files": found})
+        print_json(
+            {"ok": False, "diagnostics": [to_json(d) for d in faults], "files": found}
+            if status
+            else {"ok": True, "files": found}
+        )
     sys.stdout.flush()
     return status
 
@@ -77,8 +92,11 @@ def _required(checked: Any, required: list[str]) -> list[Any]:
         verb = "does not hold" if assumption is not None and assumption.holds is False else "is not known to hold"
         out.append(
             Diagnostic(
-                "E950", f"assumption {name} {verb}: {because}", assumption.span if assumption else None,
-                label="here" if assumption and assumption.span else "", hint=f"`netsor explain E950` lists the assumptions, or drop `--require {name}`",
+                "E950",
+                f"assumption {name} {verb}: {because}",
+                assumption.span if assumption else None,
+                label="here" if assumption and assumption.span else "",
+                hint=f"`netsor explain E950` lists the assumptions, or drop `--require {name}`",
             )
         )
     return out
@@ -97,5 +115,3 @@ def _text(path: str, checked: Any) -> str:
         where = f" (line {a.span.line})" if a.span and not a.holds else ""
         lines.append(f"  {name}: {verdict}{where}: {a.because}")
     return "\n".join(lines)
-
-

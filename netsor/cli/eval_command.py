@@ -13,18 +13,34 @@ from netsor.cli.output import error_text, exit_status, print_json, report, table
 
 def register(commands: Any) -> None:
     parser = commands.add_parser(
-        "eval", help="evaluate a program at n → ∞ and at finite width",
+        "eval",
+        help="evaluate a program at n → ∞ and at finite width",
         epilog="example: netsor eval programs/algorithm1.netsor --limit --width 4096 --seeds 10",
     )
     add_file(parser)
-    parser.add_argument("--limit", action="store_true", help="the limits by Definition B.3 (the default without --width)")
+    parser.add_argument(
+        "--limit", action="store_true", help="the limits by Definition B.3 (the default without --width)"
+    )
     parser.add_argument("--width", type=whole_number, metavar="N", help="run at width N (1e6 may be written)")
     parser.add_argument("--seeds", type=whole_number, default=1, metavar="K", help="how many seeds to run (1)")
     parser.add_argument("--seed", type=whole_number, default=0, metavar="S", help="the first seed (0)")
     parser.add_argument("--dtype", choices=("float64", "float32"), default="float64", help="numbers of the finite run")
-    parser.add_argument("--engine", choices=("auto", "dense", "lazy"), default="auto", help="with the matrices, or exact in distribution without them")
-    parser.add_argument("--tol", type=positive_number, default=1e-8, metavar="T", help="error wanted of a limit, relative to the size E|ψ| of what is averaged (1e-8)")
-    parser.add_argument("--budget", type=positive_number, default=60.0, metavar="SECONDS", help="time for the limits (60)")
+    parser.add_argument(
+        "--engine",
+        choices=("auto", "dense", "lazy"),
+        default="auto",
+        help="with the matrices, or exact in distribution without them",
+    )
+    parser.add_argument(
+        "--tol",
+        type=positive_number,
+        default=1e-8,
+        metavar="T",
+        help="error wanted of a limit, relative to the size E|ψ| of what is averaged (1e-8)",
+    )
+    parser.add_argument(
+        "--budget", type=positive_number, default=60.0, metavar="SECONDS", help="time for the limits (60)"
+    )
     parser.add_argument("--explain", action="store_true", help="show each expectation that was taken for the limit")
     add_values(parser)
     add_json(parser)
@@ -44,7 +60,9 @@ def run(args: argparse.Namespace) -> int:
         report(limit.diagnostics)
     if args.width is not None:
         with Progress(f"width {args.width}") as progress:
-            finite = document.run(args.width, args.seeds, seed=args.seed, dtype=args.dtype, engine=args.engine, progress=progress)
+            finite = document.run(
+                args.width, args.seeds, seed=args.seed, dtype=args.dtype, engine=args.engine, progress=progress
+            )
     outputs: dict[str, dict[str, Any]] = {}
     runs = finite.as_dict() if finite is not None else {}
     for output in program.outputs:
@@ -91,7 +109,13 @@ def _text(title: str, outputs: dict[str, dict[str, Any]], args: argparse.Namespa
         if args.width is not None:
             finite = entry["finite"]
             mean, stderr = finite["mean"], finite["stderr"]
-            row.append("no value" if mean is None else f"{mean:.6g}" if stderr is None else value_text(mean, stderr / 30 or None))
+            row.append(
+                "no value"
+                if mean is None
+                else f"{mean:.6g}"
+                if stderr is None
+                else value_text(mean, stderr / 30 or None)
+            )
             if args.seeds > 1:
                 row.append("" if stderr is None else error_text(stderr))
         rows.append(row)
@@ -103,12 +127,22 @@ def _explained(t: Any) -> dict[str, Any]:
     from netsor.limit.symbols import spell
 
     return {
-        "for": t.purpose, "line": t.span.line if t.span else None, "integrand": to_text(t.integrand, spell),
-        "value": t.result.value, "error": t.result.error, "method": t.result.method, "seconds": t.seconds,
+        "for": t.purpose,
+        "line": t.span.line if t.span else None,
+        "integrand": to_text(t.integrand, spell),
+        "value": t.result.value,
+        "error": t.result.error,
+        "method": t.result.method,
+        "seconds": t.seconds,
         "parts": [
             {
-                "integrand": to_text(p.integrand, spell), "dimension": p.before, "after elimination": p.after,
-                "method": p.method, "value": p.value, "error": p.error, "seconds": p.seconds,
+                "integrand": to_text(p.integrand, spell),
+                "dimension": p.before,
+                "after elimination": p.after,
+                "method": p.method,
+                "value": p.value,
+                "error": p.error,
+                "seconds": p.seconds,
             }
             for p in t.result.parts
         ],
@@ -123,11 +157,11 @@ def _explain(taken: Any) -> str:
         lines.append(f"  {e['for']} ({where}{_seconds(e['seconds'])})")
         lines.append(f"    E[{_cut(e['integrand'])}]")
         lines.append(f"      = {value_text(e['value'], e['error'])} ± {error_text(e['error'])}, by {e['method']}")
-        for p in e["parts"]:
-            lines.append(
-                f"      · E[{_cut(p['integrand'])}] = {value_text(p['value'], p['error'])} ± {error_text(p['error'])}: "
-                f"dimension {p['dimension']} → {p['after elimination']}, {p['method']}, {_seconds(p['seconds'])}"
-            )
+        lines.extend(
+            f"      · E[{_cut(p['integrand'])}] = {value_text(p['value'], p['error'])} ± {error_text(p['error'])}: "
+            f"dimension {p['dimension']} → {p['after elimination']}, {p['method']}, {_seconds(p['seconds'])}"
+            for p in e["parts"]
+        )
     return "\n".join(lines)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 def register(commands: Any) -> None:
     parser = commands.add_parser(
-        "explain", help="print the rule behind a diagnostic's code, with a bad and a good example",
+        "explain",
+        help="print the rule behind a diagnostic's code, with a bad and a good example",
         epilog="example: netsor explain E301",
     )
     parser.add_argument("code", nargs="?", metavar="CODE", help="such as E301; without it, all codes")
@@ -29,7 +30,11 @@ def run(args: argparse.Namespace) -> int:
 
         near = get_close_matches(code, [e.code for e in all_entries()], 1)
         raise NetsorError(
-            Diagnostic("E024", f"there is no diagnostic `{args.code}`", hint=f"did you mean {near[0]}?" if near else "`netsor explain` lists all codes")
+            Diagnostic(
+                "E024",
+                f"there is no diagnostic `{args.code}`",
+                hint=f"did you mean {near[0]}?" if near else "`netsor explain` lists all codes",
+            )
         )
     print(explain(code))
     return 0

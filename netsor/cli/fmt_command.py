@@ -14,11 +14,14 @@ from netsor.cli.options import add_file
 
 def register(commands: Any) -> None:
     parser = commands.add_parser(
-        "fmt", help="write files in canonical form, comments kept",
+        "fmt",
+        help="write files in canonical form, comments kept",
         epilog="example: netsor fmt --check programs/*.netsor",
     )
     add_file(parser, several=True)
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if a file is not in canonical form")
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing; exit 1 if a file is not in canonical form"
+    )
     parser.add_argument("--stdout", action="store_true", help="print instead of writing")
     parser.set_defaults(run=run)
 

@@ -29,7 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands; importing a command's module needs neither numpy nor scipy."""
     parser = _Parser(
         prog="netsor",
-        description="A language for tensor programs: checked, run at any width, and taken to their infinite-width limit.",
+        description="A language for tensor programs: checked, run at any width, and taken to their limit n → ∞.",
         epilog="example: netsor eval programs/algorithm1.netsor --limit --width 4096 --seeds 10",
     )
     parser.add_argument("--version", action="version", version=f"netsor {__version__}")

@@ -6,12 +6,22 @@ import argparse
 
 
 def add_file(parser: argparse.ArgumentParser, several: bool = False) -> None:
-    parser.add_argument("files" if several else "file", nargs="+" if several else None, metavar="FILE", help="a .netsor file")
+    parser.add_argument(
+        "files" if several else "file", nargs="+" if several else None, metavar="FILE", help="a .netsor file"
+    )
 
 
 def add_values(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="give a `param` of the program another value")
-    parser.add_argument("--data", action="append", default=[], metavar="NAME=FILE", help="give a `data` line its numbers (.npy, .csv, .json)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="give a `param` of the program another value"
+    )
+    parser.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="give a `data` line its numbers (.npy, .csv, .json)",
+    )
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,8 @@ from netsor.cli.output import report
 
 def register(commands: Any) -> None:
     parser = commands.add_parser(
-        "show", help="print the core listing, one instruction a line, itself a valid program",
+        "show",
+        help="print the core listing, one instruction a line, itself a valid program",
         epilog="example: netsor show programs/algorithm1.netsor",
     )
     add_file(parser)

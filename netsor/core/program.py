@@ -43,7 +43,7 @@ class InputMatrix:
 
 @dataclass(frozen=True)
 class Group:
-    """Members of 𝒱 that are jointly Gaussian: (h¹_α, …, h^k_α) ~ N(mean, covariance), iid over α; groups are independent."""
+    """Members of 𝒱 that are jointly Gaussian: (h¹_α, …, h^k_α) ~ N(mean, covariance), iid over α; groups independent."""
 
     names: tuple[str, ...]
     mean: tuple[float, ...]
@@ -123,7 +123,7 @@ class MatMul:
 
 @dataclass(frozen=True)
 class Nonlin:
-    """name := ψ(vectors; scalars), coordinatewise (Eq. 60); ψ's symbols are named as the variables are, and n may occur."""
+    """name := ψ(vectors; scalars), coordinatewise (Eq. 60); ψ's symbols are named as variables, and n may occur."""
 
     name: str
     psi: Expr

@@ -17,7 +17,8 @@ def listing(program: Program) -> str:
 def _lines(p: Program) -> Iterator[str]:
     if p.kind == "network":
         inputs = ", ".join(
-            f"{i.name}{'' if i.indices is None else f'[{i.indices[0]}..{i.indices[-1]}]'} : {i.dimension}" for i in p.inputs
+            f"{i.name}{'' if i.indices is None else f'[{i.indices[0]}..{i.indices[-1]}]'} : {i.dimension}"
+            for i in p.inputs
         )
         yield f"network {p.name}({inputs})"
     elif p.name:
@@ -115,5 +116,3 @@ def _aligned(rows: list[tuple[str, str, str]]) -> Iterator[str]:
     label = max((len(r[0]) for r in rows), default=0)
     for kind, name, text in rows:
         yield f"{kind:<{label}} {name} := {text}"
-
-
