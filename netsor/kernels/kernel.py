@@ -86,6 +86,16 @@ def infer_kernels(
     )
 
 
+def infer_nngp(network: Program, inputs: Any, tol: float = 1e-10) -> Kernel:
+    """The NNGP kernel alone: covariances of the readouts on all rows of `inputs`, shapes and faults as above."""
+    verify_network(network)
+    pairs = infer_pairs(flat_rows(network, inputs), None)
+    found = _assembled(network, pairs, *templates(network, pairs, tol), _by_moments(nngp_terms))
+    count = len(network.readouts)
+    shape = (len(pairs.row), len(pairs.row)) + (count, count) * (count > 1)
+    return found.get("") or Kernel(np.zeros(shape), np.zeros(shape))
+
+
 Contributions = Callable[[Template, int, int], dict[str, tuple[Array, Array]]]
 
 

@@ -52,19 +52,15 @@ def sgd(
     """
     made = instances(network, inputs, test)
     readouts = len(made.network.readouts)
-    rows = _order(order, len(made.row_of))
-    for name, value, least in (("the number of steps", steps, 0), ("the batch size", batch, 1)):
-        if not isinstance(value, int) or value < least:
-            raise faults.bad_setting(name, value, f"a whole number, at least {least}")
-    if not isinstance(lr, (int, float)) or not math.isfinite(lr):
-        raise faults.bad_setting("the learning rate", lr, "a number")
+    batches = schedule(len(made.row_of), steps, order, batch)
+    verify_rate(lr)
     table = number_table(targets, len(made.row_of), readouts, "the targets")
     run = Unrolling(made, Loss(loss, readouts), table, lr)
     f = _first_outputs(run, f0)
     hats = conditioned(made, f) if condition and not _is_network(f0) else {}
     run.start(f, hats)
-    for t in range(steps):
-        run.step(t, [rows[(t * batch + k) % len(rows)] for k in range(batch)], last=t == steps - 1)
+    for t, rows in enumerate(batches):
+        run.step(t, rows, last=t == steps - 1)
     return run.program(f"{network.name}_sgd")
 
 
@@ -82,6 +78,24 @@ def number_table(values: Any, rows: int, columns: int, what: str) -> Numbers:
         if not all(isinstance(x, float) and math.isfinite(x) for x in row):
             raise faults.not_finite(what, f"row {r}")
     return table
+
+
+def schedule(count: int, steps: int, order: Sequence[int] | None = None, batch: int = 1) -> list[list[int]]:
+    """The rows, counted from 1, of the batch of each step: the next `batch` of the order, which begins anew at its end.
+
+    Raises NetsorError for a row that is not there (E656), and for steps and batches that are no numbers of rows (E657).
+    """
+    rows = _order(order, count)
+    for name, value, least in (("the number of steps", steps, 0), ("the batch size", batch, 1)):
+        if not isinstance(value, int) or value < least:
+            raise faults.bad_setting(name, value, f"a whole number, at least {least}")
+    return [[rows[(t * batch + k) % len(rows)] for k in range(batch)] for t in range(steps)]
+
+
+def verify_rate(lr: float) -> None:
+    """Raises NetsorError (E657) for a learning rate that is negative or no finite number."""
+    if not isinstance(lr, (int, float)) or not math.isfinite(lr) or lr < 0:
+        raise faults.bad_setting("the learning rate", lr, "a number, at least 0")
 
 
 def _order(order: Sequence[int] | None, count: int) -> list[int]:

@@ -1,0 +1,38 @@
+"""What is said beside the numbers of a training run: rates that overshoot, and where Theorem D.2 does not speak."""
+
+from __future__ import annotations
+
+from netsor.check.assumptions import infer_assumptions
+from netsor.core import Program
+from netsor.diagnostics import Diagnostic
+from netsor.train.descent import Descent
+
+
+def overshoots(descent: Descent, lr: float) -> list[Diagnostic]:
+    """A learning rate at which a step of kernel gradient descent makes an error larger than it was."""
+    # A gain of exactly 2 keeps the size of an error.
+    if descent.gain <= 2 * (1 + 1e-9):
+        return []
+    return [
+        Diagnostic(
+            "W613", f"the learning rate {lr:g} overshoots: step {descent.at + 1} multiplies an error on its batch by "
+            f"{1 - descent.gain:.3g}", severity="warning",
+            notes=("an error along an eigenvector of K̊ ℓ'' becomes 1 − η λ times what it was, and grows where η λ > 2",),
+            hint=f"below --lr {2 * lr / descent.gain:.3g} that step is stable",
+        )
+    ]  # fmt: skip
+
+
+def not_covered(network: Program) -> list[Diagnostic]:
+    """That kernel gradient descent is not expected to be the limit of training, with the reason."""
+    found = infer_assumptions(network)["NTKTRAIN"]
+    if found.holds:
+        return []
+    return [
+        Diagnostic(
+            "W614", f"kernel gradient descent is not expected to match the training of `{network.name}`: {found.because}",
+            found.span, severity="warning",
+            notes=("the limit of the unrolled program is computed by Definition B.3, whatever Theorem D.2 says",),
+            hint="`netsor check --exact` computes what the assumptions leave open",
+        )
+    ]  # fmt: skip

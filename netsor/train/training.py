@@ -1,0 +1,189 @@
+"""One training run three ways: the limit of its program, kernel gradient descent, and networks of finite width."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from netsor.core import Program
+from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.expr import Expr
+from netsor.kernels import infer_kernels
+from netsor.kernels.kernel import verify_network
+from netsor.kernels.pairs import flat_rows, shaped_rows
+from netsor.limit import infer_limit
+from netsor.train.advice import not_covered, overshoots
+from netsor.train.descent import kernel_descent
+from netsor.train.start import all_rows, first_outputs
+from netsor.transform import sgd
+from netsor.transform.loss import Loss
+from netsor.transform.sgd import number_table, schedule, verify_rate
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Finite runs: `values` has shape (seeds, T+1, rows, outputs)."""
+
+    width: int
+    values: Array
+
+    @property
+    def mean(self) -> Array:
+        return np.asarray(self.values.mean(axis=0))
+
+    @property
+    def stderr(self) -> Array | None:
+        """The standard error of the mean; None for one seed."""
+        k = len(self.values)
+        return None if k < 2 else np.asarray(self.values.std(axis=0, ddof=1) / np.sqrt(k))
+
+
+@dataclass(frozen=True)
+class Training:
+    """f_t on training rows and then test rows, arrays of shape (T+1, rows, outputs); None for what was not asked.
+
+    `program` is the limit of the unrolled program with `error` bounding its distance from the truth, `kernel` is kernel
+    gradient descent; both are None where f_0 is the network's own, which has no limit. `finite` are runs at a width.
+    """
+
+    network: str
+    steps: int
+    training: int
+    program: Array | None = None
+    error: Array | None = None
+    kernel: Array | None = None
+    finite: Runs | None = None
+    diagnostics: tuple[Diagnostic, ...] = field(default=(), repr=False)
+
+    @property
+    def outputs(self) -> int:
+        found = next(x for x in (self.program, self.kernel, self.finite and self.finite.mean) if x is not None)
+        return int(found.shape[2])
+
+    def difference(self) -> float | None:
+        """The largest |limit of the program − kernel gradient descent|."""
+        if self.program is None or self.kernel is None:
+            return None
+        return float(np.abs(self.program - self.kernel).max(initial=0.0))
+
+    def as_dict(self) -> dict[str, Any]:
+        """`train` and `test`, each with [t][row], or [t][row][out] for several outputs."""
+        out: dict[str, Any] = {"steps": self.steps}
+        for name, rows in (("train", slice(0, self.training)), ("test", slice(self.training, None))):
+            part: dict[str, Any] = {}
+            if self.program is not None:
+                part["program"] = self._plain(self.program[:, rows])
+            if self.kernel is not None:
+                part["kernel"] = self._plain(self.kernel[:, rows])
+            if self.finite is not None:
+                stderr = self.finite.stderr
+                part["finite"] = {
+                    "width": self.finite.width, "seeds": len(self.finite.values),
+                    "mean": self._plain(self.finite.mean[:, rows]),
+                    "stderr": None if stderr is None else self._plain(stderr[:, rows]),
+                    "values": [self._plain(v[:, rows]) for v in self.finite.values],
+                }  # fmt: skip
+            out[name] = part
+        if self.program is not None and self.error is not None:
+            out["error"] = float(self.error.max(initial=0.0))
+        if (difference := self.difference()) is not None:
+            out["difference"] = difference
+        return out
+
+    def _plain(self, f: Array) -> list[Any]:
+        return (f if f.shape[2] > 1 else f[..., 0]).tolist()
+
+
+def train(
+    network: Program, inputs: Any, targets: Any, test: Any = None, *, steps: int, order: Sequence[int] | None = None,
+    batch: int = 1, lr: float = 1.0, loss: Expr | str | None = None, f0: Any = "zero", limit: bool = True,
+    width: int | None = None, seeds: int = 1, seed: int = 0, tol: float = 1e-9, budget: float | None = None,
+    progress: Callable[..., None] | None = None, **options: Any,
+) -> Training:
+    """T steps of SGD on the rows `inputs` (N, d) or (N, T, d) with `targets` (N,) or (N, outputs).
+
+    With `limit`, f_t is the limit of the unrolled program (Eqs. 79–90, Def. B.3), beside kernel gradient descent with
+    the tangent kernel (Eq. 68); with a `width`, f_t of `seeds` networks of that width, conditioned on f_0 by v̂ of
+    Eq. 71 unless `f0="network"`. `f0` is a list (training rows, then test rows), "zero", "gaussian" or "network";
+    `seed` is that of the draws. `loss` is an expression in f and y; a batch averages. `options` go to
+    `netsor.finite.run`.
+
+    Raises NetsorError: shapes and numbers that do not fit (E654, E655), an order with a missing row (E656), settings
+    (E657), a loss without a derivative (E658), outputs at step 0 that no network has (E659, E660), training that
+    diverges (E612), f_0 without a limit (E615), and what limits (E8xx) and finite runs (E7xx) raise.
+    """
+    verify_network(network)
+    count = len(network.readouts)
+    if isinstance(loss, str):
+        from netsor.transform.read_loss import read_loss
+
+        loss = read_loss(loss, count)
+    own = isinstance(f0, str) and f0 == "network"
+    if own and limit:
+        raise NetsorError(no_limit(network))
+    x = flat_rows(network, inputs)
+    batches = schedule(len(x), steps, order, batch)
+    verify_rate(lr)
+    table = np.array(number_table(targets, len(x), count, "the targets"), float)
+    slopes = Loss(loss, count)
+    start = first_outputs(network, inputs, test, f0, seed)
+    said: list[Diagnostic] = []
+    arguments = {"steps": steps, "order": order, "batch": batch, "lr": lr, "loss": loss}
+
+    # Programs first: what cannot be trained is refused before long work.
+    finite_program = None
+    if width is not None:
+        given = f0 if own else np.asarray(start).tolist()
+        finite_program = sgd(network, inputs, targets, test, f0=given, **arguments)
+    program = error = kernel = runs = None
+    if not own:
+        assert isinstance(start, np.ndarray)
+        if progress:
+            progress("the kernel")
+        descent = kernel_descent(_kernel(network, inputs, test, tol), start, table, batches, lr, slopes)
+        said += overshoots(descent, lr)
+        if limit:
+            kernel = descent.f
+            said += not_covered(network)
+    if limit:
+        unrolled = sgd(network, inputs, targets, test, f0=np.asarray(start).tolist(), condition=False, **arguments)
+        found = infer_limit(unrolled, tol, budget, progress=progress)
+        said += found.diagnostics
+        values = [found[o.name] for o in unrolled.outputs]
+        program = _shaped([v.value for v in values], steps, count)
+        error = _shaped([v.error for v in values], steps, count)
+    if finite_program is not None:
+        from netsor.finite import run
+
+        result = run(finite_program, width, seeds, seed=seed, progress=progress, **options)  # type: ignore[arg-type]
+        arrays = np.stack([result.values[o.name] for o in finite_program.outputs], axis=1)
+        runs = Runs(result.width, np.stack([_shaped(v, steps, count) for v in arrays]))
+    return Training(network.name, steps, len(x), program, error, kernel, runs, tuple(said))
+
+
+def _kernel(network: Program, inputs: Any, test: Any, tol: float) -> Array:
+    """K̊ of all rows against the training rows, shape (rows, training rows, outputs, outputs)."""
+    rows = shaped_rows(network, all_rows(network, inputs, test))
+    value = infer_kernels(network, rows, inputs, tol=tol).ntk.value
+    return value if value.ndim == 4 else value[:, :, None, None]
+
+
+def _shaped(values: Any, steps: int, outputs: int) -> Array:
+    """The outputs of an unrolled program, which stand by step, row and readout."""
+    numbers = np.array([np.nan if v is None else v for v in values], float)
+    return numbers.reshape(steps + 1, -1, outputs)
+
+
+def no_limit(network: Program) -> Diagnostic:
+    """f_0 = vᵀx/√n is random in the limit, so that f_t has none."""
+    return Diagnostic(
+        "E615", f"the outputs of `{network.name}` at step 0 tend to a Gaussian process and to no number, so with f0 = network "
+        "training has no limit",
+        notes=("Theorem D.2 speaks of the training from given outputs at step 0 (D.1.1)",),
+        hint="`--f0 gaussian` draws them from that process; `--width N` runs networks from their own",
+    )  # fmt: skip

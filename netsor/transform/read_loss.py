@@ -1,0 +1,37 @@
+"""A loss as text: an expression in f and y, read by the language's own parser and checker."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from netsor.diagnostics import NetsorError, Source
+from netsor.expr import Expr, substitute, sym
+from netsor.transform import faults
+
+
+def read_loss(text: str, count: int = 1) -> Expr:
+    """The expression of a loss in `f` and `y`, or of one of several outputs in `f1`, `y1`, `f2`, ….
+
+    Raises NetsorError where the text is no expression of these (E658, or what the parser says), with the place in it.
+    """
+    from netsor.check import check_source
+
+    text = text.strip()
+    if not text or "\n" in text or "#" in text:
+        raise faults.bad_loss(f"the loss `{' '.join(text.split())}` is not one expression")
+    names = ["f", "y"]
+    if count > 1:
+        names += [f"{x}{j}" for j in range(1, count + 1) for x in "fy"]
+    head = f"ℓ({', '.join(names)})"
+    declared = "".join(f"vector {x} ~ N(0, 1)\n" for x in names)
+    report = check_source(Source("--loss", f"{head} = {text}\n{declared}output mean({head})\n"))
+    if report.program is None:
+        listed = ", ".join(f"`{x}`" for x in names)
+        hint = f"a loss is written in {listed} and functions of the language"
+        raise NetsorError(
+            replace(d, hint=hint) if d.code == "E201" else d for d in report.diagnostics if d.is_error
+        )
+    made = next((f for f in report.program.functions() if f.name == "ℓ"), None)
+    if made is None:
+        raise faults.bad_loss(f"the loss `{text}` is no function of the outputs and targets of one row")
+    return substitute(made.body, {p: sym(str(p.name)) for p in made.params})
