@@ -1,0 +1,249 @@
+"""The documents say what is so: their programs check, their commands print what is shown, what they name exists."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import re
+import shutil
+import subprocess
+import unicodedata
+from pathlib import Path
+
+import pytest
+from docs_blocks import DOCUMENTS, ROOT, Block, blocks, difference, prose, run, run_python, same_line, sessions
+
+import netsor
+from netsor.cli.main import COMMANDS, build_parser
+
+each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+LANGUAGES = {"netsor", "console", "python", "text", "mermaid", "sh", ""}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the gallery in it, as a reader in a checkout has it."""
+    shutil.copytree(ROOT / "programs", tmp_path / "programs")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+    return tmp_path
+
+
+@each_document
+def test_blocks(path: Path, folder: Path) -> None:
+    scope: dict = {}
+    for block in blocks(path):
+        place = f"{path.name}, line {block.line}"
+        assert block.language in LANGUAGES, f"{place}: what is `{block.language}`?"
+        if block.language == "netsor":
+            _try_program(block, place)
+        elif block.language == "console":
+            _try_console(block, place)
+        elif block.language == "python":
+            found = run_python(block, scope)
+            assert found is None, f"{place}: {found}"
+
+
+def _try_program(block: Block, place: str) -> None:
+    from netsor.syntax.format import format_source
+
+    text = block.before + block.text
+    word, _, argument = block.info.partition(" ")
+    faults = {d.code for d in netsor.loads(text).check().diagnostics if d.is_error}
+    if word == "refused":
+        assert faults == {argument}, f"{place}: {sorted(faults)}, not {argument}"
+        return
+    report = netsor.loads(text).check()
+    assert report.ok, f"{place}: {[d.message for d in report.diagnostics]}"
+    if word == "canonical":
+        assert format_source(block.text) == block.text, place
+    elif word:
+        assert word.endswith(".netsor"), f"{place}: what is `{word}`?"
+        Path(word).write_text(text, encoding="utf-8")
+
+
+def _try_console(block: Block, place: str) -> None:
+    status = 0
+    for command, shown in sessions(block.text):
+        if command == "echo $?":
+            assert shown == [str(status)], f"{place}: the exit status is {status}"
+        elif command.startswith("cat > "):
+            Path(command[6:].split()[0]).write_text("\n".join(shown[: shown.index("EOF")]) + "\n", encoding="utf-8")
+        else:
+            status, printed = run(command)
+            found = difference(shown, printed.splitlines())
+            assert found is None, f"{place}: $ {command}\n{found}"
+
+
+# --- what documents name ------------------------------------------------------------------------------------------
+
+
+def _parsers() -> dict[str, argparse.ArgumentParser]:
+    actions = build_parser()._actions
+    return next(dict(a.choices) for a in actions if isinstance(a, argparse._SubParsersAction))
+
+
+def _quoted(path: Path) -> list[str]:
+    return re.findall(r"`([^`\n]+)`", prose(path))
+
+
+# Files that a reader makes; only their types matter.
+_OF_THE_READER = re.compile(r"^(X|y|inputs|targets|mine|my_\w+|FILE)\.(npy|csv|json|netsor|svg|png)$")
+_FILE = re.compile(r"^[\w./-]+\.(netsor|py|lark|md|toml|npy|csv|json|yml)$")
+
+
+@each_document
+def test_files_exist(path: Path) -> None:
+    made = {b.info for b in blocks(path) if b.language == "netsor" and b.info.endswith(".netsor")}
+    made |= {c[6:].split()[0] for b in blocks(path) if b.language == "console" for c, _ in sessions(b.text) if c.startswith("cat > ")}
+    missing = []
+    for quoted in _quoted(path):
+        is_folder = re.fullmatch(r"\.?[a-z_]+(/[a-z_]+)*/", quoted)
+        if not (_FILE.match(quoted) or is_folder) or _OF_THE_READER.match(quoted) or quoted in made:
+            continue
+        if not any((base / quoted).exists() for base in (ROOT, ROOT / "programs", ROOT / "docs")):
+            missing.append(quoted)
+    assert missing == []
+
+
+@each_document
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(path)):
+        if "://" in target:
+            continue
+        file, _, anchor = target.partition("#")
+        there = (path.parent / file).resolve() if file else path
+        assert there.exists(), target
+        assert not anchor or anchor in _anchors(there), target
+
+
+def _anchors(path: Path) -> set[str]:
+    """The anchors of a document's headings, as hosts of Markdown make them."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.S | re.M)
+    found = set()
+    for heading in re.findall(r"^#+ (.*)$", text, flags=re.M):
+        kept = [c for c in heading.lower() if c in " -_" or unicodedata.category(c)[0] in "LNM"]
+        found.add("".join(kept).replace(" ", "-"))
+    return found
+
+
+@each_document
+def test_commands_and_options_exist(path: Path) -> None:
+    parsers = _parsers()
+    known = {o for p in [build_parser(), *parsers.values()] for a in p._actions for o in a.option_strings}
+    wrong = []
+    for quoted in _quoted(path):
+        command = re.match(r"netsor ([a-z]+)", quoted)
+        if command and command[1] not in COMMANDS:
+            wrong.append(quoted)
+        own = {o for a in parsers[command[1]]._actions for o in a.option_strings} if command and not wrong else known
+        if quoted.startswith(("netsor ", "--")):
+            wrong += [f"{quoted}: {o}" for o in re.findall(r"(?<!\S)--[a-z0-9-]+", quoted) if o not in own]
+    assert wrong == []
+
+
+@each_document
+def test_names_of_the_code_exist(path: Path) -> None:
+    wrong = []
+    for quoted in _quoted(path):
+        if re.fullmatch(r"netsor(\.\w+)+", quoted) and not _importable(quoted):
+            wrong.append(quoted)
+    assert wrong == []
+
+
+def _importable(dotted: str) -> bool:
+    parts = dotted.split(".")
+    for k in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:k]))
+        except ModuleNotFoundError:
+            continue
+        for name in parts[k:]:
+            if not hasattr(found, name):
+                return False
+            found = getattr(found, name)
+        return True
+    return False
+
+
+@each_document
+def test_codes_exist(path: Path) -> None:
+    """Diagnostics are named by codes that the tool has."""
+    sources = "\n".join(p.read_text(encoding="utf-8") for p in (ROOT / "netsor").rglob("*.py"))
+    for code in set(re.findall(r"\b[EW]\d{3}\b", path.read_text(encoding="utf-8"))):
+        assert f'"{code}"' in sources, code
+
+
+# --- what the documents promise to be complete about ----------------------------------------------------------------
+
+
+def test_the_reference_names_every_function_keyword_and_command() -> None:
+    from netsor.expr.functions import PUBLIC
+    from netsor.syntax.names import KEYWORDS
+
+    quoted = " ".join(_quoted(ROOT / "docs" / "language.md"))
+    words = set(re.findall(r"\w+", quoted))
+    assert {*PUBLIC, *KEYWORDS, *COMMANDS, "mean", "sum", "sqrt", "n", "pi"} - words == set()
+
+
+def test_the_reference_lists_every_option() -> None:
+    text = prose(ROOT / "docs" / "language.md")
+    options = {o for p in _parsers().values() for a in p._actions for o in a.option_strings if o.startswith("--")}
+    assert {o for o in options - {"--help"} if o not in text} == set()
+
+
+# --- the README ---------------------------------------------------------------------------------------------------
+
+
+def _marked(name: str) -> list[str]:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = re.search(rf"^<!-- {name} -->\n```\n(.*?)^```$", text, flags=re.S | re.M)
+    assert found, f"the README has no block marked {name}"
+    return found[1].splitlines()
+
+
+def test_the_readme_says_what_it_is_in_three_lines() -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert lines[:2] == ["# netsor", ""]
+    assert lines.index("", 2) == 5
+
+
+def test_the_readme_has_two_lines_to_paste() -> None:
+    first, tests = _marked("first"), _marked("tests")
+    assert len(first) == len(tests) == 1
+    for line in (*first, *tests):
+        assert line.startswith("python3 -m venv .venv && .venv/bin/pip install ")
+        assert subprocess.run(["bash", "-n", "-c", line], check=False).returncode == 0
+    assert tests[0].endswith(".venv/bin/python -m pytest")
+    command = first[0].rpartition("&& .venv/bin/")[2]
+    assert {"--limit", "--width"} <= set(command.split())
+
+
+def test_the_first_line_of_the_readme_works(folder: Path) -> None:
+    status, printed = run(_marked("first")[0].rpartition("&& .venv/bin/")[2])
+    assert status == 0
+    assert "Δf̃" in printed
+
+
+def test_the_readme_shows_algorithm1() -> None:
+    """The program on the README's first screen is the gallery's first."""
+    file = (ROOT / "programs" / "algorithm1.netsor").read_text(encoding="utf-8")
+    shown = next(b for b in blocks(ROOT / "README.md") if b.language == "netsor")
+    assert netsor.loads(shown.text).program == netsor.loads(file).program
+
+
+# --- the tests of these tests ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "same"),
+    [
+        ("f 0.1026", "f 0.10257", True), ("f 0.1026", "f 0.1036", False), ("± 1.6e-15", "± 3.0e-14", True),
+        ("± 1.6e-15", "± 3.0e-10", False), ("found by …", "found by quadrature 1-D", True), ("2 lines", "3 lines", False),
+        ("2.8e-03", "2.8e-03", True), ("2.8e-03", "2.9e-03", False), ("x[1,2] a", "x[1,3] a", False),
+        ("a, 3.2 ms", "a, 4.1 ms", False), ("a, … ms", "a, 4.1 ms", True),
+    ],
+)
+def test_lines_are_compared(shown: str, printed: str, same: bool) -> None:
+    assert same_line(shown, printed) is same
