@@ -11,6 +11,7 @@ from netsor.check import Report, check_source
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError, Source
 from netsor.inputs import read_data, read_settings
+from netsor.networks import Networks
 from netsor.syntax import read_source
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Document:
+class Document(Networks):
     """A program that was read and checked; see `load`."""
 
     report: Report

@@ -13,7 +13,7 @@ from typing import Any
 from netsor.diagnostics import Diagnostic
 
 # Faults of the call rather than of the program: files, options, widths.
-_USAGE_CODES = {"E205"}
+_USAGE_CODES = {"E205", "E654", "E655", "E656", "E657", "E658", "E662"}
 _USAGE_RANGES = ("E0", "E70")
 
 

@@ -67,7 +67,9 @@ def _float(value: float) -> str:
 
 
 def _data(d: Data) -> str:
-    return f"data {d.name} : ({', '.join(map(str, d.shape))}) = {_nested(d.values)}"
+    shape = f"data {d.name} : ({', '.join(map(str, d.shape))})"
+    # Without values the numbers come from `--data`.
+    return f"{shape} = {_nested(d.values)}" if d.values else shape
 
 
 def _declarations(p: Program) -> Iterator[str]:

@@ -1,0 +1,93 @@
+"""Options of the commands on networks: rows of inputs, targets, the training run."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from netsor.cli.options import positive_number, positive_whole_number, whole_number
+
+
+def add_rows(parser: argparse.ArgumentParser, required: bool) -> None:
+    parser.add_argument(
+        "--inputs", action="append", required=required, metavar="X",
+        help="rows of inputs, .npy, .csv or .json of shape (N, d) or (N, T, d); NAME=X for each of several inputs",
+    )  # fmt: skip
+
+
+def add_training(parser: argparse.ArgumentParser) -> None:
+    add_rows(parser, required=True)
+    parser.add_argument("--targets", required=True, metavar="Y", help="targets of shape (N,) or (N, outputs)")
+    parser.add_argument("--test", action="append", metavar="XT", help="rows to report on beside the training rows")
+    parser.add_argument("--steps", type=whole_number, required=True, metavar="T", help="how many steps of SGD")
+    parser.add_argument("--order", type=row_list, metavar="1,2,…", help="the rows in the order in which steps take them (in turn)")
+    parser.add_argument("--batch", type=positive_whole_number, default=1, metavar="B", help="rows in a step, averaged (1)")
+    parser.add_argument("--lr", type=number, default=1.0, metavar="η", help="the learning rate (1)")
+    parser.add_argument("--loss", metavar="EXPR", help="the loss of a row, an expression in f and y ((f - y)^2/2)")
+    parser.add_argument(
+        "--f0", default="zero", metavar="F0",
+        help="outputs at step 0, training rows first: zero (default), numbers 0.1,-0.2,… or a file, gaussian, or network",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=whole_number, default=0, metavar="S", help="the seed of draws, those of `--f0 gaussian` included (0)")
+
+
+def number(text: str) -> float:
+    """Any number; what is no rate is refused where it is used."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"`{text}` is no number") from None
+
+
+def row_list(text: str) -> list[int]:
+    """Rows separated by commas."""
+    try:
+        return [int(x) for x in text.replace(" ", "").split(",") if x]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"`{text}` is no list of rows such as 1,3,2") from None
+
+
+def read_rows(items: list[str] | None, option: str) -> Any:
+    """The rows of `--inputs X` as nested tuples, or by input where it is given as NAME=X; None if it was not given."""
+    from netsor.inputs import normalised, read_array
+
+    if not items:
+        return None
+    if len(items) == 1 and "=" not in items[0].split("/")[-1]:
+        return read_array(items[0], option)[0]
+    out = {}
+    for item in items:
+        name, equals, path = item.partition("=")
+        if not equals:
+            from netsor.diagnostics import Diagnostic, NetsorError
+
+            raise NetsorError(Diagnostic("E021", f"`{option} {item}` is one of several and names no input", hint=f"write `{option} ξ={item}`"))
+        out[normalised(name)] = read_array(path, f"{option} {name}")[0]
+    return out
+
+
+def read_start(text: str) -> Any:
+    """`--f0`: a word, numbers separated by commas, or a file."""
+    from netsor.inputs import read_array
+
+    if text in ("zero", "gaussian", "network"):
+        return text
+    try:
+        return [float(x) for x in text.strip("[]").split(",")]
+    except ValueError:
+        return read_array(text, "--f0")[0] if text.rpartition(".")[2] in ("npy", "csv", "json") else text
+
+
+def training_arguments(args: argparse.Namespace) -> dict[str, Any]:
+    """What `sgd` and `train` of a document take."""
+    from netsor.inputs import read_array
+
+    return {
+        "inputs": read_rows(args.inputs, "--inputs"), "targets": read_array(args.targets, "--targets")[0],
+        "test": read_rows(args.test, "--test"), "steps": args.steps, "order": args.order, "batch": args.batch,
+        "lr": args.lr, "loss": args.loss, "f0": read_start(args.f0), "seed": args.seed,
+    }  # fmt: skip
+
+
+def add_tolerance(parser: argparse.ArgumentParser, default: float) -> None:
+    parser.add_argument("--tol", type=positive_number, default=default, metavar="T", help=f"error wanted of a limit ({default:g})")

@@ -1,0 +1,112 @@
+"""`netsor ntk`: the NNGP and the tangent kernel of a network on rows of inputs."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from netsor.cli.eval_command import Progress
+from netsor.cli.network_options import add_rows, add_tolerance, read_rows
+from netsor.cli.options import add_file, add_json, add_values, positive_whole_number, whole_number
+from netsor.cli.output import error_text, print_json, report, table, value_text
+
+_MOST_ROWS = 12
+
+
+def register(commands: Any) -> None:
+    parser = commands.add_parser(
+        "ntk", help="kernels of a network at infinite width (NNGP and NTK), or at a width",
+        epilog="example: netsor ntk programs/networks/mlp_relu.netsor --inputs X.npy --by-parameter",
+    )
+    add_file(parser)
+    add_rows(parser, required=True)
+    parser.add_argument("--inputs2", action="append", metavar="Y", help="rows of the second argument (the same as --inputs)")
+    parser.add_argument(
+        "--method", choices=("backward", "paths"), default="backward",
+        help="MOMENTs of the backward program (default), or the sum over isomorphic paths (Eq. 96)",
+    )
+    parser.add_argument("--width", type=whole_number, metavar="N", help="the empirical kernels at width N")
+    parser.add_argument("--seeds", type=positive_whole_number, default=1, metavar="K", help="how many networks to draw (1)")
+    parser.add_argument("--seed", type=whole_number, default=0, metavar="S", help="the seed of the draws (0)")
+    parser.add_argument("--by-parameter", action="store_true", help="what each trained parameter adds to the NTK")
+    parser.add_argument("--paths", action="store_true", help="what each isomorphism class of paths adds to the NTK")
+    add_tolerance(parser, 1e-10)
+    add_values(parser)
+    add_json(parser)
+    parser.set_defaults(run=run, refuse=parser.error)
+
+
+def run(args: argparse.Namespace) -> int:
+    from netsor.api import load
+
+    document = load(args.file, args.set, args.data)
+    report(document.report.diagnostics)
+    inputs, inputs2 = read_rows(args.inputs, "--inputs"), read_rows(args.inputs2, "--inputs2")
+    with Progress("kernels") as progress:
+        if args.width is None:
+            found = document.ntk(
+                inputs, inputs2, method=args.method, tol=args.tol, by_parameter=args.by_parameter, classes=args.paths,
+                progress=progress,
+            )
+        else:
+            if args.paths or args.method == "paths":
+                args.refuse("paths belong to the limit, and --width asks for kernels at a width; leave one of them out")
+            found = document.ntk(
+                inputs, inputs2, width=args.width, seeds=args.seeds, seed=args.seed, by_parameter=args.by_parameter,
+                progress=progress,
+            )
+    result = found.as_dict()
+    if args.json:
+        print_json(result)
+    else:
+        print(_text(document.program.name, result))
+    return 0
+
+
+def _text(name: str, result: dict[str, Any]) -> str:
+    where = f"width {result['width']}, {result['seeds']} seeds, " if "width" in result else ""
+    parts = [f"{name}: {where}{result['inputs']} inputs"]
+    kernels = [("NNGP", result["nngp"]), ("NTK", result["ntk"])]
+    kernels += [(f"NTK of {k}", v) for k, v in result.get("by_parameter", {}).items()]
+    for title, kernel in kernels:
+        parts.append(_kernel(title, kernel, "width" in result))
+    if "paths" in result:
+        rows = [["class of paths", "share of the NTK on input 1", "largest share"]]
+        total = _first(result["ntk"]["value"])
+        for key, kernel in sorted(result["paths"].items(), key=lambda kv: -abs(_first(kv[1]["value"]))):
+            share = _first(kernel["value"])
+            rows.append([key, f"{share:.6g}", f"{share / total:.1%}" if total else ""])
+        rows[0][2] = "of it"
+        parts.append(table(rows, right=(False, True, True)))
+    return "\n".join(parts)
+
+
+def _first(value: Any) -> float:
+    while isinstance(value, list):
+        value = value[0]
+    return float(value)
+
+
+def _kernel(title: str, kernel: dict[str, Any], empirical: bool) -> str:
+    value, error = kernel["value"], kernel["error"]
+    if error is None:
+        head = f"{title} (one seed)"
+    else:
+        head = f"{title} (± {error_text(error)}{' stderr' if empirical else ''})"
+    several = bool(value) and bool(value[0]) and isinstance(value[0][0], list)
+    digits = error if empirical or error is None else max(error, 1e-9)
+    rows = [["", *(str(j + 1) for j in range(min(len(value[0]) if value else 0, _MOST_ROWS)))]]
+    for i, row in enumerate(value[:_MOST_ROWS]):
+        for a in range(len(row[0]) if several else 1):
+            label = f"{i + 1}" + (f" ({a + 1})" if several else "")
+            cells = []
+            for x in row[:_MOST_ROWS]:
+                numbers = x[a] if several else [x]
+                cells.append(" ".join(_number(v, digits) for v in numbers))
+            rows.append([label, *cells])
+    more = len(value) > _MOST_ROWS or bool(value) and len(value[0]) > _MOST_ROWS
+    return f"{head}\n{table(rows, right=(True,) * 50)}" + ("\n  … (`--json` gives them all)" if more else "")
+
+
+def _number(value: float, error: float | None) -> str:
+    return f"{value:.6g}" if error is None else value_text(value, error)
