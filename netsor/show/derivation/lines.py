@@ -1,0 +1,94 @@
+"""A derivation as plain data: lines of formulas, each with its rule and its notes; nothing here knows how they look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from netsor.core import Program
+from netsor.expr import Expr, Function, Sym
+from netsor.gaussian import Estimate
+from netsor.show.derivation.expectations import Dropped
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """The law N(mean, covariance) of Z's of 𝒱."""
+
+    mean: tuple[float, ...]
+    covariance: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class PseudoInverse:
+    """C⁺ b of Remark B.6, for several coefficients at once."""
+
+    c: tuple[tuple[Expr, ...], ...]
+    b: tuple[Expr, ...]
+
+
+Form = Expr | Gaussian | PseudoInverse
+
+
+@dataclass(frozen=True)
+class Note:
+    """A remark below a line: text with formulas in between."""
+
+    pieces: tuple[str | Expr, ...]
+
+
+@dataclass(frozen=True)
+class Line:
+    """left = forms[0] = forms[1] = …, or left → …, or left ~ …; `about` is the variable it is for.
+
+    `depth` 1 is what belongs to the line above; `arrow` writes →; `program` is the scalar as the program names it.
+    """
+
+    about: str
+    left: tuple[Sym, ...]
+    forms: tuple[Form, ...]
+    rule: str
+    notes: tuple[Note, ...] = ()
+    depth: int = 0
+    arrow: bool = False
+    value: Estimate | None = None
+    output: bool = False
+
+    def with_value(self, value: Estimate | None) -> Line:
+        return replace(self, value=value)
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """What stands before Z^y in Ż^{Wx}: a formula, or one entry of C⁺ b (Remark B.6)."""
+
+    symbol: Sym
+    product: str
+    partner: Sym
+    formula: Expr | None
+    system: PseudoInverse | None = None
+    index: int = 0
+
+
+@dataclass
+class Derivation:
+    """The limit of a program line by line; `means`, `covariances` and `coefficients` say what symbols stand for.
+
+    `final` holds the formula of each scalar, `covariance_formula` that of each pair of Ẑ's whose covariance the
+    formulas rest on, and `reduced` each Z as a function of Ẑ's (Remark B.5).
+    """
+
+    program: Program
+    lines: list[Line]
+    functions: list[Function]
+    means: dict[Sym, Expr]
+    covariances: dict[Sym, tuple[Sym, Sym]]
+    covariance_formula: dict[tuple[Sym, Sym], Expr]
+    coefficients: dict[Sym, Coefficient]
+    final: dict[str, Expr]
+    reduced: dict[str, Expr]
+    plain: frozenset[str] = frozenset()
+    left_out: int = 0
+    short: dict[Sym, int] = field(default_factory=dict)
+
+
+__all__ = ["Coefficient", "Derivation", "Dropped", "Form", "Gaussian", "Line", "Note", "PseudoInverse"]

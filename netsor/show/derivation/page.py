@@ -1,0 +1,100 @@
+"""A derivation laid out as text."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from netsor.show.derivation.formula import Formulas
+from netsor.show.derivation.lines import Derivation, Line, Note
+from netsor.show.derivation.style import Text
+
+LONGEST = 400
+_WIDTH = 100
+
+
+def display_width(text: str) -> int:
+    """Columns of a terminal: combining marks take none."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def cut(text: str, longest: int | None) -> str:
+    """The formula, or its beginning and how long it is."""
+    if longest is None or len(text) <= longest:
+        return text
+    return f"{text[:longest].rsplit(' ', 1)[0]} … ({len(text):,} characters; --full shows them)"
+
+
+def as_text(d: Derivation, width: int = _WIDTH, longest: int | None = LONGEST) -> str:
+    """The derivation for a terminal: formulas on the left, rules on the right, notes below."""
+    formulas = Formulas(d, Text())
+    out = [f"{d.program.name or 'program'}: the limit as n → ∞, by Definition B.3", ""]
+    if d.functions:
+        out += [f"  {formulas.definition(f)}" for f in d.functions] + [""]
+    for line in d.lines:
+        out += _line(line, formulas, width, longest)
+    return "\n".join(out) + "\n"
+
+
+def _line(line: Line, formulas: Formulas, width: int, longest: int | None) -> list[str]:
+    indent = "  " + "    " * line.depth
+    steps = chain(line, formulas, longest)
+    left, relation = head(line, formulas)
+    joined = f"{indent}{left} {relation} {' = '.join(steps)}"
+    rule = f"[{line.rule}]" if line.rule else ""
+    room = width - display_width(rule) - 2
+    if display_width(joined) <= room:
+        rows = [joined]
+    else:
+        rows = [f"{indent}{left} {relation} {steps[0]}"]
+        more = indent + "    = "
+        rows += [more + s for s in steps[1:]]
+    if rule:
+        last = rows[0]
+        gap = width - display_width(last) - display_width(rule)
+        if gap >= 2:
+            rows[0] = last + " " * gap + rule
+        else:
+            rows.insert(1, " " * max(0, width - display_width(rule)) + rule)
+    if line.value is not None:
+        rows.append(f"{indent}    = {value_text(line.value.value, line.value.error)}")
+    rows += [f"{indent}    · {note_text(n, formulas, longest)}" for n in line.notes]
+    return rows
+
+
+def head(line: Line, formulas: Formulas) -> tuple[str, str]:
+    """The left side and its relation to the right: =, → or ~."""
+    from netsor.show.derivation.lines import Gaussian
+    from netsor.show.derivation.symbols import LIMIT, kind, names
+
+    s = formulas.style
+    if line.forms and isinstance(line.forms[0], Gaussian):
+        return formulas.joined(line.left), s.law
+    left = formulas.joined(line.left)
+    if line.arrow and kind(line.left[0]) == LIMIT:
+        name = s.name(names(line.left[0])[0])
+        if line.output:
+            return name, s.to
+        return f"{name} {s.to} {left}", "="
+    return left, "="
+
+
+def chain(line: Line, formulas: Formulas, longest: int | None) -> list[str]:
+    """The right sides, each only where it differs from the one before."""
+    out: list[str] = []
+    for form in line.forms:
+        text = cut(formulas(form), longest)
+        if not out or text != out[-1]:
+            out.append(text)
+    return out
+
+
+def note_text(note: Note, formulas: Formulas, longest: int | None) -> str:
+    """A note with its formulas."""
+    a, b = formulas.style.math
+    return "".join(p if isinstance(p, str) else f"{a}{cut(formulas(p), longest)}{b}" for p in note.pieces)
+
+
+def value_text(value: float, error: float) -> str:
+    """A number with its bound."""
+    shown = f"{value:.12g}".replace("-", "−")
+    return shown if error == 0 else f"{shown} ± {error:.1e}"

@@ -1,0 +1,198 @@
+"""How formulas are spelled: the same marks in text and in LaTeX."""
+
+from __future__ import annotations
+
+import re
+
+from netsor.show.derivation.naming import graphemes, latex_name, product_text
+
+_SUPERSCRIPTS = str.maketrans("0123456789-+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺")
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def number(value: int | float) -> str:
+    """A number with as many digits as a reader wants."""
+    return str(value) if isinstance(value, int) else f"{value:.12g}"
+
+
+class Text:
+    """Formulas for a terminal: Z^h, Ẑ^{Wz̃}, E[φ(Z^g) φ(Z^g̃)], χ̊."""
+
+    minus, times, to, law, tiny = "−", " ", "→", "~", " "
+    compare = {"<": "<", "<=": "≤", ">": ">", ">=": "≥", "==": "=", "!=": "≠"}
+    words = {"and": "and", "or": "or", "not": "not"}
+    math = ("", "")
+
+    def number(self, value: int | float) -> str:
+        text = number(abs(value))
+        if "e" in text:
+            mantissa, power = text.split("e")
+            ten = f"10{str(int(power)).translate(_SUPERSCRIPTS)}"
+            text = ten if mantissa == "1" else f"{mantissa}·{ten}"
+        return text
+
+    def name(self, name: str) -> str:
+        return name
+
+    def over(self, letter: str, name: str) -> str:
+        return f"{letter}^{name}" if graphemes(name) == 1 else f"{letter}^{{{name}}}"
+
+    def product(self, matrix: str, transposed: bool, vector: str) -> str:
+        return product_text(matrix, transposed, vector)
+
+    def limit(self, name: str) -> str:
+        return name + "\u030a" if graphemes(name) == 1 else f"{name}°"
+
+    def indexed(self, letter: str, k: int) -> str:
+        return letter + str(k).translate(_SUBSCRIPTS)
+
+    def power(self, base: str, exponent: int | float | str) -> str:
+        if isinstance(exponent, int):
+            return base + str(exponent).translate(_SUPERSCRIPTS)
+        return f"{base}^{exponent if isinstance(exponent, str) else number(exponent)}"
+
+    def root(self, inside: str) -> str:
+        return f"√{inside}" if graphemes(inside) == 1 else f"√({inside})"
+
+    def fraction(self, above: str, below: str, simple: bool) -> str:
+        return f"{above} / {below}" if simple else f"{above} / ({below})"
+
+    def brackets(self, inside: str) -> str:
+        return f"({inside})"
+
+    def expectation(self, inside: str, whole: bool) -> str:
+        return f"E {inside}" if whole else f"E[{inside}]"
+
+    def covariance(self, a: str, b: str) -> str:
+        if a == b:
+            return f"Var {a}"
+        return f"Cov({a}, {b})"
+
+    def slope(self, x: str, hat: str) -> str:
+        return f"E ∂{x}/∂{hat}"
+
+    def function(self, name: str, marks: tuple[tuple[str, int], ...], single: bool) -> str:
+        total = sum(k for _, k in marks)
+        if single:
+            return name + ("'" * total if total < 4 else f"^({total})")
+        return "".join(f"∂_{p} " * k for p, k in marks) + name
+
+    def call(self, name: str) -> str:
+        return name
+
+    def indicator(self, test: str) -> str:
+        return f"1{{{test}}}"
+
+    def branches(self, test: str, then: str, other: str) -> str:
+        return f"(if {test} then {then} else {other})"
+
+    def matrix(self, rows: list[list[str]]) -> str:
+        if len(rows) == 1:
+            return rows[0][0]
+        return "[" + ", ".join("[" + ", ".join(r) + "]" for r in rows) + "]"
+
+    def column(self, items: list[str]) -> str:
+        return "[" + ", ".join(items) + "]"
+
+    def pseudo(self, c: str, b: str) -> str:
+        return f"C⁺ b, C = {c}, b = {b}"
+
+    def words_in(self, text: str) -> str:
+        return text
+
+
+class Latex:
+    """Formulas for LaTeX (amsmath, amssymb)."""
+
+    minus, times, to, law, tiny = "-", "\\, ", "\\to", "\\sim", " "
+    compare = {"<": "<", "<=": "\\le", ">": ">", ">=": "\\ge", "==": "=", "!=": "\\ne"}
+    words = {"and": "\\land", "or": "\\lor", "not": "\\lnot"}
+    math = ("$", "$")
+
+    def number(self, value: int | float) -> str:
+        text = number(abs(value))
+        if "e" in text:
+            mantissa, power = text.split("e")
+            return f"{mantissa} \\cdot 10^{{{int(power)}}}"
+        return text
+
+    def name(self, name: str) -> str:
+        return latex_name(name)
+
+    def over(self, letter: str, name: str) -> str:
+        symbol = {"Ẑ": "\\hat{Z}", "Ż": "\\dot{Z}"}.get(letter, letter)
+        return f"{symbol}^{{{name}}}"
+
+    def product(self, matrix: str, transposed: bool, vector: str) -> str:
+        w, x = latex_name(matrix), latex_name(vector)
+        if transposed:
+            # An index below and ⊤ above go together; a second ^ would not.
+            w = f"{w}^{{\\top}}"
+        gap = "\\," if graphemes(matrix) > 1 and not transposed else " "
+        return f"{w}{gap}{x}"
+
+    def limit(self, name: str) -> str:
+        if graphemes(name) == 1:
+            return f"\\mathring{{{latex_name(name)}}}"
+        return f"{{{latex_name(name)}}}^{{\\circ}}"
+
+    def indexed(self, letter: str, k: int) -> str:
+        return f"{latex_name(letter)}_{{{k}}}"
+
+    def power(self, base: str, exponent: int | float | str) -> str:
+        inside = exponent if isinstance(exponent, str) else number(exponent)
+        # A base that has an exponent already is put in brackets by whoever calls.
+        return f"{base}^{{{inside}}}"
+
+    def root(self, inside: str) -> str:
+        return f"\\sqrt{{{inside}}}"
+
+    def fraction(self, above: str, below: str, simple: bool) -> str:
+        return f"\\frac{{{above}}}{{{below}}}"
+
+    def brackets(self, inside: str) -> str:
+        return f"\\left({inside}\\right)"
+
+    def expectation(self, inside: str, whole: bool) -> str:
+        return f"\\mathbb{{E}}\\, {inside}" if whole else f"\\mathbb{{E}}\\left[{inside}\\right]"
+
+    def covariance(self, a: str, b: str) -> str:
+        if a == b:
+            return f"\\operatorname{{Var}} {a}"
+        return f"\\operatorname{{Cov}}\\left({a}, {b}\\right)"
+
+    def slope(self, x: str, hat: str) -> str:
+        return f"\\mathbb{{E}}\\, \\frac{{\\partial {x}}}{{\\partial {hat}}}"
+
+    def function(self, name: str, marks: tuple[tuple[str, int], ...], single: bool) -> str:
+        total = sum(k for _, k in marks)
+        shown = f"\\operatorname{{{name}}}" if name.isascii() and len(name) > 1 and name.isalpha() else latex_name(name)
+        if single:
+            if total >= 4:
+                return f"{shown}^{{({total})}}"
+            return shown + "'" * total
+        return "".join(f"\\partial_{{{latex_name(p)}}} " * k for p, k in marks) + shown
+
+    def call(self, name: str) -> str:
+        known = {"exp", "log", "sin", "cos", "tan", "max", "min"}
+        return f"\\{name}" if name in known else f"\\operatorname{{{re.sub('[^A-Za-z]', '', name)}}}"
+
+    def indicator(self, test: str) -> str:
+        return f"\\mathbf{{1}}\\{{{test}\\}}"
+
+    def branches(self, test: str, then: str, other: str) -> str:
+        return f"\\begin{{cases}} {then} & \\text{{if }} {test} \\\\ {other} & \\text{{else}} \\end{{cases}}"
+
+    def matrix(self, rows: list[list[str]]) -> str:
+        if len(rows) == 1:
+            return rows[0][0]
+        return "\\begin{pmatrix} " + " \\\\ ".join(" & ".join(r) for r in rows) + " \\end{pmatrix}"
+
+    def column(self, items: list[str]) -> str:
+        return self.matrix([[x] for x in items])
+
+    def pseudo(self, c: str, b: str) -> str:
+        return f"C^{{+}} b,\\quad C = {c},\\quad b = {b}"
+
+    def words_in(self, text: str) -> str:
+        return text
