@@ -6,6 +6,8 @@ The word behind the fence says what a block is, the words after it how it is tri
     netsor NAME.netsor      the same, written to that file for the blocks that follow
     netsor refused CODE     a text with that fault and no other
     netsor canonical        the same as `netsor`, and as `netsor fmt` writes it
+    netsor-with-mistakes F  written to the file F, with errors that are shown further down
+    netsor-needs-data F     written to the file F, right but for the numbers of its `data` lines
     console                 `$ netsor …` lines and what they print (`$ echo $?`: the exit status of the line before)
     python                  run, all blocks of a document in one namespace; with `>>>`, results are compared
     grammar, text, mermaid  not tried
@@ -29,7 +31,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 
-_FENCE = re.compile(r"^```(\w*) ?(.*)$")
+_FENCE = re.compile(r"^```([\w-]*) ?(.*)$")
 _BEFORE = re.compile(r"<!-- before\n(.*?)-->\s*\Z", re.S)
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.]*\w)")
 

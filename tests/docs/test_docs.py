@@ -17,7 +17,7 @@ import netsor
 from netsor.cli.main import COMMANDS, build_parser
 
 each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
-LANGUAGES = {"netsor", "console", "python", "text", "mermaid", "sh", ""}
+LANGUAGES = {"netsor", "netsor-with-mistakes", "netsor-needs-data", "console", "python", "text", "mermaid", "sh", ""}
 
 
 @pytest.fixture
@@ -38,6 +38,10 @@ def test_blocks(path: Path, folder: Path) -> None:
         assert block.language in LANGUAGES, f"{place}: what is `{block.language}`?"
         if block.language == "netsor":
             _try_program(block, place)
+        elif block.language.startswith("netsor-"):
+            faults = {d.code for d in netsor.loads(block.text).check().diagnostics if d.is_error}
+            assert faults and (faults == {"E404"}) is (block.language == "netsor-needs-data"), f"{place}: {faults}"
+            Path(block.info).write_text(block.text, encoding="utf-8")
         elif block.language == "console":
             _try_console(block, place)
         elif block.language == "python":
@@ -95,7 +99,7 @@ _FILE = re.compile(r"^[\w./-]+\.(netsor|py|lark|md|toml|npy|csv|json|yml)$")
 
 @each_document
 def test_files_exist(path: Path) -> None:
-    made = {b.info for b in blocks(path) if b.language == "netsor" and b.info.endswith(".netsor")}
+    made = {b.info for b in blocks(path) if b.info.endswith(".netsor")}
     made |= {c[6:].split()[0] for b in blocks(path) if b.language == "console" for c, _ in sessions(b.text) if c.startswith("cat > ")}
     missing = []
     for quoted in _quoted(path):
