@@ -125,7 +125,8 @@ def _simple_gia_check(p: Program) -> Assumption:
         for r in p.readouts:
             if any(x == v for _, _, x in r.terms):
                 return Assumption(False, f"the readout `{v}` is also the embedding of `{r.name}`", r.span)
-    return Assumption(True, f"{_quoted(readouts)} is centred, independent of all else and used only in the readout")
+    verb, where = ("is", "the readout") if len(readouts) == 1 else ("are", "the readouts")
+    return Assumption(True, f"{_quoted(readouts)} {verb} centred, independent of all else and used only in {where}")
 
 
 def _both_passes(p: Program, forward: B8) -> Assumption:

@@ -47,7 +47,7 @@ class Declarations(Expressions):
         self.report = Collector()
         self.matrices: list[Matrix] = []
         self.input_matrices: list[InputMatrix] = []
-        self.groups: list[Group] = []
+        self.groups = self.emitter.groups
         self.embeddings: list[Embedding] = []
         self.constants: list[Constant] = []
         self.data: list[Data] = []

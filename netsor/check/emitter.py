@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from netsor.core import Instruction, MatMul, Moment, Nonlin
+from netsor.core import Group, Instruction, MatMul, Moment, Nonlin
 from netsor.diagnostics import Span
 from netsor.expr import (
     WIDTH,
@@ -34,6 +34,8 @@ class Emitter:
     """The instructions made so far, and the names that they and the declarations took."""
 
     instructions: list[Instruction] = field(default_factory=list)
+    # Members of 𝒱; constant vectors join them where an expression in vectors turns out to be a number.
+    groups: list[Group] = field(default_factory=list)
     vectors: set[str] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
     # Names that the text mentions, which no intermediate result may bear.
@@ -118,6 +120,12 @@ class Emitter:
 
     def _append(self, kind: str, name: str, e: Expr, span: Span, order: tuple[str, ...] = ()) -> None:
         e = settled(e)
+        if kind == "nonlin" and not any(s.name in self.vectors for s in e.free):
+            if isinstance(e, Const):
+                self.vectors.add(name)
+                self.groups.append(Group((name,), (float(e.value),), ((0.0,),), span))
+                return
+            e = settled(mul(e, self._ones(name, span)))
         names = [str(s.name) for s in self.symbols(e)]
         ranked = [x for x in order if x in names] + [x for x in names if x not in order]
         vectors = tuple(x for x in ranked if x in self.vectors)
@@ -127,6 +135,15 @@ class Emitter:
             self.instructions.append(Nonlin(name, e, vectors, scalars, span))
         else:
             self.instructions.append(Moment(name, e, vectors, scalars, span))
+
+    def _ones(self, stem: str, span: Span) -> Expr:
+        """The vector (1, …, 1): a NONLIN⁺ that depends on scalars only has it for its vector."""
+        one = next((g.names[0] for g in self.groups if g.mean == (1.0,) and g.covariance == ((0.0,),)), None)
+        if one is None:
+            one = self.fresh(stem)
+            self.vectors.add(one)
+            self.groups.append(Group((one,), (1.0,), ((0.0,),), span))
+        return Sym(one)
 
     @staticmethod
     def symbols(e: Expr) -> list[Sym]:

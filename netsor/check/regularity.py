@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from netsor.check.evidence import shows_failure
 from netsor.core import MatMul, Moment, Nonlin, Program
 from netsor.diagnostics import Span
 from netsor.expr import (
@@ -106,7 +107,18 @@ def _range_of_constant(e: Expr, limit: float) -> Interval:
 
 
 def infer_regularity(psi: Expr, ranges: Mapping[Sym, Interval]) -> Finding:
-    """Whether ψ is pseudo-Lipschitz in all its arguments (B.8, 2): sums, products and compositions of such are."""
+    """Whether ψ is pseudo-Lipschitz in all its arguments (B.8, 2).
+
+    It fails only where ψ as a whole shows it: parts may make up for each other, as in x sign(x) = |x|.
+    """
+    found = _of_parts(psi, ranges)
+    if found.holds is not False or shows_failure(psi, ranges):
+        return found
+    return Finding(None, f"{found.because}; the rest of ψ may make up for it, which the text does not show")
+
+
+def _of_parts(psi: Expr, ranges: Mapping[Sym, Interval]) -> Finding:
+    """Sums, products and compositions of pseudo-Lipschitz functions are pseudo-Lipschitz; the worst part decides."""
     bounds = ranges_of(psi, ranges)
     worst = FINE
     stack, seen = [psi], set()
@@ -174,7 +186,7 @@ def _conditional(node: Cond, ranges: Mapping[Sym, Interval]) -> Finding:
     if not isinstance(test, Cmp):
         return Finding(None, f"`{to_text(node)}` has a condition that cannot be analysed")
     inside, outside = _narrowed(test, ranges)
-    found = infer_regularity(node.then, inside).worse(infer_regularity(node.other, outside))
+    found = _of_parts(node.then, inside).worse(_of_parts(node.other, outside))
     lhs, rhs = test.children
     u = add(lhs, neg(rhs))
     if not u.free:
@@ -217,7 +229,7 @@ def infer_continuity(psi: Expr, ranges: Mapping[Sym, Interval]) -> Finding:
     """Whether a function of scalars alone is continuous in them (B.8, 1)."""
     bounds = ranges_of(psi, ranges)
     worst = FINE
-    for node, r in bounds.items():
+    for node in bounds:
         text = to_text(node) if not isinstance(node, (Const, Sym, Add, Mul, Cmp)) else ""
         match node:
             case Pow() if node.base is not WIDTH and isinstance(node.exponent, Const) and node.exponent.value < 0:

@@ -638,6 +638,8 @@ class Checker(Declarations):
             if label.kind == "NONLIN" and actual == "NONLIN" and made[:-1]:
                 actual = "NONLIN+"
         accepted = {actual, "NONLIN+"} if actual == "NONLIN" else {actual}
+        if not made and len(self.embeddings) == embedded:
+            accepted |= {"NONLIN", "NONLIN+"}  # an expression in vectors that is a number whatever they are
         if label.kind in accepted:
             return
         described = _ARTICLES[actual]

@@ -1,0 +1,85 @@
+"""Assumption B.8: the verdict of each ψ, and the reason that is given."""
+
+import pytest
+
+from netsor.check import check_source
+from netsor.diagnostics import Source
+
+HEAD = "vector x, y ~ N(0, 1)\nθ := mean(x^2)\nscalar c = 2\n"
+
+
+def verdict(e: str, tail: str = "output mean(z^2)\n"):
+    report = check_source(Source("text", f"{HEAD}z := {e}\n{tail}"))
+    assert report.program is not None, report.diagnostics
+    return report.assumptions["B8"]
+
+
+HOLDS = [
+    "x^3 * y", "tanh(x)", "relu(x)", "relu(x) * y", "gelu'(x)", "exp(-x^2)", "exp(-abs(x))", "1/(1 + x^2)", "sqrt(x^2 + 1)",
+    "log(1 + x^2)", "(1 + x^2)^(-0.5)", "2^tanh(x)", "abs(x)^1.5", "max(x, y)", "min(x, 1)", "clip(x, -1, 1)", "elu'(x)",
+    "if x > 0 then x else 2*x", "if x > 1 then x^2 else 2*x - 1", "if x > 1 then 1/x else x", "x / √n",
+    "√n (tanh(x + y/√n) - tanh(x))", "tan(atan(x)/2)", "exp(sin(x))", "θ x", "x / sqrt(θ + 1e-5)", "exp(θ) x",
+    "step(x^2 + 1)", "leaky_relu(x, 0.1)", "x / c", "sin(x^2)",
+]
+FAILS = [
+    ("step(x)", "step jumps at 0", True), ("sign(x)", "sign jumps at 0", True), ("relu'(x)", "step jumps at 0", True),
+    ("exp(x)", "exp is not polynomially bounded", False), ("exp(θ * x)", "not polynomially bounded", False),
+    ("2^x", "not polynomially bounded", False), ("1/x", "can reach 0", False), ("1/(1 + x)", "can reach 0", False),
+    ("tan(x)", "tan has poles", False), ("log(x)", "log has no bound at 0", False),
+    ("sqrt(abs(x))", "slope of √ is unbounded at 0", True), ("if x > 0 then 1 else 0", "jumps where `x = 0`", True),
+    ("if x > 1 and x < 2 then x else 0", "jumps where", True), ("if x == 0 then 1 else x", "jumps where", True),
+    ("hardtanh'(x)", "jumps where", True), ("selu'(x)", "jumps where", True),
+    ("√n (relu(x + y/√n) - relu(x))", "ψ* of Eq. 84 needs ψ' pseudo-Lipschitz", True),
+]
+OPEN = [
+    # The parts fail and the whole does not: what cannot be shown is not denied.
+    "x * sign(x)", "step(x) * x", "1/(1 + exp(-x))", "exp(x)/(1 + exp(x))", "log(1 + exp(x))", "√(x^2)",
+    "sqrt(1 - tanh(x)^2)", "x^x", "x^0.5",
+]
+
+
+@pytest.mark.parametrize("e", HOLDS)
+def test_holds(e: str) -> None:
+    b8 = verdict(e)
+    assert b8.holds is True, b8.because
+
+
+@pytest.mark.parametrize(("e", "reason", "covered"), FAILS, ids=[f[0] for f in FAILS])
+def test_fails_with_the_reason_and_the_place(e: str, reason: str, covered: bool) -> None:
+    b8 = verdict(e)
+    assert b8.holds is False and reason in b8.because
+    assert ("rank stability" in b8.because) == covered
+    assert ("no version of the Master Theorem" in b8.because) == (not covered)
+    assert b8.span is not None and b8.span.line == 4
+
+
+@pytest.mark.parametrize("e", OPEN)
+def test_cannot_be_told(e: str) -> None:
+    b8 = verdict(e)
+    assert b8.holds is None, b8.because
+    assert b8.span is not None and b8.span.line == 4
+
+
+@pytest.mark.parametrize(
+    ("e", "holds"),
+    [
+        ("θ^2 + exp(θ)", True), ("sqrt(θ)", True), ("exp(θ)/(exp(θ) + exp(2*θ))", True), ("abs(θ - 1)", True),
+        ("if θ > 0 then θ else 2*θ", True), ("1/(1 + θ)", True), ("1/θ", None), ("log(θ)", None), ("step(θ)", None),
+        ("tan(θ)", None), ("if θ > 1 then 1 else 2", None),
+    ],
+)
+def test_functions_of_scalars_need_continuity_only(e: str, holds: bool | None) -> None:
+    b8 = verdict(e, "output z\n")
+    assert b8.holds is holds, b8.because
+
+
+def test_division_by_a_parameter_is_multiplication_by_a_scalar() -> None:
+    """In (x − μ)/σ it is 1/σ that enters, linearly; what is left is whether σ tends to 0."""
+    b8 = verdict("(x - θ) / sqrt(mean((x - θ)^2) + 1e-5)")
+    assert b8.holds is True
+    assert verdict("(x - θ) / sqrt(mean((x - θ)^2))").holds is None
+
+
+def test_the_worst_line_is_named() -> None:
+    b8 = verdict("step(x)", "w := exp(z)\nq := x / mean(w)\noutput mean(q)\n")
+    assert b8.holds is False and b8.span is not None and b8.span.line == 4
