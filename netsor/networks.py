@@ -10,6 +10,7 @@ from netsor.core import Program
 
 if TYPE_CHECKING:
     from netsor.finite import FiniteResult
+    from netsor.independence import ExactReport
     from netsor.kernels import EmpiricalKernels, Kernels
     from netsor.limit import LimitResult
     from netsor.train import Training
@@ -22,7 +23,9 @@ class Derived:
     program: Program
     legend: tuple[str, ...] = ()
 
-    def limit(self, tol: float = 1e-8, budget: float | None = 60.0, outputs: Sequence[str] | None = None) -> LimitResult:
+    def limit(
+        self, tol: float = 1e-8, budget: float | None = 60.0, outputs: Sequence[str] | None = None
+    ) -> LimitResult:
         """The n → ∞ limits of its outputs by Def. B.3; see `Document.limit`."""
         from netsor.limit import infer_limit
 
@@ -60,8 +63,17 @@ class Networks:
         return Derived(backward(self.program, inputs), backward_legend(self.program))
 
     def ntk(
-        self, inputs: Any, inputs2: Any = None, method: str = "backward", *, width: int | None = None, seeds: int = 1,
-        seed: int = 0, tol: float = 1e-10, by_parameter: bool = False, classes: bool = False,
+        self,
+        inputs: Any,
+        inputs2: Any = None,
+        method: str = "backward",
+        *,
+        width: int | None = None,
+        seeds: int = 1,
+        seed: int = 0,
+        tol: float = 1e-10,
+        by_parameter: bool = False,
+        classes: bool = False,
         progress: Callable[[str], None] | None = None,
     ) -> Kernels | EmpiricalKernels:
         """NNGP and NTK (Eq. 98) on all rows of `inputs` (N, d) or (N, T, d), against those of `inputs2` if given.
@@ -81,8 +93,18 @@ class Networks:
         return infer_kernels(self.program, inputs, inputs2, method, tol, by_parameter, classes, progress)
 
     def sgd(
-        self, inputs: Any, targets: Any, test: Any = None, *, steps: int, order: Sequence[int] | None = None,
-        batch: int = 1, lr: float = 1.0, loss: Any = None, f0: Any = "zero", seed: int = 0,
+        self,
+        inputs: Any,
+        targets: Any,
+        test: Any = None,
+        *,
+        steps: int,
+        order: Sequence[int] | None = None,
+        batch: int = 1,
+        lr: float = 1.0,
+        loss: Any = None,
+        f0: Any = "zero",
+        seed: int = 0,
     ) -> Derived:
         """T steps of SGD as one program with the outputs `f[t,i]` and `f̃[t,j]` (Eqs. 79–90).
 
@@ -97,8 +119,20 @@ class Networks:
         start = f0
         if not isinstance(f0, str) or f0 == "gaussian":
             start = first_outputs(self.program, inputs, test, f0, seed).tolist()  # type: ignore[union-attr]
-        made = sgd(self.program, inputs, targets, test, steps=steps, order=order, batch=batch, lr=lr, loss=loss, f0=start)
+        made = sgd(
+            self.program, inputs, targets, test, steps=steps, order=order, batch=batch, lr=lr, loss=loss, f0=start
+        )
         return Derived(made, sgd_legend(self.program, start))
+
+    def exact(self, inputs: Any = None, tol: float = 1e-9, budget: float | None = 60.0) -> ExactReport:
+        """Every Ż of the program, or of a network's gradient on `inputs`, and what independence of W and Wᵀ would give.
+
+        Of a network, `.gia` is whether every Ż that pairs the backward with the forward pass vanishes; see
+        `netsor.independence.infer_exact`.
+        """
+        from netsor.independence import infer_exact
+
+        return infer_exact(self.program, inputs, tol, budget)
 
     def train(self, inputs: Any, targets: Any, test: Any = None, *, steps: int, **settings: Any) -> Training:
         """f_t of SGD in the limit, by kernel gradient descent, and at a width; see `netsor.train.train`."""

@@ -17,7 +17,7 @@ from netsor.expr.intervals import infer_range
 
 @dataclass(frozen=True)
 class Assumption:
-    """Whether an assumption of the paper holds (None: cannot be told), why, where that is seen, and what covers it else."""
+    """Whether an assumption holds (None: cannot be told), why, where that is seen, and what covers it else."""
 
     holds: bool | None
     because: str
@@ -35,8 +35,12 @@ def infer_assumptions(program: Program) -> dict[str, Assumption]:
     if program.kind != "network":
         return {"B8": Assumption(forward.holds, forward.because, forward.span)}
     found = {
-        "A1": _first_and_last_layers(program), "A2": _transposes(program), "A3": _one_output(program),
-        "A4": _embedding(program), "GIA": _simple_gia_check(program), "B8": _both_passes(program, forward),
+        "A1": _first_and_last_layers(program),
+        "A2": _transposes(program),
+        "A3": _one_output(program),
+        "A4": _embedding(program),
+        "GIA": _simple_gia_check(program),
+        "B8": _both_passes(program, forward),
     }
     found["NTKTRAIN"] = _conclusion(program, found)
     return found
@@ -63,13 +67,15 @@ def _first_and_last_layers(p: Program) -> Assumption:
     others = [n for n in trained_names(p) if n not in p.matrix]
     if not others:
         return Assumption(True, "only n×n matrices are trained")
-    layers = []
     readouts = {v for r in p.readouts for _, v, _ in r.terms}
-    for n in others:
-        layers.append("an input layer" if n in p.input_matrix else "a last layer" if n in readouts else "a bias")
+    layers = [
+        "an input layer" if n in p.input_matrix else "a last layer" if n in readouts else "a bias" for n in others
+    ]
     what = ", ".join(dict.fromkeys(layers))
     return Assumption(
-        False, f"{_quoted(others)} {'is' if len(others) == 1 else 'are'} trained ({what})", _place(p, others[0]),
+        False,
+        f"{_quoted(others)} {'is' if len(others) == 1 else 'are'} trained ({what})",
+        _place(p, others[0]),
         "D.4.1 (first and last layers trained)",
     )
 
@@ -83,7 +89,10 @@ def _transposes(p: Program) -> Assumption:
         if len(uses) == 2:
             later = max(uses.values(), key=lambda i: i.span.start if i.span else 0)
             return Assumption(
-                False, f"the forward pass multiplies by `{name}` and by `{name}ᵀ`", later.span, "D.4.2 (W and Wᵀ in the forward pass)"
+                False,
+                f"the forward pass multiplies by `{name}` and by `{name}ᵀ`",
+                later.span,
+                "D.4.2 (W and Wᵀ in the forward pass)",
             )
     return Assumption(True, "no matrix is used together with its transpose")
 
@@ -92,7 +101,9 @@ def _one_output(p: Program) -> Assumption:
     if len(p.readouts) == 1:
         return Assumption(True, "the output is a scalar")
     return Assumption(
-        False, f"the network has {len(p.readouts)} readouts", p.readouts[1].span if len(p.readouts) > 1 else None,
+        False,
+        f"the network has {len(p.readouts)} readouts",
+        p.readouts[1].span if len(p.readouts) > 1 else None,
         "D.4.3 (several outputs, any batch size)",
     )
 
@@ -103,7 +114,10 @@ def _embedding(p: Program) -> Assumption:
             if p.kind_of(x) != "G-var":
                 i = p.by_name.get(x)
                 return Assumption(
-                    False, f"the last embedding `{x}` is an X-var", i.span if i and i.span else r.span, "D.4.4 (X-var embedding)"
+                    False,
+                    f"the last embedding `{x}` is an X-var",
+                    i.span if i and i.span else r.span,
+                    "D.4.4 (X-var embedding)",
                 )
     return Assumption(True, "the last embedding is a G-var")
 
@@ -133,10 +147,15 @@ def _both_passes(p: Program, forward: B8) -> Assumption:
     """B.8 of the forward pass, and of the backward pass and SGD, which use ψ' and ψ* (Eqs. 78 and 84)."""
     backward, place = infer_derivatives(p)
     if forward.holds and backward.holds:
-        return Assumption(True, "every ψ of the forward pass and every ψ' of the backward pass is pseudo-Lipschitz, and so is every ψ*")
+        return Assumption(
+            True,
+            "every ψ of the forward pass and every ψ' of the backward pass is pseudo-Lipschitz, and so is every ψ*",
+        )
     covered = "versions of the Master Theorem that assume rank stability cover it (Yang 2020b)"
     if not forward.holds:
-        return Assumption(forward.holds, f"forward pass: {forward.because}", forward.span, covered if forward.covered else "")
+        return Assumption(
+            forward.holds, f"forward pass: {forward.because}", forward.span, covered if forward.covered else ""
+        )
     because = f"the forward pass passes; the backward pass uses ψ' and SGD uses ψ*: {backward.because}"
     return Assumption(backward.holds, because, place, covered if backward.covered else "")
 
@@ -170,8 +189,10 @@ def _conclusion(p: Program, found: dict[str, Assumption]) -> Assumption:
     gia, b8 = found["GIA"], found["B8"]
     if not gia.holds:
         return Assumption(
-            None, f"not by the paper: the Simple GIA Check fails, since {gia.because}; "
-            "`--exact` computes whether the Żs that it speaks of vanish", gia.span,
+            None,
+            f"not by the paper: the Simple GIA Check fails, since {gia.because}; "
+            "`--exact` computes whether the Żs that it speaks of vanish",
+            gia.span,
         )
     if b8.holds is False and not b8.relaxation:
         return Assumption(None, f"not by the paper: Assumption B.8 fails, since {b8.because}", b8.span)

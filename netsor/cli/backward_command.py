@@ -13,7 +13,8 @@ from netsor.cli.output import report
 
 def register(commands: Any) -> None:
     parser = commands.add_parser(
-        "backward", help="print a network's forward and backward pass as a program over data ξ",
+        "backward",
+        help="print a network's forward and backward pass as a program over data ξ",
         epilog="example: netsor backward programs/networks/mlp_erf.netsor",
     )
     add_file(parser)

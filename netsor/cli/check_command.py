@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import Any
 
+from netsor.cli.network_options import add_rows
 from netsor.cli.options import add_file, add_json, add_values
 from netsor.cli.output import exit_status, print_json, report, table
 
@@ -24,6 +25,11 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--require", default="", metavar="A1,…", help=f"assumptions that must hold: {', '.join(ASSUMPTIONS)}"
     )
+    parser.add_argument(
+        "--exact", action="store_true",
+        help="compute every Ż that couples W and Wᵀ; of a network, those of its gradient with the forward pass (GIA)",
+    )  # fmt: skip
+    add_rows(parser, required=False)
     parser.set_defaults(run=run)
 
 
@@ -53,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
             faults.extend(fault.diagnostics)
             status = max(status, exit_status(fault.diagnostics))
             continue
-        diagnostics = [*checked.diagnostics, *_required(checked, required)]
+        exact, refused = _exact(args, checked) if args.exact else (None, [])
+        diagnostics = [*checked.diagnostics, *_required(checked, required), *refused]
         report(diagnostics)
         status = max(status, exit_status(diagnostics))
         if any(d.is_error for d in diagnostics):
@@ -65,11 +72,16 @@ def run(args: argparse.Namespace) -> int:
                 "language": checked.language,
                 "variables": [v.as_dict() for v in checked.variables],
                 "assumptions": {k: a.as_dict() for k, a in checked.assumptions.items()},
+                **({"exact": exact.as_dict()} if exact is not None else {}),
                 "diagnostics": [to_json(d) for d in diagnostics],
             }
         )
         if not args.json and checked.ok:
             print(_text(path, checked))
+            if exact is not None:
+                from netsor.cli.exact_report import exact_text
+
+                print(exact_text(exact))
     if args.json:
         print_json(
             {"ok": False, "diagnostics": [to_json(d) for d in faults], "files": found}
@@ -78,6 +90,22 @@ def run(args: argparse.Namespace) -> int:
         )
     sys.stdout.flush()
     return status
+
+
+def _exact(args: argparse.Namespace, checked: Any) -> tuple[Any, list[Any]]:
+    """The exact report of a program without errors, or why there is none."""
+    from netsor.diagnostics import NetsorError
+
+    if checked.program is None:
+        return None, []
+    from netsor.cli.network_options import read_rows
+    from netsor.independence import infer_exact
+
+    try:
+        inputs = read_rows(args.inputs, "--inputs") if checked.kind == "network" else None
+        return infer_exact(checked.program, inputs), []
+    except NetsorError as fault:
+        return None, list(fault.diagnostics)
 
 
 def _required(checked: Any, required: list[str]) -> list[Any]:

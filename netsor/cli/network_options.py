@@ -20,15 +20,25 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--targets", required=True, metavar="Y", help="targets of shape (N,) or (N, outputs)")
     parser.add_argument("--test", action="append", metavar="XT", help="rows to report on beside the training rows")
     parser.add_argument("--steps", type=whole_number, required=True, metavar="T", help="how many steps of SGD")
-    parser.add_argument("--order", type=row_list, metavar="1,2,…", help="the rows in the order in which steps take them (in turn)")
-    parser.add_argument("--batch", type=positive_whole_number, default=1, metavar="B", help="rows in a step, averaged (1)")
+    parser.add_argument(
+        "--order", type=row_list, metavar="1,2,…", help="the rows in the order in which steps take them (in turn)"
+    )
+    parser.add_argument(
+        "--batch", type=positive_whole_number, default=1, metavar="B", help="rows in a step, averaged (1)"
+    )
     parser.add_argument("--lr", type=number, default=1.0, metavar="η", help="the learning rate (1)")
     parser.add_argument("--loss", metavar="EXPR", help="the loss of a row, an expression in f and y ((f - y)^2/2)")
     parser.add_argument(
         "--f0", default="zero", metavar="F0",
-        help="outputs at step 0, training rows first: zero (default), numbers 0.1,-0.2,… or a file, gaussian, or network",
+        help="outputs at step 0, training rows first: zero (default), numbers 0.1,-0.2,…, a file, gaussian, or network",
     )  # fmt: skip
-    parser.add_argument("--seed", type=whole_number, default=0, metavar="S", help="the seed of draws, those of `--f0 gaussian` included (0)")
+    parser.add_argument(
+        "--seed",
+        type=whole_number,
+        default=0,
+        metavar="S",
+        help="the seed of draws, those of `--f0 gaussian` included (0)",
+    )
 
 
 def number(text: str) -> float:
@@ -61,7 +71,11 @@ def read_rows(items: list[str] | None, option: str) -> Any:
         if not equals:
             from netsor.diagnostics import Diagnostic, NetsorError
 
-            raise NetsorError(Diagnostic("E021", f"`{option} {item}` is one of several and names no input", hint=f"write `{option} ξ={item}`"))
+            raise NetsorError(
+                Diagnostic(
+                    "E021", f"`{option} {item}` is one of several and names no input", hint=f"write `{option} ξ={item}`"
+                )
+            )
         out[normalised(name)] = read_array(path, f"{option} {name}")[0]
     return out
 
@@ -90,4 +104,6 @@ def training_arguments(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def add_tolerance(parser: argparse.ArgumentParser, default: float) -> None:
-    parser.add_argument("--tol", type=positive_number, default=default, metavar="T", help=f"error wanted of a limit ({default:g})")
+    parser.add_argument(
+        "--tol", type=positive_number, default=default, metavar="T", help=f"error wanted of a limit ({default:g})"
+    )

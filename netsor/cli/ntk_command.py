@@ -15,18 +15,25 @@ _MOST_ROWS = 12
 
 def register(commands: Any) -> None:
     parser = commands.add_parser(
-        "ntk", help="kernels of a network at infinite width (NNGP and NTK), or at a width",
+        "ntk",
+        help="kernels of a network at infinite width (NNGP and NTK), or at a width",
         epilog="example: netsor ntk programs/networks/mlp_relu.netsor --inputs X.npy --by-parameter",
     )
     add_file(parser)
     add_rows(parser, required=True)
-    parser.add_argument("--inputs2", action="append", metavar="Y", help="rows of the second argument (the same as --inputs)")
     parser.add_argument(
-        "--method", choices=("backward", "paths"), default="backward",
+        "--inputs2", action="append", metavar="Y", help="rows of the second argument (the same as --inputs)"
+    )
+    parser.add_argument(
+        "--method",
+        choices=("backward", "paths"),
+        default="backward",
         help="MOMENTs of the backward program (default), or the sum over isomorphic paths (Eq. 96)",
     )
     parser.add_argument("--width", type=whole_number, metavar="N", help="the empirical kernels at width N")
-    parser.add_argument("--seeds", type=positive_whole_number, default=1, metavar="K", help="how many networks to draw (1)")
+    parser.add_argument(
+        "--seeds", type=positive_whole_number, default=1, metavar="K", help="how many networks to draw (1)"
+    )
     parser.add_argument("--seed", type=whole_number, default=0, metavar="S", help="the seed of the draws (0)")
     parser.add_argument("--by-parameter", action="store_true", help="what each trained parameter adds to the NTK")
     parser.add_argument("--paths", action="store_true", help="what each isomorphism class of paths adds to the NTK")
@@ -45,14 +52,24 @@ def run(args: argparse.Namespace) -> int:
     with Progress("kernels") as progress:
         if args.width is None:
             found = document.ntk(
-                inputs, inputs2, method=args.method, tol=args.tol, by_parameter=args.by_parameter, classes=args.paths,
+                inputs,
+                inputs2,
+                method=args.method,
+                tol=args.tol,
+                by_parameter=args.by_parameter,
+                classes=args.paths,
                 progress=progress,
             )
         else:
             if args.paths or args.method == "paths":
                 args.refuse("paths belong to the limit, and --width asks for kernels at a width; leave one of them out")
             found = document.ntk(
-                inputs, inputs2, width=args.width, seeds=args.seeds, seed=args.seed, by_parameter=args.by_parameter,
+                inputs,
+                inputs2,
+                width=args.width,
+                seeds=args.seeds,
+                seed=args.seed,
+                by_parameter=args.by_parameter,
                 progress=progress,
             )
     result = found.as_dict()

@@ -13,7 +13,8 @@ from netsor.cli.output import report
 
 def register(commands: Any) -> None:
     parser = commands.add_parser(
-        "sgd", help="print T steps of SGD on a network as one program",
+        "sgd",
+        help="print T steps of SGD on a network as one program",
         epilog="example: netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 2 > steps.netsor",
     )
     add_file(parser)

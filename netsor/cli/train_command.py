@@ -13,14 +13,21 @@ from netsor.cli.output import error_text, exit_status, print_json, report, table
 
 def register(commands: Any) -> None:
     parser = commands.add_parser(
-        "train", help="train a network: the limit of its SGD, kernel gradient descent, and networks of a width",
-        epilog="example: netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 10 --lr 0.5 --limit --width 1000 --seeds 5",
+        "train",
+        help="train a network: the limit of its SGD, kernel gradient descent, and networks of a width",
+        epilog="example: netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 10 --limit --width 1000 --seeds 5",
     )
     add_file(parser)
     add_training(parser)
-    parser.add_argument("--limit", action="store_true", help="the limit of the unrolled program, and kernel gradient descent (the default without --width)")
+    parser.add_argument(
+        "--limit",
+        action="store_true",
+        help="the limit of the unrolled program, and kernel gradient descent (the default without --width)",
+    )
     parser.add_argument("--width", type=whole_number, metavar="N", help="train networks of width N")
-    parser.add_argument("--seeds", type=positive_whole_number, default=1, metavar="K", help="how many networks to draw (1)")
+    parser.add_argument(
+        "--seeds", type=positive_whole_number, default=1, metavar="K", help="how many networks to draw (1)"
+    )
     add_tolerance(parser, 1e-9)
     parser.add_argument("--budget", type=positive_number, metavar="SECONDS", help="time for the limits (no bound)")
     add_values(parser)
@@ -36,8 +43,13 @@ def run(args: argparse.Namespace) -> int:
     arguments = training_arguments(args)
     with Progress("training") as progress:
         found = document.train(
-            **arguments, limit=args.limit or args.width is None, width=args.width, seeds=args.seeds, tol=args.tol,
-            budget=args.budget, progress=progress,
+            **arguments,
+            limit=args.limit or args.width is None,
+            width=args.width,
+            seeds=args.seeds,
+            tol=args.tol,
+            budget=args.budget,
+            progress=progress,
         )
     report(found.diagnostics)
     status = exit_status(found.diagnostics)
@@ -61,7 +73,9 @@ def _text(found: Any) -> str:
         heading += ["limit", "± at most", "kernel descent"]
     if found.finite is not None:
         k = len(found.finite.values)
-        heading += [f"width {found.finite.width} ({'1 seed' if k == 1 else f'{k} seeds'})"] + (["± stderr"] if k > 1 else [])
+        heading += [f"width {found.finite.width} ({'1 seed' if k == 1 else f'{k} seeds'})"] + (
+            ["± stderr"] if k > 1 else []
+        )
         if found.program is not None:
             heading.append("width − limit")
     rows = [heading]
@@ -69,7 +83,7 @@ def _text(found: Any) -> str:
     for t in range(found.steps + 1):
         for r in range(some.shape[1]):
             for a in range(found.outputs):
-                rows.append(_row(found, t, r, a))
+                rows.append(_row(found, t, r, a))  # noqa: PERF401
     out = [f"{found.network}: f after each step of SGD", table(rows, right=(True, False) + (True,) * 9)]
     if (difference := found.difference()) is not None:
         out.append(f"  largest |limit − kernel descent|: {difference:.1e}")
@@ -84,7 +98,11 @@ def _row(found: Any, t: int, r: int, a: int) -> list[str]:
     if found.program is not None:
         value, error = found.program[at], found.error[at]
         exists = value == value
-        row += [value_text(value, max(error, 1e-11)) if exists else "does not exist", error_text(error) if exists else "", f"{found.kernel[at]:.10g}"]
+        row += [
+            value_text(value, max(error, 1e-11)) if exists else "does not exist",
+            error_text(error) if exists else "",
+            f"{found.kernel[at]:.10g}",
+        ]
     if found.finite is not None:
         mean, stderr = found.finite.mean[at], found.finite.stderr
         row.append(f"{mean:.6g}" if stderr is None or stderr[at] == 0 else value_text(mean, stderr[at] / 10))

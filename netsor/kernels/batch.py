@@ -246,10 +246,10 @@ class Batch:
         given = {s: self.scalar(s) for s in scalars}
         env = {s: self.lifted(q.value, q.domain, domain) for s, q in given.items()}
         env_slack = {s: self.lifted(q.error, q.domain, domain) for s, q in given.items()}
-        block, forms, a = linear_forms(block, gaussians, symbols)
+        block, forms, rows = linear_forms(block, gaussians, symbols)
         if forms != list(symbols):
             symbols = tuple(forms)
-            c, slack = a @ c @ a.T, abs(a) @ (slack + _ROUNDING * abs(c)) @ abs(a).T
+            c, slack = rows @ c @ rows.T, abs(rows) @ (slack + _ROUNDING * abs(c)) @ abs(rows).T
         value, error = self._many(block, symbols, c, env)
         return Quantity(domain, value, error + self._carried(block, symbols, c, slack, env, env_slack, value))
 
@@ -268,8 +268,14 @@ class Batch:
         return scale * value, scale * error
 
     def _carried(
-        self, block: Expr, symbols: tuple[Sym, ...], c: Array, slack: Array, env: dict[Sym, Array],
-        env_slack: dict[Sym, Array], value: Array,
+        self,
+        block: Expr,
+        symbols: tuple[Sym, ...],
+        c: Array,
+        slack: Array,
+        env: dict[Sym, Array],
+        env_slack: dict[Sym, Array],
+        value: Array,
     ) -> Array:
         """What the errors of covariances and scalars do to an expectation, by moving all of them at once both ways.
 
@@ -314,5 +320,3 @@ def product(batch: Batch, factors: Sequence[Quantity], domain: str) -> tuple[Arr
 
 def _number(value: float) -> Quantity:
     return Quantity("", np.array([value]), np.array([0.0]))
-
-

@@ -65,8 +65,16 @@ class EmpiricalKernels:
 
 
 def infer_empirical_kernels(
-    network: Program, inputs: Any, inputs2: Any = None, *, width: int, seeds: int = 1, seed: int = 0,
-    by_parameter: bool = False, progress: Callable[..., None] | None = None, **options: Any,
+    network: Program,
+    inputs: Any,
+    inputs2: Any = None,
+    *,
+    width: int,
+    seeds: int = 1,
+    seed: int = 0,
+    by_parameter: bool = False,
+    progress: Callable[..., None] | None = None,
+    **options: Any,
 ) -> EmpiricalKernels:
     """The kernels at width n on all rows of `inputs`, (N, d) or (N, T, d), against those of `inputs2` if given.
 

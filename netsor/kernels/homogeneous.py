@@ -28,7 +28,7 @@ def _degrees(node: Expr, symbols: Sequence[Sym], zero: Degrees, done: dict[Expr,
         case Sym():
             return tuple(int(s is node) for s in symbols) if node in symbols else zero
         case Mul():
-            return None if None in parts else tuple(map(sum, zip(*parts)))  # type: ignore[arg-type]
+            return None if None in parts else tuple(map(sum, zip(*parts)))
         case Add():
             return parts[0] if all(p == parts[0] for p in parts) else None
         case Pow() if isinstance(node.exponent, Const) and isinstance(node.exponent.value, int):

@@ -49,8 +49,14 @@ class Kernels:
 
 
 def infer_kernels(
-    network: Program, inputs: Any, inputs2: Any = None, method: str = "backward", tol: float = 1e-10,
-    by_parameter: bool = False, classes: bool = False, progress: Callable[[str], None] | None = None,
+    network: Program,
+    inputs: Any,
+    inputs2: Any = None,
+    method: str = "backward",
+    tol: float = 1e-10,
+    by_parameter: bool = False,
+    classes: bool = False,
+    progress: Callable[[str], None] | None = None,
 ) -> Kernels:
     """The kernels on all rows of `inputs` (N, d) or (N, T, d), against those of `inputs2` if given.
 
@@ -81,8 +87,11 @@ def infer_kernels(
             found = {k.removeprefix("paths "): v for k, v in parts.items() if k.startswith("paths ")}
     shape = nngp[""].value.shape if nngp else (len(pairs.row), len(pairs.column))
     return Kernels(
-        len(x), nngp.get("") or Kernel(np.zeros(shape), np.zeros(shape)), _total(list(ntk.values()), shape),
-        ntk if by_parameter else {}, found if classes else {},
+        len(x),
+        nngp.get("") or Kernel(np.zeros(shape), np.zeros(shape)),
+        _total(list(ntk.values()), shape),
+        ntk if by_parameter else {},
+        found if classes else {},
     )
 
 
@@ -152,8 +161,11 @@ def verify_network(network: Program) -> None:
     """Raises NetsorError for a program that is no network."""
     if network.kind != "network":
         raise NetsorError(
-            Diagnostic("E609", f"`{network.name or 'the file'}` is a program, and kernels belong to a network",
-                       hint="start the file with `network NAME(ξ : 3)` and end it with `output f := vᵀ x / √n`")
+            Diagnostic(
+                "E609",
+                f"`{network.name or 'the file'}` is a program, and kernels belong to a network",
+                hint="start the file with `network NAME(ξ : 3)` and end it with `output f := vᵀ x / √n`",
+            )
         )
 
 
@@ -166,7 +178,9 @@ def verify_path_formula(network: Program) -> None:
     if not a2.holds:
         raise NetsorError(
             Diagnostic(
-                "E611", f"the sum over paths does not hold for `{network.name}`: {a2.because}", a2.span,
+                "E611",
+                f"the sum over paths does not hold for `{network.name}`: {a2.because}",
+                a2.span,
                 label="W and Wᵀ are both forward",
                 notes=("Żs that pair the backward pass with itself do not vanish then, and Eqs. 95–96 leave them out",),
                 hint="use `--method backward`, which has no such restriction",
@@ -174,6 +188,11 @@ def verify_path_formula(network: Program) -> None:
         )
     if not gia.holds:
         raise NetsorError(
-            Diagnostic("E611", f"the sum over paths does not hold for `{network.name}`: {gia.because}", gia.span,
-                       notes=("Eq. 103 uses the Simple GIA Check",), hint="use `--method backward`")
+            Diagnostic(
+                "E611",
+                f"the sum over paths does not hold for `{network.name}`: {gia.because}",
+                gia.span,
+                notes=("Eq. 103 uses the Simple GIA Check",),
+                hint="use `--method backward`",
+            )
         )

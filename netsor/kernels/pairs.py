@@ -86,7 +86,13 @@ def templates(
 
 
 def _template(
-    network: Program, sample: Array, inputs: Array, left: Array, right: Array, examples: tuple[int, int], tol: float,
+    network: Program,
+    sample: Array,
+    inputs: Array,
+    left: Array,
+    right: Array,
+    examples: tuple[int, int],
+    tol: float,
     kept: frozenset[str],
 ) -> Template:
     made = passes(network, shaped_rows(network, sample))

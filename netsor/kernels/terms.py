@@ -78,7 +78,7 @@ def _input_terms(made: Passes, name: str, square: float, p: int, q: int, a: int,
             d, d2 = made.errors[p][a].get(e.name), made.errors[q][b].get(f.name)
             if d is None or d2 is None:
                 continue
-            rows = (made.examples[p].sources[e.source][0], made.examples[q].sources[f.source][0])  # type: ignore[index]
+            rows = (made.examples[p].sources[e.source][0], made.examples[q].sources[f.source][0])
             out.append(KernelTerm(name, square, (mul(d, d2),), rows))
     return out
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netsor.diagnostics import Diagnostic, NetsorError
-from netsor.expr import Const, Expr, diff, evaluate, is_singular, substitute, unfold
+from netsor.expr import Const, Expr, Sym, diff, evaluate, is_singular, substitute, unfold
 from netsor.transform.loss import Loss
 
 Array = np.ndarray
@@ -67,7 +67,7 @@ def _gain(kernel: Array, rows: Array, now: Array, targets: Array, loss: Loss) ->
 
 
 def _value(loss: Loss, e: Expr, f: Array, y: Array) -> float:
-    at = {s: Const(float(x)) for s, x in zip(loss.outputs, f, strict=True)}
+    at: dict[Sym, Expr] = {s: Const(float(x)) for s, x in zip(loss.outputs, f, strict=True)}
     at |= {s: Const(float(x)) for s, x in zip(loss.targets, y, strict=True)}
     return float(evaluate(substitute(e, at), {}))
 

@@ -62,8 +62,8 @@ class Training:
 
     @property
     def outputs(self) -> int:
-        found = next(x for x in (self.program, self.kernel, self.finite and self.finite.mean) if x is not None)
-        return int(found.shape[2])
+        found = self.program if self.program is not None else self.finite.values if self.finite is not None else None
+        return 1 if found is None else int(found.shape[-1])
 
     def difference(self) -> float | None:
         """The largest |limit of the program − kernel gradient descent|."""
@@ -100,10 +100,25 @@ class Training:
 
 
 def train(
-    network: Program, inputs: Any, targets: Any, test: Any = None, *, steps: int, order: Sequence[int] | None = None,
-    batch: int = 1, lr: float = 1.0, loss: Expr | str | None = None, f0: Any = "zero", limit: bool = True,
-    width: int | None = None, seeds: int = 1, seed: int = 0, tol: float = 1e-9, budget: float | None = None,
-    progress: Callable[..., None] | None = None, **options: Any,
+    network: Program,
+    inputs: Any,
+    targets: Any,
+    test: Any = None,
+    *,
+    steps: int,
+    order: Sequence[int] | None = None,
+    batch: int = 1,
+    lr: float = 1.0,
+    loss: Expr | str | None = None,
+    f0: Any = "zero",
+    limit: bool = True,
+    width: int | None = None,
+    seeds: int = 1,
+    seed: int = 0,
+    tol: float = 1e-9,
+    budget: float | None = None,
+    progress: Callable[..., None] | None = None,
+    **options: Any,
 ) -> Training:
     """T steps of SGD on the rows `inputs` (N, d) or (N, T, d) with `targets` (N,) or (N, outputs).
 
@@ -133,7 +148,7 @@ def train(
     slopes = Loss(loss, count)
     start = first_outputs(network, inputs, test, f0, seed)
     said: list[Diagnostic] = []
-    arguments = {"steps": steps, "order": order, "batch": batch, "lr": lr, "loss": loss}
+    arguments: dict[str, Any] = {"steps": steps, "order": order, "batch": batch, "lr": lr, "loss": loss}
 
     # Programs first: what cannot be trained is refused before long work.
     finite_program = None

@@ -28,9 +28,7 @@ def read_loss(text: str, count: int = 1) -> Expr:
     if report.program is None:
         listed = ", ".join(f"`{x}`" for x in names)
         hint = f"a loss is written in {listed} and functions of the language"
-        raise NetsorError(
-            replace(d, hint=hint) if d.code == "E201" else d for d in report.diagnostics if d.is_error
-        )
+        raise NetsorError(replace(d, hint=hint) if d.code == "E201" else d for d in report.diagnostics if d.is_error)
     made = next((f for f in report.program.functions() if f.name == "ℓ"), None)
     if made is None:
         raise faults.bad_loss(f"the loss `{text}` is no function of the outputs and targets of one row")
