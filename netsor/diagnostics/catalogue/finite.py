@@ -59,4 +59,20 @@ ENTRIES: tuple[Entry, ...] = (
         "netsor eval rnn.netsor --width 64 --data X=four_columns.npy",
         "Setup B.2, Setup D.1",
     ),
+    Entry(
+        "E707",
+        "the results of a study cannot be kept",
+        "A study of convergence writes each result to a file as soon as it is there. If the file cannot be written, a "
+        "study does not begin; if the disk is full in the middle of it, it goes on in memory and says so at its end.",
+        "netsor converge programs/algorithm1.netsor --widths 1e2..1e4 --seeds 20 --store /no/such/folder/study.jsonl",
+        "netsor converge programs/algorithm1.netsor --widths 1e2..1e4 --seeds 20 --store study.jsonl",
+    ),
+    Entry(
+        "E708",
+        "a cluster cannot be used",
+        "With `--dask ADDRESS` the tasks of a study go to a running scheduler of dask.distributed, which must be "
+        "installed here (`pip install 'netsor[dask]'`) and must answer at that address.",
+        "netsor converge programs/algorithm1.netsor --widths 1e2..1e4 --seeds 20 --dask nowhere",
+        "netsor converge programs/algorithm1.netsor --widths 1e2..1e4 --seeds 20 --dask tcp://scheduler:8786",
+    ),
 )

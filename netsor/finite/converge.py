@@ -1,0 +1,294 @@
+"""A study of convergence: many widths and draws as independent tasks, whose results are kept as they come.
+
+Every task is one line of JSON in the store once it is done, so a study that was interrupted goes on where it stopped,
+and one with more draws or widths uses what is there. A task's numbers depend on its width and draws alone, so they are
+the same on this machine's cores and on a cluster's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netsor.core import MatMul, Program
+from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.expr import WIDTH
+from netsor.finite import cost
+from netsor.finite.arguments import output_names, width_of
+from netsor.finite.prepare import prepare
+from netsor.finite.rates import Convergence, study_output
+from netsor.finite.run import run
+from netsor.finite.workers import cores
+
+# Tasks of about this many seconds: long against the cost of handing one out, short against the patience of a person.
+TASK_SECONDS = 2.0
+
+Progress = Callable[[float, str], None]
+Limit = tuple[float | None, float | None]
+
+
+@dataclass(frozen=True)
+class Task:
+    """Some draws at one width, by a named engine."""
+
+    program: Program = field(repr=False)
+    width: int
+    draws: tuple[int, ...]
+    seed: int
+    dtype: str
+    engine: str
+    outputs: tuple[str, ...]
+    threads: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Study:
+    """The convergence of each output.
+
+    `interrupted` says that not all tasks were finished; `fault` why results could not be kept in the store.
+    """
+
+    outputs: dict[str, Convergence]
+    engines: dict[int, str]
+    seconds: float
+    interrupted: bool = False
+    fault: Diagnostic | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers for JSON."""
+        return {name: c.as_dict() for name, c in self.outputs.items()}
+
+
+def run_task(task: Task) -> dict[str, Any]:
+    """The line of the store for one task; also what a process or a cluster's worker is sent."""
+    start = time.perf_counter()
+    r = run(
+        task.program, task.width, list(task.draws), seed=task.seed, dtype=task.dtype, engine=task.engine,
+        outputs=list(task.outputs), threads=task.threads,
+    )  # fmt: skip
+    if r.interrupted:
+        raise KeyboardInterrupt
+    values = {name: v.tolist() for name, v in r.values.items()}
+    return {
+        "width": task.width, "draws": list(r.draws), "engine": r.engine, "values": values,
+        "seconds": round(time.perf_counter() - start, 6),
+    }  # fmt: skip
+
+
+def converge(
+    program: Program,
+    limits: Mapping[str, Limit],
+    widths: Iterable[int],
+    seeds: int,
+    *,
+    seed: int = 0,
+    dtype: str = "float64",
+    engine: str = "auto",
+    outputs: Sequence[str] | None = None,
+    store: Path | str | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
+) -> Study:
+    """Finite values at several widths against the limits (value, error) that the caller has found.
+
+    `store` keeps the result of every finished task; with `resume` what it holds is not computed again. Tasks go to
+    `executor` (see `netsor.finite.executors`), or run one at a time in this process without one. Ctrl-C returns
+    the study of what is finished. Raises as `run` does, and E707 if the store cannot be used.
+    """
+    names = output_names(program, outputs)
+    asked = sorted({width_of(w) for w in widths})
+    keeper = Store(store, fingerprint(program, seed, dtype), resume)
+    start = time.perf_counter()
+    tasks: list[Task] = []
+    engines: dict[int, str] = {}
+    threads = 1 if executor else cores()
+    for n in asked:
+        job, _ = prepare(program, n, names, (), dtype, engine, None, None, None, threads)
+        engines[n] = job.engine
+        done = keeper.done(n, job.engine, names)
+        left = [d for d in range(seeds) if d not in done]
+        one = _seconds(job.plan, n, np.dtype(dtype).itemsize, job.engine)
+        size = max(1, int(TASK_SECONDS / one))
+        tasks += [
+            Task(program, n, tuple(left[i : i + size]), seed, dtype, job.engine, tuple(names), threads, one * size)
+            for i in range(0, len(left), size)
+        ]
+    # Long tasks first would leave no estimate of the time until late: short ones go first.
+    interrupted = _run_all(tasks, keeper, progress, executor)
+    found = {n: keeper.values(n, engines[n], names, seeds) for n in asked}
+    expected = {name: expected_bias_rate(program, name) for name in names}
+    result = {
+        name: study_output(name, {n: found[n][name] for n in asked}, *limits.get(name, (None, None)), expected[name])
+        for name in names
+    }
+    return Study(result, engines, time.perf_counter() - start, interrupted, keeper.fault)
+
+
+def _run_all(tasks: list[Task], keeper: Store, progress: Progress | None, executor: Executor | None) -> bool:
+    total = sum(t.seconds for t in tasks) or 1.0
+    start = time.perf_counter()
+    finished = 0.0
+
+    def took(task: Task, line: dict[str, Any]) -> None:
+        nonlocal finished
+        keeper.add(line)
+        finished += task.seconds
+        if progress:
+            spent = time.perf_counter() - start
+            left = spent * (total - finished) / finished
+            progress(min(1.0, finished / total), f"width {task.width:,}, about {_duration(left)} left")
+
+    try:
+        if executor is None:
+            for task in tasks:
+                took(task, run_task(task))
+            return False
+        queue = iter(tasks)
+        running: dict[Future[dict[str, Any]], Task] = {}
+        # A few tasks wait at the workers, so that none is idle and few are lost when all is stopped.
+        ahead = 4 * cores() + 16
+        while True:
+            for task in islice(queue, max(0, ahead - len(running))):
+                running[executor.submit(run_task, task)] = task
+            if not running:
+                return False
+            for f in wait(running, return_when=FIRST_COMPLETED).done:
+                took(running.pop(f), f.result())
+    except KeyboardInterrupt:
+        if executor is not None:
+            executor.shutdown(wait=False, cancel_futures=True)
+        return True
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _seconds(plan: Any, n: int, itemsize: int, engine: str) -> float:
+    """A rough time for one draw: the products, and some twenty passes over each sweep's vectors."""
+    products = (cost.dense_seconds if engine == "dense" else cost.lazy_seconds)(plan, n, itemsize, 1)
+    steps = sum(len(s.body) + len(s.draws) for s in plan.stages)
+    return float(products + steps * (20e-6 + n * 10e-9) + 5e-4)
+
+
+def expected_bias_rate(program: Program, output: str) -> float:
+    """−1/2 if what the output depends on holds a vanishing function of n such as 1/√n, else −1."""
+    targets = [o.scalar for o in program.outputs if o.name == output]
+    readout = next((r for r in program.readouts if r.name == output), None)
+    if readout is not None:
+        return -0.5
+    needed = program.needed(targets)
+    for c in program.constants:
+        if c.name in needed and WIDTH in c.value.free:
+            return -0.5
+    for i in program.instructions:
+        if i.name in needed and not isinstance(i, MatMul) and WIDTH in i.psi.free:
+            return -0.5
+    return -1.0
+
+
+def fingerprint(program: Program, seed: int, dtype: str) -> str:
+    """A name for what is computed: the same program, seed and precision give the same."""
+    h = blake2b(digest_size=12)
+    initial = (program.matrices, program.input_matrices, program.groups, program.embeddings, program.inputs)
+    h.update(repr((initial, seed, dtype, program.outputs, program.readouts)).encode())
+    for d in program.data:
+        h.update(repr((d.name, d.values)).encode())
+    for c in program.constants:
+        h.update(c.name.encode() + c.value.digest)
+    for i in program.instructions:
+        if isinstance(i, MatMul):
+            h.update(repr((i.name, i.matrix, i.transposed, i.vector)).encode())
+        else:
+            h.update(repr((i.name, i.vectors, type(i).__name__)).encode() + i.psi.digest)
+    return h.hexdigest()
+
+
+class Store:
+    """Finished tasks, in memory and, if there is a path, as lines of JSON in a file."""
+
+    def __init__(self, path: Path | str | None, key: str, resume: bool):
+        self._path = Path(path) if path is not None else None
+        self._key = key
+        self._values: dict[tuple[int, str], dict[int, dict[str, float]]] = {}
+        self.fault: Diagnostic | None = None
+        if self._path is None:
+            return
+        try:
+            if resume and self._path.exists():
+                for line in self._path.read_text(encoding="utf-8").splitlines():
+                    self._read(line)
+            else:
+                self._path.write_text("", encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as e:
+            raise NetsorError(self._fault(e)) from e
+
+    def _read(self, text: str) -> None:
+        try:
+            line = json.loads(text)
+            if line["study"] == self._key:
+                self._remember(line)
+        except (ValueError, KeyError, TypeError):
+            # The last line of a run that was killed may be half a line; what it held is computed again.
+            return
+
+    def _remember(self, line: dict[str, Any]) -> None:
+        rows = self._values.setdefault((line["width"], line["engine"]), {})
+        for i, draw in enumerate(line["draws"]):
+            rows.setdefault(draw, {}).update({name: v[i] for name, v in line["values"].items()})
+
+    def add(self, line: dict[str, Any]) -> None:
+        """Keep a finished task."""
+        self._remember(line)
+        if self._path is None or self.fault:
+            return
+        try:
+            with self._path.open("a", encoding="utf-8") as f:
+                # After half a line, as a full disk or a kill leaves it, the next begins anew.
+                f.write("\n" if f.tell() and not self._ends_line() else "")
+                f.write(json.dumps({"study": self._key, **line}, ensure_ascii=False) + "\n")
+                f.flush()
+                os.fsync(f.fileno())
+        except OSError as e:
+            # The study goes on in memory: its end should not lose what a full disk could not take.
+            self.fault = self._fault(e)
+
+    def _ends_line(self) -> bool:
+        assert self._path is not None
+        with self._path.open("rb") as f:
+            f.seek(-1, os.SEEK_END)
+            return f.read(1) == b"\n"
+
+    def done(self, width: int, engine: str, names: Sequence[str]) -> set[int]:
+        """The draws for which all of `names` are there."""
+        rows = self._values.get((width, engine), {})
+        return {draw for draw, row in rows.items() if all(name in row for name in names)}
+
+    def values(self, width: int, engine: str, names: Sequence[str], seeds: int) -> dict[str, np.ndarray[Any, Any]]:
+        """For each output its values in the order of the draws, of the first `seeds` draws those that are there."""
+        rows = self._values.get((width, engine), {})
+        draws = sorted(d for d in self.done(width, engine, names) if d < seeds)
+        return {name: np.array([rows[d][name] for d in draws]) for name in names}
+
+    def _fault(self, e: Exception) -> Diagnostic:
+        why = (e.strerror or "").lower() if isinstance(e, OSError) else "it is not UTF-8"
+        return Diagnostic(
+            "E707",
+            f"results cannot be kept in `{self._path}`: {why}",
+            notes=("what was finished before is in the file, and stays there",),
+            hint="choose another file, or make room",
+        )

@@ -1,0 +1,168 @@
+"""How finite widths approach a limit: rates of bias and spread, and a verdict (cf. the Master Theorem, Theorem B.4).
+
+The spread of a MOMENT over draws goes as n^{-1/2}; its bias goes as 1/n, or as n^{-1/2} once a scalar 1/√n enters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from netsor.finite.streams import Array
+
+Verdict = Literal["agrees", "disagrees", "not enough seeds", "no limit"]
+
+# A fair study with a few dozen outputs raises no false alarm at four standard errors (6e-5 each).
+THRESHOLD = 4.0
+# Below this resolution, relative to the size of what is measured, agreement would say little.
+RESOLUTION = 0.05
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A fitted exponent of n, its standard error, and what theory expects; None where it cannot be told."""
+
+    value: float | None
+    error: float | None
+    expected: float
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """One output: by width the draws' count, mean, standard error and spread, against a limit with an error.
+
+    `extrapolated` is the value at n = ∞ that the means suggest, with its standard error; `deviation` counts the
+    standard errors between it and the limit.
+    """
+
+    output: str
+    limit: float | None
+    limit_error: float | None
+    widths: tuple[int, ...]
+    seeds: tuple[int, ...]
+    mean: tuple[float, ...]
+    stderr: tuple[float | None, ...]
+    spread: tuple[float | None, ...]
+    bias_rate: Rate
+    spread_rate: Rate
+    extrapolated: float | None
+    extrapolated_error: float | None
+    deviation: float | None
+    verdict: Verdict
+    values: dict[int, Array] = field(default_factory=dict, repr=False, compare=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain numbers, None for what does not exist."""
+        rows = zip(self.widths, self.seeds, self.mean, self.stderr, self.spread, strict=True)
+        return {
+            "limit": {"value": self.limit, "error": self.limit_error},
+            "finite": [dict(zip(("width", "seeds", "mean", "stderr", "spread"), row, strict=True)) for row in rows],
+            "bias": vars(self.bias_rate),
+            "spread": vars(self.spread_rate),
+            "extrapolated": {"value": self.extrapolated, "error": self.extrapolated_error},
+            "deviation": self.deviation,
+            "verdict": self.verdict,
+        }
+
+
+def study_output(
+    output: str, values: dict[int, Array], limit: float | None, limit_error: float | None, expected_bias: float
+) -> Convergence:
+    """Rates and verdict of one output from its values (K,) at each width."""
+    widths = tuple(sorted(w for w, v in values.items() if len(v)))
+    seeds = tuple(len(values[w]) for w in widths)
+    mean = np.array([float(np.mean(values[w])) for w in widths])
+    # The spread of values that differ by rounding only is none.
+    spread = np.array([_spread(values[w]) for w in widths])
+    stderr = spread / np.sqrt(np.maximum(seeds, 1))
+    n = np.array(widths, float)
+    counts = np.array(seeds)
+    spread_rate = _spread_rate(n, spread, counts)
+    bias_rate = Rate(None, None, expected_bias)
+    extrapolated = error = deviation = None
+    usable = counts > 1
+    verdict: Verdict = "not enough seeds"
+    if usable.any():
+        extrapolated, error = _extrapolate(n[usable], mean[usable], stderr[usable], expected_bias)
+    if limit is None:
+        verdict = "no limit"
+    elif extrapolated is not None and error is not None:
+        bias_rate = _bias_rate(n[usable], mean[usable] - limit, stderr[usable], limit_error or 0.0, expected_bias)
+        scale = max(abs(limit), abs(extrapolated), float(np.max(spread[usable])))
+        total = float(np.hypot(error, limit_error or 0.0)) + 1e-12 * scale
+        deviation = (extrapolated - limit) / total if total else 0.0
+        if abs(deviation) > THRESHOLD:
+            verdict = "disagrees"
+        elif total <= RESOLUTION * scale or scale == 0.0:
+            verdict = "agrees"
+    return Convergence(
+        output, limit, limit_error, widths, seeds, tuple(mean.tolist()), tuple(_or_none(stderr, counts)),
+        tuple(_or_none(spread, counts)), bias_rate, spread_rate, extrapolated, error, deviation, verdict, values,
+    )  # fmt: skip
+
+
+def _spread(values: Array) -> float:
+    if len(values) < 2:
+        return 0.0
+    s = float(np.std(values, ddof=1))
+    return 0.0 if s <= 1e-13 * float(np.max(np.abs(values))) else s
+
+
+def _or_none(values: Array, counts: Array) -> list[float | None]:
+    return [float(x) if k > 1 else None for x, k in zip(values, counts, strict=True)]
+
+
+def _line(x: Array, y: Array, error: Array) -> tuple[float, float]:
+    """Slope and its standard error of a weighted straight line."""
+    w = 1 / error**2
+    center = np.sum(w * x) / np.sum(w)
+    sxx = float(np.sum(w * (x - center) ** 2))
+    slope = float(np.sum(w * (x - center) * y)) / sxx
+    left = y - np.sum(w * y) / np.sum(w) - slope * (x - center)
+    # Where the points scatter more than their errors say, the line is no law and the errors are too small.
+    excess = float(np.sum(w * left**2)) / (len(x) - 2) if len(x) > 2 else 1.0
+    return slope, float(np.sqrt(max(1.0, excess) / sxx))
+
+
+def _spread_rate(n: Array, spread: Array, counts: Array) -> Rate:
+    use = (spread > 0) & (counts > 2)
+    if use.sum() < 2 or len(set(n[use])) < 2:
+        return Rate(None, None, -0.5)
+    # The relative error of a standard deviation of K Gaussian values.
+    value, error = _line(np.log(n[use]), np.log(spread[use]), 1 / np.sqrt(2.0 * (counts[use] - 1)))
+    return Rate(value, error, -0.5)
+
+
+def _bias_rate(n: Array, bias: Array, stderr: Array, limit_error: float, expected: float) -> Rate:
+    noise = np.hypot(stderr, limit_error)
+    seen = np.abs(bias) > 2.5 * noise
+    # Only the widths before the bias drowns in the noise: the stragglers behind are those noise has lifted.
+    for i in range(len(seen)):
+        if not seen[i]:
+            seen[i:] = False
+            break
+    if seen.sum() < 2 or len(set(np.sign(bias[seen]))) > 1 or np.any(noise[seen] == 0):
+        return Rate(None, None, expected)
+    value, error = _line(np.log(n[seen]), np.log(np.abs(bias[seen])), noise[seen] / np.abs(bias[seen]))
+    return Rate(value, error, expected)
+
+
+def _extrapolate(n: Array, mean: Array, stderr: Array, rate: float) -> tuple[float, float]:
+    """The value at n = ∞ and its error by least squares on 1, n^r (and n^{2r} with enough widths)."""
+    positive = stderr > 0
+    if not positive.any():
+        return float(mean[-1]), 0.0
+    # A width at which all values agreed has no error of its own: it gets the smallest of the others.
+    sigma = np.where(positive, stderr, np.min(stderr[positive]))
+    terms = 1 if len(n) < 2 else 2 if len(n) < 4 else 3
+    design = np.stack([n ** (rate * k) for k in range(terms)], axis=1)
+    a, y = design / sigma[:, None], mean / sigma
+    scale = np.max(np.abs(a), axis=0)
+    inverse = np.linalg.pinv((a / scale).T @ (a / scale))
+    solution = inverse @ ((a / scale).T @ y)
+    left = y - (a / scale) @ solution
+    freedom = len(n) - terms
+    excess = float(left @ left) / freedom if freedom > 0 else 1.0
+    return float(solution[0] / scale[0]), float(np.sqrt(inverse[0, 0] * max(1.0, excess)) / scale[0])
