@@ -199,7 +199,8 @@ class Deriver:
         worked = self._worked(mul(variance, slope)) if not is_singular(there) else None
         value = worked.value if worked else None
         if value is ZERO or worked is None and self.bridge.vanishes(slope):
-            pieces: tuple[str | Expr, ...] = (symbol(DOT, i.name), " has no ", symbol(VECTOR, self._operand(partner)), ": ", shown, " = 0")
+            only = " = 0: " if len(partners) == 1 else " has no part here: "
+            pieces: tuple[str | Expr, ...] = (symbol(DOT, i.name), only, shown, " = 0")
             why = worked.dropped if worked else (Dropped(slope, "the law is symmetric, and this is odd"),)
             return Note((*pieces, *_because(why, naming=not is_singular(slope))))
         if worked is not None:
@@ -363,7 +364,7 @@ class Deriver:
             case "Z" | "Ẑ":
                 group = 4
             case _:
-                group = 3 if is_random(f) else 1
+                group = 1 if not is_random(f) else 5 if isinstance(base, Add) else 3
         return (group, *self._places(f))
 
     def _places(self, f: Expr) -> tuple[int, ...]:
