@@ -43,7 +43,7 @@ class InputMatrix:
 
 @dataclass(frozen=True)
 class Group:
-    """Members of 𝒱 that are jointly Gaussian: (h¹_α, …, h^k_α) ~ N(mean, covariance), iid over α; groups independent."""
+    """Jointly Gaussian members of 𝒱: (h¹_α, …, h^k_α) ~ N(mean, covariance), iid over α; groups are independent."""
 
     names: tuple[str, ...]
     mean: tuple[float, ...]
