@@ -81,7 +81,9 @@ def _one(state: Limit, name: str) -> LimitValue:
     estimate = state.scalar(value)  # type: ignore[arg-type]
     own = {t.purpose: t.result for t in state.taken}
     size = max(_size(state, name, own), abs(estimate.value))
-    converged = estimate.error <= state.settings.tol * size
+    # A function of scalars that are zero exactly has no size; what is left of its error is rounding.
+    rounding = 0.0 if name in own else 4e-15
+    converged = estimate.error <= max(state.settings.tol * size, rounding)
     return LimitValue(estimate.value, estimate.error, _method(state, name, own), converged, size)
 
 
