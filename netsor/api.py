@@ -46,7 +46,8 @@ class Document(Networks):
         """The n → ∞ limits of the outputs by Def. B.3, each with an error that bounds |value − limit|.
 
         `tol` is relative to the size E|ψ| of what is averaged, and `budget` is in seconds; a limit that does not
-        exist has the value None and a diagnostic in the result. Raises NetsorError where the text has errors, or is a network.
+        exist has the value None and a diagnostic in the result. Raises NetsorError where the text has errors, or is
+        a network.
         """
         from netsor.limit import infer_limit
 
