@@ -1,5 +1,6 @@
 """E0xx: files and usage; `bad` and `good` are command lines."""
 
+from netsor.diagnostics.catalogue import pictures
 from netsor.diagnostics.catalogue.entry import Entry
 
 ENTRIES: tuple[Entry, ...] = (
@@ -77,4 +78,5 @@ ENTRIES: tuple[Entry, ...] = (
         "netsor explain 108",
         "netsor explain E108",
     ),
+    *pictures.ENTRIES,
 )

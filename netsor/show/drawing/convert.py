@@ -1,0 +1,16 @@
+"""SVG to PDF and PNG, by the extra `draw` (vl-convert, which brings its own renderer and needs no network)."""
+
+from __future__ import annotations
+
+from netsor.diagnostics import Diagnostic, NetsorError
+
+
+def converted(svg: str, form: str) -> bytes:
+    """The picture as `pdf` or `png`; E032 where the extra is not installed."""
+    try:
+        import vl_convert
+    except ImportError:
+        raise NetsorError(
+            Diagnostic("E032", f"a .{form} picture needs the package `vl-convert-python`, which is not installed", hint="`pip install 'netsor[draw]'`, or draw to .svg")
+        ) from None
+    return bytes(vl_convert.svg_to_pdf(svg) if form == "pdf" else vl_convert.svg_to_png(svg, scale=2.0))

@@ -1,0 +1,101 @@
+"""Folding: members of a family, `h[1]`, `h[2]`, …, drawn as one symbol with a count, where a program is large."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Literal
+
+from netsor.core import MatMul, Nonlin, Program
+from netsor.show.drawing.names import split
+from netsor.show.drawing.passes import inputs
+
+Folding = Literal["auto", "none", "lanes", "all"]
+MOST = 130
+
+
+def groups(program: Program, kept: set[str], folding: Folding = "auto") -> dict[str, str]:
+    """For each variable the name of the symbol that stands for it, its own or that of a family such as `h[1…3,2]`.
+
+    `lanes` folds the indices along which nothing happens (inputs, tokens, pixels), `all` folds every index, and `auto`
+    folds no more than it must to draw at most about 130 variables.
+    """
+    own = {name: name for name in kept}
+    if folding == "none" or (folding == "auto" and len(kept) <= MOST):
+        return own
+    families = _families(program, kept)
+    if folding in ("auto", "lanes"):
+        depth = _depths(program)
+        found = _named({key: _lanes(members, depth) for key, members in families.items()}, families)
+        if folding == "lanes" or len(set(found.values())) <= MOST:
+            return found
+    return _named({key: [True] * len(key[1]) for key in families}, families)
+
+
+Family = tuple[str, tuple[int, ...], str]
+
+
+def _families(program: Program, kept: set[str]) -> dict[Family, list[tuple[str, tuple[str, ...]]]]:
+    # One symbol is one kind of thing: s[0] may be given where s[1] is made. One name may have two numbers of indices.
+    out: dict[Family, list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
+    order = {i.name: k for k, i in enumerate(program.instructions)}
+    for name in sorted(kept, key=lambda x: (order.get(x, -1), x)):
+        base, indices = split(name)
+        i = program.by_name.get(name)
+        how = program.kind_of(name) if i is None else type(i).__name__ + str(isinstance(i, MatMul) and i.transposed)
+        if isinstance(i, Nonlin):
+            how += str(len(i.vectors) > 0)
+        out[base, tuple(range(len(indices))), how].append((name, indices))
+    return out
+
+
+def _depths(program: Program) -> dict[str, int]:
+    depth: dict[str, int] = {}
+    for i in program.instructions:
+        depth[i.name] = 1 + max((depth.get(x, 0) for x in inputs(program, i.name)), default=0)
+    return depth
+
+
+def _lanes(members: list[tuple[str, tuple[str, ...]]], depth: dict[str, int]) -> list[bool]:
+    count = len(members[0][1])
+    out = []
+    for d in range(count):
+        seen: dict[tuple[str, ...], set[int]] = defaultdict(set)
+        for name, indices in members:
+            seen[indices[:d] + indices[d + 1 :]].add(depth.get(name, 0))
+        # Neighbours at an image's edge are a step apart; layers are apart in most of their members.
+        out.append(sum(len(s) > 1 for s in seen.values()) * 2 <= len(seen))
+    return out
+
+
+def _named(folded: dict[Family, list[bool]], families: dict[Family, list[tuple[str, tuple[str, ...]]]]) -> dict[str, str]:
+    out: dict[str, str] = {}
+    taken: set[str] = set()
+    for key, members in families.items():
+        flags = folded[key]
+        together: dict[tuple[str, ...], list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
+        for name, indices in members:
+            together[tuple(i for i, f in zip(indices, flags) if not f)].append((name, indices))
+        for some in together.values():
+            symbol = family_name([name for name, _ in some])
+            while symbol in taken:
+                symbol += " "
+            taken.add(symbol)
+            out.update({name: symbol for name, _ in some})
+    return out
+
+
+def family_name(names: list[str]) -> str:
+    """One name for several members of a family: `h[1]` and `h[2]` are `h[1…2]`."""
+    if len(names) == 1:
+        return names[0]
+    base = split(names[0])[0]
+    columns = zip(*(split(n)[1] for n in names))
+    return f"{base}[{','.join(_range(c) for c in columns)}]"
+
+
+def _range(values: tuple[str, ...]) -> str:
+    found = list(dict.fromkeys(values))
+    if len(found) == 1:
+        return found[0]
+    numbers = sorted((int(v) for v in found)) if all(v.lstrip("-").isdigit() for v in found) else None
+    return f"{numbers[0]}…{numbers[-1]}" if numbers else "·"

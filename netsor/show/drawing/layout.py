@@ -1,0 +1,315 @@
+"""Every node, edge and matrix of a scene with its place, in pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from netsor.show.drawing.columns import infer_columns
+from netsor.show.drawing.names import width
+from netsor.show.drawing.rows import Place, Segment, infer_heights, infer_order
+from netsor.show.drawing.scene import PARTS, Edge, Node, Scene
+
+CIRCLE, SQUARE, GATE, QUIET, LABEL = 32.0, 29.0, 29.0, 13.0, 20.0
+_PORT = 11.0
+
+
+@dataclass
+class Box:
+    """A node's or a label's middle and size."""
+
+    x: float
+    y: float
+    w: float
+    h: float
+
+
+@dataclass
+class Route:
+    """An edge's cubic curve as SVG path data, its head (x, y, direction) if it has one, and the box of its matrix."""
+
+    edge: Edge
+    path: str
+    head: tuple[float, float, str] | None
+    label: Box | None = None
+
+
+@dataclass
+class Layout:
+    """A scene with places; `bands` are the heights (top, bottom) of its passes."""
+
+    scene: Scene
+    boxes: dict[str, Box]
+    routes: list[Route]
+    width: float
+    height: float
+    bands: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+
+def size(n: Node) -> tuple[float, float]:
+    """Width and height of a node's symbol."""
+    text = width(n.label)
+    if n.kind in ("G", "X"):
+        return (QUIET, QUIET) if n.quiet else (max(CIRCLE, text + 18), CIRCLE)
+    if n.kind == "scalar":
+        return (QUIET - 1, QUIET - 1) if n.quiet else (max(SQUARE, text + 13), SQUARE)
+    if n.kind == "data":
+        return text + 10, 22.0
+    return max(34.0, text + 26), GATE
+
+
+def infer_layout(scene: Scene) -> Layout:
+    """Columns, then order and heights, then curves."""
+    return _Engine(scene).run()
+
+
+def late_edges(scene: Scene) -> set[int]:
+    """Edges that close a loop, which only a folded program has: those against the order of a depth-first walk."""
+    out: dict[str, list[tuple[int, str]]] = {k: [] for k in scene.nodes}
+    for i, e in enumerate(scene.edges):
+        out[e.source].append((i, e.target))
+    state: dict[str, int] = {}
+    late: set[int] = set()
+    for root in scene.nodes:
+        if root in state:
+            continue
+        stack = [(root, iter(out[root]))]
+        state[root] = 1
+        while stack:
+            key, rest = stack[-1]
+            step = next(rest, None)
+            if step is None:
+                state[key] = 2
+                stack.pop()
+            elif state.get(step[1]) == 1:
+                late.add(step[0])
+            elif step[1] not in state:
+                state[step[1]] = 1
+                stack.append((step[1], iter(out[step[1]])))
+    return late
+
+
+class _Engine:
+    def __init__(self, scene: Scene):
+        self.scene = scene
+        self.column = infer_columns(scene, late_edges(scene))
+        self.places: dict[str, Place] = {}
+        self.widths: dict[str, float] = {}
+        self.segments: list[Segment] = []
+        self.chains: list[list[str]] = []
+        self.labels: dict[int, str] = {}
+        self.joined: set[tuple[str, str]] = set()
+        self.main = self._main()
+        for i, (key, n) in enumerate(scene.nodes.items()):
+            w, h = size(n)
+            extra = (5.0 if n.count > 1 else 0.0) + (3.0 if n.output else 0.0)
+            self.places[key] = Place(key, self.column[key], float(PARTS.index(n.part)), h + extra, 8.0, True, float(i))
+            self.widths[key] = w + extra
+        self._grow()
+        for i, e in enumerate(scene.edges):
+            self.chains.append(self._chain(i, e))
+
+    def _main(self) -> dict[str, int]:
+        """For each gate the first of its vectors in its own pass: the line that a reader follows."""
+        out: dict[str, int] = {}
+        for i, e in enumerate(self.scene.edges):
+            a, b = self.scene.ends(e)
+            if b.is_gate and not e.scalar and a.part == b.part and self._made(a.key):
+                out.setdefault(e.target, i)
+        return out
+
+    def _made(self, key: str) -> bool:
+        return any(e.target == key for e in self.scene.edges)
+
+    def _grow(self) -> None:
+        # A gate is as tall as its inputs need.
+        entering: dict[str, int] = {}
+        for e in self.scene.edges:
+            entering[e.target] = entering.get(e.target, 0) + 1
+        for key, n in self.scene.nodes.items():
+            if n.is_gate:
+                self.places[key].height = max(GATE, _PORT * (entering.get(key, 1) - 1) + 16)
+
+    def _chain(self, i: int, e: Edge) -> list[str]:
+        a, b = self.column[e.source], self.column[e.target]
+        step = 1 if b >= a else -1
+        between = list(range(a + step, b, step))
+        band = (self.places[e.source].band + self.places[e.target].band) / 2
+        chain = [e.source]
+        mid = between[len(between) // 2] if between else None
+        first = self.places[e.target].first
+        for c in between:
+            # Lines from one source share a trunk and part where they must; a product has a line of its own.
+            key = f"bend {i} {c}" if e.matrix else f"bend {e.source} {band} {c}"
+            if key not in self.places:
+                self.places[key] = Place(key, c, band, 2.0, 5.0, False, first)
+                self.widths[key] = 0.0
+            if e.matrix and c == mid:
+                self.places[key].height, self.places[key].gap = LABEL, 4.0
+                self.widths[key] = width(e.label) + 12
+                self.labels[i] = key
+            chain.append(key)
+        chain.append(e.target)
+        if a == b:
+            return chain
+        tail = self.scene.nodes[e.source]
+        for u, v in zip(chain, chain[1:]):
+            straight = u.startswith("bend") + v.startswith("bend")
+            w = (1.0, 2.0, 6.0)[straight] * (8.0 if tail.is_gate else 4.0 if e.matrix or self.main.get(e.target) == i else 1.0)
+            left, right = (u, v) if step > 0 else (v, u)
+            if (left, right) not in self.joined:
+                self.joined.add((left, right))
+                self.segments.append(Segment(left, right, w))
+        return chain
+
+    def run(self) -> Layout:
+        order = infer_order(self.places, self.segments)
+        ports = self._ports(order)
+        shifts = {(s.left, s.right): s for s in self.segments}
+        for i, chain in enumerate(self.chains):
+            offset = ports.get(i)
+            if offset and len(chain) >= 2 and self.column[chain[0]] != self.column[chain[-1]]:
+                u, v = chain[-2], chain[-1]
+                s = shifts.get((u, v))
+                if s is not None:
+                    s.shift = offset
+                elif (v, u) in shifts:
+                    shifts[v, u].shift = -offset
+        y = infer_heights(self.places, order, self.segments, self._apart, self._levels())
+        x = self._xs(y)
+        boxes = {
+            key: Box(x[self.column[key]], y[key], size(n)[0], self.places[key].height if n.is_gate else size(n)[1])
+            for key, n in self.scene.nodes.items()
+        }
+        routes = [self._route(i, e, boxes, x, y, ports.get(i, 0.0)) for i, e in enumerate(self.scene.edges)]
+        w = max(x[c] + self._wide(c) / 2 for c in x)
+        h = max(y[k] + p.height / 2 for k, p in self.places.items())
+        top = min(y[k] - p.height / 2 for k, p in self.places.items())
+        for b in boxes.values():
+            b.y -= top
+        moved = [_moved(r, -top) for r in routes]
+        return Layout(self.scene, boxes, moved, w, h - top, self._bands(boxes))
+
+    def _levels(self) -> list[tuple[str, str, float]]:
+        """Members of one family that stand in a row of their own keep one height: h[1] → h[2] → h[3]."""
+        out = []
+        main: dict[str, str] = {}
+        for e in self.scene.edges:
+            if e.matrix and e.source in self.column:
+                main.setdefault(e.target, e.source)
+        for target, source in main.items():
+            out.append((source, target, 0.5))
+        return out
+
+    def _apart(self, a: Place, b: Place) -> float:
+        gap = a.gap + b.gap + (8.0 if a.real and b.real and a.band != b.band else 0.0)
+        return (a.height + b.height) / 2 + gap
+
+    def _ports(self, order: dict[int, list[str]]) -> dict[int, float]:
+        """Where on its gate's side each edge enters, from above in the order of where it comes from."""
+        at = {k: i for keys in order.values() for i, k in enumerate(keys)}
+        entering: dict[tuple[str, int], list[int]] = {}
+        for i, e in enumerate(self.scene.edges):
+            if not self.scene.nodes[e.target].is_gate or self._from_above(e):
+                continue
+            side = 1 if self.column[e.source] < self.column[e.target] else -1
+            entering.setdefault((e.target, side), []).append(i)
+        out = {}
+        for found in entering.values():
+            found.sort(key=lambda i: at[self.chains[i][-2]])
+            for k, i in enumerate(found):
+                out[i] = (k - (len(found) - 1) / 2) * _PORT
+        return out
+
+    def _from_above(self, e: Edge) -> bool:
+        """Whether an edge comes down from the forward pass into a gate of the backward pass, against its direction."""
+        a, b = self.scene.ends(e)
+        return b.is_gate and a.part != "backward" and b.part == "backward" and self.column[a.key] <= self.column[b.key]
+
+    def _wide(self, c: int) -> float:
+        return max((self.widths[p.key] for p in self.places.values() if p.column == c), default=0.0)
+
+    def _xs(self, y: dict[str, float]) -> dict[int, float]:
+        columns = sorted({p.column for p in self.places.values()})
+        steep = dict.fromkeys(columns, 0.0)
+        for s in self.segments:
+            c = self.places[s.left].column
+            steep[c] = max(steep[c], abs(y[s.left] - y[s.right]))
+        x, at = {}, 0.0
+        for k, c in enumerate(columns):
+            half = self._wide(c) / 2
+            at += half
+            x[c] = at
+            at += half + 22 + min(64.0, 0.13 * steep[c]) if k + 1 < len(columns) else half
+        return x
+
+    def _route(self, i: int, e: Edge, boxes: dict[str, Box], x: dict[int, float], y: dict[str, float], offset: float) -> Route:
+        a, b = boxes[e.source], boxes[e.target]
+        cs, ct = self.column[e.source], self.column[e.target]
+        label = None
+        if i in self.labels:
+            key = self.labels[i]
+            label = Box(x[self.places[key].column], y[key], self.widths[key], LABEL)
+        if cs == ct:
+            return self._flat(e, a, b, label)
+        step = 1 if ct > cs else -1
+        points = [(a.x + step * a.w / 2, a.y)]
+        for key in self.chains[i][1:-1]:
+            half = self._wide(self.places[key].column) / 2
+            middle = x[self.places[key].column]
+            points += [(middle - step * half, y[key]), (middle + step * half, y[key])]
+        if self._from_above(e):
+            end = (b.x - b.w / 4, b.y - b.h / 2)
+            path = _curve(points) + f" C {points[-1][0] + 14:.1f} {points[-1][1]:.1f} {end[0]:.1f} {end[1] - 16:.1f} {end[0]:.1f} {end[1] - 5:.1f}"
+            return Route(e, path, (end[0], end[1], "down"), label)
+        # Squares and gates that lean toward a port; a head needs five pixels.
+        headed = not self.scene.nodes[e.source].is_gate
+        end = (b.x - step * b.w / 2, b.y + offset)
+        stop = (end[0] - step * (5 if headed else 0), end[1])
+        if label is None and e.matrix:
+            label = Box((points[-1][0] + stop[0]) / 2, (points[-1][1] + stop[1]) / 2, width(e.label) + 12, LABEL)
+        return Route(e, _curve([*points, stop]), (end[0], end[1], "right" if step > 0 else "left") if headed else None, label)
+
+    def _flat(self, e: Edge, a: Box, b: Box, label: Box | None) -> Route:
+        out = max(a.w, b.w) / 2 + 16
+        start, end = (a.x + a.w / 2, a.y), (b.x + b.w / 2 + 5, b.y)
+        path = f"M {start[0]:.1f} {start[1]:.1f} C {a.x + out:.1f} {a.y:.1f} {b.x + out:.1f} {b.y:.1f} {end[0]:.1f} {end[1]:.1f}"
+        if e.matrix and label is None:
+            label = Box(a.x + out - 4, (a.y + b.y) / 2, width(e.label) + 12, LABEL)
+        return Route(e, path, (b.x + b.w / 2, b.y, "left"), label)
+
+    def _bands(self, boxes: dict[str, Box]) -> dict[str, tuple[float, float]]:
+        out: dict[str, tuple[float, float]] = {}
+        for key, b in boxes.items():
+            part = self.scene.nodes[key].part
+            low, high = out.get(part, (b.y, b.y))
+            out[part] = (min(low, b.y - b.h / 2), max(high, b.y + b.h / 2))
+        return out
+
+
+def _curve(points: list[tuple[float, float]]) -> str:
+    """Cubics with level ends between columns, straight lines across them."""
+    (x0, y0), *rest = points
+    text = f"M {x0:.1f} {y0:.1f}"
+    for x1, y1 in rest:
+        if abs(y1 - y0) < 0.05:
+            text += f" L {x1:.1f} {y1:.1f}"
+        else:
+            k = (x1 - x0) / 2
+            text += f" C {x0 + k:.1f} {y0:.1f} {x1 - k:.1f} {y1:.1f} {x1:.1f} {y1:.1f}"
+        x0, y0 = x1, y1
+    return text
+
+
+def _moved(r: Route, dy: float) -> Route:
+    """The route shifted down by `dy`; path data holds pairs x y throughout."""
+    words = r.path.split()
+    out, second = [], False
+    for w in words:
+        if w.isalpha():
+            out.append(w)
+            continue
+        out.append(f"{float(w) + dy:.1f}" if second else w)
+        second = not second
+    head = (r.head[0], r.head[1] + dy, r.head[2]) if r.head else None
+    label = Box(r.label.x, r.label.y + dy, r.label.w, r.label.h) if r.label else None
+    return Route(r.edge, " ".join(out), head, label)

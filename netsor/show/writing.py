@@ -1,0 +1,76 @@
+"""Writing what was made to the file that the user named, and finding what the user named in a program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from netsor.core import Program
+from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.syntax.names import normalise
+
+
+def suffix_of(path: str, known: Sequence[str]) -> str:
+    """The type that a file's name asks for, without its dot; E030 unless it is known."""
+    suffix = Path(path).suffix.lower().removeprefix(".")
+    if suffix in known:
+        return suffix
+    names = " or ".join([", ".join(f".{k}" for k in known[:-1]), f".{known[-1]}"] if len(known) > 1 else [f".{known[0]}"])
+    what = f"`.{suffix}` is no type that can be written here" if suffix else f"`{path}` has no ending, so its type is not known"
+    raise NetsorError(Diagnostic("E030", what, hint=f"end the file's name in {names}"))
+
+
+def verify_writable(path: str) -> None:
+    """E031 where the file's folder does not exist or the path is a folder, before any long work."""
+    target = Path(path)
+    if target.is_dir():
+        raise NetsorError(Diagnostic("E031", f"`{path}` is a folder", hint="name a file in it"))
+    if not target.parent.is_dir():
+        raise NetsorError(Diagnostic("E031", f"`{path}` cannot be written: there is no folder `{target.parent}`", hint=f"`mkdir -p {target.parent}` makes it"))
+
+
+def write(path: str, content: bytes) -> None:
+    """The whole file or none of it; E031 where the system refuses."""
+    verify_writable(path)
+    try:
+        Path(path).write_bytes(content)
+    except OSError as fault:
+        raise NetsorError(Diagnostic("E031", f"`{path}` cannot be written: {(fault.strerror or str(fault)).lower()}", hint="choose another folder with `-o`")) from None
+
+
+def variables_of(program: Program, names: Sequence[str], vectors: bool = False) -> list[str]:
+    """The variables (or vectors only) that the names mean, an output by its own name too; E033 with a near name else."""
+    initial = [*program.group_of, *program.embedding]
+    known = [*initial, *program.constant, *program.by_name]
+    if vectors:
+        known = [k for k in known if program.kind_of(k) in ("G-var", "X-var")]
+    ends = {} if vectors else {o.name: o.scalar for o in program.outputs}
+    out = []
+    for name in names:
+        wanted = normalise(name.strip().replace(" ", ""))
+        if wanted in known or wanted in ends:
+            out.append(wanted if wanted in known else ends[wanted])
+            continue
+        near = get_close_matches(wanted, [*known, *ends], 1, 0.5)
+        family = [k for k in known if k.startswith(f"{wanted}[")]
+        hint = f"did you mean `{family[0]}`?" if family else f"did you mean `{near[0]}`?" if near else "`netsor show` lists them all"
+        what = "vector" if vectors else "variable"
+        raise NetsorError(Diagnostic("E033", f"`{name}` is no {what} of `{program.name or 'the program'}`", hint=hint))
+    return out
+
+
+def split_names(texts: Sequence[str]) -> list[str]:
+    """Names separated by commas, where the commas of indices do not separate: `x[1,2],y` is two."""
+    out: list[str] = []
+    for text in texts:
+        depth, word = 0, ""
+        for c in text:
+            depth += (c == "[") - (c == "]")
+            if c == "," and depth == 0:
+                out.append(word)
+                word = ""
+            else:
+                word += c
+        out.append(word)
+    return [w.strip() for w in out if w.strip()]
