@@ -181,3 +181,29 @@ def raised(e: Expr, k: Number) -> Expr:
     if isinstance(e, Mul) and isinstance(k, int):
         return mul(*(power(f, Const(k)) for f in e.children))
     return power(e, Const(k))
+
+
+def ratio(a: Expr, b: Expr) -> Number | None:
+    """c with a = c b where there is such a number."""
+    try:
+        left = {frozenset(f): c for c, f in expanded(a)}
+        right = {frozenset(f): c for c, f in expanded(b)}
+    except TooMany:
+        return None
+    if not right or left.keys() != right.keys():
+        return None
+    quotients = [left[k] / right[k] for k in right]
+    c = quotients[0]
+    return (int(c) if c == int(c) else c) if all(abs(q - c) <= 1e-12 * abs(c) for q in quotients) else None
+
+
+def written_out(root: Expr) -> list[Expr]:
+    """The symbols of an expression as often as they occur."""
+    out: list[Expr] = []
+    stack = [root]
+    while stack and len(out) < 1000:
+        node = stack.pop()
+        if isinstance(node, Sym):
+            out.append(node)
+        stack.extend(node.children)
+    return out

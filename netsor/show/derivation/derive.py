@@ -10,18 +10,20 @@ from netsor.expr import ONE, ZERO, Add, Apply, Const, Expr, Function, Pow, Sym, 
 from netsor.expr import is_singular, split_coefficient
 from netsor.limit import Limit
 from netsor.show.derivation.algebra import (
-    TooMany, arranged, collected, common, count_terms, expanded, factors_of, joined, raised, simplified, size,
+    TooMany, arranged, collected, common, count_terms, expanded, factors_of, joined, raised, ratio, simplified, size, written_out,
 )
 from netsor.show.derivation.bridge import Bridge
 from netsor.show.derivation.expectations import Dropped, Expectations, Worked
 from netsor.show.derivation.lines import Coefficient, Derivation, Form, Gaussian, Line, Note, PseudoInverse
 from netsor.show.derivation.prepare import direct_form, has_star, is_builtin, vanishing_parts
 from netsor.show.derivation.symbols import (
-    COEFFICIENT, COVARIANCE, DOT, HAT, HATTED, LIMIT, MEAN, SLOPE, VECTOR, is_random, kind, names, symbol,
+    COEFFICIENT, COVARIANCE, DOT, HAT, HATTED, LIMIT, MEAN, SLOPE, VECTOR, atoms, is_random, kind, names, symbol,
 )
 
 _MOST_TERMS_INLINE = 4
 _MOST_TERMS_FINAL = 8
+# A formula of more nodes than this, those of its expectations counted, is shorter with the names it had.
+_LARGEST_FINAL = 130
 # A Z written out in Ẑ's beyond this many nodes helps nobody; its parts have lines of their own.
 _LARGEST_Z = 250
 
@@ -97,6 +99,10 @@ class Deriver:
                 fixed = g.covariance[row][row] == 0
                 self.reduced[name] = Const(mean) if fixed else symbol(VECTOR, name)
             used = [i for i, name in enumerate(g.names) if self._used(name)]
+            for i in used:
+                if g.covariance[i][i] == 0:
+                    self.lines.append(Line(g.names[i], (symbol(VECTOR, g.names[i]),), (Const(g.mean[i]),), "ZINIT"))
+            used = [i for i in used if g.covariance[i][i] != 0]
             self._law([g.names[i] for i in used], [g.mean[i] for i in used], [[g.covariance[i][j] for j in used] for i in used])
         by_matrix: dict[str, list[str]] = {}
         for e in p.embeddings:
@@ -334,7 +340,12 @@ class Deriver:
             out = joined(expanded(add(*terms)))
         except TooMany:
             return e
-        return out if count_terms(out) <= _MOST_TERMS_FINAL else e
+        return out if count_terms(out) <= _MOST_TERMS_FINAL and self._length(out) <= _LARGEST_FINAL else e
+
+    def _length(self, e: Expr) -> int:
+        """The size of a formula with its expectations written out."""
+        inside = [s for node in written_out(e) for s in (node,) if kind(s) == MEAN]
+        return size(e) + sum(size(self.expect.means[s]) for s in inside)  # type: ignore[index]
 
     def _replaced(self, f: Expr) -> Expr:
         if kind(f) in (LIMIT, COEFFICIENT) and self._may_inline(f):
@@ -383,6 +394,21 @@ class Deriver:
         return out
 
     # --- covariances ---------------------------------------------------------------------------------------------
+
+    def multiples(self) -> None:
+        """Say of an output that it is a multiple of another scalar, as Δf̃ → −χ̊ K̊ (Claim 3.1)."""
+        for k, line in enumerate(self.lines):
+            if not line.output or kind(line.left[0]) != LIMIT:
+                continue
+            front, rest = common(self.final[line.left[0]], lambda f: kind(f) in (LIMIT, COEFFICIENT))
+            if front is ONE:
+                continue
+            for s, other in self.final.items():
+                if s is not line.left[0] and kind(s) == LIMIT and count_terms(other) == count_terms(rest) and atoms(other):
+                    c = ratio(rest, other)
+                    if c is not None:
+                        self.lines[k] = replace(line, forms=(*line.forms, mul(Const(c), front, s)))
+                        break
 
     def tidy(self) -> None:
         """Put the factors in order in every form but the first, which stands as the program has it."""
@@ -500,6 +526,7 @@ def derive(
         if s in state.final:
             wanted.append(state.final[s])
     formulas = state.add_covariances(wanted)
+    state.multiples()
     state.tidy()
     return Derivation(
         program, state.lines, list(state.functions), state.expect.means, state.expect.covariances, formulas,

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from netsor.core import MatMul
 from netsor.expr import ONE, ZERO, Const, Expr, Pow, Sym, add, mul, split_coefficient
-from netsor.show.derivation.algebra import TooMany, count_terms, expanded, factors_of, simplified
+from netsor.show.derivation.algebra import TooMany, count_terms, expanded, factors_of, joined, simplified
 from netsor.show.derivation.bridge import Bridge
-from netsor.show.derivation.symbols import COVARIANCE, HAT, MEAN, VECTOR, is_random, kind, names, symbol
+from netsor.show.derivation.symbols import COVARIANCE, HAT, MEAN, VECTOR, atoms, is_random, kind, names, symbol
 
 _MOST_TERMS_INSIDE = 3
 _HIGHEST_MOMENT = 12
+_MOST_TERMS_OF_FUNCTIONS = 3
 # A covariance inside a covariance inside …: beyond this it is named, and worked out on its own.
 _DEEPEST = 12
 
@@ -69,20 +70,35 @@ class Expectations:
         split: list[Expr] = []
         value: list[Expr] = []
         dropped: list[Dropped] = []
+        apart = len(terms) <= _MOST_TERMS_OF_FUNCTIONS
         for c, factors in terms:
             scalars = [Const(c), *(f for f in factors if not is_random(f))]
             random = [f for f in factors if is_random(f)]
             gone = self._vanishing(random)
             if gone is not None:
-                dropped.append(Dropped(mul(*scalars, *random), *gone))
+                dropped.append(Dropped(mul(*random), *gone))
+                apart = True
                 continue
             blocks = [mul(*b) for b in self._blocks(random)]
+            apart = apart or len(blocks) > 1 or any(_is_moment(b) for b in blocks)
             split.append(mul(*scalars, *(self.named(b) for b in blocks)))
             value.append(mul(*scalars, *(self._block(b) for b in blocks)))
-        total = simplified(add(*value))
+        if not apart:
+            # Multiplying out would only make it longer: no part of it is simpler than the whole.
+            whole = self.named(e)
+            return Worked(whole, whole)
+        total = self._gathered(add(*value))
         if total is not ZERO and self.bridge.vanishes(e):
             return Worked(ZERO, ZERO, (*dropped, Dropped(add(*split), "the terms cancel")))
         return Worked(add(*split), total, tuple(dropped))
+
+    @staticmethod
+    def _gathered(e: Expr) -> Expr:
+        """Like terms together; sums of names of scalars stay the factors they are."""
+        try:
+            return joined(expanded(e, lambda node: bool(atoms(node))))
+        except TooMany:
+            return e
 
     def _vanishing(self, random: list[Expr]) -> tuple[str, tuple[Sym, ...]] | None:
         """Why E of a product is zero, and the symbols that the reason is about."""
@@ -122,9 +138,8 @@ class Expectations:
     # --- one block --------------------------------------------------------------------------------------------
 
     def _block(self, block: Expr) -> Expr:
-        powers = [_monomial(f) for f in factors_of(block)]
-        if all(p is not None for p in powers) and sum(p[1] for p in powers if p) <= _HIGHEST_MOMENT:
-            return self._moment(tuple((s, k) for s, k in powers))  # type: ignore[misc]
+        if _is_moment(block):
+            return self._moment(tuple(p for p in map(_monomial, factors_of(block)) if p))
         return self.named(block)
 
     def named(self, block: Expr) -> Expr:
@@ -212,6 +227,12 @@ class Expectations:
             for b in hats[: i + 1]:
                 if a is b or not self.bridge.independent(a, b):
                     yield (b, a)
+
+
+def _is_moment(block: Expr) -> bool:
+    """Whether a block is a product of Gaussians, few enough for Isserlis' theorem."""
+    powers = [_monomial(f) for f in factors_of(block)]
+    return all(p is not None for p in powers) and sum(p[1] for p in powers if p) <= _HIGHEST_MOMENT
 
 
 def _monomial(f: Expr) -> tuple[Sym, int] | None:

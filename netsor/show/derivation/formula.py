@@ -21,12 +21,14 @@ _SUM, _PRODUCT, _POWER, _ATOM = range(4)
 Piece = tuple[str, int]
 # Written out beyond this many nodes, a formula is no longer one; it would not fit in memory either.
 _LARGEST = 60_000
+_WIDEST_LAW = 4
 
 
 class Formulas:
     """The formulas of one derivation in one style."""
 
-    def __init__(self, derivation: Derivation, style: Text | Latex):
+    def __init__(self, derivation: Derivation, style: Text | Latex, full: bool = False):
+        self.full = full
         self.derivation = derivation
         self.style = style
         self.numbered: dict[Sym, int] = {}
@@ -42,6 +44,9 @@ class Formulas:
             mean = s.number(0) if not any(form.mean) else s.column([self._signed(m) for m in form.mean])
             if len(form.mean) == 1:
                 mean = self._signed(form.mean[0])
+            k = len(form.mean)
+            if k > _WIDEST_LAW and not self.full:
+                return f"{self._normal()}({mean}, K){s.aside(f'K is {k} × {k}; --full shows it')}"
             return f"{self._normal()}({mean}, {s.matrix([[self._signed(x) for x in r] for r in form.covariance])})"
         if isinstance(form, PseudoInverse):
             return s.pseudo(s.matrix([[self(e) for e in r] for r in form.c]), s.column([self(e) for e in form.b]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 from netsor.show.derivation.naming import graphemes, latex_name, product_text
 
@@ -15,6 +16,14 @@ def number(value: int | float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.12g}"
 
 
+def fraction_of(value: int | float) -> Fraction | None:
+    """p/q where the number is that and its decimals do not end."""
+    if isinstance(value, int) or len(repr(value)) < 10:
+        return None
+    found = Fraction(value).limit_denominator(200)
+    return found if found and abs(float(found) - value) <= 4e-16 * abs(value) else None
+
+
 class Text:
     """Formulas for a terminal: Z^h, Ẑ^{Wz̃}, E[φ(Z^g) φ(Z^g̃)], χ̊."""
 
@@ -24,6 +33,9 @@ class Text:
     math = ("", "")
 
     def number(self, value: int | float) -> str:
+        simple = fraction_of(abs(value))
+        if simple is not None:
+            return f"{simple.numerator}/{simple.denominator}"
         text = number(abs(value))
         if "e" in text:
             mantissa, power = text.split("e")
@@ -97,8 +109,8 @@ class Text:
     def pseudo(self, c: str, b: str) -> str:
         return f"C⁺ b, C = {c}, b = {b}"
 
-    def words_in(self, text: str) -> str:
-        return text
+    def aside(self, text: str) -> str:
+        return f", {text}"
 
 
 class Latex:
@@ -110,6 +122,9 @@ class Latex:
     math = ("$", "$")
 
     def number(self, value: int | float) -> str:
+        simple = fraction_of(abs(value))
+        if simple is not None:
+            return f"\\tfrac{{{simple.numerator}}}{{{simple.denominator}}}"
         text = number(abs(value))
         if "e" in text:
             mantissa, power = text.split("e")
@@ -194,5 +209,5 @@ class Latex:
     def pseudo(self, c: str, b: str) -> str:
         return f"C^{{+}} b,\\quad C = {c},\\quad b = {b}"
 
-    def words_in(self, text: str) -> str:
-        return text
+    def aside(self, text: str) -> str:
+        return "\\text{, " + text.replace("×", "$\\times$").replace("--", "{-}{-}") + "}"
