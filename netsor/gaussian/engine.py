@@ -109,7 +109,7 @@ def reduced(shape: Shape, state: State, task: Task) -> Integrand:
     if len(shape.forms) + len(shape.polynomial) > 2 and len(shape.forms) > 1 and not task.rough:
         factored = common_factors(shape, state, task.env)
         if factored is not None and (
-            factored.rank <= len(shape.forms) + len(shape.polynomial) - 2 or not is_sharp(factored)
+            factored.rank <= len(shape.forms) + len(shape.polynomial) - 2 or not is_sharp(factored) or factored.rank > 4
         ):
             return factored
     if len(shape.forms) > 1:
@@ -176,13 +176,13 @@ def _by_dimension(f: Integrand, task: Task) -> Outcome:
             )
             if o.error <= task.tol * o.scale or f.rank > 3:
                 return o
-    if not sharp and (slope < 4 or f.rank > 4):
-        o = _outcome(lattice.integrate(f, f.rank, max(0.1 * tol, 1e-13), task.clock, slope), f.rank, f"lattice {f.rank}-D{how}")
-        if o.error <= task.tol * o.scale or f.rank > 4:
-            return o
+    if not sharp and f.rank <= 6 and (slope < 4 or f.rank > 4):
+        q = lattice.integrate(f, f.rank, max(0.1 * tol, 1e-13), task.clock, slope)
+        if math.isfinite(q.error) and (q.error <= task.tol * q.scale or f.rank > 4 and q.error < 1e-4 * q.scale):
+            return _outcome(q, f.rank, f"lattice {f.rank}-D{how}")
     if f.rank <= 4:
-        return _outcome(nested.integrate(f, 0.1 * tol, task.clock, bool(f.surfaces) or _is_radial(f)), f.rank, f"quadrature {f.rank}-D{how}")
-    return _outcome(qmc.integrate(f, 0.5 * tol, task.clock), f.rank, "quasi-Monte Carlo")
+        return _outcome(nested.integrate(f, (0.1 if f.rank < 3 else 0.5) * tol, task.clock, bool(f.surfaces) or _is_radial(f)), f.rank, f"quadrature {f.rank}-D{how}")
+    return _outcome(qmc.integrate(f, 0.5 * tol, task.clock), f.rank, f"quasi-Monte Carlo{how}")
 
 
 def _is_radial(f: Integrand) -> bool:

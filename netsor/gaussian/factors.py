@@ -44,7 +44,8 @@ def decompose(c: Array) -> tuple[Array, Array, float] | None:
         mu *= 0.25
     values, vectors = np.linalg.eigh(r - np.diag(d))
     keep = values > 2e-10
-    b = vectors[:, keep] * np.sqrt(values[keep])
+    # The strongest factor first: quasi-random points are best in their first coordinates.
+    b = (vectors[:, keep] * np.sqrt(values[keep]))[:, ::-1]
     b = _polished(b, r)
     d = 1 - (b * b).sum(axis=1)
     left = r - np.diag(d) - b @ b.T

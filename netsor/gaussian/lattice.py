@@ -98,33 +98,40 @@ def integrate(
 ) -> Quadrature:
     """E f(x), x ∈ ℝᵈ; `slope` is how many times steeper than tanh(x₁) the integrand is at most."""
     # The mass of a chi distribution beyond the ball is what is left out.
-    reach = math.sqrt(d) + math.sqrt(-2 * math.log(min(tol, 1e-2))) * 0.95 + 0.5
+    reach = math.sqrt(d) + 0.75 * math.sqrt(-2 * math.log(min(tol, 1e-2))) + 0.5
     reach = min(reach, 8.5 + 0.12 * d) + (0.4 if polar else 0.0)
     h = _FIRST / max(1.0, slope**0.75)
     best = Quadrature(math.nan, math.inf, 0.0)
     before: list[float] | None = None
-    for level in range(14):
-        if count(d, h, reach) * _ROTATIONS > most:
-            break
+    level = 0
+    while level < 16 and count(d, h, reach) * _ROTATIONS <= most:
         left = clock.left()
         sums = [_sum(f, d, h, reach, 10 * level + k, polar) for k in range(_ROTATIONS)]
+        level += 1
         values = [s[0] for s in sums]
         scale = sum(s[1] for s in sums) / _ROTATIONS
+        # Beyond the ball there is less than in the shell inside it.
+        shell = 0.3 * max(s[2] for s in sums)
         mean = sum(values) / _ROTATIONS
         spread = max(values) - min(values)
+        took = left - clock.left() if math.isfinite(left) else 0.0
+        if shell > 0.2 * tol * scale and reach < 14.0 and (before is None or 1.5 * spread < 3 * shell):
+            # Functions that grow carry their mass farther out.
+            reach += 0.7
+            continue
         if before is not None:
             change = abs(mean - sum(before) / _ROTATIONS)
             # Convergence is geometric: the spread is that of this level, the change that of the level before.
-            error = 1.5 * spread + 0.05 * change + max(s[2] for s in sums) + 2e-15 * scale
+            error = 1.5 * spread + 0.05 * change + shell + 2e-15 * scale
             if error < best.error:
                 best = Quadrature(mean, error, scale)
             if error <= tol * scale:
                 break
-            if level >= 4 and error > 0.7 * best.error and error > 1e-3 * scale:
+            if level >= 5 and error > 0.7 * best.error and error > 1e-3 * scale:
                 break
         before = values
-        took = left - clock.left() if math.isfinite(left) else 0.0
-        if took * _FINER**-d > clock.left():
+        # What is left must do for another rule should this one fail.
+        if took * _FINER**-d > 0.6 * clock.left():
             break
         h *= _FINER
     return best

@@ -19,6 +19,8 @@ from netsor.gaussian.result import Clock, Divergent
 
 Array = np.ndarray
 _EDGE_WIDTHS = (-8.0, -3.0, -1.0, 1.0, 3.0, 8.0)
+# In many dimensions panels are dear, and accuracy is asked for in proportion.
+_EDGE_WIDTHS_DEEP = (-4.0, -1.2, 1.2, 4.0)
 _MOST_PLANES = 24
 _CHUNK = 1 << 19
 
@@ -96,8 +98,10 @@ def cuts_at(level: list[Plane], x: Array, k: int, reach: float) -> Array:
         width = math.sqrt(p.soft**2 + float((p.a[k + 1 :] ** 2).sum())) / abs(p.a[k])
         if width == 0:
             columns.append(centre)
-        elif width < 0.6:
-            columns.extend(centre + w * width for w in _EDGE_WIDTHS if abs(w) * width < 4)
+        elif width < (0.6 if p.a.size < 3 else 0.35):
+            columns.extend(
+                centre + w * width for w in (_EDGE_WIDTHS if p.a.size < 3 else _EDGE_WIDTHS_DEEP) if abs(w) * width < 4
+            )
     if not columns:
         return np.zeros((n, 0))
     return np.clip(np.stack(columns, axis=1), -reach, reach)
