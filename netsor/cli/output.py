@@ -108,4 +108,5 @@ def value_text(value: float, error: float | None) -> str:
     if error >= abs(value):
         return f"{value:.1e}" if value else "0"
     digits = min(15, max(1, math.floor(math.log10(abs(value))) - math.floor(math.log10(error))))
-    return f"{value:.{digits}g}" if digits < 15 else f"{value:.15g}"
+    # Zeros at the end are digits too, where the error says that they are known.
+    return f"{value:#.{digits}g}".rstrip(".") if digits < 15 else f"{value:.15g}"

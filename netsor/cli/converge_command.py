@@ -1,0 +1,168 @@
+"""`netsor converge`: finite widths against the limit, with rates and a verdict for each output."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from netsor.cli.options import add_file, add_json, add_values, positive_number, positive_whole_number, whole_number
+from netsor.cli.output import error_text, exit_status, print_json, report, table, value_text
+
+
+def register(commands: Any) -> None:
+    parser = commands.add_parser(
+        "converge",
+        help="compare finite widths with the limit: rates and a verdict for each output",
+        epilog="example: netsor converge programs/algorithm1.netsor --widths 1e2..1e5 --seeds 20",
+    )
+    add_file(parser)
+    parser.add_argument(
+        "--widths", required=True, type=widths_of, metavar="A..B", help="half decades from A to B, or a list 100,400,1600"
+    )
+    parser.add_argument("--seeds", type=positive_whole_number, default=20, metavar="K", help="runs at each width (20)")
+    parser.add_argument("--seed", type=whole_number, default=0, metavar="S", help="the first seed (0)")
+    parser.add_argument("--dtype", choices=("float64", "float32"), default="float64", help="numbers of the finite runs")
+    parser.add_argument("--engine", choices=("auto", "dense", "lazy"), default="auto", help="as in `netsor eval`")
+    parser.add_argument("--tol", type=positive_number, default=1e-8, metavar="T", help="error wanted of the limits")
+    parser.add_argument("--budget", type=positive_number, default=60.0, metavar="SECONDS", help="time for the limits")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="a log–log picture: .svg, .png, .pdf (extra `plot`)")
+    parser.add_argument("--store", type=Path, metavar="FILE", help="keep the result of every run in this file")
+    parser.add_argument("--resume", action="store_true", help="go on from what an interrupted study kept")
+    parser.add_argument("--jobs", type=positive_whole_number, metavar="N", help="processes on this machine (1: none but this)")
+    parser.add_argument("--dask", metavar="ADDRESS", help="run on a cluster: tcp://scheduler:8786 (extra `dask`)")
+    add_values(parser)
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def widths_of(text: str) -> list[int]:
+    """`A..B` as half decades from A to B, both included; or a list with commas."""
+    low, dots, high = text.partition("..")
+    if not dots:
+        return [positive_whole_number(part) for part in re.split(r"[,\s]+", text.strip())]
+    first, last = positive_whole_number(low), positive_whole_number(high)
+    if last < first:
+        raise argparse.ArgumentTypeError(f"`{text}` ends before it starts")
+    count = max(1, round(2 * math.log10(last / first)))
+    return sorted({round(first * (last / first) ** (k / count)) for k in range(count + 1)})
+
+
+def run(args: argparse.Namespace) -> int:
+    from netsor.api import load
+    from netsor.finite.converge import converge
+    from netsor.show.convergence import plot_convergence, verify_plot
+
+    if args.plot is not None:
+        verify_plot(args.plot)
+    document = load(args.file, args.set, args.data)
+    report(document.report.diagnostics)
+    with Progress("limit") as progress:
+        limit = document.limit(args.tol, args.budget, progress=lambda what: progress(0.0, what))
+    report(limit.diagnostics)
+    # Kept beside the user while it runs, so that an interruption loses nothing; a finished study needs it no more.
+    store = args.store or Path(f"{Path(args.file).stem}.converge.jsonl")
+    limits = {name: (v.value, v.error) for name, v in limit.outputs.items()}
+    with contextlib.ExitStack() as stack:
+        executor = _executor(args, stack)
+        progress = stack.enter_context(Progress(f"{len(args.widths)} widths, {args.seeds} seeds"))
+        study = converge(
+            document.program, limits, args.widths, args.seeds, seed=args.seed, dtype=args.dtype, engine=args.engine,
+            store=store, resume=args.resume, progress=progress, executor=executor,
+        )  # fmt: skip
+    if study.fault is not None:
+        report([study.fault])
+    if args.json:
+        print_json({"program": document.program.name, "interrupted": study.interrupted, "outputs": study.as_dict()})
+    else:
+        print(_text(document.program.name or args.file, study))
+    if args.plot is not None:
+        plot_convergence(study.outputs, args.plot, document.program.name)
+    if study.interrupted:
+        print(f"interrupted: what is finished is in {store}; `--resume` goes on from it", file=sys.stderr)
+        return 130
+    if args.store is None and study.fault is None:
+        store.unlink(missing_ok=True)
+    return exit_status(limit.diagnostics)
+
+
+def _executor(args: argparse.Namespace, stack: contextlib.ExitStack) -> Any:
+    from netsor.finite import executors
+
+    if args.dask:
+        return stack.enter_context(executors.cluster(args.dask))
+    if args.jobs == 1:
+        return None
+    return stack.enter_context(executors.processes(args.jobs))
+
+
+def _text(title: str, study: Any) -> str:
+    blocks = [f"{title}: {', '.join(f'{n} {engine}' for n, engine in study.engines.items())}"]
+    for name, c in study.outputs.items():
+        rows = [("width", "seeds", "mean", "± stderr", "mean − limit", "spread")]
+        for n, k, mean, stderr, spread in zip(c.widths, c.seeds, c.mean, c.stderr, c.spread, strict=True):
+            gap = "" if c.limit is None else f"{mean - c.limit:+.1e}"
+            rows.append(
+                (str(n), str(k), value_text(mean, (stderr or 0) / 30), _or_blank(stderr), gap, _or_blank(spread))
+            )
+        limit = "does not exist" if c.limit is None else f"{value_text(c.limit, c.limit_error)} ± {error_text(c.limit_error)}"
+        blocks.append(f"\n{name}: limit {limit}\n{table(rows, right=(True,) * 6)}")
+        blocks.append(f"  bias {_rate(c.bias_rate)}; spread {_rate(c.spread_rate)}")
+        blocks.append(f"  {_verdict(c)}")
+    return "\n".join(blocks)
+
+
+def _or_blank(value: float | None) -> str:
+    return "" if value is None else error_text(value)
+
+
+def _rate(rate: Any) -> str:
+    expected = f"n^{rate.expected:g} expected"
+    if rate.value is None:
+        return f"too small to be told from the noise ({expected})"
+    error = "" if rate.error is None else f" ± {rate.error:.2g}"
+    return f"n^({rate.value:.2f}{error}), {expected}"
+
+
+def _verdict(c: Any) -> str:
+    if c.deviation is None:
+        return f"verdict: {c.verdict}"
+    extrapolated = f"{value_text(c.extrapolated, c.extrapolated_error / 30)} ± {error_text(c.extrapolated_error)}"
+    return f"verdict: {c.verdict} ({abs(c.deviation):.1f} standard errors; finite widths point to {extrapolated})"
+
+
+class Progress:
+    """A bar with the time left on standard error, where that is a terminal and the work takes long."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.start = time.monotonic()
+        self.bar: Any = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __call__(self, share: float, what: str) -> None:
+        if not sys.stderr.isatty() or time.monotonic() - self.start < 0.7:
+            return
+        if self.bar is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+            from rich.progress import Progress as Bar
+
+            self.bar = Bar(
+                TextColumn(self.title), BarColumn(), TextColumn("{task.percentage:.0f}% {task.fields[what]}"),
+                TimeElapsedColumn(), console=Console(stderr=True), transient=True,
+            )  # fmt: skip
+            self.bar.start()
+            self.task = self.bar.add_task("", total=1.0, what=what)
+        self.bar.update(self.task, completed=share, what=what)
+
+    def __exit__(self, *exc: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()

@@ -1,0 +1,74 @@
+"""A picture of convergence: finite widths against the limit, log–log, fit for a paper. Needs the `plot` extra."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from netsor.diagnostics import Diagnostic, NetsorError
+
+SUFFIXES = (".svg", ".png", ".pdf")
+
+
+def verify_plot(path: Path) -> None:
+    """Raises NetsorError, before anything long is computed, where a picture could not be written."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise NetsorError(
+            Diagnostic(
+                "E025",
+                f"`{path}` is of no type that a picture is written in",
+                hint=f"end its name in {', '.join(SUFFIXES)}",
+            )
+        )
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise NetsorError(
+            Diagnostic("E026", "a picture needs matplotlib, which is not installed", hint="pip install 'netsor[plot]'")
+        ) from None
+    if not path.resolve().parent.is_dir():
+        raise NetsorError(
+            Diagnostic("E027", f"there is no folder `{path.resolve().parent}` for the picture", hint="make it first")
+        )
+
+
+def plot_convergence(outputs: dict[str, Any], path: Path, title: str) -> None:
+    """|mean − limit| with its error bars and the spread, against n, one panel an output (at most 12)."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    shown = [c for c in outputs.values() if c.widths and c.limit is not None][:12]
+    columns = min(3, max(1, len(shown)))
+    rows = max(1, math.ceil(len(shown) / columns))
+    with plt.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+        figure, axes = plt.subplots(rows, columns, figsize=(3.4 * columns, 2.8 * rows), squeeze=False)
+        for axis, c in zip(axes.flat, shown, strict=False):
+            _panel(axis, c)
+        for axis in axes.flat[len(shown) :]:
+            axis.set_visible(False)
+        figure.suptitle(title)
+        figure.tight_layout()
+        figure.savefig(path, dpi=200)
+        plt.close(figure)
+
+
+def _panel(axis: Any, c: Any) -> None:
+    n = list(c.widths)
+    bias = [abs(m - c.limit) for m in c.mean]
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    # Distinguishable without colour: filled circles with bars, open squares, dashed and dotted guides.
+    axis.errorbar(n, bias, yerr=[e or 0.0 for e in c.stderr], fmt="o-", color="#0b5394", capsize=2, label="|mean − limit|")
+    spread = [(x, s) for x, s in zip(n, c.spread, strict=True) if s]
+    if spread:
+        axis.plot(*zip(*spread, strict=True), "s--", mfc="none", color="#a64d00", label="spread over seeds")
+        first_n, first = spread[0]
+        axis.plot(n, [first * (first_n / x) ** 0.5 for x in n], ":", color="0.5", label="$n^{-1/2}$")
+    if c.limit_error:
+        axis.axhline(c.limit_error, color="0.7", lw=0.8)
+    axis.set_xlabel("width n")
+    axis.set_title(f"{c.output}: {c.verdict}")
+    axis.legend(frameon=False, fontsize=7)
