@@ -28,7 +28,8 @@ def graphemes(name: str) -> int:
 def product_text(matrix: str, transposed: bool, vector: str) -> str:
     """W x as it stands in Ẑ^{Wx}."""
     mark = "ᵀ" if transposed else ""
-    joined = graphemes(matrix) == 1 or transposed or matrix.endswith("]")
+    word = vector.isascii() and len(vector) > 2 and vector[:3].isalpha()
+    joined = (graphemes(matrix) == 1 or transposed or matrix.endswith("]")) and not word
     return f"{matrix}{mark}{'' if joined else ' '}{vector}"
 
 

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import unicodedata
+from collections.abc import Callable
 
 from netsor.show.derivation.formula import Formulas
-from netsor.show.derivation.lines import Derivation, Line, Note
+from netsor.show.derivation.lines import Derivation, Form, Line, Note
 from netsor.show.derivation.style import Text
+from netsor.show.derivation.wrap import display_width, folded
 
 LONGEST = 400
 _WIDTH = 100
 
 
-def display_width(text: str) -> int:
-    """Columns of a terminal: combining marks take none."""
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
-
-
-def cut(text: str, longest: int | None) -> str:
-    """The formula, or its beginning and how long it is."""
-    if longest is None or len(text) <= longest:
-        return text
-    return f"{text[:longest].rsplit(' ', 1)[0]} … ({len(text):,} characters; --full shows them)"
-
-
 def as_text(d: Derivation, width: int = _WIDTH, longest: int | None = LONGEST) -> str:
     """The derivation for a terminal: formulas on the left, rules on the right, notes below."""
-    formulas = Formulas(d, Text())
+    formulas = Formulas(d, Text(), longest is None)
     out = [f"{d.program.name or 'program'}: the limit as n → ∞, by Definition B.3", ""]
     if d.functions:
         out += [f"  {formulas.definition(f)}" for f in d.functions] + [""]
@@ -58,7 +47,12 @@ def _line(line: Line, formulas: Formulas, width: int, longest: int | None) -> li
     if line.value is not None:
         rows.append(f"{indent}    = {value_text(line.value.value, line.value.error)}")
     rows += [f"{indent}    · {note_text(n, formulas, longest)}" for n in line.notes]
-    return rows
+    return [r for row in rows for r in folded(row, width, indent + "        ")]
+
+
+def _short(formulas: Formulas, form: Form, longest: int | None) -> str:
+    text = formulas(form)
+    return text if longest is None or len(text) <= longest else formulas.style.shortened(text, longest)
 
 
 def head(line: Line, formulas: Formulas) -> tuple[str, str]:
@@ -82,16 +76,16 @@ def chain(line: Line, formulas: Formulas, longest: int | None) -> list[str]:
     """The right sides, each only where it differs from the one before."""
     out: list[str] = []
     for form in line.forms:
-        text = cut(formulas(form), longest)
+        text = _short(formulas, form, longest)
         if not out or text != out[-1]:
             out.append(text)
     return out
 
 
-def note_text(note: Note, formulas: Formulas, longest: int | None) -> str:
-    """A note with its formulas."""
+def note_text(note: Note, formulas: Formulas, longest: int | None, words: Callable[[str], str] = str) -> str:
+    """A note with its formulas; `words` spells what stands between them."""
     a, b = formulas.style.math
-    return "".join(p if isinstance(p, str) else f"{a}{cut(formulas(p), longest)}{b}" for p in note.pieces)
+    return "".join(words(p) if isinstance(p, str) else f"{a}{_short(formulas, p, longest)}{b}" for p in note.pieces)
 
 
 def value_text(value: float, error: float) -> str:

@@ -18,7 +18,7 @@ def number(value: int | float) -> str:
 
 def fraction_of(value: int | float) -> Fraction | None:
     """p/q where the number is that and its decimals do not end."""
-    if isinstance(value, int) or len(repr(value)) < 10:
+    if isinstance(value, int) or len(f"{value:.12g}") < 10:
         return None
     found = Fraction(value).limit_denominator(200)
     return found if found and abs(float(found) - value) <= 4e-16 * abs(value) else None
@@ -112,6 +112,14 @@ class Text:
     def aside(self, text: str) -> str:
         return f", {text}"
 
+    def shortened(self, text: str, longest: int) -> str:
+        return f"{text[:longest].rsplit(' ', 1)[0]} … ({len(text):,} characters; --full shows them)"
+
+
+def _is_tall(latex: str) -> bool:
+    """Whether brackets around a formula have to grow."""
+    return any(mark in latex for mark in ("\\frac", "\\begin", "\\sqrt", "\\left"))
+
 
 class Latex:
     """Formulas for LaTeX (amsmath, amssymb)."""
@@ -166,15 +174,17 @@ class Latex:
         return f"\\frac{{{above}}}{{{below}}}"
 
     def brackets(self, inside: str) -> str:
-        return f"\\left({inside}\\right)"
+        return f"\\left({inside}\\right)" if _is_tall(inside) else f"({inside})"
 
     def expectation(self, inside: str, whole: bool) -> str:
-        return f"\\mathbb{{E}}\\, {inside}" if whole else f"\\mathbb{{E}}\\left[{inside}\\right]"
+        if whole:
+            return f"\\mathbb{{E}}\\, {inside}"
+        return f"\\mathbb{{E}}\\left[{inside}\\right]" if _is_tall(inside) else f"\\mathbb{{E}}[{inside}]"
 
     def covariance(self, a: str, b: str) -> str:
         if a == b:
             return f"\\operatorname{{Var}} {a}"
-        return f"\\operatorname{{Cov}}\\left({a}, {b}\\right)"
+        return f"\\operatorname{{Cov}}({a}, {b})"
 
     def slope(self, x: str, hat: str) -> str:
         return f"\\mathbb{{E}}\\, \\frac{{\\partial {x}}}{{\\partial {hat}}}"
@@ -211,3 +221,7 @@ class Latex:
 
     def aside(self, text: str) -> str:
         return "\\text{, " + text.replace("×", "$\\times$").replace("--", "{-}{-}") + "}"
+
+    def shortened(self, text: str, longest: int) -> str:
+        # LaTeX cannot be cut anywhere: only the length is told.
+        return f"\\dots\\ \\text{{({len(text):,} characters; {{-}}{{-}}full shows them)}}"

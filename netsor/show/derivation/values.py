@@ -1,0 +1,103 @@
+"""Numbers beside the symbols of a derivation, with bounds, from the limit that `netsor eval` takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from netsor.expr import Const, Expr, Sym, evaluate
+from netsor.gaussian import Estimate, Settings, expect
+from netsor.limit import Limit
+from netsor.limit.stein import stein_coefficients
+from netsor.show.derivation.bridge import Bridge
+from netsor.show.derivation.lines import Derivation, Line
+from netsor.show.derivation.symbols import COEFFICIENT, COVARIANCE, HAT, LIMIT, MEAN, kind, names
+
+_ROUNDING = 4e-16
+
+
+class Values:
+    """The law of a derivation's symbols: the limit's, and scalars that only the derivation has."""
+
+    def __init__(self, derivation: Derivation, limit: Limit):
+        self.derivation = derivation
+        self.limit = limit
+        self.bridge = Bridge(derivation.program, limit)
+        self._known: dict[Sym, Estimate] = {}
+        self._cache: dict = {}
+
+    def is_gaussian(self, s: Sym) -> bool:
+        return self.limit.is_gaussian(s)
+
+    def independent(self, a: Sym, b: Sym) -> bool:
+        return self.limit.independent(a, b)
+
+    def covariance(self, a: Sym, b: Sym) -> Estimate:
+        return self.limit.covariance(a, b)
+
+    def scalar(self, s: Sym) -> Estimate:
+        """The value of a scalar symbol, of the limit's or of the derivation's."""
+        if not kind(s):
+            return self.limit.scalar(s)
+        if s not in self._known:
+            self._known[s] = self._value(s)
+        return self._known[s]
+
+    def _value(self, s: Sym) -> Estimate:
+        match kind(s):
+            case "θ̊":
+                value = self.limit.moment(names(s)[0])
+                return Estimate(float(value.value)) if isinstance(value, Const) else self.limit.scalar(value)  # type: ignore[arg-type]
+            case "E":
+                return self.mean(self.derivation.means[s])
+            case "Cov":
+                return self.hats(*names(s))
+            case "a":
+                c = self.derivation.coefficients[s]
+                if c.system is None:
+                    return self.number(c.formula) if c.formula is not None else Estimate(0.0)
+                rows = [[self.number(e) for e in row] for row in c.system.c]
+                return stein_coefficients(rows, [self.number(e) for e in c.system.b])[c.index]
+        raise LookupError(kind(s))
+
+    def hats(self, a: Sym, b: Sym) -> Estimate:
+        """Cov of two Ẑ's of the program."""
+        scale, found = 1.0, []
+        for s in (a, b):
+            there = self.bridge.there(s)
+            found += [t for t in there.free if self.limit.is_gaussian(t)]
+            scale *= evaluate(there, {t: 1.0 for t in there.free})
+        if kind(a) != HAT or len(found) < 2:
+            return Estimate(0.0)
+        c = self.limit.covariance(*found)
+        return Estimate(scale * c.value, abs(scale) * c.error)
+
+    def mean(self, integrand: Expr) -> Estimate:
+        """E of an integrand of the derivation."""
+        result = expect(self.bridge.mapped(integrand), self, self.limit.settings, cache=self._cache)
+        return Estimate(result.value, result.error)
+
+    def number(self, e: Expr) -> Estimate:
+        """A formula's value, with what the errors of its symbols can do to it."""
+        at = {s: self.scalar(s) for s in sorted(e.free, key=lambda s: s.digest)}
+        point = {s: v.value for s, v in at.items()}
+        value = evaluate(e, point)
+        error = _ROUNDING * (1 + abs(value))
+        for s, v in at.items():
+            if v.error:
+                error += max(abs(evaluate(e, {**point, s: v.value + t}) - value) for t in (v.error, -v.error))
+        return Estimate(value, 0.0 if not at else error)
+
+    def of(self, line: Line) -> Estimate | None:
+        """The number that a line ends in; None where it is a Z or a law, or shows its number already."""
+        s = line.left[0]
+        if len(line.left) > 1 or line.forms and isinstance(line.forms[-1], Const):
+            return None
+        if kind(s) in (LIMIT, COEFFICIENT, COVARIANCE, MEAN):
+            return self.scalar(s)
+        return None
+
+
+def with_numbers(d: Derivation, limit: Limit | None = None, tol: float = 1e-8, budget: float | None = 60.0) -> Derivation:
+    """The derivation with a value and its bound on each line that has one."""
+    values = Values(d, limit or Limit(d.program, Settings(tol=tol, budget=budget)))
+    return replace(d, lines=[line.with_value(values.of(line)) for line in d.lines])

@@ -1,0 +1,54 @@
+"""Breaking formulas where a reader would: between terms first, then between factors, never inside brackets."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_OPEN, _CLOSE = "([{", ")]}"
+
+
+def display_width(text: str) -> int:
+    """Columns of a terminal: combining marks take none."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def pieces(text: str) -> list[str]:
+    """The text cut at its spaces outside brackets; a sign stays with what follows it."""
+    out: list[str] = []
+    depth = start = 0
+    for i, c in enumerate(text):
+        if c in _OPEN:
+            depth += 1
+        elif c in _CLOSE:
+            depth -= 1
+        elif c == " " and depth == 0:
+            out.append(text[start:i])
+            start = i + 1
+    out.append(text[start:])
+    merged: list[str] = []
+    for p in out:
+        if merged and merged[-1] in ("+", "−", "=", "/", "E", "≤", "≥", "<", ">"):
+            merged[-1] += " " + p
+        else:
+            merged.append(p)
+    return merged
+
+
+def folded(text: str, width: int, indent: str) -> list[str]:
+    """The text in rows of at most `width` columns where it can be broken; later rows are indented further."""
+    if display_width(text) <= width:
+        return [text]
+    rows: list[str] = []
+    head = text[: len(text) - len(text.lstrip())]
+    row = head
+    for p in pieces(text.lstrip()):
+        starts_term = p.startswith(("+", "−"))
+        fits = display_width(row) + 1 + display_width(p) <= width
+        # A term that fits on a row of its own is not torn apart.
+        if row.strip() and (not fits or starts_term and display_width(row) > 0.75 * width):
+            rows.append(row)
+            row = indent + p
+        else:
+            row = row + (" " if row.strip() else "") + p
+    rows.append(row)
+    return rows
