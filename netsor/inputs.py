@@ -46,7 +46,13 @@ def _number(name: str, value: Any) -> int | float:
     if isinstance(value, str):
         from netsor.check.constants import constant_value
 
-        value = constant_value(Source(f"--set {name}", value))
+        try:
+            value = constant_value(Source(f"--set {name}", value))
+        except NetsorError as fault:
+            why = fault.diagnostics[0].message
+            raise NetsorError(
+                Diagnostic("E020", f"`--set {name}={value}` gives no number: {why}", hint=f"write `--set {name}=3`")
+            ) from None
     if not math.isfinite(value):
         raise _not_a_number(name, value)
     return value
