@@ -44,9 +44,11 @@ def plot_convergence(outputs: dict[str, Any], path: Path, title: str) -> None:
     columns = min(3, max(1, len(shown)))
     rows = max(1, math.ceil(len(shown) / columns))
     with plt.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
-        figure, axes = plt.subplots(rows, columns, figsize=(3.4 * columns, 2.8 * rows), squeeze=False)
+        figure, axes = plt.subplots(rows, columns, figsize=(3.6 * columns, 3.0 * rows), squeeze=False)
         for axis, c in zip(axes.flat, shown, strict=False):
             _panel(axis, c)
+        if shown:
+            axes.flat[0].legend(frameon=False, fontsize=7)
         for axis in axes.flat[len(shown) :]:
             axis.set_visible(False)
         figure.suptitle(title)
@@ -61,14 +63,15 @@ def _panel(axis: Any, c: Any) -> None:
     axis.set_xscale("log")
     axis.set_yscale("log")
     # Distinguishable without colour: filled circles with bars, open squares, dashed and dotted guides.
-    axis.errorbar(n, bias, yerr=[e or 0.0 for e in c.stderr], fmt="o-", color="#0b5394", capsize=2, label="|mean − limit|")
+    axis.errorbar(n, bias, yerr=[e or 0.0 for e in c.stderr], fmt="o-", ms=4, lw=1.2, color="#0b5394", capsize=2, label="|mean − limit|")
     spread = [(x, s) for x, s in zip(n, c.spread, strict=True) if s]
     if spread:
-        axis.plot(*zip(*spread, strict=True), "s--", mfc="none", color="#a64d00", label="spread over seeds")
+        axis.plot(*zip(*spread, strict=True), "s--", ms=4, lw=1.2, mfc="none", color="#a64d00", label="spread over seeds")
         first_n, first = spread[0]
         axis.plot(n, [first * (first_n / x) ** 0.5 for x in n], ":", color="0.5", label="$n^{-1/2}$")
-    if c.limit_error:
-        axis.axhline(c.limit_error, color="0.7", lw=0.8)
+    seen = [*(b for b in bias if b > 0), *(e for e in c.stderr if e), *(v for _, v in spread)]
+    if seen:
+        # A bar that crosses zero has no lower end on a logarithmic axis; it leaves the picture below.
+        axis.set_ylim(0.3 * min(seen), 3 * max(seen))
     axis.set_xlabel("width n")
     axis.set_title(f"{c.output}: {c.verdict}")
-    axis.legend(frameon=False, fontsize=7)

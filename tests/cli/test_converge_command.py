@@ -1,0 +1,105 @@
+"""`netsor converge`: JSON, verdicts, what is kept when it is interrupted, and what it refuses before it starts."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from netsor.cli.converge_command import widths_of
+from netsor.cli.main import main
+
+PROGRAM = """program square
+matrix W
+vector x ~ N(0, 1)
+h := W tanh(x)
+output k := mean(h^2)
+output away := mean(x)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "p.netsor").write_text(PROGRAM, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def converge(*options: str) -> int:
+    return main(["converge", "p.netsor", "--jobs", "1", *options])
+
+
+def test_finite_widths_agree_with_the_limit(folder: Path, capsys: pytest.CaptureFixture) -> None:
+    assert converge("--widths", "1e2..1e4", "--seeds", "30", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["program"] == "square" and found["interrupted"] is False
+    k = found["outputs"]["k"]
+    # E tanh(x)² for x ~ N(0, 1), by thirty-digit quadrature.
+    assert k["limit"]["value"] == pytest.approx(0.394294490397841174416, rel=1e-12)
+    assert [row["width"] for row in k["finite"]] == [100, 316, 1000, 3162, 10000]
+    assert k["verdict"] == "agrees"
+    assert k["spread"]["value"] == pytest.approx(-0.5, abs=0.2)
+    assert not list(folder.glob("*.jsonl"))
+
+
+def test_a_wrong_limit_is_told(folder: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    from netsor.api import Document
+
+    true = Document.limit
+
+    def shifted(self: Document, *args: object, **options: object) -> object:
+        result = true(self, *args, **options)  # type: ignore[arg-type]
+        object.__setattr__(result.outputs["k"], "value", result.outputs["k"].value + 0.02)
+        return result
+
+    monkeypatch.setattr(Document, "limit", shifted)
+    assert converge("--widths", "1000..100000", "--seeds", "30", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["outputs"]["k"]["verdict"] == "disagrees"
+
+
+def test_an_interrupted_study_goes_on(folder: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    import netsor.finite.converge as study
+
+    true, calls = study.run_task, []
+
+    def stops(task: study.Task) -> dict:
+        calls.append(task.width)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return true(task)
+
+    monkeypatch.setattr(study, "run_task", stops)
+    assert converge("--widths", "100,200,400,800", "--seeds", "4", "--json") == 130
+    assert json.loads(capsys.readouterr().out)["interrupted"] is True
+    assert (folder / "p.converge.jsonl").exists()
+    assert converge("--widths", "100,200,400,800", "--seeds", "4", "--json", "--resume") == 0
+    resumed = json.loads(capsys.readouterr().out)["outputs"]
+    # Two widths were finished before the interruption and are not computed again.
+    assert len(calls) == 3 + 2
+    monkeypatch.setattr(study, "run_task", true)
+    assert converge("--widths", "100,200,400,800", "--seeds", "4", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["outputs"] == resumed
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--widths", "100", "--plot", "c.gif"), "E025"),
+        (("--widths", "100", "--plot", "nowhere/c.svg"), "E02"),
+        (("--widths", "100", "--dask", "tcp://127.0.0.1:1"), "E708"),
+    ],
+)
+def test_refusals_come_before_the_work(folder: Path, capsys: pytest.CaptureFixture, options: tuple, said: str) -> None:
+    assert main(["converge", "p.netsor", *options]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_widths() -> None:
+    assert widths_of("1e2..1e3") == [100, 316, 1000]
+    assert widths_of("100, 50") == [100, 50]
+    assert widths_of("64..64") == [64]
+
+
+def test_a_picture_is_written(folder: Path, capsys: pytest.CaptureFixture) -> None:
+    pytest.importorskip("matplotlib")
+    assert converge("--widths", "100..1000", "--seeds", "5", "--plot", "c.svg") == 0
+    assert "<svg" in (folder / "c.svg").read_text(encoding="utf-8")
