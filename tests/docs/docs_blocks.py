@@ -10,7 +10,9 @@ The word behind the fence says what a block is, the words after it how it is tri
     netsor-needs-data F     written to the file F, right but for the numbers of its `data` lines
     console                 `$ netsor …` lines and what they print (`$ echo $?`: the exit status of the line before)
     python                  run, all blocks of a document in one namespace; with `>>>`, results are compared
-    grammar, text, mermaid  not tried
+    python-entry FILE, python-append FILE, netsor-of-the-future
+                            a change of netsor and a program that it makes possible, tried by tests of their own
+    text                    not tried
 
 In what is printed, blanks count as one, `…` stands for anything (alone on a line: any number of lines), numbers are
 compared to the digits shown, and error bounds (two digits, below 1e-6) to a factor of a hundred.

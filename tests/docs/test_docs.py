@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 
+import numpy as np
 import pytest
 from docs_blocks import DOCUMENTS, ROOT, Block, blocks, difference, prose, run, run_python, same_line, sessions
 
@@ -17,7 +21,10 @@ import netsor
 from netsor.cli.main import COMMANDS, build_parser
 
 each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
-LANGUAGES = {"netsor", "netsor-with-mistakes", "netsor-needs-data", "console", "python", "text", "mermaid", "sh", ""}
+LANGUAGES = {
+    "netsor", "netsor-with-mistakes", "netsor-needs-data", "netsor-of-the-future", "console", "python", "python-entry",
+    "python-append", "text", "",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -38,7 +45,7 @@ def test_blocks(path: Path, folder: Path) -> None:
         assert block.language in LANGUAGES, f"{place}: what is `{block.language}`?"
         if block.language == "netsor":
             _try_program(block, place)
-        elif block.language.startswith("netsor-"):
+        elif block.language in ("netsor-with-mistakes", "netsor-needs-data"):
             faults = {d.code for d in netsor.loads(block.text).check().diagnostics if d.is_error}
             assert faults and (faults == {"E404"}) is (block.language == "netsor-needs-data"), f"{place}: {faults}"
             Path(block.info).write_text(block.text, encoding="utf-8")
@@ -175,7 +182,7 @@ def _importable(dotted: str) -> bool:
 def test_codes_exist(path: Path) -> None:
     """Diagnostics are named by codes that the tool has."""
     sources = "\n".join(p.read_text(encoding="utf-8") for p in (ROOT / "netsor").rglob("*.py"))
-    for code in set(re.findall(r"\b[EW]\d{3}\b", path.read_text(encoding="utf-8"))):
+    for code in set(re.findall(r"\b[EW]\d{3}\b", prose(path))):
         assert f'"{code}"' in sources, code
 
 
@@ -195,6 +202,87 @@ def test_the_reference_lists_every_option() -> None:
     text = prose(ROOT / "docs" / "language.md")
     options = {o for p in _parsers().values() for a in p._actions for o in a.option_strings if o.startswith("--")}
     assert {o for o in options - {"--help"} if o not in text} == set()
+
+
+# --- the recipes for contributors -----------------------------------------------------------------------------------
+
+# Behind what a recipe's block goes.
+_BEHIND = {
+    "netsor/expr/functions.py": r"def _entries\(\) -> list\[Nonlinearity\]:\n(?:.*\n)*?    return \[\n",
+    "netsor/expr/arrays.py": r"ARRAY_FUNCTIONS: .* = \{\n",
+    "netsor/check/statements.py": r"    def add_output\(self, shown: str, .*\n",
+    "netsor/diagnostics/catalogue/warnings.py": r"ENTRIES: .* = \(\n",
+}
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of netsor with both recipes of the contributors' page carried out."""
+    copy = tmp_path_factory.mktemp("changed")
+    for folder in ("netsor", "grammar"):
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for block in blocks(ROOT / "docs" / "contributing.md"):
+        if block.language not in ("python-entry", "python-append"):
+            continue
+        file = copy / block.info
+        text = file.read_text(encoding="utf-8")
+        if block.language == "python-append":
+            text += "\n\n" + block.text
+        else:
+            place = re.search(_BEHIND[block.info], text)
+            assert place, f"the recipe's place in {block.info} is gone"
+            text = text[: place.end()] + block.text + text[place.end() :]
+        file.write_text(text, encoding="utf-8")
+    return copy
+
+
+def _in(copy: Path, code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=copy, check=False,
+        env={**os.environ, "PYTHONPATH": str(copy)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_recipe_for_a_nonlinearity(changed: Path) -> None:
+    """It checks, differentiates, has limits (also through Wᵀ), and runs by both engines."""
+    program = next(b for b in blocks(ROOT / "docs" / "contributing.md") if b.language == "netsor-of-the-future")
+    code = f"""
+import json, netsor
+document = netsor.loads({program.text!r})
+assert netsor.__file__.startswith({str(changed)!r}), netsor.__file__
+report = document.check()
+assert report.ok and report.assumptions["B8"].holds, report
+limit = document.limit()
+lazy, dense = (document.run(400, 60, engine=e) for e in ("lazy", "dense"))
+print(json.dumps([
+    {{k: (v.value, v.error) for k, v in limit.outputs.items()}}, lazy.mean(), lazy.stderr(), dense.mean(), dense.stderr()
+]))
+"""
+    limit, *runs = json.loads(_in(changed, code))
+    x, w = np.polynomial.hermite_e.hermegauss(120)
+    w = w / w.sum()
+    f = (x + np.sqrt(x * x + 4)) / 2
+    size = float(w @ f**2)
+    slope = float(w @ ((1 + size**0.5 * x / np.sqrt(size * x * x + 4)) / 2))
+    truth = {"slope": 0.5, "size": size, "back": slope * size}
+    for name, (value, error) in limit.items():
+        assert abs(value - truth[name]) <= error + 1e-9, name
+        for mean, stderr in zip(runs[::2], runs[1::2]):
+            assert abs(mean[name] - value) < 5 * stderr[name] + 0.05 * abs(value), name
+
+
+def test_the_recipe_for_a_diagnostic(changed: Path) -> None:
+    code = """
+import netsor
+from netsor.diagnostics.catalogue import explain, lookup
+entry = lookup("W989")
+for text, codes in ((entry.bad, ["W989"]), (entry.good, [])):
+    assert [d.code for d in netsor.loads(text).check().diagnostics] == codes
+print(explain("W989"))
+"""
+    assert "asked for twice" in _in(changed, code)
 
 
 # --- the README ---------------------------------------------------------------------------------------------------
