@@ -101,11 +101,12 @@ def _fold(f: Callable[[Any, Any], Any], xs: Sequence[Any]) -> Any:
 
 
 @lru_cache(maxsize=4096)
-def lambdify(exprs: tuple[Expr, ...], args: tuple[Sym, ...]) -> Compiled:
+def lambdify(exprs: tuple[Expr, ...], args: tuple[Sym, ...], xp: Any = None) -> Compiled:
     """A function of arrays (one for each of `args`, broadcast together) that returns the values of `exprs`.
 
     The dtype of the first array is kept (float32 stays float32). Users' functions are unfolded and ψ* is taken at its
-    θ; an expression with a Dirac mass has no values and raises ValueError.
+    θ; an expression with a Dirac mass has no values and raises ValueError. With `xp`, a module that follows the array
+    API standard, the arguments are its arrays, all of one dtype, and so are the values that depend on them.
     """
     roots = [canonical(rewrite(unfold(e), lambda x: star_quotient(x) if isinstance(x, Star) else x)) for e in exprs]
     names: dict[Expr, str] = {s: f"a{i}" for i, s in enumerate(args)}
@@ -142,10 +143,12 @@ def lambdify(exprs: tuple[Expr, ...], args: tuple[Sym, ...]) -> Compiled:
     results = ", ".join(names[r] for r in roots) + ("," if roots else "")
     dtype = "_dtype(a0)" if args else "_float64"
     source = f"def compiled({parameters}):\n    dt = {dtype}\n" + "\n".join(lines) + f"\n    return ({results})\n"
-    scope: dict[str, Any] = {
-        "F": ARRAY_FUNCTIONS, "_where": _where, "_power": _power, "_dtype": _dtype_of, "_float64": np.float64,
-        "_and": np.logical_and, "_or": np.logical_or, "_not": np.logical_not,
-    }
+    if xp is None:
+        scope = dict(_NUMPY)
+    else:
+        from netsor.expr.array_api import scope as names_over
+
+        scope = dict(names_over(xp))
     exec(compile(source, "<netsor expression>", "exec"), scope)
     return scope["compiled"]
 
@@ -153,6 +156,12 @@ def lambdify(exprs: tuple[Expr, ...], args: tuple[Sym, ...]) -> Compiled:
 def _dtype_of(x: Any) -> Any:
     dtype = np.asarray(x).dtype
     return dtype if dtype.kind == "f" else np.dtype(np.float64)
+
+
+_NUMPY: dict[str, Any] = {
+    "F": ARRAY_FUNCTIONS, "_where": _where, "_power": _power, "_dtype": _dtype_of, "_float64": np.float64,
+    "_and": np.logical_and, "_or": np.logical_or, "_not": np.logical_not,
+}  # fmt: skip
 
 
 def _code(node: Expr, parts: list[str]) -> str:

@@ -11,8 +11,10 @@ import numpy as np
 from netsor.core import Program
 from netsor.expr import WIDTH, evaluate, sym
 from netsor.finite.dense import Dense
+from netsor.finite.device import Device, DeviceDense, DeviceKernels, run_device_sweep
 from netsor.finite.faults import no_constant
 from netsor.finite.initial import Initial
+from netsor.finite.kernels import Kernels
 from netsor.finite.lazy import Lazy
 from netsor.finite.plan import Plan
 from netsor.finite.streams import Array, Streams
@@ -32,12 +34,16 @@ class Job:
     engine: str
     constants: Mapping[str, float]
     given: Mapping[str, Array]
+    device: Device | None = None
 
-    def engine_for(self, streams: Streams, workers: Workers) -> Dense | Lazy:
+    def engine_for(self, streams: Streams, workers: Workers) -> Dense | DeviceDense | Lazy:
         """The engine that multiplies by the matrices of one draw."""
+        if self.device is not None and self.engine == "dense":
+            return DeviceDense(self.program, streams, self.dtype, workers, self.given, self.device)
+        kernels = DeviceKernels(self.device, self.dtype) if self.device else Kernels(workers, self.dtype)
         if self.engine == "dense":
             return Dense(self.program, streams, self.dtype, workers, self.given)
-        return Lazy(self.program, streams, self.dtype, workers, self.plan.queries())
+        return Lazy(self.program, streams, kernels, workers, self.plan.queries())
 
 
 def constants_at(program: Program, n: int, names: set[str]) -> dict[str, float]:
@@ -65,11 +71,11 @@ def execute(
     workers: Workers,
     progress: Callable[[float], None] = lambda _: None,
     hook: Hook | None = None,
-) -> tuple[dict[str, float], dict[str, Array]]:
+) -> tuple[dict[str, float], dict[str, Any]]:
     """Run one draw: the values of its scalars, and the vectors that the plan was asked to keep."""
     engine = job.engine_for(streams, workers)
     scalars = dict(job.constants)
-    store: dict[str, Array] = {}
+    store: dict[str, Any] = {}
     for k, (stage, sweep) in enumerate(zip(job.plan.stages, job.sweeps, strict=True)):
         for m in stage.scalars:
             with np.errstate(all="ignore"):
@@ -77,7 +83,10 @@ def execute(
                 scalars[m.name] = evaluate(m.psi, {**values, WIDTH: float(job.width)})
             if hook:
                 hook(m.name, np.asarray(scalars[m.name]), 0)
-        scalars |= run_sweep(sweep, store, scalars, streams, job.dtype, workers, hook)
+        if job.device is None:
+            scalars |= run_sweep(sweep, store, scalars, streams, job.dtype, workers, hook)
+        else:
+            scalars |= run_device_sweep(stage, sweep, store, scalars, streams, job.dtype, job.device, hook)
         if hook:
             for s in sweep.steps:
                 if s.is_moment:
@@ -89,7 +98,7 @@ def execute(
             for name, y in zip(p.names, products, strict=True):
                 store[name] = y
                 if hook:
-                    hook(name, y, 0)
+                    hook(name, job.device.fetch(y) if job.device else y, 0)
         for v in stage.free:
             store.pop(v, None)
         for name in stage.free_matrices:

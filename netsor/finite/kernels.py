@@ -7,9 +7,11 @@ Sums over stripes are added in float64.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from netsor.finite.streams import Array, spans
+from netsor.finite.streams import CHUNK, Array, Streams, spans
 from netsor.finite.workers import Workers
 
 # OpenBLAS shares a matrix–vector product out from 9216 entries on.
@@ -61,10 +63,48 @@ def _combine(c: Array, basis: Array) -> Array:
 
 
 class Kernels:
-    """The operations, over the workers of a run."""
+    """The operations on numpy arrays of one precision, over the workers of a run.
 
-    def __init__(self, workers: Workers):
+    `netsor.finite.device` has the same ones for other arrays.
+    """
+
+    def __init__(self, workers: Workers, dtype: Any):
         self._workers = workers
+        self.dtype = np.dtype(dtype)
+        self.eps = float(np.finfo(dtype).eps)
+
+    def empty(self, rows: int, n: int) -> Array:
+        """Rows that take no memory until they are written: the system gives pages on first touch."""
+        return np.empty((rows, n), self.dtype)
+
+    def constant(self, n: int, value: float) -> Array:
+        """A vector of one number."""
+        return np.full(n, value, self.dtype)
+
+    def is_finite(self, x: Array) -> bool:
+        """Whether all coordinates are finite."""
+        with np.errstate(all="ignore"):
+            # A sum is one pass without a second array; only where it overflows does one have to look closer.
+            return bool(np.isfinite(np.add.reduce(x, dtype=np.float64)) or np.isfinite(x).all())
+
+    def multiply(self, x: Array, factor: float) -> None:
+        """x := factor x."""
+        x *= x.dtype.type(factor)
+
+    def divide(self, x: Array, divisor: float, out: Array) -> None:
+        """out := x / divisor."""
+        np.divide(x, x.dtype.type(divisor), out=out)
+
+    def normals(self, streams: Streams, names: list[str], rows: Array) -> None:
+        """Independent standard normals into each row, from the substreams of its name."""
+        stretches = list(enumerate(spans(rows.shape[1], CHUNK)))
+        tasks = [(row, name, k, lo, hi) for row, name in zip(rows, names, strict=True) for k, (lo, hi) in stretches]
+
+        def fill(i: int) -> None:
+            row, name, k, lo, hi = tasks[i]
+            row[lo:hi] = streams.normals(name, k, hi - lo)
+
+        self._workers.each(len(tasks), fill)
 
     def inner(self, x: Array, basis: Array) -> Array:
         """All inner products ⟨x_i, basis_j⟩, float64; shape (q, t)."""

@@ -11,14 +11,13 @@ Y. M. Lu, "Householder Dice", IEEE Trans. Inf. Theory 2021). T products take O(n
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from netsor.core import Program
+from netsor.finite.device import DeviceKernels
 from netsor.finite.kernels import Kernels
 from netsor.finite.plan import Product
-from netsor.finite.streams import CHUNK, Array, Streams, spans
+from netsor.finite.streams import Array, Streams
 from netsor.finite.workers import Workers
 
 # A direction shorter than this many units of rounding of its vector is rounding.
@@ -30,52 +29,52 @@ LOSS = 0.1
 class Side:
     """What is known of one side: orthonormal `directions` v and their `images` W v, the first `count` rows of each."""
 
-    def __init__(self, capacity: int, n: int, dtype: Any):
-        # Untouched rows take no memory: the system gives pages on first writing.
-        self.directions = np.empty((capacity, n), dtype)
-        self.images = np.empty((capacity, n), dtype)
+    def __init__(self, capacity: int, n: int, kernels: Kernels | DeviceKernels):
+        self.directions = kernels.empty(capacity, n)
+        self.images = kernels.empty(capacity, n)
         self.count = 0
 
 
 class Asked:
     """One matrix as far as it has been asked: the right side holds W v, the left side Wᵀ u."""
 
-    def __init__(self, variance: float, queries: tuple[int, int], streams: Streams, dtype: Any, workers: Workers):
+    def __init__(
+        self, variance: float, queries: tuple[int, int], streams: Streams, kernels: Kernels | DeviceKernels
+    ):
         self.n = streams.width
         self.deviation = float(np.sqrt(variance / self.n))
-        self.streams, self.workers, self.dtype = streams, workers, np.dtype(dtype)
-        self.kernels = Kernels(workers)
-        self.sides = tuple(Side(min(q, self.n), self.n, dtype) for q in queries)
+        self.streams, self.kernels = streams, kernels
+        self.sides = tuple(Side(min(q, self.n), self.n, kernels) for q in queries)
 
     def multiply(self, transposed: bool, names: list[str], xs: list[Array]) -> list[Array]:
         """W x (or Wᵀ x) for each x, all asked at once; `names` key their fresh Gaussians."""
         side, other = self.sides[transposed], self.sides[not transposed]
-        finite = [bool(np.isfinite(np.sum(np.abs(x), dtype=np.float64))) for x in xs]
+        finite = [self.kernels.is_finite(x) for x in xs]
         rows = [x for x, ok in zip(xs, finite, strict=True) if ok]
         keys = [name for name, ok in zip(names, finite, strict=True) if ok]
         known = iter(self._ask(side, other, keys, rows) if rows else [])
-        return [next(known) if ok else np.full(self.n, np.nan, self.dtype) for ok in finite]
+        return [next(known) if ok else self.kernels.constant(self.n, np.nan) for ok in finite]
 
     def _ask(self, side: Side, other: Side, names: list[str], xs: list[Array]) -> list[Array]:
         r, q = side.count, len(xs)
-        fits = r + q <= len(side.directions)
-        work = side.directions[r : r + q] if fits else np.empty((q, self.n), self.dtype)
-        for row, x in zip(work, xs, strict=True):
-            row[:] = x
+        fits = r + q <= side.directions.shape[0]
+        work = side.directions[r : r + q] if fits else self.kernels.empty(q, self.n)
+        for i, x in enumerate(xs):
+            work[i, :] = x
         coefficients, fresh = orthogonalise(self.kernels, side, work, self.n)
         m = len(fresh)
         if m:
             self._image(side, other, [names[i] for i in fresh], r)
         side.count = r + m
         images = side.images[: r + m]
-        if not len(images):
-            return [np.zeros(self.n, self.dtype) for _ in xs]
+        if not side.count:
+            return [self.kernels.constant(self.n, 0.0) for _ in xs]
         return self.kernels.combine(coefficients, images)
 
     def _image(self, side: Side, other: Side, names: list[str], r: int) -> None:
         """Rows r… of the images: W v for the new directions v."""
         directions, w = side.directions[r : r + len(names)], side.images[r : r + len(names)]
-        fill_normals(self.streams, names, w, self.workers)
+        self.kernels.normals(self.streams, names, w)
         if other.count:
             u, b = other.directions[: other.count], other.images[: other.count]
             full = other.count == self.n
@@ -83,7 +82,7 @@ class Asked:
             known = self.kernels.inner(directions, b)
             self.kernels.add(w, u, known - deviation * self.kernels.inner(w, u), deviation)
         else:
-            w *= self.dtype.type(self.deviation)
+            self.kernels.multiply(w, self.deviation)
 
 
 class Lazy:
@@ -95,11 +94,11 @@ class Lazy:
         self,
         program: Program,
         streams: Streams,
-        dtype: Any,
+        kernels: Kernels | DeviceKernels,
         workers: Workers,
         queries: dict[tuple[str, bool], int],
     ):
-        self._program, self._streams, self._dtype, self._workers = program, streams, dtype, workers
+        self._program, self._streams, self._kernels, self._workers = program, streams, kernels, workers
         self._queries = queries
         self._asked: dict[str, Asked] = {}
 
@@ -110,7 +109,7 @@ class Lazy:
         if asked is None:
             counts = self._queries.get((p.matrix, False), 0), self._queries.get((p.matrix, True), 0)
             variance = self._program.matrix[p.matrix].variance
-            asked = Asked(variance, counts, self._streams, self._dtype, self._workers)
+            asked = Asked(variance, counts, self._streams, self._kernels)
             self._asked[p.matrix] = asked
         with np.errstate(all="ignore"):
             return asked.multiply(p.transposed, p.names, xs)
@@ -120,13 +119,13 @@ class Lazy:
         self._asked.pop(name, None)
 
 
-def orthogonalise(k: Kernels, side: Side, work: Array, n: int) -> tuple[Array, list[int]]:
+def orthogonalise(k: Kernels | DeviceKernels, side: Side, work: Array, n: int) -> tuple[Array, list[int]]:
     """Split each row of `work` by the directions of a side, append what is new to them.
 
     Returns the coefficients (rows, old + new directions) and which rows brought a new direction. Projecting once loses
     orthogonality after some thirty slowly drifting vectors (cancellation), twice does not.
     """
-    r, q = side.count, len(work)
+    r, q = side.count, work.shape[0]
     old = side.directions[:r]
     c = np.zeros((q, r + q))
     length = k.norms(work)
@@ -135,7 +134,7 @@ def orthogonalise(k: Kernels, side: Side, work: Array, n: int) -> tuple[Array, l
         again = k.project(work, old, c[:, :r])
         k.add(work, old, -again)
         c[:, :r] += again
-    tiny = DEPENDENT * float(np.finfo(work.dtype).eps) * length
+    tiny = DEPENDENT * k.eps * length
     fresh: list[int] = []
     for i in range(q):
         x = work[i : i + 1]
@@ -156,18 +155,6 @@ def orthogonalise(k: Kernels, side: Side, work: Array, n: int) -> tuple[Array, l
         if rho <= tiny[i] or r + len(fresh) >= n:
             continue
         c[i, r + len(fresh)] = rho
-        np.divide(x[0], work.dtype.type(rho), out=side.directions[r + len(fresh)])
+        k.divide(x[0, :], rho, side.directions[r + len(fresh), :])
         fresh.append(i)
     return c[:, : r + len(fresh)], fresh
-
-
-def fill_normals(streams: Streams, names: list[str], rows: Array, workers: Workers) -> None:
-    """Independent standard normals into each row, from the substreams of its name."""
-    stretches = list(enumerate(spans(rows.shape[1], CHUNK)))
-    tasks = [(row, name, k, lo, hi) for row, name in zip(rows, names, strict=True) for k, (lo, hi) in stretches]
-
-    def fill(i: int) -> None:
-        row, name, k, lo, hi = tasks[i]
-        row[lo:hi] = streams.normals(name, k, hi - lo)
-
-    workers.each(len(tasks), fill)

@@ -11,6 +11,7 @@ import numpy as np
 from netsor.core import Program
 from netsor.finite import cost, memory
 from netsor.finite.arguments import Inputs, arrays_of, embedding_rows, output_names
+from netsor.finite.device import device_of
 from netsor.finite.execute import Job, compile_sweeps, constants_at
 from netsor.finite.faults import bad_array, bad_choice
 from netsor.finite.initial import Initial
@@ -35,6 +36,7 @@ def prepare(
     given: Mapping[str, Any] | None,
     threads: int,
     scalars: Sequence[str] = (),
+    device: str | None = None,
 ) -> tuple[Job, str]:
     """The plan of a run for the engine that will run it, and why that one; refuses what does not fit."""
     if engine not in ENGINES:
@@ -66,7 +68,7 @@ def prepare(
     }
     constants = constants_at(program, n, needed)
     sweeps = compile_sweeps(program, plan, rows, arrays)
-    return Job(program, plan, sweeps, n, np.dtype(dtype), chosen, constants, arrays), reason
+    return Job(program, plan, sweeps, n, np.dtype(dtype), chosen, constants, arrays, device_of(device)), reason
 
 
 def _plan(program: Program, outputs: Sequence[str], scalars: Sequence[str], vectors: Sequence[str]) -> Plan:

@@ -36,22 +36,24 @@ def run(
     inputs: Inputs | None = None,
     given: Mapping[str, Any] | None = None,
     threads: int | None = None,
+    device: str | None = None,
 ) -> FiniteResult:
     """The outputs of a program for K independent draws at width n (Setup B.2, Eqs. 60, 61).
 
     `seeds` is K, or the indices of the draws wanted: draw k of a `seed` is always the same. `outputs` restricts what
     is computed. `inputs` gives a network's example, arrays of shape (d,), or (T, d) for a family; its outputs are
     Σ c vᵀx/√n. `given` replaces draws by arrays: matrices (n, n), input matrices (n, d), initial vectors (n,).
-    `progress(fraction, text)` is called now and then. Ctrl-C ends the run with the draws finished so far.
+    `device` runs on other arrays (`cuda`, `torch:cpu`, …) with the same draws. `progress(fraction, text)` is called now
+    and then. Ctrl-C ends the run with the draws finished so far.
 
     Raises NetsorError: E701 (width), E702 (memory, before anything is allocated), E703 (an output that is not finite),
-    E704 (a Dirac mass), E705 (no such output, engine or dtype), E706 (arrays that do not fit).
+    E704 (a Dirac mass), E705 (no such output, engine or dtype), E706 (arrays that do not fit), E709 (no such device).
     """
     n = width_of(width)
     draws = draws_of(seeds)
     names = output_names(program, outputs)
     threads = threads or cores()
-    job, reason = prepare(program, n, names, (), dtype, engine, memory_limit, inputs, given, threads)
+    job, reason = prepare(program, n, names, (), dtype, engine, memory_limit, inputs, given, threads, (), device)
     values: dict[str, list[float]] = {name: [] for name in names}
     done: list[int] = []
     interrupted = False

@@ -98,8 +98,9 @@ def run_sweep(
     moments = [s.name for s in sweep.steps if s.is_moment]
     blocks = -(-n // BLOCK)
     sums = {name: [0.0] * blocks for name in moments}
-    values = {s.name: [scalars[x] for x in s.scalars] for s in sweep.steps}
-    width = float(n)
+    # Scalars of numpy's own kind: they keep float32 what it is, and divide by zero without an exception.
+    with np.errstate(all="ignore"):
+        values = {s.name: [_kind(s, dtype)(x) for x in (*(scalars[y] for y in s.scalars), n)] for s in sweep.steps}
 
     chunks = list(spans(n, CHUNK))
 
@@ -123,7 +124,7 @@ def run_sweep(
                     xs = [block[v] for v in s.vectors]
                     if s.wide:
                         xs = [x.astype(np.float64, copy=False) for x in xs]
-                    y = s.function(*xs, *values[s.name], width)[0]
+                    y = s.function(*xs, *values[s.name])[0]
                     if s.is_moment:
                         sums[s.name][a // BLOCK] = float(np.sum(y)) if np.ndim(y) else float(y) * (b - a)
                         if hook:
@@ -138,6 +139,10 @@ def run_sweep(
 
     workers.each(len(chunks), work)
     return {name: _total(parts) / n for name, parts in sums.items()}
+
+
+def _kind(step: Step, dtype: Any) -> Any:
+    return np.float64 if step.wide else np.dtype(dtype).type
 
 
 def _total(parts: list[float]) -> float:

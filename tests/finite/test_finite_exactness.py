@@ -16,12 +16,13 @@ from finite_programs import FEEDBACK, program
 from scipy.stats import kstwo
 
 from netsor.finite import lazy, run
+from netsor.finite.kernels import Kernels
 from netsor.finite.streams import Streams
 from netsor.finite.workers import Workers
 
 ALARM = 1e-6
 SEEDS = 3000
-WORKERS = Workers(1)
+KERNELS = Kernels(Workers(1), "float64")
 
 
 def smallest_p(a: np.ndarray, b: np.ndarray) -> float:
@@ -61,7 +62,7 @@ def _independent_transpose(monkeypatch: pytest.MonkeyPatch) -> None:
     original = lazy.Asked._image
 
     def image(self, side, other, names, r):  # type: ignore[no-untyped-def]
-        original(self, side, lazy.Side(0, self.n, self.dtype), names, r)
+        original(self, side, lazy.Side(0, self.n, self.kernels), names, r)
 
     monkeypatch.setattr(lazy.Asked, "_image", image)
 
@@ -72,7 +73,7 @@ def _missing_projection(monkeypatch: pytest.MonkeyPatch) -> None:
     def image(self, side, other, names, r):  # type: ignore[no-untyped-def]
         # The known part is added, but the fresh Gaussian keeps its components along what is known.
         w = side.images[r : r + len(names)]
-        original(self, side, lazy.Side(0, self.n, self.dtype), names, r)
+        original(self, side, lazy.Side(0, self.n, self.kernels), names, r)
         if other.count:
             known = side.directions[r : r + len(names)] @ other.images[: other.count].T
             w += known @ other.directions[: other.count]
@@ -94,9 +95,9 @@ def _forgotten_known_part(monkeypatch: pytest.MonkeyPatch) -> None:
 def _wrong_variance(monkeypatch: pytest.MonkeyPatch) -> None:
     original = lazy.Asked.__init__
 
-    def init(self, variance, queries, streams, dtype, workers):  # type: ignore[no-untyped-def]
+    def init(self, variance, queries, streams, kernels):  # type: ignore[no-untyped-def]
         # n − 1 where n belongs: 14 % of the variance at n = 8.
-        original(self, variance * self_width(streams) / (self_width(streams) - 1), queries, streams, dtype, workers)
+        original(self, variance * self_width(streams) / (self_width(streams) - 1), queries, streams, kernels)
 
     monkeypatch.setattr(lazy.Asked, "__init__", init)
 
@@ -122,7 +123,7 @@ def test_the_matrix_behind_adaptive_queries_is_iid_gaussian(n: int) -> None:
     seeds = 2500
     entries = np.empty((seeds, n * n))
     for k in range(seeds):
-        w = lazy.Asked(1.0, (n + 3, 3), Streams(5, k, n), "float64", WORKERS)
+        w = lazy.Asked(1.0, (n + 3, 3), Streams(5, k, n), KERNELS)
         x = np.arange(1.0, n + 1)
         (y,) = w.multiply(False, ["y"], [x])
         (u,) = w.multiply(True, ["u"], [np.maximum(y, 0) + 0.1])

@@ -7,6 +7,7 @@ import pytest
 from finite_programs import FEEDBACK, program
 
 from netsor.finite import run_vectors
+from netsor.finite.kernels import Kernels
 from netsor.finite.lazy import Asked
 from netsor.finite.streams import Streams
 from netsor.finite.workers import Workers
@@ -15,7 +16,7 @@ WORKERS = Workers(2)
 
 
 def asked(n: int, right: int, left: int, dtype: str = "float64", draw: int = 0, variance: float = 1.0) -> Asked:
-    return Asked(variance, (right, left), Streams(0, draw, n), dtype, WORKERS)
+    return Asked(variance, (right, left), Streams(0, draw, n), Kernels(WORKERS, dtype))
 
 
 def gram_error(basis: np.ndarray) -> float:

@@ -75,4 +75,12 @@ ENTRIES: tuple[Entry, ...] = (
         "netsor converge programs/algorithm1.netsor --widths 1e2..1e4 --seeds 20 --dask nowhere",
         "netsor converge programs/algorithm1.netsor --widths 1e2..1e4 --seeds 20 --dask tcp://scheduler:8786",
     ),
+    Entry(
+        "E709",
+        "a device cannot be used",
+        "`--device` names a device of torch or CuPy, such as cuda or cuda:1, or an array module and its device, such "
+        "as torch:cpu. The module must be installed, with array-api-compat, and must find the device.",
+        "netsor eval programs/algorithm1.netsor --width 4096 --device cuda:99",
+        "netsor eval programs/algorithm1.netsor --width 4096 --device cuda",
+    ),
 )

@@ -1,0 +1,233 @@
+"""Runs on other arrays than numpy's: torch, CuPy, or whatever follows the Python array API standard.
+
+Draws are made where they always are, by numpy from the run's streams, and copied over: a seed means the same on every
+device. Everything else (ψ, products, projections) happens on the device, whole vectors at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from netsor.core import Program
+from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.expr import WIDTH, sym
+from netsor.expr.arrays import lambdify
+from netsor.finite.initial import draw_matrix
+from netsor.finite.plan import Product, Stage
+from netsor.finite.streams import CHUNK, Array, Streams, spans
+from netsor.finite.sweep import Hook, Sweep
+from netsor.finite.workers import Workers
+
+# Columns of the inner products that are summed on the device before float64 takes over.
+STRIPE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Device:
+    """An array module and a device of its own."""
+
+    xp: Any
+    place: Any
+    name: str
+
+    def dtype(self, dtype: Any) -> Any:
+        """The module's name for a numpy dtype."""
+        return getattr(self.xp, np.dtype(dtype).name)
+
+    def send(self, x: Array, dtype: Any) -> Any:
+        """A numpy array on the device."""
+        return self.xp.asarray(np.ascontiguousarray(x, dtype), device=self.place)
+
+    def fetch(self, x: Any) -> Array:
+        """An array of the device as numpy's."""
+        for step in ("detach", "cpu", "get"):
+            x = getattr(x, step)() if hasattr(x, step) else x
+        return np.asarray(x)
+
+
+def device_of(name: str | None) -> Device | None:
+    """The device of a name: None or `cpu` for numpy; `cuda`, `cuda:1`, `mps`; `MODULE` or `MODULE:DEVICE`.
+
+    Raises NetsorError (E709) where the module is not installed or has no such device.
+    """
+    if name is None or name in ("cpu", "numpy"):
+        return None
+    module, _, place = name.partition(":") if name.split(":")[0] not in ("cuda", "mps") else ("torch", ":", name)
+    try:
+        xp = _namespace(module)
+    except ImportError:
+        raise NetsorError(
+            Diagnostic(
+                "E709", f"the device `{name}` needs {module} and array-api-compat",
+                hint=f"pip install 'netsor[arrays]' {module}",
+            )
+        ) from None  # fmt: skip
+    try:
+        where: Any = place or None
+        if module == "torch":
+            where = import_module("torch").device(place or "cpu")
+        elif module == "cupy":
+            where = import_module("cupy").cuda.Device(int(place.removeprefix("cuda").lstrip(":") or 0))
+        xp.asarray(np.zeros(1), device=where)
+    except (RuntimeError, ValueError, AssertionError, AttributeError, TypeError) as e:
+        raise NetsorError(
+            Diagnostic("E709", f"there is no device `{name}` here", notes=(str(e).splitlines()[0],),
+                       hint="leave --device out to run on this machine's cores")
+        ) from e  # fmt: skip
+    return Device(xp, where, name)
+
+
+def _namespace(module: str) -> Any:
+    if module in ("torch", "cupy", "dask"):
+        return import_module(f"array_api_compat.{module}")
+    return import_module(module)
+
+
+class DeviceKernels:
+    """The operations of `netsor.finite.kernels.Kernels` on a device."""
+
+    def __init__(self, device: Device, dtype: Any):
+        self._device = device
+        self._xp = device.xp
+        self.dtype = np.dtype(dtype)
+        self.eps = float(np.finfo(dtype).eps)
+
+    def empty(self, rows: int, n: int) -> Any:
+        """Rows to be written."""
+        return self._xp.empty((rows, n), dtype=self._device.dtype(self.dtype), device=self._device.place)
+
+    def constant(self, n: int, value: float) -> Any:
+        """A vector of one number."""
+        return self._xp.full((n,), value, dtype=self._device.dtype(self.dtype), device=self._device.place)
+
+    def is_finite(self, x: Any) -> bool:
+        """Whether all coordinates are finite."""
+        return bool(self._xp.all(self._xp.isfinite(x)))
+
+    def multiply(self, x: Any, factor: float) -> None:
+        """x := factor x."""
+        x *= float(factor)
+
+    def divide(self, x: Any, divisor: float, out: Any) -> None:
+        """out := x / divisor."""
+        out[:] = x / float(divisor)
+
+    def normals(self, streams: Streams, names: list[str], rows: Any) -> None:
+        """Independent standard normals into each row, from the substreams of its name."""
+        for i, name in enumerate(names):
+            for k, (lo, hi) in enumerate(spans(streams.width, CHUNK)):
+                rows[i, lo:hi] = self._device.send(streams.normals(name, k, hi - lo), self.dtype)
+
+    def inner(self, x: Any, basis: Any) -> Array:
+        """All inner products ⟨x_i, basis_j⟩, float64 of the host; shape (q, t)."""
+        total = np.zeros((x.shape[0], basis.shape[0]))
+        for lo, hi in spans(x.shape[1], STRIPE):
+            total += self._device.fetch(x[:, lo:hi] @ basis[:, lo:hi].T)
+        return total
+
+    def add(self, x: Any, basis: Any, c: Array, scale: float = 1.0) -> None:
+        """x_i := scale x_i + Σ_j c_ij basis_j."""
+        if scale != 1.0:
+            x *= float(scale)
+        x += self._device.send(c, self.dtype) @ basis
+
+    def project(self, x: Any, basis: Any, c: Array) -> Array:
+        """Subtract Σ_j c_ij basis_j from each row of `x`, and return the inner products that are left."""
+        self.add(x, basis, -c)
+        return self.inner(x, basis)
+
+    def combine(self, c: Array, basis: Any) -> list[Any]:
+        """Σ_j c_ij basis_j as a list of vectors."""
+        out = self._device.send(c, self.dtype) @ basis
+        return [out[i, :] for i in range(c.shape[0])]
+
+    def norms(self, x: Any) -> Array:
+        """Euclidean norms of rows, float64 of the host; (q,)."""
+        total = np.zeros(x.shape[0])
+        for lo, hi in spans(x.shape[1], STRIPE):
+            total += self._device.fetch(self._xp.sum(x[:, lo:hi] ** 2, axis=1))
+        return np.sqrt(total)
+
+
+class DeviceDense:
+    """The matrices of one seed on a device; see `netsor.finite.dense.Dense`."""
+
+    name = "dense"
+
+    def __init__(
+        self,
+        program: Program,
+        streams: Streams,
+        dtype: Any,
+        workers: Workers,
+        given: Mapping[str, Array],
+        device: Device,
+    ):
+        self._program, self._streams, self._dtype, self._workers = program, streams, dtype, workers
+        self._given, self._device = given, device
+        self._matrix: dict[str, Any] = {}
+
+    def multiply(self, p: Product, xs: list[Any]) -> list[Any]:
+        """W x for each x, or Wᵀ x of the same W, as one product of matrices; shapes (n,)."""
+        self._workers.check()
+        w = self._matrix.get(p.matrix)
+        if w is None:
+            host = self._given.get(p.matrix)
+            if host is None:
+                variance = self._program.matrix[p.matrix].variance
+                host = draw_matrix(self._streams, p.matrix, variance, self._dtype, self._workers)
+            w = self._matrix[p.matrix] = self._device.send(host, self._dtype)
+        rows = self._device.xp.stack(xs)
+        out = rows @ (w if p.transposed else w.T)
+        return [out[i, :] for i in range(len(xs))]
+
+    def release(self, name: str) -> None:
+        """Forget a matrix that no product needs any more."""
+        self._matrix.pop(name, None)
+
+
+def run_device_sweep(
+    stage: Stage,
+    sweep: Sweep,
+    store: dict[str, Any],
+    scalars: Mapping[str, float],
+    streams: Streams,
+    dtype: Any,
+    device: Device,
+    hook: Hook | None = None,
+) -> dict[str, float]:
+    """`netsor.finite.sweep.run_sweep` on a device, over whole vectors."""
+    xp, n = device.xp, streams.width
+    block: dict[str, Any] = {name: store[name] for name in sweep.reads}
+    if sweep.draws:
+        host = {name: np.empty(n, dtype) for name in sweep.draws}
+        for chunk, (lo, hi) in enumerate(spans(n, CHUNK)):
+            for name, x in sweep.initial.draw(streams, chunk, lo, hi, dtype).items():
+                host[name][lo:hi] = x
+        block |= {name: device.send(x, dtype) for name, x in host.items()}
+    out: dict[str, float] = {}
+    for instruction, s in zip(stage.body, sweep.steps, strict=True):
+        kind = np.dtype(np.float64) if s.wide and "mps" not in device.name else np.dtype(dtype)
+        names = (*instruction.vectors, *s.scalars)
+        f = lambdify((instruction.psi,), (*map(sym, names), WIDTH), xp)
+        xs = [xp.astype(block[v], device.dtype(kind)) for v in s.vectors]
+        values = [device.send(np.asarray(x), kind) for x in (*(scalars[y] for y in s.scalars), float(n))]
+        y = f(*xs, *values)[0]
+        if isinstance(y, (int, float)):
+            y = device.send(np.asarray(y), kind)
+        y = xp.broadcast_to(y, (n,))
+        if s.is_moment:
+            wide = "mps" not in device.name
+            total = xp.sum(y, dtype=device.dtype(np.float64)) if wide else xp.sum(y)
+            out[s.name] = float(total) / n
+        else:
+            block[s.name] = xp.astype(y, device.dtype(dtype))
+        if hook:
+            hook(s.name, device.fetch(y), 0)
+    store.update({name: block[name] for name in sweep.kept})
+    return out

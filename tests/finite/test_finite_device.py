@@ -1,0 +1,64 @@
+"""Other arrays than numpy's give the same numbers: torch where it is installed, and the standard's strict model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from finite_programs import FEEDBACK, program
+
+from netsor import NetsorError
+from netsor.diagnostics.catalogue import lookup
+from netsor.expr import FUNCTIONS, as_expr, call, compare, cond, logic, power, sym
+from netsor.expr.arrays import lambdify
+from netsor.finite import run
+
+MODULES = [("torch", "torch:cpu"), ("array_api_strict", "array_api_strict")]
+
+
+@pytest.mark.parametrize(("module", "device"), MODULES)
+@pytest.mark.parametrize("engine", ["dense", "lazy"])
+def test_one_seed_means_the_same_on_every_device(module: str, device: str, engine: str) -> None:
+    pytest.importorskip("array_api_compat")
+    pytest.importorskip(module)
+    p = program(FEEDBACK)
+    for n in (5, 400):
+        here = run(p, n, 2, engine=engine).values
+        there = run(p, n, 2, engine=engine, device=device).values
+        single = run(p, n, 2, engine=engine, device=device, dtype="float32").values
+        for k in here:
+            assert np.allclose(here[k], there[k], rtol=1e-9, atol=1e-11)
+            assert np.allclose(here[k], single[k], rtol=3e-4, atol=3e-4)
+
+
+@pytest.mark.parametrize(("module", "device"), MODULES)
+def test_every_function_of_the_language(module: str, device: str) -> None:
+    pytest.importorskip("array_api_compat")
+    pytest.importorskip(module)
+    from netsor.finite.device import device_of
+
+    d = device_of(device)
+    assert d is not None
+    x, y = sym("x"), sym("y")
+    a = np.linspace(-3, 3, 41)
+    b = np.cos(7 * a) + 1.5
+    es = [call(f, x) for f in FUNCTIONS if f not in ("dirac", "clip", "max", "min", "log", "sqrt")]
+    es += [call("log", y), power(y, as_expr(0.5)), power(y, as_expr(-0.5)), power(y, x), power(x, as_expr(3)), x / y]
+    es += [call("clip", x, as_expr(-1), y), call("max", x, y, as_expr(0)), call("min", as_expr(0), x), call("leaky_relu", x, y)]
+    es += [cond(compare("<", x, as_expr(0)), as_expr(1), y), cond(compare(">=", x, y), as_expr(1), as_expr(0))]
+    es += [cond(logic("and", compare("<", x, y), logic("not", compare("<", x, as_expr(0)))), x * y, as_expr(2))]
+    for e in es:
+        (expected,) = lambdify((e,), (x, y))(a, b)
+        (found,) = lambdify((e,), (x, y), d.xp)(d.send(a, "float64"), d.send(b, "float64"))
+        assert np.allclose(d.fetch(found), expected, rtol=1e-12, atol=1e-14), e
+
+
+def test_devices_that_are_not_there() -> None:
+    for name in ("no_such_module", "cuda:99"):
+        with pytest.raises(NetsorError, match="E709"):
+            run(program(FEEDBACK), 5, device=name)
+    assert lookup("E709") is not None
+
+
+def test_the_host_is_a_device_too() -> None:
+    p = program(FEEDBACK)
+    assert run(p, 5, device="cpu").values["yy"][0] == run(p, 5).values["yy"][0]
