@@ -78,5 +78,26 @@ ENTRIES: tuple[Entry, ...] = (
         "netsor explain 108",
         "netsor explain E108",
     ),
+    Entry(
+        "E025",
+        "a picture of an unknown type",
+        "A picture of convergence is written as .svg, .png or .pdf, by the ending of its name.",
+        "netsor converge mlp.netsor --widths 1e2..1e4 --plot mlp.gif",
+        "netsor converge mlp.netsor --widths 1e2..1e4 --plot mlp.svg",
+    ),
+    Entry(
+        "E026",
+        "a picture needs an extra",
+        "Pictures of convergence are drawn by matplotlib, which the extra `plot` installs: pip install 'netsor[plot]'.",
+        "netsor converge mlp.netsor --widths 1e2..1e4 --plot mlp.svg",
+        "netsor converge mlp.netsor --widths 1e2..1e4",
+    ),
+    Entry(
+        "E027",
+        "a picture in a folder that does not exist",
+        "The folder of a picture is there before the work starts, so that no long run ends in an error.",
+        "netsor converge mlp.netsor --widths 1e2..1e4 --plot nowhere/mlp.svg",
+        "netsor converge mlp.netsor --widths 1e2..1e4 --plot mlp.svg",
+    ),
     *pictures.ENTRIES,
 )
