@@ -816,6 +816,8 @@ class Checker(Declarations):
             d = item.declarator
             base = self.scope.lookup(d.name)
             if base is None:
+                if d.indices and not self.members(d):
+                    continue  # an empty family, as W[2..L] is where L = 1
                 raise self.unknown_fault(d.span, d.name)
             if isinstance(base, Family) and not d.indices:
                 found: list[Indices] = sorted(base.members)
