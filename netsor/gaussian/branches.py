@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import math
 
-from netsor.expr import FUNCTIONS, Add, Call, Cond, Const, Expr, Sym, add, canonical, evaluate, postorder, split_coefficient
+from netsor.expr import (
+    FUNCTIONS,
+    Add,
+    Call,
+    Cond,
+    Const,
+    Expr,
+    Sym,
+    add,
+    canonical,
+    evaluate,
+    postorder,
+    split_coefficient,
+)
 from netsor.expr.nodes import with_children
 
 _MOST = 24

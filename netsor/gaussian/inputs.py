@@ -76,6 +76,10 @@ def gather(block: Expr, gaussians: Gaussians, law: Law) -> Inputs:
             c[i, i] = 0.0
         if c[i, i] == 0 and symbols[i] not in linear:
             c[i, :] = c[:, i] = 0.0
+    if n > 1 and not linear:
+        least = float(np.linalg.eigvalsh(c)[0])
+        if least < -float(errors.sum(axis=1).max()) * 2 - 1e-12 * float(np.diag(c).max()):
+            raise Divergent("the covariance is indefinite beyond rounding")
     scalars, scalar_errors = {}, {}
     for s in shape.scalars:
         found = law.scalar(s)

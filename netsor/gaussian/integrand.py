@@ -10,9 +10,9 @@ import numpy as np
 
 from netsor.expr import ONE, Const, Expr, Sym, evaluate, mul, power
 from netsor.expr.arrays import lambdify
+from netsor.gaussian.factors import decompose
 from netsor.gaussian.shape import Break, Shape, affine
 from netsor.gaussian.smooth import Smoothing, smoothing
-from netsor.gaussian.factors import decompose
 from netsor.gaussian.state import RANK, State, moments, pivoted_root
 from netsor.gaussian.tables import Table, table
 

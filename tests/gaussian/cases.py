@@ -6,9 +6,9 @@ import math
 from fractions import Fraction
 
 import numpy as np
-from netsor.expr import ONE, Const, call, cond, compare, diff, sym
-from netsor.gaussian import FixedLaw
 
+from netsor.expr import ONE, Const, call, compare, cond, diff, sym
+from netsor.gaussian import FixedLaw
 from tests.gaussian import truths
 
 NAMES = list(truths.FUNCTIONS)

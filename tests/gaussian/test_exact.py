@@ -7,6 +7,7 @@ import math
 import mpmath
 import numpy as np
 import pytest
+
 from netsor.expr import ONE, ZERO, Const, call, compare, cond, diff, sqrt, sym
 from netsor.gaussian import Divergent, Estimate, FixedLaw, NoPointwiseMeaning, Settings, expect, vanishes
 
@@ -122,6 +123,14 @@ def test_divergent(e):
 def test_an_indefinite_covariance_is_refused():
     with pytest.raises(Divergent):
         expect(call("tanh", U) * call("tanh", V), FixedLaw([U, V], [[1.0, 1.5], [1.5, 1.0]]))
+    with pytest.raises(Divergent):
+        expect(U**2 * V**2, FixedLaw([U, V], [[1.0, 1.5], [1.5, 1.0]]))
+
+
+@pytest.mark.parametrize("e", [1 / (U * V), call("tan", U) * call("tanh", V), 1 / (call("tanh", U) + V)], ids=str)
+def test_divergent_along_a_surface(e):
+    with pytest.raises(Divergent):
+        expect(e, FixedLaw([U, V], [[1.0, 0.5], [0.5, 1.0]]))
 
 
 def test_integrable_singularities():

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+
 from netsor.expr import Const, call, diff, sym
 from netsor.gaussian import FixedLaw, Settings, expect, expect_many
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from netsor.gaussian import Settings, expect
 
+from netsor.gaussian import Settings, expect
 from tests.gaussian.cases import MAKERS
 
 # What the truths themselves may be off by, relative to E|integrand|.
