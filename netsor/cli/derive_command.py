@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from difflib import get_close_matches
 from typing import Any
 
 from netsor.cli.options import add_file, add_values, positive_number
@@ -37,11 +36,13 @@ def run(args: argparse.Namespace) -> int:
     program = document.program
     report(document.report.diagnostics)
     refuse_network(program, args.file)
-    refuse_unknown(program, args.of)
 
     from netsor.show.derivation import as_latex, as_markdown, as_text, derive, with_numbers
 
-    d = derive(program, args.of, args.all)
+    from netsor.show.writing import variables_of
+
+    of = variables_of(program, [args.of])[0] if args.of else None
+    d = derive(program, of, args.all)
     if args.numbers:
         d = with_numbers(d, tol=args.tol, budget=args.budget)
     longest = {"longest": None} if args.full else {}
@@ -65,26 +66,3 @@ def refuse_network(program: Program, file: str) -> None:
                 hint=f"`netsor backward {file} --inputs X.npy` writes its passes as a program, which derives",
             )
         )
-
-
-def refuse_unknown(program: Program, name: str | None) -> None:
-    """A name that stands for no output, vector or scalar of the program."""
-    if name is None:
-        return
-    variables = [v for g in program.groups for v in g.names] + [e.name for e in program.embeddings]
-    variables += [c.name for c in program.constants] + list(program.by_name)
-    known = [o.name for o in program.outputs] + variables
-    if name in known:
-        return
-    if name in program.matrix or name in program.input_matrix:
-        raise NetsorError(
-            Diagnostic("E705", f"`{name}` is a matrix, and only vectors and scalars have a limit", hint="name a vector `W x` of it")
-        )
-    close = get_close_matches(name, known, 1)
-    raise NetsorError(
-        Diagnostic(
-            "E705", f"there is no vector, scalar or output `{name}`",
-            notes=(f"there is {', '.join(known[:12])}{', …' if len(known) > 12 else ''}",) if known else (),
-            hint=f"did you mean `{close[0]}`?" if close else "",
-        )
-    )

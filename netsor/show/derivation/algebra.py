@@ -46,8 +46,8 @@ def expanded(root: Expr, opens: Callable[[Expr], bool] = lambda _: True, most: i
                 out = _times(out, done[node.base], most)
             done[node] = out
         else:
-            c, rest = split_coefficient(node)
-            done[node] = [] if c == 0 else [(c, factors_of(rest))]
+            number, rest = split_coefficient(node)
+            done[node] = [] if number == 0 else [(number, factors_of(rest))]
         if not opens(node) and len(done[node]) > 1:
             done[node] = [(1, (node,))]
         if len(done[node]) > most:
@@ -197,9 +197,9 @@ def ratio(a: Expr, b: Expr) -> Number | None:
     return (int(c) if c == int(c) else c) if all(abs(q - c) <= 1e-12 * abs(c) for q in quotients) else None
 
 
-def written_out(root: Expr) -> list[Expr]:
+def written_out(root: Expr) -> list[Sym]:
     """The symbols of an expression as often as they occur."""
-    out: list[Expr] = []
+    out: list[Sym] = []
     stack = [root]
     while stack and len(out) < 1000:
         node = stack.pop()

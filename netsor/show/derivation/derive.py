@@ -17,7 +17,7 @@ from netsor.show.derivation.expectations import Dropped, Expectations, Worked
 from netsor.show.derivation.lines import Coefficient, Derivation, Form, Gaussian, Line, Note, PseudoInverse
 from netsor.show.derivation.prepare import direct_form, has_star, is_builtin, vanishing_parts
 from netsor.show.derivation.symbols import (
-    COEFFICIENT, COVARIANCE, DOT, HAT, HATTED, LIMIT, MEAN, SLOPE, VECTOR, atoms, is_random, kind, names, symbol,
+    COEFFICIENT, COVARIANCE, DOT, HAT, HATTED, LIMIT, MEAN, SCALAR, SLOPE, VECTOR, atoms, is_random, kind, names, symbol,
 )
 
 _MOST_TERMS_INLINE = 4
@@ -113,19 +113,22 @@ class Deriver:
             rows = [p.row(p.embedding[m]) for m in members]
             variance = p.input_matrix[matrix].variance
             gram = [[variance * sum(s * t for s, t in zip(a, b)) for b in rows] for a in rows]
-            source = ", ".join(f"{m} = {matrix} {p.embedding[m].source}" for m in members)
+            source: list[str | Expr] = []
+            for m in members:
+                source += [", " if source else "", symbol(SCALAR, m), " = ", symbol(SCALAR, matrix), " "]
+                source.append(symbol(SCALAR, str(p.embedding[m].source)))
             self._law(members, [0.0] * len(members), gram, source)
         for c in p.constants:
             if self._used(c.name) and c.limit != 0:
                 s = symbol(LIMIT, c.name)
                 self.lines.append(Line(c.name, (s,), (Const(c.limit),), "Setup B.2", arrow=True))
 
-    def _law(self, members: list[str], mean: list[float], covariance: list[list[float]], source: str = "") -> None:
+    def _law(self, members: list[str], mean: list[float], covariance: list[list[float]], source: list[str | Expr] | None = None) -> None:
         if not members:
             return
         law = Gaussian(tuple(mean), tuple(tuple(float(f"{x:.15g}") for x in row) for row in covariance))
         left = tuple(symbol(VECTOR, m) for m in members)
-        self.lines.append(Line(members[0], left, (law,), "ZINIT", (Note((source,)),) if source else ()))
+        self.lines.append(Line(members[0], left, (law,), "ZINIT", (Note(tuple(source)),) if source else ()))
 
     def _znonlin(self, i: Nonlin) -> None:
         direct = direct_form(i, self.program, self.known)
@@ -321,7 +324,7 @@ class Deriver:
 
     def _may_inline(self, s: Expr) -> bool:
         """Whether a scalar's formula is short and made of expectations: χ̊ = ℓ'(f̊) keeps its name, θ̊ = E z z̃ does not."""
-        f = self.final.get(s)  # type: ignore[arg-type]
+        f = self.final.get(s) if isinstance(s, Sym) else None
         if f is None or count_terms(f) > _MOST_TERMS_INLINE:
             return False
         return all(
@@ -344,8 +347,7 @@ class Deriver:
 
     def _length(self, e: Expr) -> int:
         """The size of a formula with its expectations written out."""
-        inside = [s for node in written_out(e) for s in (node,) if kind(s) == MEAN]
-        return size(e) + sum(size(self.expect.means[s]) for s in inside)  # type: ignore[index]
+        return size(e) + sum(size(self.expect.means[s]) for s in written_out(e) if kind(s) == MEAN)
 
     def _replaced(self, f: Expr) -> Expr:
         if kind(f) in (LIMIT, COEFFICIENT) and self._may_inline(f):

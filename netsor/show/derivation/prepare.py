@@ -68,7 +68,7 @@ def _symbols(i: Nonlin | Moment, program: Program, known: Mapping[str, Expr]) ->
 def vanishing_parts(i: Nonlin | Moment, program: Program) -> list[Expr]:
     """The terms of ψ that a factor such as 1/√n takes to zero, as the program writes them."""
     plain: dict[Sym, Expr] = {Sym(x): symbol(SCALAR, x) for x in (*i.vectors, *i.scalars)}
-    gone = {Sym(s): ZERO for s in i.scalars if s in program.constant and program.constant[s].limit == 0}
+    gone: dict[Sym, Expr] = {Sym(s): ZERO for s in i.scalars if s in program.constant and program.constant[s].limit == 0}
     out: list[Expr] = []
     inside = {node for s in postorder(i.psi) if isinstance(s, Star) for node in postorder(s)}
     for node in postorder(i.psi):

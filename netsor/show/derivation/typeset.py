@@ -12,14 +12,15 @@ from netsor.show.derivation.style import Latex
 
 _PREAMBLE = r"""\documentclass[11pt]{article}
 \usepackage[utf8]{inputenc}
-\usepackage[T1]{fontenc}
 \usepackage{amsmath,amssymb}
 \usepackage[margin=2cm]{geometry}
 \allowdisplaybreaks
 \begin{document}
+\abovedisplayskip=4pt \belowdisplayskip=4pt
 """
 # A formula longer than this, in characters of LaTeX, starts a row of its own; much longer, it is broken at its terms.
-_SHORT, _ROW = 90, 170
+_SHORT, _ROW = 110, 170
+_INDENT = "\\quad "
 
 
 def as_latex(d: Derivation, longest: int | None = 3 * LONGEST) -> str:
@@ -28,37 +29,34 @@ def as_latex(d: Derivation, longest: int | None = 3 * LONGEST) -> str:
     out = [_PREAMBLE + f"\\section*{{{plain(d.program.name or 'program')}: the limit as $n \\to \\infty$}}"]
     if d.functions:
         out.append("\\begin{gather*}\n" + " \\\\\n".join(formulas.definition(f) for f in d.functions) + "\n\\end{gather*}")
+    rows: list[str] = []
     for line in d.lines:
-        out += _latex_line(line, formulas, longest)
+        if rows:
+            rows[-1] += " \\\\"
+        rows += [" \\\\\n".join(_rows(line, formulas, longest))]
+        for n in line.notes:
+            rows[-1] += f"\n\\intertext{{\\small\\quad {note_text(n, formulas, longest, words=plain)}}}"
+    out += ["\\begin{alignat*}{2}", *rows, "\\end{alignat*}"]
     return "\n".join(out) + "\n\\end{document}\n"
 
 
-def _latex_line(line: Line, formulas: Formulas, longest: int | None) -> list[str]:
-    out = ["\\begin{align*}", _rows(line, formulas, longest), "\\end{align*}"]
-    for n in line.notes:
-        text = note_text(n, formulas, longest, words=plain)
-        out.append(f"{{\\small {text}}}\\par")
-    return out
-
-
-def _rows(line: Line, formulas: Formulas, longest: int | None) -> str:
+def _rows(line: Line, formulas: Formulas, longest: int | None) -> list[str]:
     left, relation = head(line, formulas)
     steps = chain(line, formulas, longest)
     if line.value is not None:
         steps.append(_value(line.value.value, line.value.error))
-    rule = f" && \\text{{{plain(line.rule)}}}" if line.rule else ""
-    rows = [f"{left} &{relation} {steps[0]}"]
-    length = len(rows[0])
+    rows = [f"{relation} {steps[0]}"]
     for step in steps[1:]:
-        relation = "=" if not step.startswith("\\approx") else ""
-        if length + len(step) <= _SHORT:
-            rows[-1] += f" {relation} {step}"
-            length += len(step)
+        relation = "" if step.startswith("\\approx") else "= "
+        if len(rows[-1]) + len(step) <= _SHORT:
+            rows[-1] += f" {relation}{step}"
         else:
-            rows.append(f"&{relation} {step}")
-            length = len(step)
+            rows.append(f"{relation}{step}")
     broken = [part for row in rows for part in _broken(row)]
-    return " \\\\\n".join([broken[0] + rule, *broken[1:]])
+    first = f"& {_INDENT * line.depth}{left} && {broken[0]}"
+    if line.rule:
+        first += f" \\tag*{{\\scriptsize {plain(line.rule)}}}"
+    return [first, *(f"&&& {row}" for row in broken[1:])]
 
 
 def _broken(row: str) -> list[str]:
@@ -77,7 +75,7 @@ def _broken(row: str) -> list[str]:
             out.append(row[start : m.start()])
             start = m.start() + 1
     out.append(row[start:])
-    return [out[0], *(f"&\\quad {r}" for r in out[1:])]
+    return [out[0], *(f"\\quad {r}" for r in out[1:])]
 
 
 def _value(value: float, error: float) -> str:
