@@ -58,7 +58,7 @@ class Asked:
     def _ask(self, side: Side, other: Side, names: list[str], xs: list[Array]) -> list[Array]:
         r, q = side.count, len(xs)
         fits = r + q <= side.directions.shape[0]
-        work = side.directions[r : r + q] if fits else self.kernels.empty(q, self.n)
+        work = side.directions[r : r + q, :] if fits else self.kernels.empty(q, self.n)
         for i, x in enumerate(xs):
             work[i, :] = x
         coefficients, fresh = orthogonalise(self.kernels, side, work, self.n)
@@ -66,17 +66,17 @@ class Asked:
         if m:
             self._image(side, other, [names[i] for i in fresh], r)
         side.count = r + m
-        images = side.images[: r + m]
+        images = side.images[: r + m, :]
         if not side.count:
             return [self.kernels.constant(self.n, 0.0) for _ in xs]
         return self.kernels.combine(coefficients, images)
 
     def _image(self, side: Side, other: Side, names: list[str], r: int) -> None:
         """Rows r… of the images: W v for the new directions v."""
-        directions, w = side.directions[r : r + len(names)], side.images[r : r + len(names)]
+        directions, w = side.directions[r : r + len(names), :], side.images[r : r + len(names), :]
         self.kernels.normals(self.streams, names, w)
         if other.count:
-            u, b = other.directions[: other.count], other.images[: other.count]
+            u, b = other.directions[: other.count, :], other.images[: other.count, :]
             full = other.count == self.n
             deviation = 0.0 if full else self.deviation
             known = self.kernels.inner(directions, b)
@@ -126,7 +126,7 @@ def orthogonalise(k: Kernels | DeviceKernels, side: Side, work: Array, n: int) -
     orthogonality after some thirty slowly drifting vectors (cancellation), twice does not.
     """
     r, q = side.count, work.shape[0]
-    old = side.directions[:r]
+    old = side.directions[:r, :]
     c = np.zeros((q, r + q))
     length = k.norms(work)
     if r:
@@ -137,9 +137,9 @@ def orthogonalise(k: Kernels | DeviceKernels, side: Side, work: Array, n: int) -
     tiny = DEPENDENT * k.eps * length
     fresh: list[int] = []
     for i in range(q):
-        x = work[i : i + 1]
+        x = work[i : i + 1, :]
         before = k.norms(x)[0]
-        new = side.directions[r : r + len(fresh)]
+        new = side.directions[r : r + len(fresh), :]
         for _ in range(2 if fresh else 0):
             step = k.inner(x, new)
             k.add(x, new, -step)
@@ -147,7 +147,7 @@ def orthogonalise(k: Kernels | DeviceKernels, side: Side, work: Array, n: int) -
         rho = k.norms(x)[0] if fresh else before
         while tiny[i] < rho < LOSS * before:
             # Most of the vector lay in the batch: what is left is no longer orthogonal to the rest.
-            everything = side.directions[: r + len(fresh)]
+            everything = side.directions[: r + len(fresh), :]
             step = k.inner(x, everything)
             k.add(x, everything, -step)
             c[i, : r + len(fresh)] += step[0]

@@ -8,8 +8,8 @@ from finite_programs import FEEDBACK, program
 
 from netsor import NetsorError
 from netsor.diagnostics.catalogue import lookup
-from netsor.expr import FUNCTIONS, as_expr, call, compare, cond, logic, power, sym
-from netsor.expr.arrays import lambdify
+from netsor.expr import as_expr, call, compare, cond, logic, power, sym
+from netsor.expr.arrays import ARRAY_FUNCTIONS, lambdify
 from netsor.finite import run
 
 MODULES = [("torch", "torch:cpu"), ("array_api_strict", "array_api_strict")]
@@ -41,9 +41,10 @@ def test_every_function_of_the_language(module: str, device: str) -> None:
     x, y = sym("x"), sym("y")
     a = np.linspace(-3, 3, 41)
     b = np.cos(7 * a) + 1.5
-    es = [call(f, x) for f in FUNCTIONS if f not in ("dirac", "clip", "max", "min", "log", "sqrt")]
+    es = [call(f, x) for f in ARRAY_FUNCTIONS if f not in ("clip", "max", "min", "log")]
     es += [call("log", y), power(y, as_expr(0.5)), power(y, as_expr(-0.5)), power(y, x), power(x, as_expr(3)), x / y]
-    es += [call("clip", x, as_expr(-1), y), call("max", x, y, as_expr(0)), call("min", as_expr(0), x), call("leaky_relu", x, y)]
+    es += [call("clip", x, as_expr(-1), y), call("max", x, y, as_expr(0)), call("min", as_expr(0), x)]
+    es += [call("leaky_relu", x, y)]
     es += [cond(compare("<", x, as_expr(0)), as_expr(1), y), cond(compare(">=", x, y), as_expr(1), as_expr(0))]
     es += [cond(logic("and", compare("<", x, y), logic("not", compare("<", x, as_expr(0)))), x * y, as_expr(2))]
     for e in es:
