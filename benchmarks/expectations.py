@@ -16,21 +16,33 @@ from dataclasses import dataclass
 
 import mpmath
 import numpy as np
+from scipy import integrate, special
+
 from netsor.expr import ONE, Expr, Sym, call, diff, sym
 from netsor.gaussian import FixedLaw, Settings, expect, expect_many
-from scipy import integrate, special
 
 mpmath.mp.dps = 30
 Array = np.ndarray
 
 PLAIN: dict[str, Callable[[Array], Array]] = {
-    "relu": lambda x: np.maximum(x, 0), "step": lambda x: (x > 0) * 1.0, "tanh": np.tanh, "erf": special.erf,
-    "gelu": lambda x: x * special.ndtr(x), "Phi": special.ndtr, "hardtanh": lambda x: np.clip(x, -1, 1),
-    "tanh'": lambda x: 1 / np.cosh(np.minimum(np.abs(x), 350)) ** 2, "silu": lambda x: x * special.expit(x),
+    "relu": lambda x: np.maximum(x, 0),
+    "step": lambda x: (x > 0) * 1.0,
+    "tanh": np.tanh,
+    "erf": special.erf,
+    "gelu": lambda x: x * special.ndtr(x),
+    "Phi": special.ndtr,
+    "hardtanh": lambda x: np.clip(x, -1, 1),
+    "tanh'": lambda x: 1 / np.cosh(np.minimum(np.abs(x), 350)) ** 2,
+    "silu": lambda x: x * special.expit(x),
 }
 EXACT: dict[str, Callable] = {
-    "relu": lambda x: max(x, mpmath.mpf(0)), "tanh": mpmath.tanh, "erf": mpmath.erf, "hardtanh": lambda x: max(min(x, 1), -1),
-    "gelu": lambda x: x * mpmath.ncdf(x), "tanh'": lambda x: mpmath.sech(x) ** 2, "silu": lambda x: x / (1 + mpmath.exp(-x)),
+    "relu": lambda x: max(x, mpmath.mpf(0)),
+    "tanh": mpmath.tanh,
+    "erf": mpmath.erf,
+    "hardtanh": lambda x: max(min(x, 1), -1),
+    "gelu": lambda x: x * mpmath.ncdf(x),
+    "tanh'": lambda x: mpmath.sech(x) ** 2,
+    "silu": lambda x: x / (1 + mpmath.exp(-x)),
 }
 
 
@@ -85,7 +97,15 @@ def one_variable(names: tuple[str, ...], variance: float) -> Case:
     truth = float(mpmath.quad(f, edges))
     size = float(mpmath.quad(lambda x: abs(f(x)), edges))
     d = len(names)
-    return Case("one variable", names, variance * np.ones((d, d)), truth, size, f"{'·'.join(names)}, variance {variance:g}", 1e-12)
+    return Case(
+        "one variable",
+        names,
+        variance * np.ones((d, d)),
+        truth,
+        size,
+        f"{'·'.join(names)}, variance {variance:g}",
+        1e-12,
+    )
 
 
 def pair(names: tuple[str, str], p: float, q: float, rho: float, truth: float, size: float) -> Case:
@@ -106,7 +126,9 @@ def pair_by_quadrature(names: tuple[str, str], p: float, q: float, rho: float) -
 
     edges = [-14, -6, -3, -1, -0.3, -0.05, 0, 0.05, 0.3, 1, 3, 6, 14]
     truth = mpmath.quad(lambda x: EXACT[names[0]](su * x) * inner(rho * sv * x) * mpmath.npdf(x), edges)
-    square = [mpmath.quad(lambda x, n=n, t=t: EXACT[n](t * x) ** 2 * mpmath.npdf(x), edges) for n, t in zip(names, (su, sv))]
+    square = [
+        mpmath.quad(lambda x, n=n, t=t: EXACT[n](t * x) ** 2 * mpmath.npdf(x), edges) for n, t in zip(names, (su, sv))
+    ]
     return pair(names, p, q, rho, float(truth), float(mpmath.sqrt(square[0] * square[1])))
 
 
@@ -128,7 +150,15 @@ def several(names: tuple[str, ...], m: int, seed: int, tol: float) -> Case:
         total += float(v.sum())
         size += float(np.abs(v).sum())
     label = f"{'·'.join(names)}, covariance of {m} factor{'s' * (m > 1)} and noise"
-    return Case({3: "three", 4: "four", 5: "five and six", 6: "five and six", 8: "eight"}[d], names, b @ b.T + np.diag(noise), total, size, label, tol)
+    return Case(
+        {3: "three", 4: "four", 5: "five and six", 6: "five and six", 8: "eight"}[d],
+        names,
+        b @ b.T + np.diag(noise),
+        total,
+        size,
+        label,
+        tol,
+    )
 
 
 def cases(slow: bool) -> Iterator[Case]:
@@ -141,7 +171,9 @@ def cases(slow: bool) -> Iterator[Case]:
     for gap in (0.5, 1e-6, 1e-12, 0.0):
         rho = 1 - gap
         t = mpmath.acos(mpmath.mpf(rho))
-        yield pair(("relu", "relu"), 1.0, 1.0, rho, float((mpmath.sin(t) + (mpmath.pi - t) * rho) / (2 * mpmath.pi)), 0.5)
+        yield pair(
+            ("relu", "relu"), 1.0, 1.0, rho, float((mpmath.sin(t) + (mpmath.pi - t) * rho) / (2 * mpmath.pi)), 0.5
+        )
         yield pair(("step", "step"), 1.0, 1.0, rho, float((mpmath.pi - t) / (2 * mpmath.pi)), 0.5)
     p, q, rho = 0.01, 1000.0, 0.9
     truth = 2 / math.pi * math.asin(2 * rho * math.sqrt(p * q) / math.sqrt((1 + 2 * p) * (1 + 2 * q)))
@@ -244,7 +276,8 @@ def million() -> str:
     took = time.perf_counter() - start
     t = np.arccos(rho)
     truth = (np.sin(t) + (math.pi - t) * rho) / (2 * math.pi)
-    return f"relu·relu at a million correlations: error {np.abs(values - truth).max() / 0.5:.1e} (said {errors.max():.1e}), {took:.2f} s"
+    error = np.abs(values - truth).max() / 0.5
+    return f"relu·relu at a million correlations: error {error:.1e} (said {errors.max():.1e}), {took:.2f} s"
 
 
 def main() -> None:
@@ -252,7 +285,17 @@ def main() -> None:
     parser.add_argument("--markdown", action="store_true", help="print a table in Markdown")
     parser.add_argument("--slow", action="store_true", help="five, six and eight variables too")
     options = parser.parse_args()
-    head = ["integrand", "netsor error", "said", "time", "Gauss–Hermite", "cubature", "its time", "Monte Carlo", "method"]
+    head = [
+        "integrand",
+        "netsor error",
+        "said",
+        "time",
+        "Gauss–Hermite",
+        "cubature",
+        "its time",
+        "Monte Carlo",
+        "method",
+    ]
     bar = "|".join("---" for _ in head)
     print("| " + " | ".join(head) + " |" + (f"\n|{bar}|" if options.markdown else ""))
     group = ""
@@ -263,8 +306,14 @@ def main() -> None:
         error, said, seconds, method = ours(case)
         other = cubature(case)
         row = [
-            case.label, f"{error:.0e}", f"{said:.0e}", _seconds(seconds), f"{gauss_hermite(case, seconds):.0e}",
-            f"{other[0]:.0e}" if other else "–", _seconds(other[1]) if other else "–", f"{monte_carlo(case, min(seconds, 2.0)):.0e}",
+            case.label,
+            f"{error:.0e}",
+            f"{said:.0e}",
+            _seconds(seconds),
+            f"{gauss_hermite(case, seconds):.0e}",
+            f"{other[0]:.0e}" if other else "–",
+            _seconds(other[1]) if other else "–",
+            f"{monte_carlo(case, min(seconds, 2.0)):.0e}",
             method,
         ]
         print("| " + " | ".join(row) + " |", flush=True)

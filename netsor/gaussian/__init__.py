@@ -5,7 +5,15 @@ from netsor.gaussian.law import Estimate, Law
 from netsor.gaussian.result import Divergent, Expectation, NoPointwiseMeaning, Part, Settings
 
 __all__ = [
-    "Divergent", "Estimate", "Expectation", "FixedLaw", "Law", "NoPointwiseMeaning", "Part", "Settings", "expect",
+    "Divergent",
+    "Estimate",
+    "Expectation",
+    "FixedLaw",
+    "Law",
+    "NoPointwiseMeaning",
+    "Part",
+    "Settings",
+    "expect",
     "expect_many",
     "vanishes",
 ]

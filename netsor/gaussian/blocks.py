@@ -78,20 +78,22 @@ def _parity(node: Expr, done: dict[Expr, int | None], gaussians: Gaussians) -> i
         case Add():
             return kids[0] if all(k == kids[0] for k in kids) else None
         case Mul():
-            out = 1
+            sign = 1
             for k in kids:
                 if k is None:
                     return None
-                out *= k
-            return out
+                sign *= k
+            return sign
         case Pow():
             if node.exponent.free & gaussians:
                 return 1 if kids == [1, 1] else None
             if kids[0] is None or kids[0] == 1:
                 return kids[0]
-            k = node.exponent.value if isinstance(node.exponent, Const) else None
+            power = node.exponent.value if isinstance(node.exponent, Const) else None
             # 1/z is odd, but its expectation does not exist.
-            return (1 if k % 2 == 0 else kids[0]) if isinstance(k, int) and k > 0 else None
+            if not isinstance(power, int) or power < 0:
+                return None
+            return 1 if power % 2 == 0 else kids[0]
         case Call():
             if all(k == 1 for k in kids):
                 return 1

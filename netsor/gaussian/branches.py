@@ -23,19 +23,27 @@ from netsor.expr.nodes import with_children
 _MOST = 24
 # Increasing functions with their ranges; the inverse is found by bisection.
 _INCREASING = {
-    "Phi": (0.0, 1.0), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "erf": (-1.0, 1.0), "exp": (0.0, math.inf),
-    "softplus": (0.0, math.inf), "atan": (-math.pi / 2, math.pi / 2), "elu": (-1.0, math.inf),
+    "Phi": (0.0, 1.0),
+    "sigmoid": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "erf": (-1.0, 1.0),
+    "exp": (0.0, math.inf),
+    "softplus": (0.0, math.inf),
+    "atan": (-math.pi / 2, math.pi / 2),
+    "elu": (-1.0, math.inf),
 }
 
 
 def zeros_of(at: Expr, gaussians: frozenset[Sym]) -> list[Expr]:
-    """Expressions whose zeros together contain those of `at`: every choice of branches, with monotone functions undone."""
-    todo, out = [at], []
+    """Expressions whose zeros together contain those of `at`: every choice of branches, monotone functions undone."""
+    todo: list[Expr] = [at]
+    out: list[Expr | None] = []
     while todo and len(out) + len(todo) <= _MOST:
         e = todo.pop()
         node = next(
             (
-                n for n in postorder(e)
+                n
+                for n in postorder(e)
                 if n.free & gaussians and (isinstance(n, Cond) or isinstance(n, Call) and _piecewise(n))
             ),
             None,
@@ -43,8 +51,7 @@ def zeros_of(at: Expr, gaussians: frozenset[Sym]) -> list[Expr]:
         if node is None:
             out.append(undone(canonical(e), gaussians))
             continue
-        for branch in _branches(node):
-            todo.append(_exchanged(e, node, branch))
+        todo.extend(_exchanged(e, node, branch) for branch in _branches(node))
     out.extend(todo)
     return [e for e in dict.fromkeys(out) if e is not None and e.free & gaussians]
 
@@ -84,7 +91,7 @@ def undone(e: Expr, gaussians: frozenset[Sym]) -> Expr | None:
         a, f = split_coefficient(moving[0])
         if not isinstance(f, Call) or f.fn not in _INCREASING:
             return e
-        level = -sum(float(t.value) for t in still) / a  # type: ignore[attr-defined]
+        level = -math.fsum(float(t.value) for t in still if isinstance(t, Const)) / a
         low, high = _INCREASING[f.fn]
         if not low < level < high:
             return None

@@ -170,9 +170,15 @@ def without_last(f: Integrand, s: Sym, env: Mapping[Sym, float]) -> Integrand | 
     if not smooth.edges:
         planes.append(Plane("soft", a, b, math.hypot(1.0, sd)))
     return replace(
-        f, rank=f.rank - 1, factors=tuple(g for g in f.factors if s not in g.free),
-        forms=tuple(f.forms[j] for j in keep), root=f.root[keep, :-1], shift=f.shift[keep], planes=planes,
-        gain=f.gain[:, :-1], closed=(*f.closed, Closed(smooth, a, b, sd)),
+        f,
+        rank=f.rank - 1,
+        factors=tuple(g for g in f.factors if s not in g.free),
+        forms=tuple(f.forms[j] for j in keep),
+        root=f.root[keep, :-1],
+        shift=f.shift[keep],
+        planes=planes,
+        gain=f.gain[:, :-1],
+        closed=(*f.closed, Closed(smooth, a, b, sd)),
     )
 
 
@@ -196,7 +202,9 @@ def common_factors(shape: Shape, state: State, env: Mapping[Sym, float]) -> Inte
                 explained = float(c[i, :k] @ np.linalg.solve(c[:k, :k], c[:k, i]))
             except np.linalg.LinAlgError:
                 return None
-            c[i, i] = 1.5 * explained + float(np.abs(c[i, k:]).sum() - abs(c[i, i])) + 1e-3 * float(np.trace(c[:k, :k])) / k
+            c[i, i] = (
+                1.5 * explained + float(np.abs(c[i, k:]).sum() - abs(c[i, i])) + 1e-3 * float(np.trace(c[:k, :k])) / k
+            )
     parts = decompose(c)
     if parts is None:
         return None
@@ -225,7 +233,9 @@ def common_factors(shape: Shape, state: State, env: Mapping[Sym, float]) -> Inte
         planes += [Plane("edge", b[i], float(shift[i]) - t, sd) for t in g.edges]
         if not g.edges and i < k:
             planes.append(Plane("soft", b[i], float(shift[i]), math.hypot(1.0, sd)))
-    return Integrand(rank, (), (), np.zeros((0, rank)), np.zeros(0), (), (), planes, [], closed=tuple(closed), defect=slack)
+    return Integrand(
+        rank, (), (), np.zeros((0, rank)), np.zeros(0), (), (), planes, [], closed=tuple(closed), defect=slack
+    )
 
 
 def _note(out: Integrand, b: Break, env: Mapping[Sym, float]) -> None:
@@ -242,7 +252,9 @@ def _note(out: Integrand, b: Break, env: Mapping[Sym, float]) -> None:
     weights = np.array([value_of(linear[s], env) if s in linear else 0.0 for s in out.forms])
     out.planes.append(
         Plane(
-            b.kind, weights @ out.root, float(weights @ out.shift) + value_of(constant, env),
+            b.kind,
+            weights @ out.root,
+            float(weights @ out.shift) + value_of(constant, env),
             1.0 if b.kind == "soft" else 0.0,
         )
     )

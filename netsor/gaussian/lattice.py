@@ -22,8 +22,7 @@ _CHUNK = 1 << 17
 _KAPPA = 1.5
 
 
-@lru_cache(maxsize=64)
-def _grid(d: int, radius: float, shift: tuple[float, ...]) -> Array:
+def _grid(d: int, radius: float, shift: Array) -> Array:
     """Points of ℤᵈ + shift of length at most radius, as columns."""
     points = np.zeros((0, 1))
     length = np.zeros(1)
@@ -47,10 +46,8 @@ def _points(d: int, h: float, reach: float, seed: int) -> tuple[Array, Array]:
     rng = np.random.default_rng([d, seed])
     q, r = np.linalg.qr(rng.standard_normal((d, d)))
     q = q * np.sign(np.diag(r))
-    parts = []
     offset = rng.uniform(-0.5, 0.5, d)
-    for half in (0.0, 0.5):
-        parts.append(_grid.__wrapped__(d, reach / h, tuple(offset + half)))
+    parts = [_grid(d, reach / h, offset + half) for half in (0.0, 0.5)]
     x = h * (q @ np.concatenate(parts, axis=1))
     weight = np.exp(-0.5 * (x * x).sum(axis=0)) * (h / math.sqrt(2 * math.pi)) ** d / 2
     return x, weight
@@ -93,7 +90,12 @@ def _sum(
 
 
 def integrate(
-    f: Callable[[Array], Array], d: int, tol: float, clock: Clock, slope: float = 1.0, most: float = 6e7,
+    f: Callable[[Array], Array],
+    d: int,
+    tol: float,
+    clock: Clock,
+    slope: float = 1.0,
+    most: float = 6e7,
     polar: bool = False,
 ) -> Quadrature:
     """E f(x), x ∈ ℝᵈ; `slope` is how many times steeper than tanh(x₁) the integrand is at most."""

@@ -9,8 +9,9 @@ import numpy as np
 
 from netsor.expr import Expr, Sym, canonical, mul
 from netsor.expr.arrays import lambdify
-from netsor.gaussian.engine import Outcome, Task, expectation
+from netsor.gaussian.engine import expectation
 from netsor.gaussian.oned import legendre
+from netsor.gaussian.outcome import Outcome, Task
 from netsor.gaussian.result import Clock, Divergent
 from netsor.gaussian.shape import affine, breaks_of
 from netsor.gaussian.smooth import Smoothing, smoothing
@@ -204,8 +205,10 @@ def _sides(product: Expr, symbols: tuple[Sym, ...]) -> tuple[Expr, Smoothing, bo
     if not best:
         return None
     i = max(best, key=lambda i: len(smooth[i].edges))  # type: ignore[union-attr]
-    if any(x.kind in ("singular", "pole") or affine(x.at, frozenset((symbols[1 - i],))) is None
-           for x in breaks_of(parts[1 - i], frozenset((symbols[1 - i],)))):
+    if any(
+        x.kind in ("singular", "pole") or affine(x.at, frozenset((symbols[1 - i],))) is None
+        for x in breaks_of(parts[1 - i], frozenset((symbols[1 - i],)))
+    ):
         return None
     return parts[1 - i], smooth[i], i == 0  # type: ignore[return-value]
 
@@ -222,9 +225,7 @@ def _smooth_sides(product: Expr, symbols: tuple[Sym, ...]) -> tuple[Expr, Expr] 
     return parts[0], parts[1]
 
 
-def _grid_pairs(
-    f: Expr, g: Expr, symbols: tuple[Sym, ...], su: Array, sv: Array, rho: Array
-) -> tuple[Array, Array]:
+def _grid_pairs(f: Expr, g: Expr, symbols: tuple[Sym, ...], su: Array, sv: Array, rho: Array) -> tuple[Array, Array]:
     """Σ f(σ_u x) g(σ_v (ρx + √(1−ρ²) y)) over a grid of step h (every other point gives the error), smooth f and g."""
     rho = np.clip(rho, -1.0, 1.0)
     spread = np.sqrt((1 - rho) * (1 + rho))
@@ -281,7 +282,9 @@ def _panel_pairs(f: Expr, u: Sym, g: Smoothing, su: Array, sv: Array, rho: Array
     base = np.linspace(-_REACH, _REACH, 8)
     edges = np.sort(
         np.concatenate([np.broadcast_to(base, (n, 8)), np.clip(np.stack(cuts, axis=1), -_REACH, _REACH)], axis=1)
-        if cuts else np.broadcast_to(base, (n, 8)), axis=1,
+        if cuts
+        else np.broadcast_to(base, (n, 8)),
+        axis=1,
     )
     compiled = lambdify((f,), (u,))
     fine, coarse, scale = np.zeros(n), np.zeros(n), np.zeros(n)
@@ -289,9 +292,9 @@ def _panel_pairs(f: Expr, u: Sym, g: Smoothing, su: Array, sv: Array, rho: Array
     for i in range(0, n, step):
         part = slice(i, i + step)
         for nodes, out in ((16, fine), (11, coarse)):
-            t, w = legendre(nodes)
+            points, w = legendre(nodes)
             half = np.diff(edges[part], axis=1)[:, :, None] / 2
-            x = (edges[part, 1:, None] + edges[part, :-1, None]) / 2 + half * t
+            x = (edges[part, 1:, None] + edges[part, :-1, None]) / 2 + half * points
             weight = half * w * np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
             keep = weight > 1e-19
             row = np.nonzero(keep)[0] + i

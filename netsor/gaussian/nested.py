@@ -63,12 +63,14 @@ def _distinct(planes: list[Plane]) -> list[Plane]:
     return kept
 
 
+def _straight(p: Plane) -> Callable[[Array], tuple[Array, Array]]:
+    return lambda t: (np.full(t.shape, p.a[1]), p.b + p.a[0] * t)
+
+
 def crossings(f: Integrand, reach: float) -> list[Plane]:
-    """Two variables: the x₁ at which breaks meet that are affine in x₂, α_i(x₁) x₂ + β_i(x₁) = 0, curved ones included."""
+    """Two variables: the x₁ at which breaks α_i(x₁) x₂ + β_i(x₁) = 0 meet, curved ones included."""
     sharp = [p for p in f.planes if p.soft == 0 and abs(p.a[1]) > 1e-12]
-    lines: list[Callable[[Array], tuple[Array, Array]]] = [
-        lambda t, p=p: (np.full(t.shape, p.a[1]), p.b + p.a[0] * t) for p in sharp  # type: ignore[misc]
-    ]
+    lines: list[Callable[[Array], tuple[Array, Array]]] = [_straight(p) for p in sharp]
     for s in f.surfaces:
         at = f.on_surface(s)
 
@@ -188,14 +190,19 @@ def integrate(f: Integrand, tol: float, clock: Clock, wary: bool = False) -> Qua
     """E F(x), refined until two resolutions differ by less than tol · E|F|.
 
     The finer of two is better than their difference says by the factor by which the differences fall, of which a
-    tenth is trusted, or nothing of it (`wary`) where F breaks in places that are not cut. Beyond a distance t a Gaussian tail holds less than a tenth of the unit before it.
+    tenth is trusted, or nothing of it (`wary`) where F breaks in places that are not cut. Beyond a distance t a
+    Gaussian tail holds less than a tenth of the unit before it.
     """
     levels = _levels(f.planes, f.rank)
     if f.rank == 2 and f.surfaces:
         levels[0] = levels[0] + crossings(f, 9.0)[:40]
     deep = f.rank >= 3
     reach = min(8.4, math.sqrt(-2 * math.log(min(tol, 1e-3))) + 0.6)
-    plan = [(5, 4), (7, 5), (10, 6), (14, 6), (18, 8), (24, 10)] if deep else [(8, 6), (12, 7), (16, 9), (22, 12), (32, 16)]
+    plan = (
+        [(5, 4), (7, 5), (10, 6), (14, 6), (18, 8), (24, 10)]
+        if deep
+        else [(8, 6), (12, 7), (16, 9), (22, 12), (32, 16)]
+    )
     before: float | None = None
     change = math.inf
     best = Quadrature(math.nan, math.inf, 0.0)

@@ -1,11 +1,11 @@
-"""E f(x) for one standard normal x: Gauss–Legendre panels cut where f is not smooth, halved where it is not resolved."""
+"""E f(x) for one standard normal x: Gauss–Legendre panels cut where f breaks, halved where it is not resolved."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -89,8 +89,12 @@ def integrate(
         if outer <= 1e-8 * total:
             break
         grown = min(reach + 4.0, _FARTHEST)
-        more = np.unique(np.concatenate([np.linspace(reach, grown, 3), [c for c in inner + poles if reach < c < grown]]))
-        less = np.unique(np.concatenate([np.linspace(-grown, -reach, 3), [c for c in inner + poles if -grown < c < -reach]]))
+        more = np.unique(
+            np.concatenate([np.linspace(reach, grown, 3), [c for c in inner + poles if reach < c < grown]])
+        )
+        less = np.unique(
+            np.concatenate([np.linspace(-grown, -reach, 3), [c for c in inner + poles if -grown < c < -reach]])
+        )
         new_lo, new_hi = np.concatenate([less[:-1], more[:-1]]), np.concatenate([less[1:], more[1:]])
         a, b, c = _panels(f, new_lo, new_hi)
         lo, hi = np.concatenate([lo, new_lo]), np.concatenate([hi, new_hi])
@@ -154,7 +158,9 @@ def _panels(f: Callable[[Array], Array], lo: Array, hi: Array) -> tuple[Array, A
     if not np.isfinite(values).all():
         if np.isnan(values).any():
             at = float(x[np.isnan(values)][0])
-            raise Divergent(f"the integrand has no value, or overflows, {abs(at):.3g} standard deviations from the mean")
+            raise Divergent(
+                f"the integrand has no value, or overflows, {abs(at):.3g} standard deviations from the mean"
+            )
         raise Divergent("the integrand overflows")
     return panel_sums(values, half)
 
@@ -201,7 +207,3 @@ def roots_of(f: Callable[[Array], Array], reach: float = _REACH, points: int = 1
         b = np.where(left, mid, b)
         a, fa = np.where(left, a, mid), np.where(left, fa, fm)
     return sorted({float(r) for r in (a + b) / 2})
-
-
-def any_array(x: Any) -> Array:
-    return np.asarray(x, float)

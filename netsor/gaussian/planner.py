@@ -8,10 +8,11 @@ import time
 from netsor.expr import ONE, ZERO, Expr, canonical, evaluate
 from netsor.gaussian.blocks import blocks, gaussians_of, parity, vanishing
 from netsor.gaussian.cases import expanded
-from netsor.gaussian.engine import EPS, Outcome, Task, expectation
+from netsor.gaussian.engine import expectation
 from netsor.gaussian.homogeneous import pulled
 from netsor.gaussian.inputs import Inputs, gather
 from netsor.gaussian.law import Estimate, Law
+from netsor.gaussian.outcome import EPS, Outcome, Task
 from netsor.gaussian.result import Clock, Divergent, Expectation, Part, Settings
 from netsor.gaussian.sensitivity import propagated
 from netsor.gaussian.shape import shape_of
@@ -89,7 +90,13 @@ def _block(block: Expr, gaussians: Gaussians, law: Law, settings: Settings, cloc
     outcome = run(inputs, settings.tol, inputs.slack())
     carried = propagated(run, inputs, outcome, shape_of(block, mine), settings.tol)
     part = Part(
-        block, len(mine), outcome.dimension, outcome.method, outcome.value, outcome.error + carried, outcome.scale,
+        block,
+        len(mine),
+        outcome.dimension,
+        outcome.method,
+        outcome.value,
+        outcome.error + carried,
+        outcome.scale,
         time.perf_counter() - start,
     )
     cache[key] = part

@@ -6,6 +6,8 @@ variable the panels that close in on the point say it; powers of quadratic forms
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from netsor.gaussian.integrand import Integrand
@@ -38,7 +40,7 @@ def refuse(f: Integrand) -> None:
         for _ in range(_TRIALS):
             start, way = rng.standard_normal(f.rank), rng.standard_normal(f.rank)
             way /= np.linalg.norm(way)
-            for root in roots_of(lambda t, a=start, d=way: at(a[:, None] + d[:, None] * t), 4.0, 200)[:1]:
+            for root in roots_of(_along(at, start, way), 4.0, 200)[:1]:
                 points.append(start + root * way)
                 directions.append(way)
         if points:
@@ -53,3 +55,7 @@ def _test(f: Integrand, x: Array, way: Array) -> None:
         slope = slope[np.isfinite(slope)]
         if len(slope) and float(np.median(slope)) > 0.97:
             raise Divergent("the integrand is too singular: its modulus has an infinite expectation")
+
+
+def _along(at: Callable[[Array], Array], start: Array, way: Array) -> Callable[[Array], Array]:
+    return lambda t: at(start[:, None] + way[:, None] * t)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from netsor.gaussian.engine import EPS, Outcome
 from netsor.gaussian.inputs import Inputs
+from netsor.gaussian.outcome import EPS, Outcome
 from netsor.gaussian.result import Divergent
 from netsor.gaussian.shape import Shape
 
@@ -22,7 +22,9 @@ def propagated(run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: fl
     n = len(inputs.symbols)
     for i in range(n):
         for j in range(i + 1):
-            size = math.sqrt(max(inputs.covariance[i, i] * inputs.covariance[j, j], 0.0)) or abs(inputs.covariance[i, j])
+            size = math.sqrt(max(inputs.covariance[i, i] * inputs.covariance[j, j], 0.0)) or abs(
+                inputs.covariance[i, j]
+            )
             error = max(float(inputs.errors[i, j]), _implicit(inputs, shape, i, j))
             if error > 0:
                 moves.append((error, size, lambda by, i=i, j=j: inputs.moved(i, j, by)))  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""What a block looks like to a quadrature: its affine arguments, and where it has kinks, jumps, singularities, scales."""
+"""What a block looks like to a quadrature: its affine arguments, its kinks, jumps, singularities and scales."""
 
 from __future__ import annotations
 
@@ -25,8 +25,6 @@ from netsor.expr import (
     mul,
     neg,
     postorder,
-    split_coefficient,
-    substitute,
 )
 from netsor.expr.differentiate import plain_tests, vanishes_on
 from netsor.expr.nodes import with_children
@@ -77,7 +75,9 @@ def affine(e: Expr, gaussians: Gaussians) -> tuple[Linear, Expr] | None:
     return done[e]
 
 
-def _affine(node: Expr, done: dict[Expr, tuple[Linear, Expr] | None], gaussians: Gaussians) -> tuple[Linear, Expr] | None:
+def _affine(
+    node: Expr, done: dict[Expr, tuple[Linear, Expr] | None], gaussians: Gaussians
+) -> tuple[Linear, Expr] | None:
     if not node.free & gaussians:
         return {}, node
     if isinstance(node, Sym):
@@ -198,14 +198,19 @@ def shape_of(block: Expr, gaussians: Gaussians) -> Shape:
     # A variable that occurs in another factor as well is no longer eliminated, but a factor like any other.
     if rest:
         nonpolynomial = frozenset().union(*(f.free for f in rest)) & gaussians
-        for s in [s for s in powers if s in nonpolynomial]:
-            rest.append(mul(*[s] * powers.pop(s)))
+        rest.extend(mul(*[s] * powers.pop(s)) for s in [s for s in powers if s in nonpolynomial])
     forms = _Forms(gaussians)
     factors = tuple(plain_tests(forms.rewrite(f)) for f in rest)
     listed = tuple((symbol, items) for items, symbol in forms.known.items())
     breaks = tuple(dict.fromkeys(b for f in factors for b in breaks_of(f, frozenset(s for s, _ in listed))))
     return Shape(
-        factors, listed, tuple(powers.items()), canonical(add(*exponents)), trigonometric, tuple(masses), breaks,
+        factors,
+        listed,
+        tuple(powers.items()),
+        canonical(add(*exponents)),
+        trigonometric,
+        tuple(masses),
+        breaks,
         tuple(sorted(block.free - gaussians, key=lambda s: s.digest)),
     )
 
@@ -316,13 +321,3 @@ def _range(node: Expr, parts: list[tuple[float, float]]) -> tuple[float, float]:
             return min(parts[1][0], parts[2][0]), max(parts[1][1], parts[2][1])
         case _:
             return reals
-
-
-def substituted(block: Expr, values: dict[Sym, Expr]) -> Expr:
-    """The block with symbols replaced, canonical again."""
-    return canonical(substitute(block, values))
-
-
-def coefficient_and_rest(e: Expr) -> tuple[float, Expr]:
-    c, rest = split_coefficient(e)
-    return float(c), rest

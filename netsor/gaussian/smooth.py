@@ -143,7 +143,9 @@ def _normal_moments(top: int, alpha: Any, slope: float, offset: float, c: Array,
         scale = slope * math.exp(-0.5 * offset * offset) / _SQRT_2PI
         bell = truncated(top - 1, -slope * offset, slope * slope, -math.inf, math.inf, mean, s)
         for k in range(1, top + 1):
-            table.append(mean * table[-1] + s * s * ((k - 1) * table[-2] if k > 1 else 0.0) + s * s * scale * bell[k - 1])
+            table.append(
+                mean * table[-1] + s * s * ((k - 1) * table[-2] if k > 1 else 0.0) + s * s * scale * bell[k - 1]
+            )
     return [weight * t for t in table]
 
 
@@ -159,9 +161,9 @@ def smoothing(g: Expr, u: Sym, scalars: tuple[tuple[Sym, float], ...] = ()) -> S
         if b.kind == "soft":
             continue
         parts = affine(b.at, only)
-        if b.kind in ("singular", "pole") or parts is None or not isinstance(parts[0][u], Const):
+        if b.kind in ("singular", "pole") or parts is None or parts[0][u].free:
             return None
-        edges.add(-evaluate(parts[1]) / float(parts[0][u].value))
+        edges.add(-evaluate(parts[1]) / evaluate(parts[0][u]))
     cuts = sorted(edges)
     pieces = []
     bounds = [-math.inf, *cuts, math.inf]
@@ -180,7 +182,7 @@ def smoothing(g: Expr, u: Sym, scalars: tuple[tuple[Sym, float], ...] = ()) -> S
 def _branchless(g: Expr, u: Sym, at: float) -> Expr:
     """g as it reads around u = at, without branches."""
     done: dict[Expr, Expr] = {}
-    here = {u: Const(at)}
+    here: dict[Sym, Expr] = {u: Const(at)}
     for node in postorder(g):
         if isinstance(node, Cond):
             # A test that holds at the point holds on its whole piece.
@@ -207,9 +209,11 @@ def _monomials(g: Expr, u: Sym, whole: bool) -> tuple[Monomial, ...] | None:
             grown = _factor(f, u, only, whole)
             if grown is None:
                 return None
-            current = [m for a in current for b in grown if (m := _product(a, b)) is not None] if all(
-                _product(a, b) is not None for a in current for b in grown
-            ) else []
+            current = (
+                [m for a in current for b in grown if (m := _product(a, b)) is not None]
+                if all(_product(a, b) is not None for a in current for b in grown)
+                else []
+            )
             if not current:
                 return None
         out.extend(current)

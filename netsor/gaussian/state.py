@@ -43,7 +43,7 @@ class State:
         return log, replace(self, mean=self.mean + move)
 
     def tilted_by_quadratic(self, q: Array, b: Array, constant: float) -> tuple[float, State]:
-        """(log c, law') with E e^{−z'Qz/2 + b·z + constant} F(z) = c E' F(z); Divergent where 1 + L'QL is not positive."""
+        """(log c, law') with E e^{−z'Qz/2 + b·z + constant} F = c E' F; Divergent where 1 + L'QL is not positive."""
         used = np.flatnonzero(np.abs(q).sum(axis=0))
         if not len(used):
             return self.tilted(b, constant)
@@ -62,7 +62,12 @@ class State:
         reduced[:, used] = across
         reduced[used, :] = across.T
         reduced[np.ix_(used, used)] = root @ np.linalg.solve(inner, root.T)
-        log = constant + float(b @ self.mean) - 0.5 * float(self.mean @ q @ self.mean) - 0.5 * float(np.log(spectrum).sum())
+        log = (
+            constant
+            + float(b @ self.mean)
+            - 0.5 * float(self.mean @ q @ self.mean)
+            - 0.5 * float(np.log(spectrum).sum())
+        )
         slope = b - q @ self.mean
         more, state = replace(self, covariance=reduced).tilted(slope)
         # `tilted` added b·mean once more than the exponent about the mean has it.

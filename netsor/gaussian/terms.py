@@ -233,4 +233,3 @@ def integer_power(factor: Expr) -> tuple[Expr, int]:
         if isinstance(k, int) and k >= 1:
             return factor.base, k
     return factor, 1
-

@@ -93,8 +93,11 @@ def polynomial_factor(rng):
         m, n = gain[0] * x, gain[1] * x
         # E v^k w^l of N((m, n), s) by hand for k, l ≤ 2.
         table = {
-            (1, 0): m, (2, 0): m * m + s[0, 0], (1, 1): m * n + s[0, 1],
-            (2, 1): (m * m + s[0, 0]) * n + 2 * s[0, 1] * m, (1, 2): (n * n + s[1, 1]) * m + 2 * s[0, 1] * n,
+            (1, 0): m,
+            (2, 0): m * m + s[0, 0],
+            (1, 1): m * n + s[0, 1],
+            (2, 1): (m * m + s[0, 0]) * n + 2 * s[0, 1] * m,
+            (1, 2): (n * n + s[1, 1]) * m + 2 * s[0, 1] * n,
             (2, 2): (m * m + s[0, 0]) * (n * n + s[1, 1]) + 4 * s[0, 1] * m * n + 2 * s[0, 1] ** 2,
         }
         return table[k, l]
@@ -139,9 +142,7 @@ def composite(rng):
     from netsor.expr import substitute
 
     e = substitute(ef, {u: a * x + c * substitute(eg, {w: y})}) * eh
-    meetings = [
-        y0 for t in (*kf, ) for r in kh for y0 in truths.roots(lambda z, t=t, r=r: (t - c * g(z)) / a - r)
-    ]
+    meetings = [y0 for t in (*kf,) for r in kh for y0 in truths.roots(lambda z, t=t, r=r: (t - c * g(z)) / a - r)]
     ys, wy = truths._rule(np.unique(np.append(truths._graded([*kg, 0.0], [0.5] * (len(kg) + 1)), meetings)))
     wy = wy * truths._normal(ys)
     keep = wy > 1e-20
@@ -207,7 +208,12 @@ def uncertain(rng):
 
 
 MAKERS = {
-    "one variable": one_variable, "pair": pair, "product of several": factor_product,
-    "polynomial factor": polynomial_factor, "exponential factor": tilted, "composite": composite,
-    "branches": branches, "uncertain covariance": uncertain,
+    "one variable": one_variable,
+    "pair": pair,
+    "product of several": factor_product,
+    "polynomial factor": polynomial_factor,
+    "exponential factor": tilted,
+    "composite": composite,
+    "branches": branches,
+    "uncertain covariance": uncertain,
 }

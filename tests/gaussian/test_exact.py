@@ -110,8 +110,16 @@ def test_a_mass_on_a_jump_has_no_meaning():
 @pytest.mark.parametrize(
     "e",
     [
-        call("exp", U**2), call("exp", U * V), U**-2, call("abs", U) ** -1, call("tan", U), (U**2 + V**2) ** -1,
-        call("exp", call("exp", U)), call("log", U), sqrt(U), U**-1,
+        call("exp", U**2),
+        call("exp", U * V),
+        U**-2,
+        call("abs", U) ** -1,
+        call("tan", U),
+        (U**2 + V**2) ** -1,
+        call("exp", call("exp", U)),
+        call("log", U),
+        sqrt(U),
+        U**-1,
     ],
     ids=str,
 )

@@ -56,8 +56,12 @@ def test_every_pair_its_own_variances():
 @pytest.mark.parametrize(
     "e",
     [
-        call("tanh", U) * call("tanh", V), diff(call("gelu", U), U) * call("step", V), U * V, call("relu", U - V),
-        call("hardtanh", U) * V**2, call("max", U, V, Const(0.5)),
+        call("tanh", U) * call("tanh", V),
+        diff(call("gelu", U), U) * call("step", V),
+        U * V,
+        call("relu", U - V),
+        call("hardtanh", U) * V**2,
+        call("max", U, V, Const(0.5)),
     ],
     ids=str,
 )

@@ -1,0 +1,108 @@
+"""Dirac masses: conditioning on the plane where they sit, integration by parts for their derivatives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from netsor.expr import Call, Const, Expr, Sym, add, canonical, diff, mul, substitute
+from netsor.expr.arrays import lambdify
+from netsor.gaussian import oned
+from netsor.gaussian.integrand import build, value_of
+from netsor.gaussian.outcome import Outcome, Task, scaled, total
+from netsor.gaussian.result import Divergent, NoPointwiseMeaning
+from netsor.gaussian.shape import affine, shape_of
+from netsor.gaussian.state import RANK, State, pivoted_root
+from netsor.gaussian.terms import expand, factors_of
+
+Expectation = Callable[[Expr, State, Task], Outcome]
+_NOTHING = Outcome(0.0, 0.0, 0.0, 0, "exact algebra")
+
+
+def mass(e: Expr, state: State, task: Task, expectation: Expectation) -> Outcome:
+    """E δ(u) F = density(u = 0) E[F | u = 0]; E δ'(u) F = E δ(u) ((u − E u) F / Var u − ∂F along Σa/Var u)."""
+    factors = list(factors_of(e))
+    at = next(i for i, f in enumerate(factors) if isinstance(f, Call) and f.fn.startswith("dirac"))
+    delta = factors.pop(at)
+    rest = canonical(mul(*factors))
+    u = delta.children[0]
+    order = delta.payload.count("'")
+    parts = affine(u, task.gaussians)
+    if parts is None:
+        return _mass_on_curve(u, order, rest, state, task)
+    linear, constant = parts
+    a = state.vector([(s, value_of(c, task.env)) for s, c in linear.items()])
+    c = value_of(constant, task.env)
+    density, _slope, gain, given = state.on(a, c)
+    if density == 0.0:
+        return _NOTHING
+    _refuse_jumps(rest, given, task)
+    if order == 0:
+        return scaled(expectation(rest, given, task), 0.0, density, "Dirac mass")
+    variance = float(a @ state.covariance @ a)
+    mean = float(a @ state.mean) + c
+    lower = Call._make("dirac" + "'" * (order - 1), (u,))
+    weighted = mul(add(u, Const(-mean)), Const(1 / variance), rest)
+    slopes = [
+        mul(Const(-float(g)), diff(rest, s))
+        for s, g in zip(state.symbols, gain, strict=True)
+        if s in rest.free and g != 0
+    ]
+    inner = canonical(add(weighted, *slopes))
+    terms = expand(inner, task.gaussians)
+    moved = [mul(Const(t.coefficient), t.scalar, t.product, lower) for t in terms]
+    return total([expectation(canonical(m), state, task) for m in moved] or [_NOTHING])
+
+
+def _refuse_jumps(rest: Expr, given: State, task: Task) -> None:
+    shape = shape_of(rest, task.gaussians) if rest.free & task.gaussians else None
+    if shape is None:
+        return
+    try:
+        f = build(shape, given, task.env, slack=math.inf)
+    except KeyError:
+        return
+    size = float(np.sqrt(np.abs(given.variances)).max(initial=0.0))
+    for p in f.planes:
+        flat = float(np.abs(p.a).max(initial=0.0)) <= 1e-7 * max(size, 1e-300)
+        if p.kind == "jump" and flat and abs(p.b) <= 1e-12 * (1 + size):
+            raise NoPointwiseMeaning("a Dirac mass meets a jump at the same point")
+    for m in shape.masses:
+        parts = affine(m[1], task.gaussians)
+        if parts:
+            a = given.vector([(s, value_of(c, task.env)) for s, c in parts[0].items()])
+            if float(a @ given.covariance @ a) <= RANK * 10 * float(a**2 @ given.variances):
+                raise NoPointwiseMeaning("two Dirac masses at the same point")
+
+
+def _mass_on_curve(u: Expr, order: int, rest: Expr, state: State, task: Task) -> Outcome:
+    """E δ(u(x)) F = Σ over the roots of u of F φ / |u'|, for one variable."""
+    if order:
+        raise NoPointwiseMeaning("the derivative of a Dirac mass on a curve")
+    symbols = tuple(sorted((u.free | rest.free) & task.gaussians, key=lambda s: s.digest))
+    index = [state.symbols.index(s) for s in symbols]
+    c = state.covariance[np.ix_(index, index)]
+    root, _ = pivoted_root(c, RANK * len(c) * state.variances[index], slack=task.slack)
+    if root.shape[1] != 1:
+        raise NoPointwiseMeaning("a Dirac mass on a surface")
+    line = Sym(("line", 0))
+    along = {
+        s: add(mul(Const(float(root[i, 0])), line), Const(float(state.mean[j])))
+        for i, (s, j) in enumerate(zip(symbols, index))
+    }
+    there = canonical(substitute(u, along))
+    weight = canonical(substitute(rest, along))
+    scalars = tuple(sorted((there.free | weight.free) - {line}, key=lambda s: s.digest))
+    values = tuple(float(task.env[s]) for s in scalars)
+    f = lambdify((there,), (line, *scalars))
+    found = np.array(oned.roots_of(lambda x: np.asarray(f(x, *values)[0])))
+    if not len(found):
+        return Outcome(0.0, 0.0, 0.0, 1, "Dirac mass")
+    g = lambdify((weight, diff(there, line)), (line, *scalars))
+    top, slope = (np.broadcast_to(np.asarray(v, float), found.shape) for v in g(found, *values))
+    terms = top * np.exp(-0.5 * found**2) / math.sqrt(2 * math.pi) / np.abs(slope)
+    if not np.isfinite(terms).all():
+        raise Divergent("a Dirac mass where its argument touches zero")
+    return Outcome(float(terms.sum()), 1e-14 * float(np.abs(terms).sum()), float(np.abs(terms).sum()), 1, "Dirac mass")

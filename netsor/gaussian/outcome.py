@@ -1,0 +1,61 @@
+"""What an engine works on and what it answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from netsor.expr import Sym
+from netsor.gaussian.result import Clock, Divergent
+from netsor.gaussian.terms import Gaussians
+
+EPS = 2.0**-52
+OVERFLOW = 700.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A value, a bound on the error made here, the size E|F|, the dimension integrated over, and the way."""
+
+    value: float
+    error: float
+    scale: float
+    dimension: int
+    method: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """What stays the same while one block is worked on; `slack` is how far its covariance may be from definite."""
+
+    gaussians: Gaussians
+    env: Mapping[Sym, float]
+    tol: float
+    clock: Clock
+    slack: float = 0.0
+    rough: bool = False
+
+
+def total(parts: list[Outcome]) -> Outcome:
+    if len(parts) == 1:
+        return parts[0]
+    methods = list(dict.fromkeys(p.method for p in parts if p.scale > 0)) or ["exact algebra"]
+    scale = math.fsum(p.scale for p in parts)
+    return Outcome(
+        math.fsum(p.value for p in parts),
+        math.fsum(p.error for p in parts) + EPS * scale,
+        scale,
+        max((p.dimension for p in parts), default=0),
+        " + ".join(methods),
+    )
+
+
+def scaled(o: Outcome, log: float, factor: float = 1.0, how: str = "exact algebra") -> Outcome:
+    if log > OVERFLOW:
+        raise Divergent(f"the expectation overflows: its size is about exp({log:.0f})")
+    c = math.exp(log) * factor
+    method = o.method if o.method.startswith(how) else f"{how} + {o.method}"
+    # The exponent carries a rounding error of its own size.
+    error = abs(c) * o.error + EPS * (2 + abs(log)) * abs(c * o.value)
+    return Outcome(c * o.value, error, abs(c) * o.scale, o.dimension, method)
