@@ -63,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
             finite = document.run(
                 args.width, args.seeds, seed=args.seed, dtype=args.dtype, engine=args.engine, progress=progress
             )
+    if finite is not None and finite.interrupted and not finite.draws:
+        raise KeyboardInterrupt
     outputs: dict[str, dict[str, Any]] = {}
     runs = finite.as_dict() if finite is not None else {}
     for output in program.outputs:
@@ -86,6 +88,9 @@ def run(args: argparse.Namespace) -> int:
         print(_text(program.name or args.file, outputs, args))
         if args.explain and limit is not None:
             print(_explain(limit.taken))
+    if finite is not None and finite.interrupted:
+        print(f"interrupted after {len(finite.draws)} of {args.seeds} seeds", file=sys.stderr)
+        return 130
     return status
 
 
@@ -95,7 +100,8 @@ def _text(title: str, outputs: dict[str, dict[str, Any]], args: argparse.Namespa
     if with_limit:
         heading += ["limit", "± at most", "found by"]
     if args.width is not None:
-        seeds = "1 seed" if args.seeds == 1 else f"{args.seeds} seeds"
+        done = next((entry["finite"]["seeds"] for entry in outputs.values()), args.seeds)
+        seeds = "1 seed" if done == 1 else f"{done} seeds"
         heading += [f"width {args.width} ({seeds})"] + (["± stderr"] if args.seeds > 1 else [])
     rows = [heading]
     for name, entry in outputs.items():
