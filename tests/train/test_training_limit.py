@@ -1,4 +1,4 @@
-"""Training in the limit: the unrolled program is kernel gradient descent (Theorem D.2), written here once more by hand."""
+"""Training in the limit: the unrolled program is kernel gradient descent (Theorem D.2), here once more by hand."""
 
 from __future__ import annotations
 
