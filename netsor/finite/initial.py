@@ -72,18 +72,21 @@ class Initial:
         wanted = set(names)
         self.given = {k: v for k, v in given.items() if k in wanted}
         wanted -= set(self.given)
-        self._groups = [
-            (r, [(i, name) for i, name in enumerate(g.names) if name in wanted])
-            for g in program.groups
-            if wanted & set(g.names)
-            for r in [root(g)]
-        ]
+        members: dict[int, list[tuple[int, str]]] = {}
+        groups: dict[int, Group] = {}
+        for name in sorted(wanted & program.group_of.keys(), key=lambda name: program.group_of[name][1]):
+            g, i = program.group_of[name]
+            groups[id(g)] = g
+            members.setdefault(id(g), []).append((i, name))
+        self._groups = [(root(g), members[k]) for k, g in groups.items()]
         self._embeddings: list[tuple[str, int, float, list[Embedding], Array]] = []
-        for u in program.input_matrices:
-            members = [e for e in program.embeddings if e.matrix == u.name and e.name in wanted]
-            if members:
-                coefficients = np.stack([rows[e.name] for e in members])
-                self._embeddings.append((u.name, u.columns, float(np.sqrt(u.variance)), members, coefficients))
+        by_matrix: dict[str, list[Embedding]] = {}
+        for name in sorted(wanted & program.embedding.keys()):
+            by_matrix.setdefault(program.embedding[name].matrix, []).append(program.embedding[name])
+        for matrix, embeddings in by_matrix.items():
+            u = program.input_matrix[matrix]
+            coefficients = np.stack([rows[e.name] for e in embeddings])
+            self._embeddings.append((u.name, u.columns, float(np.sqrt(u.variance)), embeddings, coefficients))
         self._input_given = {u.name: given[u.name] for u in program.input_matrices if u.name in given}
 
     def block_bytes(self) -> int:

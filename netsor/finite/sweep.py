@@ -11,7 +11,7 @@ import numpy as np
 
 from netsor.core import Moment, Nonlin
 from netsor.diagnostics import Diagnostic, NetsorError
-from netsor.expr import WIDTH, Expr, Star, postorder, sym
+from netsor.expr import WIDTH, Expr, Star, postorder, substitute, sym
 from netsor.expr.arrays import lambdify
 from netsor.finite.initial import Initial
 from netsor.finite.plan import Stage
@@ -49,8 +49,11 @@ class Sweep:
 
 def compile_step(i: Nonlin | Moment, alias: Mapping[str, str]) -> Step:
     """The vectorised form of one instruction; raises NetsorError where ψ has no values (a Dirac mass)."""
+    names = (*i.vectors, *i.scalars)
+    # By position instead of by name: the steps of a loop then share one function.
+    places = tuple(sym(("place", k)) for k in range(len(names)))
     try:
-        f = lambdify((i.psi,), (*map(sym, i.vectors), *map(sym, i.scalars), WIDTH))
+        f = lambdify((substitute(i.psi, dict(zip(map(sym, names), places, strict=True))),), (*places, WIDTH))
     except ValueError as e:
         raise NetsorError(
             Diagnostic(
