@@ -174,7 +174,8 @@ class Declarations(Expressions):
         scaled = mul(WIDTH, value.expr) if columns is None else value.expr
         if isinstance(value, Scalar) and not isinstance(scaled, Const):
             # 2/n + 3/n is of the form c/n too: decide by what n times it is, not by how it is written.
-            scaled = self.width_free(substitute(scaled, self.constant_values)) or scaled
+            constant = self.width_free(substitute(scaled, self.constant_values))
+            scaled = scaled if constant is None else constant
         if not isinstance(value, Scalar) or not isinstance(scaled, Const):
             make = faults.matrix_variance if columns is None else faults.input_variance
             raise Fault(make(at, name, at.text))

@@ -240,6 +240,11 @@ class Emitter:
                 stack.extend(reversed([i.vector] if isinstance(i, MatMul) else [*i.vectors, *i.scalars]))
         return list(out)
 
+    def undo(self, mark: int) -> None:
+        """Take back the instructions of a faulty line."""
+        self.forget(i.name for i in self.instructions[mark:])
+        del self.instructions[mark:]
+
     def forget(self, names: Iterable[str]) -> None:
         """Unnamed results that are no longer there."""
         for name in names:

@@ -270,7 +270,7 @@ class Checker(Declarations):
                     self.loop(node)
         except Fault as fault:
             self.add(fault.diagnostic)
-            del self.emitter.instructions[mark:]
+            self.emitter.undo(mark)
             self.poison(node)
         except RecursionError:
             if self.expanding:

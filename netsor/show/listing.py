@@ -27,7 +27,8 @@ def _lines(p: Program) -> Iterator[str]:
     yield from _section(_data(d) for d in p.data)
     yield from _section(f"scalar {c.name} = {to_text(c.value)}" for c in p.constants)
     yield from _section(_declarations(p))
-    instructions = [_instruction(i, p) for i in p.instructions]
+    average = "⟨{}, 1⟩ / n" if takes_name(p, "mean") else "mean({})"
+    instructions = [_instruction(i, p, average) for i in p.instructions]
     inits = [("INIT:", e.name, f"{e.matrix} {e.source}") for e in p.embeddings]
     yield from _section(_aligned(inits + instructions))
     ends = [f"output {o.name}" if o.name == o.scalar else f"output {o.name} := {o.scalar}" for o in p.outputs]
@@ -91,7 +92,13 @@ def _group(g: Group) -> str:
     return f"vector {names} ~ N({mean}, {_nested(g.covariance)})"
 
 
-def _instruction(i: MatMul | Nonlin | Moment, p: Program) -> tuple[str, str, str]:
+def takes_name(p: Program, name: str) -> bool:
+    """Whether the program uses a built-in name for something of its own."""
+    known = (p.matrix, p.input_matrix, p.group_of, p.embedding, p.constant, p.datum, p.by_name)
+    return any(name == key.partition("[")[0] for names in known for key in names) or any(f.name == name for f in p.functions())
+
+
+def _instruction(i: MatMul | Nonlin | Moment, p: Program, average: str) -> tuple[str, str, str]:
     if isinstance(i, MatMul):
         return "MATMUL:", i.name, f"{i.matrix}{'ᵀ' if i.transposed else ''} {i.vector}"
     slots = list(i.scalars) + (["1/√n"] if WIDTH in i.psi.free else [])
@@ -99,11 +106,11 @@ def _instruction(i: MatMul | Nonlin | Moment, p: Program) -> tuple[str, str, str
     if isinstance(i, Nonlin):
         label = "NONLIN+:" if p.is_plus(i) else "NONLIN:"
         return label, i.name, f"{promise} = {to_text(i.psi)}" if slots or len(i.vectors) > 1 else to_text(i.psi)
-    text = moment_text(i.psi, i.vectors)
+    text = moment_text(i.psi, i.vectors, average)
     return "MOMENT:", i.name, f"{promise} = {text}" if i.vectors or slots else text
 
 
-def moment_text(psi: Expr, vectors: tuple[str, ...]) -> str:
+def moment_text(psi: Expr, vectors: tuple[str, ...], average: str = "mean({})") -> str:
     """A MOMENT as a person writes it: xᵀ y / n where ψ is a product of two vectors, else mean(…)."""
     if not vectors:
         return to_text(psi)
@@ -111,7 +118,7 @@ def moment_text(psi: Expr, vectors: tuple[str, ...]) -> str:
     if len(factors) == 2 and all(isinstance(f, Sym) and f.name in vectors for f in factors):
         x, y = (str(f.payload) for f in factors)
         return f"{x}ᵀ {y} / n"
-    return f"mean({to_text(psi)})"
+    return average.format(to_text(psi))
 
 
 def _aligned(rows: list[tuple[str, str, str]]) -> Iterator[str]:
