@@ -7,6 +7,7 @@ import sys
 import time
 from typing import Any
 
+from netsor.cli.law_option import add_law, run_law
 from netsor.cli.options import add_file, add_json, add_values, positive_number, whole_number
 from netsor.cli.output import error_text, exit_status, print_json, report, table, value_text
 
@@ -42,6 +43,7 @@ def register(commands: Any) -> None:
         "--budget", type=positive_number, default=60.0, metavar="SECONDS", help="time for the limits (60)"
     )
     parser.add_argument("--explain", action="store_true", help="show each expectation that was taken for the limit")
+    add_law(parser)
     add_values(parser)
     add_json(parser)
     parser.set_defaults(run=run)
@@ -53,6 +55,9 @@ def run(args: argparse.Namespace) -> int:
     document = load(args.file, args.set, args.data)
     program = document.program
     report(document.report.diagnostics)
+    if args.law:
+        with Progress("law") as progress:
+            return run_law(args, program, progress)
     limit = finite = None
     if args.limit or args.width is None:
         with Progress("limit") as progress:

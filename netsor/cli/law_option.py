@@ -1,0 +1,215 @@
+"""`netsor eval --law x[,y]`: the law of coordinates in the limit, draws from it, and a finite run against it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netsor.cli.options import whole_number
+from netsor.cli.output import error_text, print_json, table, value_text
+from netsor.core import Program
+from netsor.diagnostics import Diagnostic, NetsorError
+
+if TYPE_CHECKING:
+    from netsor.limit.law import CoordinateLaw
+
+# How many draws stand for the limit in a histogram and a Q–Q picture.
+_DRAWS = 200_000
+
+
+def add_law(parser: argparse.ArgumentParser) -> None:
+    """The options of `--law`."""
+    law = parser.add_argument_group("laws of coordinates")
+    law.add_argument("--law", metavar="X[,Y]", help="the law of Z^X (and Z^Y): moments, Ẑ and Ż apart, quantiles; with --width, against the coordinates")
+    law.add_argument("--samples", type=whole_number, metavar="K", help="K joint draws from the limit, to --samples-to or into --json")
+    law.add_argument("--samples-to", metavar="FILE", help="where the draws go: .npy (K rows), .csv or .json")
+    law.add_argument("--plot", metavar="FILE", help="with --width, histogram and Q–Q picture (.svg, .png, .pdf; the `plot` extra)")
+
+
+def run_law(args: argparse.Namespace, program: Program, progress: Any) -> int:
+    """`netsor eval --law`."""
+    from netsor.show.writing import variables_of
+
+    names = list(dict.fromkeys(variables_of(program, _split(args.law), vectors=True)))
+    _verify(args, program)
+    from netsor.limit.law import CoordinateLaw
+
+    law = CoordinateLaw(program, names, args.tol, args.budget, progress=progress)
+    result: dict[str, Any] = {"program": program.name, "law": law.as_dict()}
+    if args.samples:
+        draws = law.draw(args.samples, args.seed)
+        if args.samples_to:
+            _write(args.samples_to, names, draws)
+            result["samples"] = {"file": args.samples_to, "count": args.samples}
+        else:
+            result["samples"] = {x: [float(v) for v in draws[x]] for x in names}
+    finite = _finite(args, law) if args.width is not None else None
+    if finite is not None:
+        result["finite"] = finite["json"]
+    if args.json:
+        print_json(result)
+    else:
+        print(_text(program.name or args.file, result["law"]))
+        if args.samples:
+            print(f"\n{args.samples} draws are in {args.samples_to}")
+        if finite is not None:
+            print(finite["text"])
+    return 0
+
+
+def _split(text: str) -> list[str]:
+    """Names at commas outside brackets: `x[1,2],y` is two."""
+    out, depth = [""], 0
+    for c in text:
+        depth += (c == "[") - (c == "]")
+        if c == "," and depth == 0:
+            out.append("")
+        else:
+            out[-1] += c
+    return out
+
+
+def _verify(args: argparse.Namespace, program: Program) -> None:
+    """What was asked for can be written, before anything long is computed."""
+    if program.kind == "network":
+        raise NetsorError(
+            Diagnostic(
+                "E610", f"`{program.name}` is a network, the program of one example, and only a program has laws of coordinates",
+                hint=f"`netsor backward {args.file} --inputs X.npy` writes its passes as a program",
+            )
+        )
+    from netsor.show.writing import suffix_of, verify_writable
+
+    if args.samples_to:
+        suffix_of(args.samples_to, ("npy", "csv", "json"))
+        verify_writable(args.samples_to)
+    if args.samples is not None and args.samples < 1:
+        raise _wrong("`--samples` is at least 1")
+    if args.samples and not args.samples_to and not args.json:
+        raise _wrong("`--samples` needs a place for the draws", "`--samples-to draws.npy` names a file; `--json` prints them")
+    if args.samples_to and not args.samples:
+        raise _wrong("`--samples-to` needs to know how many draws", "for example --samples 10000")
+    if args.plot:
+        from netsor.show.convergence import verify_plot
+
+        if args.width is None:
+            raise _wrong("`--plot` compares with a finite run, and there is no `--width`", "for example --width 4096")
+        verify_plot(Path(args.plot))
+
+
+def _wrong(message: str, hint: str = "") -> NetsorError:
+    return NetsorError(Diagnostic("E705", message, hint=hint))
+
+
+def _write(path: str, names: list[str], draws: dict[str, Any]) -> None:
+    import io
+
+    import numpy as np
+
+    from netsor.show.writing import write
+
+    together = np.stack([draws[x] for x in names], axis=1)
+    match Path(path).suffix.lower():
+        case ".npy":
+            buffer = io.BytesIO()
+            np.save(buffer, together)
+            write(path, buffer.getvalue())
+        case ".csv":
+            rows = "\n".join(",".join(repr(float(v)) for v in row) for row in together)
+            write(path, f"{rows}\n".encode())
+        case _:
+            text = json.dumps({x: [float(v) for v in draws[x]] for x in names}, ensure_ascii=False)
+            write(path, f"{text}\n".encode())
+
+
+# --- against a finite run --------------------------------------------------------------------------------------
+
+
+def _finite(args: argparse.Namespace, law: CoordinateLaw) -> dict[str, Any]:
+    import numpy as np
+
+    from netsor.finite.run import run_vectors
+    from netsor.limit.coordinates import agreement, compare, histogram, quantile_pairs
+    from netsor.show.coordinates import histogram_text, plot_coordinates, quantiles_text
+
+    runs: list[dict[str, Any]] = [
+        run_vectors(law.program, args.width, args.seed, law.names, draw=k, dtype=args.dtype, engine=args.engine)
+        for k in range(args.seeds)
+    ]
+    compared = compare(law, runs)
+    worst, most, holds = agreement(compared)
+    draws = law.draw(_DRAWS, args.seed)
+    text, pictures, found = [], {}, {}
+    for x in law.names:
+        coordinates = np.concatenate([r[x] for r in runs])
+        h, q = histogram(draws[x], coordinates), quantile_pairs(draws[x], coordinates)
+        pictures[x] = (h, q)
+        found[x] = {
+            "histogram": {"edges": h.edges, "finite": h.finite, "limit": h.limit},
+            "quantiles": {"probabilities": q.probabilities, "finite": q.finite, "limit": q.limit},
+        }
+        text += ["", f"{x} at width {args.width}: coordinates █, limit │", histogram_text(h)]
+        text += ["", f"quantiles of the coordinates of {x} against the limit's", quantiles_text(q)]
+    verdict = (
+        f"part 1 of Theorem B.4: {'no contradiction' if holds else 'CONTRADICTED'} by {len(compared)} test functions; "
+        f"the largest distance is {worst:.2g} standard errors, of which {most:.2g} may happen"
+    )
+    text += ["", verdict, _tests(compared)]
+    if args.plot:
+        plot_coordinates(pictures, Path(args.plot), f"{law.program.name}: width {args.width} against the limit")
+        text += ["", f"the picture is in {args.plot}"]
+    rows = [
+        {
+            "of": list(c.vectors), "test": c.test, "limit": c.limit, "error": c.error, "finite": c.finite,
+            "stderr": c.stderr, "sigmas": c.sigmas,
+        }
+        for c in compared
+    ]
+    return {
+        "text": "\n".join(text),
+        "json": {
+            "width": args.width, "seeds": args.seeds, "vectors": found, "tests": rows, "largest": worst,
+            "allowed": most, "holds": holds,
+        },
+    }
+
+
+def _tests(compared: Any) -> str:
+    rows = [["of", "ψ", "(1/n) Σ ψ", "± stderr", "E ψ", "distance"]]
+    for c in compared:
+        limit = "does not exist" if c.limit is None else value_text(c.limit, max(c.error, 1e-7 * abs(c.limit)))
+        distance = "" if c.sigmas is None else f"{c.sigmas:.2g} σ"
+        rows.append([", ".join(c.vectors), c.test, value_text(c.finite, c.stderr / 30 or None), error_text(c.stderr), limit, distance])
+    return table(rows)
+
+
+def _text(title: str, law: dict[str, Any]) -> str:
+    rows = [["", "mean", "± at most", "variance", "± at most"]]
+    for x, entry in law["vectors"].items():
+        rows.append([f"Z^{x}", *_numbers(entry["mean"]), *_numbers(entry["variance"])])
+        if "hat" in entry and entry["dot"]["variance"]["value"] + abs(entry["dot"]["mean"]["value"]) > 0:
+            rows.append([f"Ẑ of {x}", *_numbers(entry["hat"]["mean"]), *_numbers(entry["hat"]["variance"])])
+            rows.append([f"Ż of {x}", *_numbers(entry["dot"]["mean"]), *_numbers(entry["dot"]["variance"])])
+    out = [title, table(rows)]
+    for x, entry in law["vectors"].items():
+        if "covariance of hat and dot" in entry and entry["covariance of hat and dot"]["value"]:
+            value, error = _numbers(entry["covariance of hat and dot"])
+            out.append(f"  Cov(Ẑ, Ż) of {x} = {value} ± {error}")
+        elif "dot" in entry and not entry["dot"]["variance"]["value"] and not entry["dot"]["mean"]["value"]:
+            out.append(f"  Ż of {x} = 0, Ẑ = Z")
+    for c in law["covariances"]:
+        value, error = _numbers(c)
+        correlation = "" if c["correlation"] is None else f", correlation {c['correlation']:.6g}"
+        out.append(f"  Cov(Z^{c['of'][0]}, Z^{c['of'][1]}) = {value} ± {error}{correlation}")
+    heading = ["quantiles", *(f"{q['probability']:g}" for q in next(iter(law["vectors"].values()))["quantiles"])]
+    rows = [heading]
+    for x, entry in law["vectors"].items():
+        rows.append([f"Z^{x}", *(value_text(q["value"], max(q["stderr"], 1e-8)) for q in entry["quantiles"])])
+    out += ["", table(rows)]
+    return "\n".join(out)
+
+
+def _numbers(e: dict[str, float]) -> tuple[str, str]:
+    return value_text(e["value"], e["error"]), error_text(e["error"])

@@ -1,0 +1,217 @@
+"""The law of a vector's coordinates in the limit: moments of Z^x, its parts Ẑ and Ż, quantiles, draws.
+
+>>> from netsor.api import load
+>>> from netsor.limit.law import CoordinateLaw
+>>> law = CoordinateLaw(load("programs/remark_b5.netsor").program, ["x", "v"])
+>>> law.variance("x").value, law.covariance("x", "v").value
+(2.0, 1.0)
+>>> law.draw(1000, seed=0)["x"].shape
+(1000,)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from netsor.core import MatMul, Program
+from netsor.expr import Const, Expr, Sym, add, canonical, mul, neg, split_coefficient
+from netsor.expr.arrays import lambdify
+from netsor.gaussian import Estimate, Settings, vanishes
+from netsor.limit.interpreter import Limit
+
+Array = np.ndarray
+PROBABILITIES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+# Quantiles come from this many scrambled Sobol sequences of 2^this many points each.
+_SEQUENCES, _POINTS = 8, 14
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Z^{Wx} = Ẑ^{Wx} + Ż^{Wx}: the variances of both, the mean of Ż, and their covariance."""
+
+    hat: Estimate
+    dot_mean: Estimate
+    dot: Estimate
+    between: Estimate
+
+
+class CoordinateLaw:
+    """The joint law of Z^x for some vectors x of a program (Def. B.3); numbers carry the bounds of the limit.
+
+    `names` are variables of the program. Raises NetsorError where a moment does not exist.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        names: Sequence[str],
+        tol: float = 1e-8,
+        budget: float | None = 60.0,
+        progress: Callable[[str], None] | None = None,
+    ):
+        self.program = program
+        self.names = list(names)
+        self.limit = Limit(program, Settings(tol=tol, budget=budget), progress)
+        self.limit.build_all()
+        self._root: tuple[list[Sym], Array] | None = None
+
+    def z(self, name: str) -> Expr:
+        """Z^x as a function of Ẑ's (Remark B.5)."""
+        return self.limit.z(name)
+
+    # --- moments -----------------------------------------------------------------------------------------------
+
+    def expectation(self, e: Expr, what: str, name: str, settings: Settings | None = None) -> Estimate:
+        """E of an expression in the limit's symbols, taken for the variable `name`; `settings` for this one alone."""
+        e = canonical(e)
+        if isinstance(e, Const):
+            return Estimate(float(e.value))
+        if vanishes(e, self.limit):
+            return Estimate(0.0)
+        usual = self.limit.settings
+        self.limit.settings = settings or usual
+        try:
+            found = self.limit.expectation(e, what, name)
+        finally:
+            self.limit.settings = usual
+        return Estimate(found.value, found.error)
+
+    def mean(self, name: str) -> Estimate:
+        """E Z^x."""
+        return self.expectation(self.z(name), f"E Z^{name}", name)
+
+    def covariance(self, x: str, y: str) -> Estimate:
+        """Cov(Z^x, Z^y)."""
+        return self._covariance(self.z(x), self.z(y), f"Cov(Z^{x}, Z^{y})", y)
+
+    def variance(self, name: str) -> Estimate:
+        """Var Z^x."""
+        return self.covariance(name, name)
+
+    def _covariance(self, p: Expr, q: Expr, what: str, name: str) -> Estimate:
+        a, b = (self.expectation(e, f"the mean in {what}", name) for e in (p, q))
+        # Centred first: a mean much larger than the deviations would leave few digits in E pq − E p E q.
+        c = self.expectation(mul(add(p, Const(-a.value)), add(q, Const(-b.value))), what, name)
+        return Estimate(max(c.value, 0.0) if p is q else c.value, c.error + a.error * b.error)
+
+    def parts(self, name: str) -> Parts | None:
+        """Ẑ and Ż of a G-var, apart; None for an X-var, whose Z has no such parts."""
+        if self.program.is_initial_vector(name):
+            return Parts(self.variance(name), Estimate(0.0), Estimate(0.0), Estimate(0.0))
+        i = self.program.by_name[name]
+        if not isinstance(i, MatMul):
+            return None
+        hat = self._hat(i)
+        dot = canonical(add(self.z(name), neg(hat)))
+        return Parts(
+            self._covariance(hat, hat, f"Var Ẑ^{name}", name),
+            self.expectation(dot, f"E Ż^{name}", name),
+            self._covariance(dot, dot, f"Var Ż^{name}", name),
+            self._covariance(hat, dot, f"Cov(Ẑ^{name}, Ż^{name})", name),
+        )
+
+    def _hat(self, i: MatMul) -> Expr:
+        c, operand = split_coefficient(self.z(i.vector))
+        for s, p in self.limit.products.items():
+            if (p.matrix, p.transposed) == (i.matrix, i.transposed) and p.operand is operand:
+                return mul(Const(c), s)
+        return Const(0)
+
+    # --- draws -------------------------------------------------------------------------------------------------
+
+    def draw(self, count: int, seed: int = 0) -> dict[str, Array]:
+        """`count` independent draws of (Z^x for x in names), jointly."""
+        symbols, root = self._base()
+        normals = np.random.default_rng(seed).standard_normal((root.shape[1], count))
+        return self._at(dict(zip(symbols, root @ normals, strict=True)), count)
+
+    def _base(self) -> tuple[list[Sym], Array]:
+        """The Ẑ's that the vectors depend on, and a root of their covariance."""
+        if self._root is None:
+            free = {s for x in self.names for s in self.z(x).free}
+            symbols = sorted((s for s in free if self.limit.is_gaussian(s)), key=lambda s: s.digest)
+            c = np.array([[self.limit.covariance(a, b).value for b in symbols] for a in symbols]).reshape(len(symbols), -1)
+            values, vectors = np.linalg.eigh(c) if symbols else (np.zeros(0), np.zeros((0, 0)))
+            keep = values > 1e-14 * max(values.max(initial=0.0), 1e-300)
+            self._root = symbols, vectors[:, keep] * np.sqrt(values[keep])
+        return self._root
+
+    def _at(self, point: dict[Sym, Array], count: int) -> dict[str, Array]:
+        out = {}
+        for x in self.names:
+            z = self.z(x)
+            free = sorted(z.free, key=lambda s: s.digest)
+            given = [point[s] if s in point else self.limit.scalar(s).value for s in free]
+            (value,) = lambdify((z,), tuple(free))(*given)
+            out[x] = np.broadcast_to(np.asarray(value, float), (count,)).copy()
+        return out
+
+    def quantiles(self, name: str, probabilities: Sequence[float] = PROBABILITIES) -> list[Estimate]:
+        """Quantiles of Z^x, each with its standard error over independent quasi-random draws (0 where it is exact)."""
+        z = self.z(name)
+        exact = self._gaussian_quantiles(z, name, probabilities)
+        if exact is not None:
+            return exact
+        from scipy.special import ndtri
+        from scipy.stats import qmc
+
+        symbols, root = self._base()
+        found = []
+        for k in range(_SEQUENCES):
+            u = qmc.Sobol(max(1, root.shape[1]), rng=k).random_base2(_POINTS).T
+            normals = ndtri(np.clip(u, 1e-15, 1 - 1e-15))[: root.shape[1]]
+            values = self._at(dict(zip(symbols, root @ normals, strict=True)), 2**_POINTS)[name]
+            found.append(np.quantile(values, probabilities))
+        table = np.array(found)
+        spread = table.std(axis=0, ddof=1) / np.sqrt(_SEQUENCES)
+        return [Estimate(float(m), float(e)) for m, e in zip(table.mean(axis=0), spread, strict=True)]
+
+    def _gaussian_quantiles(self, z: Expr, name: str, probabilities: Sequence[float]) -> list[Estimate] | None:
+        """Of a Gaussian Z^x, exactly; None where it is none."""
+        from netsor.expr import diff
+
+        gaussians = [s for s in z.free if self.limit.is_gaussian(s)]
+        if any(diff(z, s).free & set(gaussians) for s in gaussians):
+            return None
+        from scipy.special import ndtri
+
+        mean, variance = self.mean(name), self.variance(name)
+        sd = float(np.sqrt(variance.value))
+        return [Estimate(mean.value + sd * float(ndtri(p))) for p in probabilities]
+
+    def as_dict(self, probabilities: Sequence[float] = PROBABILITIES) -> dict[str, Any]:
+        """Moments, parts and quantiles of each vector and the covariances of pairs, as plain numbers."""
+        out: dict[str, Any] = {"vectors": {}, "covariances": []}
+        for x in self.names:
+            entry: dict[str, Any] = {
+                "kind": self.program.kind_of(x),
+                "mean": _estimate(self.mean(x)),
+                "variance": _estimate(self.variance(x)),
+            }
+            parts = self.parts(x)
+            if parts is not None:
+                entry["hat"] = {"mean": {"value": 0.0, "error": 0.0}, "variance": _estimate(parts.hat)}
+                entry["dot"] = {"mean": _estimate(parts.dot_mean), "variance": _estimate(parts.dot)}
+                entry["covariance of hat and dot"] = _estimate(parts.between)
+                if self.program.is_initial_vector(x):
+                    entry["hat"]["mean"] = entry["mean"]
+            entry["quantiles"] = [
+                {"probability": p, "value": q.value, "stderr": q.error}
+                for p, q in zip(probabilities, self.quantiles(x, probabilities), strict=True)
+            ]
+            out["vectors"][x] = entry
+        for k, x in enumerate(self.names):
+            for y in self.names[k + 1 :]:
+                c = self.covariance(x, y)
+                scale = np.sqrt(out["vectors"][x]["variance"]["value"] * out["vectors"][y]["variance"]["value"])
+                correlation = float(c.value / scale) if scale > 0 else None
+                out["covariances"].append({"of": [x, y], **_estimate(c), "correlation": correlation})
+        return out
+
+
+def _estimate(e: Estimate) -> dict[str, float]:
+    return {"value": e.value, "error": e.error}
