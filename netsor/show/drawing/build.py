@@ -12,7 +12,7 @@ from netsor.show.drawing.gates import Gates, shape, subscripted
 from netsor.show.drawing.names import Piece, matrix_pieces, pieces, split
 from netsor.show.drawing.passes import parts, twins
 from netsor.show.drawing.scene import Edge, Node, Scene
-from netsor.show.listing import _instruction as instruction_texts
+from netsor.show.listing import moment_text
 
 
 def build_scene(program: Program, of: list[str] | None = None, folding: Folding = "auto") -> Scene:
@@ -74,8 +74,7 @@ class _Builder:
         p, name = self.p, names[0]
         more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
         if name in p.by_name:
-            label, left, right = instruction_texts(p.by_name[name], p)
-            return f"{p.kind_of(name)} {label} {left} := {right}{more}"
+            return f"{p.kind_of(name)}, {_instruction_text(p.by_name[name])}{more}"
         if name in p.embedding:
             e = p.embedding[name]
             return f"G-var in 𝒱: {name} := {e.matrix} {e.source}{more}"
@@ -159,6 +158,14 @@ class _Builder:
             if len(shown) > 1 and joint:
                 names = shown if len(shown) <= 6 else [*shown[:3], "…", shown[-1]]
                 self.scene.notes.append(", ".join(n if n == "…" else subscripted(n) for n in names) + " jointly Gaussian")
+
+
+def _instruction_text(i: MatMul | Nonlin | Moment) -> str:
+    if isinstance(i, MatMul):
+        return f"MATMUL: {i.name} := {i.matrix}{'ᵀ' if i.transposed else ''} {i.vector}"
+    if isinstance(i, Nonlin):
+        return f"NONLIN: {i.name} := {to_text(i.psi)}"
+    return f"MOMENT: {i.name} := {moment_text(i.psi, i.vectors)}"
 
 
 def _all_used(p: Program) -> set[str]:

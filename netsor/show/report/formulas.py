@@ -1,0 +1,65 @@
+"""A derivation as rows of HTML: what is derived, its formulas in MathML, the rule, and the notes below."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from netsor.show.report.mathml import UnknownLatex, mathml
+
+_LONGEST = 1200
+
+
+def derivation_rows(derivation: Any, numbers: bool = True) -> str:
+    """The lines of a derivation (`netsor.show.derivation`), definitions of the program first."""
+    from netsor.show.derivation.formula import Formulas
+    from netsor.show.derivation.style import Latex, Text
+
+    return _Rows(derivation, Formulas(derivation, Latex()), Formulas(derivation, Text())).html()
+
+
+class _Rows:
+    def __init__(self, derivation: Any, latex: Any, text: Any):
+        self.derivation, self.latex, self.text = derivation, latex, text
+
+    def html(self) -> str:
+        out = []
+        for f in self.derivation.functions:
+            out.append(f'<div class="line"><div class="sum">{self.math(self.latex.definition(f), self.text.definition(f))}</div></div>')
+        out += [self.line(line) for line in self.derivation.lines]
+        return "\n".join(out)
+
+    def math(self, latex: str, text: str) -> str:
+        if len(text) > _LONGEST:
+            return f"<span>a formula of {len(text):,} characters; <code>netsor derive --full</code> shows it</span>"
+        try:
+            return mathml(latex)
+        except UnknownLatex:
+            return f'<span class="formula">{escape(text)}</span>'
+
+    def line(self, line: Any) -> str:
+        from netsor.show.derivation.page import chain, head
+
+        left, relation = head(line, self.latex)
+        left_text, relation_text = head(line, self.text)
+        latex = chain(line, self.latex, None)
+        text = chain(line, self.text, None)
+        if len(text) != len(latex):
+            text = [self.text(f) for f in line.forms][: len(latex)] + [""] * max(0, len(latex) - len(line.forms))
+        steps = [self.math(f"{left} {relation} {latex[0]}" if latex else left, f"{left_text} {relation_text} {text[0] if text else ''}")]
+        steps += [self.math(f"= {a}", f"= {b}") for a, b in zip(latex[1:], text[1:])]
+        if line.value is not None:
+            steps.append(f'<span class="value">= {_number(line.value.value, line.value.error)}</span>')
+        rule = f'<span class="rule">{escape(line.rule)}</span>' if line.rule else ""
+        notes = "".join(f'<div class="note">{self.note(n)}</div>' for n in line.notes)
+        css = "line" + (" deeper" if line.depth else "") + (" result" if line.output else "")
+        body = "".join(f'<div class="step">{s}</div>' for s in steps)
+        return f'<div class="{css}"><div class="sum">{body}</div>{rule}{notes}</div>'
+
+    def note(self, note: Any) -> str:
+        return "".join(escape(p) if isinstance(p, str) else self.math(self.latex(p), self.text(p)) for p in note.pieces)
+
+
+def _number(value: float, error: float) -> str:
+    shown = f"{value:.12g}".replace("-", "−")
+    return shown if error == 0 else f"{shown} ± {error:.1e}"

@@ -1,0 +1,166 @@
+"""The parts of a report, each a piece of HTML or nothing where there is nothing to show."""
+
+from __future__ import annotations
+
+import platform
+from html import escape
+from importlib.metadata import PackageNotFoundError, version
+
+from netsor.diagnostics import Diagnostic
+from netsor.show.drawing import drawing_svg
+from netsor.show.report.collect import Material
+from netsor.show.report.formulas import derivation_rows
+from netsor.show.report.listing import marked_listing
+
+_PANELS = 6
+_NAMES = {
+    "A1": "only hidden matrices are trained", "A2": "no matrix is used with its transpose", "A3": "one output",
+    "A4": "the last embedding is a G-var", "GIA": "Simple GIA Check", "B8": "pseudo-Lipschitz nonlinearities",
+    "NTKTRAIN": "SGD is kernel gradient descent in the limit",
+}  # fmt: skip
+
+
+def warnings(m: Material) -> str:
+    """What the checker and the limits remarked."""
+    from netsor.diagnostics.render import render
+
+    found: list[Diagnostic] = [*m.document.report.diagnostics, *m.remarks]
+    if not found:
+        return ""
+    text = "\n\n".join(render(d, colour=False, width=96) for d in found)
+    return f'<div class="diagnostics"><pre class="wrap">{escape(text)}</pre></div>'
+
+
+def program(m: Material) -> str:
+    """The listing, and the text it was made from."""
+    report = m.document.report
+    body = marked_listing(m.document.program, report.variables)
+    key = (
+        '<p class="soft">Underlined: <span class="G">G-var</span>, dashed <span class="X">X-var</span>, dotted <span class="S">scalar</span>, '
+        'bold <span class="M">matrix</span>; a name tells more when the pointer rests on it.</p>'
+    )
+    source = f"<details><summary>The text that was read ({escape(_short(report.source.name))})</summary><pre tabindex=\"0\">{escape(report.source.text)}</pre></details>"
+    return f'{key}<pre tabindex="0">{body}</pre>{source}'
+
+
+def _short(name: str) -> str:
+    return name.replace("\\", "/").rsplit("/", 1)[-1]
+
+
+def drawing(m: Material, theme: str) -> str:
+    """The drawing in the notation of Appendix C."""
+    svg = drawing_svg(m.document.program, theme=theme, inline=True)
+    return (
+        f'<div class="scroll" tabindex="0">{svg}</div>'
+        '<p class="soft">The graphical notation of Appendix C: circles are vectors, squares scalars, dashed lines products with a matrix, '
+        "gates NONLIN, and gates with a bar MOMENT.</p>"
+    )
+
+
+def checks(m: Material) -> str:
+    """The language and the assumptions."""
+    report = m.document.report
+    rows = []
+    for name, a in report.assumptions.items():
+        css, word = {True: ("yes", "holds"), False: ("no", "fails"), None: ("open", "cannot be told")}[a.holds]
+        because = escape(a.because) + (f" {escape(a.relaxation)}" if a.relaxation else "")
+        line = f" (line {a.span.line})" if a.span else ""
+        what = f'<br><span class="soft">{_NAMES[name]}</span>' if name in _NAMES else ""
+        rows.append(f'<tr><th scope="row">{escape(name)}{what}</th><td class="{css}">{word}</td><td>{because}{line}</td></tr>')
+    table = f'<div class="tablebox"><table><tbody>{"".join(rows)}</tbody></table></div>' if rows else ""
+    kinds = [v.kind for v in report.variables]
+    count = ", ".join(f"{kinds.count(k)} {k if kinds.count(k) == 1 else many}" for k, many in _PLURALS if kinds.count(k))
+    return f"<p>A {report.kind} of the language {escape(report.language or '')}, with {count}.</p>{table}"
+
+
+_PLURALS = (("matrix", "matrices"), ("G-var", "G-vars"), ("X-var", "X-vars"), ("scalar", "scalars"))
+
+
+def derivation(m: Material) -> str:
+    """The limit as formulas."""
+    if m.derivation is None:
+        return ""
+    return f'<div class="derivation">{derivation_rows(m.derivation)}</div>'
+
+
+def limits(m: Material) -> str:
+    """Each output's limit with its error, and the largest width beside it."""
+    from netsor.cli.output import error_text, value_text
+
+    if m.limit is None:
+        return ""
+    run = m.runs[-1] if m.runs else None
+    head = ["output", "limit", "± at most", "found by"]
+    if run:
+        head += [f"width {run.width}, {run.seeds} draws", "± standard error", "apart"]
+    rows = []
+    mean, stderr = (run.mean(), run.stderr()) if run else ({}, {})
+    for name, v in m.limit.outputs.items():
+        if v.value is None:
+            cells = ["does not exist", "", ""]
+        else:
+            cells = [value_text(v.value, v.error), error_text(v.error or 0.0), v.method]
+        if run:
+            a, e = mean.get(name), stderr.get(name)
+            cells.append("" if a is None else value_text(a, e / 30 if e else None))
+            cells.append("" if e is None else error_text(e))
+            apart = "" if a is None or not e or v.value is None else f"{(a - v.value) / e:+.1f} standard errors"
+            cells.append(apart)
+        body = "".join(f'<td class="number">{escape(c).replace("-", "−")}</td>' if k != 2 else f"<td>{escape(c)}</td>" for k, c in enumerate(cells))
+        rows.append(f'<tr><th scope="row"><i class="name">{escape(name)}</i></th>{body}</tr>')
+    heading = "".join(f'<th scope="col">{escape(h)}</th>' for h in head)
+    return f'<div class="tablebox"><table><thead><tr>{heading}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def convergence(m: Material) -> str:
+    """Pictures of the outputs at growing widths."""
+    from netsor.show.report.pictures import approach, rates
+
+    if not m.runs or m.limit is None:
+        return ""
+    known = {k: v.value for k, v in m.limit.outputs.items() if v.value is not None}
+    names = list(m.runs[0].values)
+    # One curve for all outputs first, then some of them by themselves.
+    figures = [rates(m.runs, known)] if len(m.runs) > 1 else []
+    figures += [approach(name, m.runs, known.get(name)) for name in names[:_PANELS]]
+    panels = "".join(f"<figure>{f}</figure>" for f in figures if f)
+    more = f" The first {_PANELS} of {len(names)} outputs are shown by themselves." if len(names) > _PANELS else ""
+    return (
+        f'<div class="plots">{panels}</div><p class="soft">Points are single draws, the bar two standard errors about their mean, the line the limit; '
+        f"in the first picture the dashed line falls as 1/√n.{more}</p>"
+    )
+
+
+def laws(m: Material) -> str:
+    """Histograms of coordinates against the law of Z."""
+    from netsor.show.report.pictures import histogram, quantiles
+
+    if not m.laws:
+        return ""
+    out = []
+    for law in m.laws:
+        c, s = law.coordinates, law.samples
+        out.append(
+            f'<div class="plots"><figure>{histogram(law)}</figure><figure>{quantiles(law)}</figure></div>'
+            f"<p><i>{escape(law.name)}</i>: mean {_signed(c.mean())} against {_signed(s.mean())}, "
+            f"standard deviation {c.std():.4g} against {s.std():.4g} in the limit.</p>"
+        )
+    return '<div class="laws">' + "".join(out) + f'<p class="soft">Bars and points: the n coordinates of one draw; line: {len(m.laws[0].samples):,} draws of Z.</p></div>'
+
+
+def _signed(x: float) -> str:
+    return f"{x:.4g}".replace("-", "−")
+
+
+def origin(m: Material) -> str:
+    """How to make this page again, and with what it was made."""
+    versions = ", ".join([f"Python {platform.python_version()}", *(f"{p} {_version(p)}" for p in ("netsor", "numpy", "scipy"))])
+    command = f"<pre class=\"wrap\">{escape(m.command)}</pre>" if m.command else ""
+    return f"{command}<p class=\"soft\">Made with {escape(versions)}.</p>"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "(unknown version)"
