@@ -122,17 +122,16 @@ def _by_dimension(f: Integrand, task: Task) -> Outcome:
         return _outcome(lattice.rough(f, f.rank) if f.rank <= 6 else qmc.rough(f), f.rank, "rough")
     sharp = is_sharp(f)
     slope = max((float(np.linalg.norm(p.a)) / p.soft for p in f.planes if p.soft), default=1.0)
-    polar = 2 <= f.rank <= 6 and not np.abs(f.shift).max(initial=0.0) and _is_radial(f)
-    if polar:
-        smooth = all(s.kind == "singular" for s in f.surfaces) and not any(
-            p.kind in ("jump", "kink", "pole") for p in f.planes
-        )
-        if smooth:
-            o = _outcome(
-                lattice.integrate(f, f.rank, tol, task.clock, polar=True), f.rank, f"lattice {f.rank}-D, radial{how}"
-            )
-            if o.error <= task.tol * o.scale or f.rank > 3:
-                return o
+    if 2 <= f.rank <= 6 and not np.abs(f.shift).max(initial=0.0) and _is_radial(f) and _through_origin(f):
+        g = replace(f, radial=True)
+        if any(p.kind in ("jump", "kink") for p in f.planes):
+            if f.rank <= 4:
+                q = nested.integrate(replace(g, surfaces=[]), max(tol, 1e-3 * task.tol), task.clock)
+                return _outcome(q, f.rank, f"radial quadrature {f.rank}-D{how}")
+        else:
+            q = lattice.integrate(g, f.rank, max(tol, 0.1 * task.tol), task.clock)
+            if math.isfinite(q.error) and (q.error <= task.tol * q.scale or f.rank > 3):
+                return _outcome(q, f.rank, f"radial lattice {f.rank}-D{how}")
     if not sharp and f.rank <= 6 and (slope < 4 or f.rank > 4):
         q = lattice.integrate(f, f.rank, tol, task.clock, slope)
         if math.isfinite(q.error) and (q.error <= task.tol * q.scale or f.rank > 4 and q.error < 1e-4 * q.scale):
@@ -156,6 +155,12 @@ def _is_radial(f: Integrand) -> bool:
                 if (k < 0 or not isinstance(k, int)) and affine(node.base, known) is None:
                     return True
     return False
+
+
+def _through_origin(f: Integrand) -> bool:
+    """Whether every break is a plane through the origin, which the radial map leaves where it is."""
+    straight = all(abs(p.b) <= 1e-12 for p in f.planes if p.kind in ("jump", "kink", "edge"))
+    return straight and all(s.kind == "singular" for s in f.surfaces)
 
 
 def is_sharp(f: Integrand) -> bool:

@@ -17,6 +17,7 @@ from netsor.gaussian.state import RANK, State, moments, pivoted_root
 from netsor.gaussian.tables import Table, table
 
 Array = np.ndarray
+_KAPPA = 1.5
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,20 @@ class Integrand:
     closed: tuple[Closed, ...] = ()
     # The correlations that A stands for are off by this much.
     defect: float = 0.0
+    # Under the radial map s ↦ s e^{−κ/s²}, which spreads what happens near the origin over all scales.
+    radial: bool = False
 
     def compiled(self, factors: tuple[Expr, ...]) -> Callable[..., tuple]:
         return lambdify((mul(*factors) if factors else ONE,), (*self.forms, *self.scalars))
 
     def __call__(self, x: Array) -> Array:
-        """F at the columns of x (r, N)."""
+        """F at the columns of x (r, N); under the radial map times its Jacobian and the quotient of the densities."""
+        if self.radial:
+            y, factor = drawn_in(x)
+            # So near the origin nothing has weight, and quotients by a norm would be 0/0.
+            dead = factor < 1e-60
+            value = replace(self, radial=False)(np.where(dead, 1.0, y))
+            return np.where(dead, 0.0, value * factor)
         forms = self.root @ x + self.shift[:, None] if len(self.forms) else np.zeros((0, x.shape[1]))
         (value,) = self.compiled(self.factors)(*forms, *self.values)
         out = np.broadcast_to(np.asarray(value, float), x.shape[1:])
@@ -94,6 +103,14 @@ class Integrand:
             return np.ones(())
         means = self.mean[:, None] + self.gain @ x
         return moments(self.powers, self.spread)(list(means))
+
+
+def drawn_in(x: Array) -> tuple[Array, Array]:
+    """(y, φ(y)/φ(x) · |dy/dx|) for y = x e^{−κ/|x|²}, whose Jacobian is shrinkᵈ (1 + 2κ/|x|²)."""
+    length2 = np.maximum((x * x).sum(axis=0), 1e-12)
+    shrink = np.exp(-_KAPPA / length2)
+    factor = np.exp(0.5 * length2 * (1 - shrink * shrink)) * shrink ** len(x) * (1 + 2 * _KAPPA / length2)
+    return x * shrink, factor
 
 
 def value_of(e: Expr, env: Mapping[Sym, float]) -> float:

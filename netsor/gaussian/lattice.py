@@ -19,7 +19,6 @@ Array = np.ndarray
 _FIRST, _FINER = 1.3, 0.8
 _ROTATIONS = 3
 _CHUNK = 1 << 17
-_KAPPA = 1.5
 
 
 def _grid(d: int, radius: float, shift: Array) -> Array:
@@ -53,16 +52,6 @@ def _points(d: int, h: float, reach: float, seed: int) -> tuple[Array, Array]:
     return x, weight
 
 
-def _drawn_in(x: Array, weight: Array, d: int) -> tuple[Array, Array]:
-    """The rule under the radial map s ↦ s e^{−κ/s²}, which spreads what happens near the origin over all scales."""
-    length2 = np.maximum((x * x).sum(axis=0), 1e-12)
-    shrink = np.exp(-_KAPPA / length2)
-    y = x * shrink
-    # φ(y)/φ(x) times the Jacobian shrinkᵈ (1 + 2κ/s²).
-    factor = np.exp(0.5 * length2 * (1 - shrink * shrink)) * shrink**d * (1 + 2 * _KAPPA / length2)
-    return y, weight * factor
-
-
 def _points_of(d: int, h: float, reach: float, seed: int) -> tuple[Array, Array]:
     if count(d, h, reach) < 30_000:
         return _points(d, h, reach, seed)
@@ -70,11 +59,9 @@ def _points_of(d: int, h: float, reach: float, seed: int) -> tuple[Array, Array]
 
 
 def _sum(
-    f: Callable[[Array], Array], d: int, h: float, reach: float, seed: int, polar: bool = False
+    f: Callable[[Array], Array], d: int, h: float, reach: float, seed: int
 ) -> tuple[float, float, float]:
     x, weight = _points_of(d, h, reach, seed)
-    if polar:
-        x, weight = _drawn_in(x, weight, d)
     total = modulus = shell = 0.0
     for i in range(0, x.shape[1], _CHUNK):
         part, w = x[:, i : i + _CHUNK], weight[i : i + _CHUNK]
@@ -96,19 +83,18 @@ def integrate(
     clock: Clock,
     slope: float = 1.0,
     most: float = 6e7,
-    polar: bool = False,
 ) -> Quadrature:
     """E f(x), x ∈ ℝᵈ; `slope` is how many times steeper than tanh(x₁) the integrand is at most."""
     # The mass of a chi distribution beyond the ball is what is left out.
     reach = math.sqrt(d) + 0.75 * math.sqrt(-2 * math.log(min(tol, 1e-2))) + 0.5
-    reach = min(reach, 8.5 + 0.12 * d) + (0.4 if polar else 0.0)
+    reach = min(reach, 8.5 + 0.12 * d)
     h = _FIRST / max(1.0, slope**0.75)
     best = Quadrature(math.nan, math.inf, 0.0)
     before: list[float] | None = None
     level = 0
     while level < 16 and count(d, h, reach) * _ROTATIONS <= most:
         left = clock.left()
-        sums = [_sum(f, d, h, reach, 10 * level + k, polar) for k in range(_ROTATIONS)]
+        sums = [_sum(f, d, h, reach, 10 * level + k) for k in range(_ROTATIONS)]
         level += 1
         values = [s[0] for s in sums]
         scale = sum(s[1] for s in sums) / _ROTATIONS

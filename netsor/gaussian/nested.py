@@ -100,6 +100,10 @@ def cuts_at(level: list[Plane], x: Array, k: int, reach: float) -> Array:
         width = math.sqrt(p.soft**2 + float((p.a[k + 1 :] ** 2).sum())) / abs(p.a[k])
         if width == 0:
             columns.append(centre)
+            if p.kind == "singular":
+                # Panels that close in: |t|^{−α} on a panel whose ends are as 1 to 10 is smooth enough.
+                ends = 10.0 ** -np.arange(0.0, 12.0, 1.0 if p.a.size < 3 else 2.0)
+                columns.extend(centre + sign * t for t in ends for sign in (-1, 1))
         elif width < (0.6 if p.a.size < 3 else 0.35):
             columns.extend(
                 centre + w * width for w in (_EDGE_WIDTHS if p.a.size < 3 else _EDGE_WIDTHS_DEEP) if abs(w) * width < 4

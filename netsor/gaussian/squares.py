@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from netsor.expr import Const, Expr, Pow, canonical, mul
+from netsor.expr import Const, Expr, Pow, canonical, mul, postorder
 from netsor.gaussian import laplace
 from netsor.gaussian.algebra import quadratic
 from netsor.gaussian.outcome import OVERFLOW, Outcome, Task, scaled
@@ -52,7 +52,8 @@ def power_of_square(f: Expr, e: Expr, state: State, task: Task, expectation: Exp
     k = float(f.exponent.value)
     raised = max(0, math.ceil(k))
     p = raised - k
-    if p == 0:
+    # Where the form also occurs inside another factor, that would stay as hard as it is, once for every t.
+    if p == 0 or any(f.base in postorder(g) for g in factors_of(e) if g is not f):
         return None
     others = list(factors_of(e))
     others.remove(f)

@@ -159,6 +159,26 @@ def test_quotients_by_a_norm():
         expect(q**-2, FixedLaw(z, np.eye(4)))
 
 
+def test_functions_of_a_direction():
+    # On the sphere in three dimensions a coordinate is uniform on [−1, 1] (Archimedes).
+    z = [sym(f"z{i}") for i in range(3)]
+    x = z[0] / sqrt(z[0] ** 2 + z[1] ** 2 + z[2] ** 2)
+    for e, f in (
+        (relu(x) * call("tanh", x), lambda t: t * mpmath.tanh(t)),
+        (call("gelu", x) + call("gelu", -x), lambda t: t * mpmath.ncdf(t) - t * mpmath.ncdf(-t)),
+        (call("step", x) * call("cos", x), mpmath.cos),
+    ):
+        truth = float(mpmath.quad(f, [0, 1])) * (0.5 if "gelu" not in str(e) else 1.0)
+        r = expect(e, FixedLaw(z, np.eye(3)), Settings(1e-8, 20.0))
+        assert abs(r.value - truth) <= r.error + 1e-14
+        assert r.error < 1e-7
+
+
+def test_singular_products():
+    m = lambda p: 2 ** (p / 2) * math.gamma((p + 1) / 2) / math.sqrt(math.pi)  # noqa: E731
+    check(call("abs", U) ** 0.3 * call("abs", V) ** -0.4, [U, V], np.eye(2), m(0.3) * m(-0.4))
+
+
 def test_zero_variance_and_equal_variables():
     check(call("step", U) * call("tanh", V), [U, V], [[0.0, 0.0], [0.0, 1.0]], 0.0)
     check(call("cos", U) * V**2, [U, V], [[0.0, 0.0], [0.0, 3.0]], 3.0)
