@@ -1,4 +1,4 @@
-"""`netsor backward`, `ntk`, `sgd`, `train` and `check --exact` as they are called: files, JSON, statuses, printed programs."""
+"""`netsor backward`, `ntk`, `sgd`, `train`, `check --exact` as they are called: files, JSON, statuses, printed programs."""
 
 from __future__ import annotations
 
@@ -225,7 +225,8 @@ def test_what_a_network_cannot_be(capsys, tmp_path):
     bad = {
         "E601": "network a(ξ : 2)\nmatrix U : (n, 2) ~ N(0, 1)\nx := U ξ\noutput f := mean(x)\n",
         "E602": "network a(ξ : 2)\nmatrix U : (n, 2) ~ N(0, 1)\nx := U ξ\n",
-        "E603": "network a(ξ : 2)\nmatrix U : (n, 2) ~ N(0, 1)\nvector v ~ N(0, 1)\nx := U ξ\ntrain x\noutput f := vᵀ x / √n\n",
+        "E603": "network a(ξ : 2)\nmatrix U : (n, 2) ~ N(0, 1)\nvector v ~ N(0, 1)\nx := U ξ\ntrain x\n"
+        "output f := vᵀ x / √n\n",
         "E608": "network a(ξ : 2, ζ : 2)\nmatrix U : (n, 2) ~ N(0, 1)\nvector v ~ N(0, 1)\nx := U ξ\ny := U ζ\n"
         "output f := vᵀ x / √n\noutput g := vᵀ y / √n\n",
     }

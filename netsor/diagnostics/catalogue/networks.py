@@ -100,6 +100,29 @@ ENTRIES: tuple[Entry, ...] = (
         ),
     ),
     Entry(
+        "E608",
+        "two examples in one network",
+        "A network is the program of one example, whose inputs may be several. Readouts that read different inputs "
+        "are those of different examples: netsor itself runs a network on all rows that it is given.",
+        bad=(
+            "network pair(ξ : 2, ζ : 2)\n"
+            "matrix U : (n, 2)\n"
+            "vector v ~ N(0, 1)\n"
+            "x := tanh(U ξ)\n"
+            "y := tanh(U ζ)\n"
+            "output f := vᵀ x / √n\n"
+            "output g := vᵀ y / √n\n"
+        ),
+        good=(
+            "network single(ξ : 2)\n"
+            "matrix U : (n, 2)\n"
+            "vector v ~ N(0, 1)\n"
+            "x := tanh(U ξ)\n"
+            "output f := vᵀ x / √n\n"
+        ),
+        paper="Setup D.1",
+    ),
+    Entry(
         "E609",
         "a kernel of a program",
         "The NNGP kernel and the NTK belong to networks: they compare a network at two inputs.",
@@ -128,6 +151,68 @@ ENTRIES: tuple[Entry, ...] = (
         good="netsor ntk autoencoder.netsor --inputs X.npy",
         paper="Assumption A2, Eqs. 95, 96 and 103",
         stage="run",
+    ),
+    Entry(
+        "E612",
+        "training that diverges",
+        "A step of kernel gradient descent multiplies an error by 1 − η λ, where λ is an eigenvalue of the tangent "
+        "kernel times the curvature of the loss. Far above 2/λ the outputs outgrow all numbers within the steps asked for.",
+        bad="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 400 --lr 1000",
+        good="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 4 --lr 0.5",
+        paper="Eq. 68",
+        stage="run",
+    ),
+    Entry(
+        "W613",
+        "a learning rate that overshoots",
+        "Where η λ exceeds 2, a step makes an error larger than it was. The limits are computed all the same.",
+        bad="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 2 --lr 20",
+        good="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 2 --lr 0.5",
+        paper="Eq. 68",
+        severity="warning",
+        stage="run",
+    ),
+    Entry(
+        "W614",
+        "kernel gradient descent is not expected to match",
+        "Theorem D.2 needs the Simple GIA Check and polynomially bounded derivatives. Without them the unrolled "
+        "program still has its limit, which is computed, and kernel gradient descent stands beside it for comparison.",
+        bad="netsor train tilted.netsor --inputs X.npy --targets y.npy --steps 1",
+        good="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 1",
+        paper="Theorem D.2",
+        severity="warning",
+        stage="run",
+    ),
+    Entry(
+        "E615",
+        "training from the network's own outputs has no limit",
+        "At step 0 the outputs vᵀx/√n tend to a Gaussian process, not to numbers. The limit of training is that from "
+        "given outputs; `gaussian` draws them from the process.",
+        bad="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 1 --f0 network --limit",
+        good="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 1 --f0 gaussian --limit",
+        paper="D.1.1",
+        stage="run",
+    ),
+    Entry(
+        "W616",
+        "a readout that no input reaches",
+        "An output that does not depend on the example is the same number for all of them, and has a constant kernel.",
+        bad=(
+            "network constant(ξ : 2)\n"
+            "matrix W\n"
+            "vector b, v ~ N(0, 1)\n"
+            "x := tanh(W b)\n"
+            "output f := vᵀ x / √n\n"
+        ),
+        good=(
+            "network varied(ξ : 2)\n"
+            "matrix U : (n, 2)\n"
+            "vector v ~ N(0, 1)\n"
+            "x := tanh(U ξ)\n"
+            "output f := vᵀ x / √n\n"
+        ),
+        paper="Setup D.1",
+        severity="warning",
     ),
     Entry(
         "E651",
@@ -192,9 +277,10 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "E658",
         "a loss that is not understood",
-        "A loss is an expression in the output `f` and the target `y`, differentiable in `f`.",
-        bad="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 2 --loss z^2",
-        good="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 2 --loss (f-y)^2",
+        "A loss is an expression in the output `f` and the target `y`, differentiable in `f`; with several outputs "
+        "it may name them `f1`, `y1`, `f2`, and so on, and else is the sum over them.",
+        bad="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 2 --loss 'step(f - y)'",
+        good="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 2 --loss '(f - y)^2'",
         stage="run",
     ),
     Entry(

@@ -1,0 +1,59 @@
+"""The catalogue's command lines on networks: the bad ones yield their code, the good ones run."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from netsor.cli.main import main
+from netsor.diagnostics.catalogue import all_entries
+
+ROOT = Path(__file__).parents[2]
+# E652 and E661 are for programs made in Python; a text is refused as E602 and E603.
+ENTRIES = [e for e in all_entries() if e.code[1] == "6" and e.stage == "run" and e.code not in ("E652", "E661")]
+HEAD = "network made(ξ : 3)\nmatrix U : (n, 3) ~ N(0, 1/3)\nmatrix W\n"
+NETWORKS = {
+    "mlp": "vector v ~ N(0, 1)\nx := tanh(W tanh(U ξ))\noutput f := vᵀ x / √n\n",
+    "autoencoder": "vector v ~ N(0, 1)\nx := Wᵀ tanh(W tanh(U ξ))\noutput f := vᵀ x / √n\n",
+    "body": "x := tanh(W tanh(U ξ))\n",
+    "step_network": "vector v ~ N(0, 1)\ntrain U\nx := W step(U ξ)\noutput f := vᵀ x / √n\n",
+    "relu_network": "vector v ~ N(0, 1)\ntrain U\nx := W relu(U ξ)\noutput f := vᵀ x / √n\n",
+    "tied": "vector v ~ N(0, 1)\nx := tanh(W tanh(U ξ) + v)\noutput f := vᵀ x / √n\n",
+    "tilted": "vector v ~ N(1, 1)\nx := tanh(W tanh(U ξ))\noutput f := vᵀ x / √n\n",
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    for name, text in NETWORKS.items():
+        (tmp_path / f"{name}.netsor").write_text(HEAD + text, encoding="utf-8")
+    os.symlink(ROOT / "programs", tmp_path / "programs")
+    rows = np.random.default_rng(0).standard_normal((2, 4))
+    for name in ("X", "three_columns", "cleaned"):
+        np.save(tmp_path / f"{name}.npy", rows[:, :3])
+    np.save(tmp_path / "four_columns.npy", rows)
+    np.save(tmp_path / "with_nan.npy", rows[:, :3] * np.nan)
+    np.save(tmp_path / "twins.npy", rows[[0, 0], :3])
+    np.save(tmp_path / "y.npy", np.array([1.0, -1.0]))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def call(capsys, line: str) -> tuple[int, str]:
+    command, *arguments = shlex.split(line)
+    assert command == "netsor"
+    status = main(arguments)
+    return status, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.code)
+def test_commands(capsys, folder, entry):
+    status, err = call(capsys, entry.bad)
+    assert f"[{entry.code}]" in err
+    assert (status == 0) == (entry.severity == "warning")
+    status, err = call(capsys, entry.good)
+    assert status == 0 and f"[{entry.code}]" not in err
