@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
@@ -23,7 +23,7 @@ import numpy as np
 from netsor.core import MatMul, Program
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.expr import WIDTH
-from netsor.finite import cost
+from netsor.finite import cost, memory
 from netsor.finite.arguments import output_names, width_of
 from netsor.finite.prepare import prepare
 from netsor.finite.rates import Convergence, study_output
@@ -50,6 +50,7 @@ class Task:
     outputs: tuple[str, ...]
     threads: int
     seconds: float
+    alone: bool
 
 
 @dataclass(frozen=True)
@@ -113,17 +114,21 @@ def converge(
     start = time.perf_counter()
     tasks: list[Task] = []
     engines: dict[int, str] = {}
-    threads = 1 if executor else cores()
+    # What does not fit as often as there are local processes runs here, with all threads, when those are done.
+    local = isinstance(executor, ProcessPoolExecutor)
+    share = memory.available() // (cores() + 1)
     for n in asked:
-        job, _ = prepare(program, n, names, (), dtype, engine, None, None, None, threads)
+        job, _ = prepare(program, n, names, (), dtype, engine, None, None, None, cores())
+        alone = executor is None or (local and job.need > share)
+        threads = cores() if alone else 1
         engines[n] = job.engine
         done = keeper.done(n, job.engine, names)
         left = [d for d in range(seeds) if d not in done]
         one = _seconds(job.plan, n, np.dtype(dtype).itemsize, job.engine)
         size = max(1, int(TASK_SECONDS / one))
         tasks += [
-            Task(program, n, tuple(left[i : i + size]), seed, dtype, job.engine, tuple(names), threads, one * size)
-            for i in range(0, len(left), size)
+            Task(program, n, tuple(part), seed, dtype, job.engine, tuple(names), threads, one * len(part), alone)
+            for part in (left[i : i + size] for i in range(0, len(left), size))
         ]
     # Long tasks first would leave no estimate of the time until late: short ones go first.
     interrupted = _run_all(tasks, keeper, progress, executor)
@@ -151,21 +156,21 @@ def _run_all(tasks: list[Task], keeper: Store, progress: Progress | None, execut
             progress(min(1.0, finished / total), f"width {task.width:,}, about {_duration(left)} left")
 
     try:
-        if executor is None:
-            for task in tasks:
-                took(task, run_task(task))
-            return False
-        queue = iter(tasks)
+        queue = iter([t for t in tasks if not t.alone])
         running: dict[Future[dict[str, Any]], Task] = {}
         # A few tasks wait at the workers, so that none is idle and few are lost when all is stopped.
         ahead = 4 * cores() + 16
-        while True:
+        while executor is not None:
             for task in islice(queue, max(0, ahead - len(running))):
                 running[executor.submit(run_task, task)] = task
             if not running:
-                return False
+                break
             for f in wait(running, return_when=FIRST_COMPLETED).done:
                 took(running.pop(f), f.result())
+        for task in tasks:
+            if task.alone:
+                took(task, run_task(task))
+        return False
     except KeyboardInterrupt:
         if executor is not None:
             executor.shutdown(wait=False, cancel_futures=True)

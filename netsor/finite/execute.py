@@ -24,7 +24,7 @@ from netsor.finite.workers import Workers
 
 @dataclass(frozen=True)
 class Job:
-    """A plan made ready for one width: its sweeps compiled, its inputs found."""
+    """A plan made ready for one width: its sweeps compiled, its inputs found; it takes at most `need` bytes."""
 
     program: Program
     plan: Plan
@@ -34,6 +34,7 @@ class Job:
     engine: str
     constants: Mapping[str, float]
     given: Mapping[str, Array]
+    need: int
     device: Device | None = None
 
     def engine_for(self, streams: Streams, workers: Workers) -> Dense | DeviceDense | Lazy:

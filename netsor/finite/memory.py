@@ -80,8 +80,8 @@ def basis_rows(plan: Plan, n: int) -> int:
 
 def text(size: float) -> str:
     """A size as a person says it: 3.2 GB."""
-    for unit in ("bytes", "kB", "MB", "GB", "TB", "PB", "EB"):
-        if size < 999.5 or unit == "EB":
+    for unit in ("bytes", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"):
+        if size < 999.5 or unit == "YB":
             return f"{size:.3g} {unit}" if size < 1e5 else f"{size:.2e} {unit}"
         size /= 1000
     raise AssertionError

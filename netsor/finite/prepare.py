@@ -61,14 +61,14 @@ def prepare(
             source = program.embedding[name].source
             raise bad_array(str(source), f"`{program.name}` needs this input and it was not given")
     itemsize = np.dtype(dtype).itemsize
-    chosen, reason = _choose(program, plans, rows, arrays, n, itemsize, memory_limit, threads)
+    chosen, reason, need = _choose(program, plans, rows, arrays, n, itemsize, memory_limit, threads)
     plan = plans[chosen]
     needed = {x for s in plan.stages for i in [*s.scalars, *s.body] for x in i.scalars} | {
         *scalars, *(o.scalar for o in program.outputs if o.name in outputs)
     }
     constants = constants_at(program, n, needed)
     sweeps = compile_sweeps(program, plan, rows, arrays)
-    return Job(program, plan, sweeps, n, np.dtype(dtype), chosen, constants, arrays, device_of(device)), reason
+    return Job(program, plan, sweeps, n, np.dtype(dtype), chosen, constants, arrays, need, device_of(device)), reason
 
 
 def _plan(program: Program, outputs: Sequence[str], scalars: Sequence[str], vectors: Sequence[str]) -> Plan:
@@ -85,8 +85,8 @@ def _choose(
     itemsize: int,
     memory_limit: int | None,
     threads: int,
-) -> tuple[str, str]:
-    """The cheapest engine that fits, and a sentence that says why."""
+) -> tuple[str, str, int]:
+    """The cheapest engine that fits, a sentence that says why, and the bytes that it needs."""
     def need(name: str, width: int) -> int:
         return memory.estimate(plans[name], initials[name], width, itemsize, name, threads)
 
@@ -106,15 +106,16 @@ def _choose(
         widest = {name: _widest(partial(need, name), limit) for name in plans}
         raise memory.refuse(program.name, n, needs, limit, widest)
     chosen = min(fitting, key=lambda name: fitting[name])
+    weights = any(name in program.matrix for name in arrays)
     if len(plans) == 1:
-        return chosen, "asked for" if not arrays else "asked for, or needed by the weights that were given"
+        return chosen, "asked for, or needed by the weights that were given" if weights else "asked for", needs[chosen]
     if len(fitting) == 1:
         other = next(name for name in plans if name != chosen)
-        return chosen, f"{other} would need {memory.text(needs[other])} of memory"
+        return chosen, f"{other} would need {memory.text(needs[other])} of memory", needs[chosen]
     if not any(p.queries() for p in plans.values()):
-        return chosen, "no matrix is multiplied"
+        return chosen, "no matrix is multiplied", needs[chosen]
     times = " against ".join(f"{_seconds(seconds[name])} ({name})" for name in sorted(plans, key=lambda e: seconds[e]))
-    return chosen, f"expected cheaper: {times} a draw for the products"
+    return chosen, f"expected cheaper: {times} a draw for the products", needs[chosen]
 
 
 def _seconds(t: float) -> str:

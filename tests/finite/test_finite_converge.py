@@ -14,7 +14,9 @@ from netsor import NetsorError
 from netsor.finite import converge as module
 from netsor.finite.converge import converge, expected_bias_rate, fingerprint
 from netsor.finite.executors import cluster, processes
+from netsor.finite.prepare import prepare
 from netsor.finite.rates import study_output
+from netsor.finite.workers import cores
 
 REMARK = """
 matrix A
@@ -110,13 +112,23 @@ def test_an_interrupted_study_goes_on_where_it_stopped(tmp_path: Path, monkeypat
     assert sum(len(t.draws) for t in computed) == 2 and more.outputs["xx"].seeds == (31, 31)
 
 
-def test_the_numbers_are_the_same_in_other_processes() -> None:
+def test_the_numbers_are_the_same_in_other_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     p = program(REMARK)
-    here = converge(p, LIMITS, [40, 3000], 6)
+    here = converge(p, LIMITS, [40, 3000], 6, engine="lazy")
     with processes(2) as pool:
-        there = converge(p, LIMITS, [40, 3000], 6, executor=pool)
+        there = converge(p, LIMITS, [40, 3000], 6, executor=pool, engine="lazy")
+    # Where memory is short, tasks run one after the other.
+    need = prepare(p, 3000, ["xv", "xx"], (), "float64", "lazy", None, None, None, cores())[0].need
+    monkeypatch.setattr(module.memory, "available", lambda: int(1.4 * need))
+    ran = []
+    original = module.run_task
+    monkeypatch.setattr(module, "run_task", lambda t: ran.append(t.width) or original(t))
+    with processes(2) as pool:
+        short = converge(p, LIMITS, [3000], 6, executor=pool, engine="lazy")
+    assert ran or cores() == 1
     for name, c in here.outputs.items():
         assert all(np.array_equal(c.values[n], there.outputs[name].values[n]) for n in (40, 3000))
+        assert np.array_equal(short.outputs[name].values[3000], c.values[3000])
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
