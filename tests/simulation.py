@@ -11,13 +11,30 @@ from netsor.core import MatMul, Nonlin, Program
 from netsor.expr import Add, Apply, Call, Cmp, Cond, Const, Expr, Logic, Mul, Pow, Star, Sym
 
 FUNCTIONS = {
-    "abs": np.abs, "sign": np.sign, "step": lambda x: 1.0 * (x > 0), "relu": lambda x: np.maximum(x, 0),
-    "leaky_relu": lambda x, s=0.01: np.where(x > 0, x, s * x), "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+    "abs": np.abs,
+    "sign": np.sign,
+    "step": lambda x: 1.0 * (x > 0),
+    "relu": lambda x: np.maximum(x, 0),
+    "leaky_relu": lambda x, s=0.01: np.where(x > 0, x, s * x),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
     "selu": lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0))),
-    "gelu": lambda x: x * special.ndtr(x), "silu": lambda x: x / (1 + np.exp(-x)), "softplus": lambda x: np.logaddexp(x, 0),
-    "sigmoid": special.expit, "tanh": np.tanh, "hardtanh": lambda x: np.clip(x, -1, 1), "clip": np.clip,
-    "erf": special.erf, "Phi": special.ndtr, "sqrt": np.sqrt, "exp": np.exp, "log": np.log, "sin": np.sin, "cos": np.cos,
-    "tan": np.tan, "atan": np.arctan, "max": lambda *a: np.maximum.reduce(np.broadcast_arrays(*a)),
+    "gelu": lambda x: x * special.ndtr(x),
+    "silu": lambda x: x / (1 + np.exp(-x)),
+    "softplus": lambda x: np.logaddexp(x, 0),
+    "sigmoid": special.expit,
+    "tanh": np.tanh,
+    "hardtanh": lambda x: np.clip(x, -1, 1),
+    "clip": np.clip,
+    "erf": special.erf,
+    "Phi": special.ndtr,
+    "sqrt": np.sqrt,
+    "exp": np.exp,
+    "log": np.log,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tan": np.tan,
+    "atan": np.arctan,
+    "max": lambda *a: np.maximum.reduce(np.broadcast_arrays(*a)),
     "min": lambda *a: np.minimum.reduce(np.broadcast_arrays(*a)),
 }
 TESTS = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal, "==": np.equal, "!=": np.not_equal}
@@ -53,7 +70,7 @@ def value(e: Expr, env: dict):
             at = dict(zip((p.name for p in e.function.params), (go(c) for c in e.children), strict=True))
             if not any(e.orders):
                 return value(e.function.body, at)
-            i, = (k for k, order in enumerate(e.orders) if order)
+            (i,) = (k for k, order in enumerate(e.orders) if order)
             assert e.orders[i] == 1
             p, h = e.function.params[i].name, 1e-5
             sides = [value(e.function.body, {**at, p: at[p] + s * h}) for s in (1, -1)]

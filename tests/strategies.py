@@ -76,7 +76,9 @@ def _line(draw: st.DrawFn, names: Names, functions: list[str], depth: int) -> No
         names.vectors.append(h)
     elif kind == 3:
         h = names.fresh("h")
-        inside = draw(st.sampled_from([f"{w}{t}({x} + {y})", f"{w}{t} tanh({x}) + {y}", f"2 {w}{t} {w} {x}", f"-{w} {x}"]))
+        inside = draw(
+            st.sampled_from([f"{w}{t}({x} + {y})", f"{w}{t} tanh({x}) + {y}", f"2 {w}{t} {w} {x}", f"-{w} {x}"])
+        )
         names.lines.append(f"{h} := {inside}")
         names.vectors.append(h)
     elif kind <= 6:
@@ -90,7 +92,11 @@ def _line(draw: st.DrawFn, names: Names, functions: list[str], depth: int) -> No
         names.vectors.append(z)
     elif kind <= 9:
         s = names.fresh("θ")
-        made = draw(st.sampled_from([f"{x}ᵀ {y} / n", f"⟨{x}, {w} {y}⟩ / n", f"{x}ᵀ {w}{t} {y} / n", f"mean({draw(expression)})"]))
+        made = draw(
+            st.sampled_from(
+                [f"{x}ᵀ {y} / n", f"⟨{x}, {w} {y}⟩ / n", f"{x}ᵀ {w}{t} {y} / n", f"mean({draw(expression)})"]
+            )
+        )
         names.lines.append(f"{s} := {made}")
         names.scalars.append(s)
     elif kind == 10 and names.scalars:
@@ -132,7 +138,9 @@ def programs(draw: st.DrawFn, most_lines: int = 8, kinks: bool = True, jumps: bo
     lines.append("vector u, v ~ N([0, 0.5], [[1, 0.5], [0.5, 2]])")
     names.vectors += ["x", "y", "u", "v"]
     if draw(st.booleans()):
-        lines.append("data X : (2, 3) = [[1, 0, -1], [0.5, 0.5, 2]]\nmatrix U : (n, 3) ~ N(0, 1/3)\ng := U X[1]\nq := U X[2]")
+        lines.append(
+            "data X : (2, 3) = [[1, 0, -1], [0.5, 0.5, 2]]\nmatrix U : (n, 3) ~ N(0, 1/3)\ng := U X[1]\nq := U X[2]"
+        )
         names.vectors += ["g", "q"]
     lines.append("φ(u) = u * Phi(u) + k")
     lines.append("ψ(a, b; θ) = θ a + tanh(b)")

@@ -50,7 +50,9 @@ def _is_semidefinite(k: Matrix, slack: float) -> bool:
         p = max(left, key=lambda i: a[i][i])
         pivot = a[p][p]
         if pivot <= slack * n:
-            return all(abs(a[i][j]) <= 4 * math.sqrt(slack * n * max(pivot, slack * n)) + slack * n for i in left for j in left)
+            return all(
+                abs(a[i][j]) <= 4 * math.sqrt(slack * n * max(pivot, slack * n)) + slack * n for i in left for j in left
+            )
         left.remove(p)
         for i in left:
             f = a[i][p] / pivot

@@ -207,9 +207,7 @@ class Declarations(Expressions):
         bound = tuple(self.bind(d.name, i, Vector(Sym(core_name(d.name, i))), d.span) for d, i in named)
         self.emitter.vectors.update(bound)
         if isinstance(covariance, float):
-            self.groups.extend(
-                Group((name,), (mean[i],), ((covariance,),), node.span) for i, name in enumerate(bound)
-            )
+            self.groups.extend(Group((name,), (mean[i],), ((covariance,),), node.span) for i, name in enumerate(bound))
         else:
             self.groups.append(Group(bound, mean, covariance, node.span))
 
@@ -226,7 +224,9 @@ class Declarations(Expressions):
         value = self.value(node)
         if not isinstance(value, Array) or not value.shape:
             if isinstance(value, Scalar) and WIDTH in value.expr.free:
-                raise Fault(faults.not_constant(node.span, "the variance of a vector's coordinates", "an expression in n"))
+                raise Fault(
+                    faults.not_constant(node.span, "the variance of a vector's coordinates", "an expression in n")
+                )
             variance = float(self.number(node, "a variance"))
             if variance < 0:
                 raise Fault(faults.negative_variance(node.span, names[0], variance))
@@ -316,7 +316,9 @@ class Declarations(Expressions):
                 continue
             axes = [self.range(r) for r in item.ranges]
             if len(axes) > 1:
-                raise Fault(faults.wrong_shape(item.span, f"`{item.name}`", (1,), (len(axes),), "use one range: `ξ[1..T] : d`"))
+                raise Fault(
+                    faults.wrong_shape(item.span, f"`{item.name}`", (1,), (len(axes),), "use one range: `ξ[1..T] : d`")
+                )
             if not axes[0]:
                 raise Fault(faults.no_inputs(item.span, item.name))
             self.inputs.append(NetworkInput(item.name, dimension, tuple(axes[0]), item.span))

@@ -312,4 +312,3 @@ def inlined_functions(e: Expr) -> Expr:
         return node
 
     return rewrite(e, rule)
-

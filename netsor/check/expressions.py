@@ -174,7 +174,11 @@ class Expressions:
         if isinstance(base, Family):
             if indices in base.members:
                 return base.members[indices]
-            raise Fault(faults.index_out_of_range(node.span, base.name, indices, sorted(base.members), self.later_member(base.name, indices)))
+            raise Fault(
+                faults.index_out_of_range(
+                    node.span, base.name, indices, sorted(base.members), self.later_member(base.name, indices)
+                )
+            )
         raise Fault(faults.not_indexed(node.span, node.base.span.text, kind_name(base)))
 
     def later_member(self, name: str, indices: Indices) -> Span | None:
@@ -182,7 +186,9 @@ class Expressions:
 
     def array_entry(self, array: Array, indices: Indices, node: ast.Index) -> Value:
         if len(indices) > len(array.shape):
-            raise Fault(faults.too_many_indices(node.span, array.name or node.base.span.text, array.shape, len(indices)))
+            raise Fault(
+                faults.too_many_indices(node.span, array.name or node.base.span.text, array.shape, len(indices))
+            )
         values = array.values
         for axis, i in enumerate(indices):
             if not 1 <= i <= array.shape[axis]:
@@ -251,7 +257,9 @@ class Expressions:
         if node.op == "*":
             return self.times(node)
         a, b = self.value(node.left), self.value(node.right)
-        if isinstance(a, (MatrixValue, InputMatrixValue)) and (isinstance(b, (MatrixValue, InputMatrixValue)) or node.op == "/"):
+        if isinstance(a, (MatrixValue, InputMatrixValue)) and (
+            isinstance(b, (MatrixValue, InputMatrixValue)) or node.op == "/"
+        ):
             raise Fault(faults.matrix_arithmetic(node.span, node.op, node.left.span.text, node.right.span.text))
         left, right = self.as_number(a, node.left), self.as_number(b, node.right)
         if isinstance(left, Poison) or isinstance(right, Poison):
@@ -305,7 +313,9 @@ class Expressions:
         for side, other in ((left, node.right), (right, node.left)):
             if isinstance(side, (MatrixValue, InputMatrixValue)):
                 matrix = node.left if side is left else node.right
-                raise Fault(faults.star_of_matrix(node.span, matrix.span.text, other.span.text, side is left, node.spelling))
+                raise Fault(
+                    faults.star_of_matrix(node.span, matrix.span.text, other.span.text, side is left, node.spelling)
+                )
         a, b = self.as_number(left, node.left), self.as_number(right, node.right)
         if isinstance(a, Poison) or isinstance(b, Poison):
             return POISON
@@ -386,7 +396,9 @@ class Expressions:
         if isinstance(x, Covector):
             raise Fault(faults.matrix_on_covector(node.span, ln.span.text, rn.span.text))
         self.check_emitting(node)
-        return Vector(self.emitter.matmul(self.stem, w.name, w.transposed, self.checked(x.expr, rn.span), node.span, rn.span))
+        return Vector(
+            self.emitter.matmul(self.stem, w.name, w.transposed, self.checked(x.expr, rn.span), node.span, rn.span)
+        )
 
     @staticmethod
     def plain(node: ast.Expr) -> str:
@@ -413,7 +425,9 @@ class Expressions:
             case Scalar():
                 raise Fault(faults.scalar_transposed(node.span, node.operand.span.text))
             case _:
-                raise Fault(faults.wrong_kind(node.span, node.operand.span.text, kind_name(value), "a vector or a matrix"))
+                raise Fault(
+                    faults.wrong_kind(node.span, node.operand.span.text, kind_name(value), "a vector or a matrix")
+                )
 
     def inner(self, node: ast.Inner, left: Value, right: Value) -> Value:
         if isinstance(left, Array) and isinstance(right, Array):
@@ -549,7 +563,13 @@ class Expressions:
         low, high = FUNCTIONS[f.name].arity
         count = len(node.args)
         if node.scalars or count < low or (high is not None and count > high):
-            wanted = f"{low} or more arguments" if high is None else f"{low} to {high} arguments" if low != high else faults.plural(low, "argument")
+            wanted = (
+                f"{low} or more arguments"
+                if high is None
+                else f"{low} to {high} arguments"
+                if low != high
+                else faults.plural(low, "argument")
+            )
             raise Fault(faults.arity(node.span, f.name, wanted, count + len(node.scalars)))
         if not f.order:
             return self.coordinatewise(node, node.args, lambda *a: call(f.name, *a))
@@ -572,7 +592,11 @@ class Expressions:
         function = f.function
         vectors, scalars = function.vectors, len(function.params) - function.vectors
         if len(node.args) != vectors or len(node.scalars) != scalars:
-            raise Fault(faults.definition_arity(node.span, function, len(node.args), len(node.scalars), self.scope_place(function.name)))
+            raise Fault(
+                faults.definition_arity(
+                    node.span, function, len(node.args), len(node.scalars), self.scope_place(function.name)
+                )
+            )
         values = [self.numeric(a) for a in (*node.args, *node.scalars)]
         for v, a in zip(values, (*node.args, *node.scalars), strict=True):
             if isinstance(v, Covector):

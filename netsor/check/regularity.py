@@ -85,7 +85,9 @@ def infer_b8(program: Program) -> B8:
             worst = (finding, i.span)
     finding, span = worst
     if finding.holds:
-        what = "every ψ is pseudo-Lipschitz in its inputs and parameters" if count else "the program has no nonlinearity"
+        what = (
+            "every ψ is pseudo-Lipschitz in its inputs and parameters" if count else "the program has no nonlinearity"
+        )
         return B8(True, what)
     because = finding.because
     if finding.holds is False:
@@ -171,7 +173,9 @@ def _power(node: Pow, bounds: Mapping[Expr, Interval]) -> Finding:
     if k < 0:
         if base[0] > 0 or base[1] < 0:
             return FINE
-        return Finding(False, f"`{text}` divides by a quantity that can reach 0, so it has no bound there", covered=False)
+        return Finding(
+            False, f"`{text}` divides by a quantity that can reach 0, so it has no bound there", covered=False
+        )
     if isinstance(k, int):
         return FINE
     if base[0] < 0:
@@ -192,7 +196,9 @@ def _conditional(node: Cond, ranges: Mapping[Sym, Interval]) -> Finding:
     if not u.free:
         return found
     if test.op in ("==", "!=") or not vanishes_on(add(node.then, neg(node.other)), u):
-        jump = Finding(False, f"`{to_text(node)}` jumps where `{to_text(lhs)} = {to_text(rhs)}`, so it is not pseudo-Lipschitz")
+        jump = Finding(
+            False, f"`{to_text(node)}` jumps where `{to_text(lhs)} = {to_text(rhs)}`, so it is not pseudo-Lipschitz"
+        )
         return found.worse(jump)
     return found
 
@@ -236,7 +242,9 @@ def infer_continuity(psi: Expr, ranges: Mapping[Sym, Interval]) -> Finding:
                 base = bounds[node.base]
                 if base[0] <= 0 <= base[1]:
                     what = to_text(node.base)
-                    finding = Finding(None, f"`{text}` is continuous unless `{what}` tends to 0, which the text does not rule out")
+                    finding = Finding(
+                        None, f"`{text}` is continuous unless `{what}` tends to 0, which the text does not rule out"
+                    )
                     worst = worst.worse(finding)
             case Call() if node.fn == "log":
                 if bounds[node.children[0]][0] <= 0:

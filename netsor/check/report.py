@@ -46,7 +46,9 @@ class Report:
         return not any(d.is_error for d in self.diagnostics)
 
 
-def check_source(source: Source, settings: Mapping[str, Any] | None = None, data: Mapping[str, Any] | None = None) -> Report:
+def check_source(
+    source: Source, settings: Mapping[str, Any] | None = None, data: Mapping[str, Any] | None = None
+) -> Report:
     """Check a text and lower it to a core program; never raises on a user's fault.
 
     `settings` are values of `param` lines, `data` maps names to (nested tuples, shape).
@@ -58,7 +60,9 @@ def check_source(source: Source, settings: Mapping[str, Any] | None = None, data
 
 
 def check_tree(
-    tree: ast.File, settings: Mapping[str, Any] | None = None, data: Mapping[str, Any] | None = None,
+    tree: ast.File,
+    settings: Mapping[str, Any] | None = None,
+    data: Mapping[str, Any] | None = None,
     parsed: Parsed | None = None,
 ) -> Report:
     """Check a parsed file; see `check_source`. `parsed` tells the faults of its syntax, and what they leave unknown."""
@@ -76,7 +80,14 @@ def check_tree(
     if program is None:
         return Report(tree.source, None, found, kind, None, (), {}, tree)
     return Report(
-        tree.source, program, found, kind, infer_language(program), tuple(variables(program)), infer_assumptions(program), tree
+        tree.source,
+        program,
+        found,
+        kind,
+        infer_language(program),
+        tuple(variables(program)),
+        infer_assumptions(program),
+        tree,
     )
 
 

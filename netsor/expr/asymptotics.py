@@ -234,9 +234,19 @@ def _rule_exp(s: Series) -> Series:
 
 # What functions tend to where their argument grows without bound: (at −∞, at +∞); None stands for the argument itself.
 _AT_INFINITY: dict[str, tuple[float | None, float | None]] = {
-    "tanh": (-1, 1), "erf": (-1, 1), "sign": (-1, 1), "hardtanh": (-1, 1), "sigmoid": (0, 1), "Phi": (0, 1),
-    "step": (0, 1), "atan": (-math.pi / 2, math.pi / 2), "relu": (0, None), "gelu": (0, None), "silu": (0, None),
-    "softplus": (0, None), "elu": (-1, None),
+    "tanh": (-1, 1),
+    "erf": (-1, 1),
+    "sign": (-1, 1),
+    "hardtanh": (-1, 1),
+    "sigmoid": (0, 1),
+    "Phi": (0, 1),
+    "step": (0, 1),
+    "atan": (-math.pi / 2, math.pi / 2),
+    "relu": (0, None),
+    "gelu": (0, None),
+    "silu": (0, None),
+    "softplus": (0, None),
+    "elu": (-1, None),
 }
 
 

@@ -11,7 +11,20 @@ from typing import TypeVar
 
 from netsor.core import Group, MatMul, Moment, Nonlin, Program
 from netsor.diagnostics import Diagnostic, NetsorError, Span
-from netsor.expr import WIDTH, ZERO, Const, Expr, Sym, add, as_expr, canonical, mul, split_coefficient, substitute, unfold
+from netsor.expr import (
+    WIDTH,
+    ZERO,
+    Const,
+    Expr,
+    Sym,
+    add,
+    as_expr,
+    canonical,
+    mul,
+    split_coefficient,
+    substitute,
+    unfold,
+)
 from netsor.expr.asymptotics import at_infinite_width
 from netsor.expr.functions import REALS
 from netsor.expr.intervals import infer_range
@@ -126,7 +139,9 @@ class Limit:
             twin = next((j for j in range(i) if k[i][j] == k[i][i] == k[j][j] and name not in self.kept), i)
             symbol = hat(group.names[twin])
             self._initial[symbol] = group.names[twin]
-            self._z[name] = as_expr(group.mean[i]) if k[i][i] == 0 and name not in self.kept else ZINIT(group.mean[i], symbol)
+            self._z[name] = (
+                as_expr(group.mean[i]) if k[i][i] == 0 and name not in self.kept else ZINIT(group.mean[i], symbol)
+            )
 
     @property
     def vectors(self) -> dict[str, Expr]:
@@ -203,7 +218,11 @@ class Limit:
 
     def _zmoment(self, i: Moment) -> Expr:
         integrand = ZMOMENT(i, self._z, self._scalars)
-        if isinstance(integrand, Const) and math.isfinite(integrand.value) and not (i.scalars and not i.vectors and may_jump(i.psi)):
+        if (
+            isinstance(integrand, Const)
+            and math.isfinite(integrand.value)
+            and not (i.scalars and not i.vectors and may_jump(i.psi))
+        ):
             return integrand
         if i.vectors and vanishes(integrand, self):
             return ZERO
@@ -277,9 +296,13 @@ class Limit:
         assert isinstance(i, Moment)
         if not i.vectors:
             written = at_infinite_width(i.psi)
-            fixed = {Sym(c.name): Const(c.limit) for c in self.program.constants if c.name in i.scalars and not c.value.free}
+            fixed = {
+                Sym(c.name): Const(c.limit) for c in self.program.constants if c.name in i.scalars and not c.value.free
+            }
             tagged = {Sym(name): scalar(name) for name in i.scalars}
-            return function_of_scalars(substitute(substitute(written, fixed), tagged), self._known, self._range, written, i.name, i.span)
+            return function_of_scalars(
+                substitute(substitute(written, fixed), tagged), self._known, self._range, written, i.name, i.span
+            )
         integrand = ZMOMENT(i, self._z, self._scalars)
         return self._expect(integrand, f"{name}", name)
 

@@ -14,8 +14,12 @@ _ROUNDING = 4e-16
 
 
 def function_of_scalars(
-    e: Expr, value_of: Callable[[Sym], Estimate], range_of: Callable[[Sym], tuple[float, float]],
-    written: Expr, name: str, span: Span | None,
+    e: Expr,
+    value_of: Callable[[Sym], Estimate],
+    range_of: Callable[[Sym], tuple[float, float]],
+    written: Expr,
+    name: str,
+    span: Span | None,
 ) -> Estimate:
     """ψ(; θ̊) (Eq. 63 with k = 0), with the error that |θ − θ̊| allows; `range_of` bounds a scalar at every width.
 
@@ -66,7 +70,8 @@ def function_of_scalars(
 def may_jump(e: Expr) -> bool:
     """Whether a function of scalars has places where it is not continuous, so that its value there is no limit."""
     return any(
-        isinstance(node, (Cond, Apply)) or (isinstance(node, Call) and (bool(FUNCTIONS[node.fn].jumps) or node.fn == "tan"))
+        isinstance(node, (Cond, Apply))
+        or (isinstance(node, Call) and (bool(FUNCTIONS[node.fn].jumps) or node.fn == "tan"))
         for node in postorder(e)
     )
 

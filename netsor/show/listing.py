@@ -95,7 +95,9 @@ def _group(g: Group) -> str:
 def takes_name(p: Program, name: str) -> bool:
     """Whether the program uses a built-in name for something of its own."""
     known = (p.matrix, p.input_matrix, p.group_of, p.embedding, p.constant, p.datum, p.by_name)
-    return any(name == key.partition("[")[0] for names in known for key in names) or any(f.name == name for f in p.functions())
+    return any(name == key.partition("[")[0] for names in known for key in names) or any(
+        f.name == name for f in p.functions()
+    )
 
 
 def _instruction(i: MatMul | Nonlin | Moment, p: Program, average: str) -> tuple[str, str, str]:

@@ -76,8 +76,10 @@ def test_diagnostics_point_into_the_text_and_help(entry: Entry) -> None:
 
 
 # Hints of the form: write `X`. The edit replaces what is marked, or the line's right side.
-EDITS = re.compile(r"^(?:write|call it as|apply it:|scale the product:|drop the transpose:|use a new name here, such as|"
-                   r"use another name, such as|did you mean|take a moment of it, such as|name the argument:) `([^`…]*)`")
+EDITS = re.compile(
+    r"^(?:write|call it as|apply it:|scale the product:|drop the transpose:|use a new name here, such as|"
+    r"use another name, such as|did you mean|take a moment of it, such as|name the argument:) `([^`…]*)`"
+)
 
 
 @pytest.mark.parametrize("entry", PROGRAMS, ids=lambda e: e.code)

@@ -66,9 +66,24 @@ def test_data() -> None:
 
 @pytest.mark.parametrize(
     ("value", "code"),
-    [("1/√n", None), ("(1 + 1/n)^n", None), ("√(n+1) - √n", None), ("sin(n)/n", None), ("n/(2 n + 1)", None), ("3", None), ("exp(-n)", None),
-     ("√n", "E503"), ("log(n)", "E503"), ("n^0.1 - 5", "E503"), ("exp(n)", "E503"), ("sin(n)", "E501"), ("mean(x)", "E408"), ("x", "E408"),
-     ("1/0", "E506"), ("log(-n)", "E501")],
+    [
+        ("1/√n", None),
+        ("(1 + 1/n)^n", None),
+        ("√(n+1) - √n", None),
+        ("sin(n)/n", None),
+        ("n/(2 n + 1)", None),
+        ("3", None),
+        ("exp(-n)", None),
+        ("√n", "E503"),
+        ("log(n)", "E503"),
+        ("n^0.1 - 5", "E503"),
+        ("exp(n)", "E503"),
+        ("sin(n)", "E501"),
+        ("mean(x)", "E408"),
+        ("x", "E408"),
+        ("1/0", "E506"),
+        ("log(-n)", "E501"),
+    ],
 )
 def test_scalars_are_members_of_c(value: str, code: str | None) -> None:
     assert codes(f"vector x ~ N(0, 1)\nscalar ε = {value}\noutput m := ε * mean(x^2)\n") == ([code] if code else [])
@@ -81,7 +96,15 @@ def test_a_divergent_factor_shows_its_rate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("law", "variance"), [("", 1.0), (" ~ N(0, 1/n)", 1.0), (" ~ N(0, 2/n)", 2.0), (" ~ N(0, (1 + 1)/n)", 2.0), (" : (n, n)", 1.0), (" ~ N(0, 1/(2 n))", 0.5)]
+    ("law", "variance"),
+    [
+        ("", 1.0),
+        (" ~ N(0, 1/n)", 1.0),
+        (" ~ N(0, 2/n)", 2.0),
+        (" ~ N(0, (1 + 1)/n)", 2.0),
+        (" : (n, n)", 1.0),
+        (" ~ N(0, 1/(2 n))", 0.5),
+    ],
 )
 def test_matrices(law: str, variance: float) -> None:
     program = core(f"matrix W, V{law}\nvector x ~ N(0, 1)\noutput mean((W V x)^2)\n")
@@ -115,7 +138,9 @@ def test_vectors() -> None:
 
 
 def test_one_member_of_a_family_may_be_declared_and_others_assigned() -> None:
-    program = core("vector x[0] ~ N(0, 1)\nmatrix W[1..2]\nfor l in 1..2:\n    x[l] := tanh(W[l] x[l-1])\noutput mean(x[2]^2)\n")
+    program = core(
+        "vector x[0] ~ N(0, 1)\nmatrix W[1..2]\nfor l in 1..2:\n    x[l] := tanh(W[l] x[l-1])\noutput mean(x[2]^2)\n"
+    )
     assert [i.name for i in program.instructions][-2:] == ["x[2]", "out"]
     assert codes("vector x[1..3] ~ N(0, 1)\nx[2] := tanh(x[1])\noutput mean(x[2])\n") == ["E202"]
     assert codes("vector x[0] ~ N(0, 1)\ny := x[1]\nx[1] := tanh(x[0])\noutput mean(y)\n") == ["E206"]
@@ -128,7 +153,14 @@ def test_rows_of_data_through_an_input_matrix() -> None:
         ("g", DataRef("X", (1,))), ("h_1", DataRef("X", (2,))), ("k", DataRef("X", (2,))), ("l", DataRef("X", (2,))),
     ]  # fmt: skip
     assert all(program.kind_of(e.name) == "G-var" for e in program.embeddings)
-    for line, code in (("U x", "E312"), ("U X", "E403"), ("W X[1]", "E304"), ("U X[3]", "E406"), ("Uᵀ x", "E312"), ("U W x", "E312")):
+    for line, code in (
+        ("U x", "E312"),
+        ("U X", "E403"),
+        ("W X[1]", "E304"),
+        ("U X[3]", "E406"),
+        ("Uᵀ x", "E312"),
+        ("U W x", "E312"),
+    ):
         assert codes(f"{head}z := {line}\n{END}") == [code], line
     assert codes(head.replace("(n, 3)", "(n, 2)") + "z := U X[1]\n" + END) == ["E403"]
 
@@ -235,7 +267,16 @@ def test_offers() -> None:
 
 
 def test_each_name_is_assigned_once() -> None:
-    for line in ("x := tanh(y)", "θ := mean(x)", "W := tanh(x)", "c := 3", "scalar θ = 2", "matrix x", "θ(u) = u", "def W(u):\n    return u"):
+    for line in (
+        "x := tanh(y)",
+        "θ := mean(x)",
+        "W := tanh(x)",
+        "c := 3",
+        "scalar θ = 2",
+        "matrix x",
+        "θ(u) = u",
+        "def W(u):\n    return u",
+    ):
         assert codes(HEAD + line + "\n" + END) == ["E202"], line
     assert codes(HEAD + "x[1] := tanh(y)\n" + END) == ["E208"]
     assert codes("for i in 1..2:\n    z := 3\noutput z\n") == ["E202"]
@@ -245,7 +286,9 @@ def test_each_name_is_assigned_once() -> None:
 
 
 def test_built_in_names_may_be_redefined() -> None:
-    program = core("tanh(u) = u^2\nvector sin, mean ~ N(0, 1)\nmatrix exp\nscalar e = 2\nz := exp tanh(sin)\noutput m := meanᵀ z / n\noutput k := ⟨z, 1⟩ / n\n")
+    program = core(
+        "tanh(u) = u^2\nvector sin, mean ~ N(0, 1)\nmatrix exp\nscalar e = 2\nz := exp tanh(sin)\noutput m := meanᵀ z / n\noutput k := ⟨z, 1⟩ / n\n"
+    )
     assert [f.name for f in program.functions()] == ["tanh"]
     assert codes("vector x ~ N(0, 1)\ny := relu(x)\nrelu(u) = u^2\noutput mean(y)\n") == ["E206"]
     assert codes("vector x ~ N(0, 1)\ndef f(u):\n    return relu(u)\nrelu(u) = u^2\noutput mean(f(x))\n") == ["E206"]
@@ -260,7 +303,9 @@ def test_local_names_may_hide_outer_ones() -> None:
 
 
 def test_functions_of_one_name_in_definitions_stay_apart() -> None:
-    program = core("def f(x; c):\n    φ(u) = c * u^2\n    return φ(x)\nvector x ~ N(0, 1)\noutput mean(f(x; 1) + f(x; 2))\n")
+    program = core(
+        "def f(x; c):\n    φ(u) = c * u^2\n    return φ(x)\nvector x ~ N(0, 1)\noutput mean(f(x; 1) + f(x; 2))\n"
+    )
     assert len({f.name for f in program.functions()}) == 2
 
 
@@ -277,10 +322,16 @@ def test_definitions_with_steps() -> None:
 
 def test_definitions_take_matrices_functions_and_data() -> None:
     program = core(
-        "def f(M, φ, x):\n    return M φ(x)\ng(x) = W tanh(x)\nmatrix W\n".replace("g(x) = W tanh(x)\nmatrix W\n", "matrix W, V\ng(x) = W tanh(x)\n")
+        "def f(M, φ, x):\n    return M φ(x)\ng(x) = W tanh(x)\nmatrix W\n".replace(
+            "g(x) = W tanh(x)\nmatrix W\n", "matrix W, V\ng(x) = W tanh(x)\n"
+        )
         + "data X : (2,) = [1, 2]\nκ(u) = X[2] * u\nvector x ~ N(0, 1)\noutput mean(f(Vᵀ, relu, x) * g(g(x)) * κ(x))\n"
     )
-    assert [(i.matrix, i.transposed) for i in program.instructions if isinstance(i, MatMul)] == [("V", True), ("W", False), ("W", False)]
+    assert [(i.matrix, i.transposed) for i in program.instructions if isinstance(i, MatMul)] == [
+        ("V", True),
+        ("W", False),
+        ("W", False),
+    ]
 
 
 def test_definitions_of_two_shapes_have_names_of_their_own() -> None:
@@ -317,7 +368,16 @@ def test_loops_ranges_and_families() -> None:
         "for i in 1..2:\n    matrix M[i] ~ N(0, i/n)\n    vector b[i, 0..1] ~ N(0, i)\n    scalar s[i] = i/√n\n    q[i] := M[i] b[i, 1] + s[i] * b[i, 0]\n"
         "output total := sum(t in 1..2: mean(q[t]^2)) + sum(t in 1..0: mean(q[t]))\noutput z := sum(t in 0..1: 3)\n"
     )
-    assert [o.name for o in program.outputs] == ["k[0,0]", "k[0,1]", "k[0,2]", "k[1,1]", "k[1,2]", "k[2,2]", "total", "z"]
+    assert [o.name for o in program.outputs] == [
+        "k[0,0]",
+        "k[0,1]",
+        "k[0,2]",
+        "k[1,1]",
+        "k[1,2]",
+        "k[2,2]",
+        "total",
+        "z",
+    ]
     assert program.by_name["z"].psi.value == 6
 
 
@@ -338,7 +398,12 @@ def test_outputs_are_scalars() -> None:
     for e, kind in (("x", "a vector"), ("W x", "a vector"), ("tanh(x)", "a vector")):
         (d,) = check(f"{HEAD}output {e}\n").diagnostics
         assert d.code == "E308" and kind in d.message and "mean(" in d.hint
-    assert [o.name for o in core(HEAD + "output θ\noutput c\noutput a := c + 1\noutput mean(x)\n").outputs] == ["θ", "c", "a", "out"]
+    assert [o.name for o in core(HEAD + "output θ\noutput c\noutput a := c + 1\noutput mean(x)\n").outputs] == [
+        "θ",
+        "c",
+        "a",
+        "out",
+    ]
 
 
 # --- kinds and languages ----------------------------------------------------------------------------------------------
@@ -346,12 +411,22 @@ def test_outputs_are_scalars() -> None:
 
 def test_kinds() -> None:
     report = check(
-        "data X : (1, 2) = [[1, 2]]\nmatrix U : (n, 2)\n" + HEAD + "g := U X[1]\nh := W g\nz := tanh(h) + θ x\ns := mean(z)\noutput s\n"
+        "data X : (1, 2) = [[1, 2]]\nmatrix U : (n, 2)\n"
+        + HEAD
+        + "g := U X[1]\nh := W g\nz := tanh(h) + θ x\ns := mean(z)\noutput s\n"
     )
     kinds = {v.name: (v.kind, v.instruction, v.line) for v in report.variables}
     assert kinds["W"] == ("matrix", "𝒲", 4) and kinds["U"][0] == "matrix" and kinds["x"] == ("G-var", "𝒱", 3)
-    assert kinds["g"] == ("G-var", "INIT", 7) and kinds["h"] == ("G-var", "MATMUL", 8) and kinds["z"] == ("X-var", "NONLIN⁺", 9)
-    assert kinds["s"] == ("scalar", "MOMENT", 10) and kinds["c"] == ("scalar", "𝒞", 6) and kinds["θ"] == ("scalar", "MOMENT", 5)
+    assert (
+        kinds["g"] == ("G-var", "INIT", 7)
+        and kinds["h"] == ("G-var", "MATMUL", 8)
+        and kinds["z"] == ("X-var", "NONLIN⁺", 9)
+    )
+    assert (
+        kinds["s"] == ("scalar", "MOMENT", 10)
+        and kinds["c"] == ("scalar", "𝒞", 6)
+        and kinds["θ"] == ("scalar", "MOMENT", 5)
+    )
 
 
 @pytest.mark.parametrize(
@@ -374,8 +449,15 @@ def test_networks() -> None:
     program = core(NET + "train W\ntrain U, b * 1\noutput f := vᵀ x / √n\noutput g := 2 ⟨u, x⟩ / √n - xᵀ v / √n\n")
     assert program.kind == "network" and program.name == "mlp"
     assert program.embeddings[0].source == InputRef("ξ")
-    assert [(r.name, r.terms) for r in program.readouts] == [("f", ((1, "v", "x"),)), ("g", ((2, "u", "x"), (-1, "v", "x")))]
-    assert program.train is not None and [(t.name, t.multiplier) for t in program.train] == [("W", None), ("U", None), ("b", 1)]
+    assert [(r.name, r.terms) for r in program.readouts] == [
+        ("f", ((1, "v", "x"),)),
+        ("g", ((2, "u", "x"), (-1, "v", "x"))),
+    ]
+    assert program.train is not None and [(t.name, t.multiplier) for t in program.train] == [
+        ("W", None),
+        ("U", None),
+        ("b", 1),
+    ]
     assert core(NET + "output f := vᵀ x / √n\n").train is None
     assert check(NET + "output f := vᵀ x / √n\n").kind == "network"
 
@@ -393,7 +475,12 @@ def test_networks_of_several_tokens_and_outputs() -> None:
 
 
 def test_readouts_leave_what_others_use() -> None:
-    program = core(NET + "h := x (vᵀ x / n)\noutput f := vᵀ x / √n\nk := tanh(h)\noutput g := vᵀ k / √n\n".replace("x (v", "x ⊙ x * (v"))
+    program = core(
+        NET
+        + "h := x (vᵀ x / n)\noutput f := vᵀ x / √n\nk := tanh(h)\noutput g := vᵀ k / √n\n".replace(
+            "x (v", "x ⊙ x * (v"
+        )
+    )
     assert any(isinstance(i, Moment) for i in program.instructions)
 
 
@@ -411,7 +498,9 @@ def test_faulty_headers() -> None:
     tail = "vector v ~ N(0, 1)\noutput f := vᵀ v / √n\n"
     assert codes("network m(ξ : 0)\n" + tail) == ["E414"]
     assert codes("network m(ξ[1..0] : 2)\n" + tail) == ["E414"]
-    assert codes("network m(ξ 3)\nmatrix U : (n, 3)\nx := U ξ\n" + tail) == ["E120"], "without its inputs nothing else is said"
+    assert codes("network m(ξ 3)\nmatrix U : (n, 3)\nx := U ξ\n" + tail) == ["E120"], (
+        "without its inputs nothing else is said"
+    )
     assert codes(HEAD + "train W\n" + END) == ["E604"]
 
 
@@ -430,7 +519,9 @@ def test_all_faults_in_one_run_and_no_cascades() -> None:
 
 
 def test_a_faulty_declaration_poisons_what_uses_it() -> None:
-    assert codes("vector a, b ~ N(0, [[1, 2], [2, 1]])\nmatrix W ~ N(0, 1)\nc := W a\nd[1] := W b\noutput mean(c * d[1])\n") == ["E402", "E409"]
+    assert codes(
+        "vector a, b ~ N(0, [[1, 2], [2, 1]])\nmatrix W ~ N(0, 1)\nc := W a\nd[1] := W b\noutput mean(c * d[1])\n"
+    ) == ["E402", "E409"]
 
 
 @pytest.mark.parametrize(

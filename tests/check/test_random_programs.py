@@ -55,7 +55,9 @@ def test_damaged_programs_never_crash(text: str, data: st.DataObject) -> None:
     how = data.draw(st.sampled_from(["cut", "drop", "insert", "swap"]))
     other = data.draw(st.sampled_from(list("()[]+*/^ᵀ'√n,;:=~|W x1.\n# -")))
     damaged = {
-        "cut": text[:at] + "\n", "drop": text[:at] + text[at + 1 :], "insert": text[:at] + other + text[at:],
+        "cut": text[:at] + "\n",
+        "drop": text[:at] + text[at + 1 :],
+        "insert": text[:at] + other + text[at:],
         "swap": text[:at] + other + text[at + 1 :],
     }[how]
     report = check(damaged)

@@ -51,7 +51,9 @@ def call(capsys, *arguments: str) -> tuple[int, str, str]:
 
 
 def netsor(*arguments: str, **options) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-m", "netsor.cli.main", *arguments], capture_output=True, text=True, **options)
+    return subprocess.run(
+        [sys.executable, "-m", "netsor.cli.main", *arguments], capture_output=True, text=True, **options
+    )
 
 
 # --- check ------------------------------------------------------------------------------------------------------------
@@ -164,7 +166,9 @@ def test_set_and_data(write, capsys, tmp_path: Path) -> None:
     assert strict(out)["outputs"]["m"]["limit"]["value"] == pytest.approx(0.75)
 
 
-@pytest.mark.parametrize("content", ["[1, 3", "[[1], [2, 3]]", '["a", 1]', "[1, NaN]", "[1, 1e999]", "[]", "{}", "null", "[1, 2, 3]"])
+@pytest.mark.parametrize(
+    "content", ["[1, 3", "[[1], [2, 3]]", '["a", 1]', "[1, NaN]", "[1, 1e999]", "[]", "{}", "null", "[1, 2, 3]"]
+)
 def test_data_that_cannot_be_used(write, capsys, tmp_path: Path, content: str) -> None:
     path = write("data X : (2,)\nvector x ~ N(0, 1)\noutput m := mean(x^2) * X[2]\n")
     numbers = tmp_path / "x.json"
@@ -178,13 +182,29 @@ def test_data_that_cannot_be_used(write, capsys, tmp_path: Path, content: str) -
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["eval", "FILE", "--set", "q=3"], "q"), (["eval", "FILE", "--set", "s"], "NAME=VALUE"), (["eval", "FILE", "--set", "s=abc"], "abc"),
-        (["eval", "FILE", "--set", "s=1e999"], "s"), (["eval", "FILE", "--set", "s=1/0"], "0"), (["eval", "FILE", "--data", "Q=nowhere.npy"], "nowhere"),
-        (["eval", "FILE", "--data", "Q"], "NAME=FILE"), (["eval", "FILE", "--width", "0"], "width"), (["eval", "FILE", "--width", "-3"], "width"),
-        (["eval", "FILE", "--width", "1.5"], "1.5"), (["eval", "FILE", "--width", "1e12"], "memory"), (["eval", "FILE", "--width", "x"], "x"),
-        (["eval", "FILE", "--seeds", "0", "--width", "8"], "seed"), (["eval", "FILE", "--tol", "-1"], "tol"), (["eval", "FILE", "--tol", "nan"], "tol"),
-        (["eval", "nowhere.netsor"], "nowhere"), (["eval", "."], "folder"), (["check"], "FILE"), (["nonsense"], "nonsense"), ([], "COMMAND"),
-        (["explain", "E999"], "E999"), (["check", "FILE", "--require", "B9"], "B9"), (["eval", "FILE", "--engine", "quantum"], "engine"),
+        (["eval", "FILE", "--set", "q=3"], "q"),
+        (["eval", "FILE", "--set", "s"], "NAME=VALUE"),
+        (["eval", "FILE", "--set", "s=abc"], "abc"),
+        (["eval", "FILE", "--set", "s=1e999"], "s"),
+        (["eval", "FILE", "--set", "s=1/0"], "0"),
+        (["eval", "FILE", "--data", "Q=nowhere.npy"], "nowhere"),
+        (["eval", "FILE", "--data", "Q"], "NAME=FILE"),
+        (["eval", "FILE", "--width", "0"], "width"),
+        (["eval", "FILE", "--width", "-3"], "width"),
+        (["eval", "FILE", "--width", "1.5"], "1.5"),
+        (["eval", "FILE", "--width", "1e12"], "memory"),
+        (["eval", "FILE", "--width", "x"], "x"),
+        (["eval", "FILE", "--seeds", "0", "--width", "8"], "seed"),
+        (["eval", "FILE", "--tol", "-1"], "tol"),
+        (["eval", "FILE", "--tol", "nan"], "tol"),
+        (["eval", "nowhere.netsor"], "nowhere"),
+        (["eval", "."], "folder"),
+        (["check"], "FILE"),
+        (["nonsense"], "nonsense"),
+        ([], "COMMAND"),
+        (["explain", "E999"], "E999"),
+        (["check", "FILE", "--require", "B9"], "B9"),
+        (["eval", "FILE", "--engine", "quantum"], "engine"),
     ],
     ids=lambda v: " ".join(v) if isinstance(v, list) else "",
 )
@@ -247,7 +267,8 @@ def test_a_pipe_that_closes_early(write) -> None:
     lines = "vector x ~ N(0, 1)\n" + "".join(f"y{i} := tanh(x)\n" for i in range(3000)) + "output mean(x^2)\n"
     done = subprocess.run(
         ["bash", "-c", f"{sys.executable} -m netsor.cli.main show {write(lines)} | head -1; echo ${{PIPESTATUS[0]}}"],
-        capture_output=True, text=True,
+        capture_output=True,
+        text=True,
     )
     assert done.stderr == "" and done.stdout.splitlines()[-1] == "0"
 
@@ -257,7 +278,10 @@ def test_a_full_disk_for_the_output(write) -> None:
         pytest.skip("no /dev/full here")
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "netsor.cli.main", "show", write(GOOD)], stdout=full, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-m", "netsor.cli.main", "show", write(GOOD)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
         )
     assert done.returncode == 2 and "No space left" in done.stderr and "Traceback" not in done.stderr
 
@@ -270,7 +294,9 @@ def test_an_ascii_terminal_shows_names(write) -> None:
 def test_interrupt_ends_cleanly(write) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "netsor.cli.main", "eval", write(GOOD), "--width", "1000", "--seeds", "1000000"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     time.sleep(3)
     process.send_signal(signal.SIGINT)

@@ -23,7 +23,9 @@ def expect(text: str, **wanted: float) -> None:
     for name, value in wanted.items():
         found = result[name]
         assert found.value == pytest.approx(value, abs=TOLERANCE, rel=TOLERANCE), name
-        assert found.error is not None and abs(found.value - value) <= found.error + 1e-15 * max(1.0, abs(value)), "the bound holds"
+        assert found.error is not None and abs(found.value - value) <= found.error + 1e-15 * max(1.0, abs(value)), (
+            "the bound holds"
+        )
         assert found.error <= TOLERANCE * max(1.0, abs(value))
 
 
@@ -34,7 +36,10 @@ def test_a_matrix_and_its_transpose_are_coupled() -> None:
     expect(
         "matrix A\nvector v ~ N(0, 1)\ny := A v\nx := Aᵀ y\noutput a := xᵀ v / n\noutput b := mean(x^2)\n"
         "B := 3\nmatrix C\nz := C A v\noutput c := mean(z * v)\noutput d := xᵀ y / n\n",
-        a=1, b=2, c=0, d=0,
+        a=1,
+        b=2,
+        c=0,
+        d=0,
     )
 
 
@@ -43,7 +48,9 @@ def test_treating_transposes_as_independent_gives_another_number() -> None:
 
 
 def test_marchenko_pastur() -> None:
-    text = "matrix A\nvector x[0] ~ N(0, 1)\nfor k in 1..5:\n    x[k] := Aᵀ A x[k-1]\n    output c[k] := x[0]ᵀ x[k] / n\n"
+    text = (
+        "matrix A\nvector x[0] ~ N(0, 1)\nfor k in 1..5:\n    x[k] := Aᵀ A x[k-1]\n    output c[k] := x[0]ᵀ x[k] / n\n"
+    )
     expect(text, **{f"c[{k}]": math.comb(2 * k, k) // (k + 1) for k in range(1, 6)})
 
 
@@ -64,16 +71,19 @@ def test_semicircle() -> None:
 def test_arc_cosine_kernels(angle: float) -> None:
     head = f"vector a, b ~ N(0, [[1, {math.cos(angle)!r}], [{math.cos(angle)!r}, 1]])\n"
     expect(
-        head + "output r := mean(relu(a) * relu(b))\noutput s := mean(step(a) * step(b))\noutput g := mean(sign(a) * sign(b))\n",
+        head
+        + "output r := mean(relu(a) * relu(b))\noutput s := mean(step(a) * step(b))\noutput g := mean(sign(a) * sign(b))\n",
         r=(math.sin(angle) + (math.pi - angle) * math.cos(angle)) / (2 * math.pi),
-        s=(math.pi - angle) / (2 * math.pi), g=1 - 2 * angle / math.pi,
+        s=(math.pi - angle) / (2 * math.pi),
+        g=1 - 2 * angle / math.pi,
     )
 
 
 def test_arcsine_kernel() -> None:
     expect(
         "vector a, b ~ N(0, [[2, 0.5], [0.5, 3]])\noutput e := mean(erf(a) * erf(b))\noutput d := mean(erf(a) * erf(a))\n",
-        e=2 / math.pi * math.asin(1 / math.sqrt(5 * 7)), d=2 / math.pi * math.asin(4 / 5),
+        e=2 / math.pi * math.asin(1 / math.sqrt(5 * 7)),
+        d=2 / math.pi * math.asin(4 / 5),
     )
 
 
@@ -104,7 +114,10 @@ def test_equal_products_are_one_variable() -> None:
     expect(
         "matrix W\nvector x, y ~ N(0, 1)\na := W x\nb := W x\nc := W(x + y)\nd := W x + W y\ne := c - d\n"
         "output s := mean((a - b)^2)\noutput t := mean(e^2)\noutput u := mean(relu(e + a) * relu(b))\noutput w := mean(c * d)\n",
-        s=0, t=0, u=0.5, w=2,
+        s=0,
+        t=0,
+        u=0.5,
+        w=2,
     )
 
 
@@ -126,7 +139,8 @@ def test_heaviside_through_a_transpose() -> None:
     """Remark B.6: E ∂step/∂Ẑ is a density."""
     expect(
         "matrix W\nvector x ~ N(0, 1)\nh := W x\nk := Wᵀ step(h)\noutput m := mean(k * x)\noutput q := mean(k^2)\n",
-        m=1 / math.sqrt(2 * math.pi), q=0.5 + 1 / (2 * math.pi),
+        m=1 / math.sqrt(2 * math.pi),
+        q=0.5 + 1 / (2 * math.pi),
     )
 
 
@@ -146,7 +160,9 @@ def test_chains_of_moments() -> None:
     expect(
         "vector x ~ N(0, 1)\na := mean(x^2)\nb := mean((x + a)^2)\nc := sqrt(a + b + 1)\ny := x / c\nd := mean(y^4)\n"
         "output p := b\noutput q := d\noutput r := exp(d) * c\n",
-        p=2, q=3 / 16, r=2 * math.exp(3 / 16),
+        p=2,
+        q=3 / 16,
+        r=2 * math.exp(3 / 16),
     )
 
 
@@ -155,7 +171,12 @@ def test_means_and_singular_covariances() -> None:
         "vector a, b ~ N([1, -2], [[1, 1], [1, 1]])\nvector zero ~ N(0, 0)\nvector one ~ N(1, 0)\nmatrix W\n"
         "output p := mean(a * b)\noutput q := mean((a - b)^2)\noutput r := mean(tanh(zero) + one)\noutput s := mean((W one)^2)\n"
         "output t := mean(relu(a - b - 3))\noutput u := mean((W zero)^2)\n",
-        p=-1, q=9, r=1, s=1, t=0, u=0,
+        p=-1,
+        q=9,
+        r=1,
+        s=1,
+        t=0,
+        u=0,
     )
 
 
@@ -165,7 +186,10 @@ def test_scalars_take_their_limits_before_anything_is_differentiated() -> None:
         "z := √n ((x + d/√n)^3 - x^3)\ny := √n (relu(x + d/√n) - relu(x))\n"
         "output p := θ\noutput q := mean(z * d)\noutput r := mean(y * d)\n"
         "w := ((x + ε d)^2 - x^2)/ε\noutput v := mean(w * x * d)\n",
-        p=1 + math.e, q=3, r=0.5, v=2,
+        p=1 + math.e,
+        q=3,
+        r=0.5,
+        v=2,
     )
 
 
@@ -173,7 +197,8 @@ def test_star_of_a_scalar_that_moves() -> None:
     expect(
         "vector x, d ~ N(0, 1)\na := mean(x^2)\nb := mean(d^2) + 1\nψ(u; s) = s u^2\n"
         "z := √n (ψ(x + d/√n; a + b/√n) - ψ(x; a))\noutput p := mean(z)\noutput q := mean(z * x * d)\n",
-        p=2, q=2,
+        p=2,
+        q=2,
     )
 
 
@@ -181,7 +206,10 @@ def test_embeddings_of_rows() -> None:
     expect(
         "data X : (2, 2) = [[1, 2], [3, -1]]\nmatrix U : (n, 2) ~ N(0, 1/2)\na := U X[1]\nb := U X[2]\nc := U X[1]\n"
         "output p := mean(a * b)\noutput q := mean(a^2)\noutput r := mean((a - c)^2)\noutput s := ⟨X[1], X[2]⟩\n",
-        p=0.5, q=2.5, r=0, s=1,
+        p=0.5,
+        q=2.5,
+        r=0,
+        s=1,
     )
 
 
@@ -190,8 +218,15 @@ def test_embeddings_of_rows() -> None:
 
 @pytest.mark.parametrize(
     ("line", "code"),
-    [("bad := mean(exp(x^2))", "E801"), ("bad := mean(1/x)", "E801"), ("bad := 1/mean(x)", "E802"), ("bad := log(mean(x) - 1)", "E802"),
-     ("bad := step(mean(x))", "E803"), ("bad := if mean(x) > 0 then 1 else 2", "E803"), ("bad := exp(1000 * mean(x^2))", "E802")],
+    [
+        ("bad := mean(exp(x^2))", "E801"),
+        ("bad := mean(1/x)", "E801"),
+        ("bad := 1/mean(x)", "E802"),
+        ("bad := log(mean(x) - 1)", "E802"),
+        ("bad := step(mean(x))", "E803"),
+        ("bad := if mean(x) > 0 then 1 else 2", "E803"),
+        ("bad := exp(1000 * mean(x^2))", "E802"),
+    ],
 )
 def test_the_line_is_named_and_other_outputs_survive(line: str, code: str) -> None:
     result = limits(f"vector x ~ N(0, 1)\noutput first := mean(x^2)\n{line}\noutput bad\noutput last := mean(x^4)\n")
@@ -210,7 +245,10 @@ def test_continuous_functions_of_scalars_at_their_kinks() -> None:
     expect(
         "vector x ~ N(0, 1)\nvector z ~ N(0, 0)\nθ := mean(x)\noutput a := abs(θ)\noutput b := relu(θ)\n"
         "output c := sqrt(mean(z^2))\noutput d := if θ > 0 then θ else 2*θ\n",
-        a=0, b=0, c=0, d=0,
+        a=0,
+        b=0,
+        c=0,
+        d=0,
     )
 
 
@@ -235,5 +273,7 @@ def test_a_deep_chain_of_moments() -> None:
 
 
 def test_a_tied_chain_of_products() -> None:
-    result = limits("matrix W\nvector x[0] ~ N(0, 1)\nfor l in 1..300:\n    x[l] := W x[l-1]\noutput m := mean(x[300]^2)\n")
+    result = limits(
+        "matrix W\nvector x[0] ~ N(0, 1)\nfor l in 1..300:\n    x[l] := W x[l-1]\noutput m := mean(x[300]^2)\n"
+    )
     assert result["m"].value == pytest.approx(1, abs=1e-9)

@@ -6,16 +6,9 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "E801",
         "an expectation that diverges",
-        "A limit is an expectation over Gaussian variables; where it is infinite or undefined there "
-        "is no limit.",
-        bad=(
-            "vector x ~ N(0, 1)\n"
-            "output mean(exp(x^2))\n"
-        ),
-        good=(
-            "vector x ~ N(0, 1)\n"
-            "output mean(exp(-x^2))\n"
-        ),
+        "A limit is an expectation over Gaussian variables; where it is infinite or undefined there is no limit.",
+        bad=("vector x ~ N(0, 1)\noutput mean(exp(x^2))\n"),
+        good=("vector x ~ N(0, 1)\noutput mean(exp(-x^2))\n"),
         paper="Eq. 63",
         stage="limit",
     ),
@@ -23,34 +16,17 @@ ENTRIES: tuple[Entry, ...] = (
         "E802",
         "a function of scalars without a value at their limits",
         "A MOMENT of no vector is continuous where its scalars tend to.",
-        bad=(
-            "vector x ~ N(0, 1)\n"
-            "θ := mean(x)\n"
-            "output 1 / θ\n"
-        ),
-        good=(
-            "vector x ~ N(0, 1)\n"
-            "θ := mean(x^2)\n"
-            "output 1 / θ\n"
-        ),
+        bad=("vector x ~ N(0, 1)\nθ := mean(x)\noutput 1 / θ\n"),
+        good=("vector x ~ N(0, 1)\nθ := mean(x^2)\noutput 1 / θ\n"),
         paper="Assumption B.8, 1",
         stage="limit",
     ),
     Entry(
         "E803",
         "a function of scalars that jumps at their limits",
-        "A MOMENT of no vector is continuous where its scalars tend to; at a jump the finite widths "
-        "end on both sides.",
-        bad=(
-            "vector x ~ N(0, 1)\n"
-            "θ := mean(x)\n"
-            "output step(θ)\n"
-        ),
-        good=(
-            "vector x ~ N(1, 1)\n"
-            "θ := mean(x)\n"
-            "output step(θ)\n"
-        ),
+        "A MOMENT of no vector is continuous where its scalars tend to; at a jump the finite widths end on both sides.",
+        bad=("vector x ~ N(0, 1)\nθ := mean(x)\noutput step(θ)\n"),
+        good=("vector x ~ N(1, 1)\nθ := mean(x)\noutput step(θ)\n"),
         paper="Assumption B.8, 1",
         stage="limit",
     ),

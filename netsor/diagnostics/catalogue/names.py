@@ -7,14 +7,8 @@ ENTRIES: tuple[Entry, ...] = (
         "E201",
         "a name is not defined",
         "Every name is declared or assigned above the line that uses it, or is built in.",
-        bad=(
-            "vector x ~ N(0, 1)\n"
-            "output mean(x * yy)\n"
-        ),
-        good=(
-            "vector x, yy ~ N(0, 1)\n"
-            "output mean(x * yy)\n"
-        ),
+        bad=("vector x ~ N(0, 1)\noutput mean(x * yy)\n"),
+        good=("vector x, yy ~ N(0, 1)\noutput mean(x * yy)\n"),
         paper="Def. B.1",
     ),
     Entry(
@@ -22,117 +16,54 @@ ENTRIES: tuple[Entry, ...] = (
         "a name is assigned twice",
         "A name stands for one variable of the program, so it gets a value once. Members of a family "
         "are names of their own.",
-        bad=(
-            "vector x ~ N(0, 1)\n"
-            "y := tanh(x)\n"
-            "y := relu(x)\n"
-            "output mean(y)\n"
-        ),
-        good=(
-            "vector x ~ N(0, 1)\n"
-            "y := tanh(x)\n"
-            "z := relu(x)\n"
-            "output mean(y * z)\n"
-        ),
+        bad=("vector x ~ N(0, 1)\ny := tanh(x)\ny := relu(x)\noutput mean(y)\n"),
+        good=("vector x ~ N(0, 1)\ny := tanh(x)\nz := relu(x)\noutput mean(y * z)\n"),
         paper="Def. B.1",
     ),
     Entry(
         "E204",
         "a definition uses itself",
         "Definitions are expanded where they are used, so a definition that uses itself would never end.",
-        bad=(
-            "φ(u) = 1 + φ(u)\n"
-            "vector x ~ N(0, 1)\n"
-            "output mean(φ(x))\n"
-        ),
-        good=(
-            "φ(u) = 1 + tanh(u)\n"
-            "vector x ~ N(0, 1)\n"
-            "output mean(φ(x))\n"
-        ),
+        bad=("φ(u) = 1 + φ(u)\nvector x ~ N(0, 1)\noutput mean(φ(x))\n"),
+        good=("φ(u) = 1 + tanh(u)\nvector x ~ N(0, 1)\noutput mean(φ(x))\n"),
     ),
     Entry(
         "E205",
         "a value is given to what the program does not have",
         "`--set` gives a value to a `param` of the program, and `--data` to a `data` line.",
-        bad=(
-            "param L = 2\n"
-            "vector x ~ N(0, L)\n"
-            "output mean(x^2)\n"
-        ),
-        good=(
-            "param L = 2\n"
-            "vector x ~ N(0, L)\n"
-            "output mean(x^2)\n"
-        ),
+        bad=("param L = 2\nvector x ~ N(0, L)\noutput mean(x^2)\n"),
+        good=("param L = 2\nvector x ~ N(0, L)\noutput mean(x^2)\n"),
         settings={"M": 3},
     ),
     Entry(
         "E206",
         "a name is used before it gets its value",
         "A program is a list of instructions, each using only what stands above it.",
-        bad=(
-            "vector x ~ N(0, 1)\n"
-            "y := tanh(z)\n"
-            "z := relu(x)\n"
-            "output mean(y)\n"
-        ),
-        good=(
-            "vector x ~ N(0, 1)\n"
-            "z := relu(x)\n"
-            "y := tanh(z)\n"
-            "output mean(y)\n"
-        ),
+        bad=("vector x ~ N(0, 1)\ny := tanh(z)\nz := relu(x)\noutput mean(y)\n"),
+        good=("vector x ~ N(0, 1)\nz := relu(x)\ny := tanh(z)\noutput mean(y)\n"),
         paper="Def. B.1",
     ),
     Entry(
         "E207",
         "two parameters have one name",
         "The parameters of a definition are different names.",
-        bad=(
-            "ψ(x, x) = x\n"
-            "vector y ~ N(0, 1)\n"
-            "output mean(ψ(y, y))\n"
-        ),
-        good=(
-            "ψ(x, z) = x * z\n"
-            "vector y ~ N(0, 1)\n"
-            "output mean(ψ(y, y))\n"
-        ),
+        bad=("ψ(x, x) = x\nvector y ~ N(0, 1)\noutput mean(ψ(y, y))\n"),
+        good=("ψ(x, z) = x * z\nvector y ~ N(0, 1)\noutput mean(ψ(y, y))\n"),
     ),
     Entry(
         "E208",
         "a name is already something else",
         "A name is a single variable or a family, not both, and it is of one kind.",
-        bad=(
-            "vector x ~ N(0, 1)\n"
-            "x[1] := tanh(x)\n"
-            "output mean(x)\n"
-        ),
-        good=(
-            "vector x[0] ~ N(0, 1)\n"
-            "x[1] := tanh(x[0])\n"
-            "output mean(x[1]^2)\n"
-        ),
+        bad=("vector x ~ N(0, 1)\nx[1] := tanh(x)\noutput mean(x)\n"),
+        good=("vector x[0] ~ N(0, 1)\nx[1] := tanh(x[0])\noutput mean(x[1]^2)\n"),
     ),
     Entry(
         "E209",
         "a line that has no place in a definition",
         "A definition is expanded wherever it is used, so it declares no parameters and no data, and "
         "it asks for no outputs.",
-        bad=(
-            "def f(x):\n"
-            "    output m := mean(x)\n"
-            "    return tanh(x)\n"
-            "vector x ~ N(0, 1)\n"
-            "output mean(f(x))\n"
-        ),
-        good=(
-            "def f(x):\n"
-            "    return tanh(x)\n"
-            "vector x ~ N(0, 1)\n"
-            "output mean(f(x))\n"
-        ),
+        bad=("def f(x):\n    output m := mean(x)\n    return tanh(x)\nvector x ~ N(0, 1)\noutput mean(f(x))\n"),
+        good=("def f(x):\n    return tanh(x)\nvector x ~ N(0, 1)\noutput mean(f(x))\n"),
     ),
     Entry(
         "E210",

@@ -26,30 +26,16 @@ ENTRIES: tuple[Entry, ...] = (
         "E603",
         "training something that is no parameter",
         "SGD updates the matrices and vectors that the network declares.",
-        bad=_NET + (
-            "train x\n"
-            "output f := vᵀ x / √n\n"
-        ),
-        good=_NET + (
-            "train W\n"
-            "output f := vᵀ x / √n\n"
-        ),
+        bad=_NET + ("train x\noutput f := vᵀ x / √n\n"),
+        good=_NET + ("train W\noutput f := vᵀ x / √n\n"),
         paper="Setup D.1",
     ),
     Entry(
         "E604",
         "`train` in a program",
         "A program computes; only a network has parameters that SGD updates.",
-        bad=(
-            "matrix W\n"
-            "vector x ~ N(0, 1)\n"
-            "train W\n"
-            "output mean((W x)^2)\n"
-        ),
-        good=_NET + (
-            "train W\n"
-            "output f := vᵀ x / √n\n"
-        ),
+        bad=("matrix W\nvector x ~ N(0, 1)\ntrain W\noutput mean((W x)^2)\n"),
+        good=_NET + ("train W\noutput f := vᵀ x / √n\n"),
         paper="Setup D.1",
     ),
     Entry(
@@ -57,47 +43,23 @@ ENTRIES: tuple[Entry, ...] = (
         "training a parameter of variance zero without a multiplier",
         "In the NTK parametrization a parameter is √σ² times one of unit variance. With σ² = 0 the multiplier "
         "would be 0, so that training moves nothing: name the multiplier.",
-        bad=_NET + (
-            "vector b ~ N(0, 0)\n"
-            "train b\n"
-            "output f := vᵀ (x + b) / √n\n"
-        ),
-        good=_NET + (
-            "vector b ~ N(0, 0)\n"
-            "train b * 1\n"
-            "output f := vᵀ (x + b) / √n\n"
-        ),
+        bad=_NET + ("vector b ~ N(0, 0)\ntrain b\noutput f := vᵀ (x + b) / √n\n"),
+        good=_NET + ("vector b ~ N(0, 0)\ntrain b * 1\noutput f := vᵀ (x + b) / √n\n"),
         paper="Setup D.1",
     ),
     Entry(
         "E606",
         "a multiplier for one of several correlated vectors",
         "Jointly Gaussian vectors are whitened together, so a multiplier for one of them has no meaning.",
-        bad=_NET + (
-            "vector a, b ~ N(0, [[1, 0.5], [0.5, 1]])\n"
-            "train b * 2\n"
-            "output f := vᵀ (x + a + b) / √n\n"
-        ),
-        good=_NET + (
-            "vector a ~ N(0, 1)\n"
-            "vector b ~ N(0, 1)\n"
-            "train b * 2\n"
-            "output f := vᵀ (x + a + b) / √n\n"
-        ),
+        bad=_NET + ("vector a, b ~ N(0, [[1, 0.5], [0.5, 1]])\ntrain b * 2\noutput f := vᵀ (x + a + b) / √n\n"),
+        good=_NET + ("vector a ~ N(0, 1)\nvector b ~ N(0, 1)\ntrain b * 2\noutput f := vᵀ (x + a + b) / √n\n"),
     ),
     Entry(
         "E607",
         "a parameter that is named twice",
         "Each parameter is trained once, with one multiplier.",
-        bad=_NET + (
-            "train W\n"
-            "train W * 2\n"
-            "output f := vᵀ x / √n\n"
-        ),
-        good=_NET + (
-            "train W * 2\n"
-            "output f := vᵀ x / √n\n"
-        ),
+        bad=_NET + ("train W\ntrain W * 2\noutput f := vᵀ x / √n\n"),
+        good=_NET + ("train W * 2\noutput f := vᵀ x / √n\n"),
     ),
     Entry(
         "E608",
@@ -113,13 +75,7 @@ ENTRIES: tuple[Entry, ...] = (
             "output f := vᵀ x / √n\n"
             "output g := vᵀ y / √n\n"
         ),
-        good=(
-            "network single(ξ : 2)\n"
-            "matrix U : (n, 2)\n"
-            "vector v ~ N(0, 1)\n"
-            "x := tanh(U ξ)\n"
-            "output f := vᵀ x / √n\n"
-        ),
+        good=("network single(ξ : 2)\nmatrix U : (n, 2)\nvector v ~ N(0, 1)\nx := tanh(U ξ)\noutput f := vᵀ x / √n\n"),
         paper="Setup D.1",
     ),
     Entry(
@@ -197,20 +153,8 @@ ENTRIES: tuple[Entry, ...] = (
         "W616",
         "a readout that no input reaches",
         "An output that does not depend on the example is the same number for all of them, and has a constant kernel.",
-        bad=(
-            "network constant(ξ : 2)\n"
-            "matrix W\n"
-            "vector b, v ~ N(0, 1)\n"
-            "x := tanh(W b)\n"
-            "output f := vᵀ x / √n\n"
-        ),
-        good=(
-            "network varied(ξ : 2)\n"
-            "matrix U : (n, 2)\n"
-            "vector v ~ N(0, 1)\n"
-            "x := tanh(U ξ)\n"
-            "output f := vᵀ x / √n\n"
-        ),
+        bad=("network constant(ξ : 2)\nmatrix W\nvector b, v ~ N(0, 1)\nx := tanh(W b)\noutput f := vᵀ x / √n\n"),
+        good=("network varied(ξ : 2)\nmatrix U : (n, 2)\nvector v ~ N(0, 1)\nx := tanh(U ξ)\noutput f := vᵀ x / √n\n"),
         paper="Setup D.1",
         severity="warning",
     ),
@@ -244,8 +188,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "E654",
         "inputs or targets of the wrong shape",
-        "Inputs have the shape (N, d), or (N, T, d) for networks of several tokens; targets (N,), or (N, "
-        "outputs).",
+        "Inputs have the shape (N, d), or (N, T, d) for networks of several tokens; targets (N,), or (N, outputs).",
         bad="netsor ntk mlp.netsor --inputs four_columns.npy",
         good="netsor ntk mlp.netsor --inputs three_columns.npy",
         stage="run",
@@ -286,8 +229,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "E659",
         "two outputs at step 0 for one embedding",
-        "Rows with one embedding have one output, so the outputs that a program is conditioned on must agree "
-        "there.",
+        "Rows with one embedding have one output, so the outputs that a program is conditioned on must agree there.",
         bad="netsor sgd mlp.netsor --inputs twins.npy --targets y.npy --steps 2 --f0 0,1",
         good="netsor sgd mlp.netsor --inputs twins.npy --targets y.npy --steps 2 --f0 1,1",
         paper="Eq. 71",

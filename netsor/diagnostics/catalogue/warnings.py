@@ -7,14 +7,8 @@ ENTRIES: tuple[Entry, ...] = (
         "W901",
         "a tolerance was not reached",
         "The error of a limit is larger than `--tol` allows; the bound that was reached is reported with it.",
-        bad=(
-            "vector x[1..8] ~ N(0, 1)\n"
-            "output mean(max(x[1], x[2] * x[3], sin(x[4] * x[5]), x[6] * x[7] * x[8]))\n"
-        ),
-        good=(
-            "vector x[1..8] ~ N(0, 1)\n"
-            "output mean(max(x[1], x[2]))\n"
-        ),
+        bad=("vector x[1..8] ~ N(0, 1)\noutput mean(max(x[1], x[2] * x[3], sin(x[4] * x[5]), x[6] * x[7] * x[8]))\n"),
+        good=("vector x[1..8] ~ N(0, 1)\noutput mean(max(x[1], x[2]))\n"),
         severity="warning",
         stage="limit",
     ),
@@ -22,16 +16,8 @@ ENTRIES: tuple[Entry, ...] = (
         "W902",
         "a promised variable is not used",
         "ψ(x, y; θ) = EXPR names more than EXPR uses.",
-        bad=(
-            "vector x, y ~ N(0, 1)\n"
-            "NONLIN: z := ψ(x, y) = tanh(x)\n"
-            "output mean(z^2)\n"
-        ),
-        good=(
-            "vector x, y ~ N(0, 1)\n"
-            "NONLIN: z := ψ(x) = tanh(x)\n"
-            "output mean(z^2)\n"
-        ),
+        bad=("vector x, y ~ N(0, 1)\nNONLIN: z := ψ(x, y) = tanh(x)\noutput mean(z^2)\n"),
+        good=("vector x, y ~ N(0, 1)\nNONLIN: z := ψ(x) = tanh(x)\noutput mean(z^2)\n"),
         paper="Eq. 60",
         severity="warning",
     ),
@@ -39,31 +25,16 @@ ENTRIES: tuple[Entry, ...] = (
         "W903",
         "a condition without variables",
         "The test of an `if` has the same answer everywhere.",
-        bad=(
-            "vector x, y ~ N(0, 1)\n"
-            "z := if 1 > 2 then x else y\n"
-            "output mean(z^2)\n"
-        ),
-        good=(
-            "vector x, y ~ N(0, 1)\n"
-            "z := if x > 0 then x else y\n"
-            "output mean(z^2)\n"
-        ),
+        bad=("vector x, y ~ N(0, 1)\nz := if 1 > 2 then x else y\noutput mean(z^2)\n"),
+        good=("vector x, y ~ N(0, 1)\nz := if x > 0 then x else y\noutput mean(z^2)\n"),
         severity="warning",
     ),
     Entry(
         "W904",
         "a program without outputs",
         "Outputs are the scalars that `netsor eval` reports.",
-        bad=(
-            "vector x, y ~ N(0, 1)\n"
-            "z := tanh(x)\n"
-        ),
-        good=(
-            "vector x, y ~ N(0, 1)\n"
-            "z := tanh(x)\n"
-            "output mean(z^2)\n"
-        ),
+        bad=("vector x, y ~ N(0, 1)\nz := tanh(x)\n"),
+        good=("vector x, y ~ N(0, 1)\nz := tanh(x)\noutput mean(z^2)\n"),
         severity="warning",
     ),
     Entry(
@@ -71,14 +42,8 @@ ENTRIES: tuple[Entry, ...] = (
         "a required assumption does not hold",
         "`netsor check --require` turns assumptions into errors: A1–A4 of Setup D.1, GIA (the Simple "
         "GIA Check), B8 (Assumption B.8).",
-        bad=(
-            "vector x, y ~ N(0, 1)\n"
-            "output mean(step(x))\n"
-        ),
-        good=(
-            "vector x, y ~ N(0, 1)\n"
-            "output mean(relu(x))\n"
-        ),
+        bad=("vector x, y ~ N(0, 1)\noutput mean(step(x))\n"),
+        good=("vector x, y ~ N(0, 1)\noutput mean(relu(x))\n"),
         paper="Setup D.1, Assumption B.8",
         stage="require",
     ),
