@@ -40,7 +40,7 @@ def expanded(root: Expr, opens: Callable[[Expr], bool] = lambda _: True, most: i
             for c in node.children:
                 out = _times(out, done[c], most)
             done[node] = out
-        elif isinstance(node, Pow) and _whole(node) and len(done[node.base]) > 1 and opens(node.base):
+        elif isinstance(node, Pow) and _whole(node) and (len(done[node.base]) > 1 and opens(node.base) or _is_scaled(node.base)):
             out = [(1, ())]
             for _ in range(node.exponent.value):  # type: ignore[attr-defined]
                 out = _times(out, done[node.base], most)
@@ -53,6 +53,11 @@ def expanded(root: Expr, opens: Callable[[Expr], bool] = lambda _: True, most: i
         if len(done[node]) > most:
             raise TooMany
     return done[root]
+
+
+def _is_scaled(base: Expr) -> bool:
+    """Whether a base is a product: (2 x y)² is 4 x² y²."""
+    return isinstance(base, Mul)
 
 
 def _whole(node: Pow) -> bool:

@@ -32,6 +32,8 @@ class Formulas:
         self.derivation = derivation
         self.style = style
         self.numbered: dict[Sym, int] = {}
+        # What is spelled once is spelled: formulas share most of their parts.
+        self._done: dict[Expr, Piece] = {}
         for line in derivation.lines:
             for s in line.left:
                 if kind(s) == COEFFICIENT:
@@ -79,10 +81,7 @@ class Formulas:
     def _piece(self, root: Expr) -> Piece:
         if size(root) > _LARGEST:
             return "…", _ATOM
-        done: dict[Expr, Piece] = {}
-        for node in postorder(root):
-            done[node] = self._node(node, done)
-        return done[root]
+        return self._piece_of(root, self._done)
 
     def _node(self, node: Expr, done: dict[Expr, Piece]) -> Piece:
         s = self.style

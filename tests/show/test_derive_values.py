@@ -1,0 +1,81 @@
+"""Formulas are evaluated, under the covariances that the derivation itself gives, and compared with the limit."""
+
+from pathlib import Path
+
+import pytest
+from evaluator import Evaluator
+from random_programs import random_program
+
+import netsor
+from netsor.api import load, loads
+from netsor.show.derivation import derive, with_numbers
+from netsor.show.derivation.values import Values
+
+PROGRAMS = Path(netsor.__file__).parent.parent / "programs"
+# Minutes of quadrature: run with the slow tests.
+LONG = {"gru", "batchnorm", "amp"}
+GALLERY = [
+    pytest.param(p, marks=pytest.mark.slow) if p.stem in LONG else p for p in sorted(PROGRAMS.glob("*.netsor"))
+]
+
+
+def compare(document, tol):
+    d = derive(document.program)
+    evaluator = Evaluator(d)
+    limit = document.limit(tol, budget=60)
+    for o in document.program.outputs:
+        value, bound = limit[o.name].value, limit[o.name].error
+        assert value is not None
+        assert evaluator.scalar(o.scalar) == pytest.approx(value, rel=1e-7, abs=1e-8 + 2 * bound), o.name
+
+
+@pytest.mark.parametrize("path", GALLERY, ids=lambda p: p.stem)
+def test_the_gallery(path):
+    compare(load(path), 1e-9)
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_random_programs(seed):
+    compare(loads(random_program(seed)), 1e-8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(16, 120))
+def test_more_random_programs(seed):
+    compare(loads(random_program(seed)), 1e-8)
+
+
+@pytest.mark.parametrize("name", ["heaviside", "sgd_two_hidden", "tied_decoder", "layernorm", "semicircle"])
+def test_numbers_beside_symbols_are_those_of_eval(name):
+    document = load(PROGRAMS / f"{name}.netsor")
+    d = with_numbers(derive(document.program))
+    limit = document.limit()
+    shown = {line.about: line.value for line in d.lines if line.output and line.value is not None}
+    for o in document.program.outputs:
+        if o.scalar in shown:
+            assert shown[o.scalar].value == limit[o.name].value
+
+
+def test_numbers_of_coefficients_and_covariances_are_those_of_the_formulas():
+    document = load(PROGRAMS / "heaviside.netsor")
+    d = derive(document.program)
+    evaluator = Evaluator(d)
+    from netsor.limit import Limit
+
+    values = Values(d, Limit(document.program))
+    assert d.coefficients
+    for s in d.coefficients:
+        assert values.scalar(s).value == pytest.approx(evaluator.value(s), abs=1e-10)
+    for a, b in d.covariance_formula:
+        assert values.hats(a, b).value == pytest.approx(evaluator.covariance(a, b), abs=1e-10)
+
+
+def test_a_chain_of_products_names_its_covariances():
+    text = "program p\nmatrix W[1..40] ~ N(0, 1.1/n)\nvector x[0] ~ N(0, 1)\nvector b[1..40] ~ N(0, 0.3)\n"
+    text += "for l in 1..40:\n    x[l] := W[l] x[l-1] + b[l]\noutput q := mean(x[40]^2)\n"
+    document = loads(text)
+    d = derive(document.program)
+    q = 1.0
+    for _ in range(40):
+        q = 1.1 * q + 0.3
+    assert Evaluator(d).scalar("q") == pytest.approx(q, rel=1e-12)
