@@ -11,7 +11,7 @@ from netsor.show.drawing.fold import Folding, family_name, groups
 from netsor.show.drawing.gates import Gates, shape, subscripted
 from netsor.show.drawing.names import Piece, matrix_pieces, pieces, split
 from netsor.show.drawing.passes import parts, twins
-from netsor.show.drawing.scene import Edge, Node, Scene
+from netsor.show.drawing.scene import Edge, Kind, Node, Scene
 from netsor.show.listing import moment_text
 
 
@@ -29,6 +29,7 @@ class _Builder:
         for name in self._order():
             self.members[self.symbol[name]].append(name)
         self.part = parts(program)
+        self.at = {i.name: float(k) for k, i in enumerate(program.instructions)}
         self.scene = Scene(program.name or "program")
         self.gates = Gates()
         made = [i for i in program.instructions if i.name in self.kept and not isinstance(i, MatMul)]
@@ -42,7 +43,7 @@ class _Builder:
             self._readouts()
         self.scene.legends = self.gates.legends
         self.scene.folded = sum(len(m) - 1 for m in self.members.values())
-        self.scene.matrices = [m.name for m in (*program.matrices, *program.input_matrices)]
+        self.scene.matrices = [*program.matrix, *program.input_matrix]
         self._groups()
 
     def _order(self) -> list[str]:
@@ -52,15 +53,25 @@ class _Builder:
 
     def _variable(self, symbol: str, names: list[str]) -> None:
         p = self.p
-        kind = {"G-var": "G", "X-var": "X"}.get(p.kind_of(names[0]), "scalar")
+        kinds: dict[str, Kind] = {"G-var": "G", "X-var": "X"}
+        kind = kinds.get(p.kind_of(names[0]), "scalar")
         outputs = [o.name for o in p.outputs if o.scalar in names]
         # Names that the lowering made are not the reader's; the symbol says enough.
         quiet = all(self._is_made(n) for n in names) and not outputs
         twin = twins(p).get(names[0], "")
         self.scene.nodes[symbol] = Node(
-            symbol, kind, () if quiet else pieces(symbol.strip()), self._tip(names), self.part.get(names[0], "forward"), len(names),
-            ", ".join(outputs[:3]) + ("…" if len(outputs) > 3 else ""), quiet, self.symbol.get(twin, ""), split(names[0])[0],
-        )  # type: ignore[arg-type]
+            symbol,
+            kind,
+            () if quiet else pieces(symbol.strip()),
+            self._tip(names),
+            self.part.get(names[0], "forward"),
+            len(names),
+            ", ".join(outputs[:3]) + ("…" if len(outputs) > 3 else ""),
+            quiet,
+            self.symbol.get(twin, ""),
+            split(names[0])[0],
+            min(self.at.get(n, -9.0) for n in names),
+        )
 
     def _is_made(self, name: str) -> bool:
         base = split(name)[0]
@@ -106,8 +117,12 @@ class _Builder:
             return
         bar = isinstance(most, Moment) and bool(most.vectors)
         gate = f"gate {symbol}"
-        label = self.gates.text(most, self.shapes[shape(most)] == 1)
-        self.scene.nodes[gate] = Node(gate, "bar" if bar else "gate", label, node.tip, node.part, len(names), group=node.group)
+        alike = len({shape(i) for i in wide}) == 1
+        label = self.gates.text(most, self.shapes[shape(most)] == 1, alike)
+        kind: Kind = "bar" if bar else "gate"
+        self.scene.nodes[gate] = Node(
+            gate, kind, label, node.tip, node.part, len(names), group=node.group, first=node.first - 0.5
+        )
         for i in wide:
             for x in (*i.vectors, *i.scalars):
                 self._edge(self.symbol[x], gate, "", False, x in i.scalars)
@@ -121,13 +136,20 @@ class _Builder:
             key = f"data {family_name(list(dict.fromkeys(rows)))}"
         name = key.removeprefix("data ")
         if key not in self.scene.nodes:
-            what = "input" if isinstance(self.p.embedding[self.members[node.key][0]].source, InputRef) else "row of the data"
+            what = (
+                "input"
+                if isinstance(self.p.embedding[self.members[node.key][0]].source, InputRef)
+                else "row of the data"
+            )
             self.scene.nodes[key] = Node(key, "data", pieces(name), f"{what} {name}", node.part, group=base)
         return key
 
     def _edge(self, source: str, target: str, matrix: str, transposed: bool, scalar: bool = False) -> None:
         family = matrix
-        old = next((e for e in self.scene.edges if e.source == source and e.target == target and e.transposed == transposed), None)
+        old = next(
+            (e for e in self.scene.edges if e.source == source and e.target == target and e.transposed == transposed),
+            None,
+        )
         if old is not None and (not matrix or not old.matrix):
             return
         if old is not None:
@@ -141,7 +163,9 @@ class _Builder:
     def _readouts(self) -> None:
         for r in self.p.readouts:
             gate, key = f"gate {r.name}", f"readout {r.name}"
-            text = " + ".join(("" if c == 1 else number_text(c) + " ") + f"{subscripted(v)}ᵀ{subscripted(x)}" for c, v, x in r.terms)
+            text = " + ".join(
+                ("" if c == 1 else number_text(c) + " ") + f"{subscripted(v)}ᵀ{subscripted(x)}" for c, v, x in r.terms
+            )
             tip = f"output {r.name} := ({text}) / √n"
             label = (Piece("√n ⊙"),) if len(r.terms) == 1 and r.terms[0][0] == 1 else (Piece("√n Σ ⊙"),)
             self.scene.nodes[gate] = Node(gate, "bar", label, tip)
@@ -157,7 +181,9 @@ class _Builder:
             joint = any(g.covariance[i][j] for i in range(len(g.names)) for j in range(i))
             if len(shown) > 1 and joint:
                 names = shown if len(shown) <= 6 else [*shown[:3], "…", shown[-1]]
-                self.scene.notes.append(", ".join(n if n == "…" else subscripted(n) for n in names) + " jointly Gaussian")
+                self.scene.notes.append(
+                    ", ".join(n if n == "…" else subscripted(n) for n in names) + " jointly Gaussian"
+                )
 
 
 def _instruction_text(i: MatMul | Nonlin | Moment) -> str:

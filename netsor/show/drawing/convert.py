@@ -11,6 +11,10 @@ def converted(svg: str, form: str) -> bytes:
         import vl_convert
     except ImportError:
         raise NetsorError(
-            Diagnostic("E032", f"a .{form} picture needs the package `vl-convert-python`, which is not installed", hint="`pip install 'netsor[draw]'`, or draw to .svg")
+            Diagnostic(
+                "E032",
+                f"a .{form} picture needs the package `vl-convert-python`, which is not installed",
+                hint="`pip install 'netsor[draw]'`, or draw to .svg",
+            )
         ) from None
     return bytes(vl_convert.svg_to_pdf(svg) if form == "pdf" else vl_convert.svg_to_png(svg, scale=2.0))

@@ -13,7 +13,11 @@ def to_dot(scene: Scene) -> str:
     """Circles, squares and gates as Graphviz has them; products are dashed and labelled."""
     look = strokes(scene)
     ids = {key: f"n{i}" for i, key in enumerate(scene.nodes)}
-    lines = [f"digraph {_quoted(scene.title)} {{", "  rankdir=LR;", '  node [fontname="Times-Italic", margin="0.05,0.03"];']
+    lines = [
+        f"digraph {_quoted(scene.title)} {{",
+        "  rankdir=LR;",
+        '  node [fontname="Times-Italic", margin="0.05,0.03"];',
+    ]
     lines += [f"  {ids[key]} [{_node(n)}];" for key, n in scene.nodes.items()]
     for e in scene.edges:
         a, b = scene.ends(e)
@@ -37,7 +41,9 @@ def to_dot(scene: Scene) -> str:
 
 def _node(n: Node) -> str:
     label = plain(n.label) + (f" ×{n.count}" if n.count > 1 else "")
-    shape = {"G": "ellipse", "X": "ellipse", "scalar": "box", "data": "plaintext", "gate": "cds", "bar": "rpromoter"}[n.kind]
+    shape = {"G": "ellipse", "X": "ellipse", "scalar": "box", "data": "plaintext", "gate": "cds", "bar": "rpromoter"}[
+        n.kind
+    ]
     if n.kind == "bar":
         # Graphviz has no bar-gate; a record with an empty first field is one with a bar.
         return f"shape=record, label={_quoted('|' + _escaped(label))}, tooltip={_quoted(n.tip)}"

@@ -12,14 +12,24 @@ FORMATS = ("svg", "pdf", "png", "dot")
 
 
 def drawing_svg(
-    program: Program, of: list[str] | None = None, folding: Folding = "auto", theme: str = "auto", key: bool = True, inline: bool = False
+    program: Program,
+    of: list[str] | None = None,
+    folding: Folding = "auto",
+    theme: str = "auto",
+    key: bool = True,
+    inline: bool = False,
 ) -> str:
     """The drawing as SVG; `of` restricts it to what some variables depend on."""
     return to_svg(infer_layout(build_scene(program, of, folding)), theme, key, inline)
 
 
 def draw(
-    program: Program, form: str = "svg", of: list[str] | None = None, folding: Folding = "auto", theme: str = "auto", key: bool = True
+    program: Program,
+    form: str = "svg",
+    of: list[str] | None = None,
+    folding: Folding = "auto",
+    theme: str = "auto",
+    key: bool = True,
 ) -> bytes:
     """The drawing in one of `FORMATS`; pdf and png need the extra `draw`, and have the light theme unless told."""
     if form == "dot":

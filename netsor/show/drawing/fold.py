@@ -67,7 +67,9 @@ def _lanes(members: list[tuple[str, tuple[str, ...]]], depth: dict[str, int]) ->
     return out
 
 
-def _named(folded: dict[Family, list[bool]], families: dict[Family, list[tuple[str, tuple[str, ...]]]]) -> dict[str, str]:
+def _named(
+    folded: dict[Family, list[bool]], families: dict[Family, list[tuple[str, tuple[str, ...]]]]
+) -> dict[str, str]:
     out: dict[str, str] = {}
     taken: set[str] = set()
     for key, members in families.items():

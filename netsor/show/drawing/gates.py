@@ -21,8 +21,8 @@ def shape(i: Nonlin | Moment) -> Shape:
     names = dict(zip(i.vectors, _called(_VECTORS, len(i.vectors))))
     names |= dict(zip(i.scalars, _called(_SCALARS, len(i.scalars))))
     # In two steps, for a program's own variable may be called x as well.
-    away = {Sym(old): Sym(("slot", new)) for old, new in names.items()}
-    back = {Sym(("slot", new)): Sym(new) for new in names.values()}
+    away: dict[Sym, Expr] = {Sym(old): Sym(("slot", new)) for old, new in names.items()}
+    back: dict[Sym, Expr] = {Sym(("slot", new)): Sym(new) for new in names.values()}
     return substitute(substitute(i.psi, away), back), len(i.vectors), len(i.scalars)
 
 
@@ -55,7 +55,9 @@ def subscripted(name: str) -> str:
     table = str.maketrans("0123456789,;−+", "₀₁₂₃₄₅₆₇₈₉‚;₋₊")
     first, *rest = pieces(name)
     below = "".join(p.text for p in rest)
-    return first.text + (below.translate(table) if all(c in "0123456789−" for c in below) else f"[{below}]" if below else "")
+    return first.text + (
+        below.translate(table) if all(c in "0123456789−" for c in below) else f"[{below}]" if below else ""
+    )
 
 
 class Gates:
@@ -65,8 +67,12 @@ class Gates:
         self.legends: list[Legend] = []
         self._signs: dict[Shape, tuple[Piece, ...]] = {}
 
-    def text(self, i: Nonlin | Moment, alone: bool) -> tuple[Piece, ...]:
-        """What stands in the gate of an instruction; `alone` where no other has its function, so that names can be its own."""
+    def text(self, i: Nonlin | Moment, alone: bool, alike: bool = True) -> tuple[Piece, ...]:
+        """What stands in an instruction's gate.
+
+        `alone` where no other has its function, so that names can be its own; not `alike` where it stands for others,
+        which differ from it.
+        """
         s = shape(i)
         short = _operation(s[0], s[1])
         if short is not None and len(short) <= _MOST:
@@ -79,7 +85,7 @@ class Gates:
             k = len(self._signs) + 1
             sign = (Piece("ψ", True), Piece(str(k), False, "sub"))
             self._signs[s] = sign
-            self.legends.append(Legend(sign, _definition(i, s, alone)))
+            self.legends.append(Legend(sign, _definition(i, s, alone) + ("" if alike else " (other members of the family differ)")))
         return self._signs[s]
 
 
@@ -91,8 +97,8 @@ def _definition(i: Nonlin | Moment, s: Shape, alone: bool) -> str:
         vectors = [subscripted(v) for v in _called(_VECTORS, s[1])]
         scalars = [subscripted(v) for v in _called(_SCALARS, s[2])]
     # With many arguments the list says less than the formula.
-    head = ", ".join(_cut(vectors)) + ("; " + ", ".join(_cut(scalars)) if scalars else "")
-    return f"({head.strip()}) = {math_text(body)}"
+    head = "; ".join(", ".join(_cut(some)) for some in (vectors, scalars) if some)
+    return f"({head}) = {math_text(body)}"
 
 
 def _cut(names: list[str]) -> list[str]:

@@ -63,35 +63,18 @@ def infer_layout(scene: Scene) -> Layout:
 
 
 def late_edges(scene: Scene) -> set[int]:
-    """Edges that close a loop, which only a folded program has: those against the order of a depth-first walk."""
-    out: dict[str, list[tuple[int, str]]] = {k: [] for k in scene.nodes}
-    for i, e in enumerate(scene.edges):
-        out[e.source].append((i, e.target))
-    state: dict[str, int] = {}
-    late: set[int] = set()
-    for root in scene.nodes:
-        if root in state:
-            continue
-        stack = [(root, iter(out[root]))]
-        state[root] = 1
-        while stack:
-            key, rest = stack[-1]
-            step = next(rest, None)
-            if step is None:
-                state[key] = 2
-                stack.pop()
-            elif state.get(step[1]) == 1:
-                late.add(step[0])
-            elif step[1] not in state:
-                state[step[1]] = 1
-                stack.append((step[1], iter(out[step[1]])))
-    return late
+    """Edges that close a loop, which only a folded program has: from what is made later to what is made before."""
+    first = {key: n.first for key, n in scene.nodes.items()}
+    return {i for i, e in enumerate(scene.edges) if first[e.source] >= first[e.target] > -1}
 
 
 class _Engine:
     def __init__(self, scene: Scene):
         self.scene = scene
-        self.column = infer_columns(scene, late_edges(scene))
+        self.late = late_edges(scene)
+        self.column = infer_columns(scene, self.late)
+        ends = {i: scene.edges[i] for i in self.late}
+        self.late = {i for i, e in ends.items() if self.column[e.source] >= self.column[e.target]}
         self.places: dict[str, Place] = {}
         self.widths: dict[str, float] = {}
         self.segments: list[Segment] = []
@@ -101,9 +84,9 @@ class _Engine:
         self.main = self._main()
         for i, (key, n) in enumerate(scene.nodes.items()):
             w, h = size(n)
-            extra = (5.0 if n.count > 1 else 0.0) + (3.0 if n.output else 0.0)
+            extra = (26.0 if n.count > 1 else 0.0) + (3.0 if n.output else 0.0)
             self.places[key] = Place(key, self.column[key], float(PARTS.index(n.part)), h + extra, 8.0, True, float(i))
-            self.widths[key] = w + extra
+            self.widths[key] = w + (10.0 if n.count > 1 else 0.0) + (7.0 if n.output else 0.0)
         self._grow()
         for i, e in enumerate(scene.edges):
             self.chains.append(self._chain(i, e))
@@ -132,6 +115,9 @@ class _Engine:
     def _chain(self, i: int, e: Edge) -> list[str]:
         a, b = self.column[e.source], self.column[e.target]
         step = 1 if b >= a else -1
+        if i in self.late:
+            # Out on the right, back along a row of its own, and in on the left.
+            a, b, step = a + 1, b - 1, -1
         between = list(range(a + step, b, step))
         band = (self.places[e.source].band + self.places[e.target].band) / 2
         chain = [e.source]
@@ -149,12 +135,18 @@ class _Engine:
                 self.labels[i] = key
             chain.append(key)
         chain.append(e.target)
+        if i in self.late:
+            for u, v in zip(chain[1:-1], chain[2:-1]):
+                self.segments.append(Segment(v, u, 4.0))
+            return chain
         if a == b:
             return chain
         tail = self.scene.nodes[e.source]
         for u, v in zip(chain, chain[1:]):
             straight = u.startswith("bend") + v.startswith("bend")
-            w = (1.0, 2.0, 6.0)[straight] * (8.0 if tail.is_gate else 4.0 if e.matrix or self.main.get(e.target) == i else 1.0)
+            w = (1.0, 2.0, 6.0)[straight] * (
+                8.0 if tail.is_gate else 4.0 if e.matrix or self.main.get(e.target) == i else 1.0
+            )
             left, right = (u, v) if step > 0 else (v, u)
             if (left, right) not in self.joined:
                 self.joined.add((left, right))
@@ -167,7 +159,7 @@ class _Engine:
         shifts = {(s.left, s.right): s for s in self.segments}
         for i, chain in enumerate(self.chains):
             offset = ports.get(i)
-            if offset and len(chain) >= 2 and self.column[chain[0]] != self.column[chain[-1]]:
+            if offset and i not in self.late and len(chain) >= 2 and self.column[chain[0]] != self.column[chain[-1]]:
                 u, v = chain[-2], chain[-1]
                 s = shifts.get((u, v))
                 if s is not None:
@@ -242,13 +234,17 @@ class _Engine:
             at += half + 22 + min(64.0, 0.13 * steep[c]) if k + 1 < len(columns) else half
         return x
 
-    def _route(self, i: int, e: Edge, boxes: dict[str, Box], x: dict[int, float], y: dict[str, float], offset: float) -> Route:
+    def _route(
+        self, i: int, e: Edge, boxes: dict[str, Box], x: dict[int, float], y: dict[str, float], offset: float
+    ) -> Route:
         a, b = boxes[e.source], boxes[e.target]
         cs, ct = self.column[e.source], self.column[e.target]
         label = None
         if i in self.labels:
             key = self.labels[i]
             label = Box(x[self.places[key].column], y[key], self.widths[key], LABEL)
+        if i in self.late:
+            return self._loop(i, e, a, b, x, y, offset, label)
         if cs == ct:
             return self._flat(e, a, b, label)
         step = 1 if ct > cs else -1
@@ -259,7 +255,10 @@ class _Engine:
             points += [(middle - step * half, y[key]), (middle + step * half, y[key])]
         if self._from_above(e):
             end = (b.x - b.w / 4, b.y - b.h / 2)
-            path = _curve(points) + f" C {points[-1][0] + 14:.1f} {points[-1][1]:.1f} {end[0]:.1f} {end[1] - 16:.1f} {end[0]:.1f} {end[1] - 5:.1f}"
+            path = (
+                _curve(points)
+                + f" C {points[-1][0] + 14:.1f} {points[-1][1]:.1f} {end[0]:.1f} {end[1] - 16:.1f} {end[0]:.1f} {end[1] - 5:.1f}"
+            )
             return Route(e, path, (end[0], end[1], "down"), label)
         # Squares and gates that lean toward a port; a head needs five pixels.
         headed = not self.scene.nodes[e.source].is_gate
@@ -267,7 +266,25 @@ class _Engine:
         stop = (end[0] - step * (5 if headed else 0), end[1])
         if label is None and e.matrix:
             label = Box((points[-1][0] + stop[0]) / 2, (points[-1][1] + stop[1]) / 2, width(e.label) + 12, LABEL)
-        return Route(e, _curve([*points, stop]), (end[0], end[1], "right" if step > 0 else "left") if headed else None, label)
+        return Route(
+            e, _curve([*points, stop]), (end[0], end[1], "right" if step > 0 else "left") if headed else None, label
+        )
+
+    def _loop(
+        self, i: int, e: Edge, a: Box, b: Box, x: dict[int, float], y: dict[str, float], offset: float, label: Box | None
+    ) -> Route:
+        bends = self.chains[i][1:-1]
+        first, last = self.places[bends[0]].column, self.places[bends[-1]].column
+        out, back = x[first] + self._wide(first) / 2, x[last] - self._wide(last) / 2
+        (x0, y0), (x1, y1) = (a.x + a.w / 2, a.y), (b.x - b.w / 2 - 5, b.y + offset)
+        right, left = out + 20, back - 20
+        path = f"M {x0:.1f} {y0:.1f} L {out:.1f} {y0:.1f} C {right:.1f} {y0:.1f} {right:.1f} {y[bends[0]]:.1f} {out:.1f} {y[bends[0]]:.1f}"
+        for key in bends:
+            half = self._wide(self.places[key].column) / 2
+            middle = x[self.places[key].column]
+            path += f" L {middle + half:.1f} {y[key]:.1f} L {middle - half:.1f} {y[key]:.1f}"
+        path += f" C {left:.1f} {y[bends[-1]]:.1f} {left:.1f} {y1:.1f} {back:.1f} {y1:.1f} L {x1:.1f} {y1:.1f}"
+        return Route(e, path, (x1 + 5, y1, "right"), label)
 
     def _flat(self, e: Edge, a: Box, b: Box, label: Box | None) -> Route:
         out = max(a.w, b.w) / 2 + 16

@@ -78,7 +78,11 @@ def styled(text: str) -> tuple[Piece, ...]:
 
     out: list[Piece] = []
     for word in re.findall(r"[^\W\d_](?:[^\W_]|[\u0300-\u036f])*[₀-₉]*|.", text):
-        italic = word[0].isalpha() and word.rstrip("₀₁₂₃₄₅₆₇₈₉") not in FUNCTIONS and word not in ("mean", "if", "then", "else", "and", "or", "id")
+        italic = (
+            word[0].isalpha()
+            and word.rstrip("₀₁₂₃₄₅₆₇₈₉") not in FUNCTIONS
+            and word not in ("mean", "if", "then", "else", "and", "or", "id")
+        )
         letters = word.rstrip("₀₁₂₃₄₅₆₇₈₉")
         if letters and letters != word and italic:
             out += [Piece(letters, True), Piece(word[len(letters) :].translate(_PLAIN), False, "sub")]

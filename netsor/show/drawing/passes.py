@@ -26,7 +26,9 @@ def inputs(program: Program, name: str) -> tuple[str, ...]:
 
 def twins(program: Program) -> dict[str, str]:
     """For each dX the vector X of which it is the error signal, by its name."""
-    vectors = {v for v in (*program.by_name, *program.group_of, *program.embedding) if program.kind_of(v) in ("G-var", "X-var")}
+    vectors = {
+        v for v in (*program.by_name, *program.group_of, *program.embedding) if program.kind_of(v) in ("G-var", "X-var")
+    }
     found = {}
     for v in vectors:
         base, indices = split(v)
@@ -55,7 +57,9 @@ def parts(program: Program) -> dict[str, Part]:
             back = any(x in backward for x in inputs(program, name))
             returns = isinstance(i, MatMul) and i.transposed and i.matrix in forward_matrices and i.vector in backward
             piece = split(name)[0].rpartition("_")[0] in stems
-            between = not isinstance(i, Moment) and back and bool(used.get(name)) and all(u in backward for u in used[name])
+            between = (
+                not isinstance(i, Moment) and back and bool(used.get(name)) and all(u in backward for u in used[name])
+            )
             if (returns or between or piece) and not isinstance(i, Moment):
                 backward.add(name)
                 changed = True
@@ -73,7 +77,7 @@ def parts(program: Program) -> dict[str, Part]:
     for name in alone:
         wanted = {out.get(u, "forward") for u in used.get(name, ())}
         if out.get(name, "forward") == "forward" and wanted:
-            out[name] = next((p for p in ("forward", "backward", "after") if p in wanted), "forward")  # type: ignore[assignment]
+            out[name] = next((p for p in ("forward", "backward", "after") if p in wanted), "forward")
         else:
             out.setdefault(name, "forward")
     return out

@@ -77,7 +77,11 @@ def _sort(keys: list[str], at: dict[str, float], ends: dict[str, list[str]], pla
 
 
 def _exchange(
-    columns: dict[int, list[str]], r: int, left: dict[str, list[str]], right: dict[str, list[str]], places: dict[str, Place]
+    columns: dict[int, list[str]],
+    r: int,
+    left: dict[str, list[str]],
+    right: dict[str, list[str]],
+    places: dict[str, Place],
 ) -> None:
     keys = columns[r]
     at = {k: i for c in (r - 1, r + 1) for i, k in enumerate(columns.get(c, []))}
@@ -113,7 +117,10 @@ def _crossings(columns: dict[int, list[str]], ranks: list[int], right: dict[str,
 
 
 def infer_heights(
-    places: dict[str, Place], order: dict[int, list[str]], segments: list[Segment], apart: Callable[[Place, Place], float],
+    places: dict[str, Place],
+    order: dict[int, list[str]],
+    segments: list[Segment],
+    apart: Callable[[Place, Place], float],
     levels: list[tuple[str, str, float]] = (),  # type: ignore[assignment]
 ) -> dict[str, float]:
     """The height of each place's middle; `levels` are pairs that like to stand at one height, with a weight."""
@@ -161,7 +168,9 @@ def infer_heights(
     return {k: float(y[i]) for k, i in index.items()}
 
 
-def _stacked(places: dict[str, Place], order: dict[int, list[str]], apart: Callable[[Place, Place], float]) -> dict[str, float]:
+def _stacked(
+    places: dict[str, Place], order: dict[int, list[str]], apart: Callable[[Place, Place], float]
+) -> dict[str, float]:
     out: dict[str, float] = {}
     for keys in order.values():
         y = 0.0

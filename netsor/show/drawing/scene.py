@@ -26,6 +26,7 @@ class Node:
     quiet: bool = False
     twin: str = ""
     group: str = ""
+    first: float = -9.0
 
     @property
     def is_gate(self) -> bool:

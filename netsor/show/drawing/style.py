@@ -57,8 +57,11 @@ def _rules(t: Theme) -> str:
         f".ns-x {{ fill: {t.fill}; stroke: {t.fill}; }}",
         f".ns-on {{ fill: {t.paper}; }}",
         f".ns-gate {{ fill: {t.gate}; stroke: {t.ink}; }}",
+        ".ns-behind .ns-x { opacity: 0.45; }",
         f".ns-band {{ stroke: {t.soft}; fill: none; }}",
     ]
     for i, colour in enumerate(t.matrices):
-        rules.append(f".ns-m{i} {{ stroke: {colour}; fill: none; }} .ns-t{i} {{ fill: {colour}; }} .ns-l{i} {{ fill: {t.paper}; stroke: {colour}; }}")
+        rules.append(
+            f".ns-m{i} {{ stroke: {colour}; fill: none; }} .ns-t{i} {{ fill: {colour}; }} .ns-l{i} {{ fill: {t.paper}; stroke: {colour}; }}"
+        )
     return " ".join(rules)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from html import escape
 
 from netsor.show.drawing.layout import Box, Layout, Route
@@ -68,7 +69,11 @@ def runs(
         return ""
     line = y + size_of_text / 3
     small = SMALL * size_of_text / SIZE
-    at = x - sum(advance(p.text, p.italic) * (small if p.shift else size_of_text) for p in label) / 2 if anchor == "middle" else x
+    at = (
+        x - sum(advance(p.text, p.italic) * (small if p.shift else size_of_text) for p in label) / 2
+        if anchor == "middle"
+        else x
+    )
     out = ""
     for p in label:
         em = small if p.shift else size_of_text
@@ -132,9 +137,12 @@ def _head(head: tuple[float, float, str] | None, css_class: str) -> str:
     if head is None:
         return ""
     x, y, way = head
-    points = {
-        "right": [(0, 0), (-7, -3.2), (-7, 3.2)], "left": [(0, 0), (7, -3.2), (7, 3.2)], "down": [(0, 0), (-3.2, -7), (3.2, -7)],
-    }[way]  # fmt: skip
+    heads: dict[str, list[tuple[float, float]]] = {
+        "right": [(0, 0), (-7, -3.2), (-7, 3.2)],
+        "left": [(0, 0), (7, -3.2), (7, 3.2)],
+        "down": [(0, 0), (-3.2, -7), (3.2, -7)],
+    }
+    points = heads[way]
     return f'<polygon class="{css_class}" points="{" ".join(f"{x + a:.1f},{y + b:.1f}" for a, b in points)}"/>'
 
 
@@ -151,7 +159,11 @@ def _matrix(r: Route, look: dict[str, tuple[int, str]]) -> str:
 def _node(n: Node, b: Box) -> str:
     body = f"<g><title>{escape(n.tip)}</title>"
     if n.count > 1:
-        body += _symbol(n, Box(b.x + 4, b.y - 4, b.w, b.h))
+        by = 8.0 if n.output else 4.0
+        body += f'<g class="ns-behind">{_symbol(n, Box(b.x + by, b.y - by, b.w, b.h))}</g>'
+        if not (n.is_gate or n.quiet or n.kind == "data"):
+            at = (b.x + b.w / 2 + by, b.y - b.h / 2 - by - 3)
+            body += f'<text class="ns-soft" font-size="10.5" text-anchor="end" x="{at[0]:.1f}" y="{at[1]:.1f}">×{n.count}</text>'
     body += _symbol(n, b)
     if n.output:
         body += f'<rect class="ns-line" stroke-width="1" x="{b.x - b.w / 2 - 3.5:.1f}" y="{b.y - b.h / 2 - 3.5:.1f}" width="{b.w + 7:.1f}" height="{b.h + 7:.1f}"/>'
@@ -204,11 +216,13 @@ class _Below:
         for note in layout.scene.notes:
             self._formula((), note)
         if layout.scene.folded:
-            self._formula((), "A doubled symbol stands for several members of a family, of which its subscripts tell the range.")
+            self._formula(
+                (), "A doubled symbol stands for several members of a family, of which its subscripts tell the range."
+            )
         self.height = self.y + 4
         self.text = "".join(self.parts)
 
-    def _key(self, layout: Layout, kinds: set[str]) -> None:
+    def _key(self, layout: Layout, kinds: Collection[str]) -> None:
         x = 0.0
         items: list[tuple[str, str]] = []
         transposed = any(e.transposed for e in layout.scene.edges)
@@ -223,7 +237,9 @@ class _Below:
             if x + w > self.width:
                 x, self.y = 0.0, self.y + _LINE
             self.parts.append(_sample(kind, x + 14, self.y))
-            self.parts.append(f'<text class="ns-soft" font-size="12" x="{x + 32:.1f}" y="{self.y + 4:.1f}">{word}</text>')
+            self.parts.append(
+                f'<text class="ns-soft" font-size="12" x="{x + 32:.1f}" y="{self.y + 4:.1f}">{word}</text>'
+            )
             x += w + 16
         self.y += _LINE + 4
 
@@ -232,7 +248,9 @@ class _Below:
             if k == 0 and sign:
                 self.parts.append(runs(sign, 4, self.y - 1, "ns-text", "start"))
             at = 4 + (width(sign) + 3 if k == 0 else 30)
-            self.parts.append(runs(styled(line) if sign else (Piece(line),), at, self.y - 0.5, "ns-text", "start", 13.5))
+            self.parts.append(
+                runs(styled(line) if sign else (Piece(line),), at, self.y - 0.5, "ns-text", "start", 13.5)
+            )
             self.y += _LINE - 1
 
 
