@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from netsor.expr import FUNCTIONS, ONE, ZERO, Call, Cond, Const, Expr, add, canonical, cond, mul, postorder
+from netsor.expr import FUNCTIONS, ONE, ZERO, Call, Cond, Const, Expr, add, canonical, compare, cond, mul, postorder
 from netsor.expr.differentiate import plain_tests
 from netsor.expr.nodes import with_children
 from netsor.gaussian.terms import Gaussians, Term, expand, factors_of
@@ -27,8 +27,11 @@ def expanded(e: Expr, gaussians: Gaussians) -> tuple[Term, ...]:
         pieces, changed = [], False
         for t in terms:
             factors = []
+            # With three variables and more it pays to open kinked functions inside others as well: what comes out are
+            # products of functions of affine arguments.
+            deep = len(t.product.free & gaussians) > 2
             for f in factors_of(t.product):
-                split = _split(f, gaussians)
+                split = _split(f, gaussians, deep)
                 changed = changed or split is not f
                 factors.append(split)
             pieces.append(mul(Const(t.coefficient), t.scalar, *factors))
@@ -42,25 +45,38 @@ def expanded(e: Expr, gaussians: Gaussians) -> tuple[Term, ...]:
 
 
 @lru_cache(maxsize=20_000)
-def _split(f: Expr, gaussians: Gaussians) -> Expr:
+def _split(f: Expr, gaussians: Gaussians, deep: bool) -> Expr:
     """One factor as the sum over the two sides of one test, if there is a test worth it."""
     support = f.free & gaussians
     if len(support) < 2 or isinstance(f, Call) and f.fn.startswith("dirac"):
         return f
     f = plain_tests(f)
     for node in postorder(f):
+        if deep and isinstance(node, Call) and node.fn in ("max", "min") and len(node.children) > 2:
+            return _by_winner(f, node)
         if isinstance(node, Cond):
             mine = node.test.free & gaussians
             if mine and mine != support:
                 test = node.test
                 yes, no = _replaced(f, test, True), _replaced(f, test, False)
                 return canonical(add(mul(cond(test, ONE, ZERO), yes), mul(cond(test, ZERO, ONE), no)))
-        elif isinstance(node, Call) and node.fn in _STEPS and node is not f:
+        elif isinstance(node, Call) and (node.fn in _STEPS or deep and FUNCTIONS[node.fn].breaks) and node is not f:
             mine = node.free & gaussians
             pieces = FUNCTIONS[node.fn].pieces
             if mine and mine != support and pieces is not None:
-                return _split(canonical(_exchanged(f, node, pieces(*node.children))), gaussians)
+                return _split(canonical(_exchanged(f, node, pieces(*node.children))), gaussians, deep)
     return f
+
+
+def _by_winner(f: Expr, node: Call) -> Expr:
+    """Σ_i f[max → x_i] 1[x_i is the first of the largest]: products of functions of the differences alone."""
+    op = ">" if node.fn == "max" else "<"
+    terms = []
+    for i, x in enumerate(node.children):
+        wins = [cond(compare(op, x, y), ONE, ZERO) for y in node.children[:i]]
+        wins += [cond(compare(op, y, x), ZERO, ONE) for y in node.children[i + 1 :]]
+        terms.append(mul(_exchanged(f, node, x), *wins))
+    return canonical(add(*terms))
 
 
 def _replaced(root: Expr, test: Expr, holds: bool) -> Expr:

@@ -126,7 +126,7 @@ def _by_dimension(f: Integrand, task: Task) -> Outcome:
         g = replace(f, radial=True)
         if any(p.kind in ("jump", "kink") for p in f.planes):
             if f.rank <= 4:
-                q = nested.integrate(replace(g, surfaces=[]), max(tol, 1e-3 * task.tol), task.clock)
+                q = nested.integrate(replace(g, surfaces=[]), max(tol, 0.2 * task.tol), task.clock)
                 return _outcome(q, f.rank, f"radial quadrature {f.rank}-D{how}")
         else:
             q = lattice.integrate(g, f.rank, max(tol, 0.1 * task.tol), task.clock)

@@ -151,15 +151,21 @@ def build(
 
 
 def form_to_smooth(shape: Shape, env: Mapping[Sym, float]) -> Sym | None:
-    """A form whose factors depend on nothing else and have a closed smoothing; the one with the most edges."""
+    """A form whose factors depend on nothing else and can be smoothed: in closed form, the more edges the better.
+
+    Of three variables and more a table will do for a smooth factor.
+    """
     best: tuple[int, Sym] | None = None
     for s in shape.form_symbols:
         mine = [f for f in shape.factors if s in f.free]
         if any(f.free & frozenset(shape.form_symbols) != {s} for f in mine):
             continue
         g = _smoothing_of(mine, s, env)
-        if g is not None and (best is None or len(g.edges) > best[0]):
-            best = (len(g.edges), s)
+        edges = len(g.edges) if g is not None else -1
+        if g is None and (len(shape.forms) < 3 or any(b.kind != "soft" for b in shape.breaks if s in b.at.free)):
+            continue
+        if best is None or edges > best[0]:
+            best = (edges, s)
     return best[1] if best else None
 
 
@@ -176,10 +182,15 @@ def without_last(f: Integrand, s: Sym, env: Mapping[Sym, float]) -> Integrand | 
     if not alone or last[i] == 0 or (f.powers and np.abs(f.gain[:, -1]).max() > 0):
         return None
     mine = [g for g in f.factors if s in g.free]
-    smooth = _smoothing_of(mine, s, env)
+    sd = abs(float(last[i]))
+    smooth: Smoothing | Table | None = _smoothing_of(mine, s, env)
+    if smooth is None:
+        whole = mul(*mine)
+        scalars = tuple((t, float(env[t])) for t in sorted(whole.free - {s}, key=lambda t: t.digest))
+        reach = 11.0 * float(np.linalg.norm(f.root[i, :-1])) + abs(float(f.shift[i])) + 1e-3
+        smooth = table(whole, s, sd, float(f"{reach:.2g}") * 1.1, scalars)
     if smooth is None:
         return None
-    sd = abs(float(last[i]))
     a, b = f.root[i, :-1], float(f.shift[i])
     keep = [j for j in range(len(f.forms)) if j != i]
     planes = [replace(p, a=p.a[:-1]) for p in f.planes if p.a[-1] == 0]

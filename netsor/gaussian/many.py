@@ -76,10 +76,13 @@ def _pairs(e: Expr, symbols: tuple[Sym, ...], c: Array, tol: float) -> tuple[Arr
     a, b, r = c[:, 0, 0], c[:, 1, 1], c[:, 0, 1]
     values, errors = np.zeros(len(c)), np.zeros(len(c))
     variances = np.stack([a, b], axis=1)
-    groups, where = np.unique(variances, axis=0, return_inverse=True)
-    where = where.ravel()
-    order = np.argsort(where, kind="stable")
-    bounds = np.searchsorted(where[order], np.arange(len(groups) + 1))
+    if len(c) and (variances == variances[0]).all():
+        groups, order, bounds = variances[:1], np.arange(len(c)), np.array([0, len(c)])
+    else:
+        groups, where = np.unique(variances, axis=0, return_inverse=True)
+        where = where.ravel()
+        order = np.argsort(where, kind="stable")
+        bounds = np.searchsorted(where[order], np.arange(len(groups) + 1))
     rest: list[Array] = []
     for k, (p, q) in enumerate(groups):
         index = order[bounds[k] : bounds[k + 1]]

@@ -54,7 +54,7 @@ def _levels(planes: list[Plane], rank: int) -> list[list[Plane]]:
 
 def _distinct(planes: list[Plane]) -> list[Plane]:
     kept: list[Plane] = []
-    for p in planes:
+    for p in sorted(planes, key=lambda p: p.kind != "singular"):
         v = np.append(p.a, p.b)
         if not any(
             np.abs(v - np.append(q.a, q.b)).max() < 1e-11 or np.abs(v + np.append(q.a, q.b)).max() < 1e-11 for q in kept
