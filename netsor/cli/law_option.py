@@ -32,8 +32,9 @@ def run_law(args: argparse.Namespace, program: Program, progress: Any) -> int:
     """`netsor eval --law`."""
     from netsor.show.writing import variables_of
 
+    _refuse_network(args, program)
     names = list(dict.fromkeys(variables_of(program, _split(args.law), vectors=True)))
-    _verify(args, program)
+    _verify(args)
     from netsor.limit.law import CoordinateLaw
 
     law = CoordinateLaw(program, names, args.tol, args.budget, progress=progress)
@@ -71,8 +72,7 @@ def _split(text: str) -> list[str]:
     return out
 
 
-def _verify(args: argparse.Namespace, program: Program) -> None:
-    """What was asked for can be written, before anything long is computed."""
+def _refuse_network(args: argparse.Namespace, program: Program) -> None:
     if program.kind == "network":
         raise NetsorError(
             Diagnostic(
@@ -80,6 +80,10 @@ def _verify(args: argparse.Namespace, program: Program) -> None:
                 hint=f"`netsor backward {args.file} --inputs X.npy` writes its passes as a program",
             )
         )
+
+
+def _verify(args: argparse.Namespace) -> None:
+    """What was asked for can be written, before anything long is computed."""
     from netsor.show.writing import suffix_of, verify_writable
 
     if args.samples_to:

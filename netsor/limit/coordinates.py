@@ -21,7 +21,7 @@ from netsor.limit.law import CoordinateLaw
 Array = np.ndarray
 _X, _Y = sym("x"), sym("y")
 # Far below what any run at finite width can tell, and quick.
-ENOUGH = Settings(tol=1e-5, budget=3.0)
+ENOUGH = Settings(tol=1e-4, budget=1.0)
 
 
 def _single() -> dict[str, Expr]:

@@ -134,8 +134,8 @@ class CoordinateLaw:
         if self._root is None:
             free = {s for x in self.names for s in self.z(x).free}
             symbols = sorted((s for s in free if self.limit.is_gaussian(s)), key=lambda s: s.digest)
-            c = np.array([[self.limit.covariance(a, b).value for b in symbols] for a in symbols]).reshape(len(symbols), -1)
-            values, vectors = np.linalg.eigh(c) if symbols else (np.zeros(0), np.zeros((0, 0)))
+            c = np.array([[self.limit.covariance(a, b).value for b in symbols] for a in symbols])
+            values, vectors = np.linalg.eigh(c.reshape(len(symbols), len(symbols)))
             keep = values > 1e-14 * max(values.max(initial=0.0), 1e-300)
             self._root = symbols, vectors[:, keep] * np.sqrt(values[keep])
         return self._root

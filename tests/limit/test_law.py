@@ -1,0 +1,114 @@
+"""Laws of coordinates: moments against limits of programs, draws and quantiles against closed forms."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import netsor
+from netsor.api import load, loads
+from netsor.finite.run import run_vectors
+from netsor.limit.coordinates import agreement, compare, histogram, quantile_pairs
+from netsor.limit.law import CoordinateLaw
+
+PROGRAMS = Path(netsor.__file__).parent.parent / "programs"
+
+
+def law(text: str, *names: str) -> CoordinateLaw:
+    return CoordinateLaw(loads(text).program, names)
+
+
+def test_remark_b5():
+    found = CoordinateLaw(load(PROGRAMS / "remark_b5.netsor").program, ["x", "v"])
+    parts = found.parts("x")
+    assert parts is not None
+    assert (parts.hat.value, parts.dot.value, parts.between.value) == pytest.approx((1, 1, 0))
+    assert found.variance("x").value == pytest.approx(2) and found.covariance("x", "v").value == pytest.approx(1)
+
+
+def test_means_of_vectors_and_of_their_dots():
+    text = "program p\nmatrix W ~ N(0, 2/n)\nvector m ~ N(3, 0.5)\nh := W m\ny := Wᵀ h\nz := relu(m)\n"
+    found = law(text, "m", "h", "y", "z")
+    assert found.mean("m").value == pytest.approx(3) and found.variance("m").value == pytest.approx(0.5)
+    assert found.variance("h").value == pytest.approx(2 * 9.5)
+    parts = found.parts("y")
+    assert parts is not None and parts.dot_mean.value == pytest.approx(6) and parts.dot.value == pytest.approx(2)
+    assert found.mean("y").value == pytest.approx(6)
+    assert found.parts("z") is None
+    # relu of N(3, 0.5) is nearly m itself; its mean is Φ(a) 3 + √½ φ(a), a = 3/√½.
+    a = 3 / math.sqrt(0.5)
+    expected = 3 * 0.5 * math.erfc(-a / math.sqrt(2)) + math.sqrt(0.5) * math.exp(-a * a / 2) / math.sqrt(2 * math.pi)
+    assert found.mean("z").value == pytest.approx(expected)
+
+
+def test_a_scaled_product_has_its_own_hat():
+    found = law("program p\nmatrix W\nvector v ~ N(0, 1)\nx := 3 v\ny := W x\nz := W v\n", "y", "z")
+    parts = found.parts("y")
+    assert parts is not None and parts.hat.value == pytest.approx(9)
+    assert found.covariance("y", "z").value == pytest.approx(3)
+    draws = found.draw(1000)
+    assert np.allclose(draws["y"], 3 * draws["z"])
+
+
+def test_draws_are_reproducible_and_have_the_law():
+    found = CoordinateLaw(load(PROGRAMS / "algorithm1.netsor").program, ["δx̃", "h̃", "v"])
+    a, b = found.draw(200_000, seed=1), found.draw(200_000, seed=1)
+    for x in found.names:
+        assert np.array_equal(a[x], b[x])
+        assert a[x].mean() == pytest.approx(found.mean(x).value, abs=5 * a[x].std() / math.sqrt(200_000))
+        spread = np.square(a[x]).std() / math.sqrt(200_000)
+        assert np.square(a[x]).mean() == pytest.approx(found.variance(x).value, abs=5 * spread)
+    assert not np.array_equal(a["v"], found.draw(200_000, seed=2)["v"])
+
+
+def test_quantiles_of_gaussians_are_exact_and_others_have_a_standard_error():
+    text = "program p\nmatrix W\nvector v ~ N(1, 4)\nh := W v\ny := v^2\nk := relu(v)\n"
+    found = law(text, "v", "h", "y", "k")
+    (median,) = found.quantiles("v", [0.5])
+    assert median == (1.0, 0.0)
+    (q,) = found.quantiles("h", [0.9])
+    assert q.value == pytest.approx(1.2815515655446004 * math.sqrt(5)) and q.error == 0
+    # Of v², v ~ N(1, 4): the share below t is Φ((√t − 1)/2) − Φ((−√t − 1)/2).
+    for q, p in zip(found.quantiles("y", [0.25, 0.75]), [0.25, 0.75], strict=True):
+        root = math.sqrt(q.value)
+        share = 0.5 * (math.erf((root - 1) / 2 / math.sqrt(2)) - math.erf((-root - 1) / 2 / math.sqrt(2)))
+        assert share == pytest.approx(p, abs=1e-3) and 0 < q.error < 0.02
+    (low,) = found.quantiles("k", [0.1])
+    assert low.value == 0
+
+
+@pytest.mark.parametrize(("name", "vectors"), [("remark_b5", ["x", "v"]), ("sgd_two_hidden", ["δh̃", "dz"])])
+def test_finite_coordinates_agree_with_their_law(name, vectors):
+    program = load(PROGRAMS / f"{name}.netsor").program
+    runs = [run_vectors(program, 1500, 7, vectors, draw=k) for k in range(4)]
+    compared = compare(CoordinateLaw(program, vectors), runs)
+    assert len(compared) == 2 * 8 + 5
+    worst, most, holds = agreement(compared)
+    assert holds, (worst, most)
+
+
+def test_a_wrong_law_is_seen():
+    """W_copyᵀ in the place of Wᵀ loses Ż: the coordinates of the tied program contradict that law."""
+    program = load(PROGRAMS / "transpose_matters.netsor").program
+    runs = [run_vectors(program, 4000, 1, ["y", "v"], draw=k) for k in range(2)]
+    swapped = [{"y_cut": r["y"], "v": r["v"]} for r in runs]
+    assert agreement(compare(CoordinateLaw(program, ["y", "v"]), runs))[2]
+    assert not agreement(compare(CoordinateLaw(program, ["y_cut", "v"]), swapped))[2]
+
+
+def test_a_moment_that_does_not_exist_is_no_test():
+    found = law("program p\nvector v ~ N(0, 1)\ny := exp(v^2 / 5)\n", "y")
+    compared = compare(found, [{"y": found.draw(1000)["y"]}])
+    assert next(c for c in compared if c.test == "x⁴").limit is None
+    assert next(c for c in compared if c.test == "x").limit == pytest.approx(1 / math.sqrt(1 - 0.4))
+
+
+def test_constants_have_a_law_too():
+    found = law("program p\nvector c ~ N(2, 0)\ny := c^2 + 1\n", "y")
+    assert found.mean("y").value == 5 and found.variance("y").value == 0
+    draws = found.draw(10)["y"]
+    assert (draws == 5).all()
+    h = histogram(draws, draws)
+    assert h.finite.sum() == pytest.approx(1)
+    assert (quantile_pairs(draws, draws).limit == 5).all()
