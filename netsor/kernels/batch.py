@@ -19,6 +19,7 @@ from netsor.gaussian import NoPointwiseMeaning
 from netsor.gaussian.blocks import blocks, gaussians_of, parity, vanishing
 from netsor.gaussian.many import expect_many
 from netsor.gaussian.terms import expand
+from netsor.kernels.closed import closed_form
 from netsor.kernels.forms import linear_forms
 from netsor.kernels.homogeneous import homogeneous_degrees
 from netsor.limit import Limit
@@ -255,14 +256,18 @@ class Batch:
 
     def _many(self, block: Expr, symbols: tuple[Sym, ...], c: Array, env: dict[Sym, Array]) -> tuple[Array, Array]:
         """`expect_many`, at unit variances where the integrand is homogeneous in each variable."""
-        degrees = homogeneous_degrees(block, symbols) if len(symbols) == 2 and not env else None
+        found = closed_form(block, symbols, c)
+        if found is not None:
+            return found
+        degrees = homogeneous_degrees(block, symbols) if len(symbols) <= 2 and not env else None
         if degrees is None:
             return expect_many(block, symbols, c, env, self.tol)
         d = np.einsum("kii->ki", c)
-        root = np.sqrt(np.where((d > 0).all(axis=1, keepdims=True), d, 1.0))
+        positive = (d > 0).all(axis=1)
+        root = np.sqrt(np.where(positive[:, None], d, 1.0))
         unit = c / (root[:, :, None] * root[:, None, :])
-        for i in range(2):
-            unit[(d > 0).all(axis=1), i, i] = 1.0  # exactly, so that all pairs are one family
+        for i in range(len(symbols)):
+            unit[positive, i, i] = 1.0  # exactly, so that all pairs are one family
         scale = np.prod(root ** np.array(degrees), axis=1)
         value, error = expect_many(block, symbols, unit, {}, self.tol)
         return scale * value, scale * error
