@@ -165,7 +165,7 @@ class Kernels:
 
     def norms(self, x: Array) -> Array:
         """Euclidean norms of rows, float64; (q,)."""
-        ranges = list(spans(x.shape[1], stripe(len(x))))
+        ranges = list(spans(x.shape[1], CHUNK))
         parts = np.zeros((len(ranges), len(x)))
 
         def work(i: int) -> None:

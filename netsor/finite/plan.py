@@ -49,7 +49,6 @@ class Plan:
 
     stages: list[Stage]
     alias: dict[str, str]
-    readouts: list[Moment]
 
     def products(self) -> Iterator[Product]:
         for s in self.stages:
@@ -93,7 +92,7 @@ def make_plan(
             if original != i.name:
                 alias[i.name] = original
     todo = [i for i in todo if i.name not in alias]
-    return _Scheduler(program, todo, alias, targets, extra).plan()
+    return _Scheduler(todo, alias, targets).plan()
 
 
 def _scalars(i: Instruction) -> tuple[str, ...]:
@@ -103,10 +102,8 @@ def _scalars(i: Instruction) -> tuple[str, ...]:
 class _Scheduler:
     """Stages for the instructions `todo`; stage k runs scalars, then its sweep, then its products."""
 
-    def __init__(
-        self, program: Program, todo: list[Instruction], alias: dict[str, str], targets: list[str], extra: list[Moment]
-    ):
-        self.program, self.todo, self.alias, self.extra = program, todo, alias, extra
+    def __init__(self, todo: list[Instruction], alias: dict[str, str], targets: list[str]):
+        self.todo, self.alias = todo, alias
         self.targets = {alias.get(t, t) for t in targets}
         self.make = {i.name: i for i in todo}
         self.at: dict[str, int] = {}
@@ -261,4 +258,4 @@ class _Scheduler:
         # A sweep's own vectors are no reads of it.
         for stage in stages:
             stage.reads -= {i.name for i in stage.body} | set(stage.draws)
-        return Plan(stages, self.alias, self.extra)
+        return Plan(stages, self.alias)

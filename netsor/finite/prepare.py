@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from netsor.core import Program
+from netsor.diagnostics import NetsorError
 from netsor.finite import cost, memory
 from netsor.finite.arguments import Inputs, arrays_of, embedding_rows, output_names
 from netsor.finite.device import device_of
@@ -51,7 +52,8 @@ def prepare(
         plans["dense"] = _plan(program, outputs, scalars, vectors)
     if engine != "dense" and not weights:
         # What is asked of a matrix shapes the lazy engine's draws: the same questions for every subset of outputs.
-        plans["lazy"] = _plan(program, output_names(program, None), scalars, vectors)
+        every = _plan(program, output_names(program, None), scalars, vectors)
+        plans["lazy"] = every if every.queries() else _plan(program, outputs, scalars, vectors)
     if not plans:
         raise bad_array(weights[0], "the lazy engine never holds a matrix; use --engine dense")
     missing = sorted({e.name for e in program.embeddings} - set(rows) - set(arrays))
@@ -62,13 +64,22 @@ def prepare(
             raise bad_array(str(source), f"`{program.name}` needs this input and it was not given")
     itemsize = np.dtype(dtype).itemsize
     chosen, reason, need = _choose(program, plans, rows, arrays, n, itemsize, memory_limit, threads)
-    plan = plans[chosen]
-    needed = {x for s in plan.stages for i in [*s.scalars, *s.body] for x in i.scalars} | {
-        *scalars, *(o.scalar for o in program.outputs if o.name in outputs)
-    }
-    constants = constants_at(program, n, needed)
-    sweeps = compile_sweeps(program, plan, rows, arrays)
-    return Job(program, plan, sweeps, n, np.dtype(dtype), chosen, constants, arrays, need, device_of(device)), reason
+    place = device_of(device)
+
+    def job(plan: Plan) -> Job:
+        used = {x for s in plan.stages for i in [*s.scalars, *s.body] for x in i.scalars}
+        used |= {*scalars, *(o.scalar for o in program.outputs if o.name in outputs)}
+        constants = constants_at(program, n, used)
+        sweeps = compile_sweeps(program, plan, rows, arrays)
+        return Job(program, plan, sweeps, n, np.dtype(dtype), chosen, constants, arrays, need, place)
+
+    try:
+        return job(plans[chosen]), reason
+    except NetsorError:
+        if chosen == "dense" or set(outputs) == set(output_names(program, None)):
+            raise
+        # An output that nobody asked for has no value at this width: there are no draws of all outputs to agree with.
+        return job(_plan(program, outputs, scalars, vectors)), reason
 
 
 def _plan(program: Program, outputs: Sequence[str], scalars: Sequence[str], vectors: Sequence[str]) -> Plan:

@@ -95,6 +95,8 @@ def test_dirac_masses_have_no_values() -> None:
     d = refused("E704", program(entry.bad), 64)
     assert "`y`" in d.message and d.span is not None and d.span.line == 2
     run(program(entry.good), 64)
+    both = program("matrix W\n" + entry.bad + "z := W x\noutput k := mean(z^2)\n")
+    assert all(np.isfinite(run(both, 64, engine=e, outputs=["k"]).values["k"][0]) for e in ("dense", "lazy"))
     entry = lookup("E703")
     assert entry is not None
     refused("E703", program(entry.bad), 64)
