@@ -40,7 +40,7 @@ def normalised(name: str) -> str:
 def _number(name: str, value: Any) -> int | float:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         try:
-            value = value.item()
+            value = value.item()  # type: ignore[union-attr]
         except AttributeError:
             raise _not_a_number(name, value) from None
     if isinstance(value, str):

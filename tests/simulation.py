@@ -1,4 +1,4 @@
-"""A program at a finite width, straight from its core: an interpreter of forty lines that shares no code with netsor's."""
+"""A program at a finite width, straight from its core: an interpreter that shares no code with netsor's."""
 
 from __future__ import annotations
 

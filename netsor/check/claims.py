@@ -31,7 +31,7 @@ _ARTICLES = {
 
 
 class Claims(Definitions):
-    """Labels and promises, held to what a line says; a part of the checker."""
+    """The part of the checker that holds labels and promises to what a line says."""
 
     def check_label(
         self, label: ast.LineLabel, name: str, mark: int, embedded: int, value: ast.Expr, target: ast.Target

@@ -93,7 +93,7 @@ class Declarations(Expressions):
         if shape and tuple(got) != shape:
             raise Fault(faults.wrong_shape(where or node.name.span, f"`{name}`", shape, got))
         self.check_finite(values, name, where or node.name.span)
-        self.data.append(Data(name, tuple(got), values, node.span))  # type: ignore[arg-type]
+        self.data.append(Data(name, tuple(got), values, node.span))
         self.bind(name, (), Array(values, tuple(got), None, name), node.name.span)
 
     def check_finite(self, values: Numbers, name: str, span: Span) -> None:
@@ -248,9 +248,7 @@ class Declarations(Expressions):
         """The indices that a declarator declares; [()] where it has none."""
         if not d.indices:
             return [()]
-        axes = []
-        for i in d.indices:
-            axes.append(self.range(i) if isinstance(i, ast.Range) else [self.integer(i, "an index")])
+        axes = [self.range(i) if isinstance(i, ast.Range) else [self.integer(i, "an index")] for i in d.indices]
         count = math.prod(len(a) for a in axes)
         if count > MOST_INSTRUCTIONS:
             raise Fault(faults.too_long(d.span, count, "members in one family"))

@@ -34,7 +34,7 @@ MOST_NESTED = 300
 
 
 class Definitions(Naming):
-    """Definitions: functions of coordinates, and those with instructions, which are expanded where they are used; a part of the checker."""
+    """The part of the checker that reads definitions, and expands those with instructions where they are used."""
 
     def statement(self, node: ast.Statement) -> None:
         raise NotImplementedError
@@ -81,7 +81,7 @@ class Definitions(Naming):
         if isinstance(body, Poison):
             raise Fault(None)
         if not isinstance(body, Scalar):
-            body = self.as_number(body, node.body)  # type: ignore[assignment]
+            body = self.as_number(body, node.body)
         assert isinstance(body, Scalar)
         function = self.named_apart(Function(name, symbols, body.expr, len(node.params)))
         self.define(node.name, FunctionValue(function, (0,) * len(params)))

@@ -219,7 +219,7 @@ class Emitter:
         return True
 
     def inputs(self, names: Iterable[str], mark: int) -> list[str]:
-        """The named variables that these are made of, unnamed results and this line's own instructions looked through."""
+        """The named variables that these are made of, seen through unnamed results and this line's instructions."""
         made = {i.name: i for i in self.instructions[mark:]}
         out: dict[str, None] = {}
         stack = list(reversed(list(names)))

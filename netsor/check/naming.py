@@ -29,13 +29,14 @@ from netsor.syntax import ast
 
 
 class Naming(Declarations):
-    """Names and where they get their values: once each, above their use, local ones apart from outer ones; a part of the checker."""
+    """The part of the checker that gives names their values: once each, above their use, local ones apart."""
 
     def __init__(
         self, file: ast.File, settings: Mapping[str, Any], data: Mapping[str, Any], lost: Iterable[str]
     ) -> None:
         super().__init__(settings, data)
         self.file = file
+        self.is_network = isinstance(file.header, ast.NetworkHeader)
         # The statement being checked.
         self.here: Span | None = None
         self.placed: set[tuple[str, int, int]] = set()
@@ -86,7 +87,9 @@ class Naming(Declarations):
         for s in self.file.statements:
             if self.here is None or s.span.start < self.here.end:
                 continue
-            targets = s.declarators if isinstance(s, (ast.MatrixDecl, ast.VectorDecl)) else ()
+            targets: tuple[ast.Declarator | ast.Target, ...] = ()
+            if isinstance(s, (ast.MatrixDecl, ast.VectorDecl)):
+                targets = s.declarators
             if isinstance(s, (ast.Assign, ast.ScalarDecl)):
                 targets = (s.target,)
             for t in targets:

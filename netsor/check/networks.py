@@ -24,7 +24,7 @@ from netsor.syntax import ast
 
 
 class Networks(Claims):
-    """What only networks have: readouts, and the parameters that SGD updates (Setup D.1); a part of the checker."""
+    """The part of the checker for what only networks have."""
 
     def __init__(
         self, file: ast.File, settings: Mapping[str, Any], data: Mapping[str, Any], lost: Iterable[str]

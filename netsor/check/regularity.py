@@ -69,9 +69,9 @@ def infer_b8(program: Program) -> B8:
     for c in program.constants:
         ranges[Sym(c.name)] = _range_of_constant(c.value, c.limit)
     for g in program.groups:
-        for i, name in enumerate(g.names):
-            if g.covariance[i][i] == 0:
-                ranges[Sym(name)] = (g.mean[i], g.mean[i])
+        for k, name in enumerate(g.names):
+            if g.covariance[k][k] == 0:
+                ranges[Sym(name)] = (g.mean[k], g.mean[k])
     worst: tuple[Finding, Span | None] = (FINE, None)
     count = 0
     for i in program.instructions:

@@ -93,13 +93,13 @@ def check_tree(
 
 def variables(program: Program) -> list[Variable]:
     """All variables with their kinds, initial ones first."""
-    out = []
+    out: list[Variable] = []
 
     def line(span: Span | None) -> int | None:
         return span.line if span else None
 
-    for m in (*program.matrices, *program.input_matrices):
-        out.append(Variable(m.name, "matrix", "𝒲", line(m.span)))
+    out.extend(Variable(m.name, "matrix", "𝒲", line(m.span)) for m in program.matrices)
+    out.extend(Variable(m.name, "matrix", "𝒲", line(m.span)) for m in program.input_matrices)
     for g in program.groups:
         out.extend(Variable(name, "G-var", "𝒱", line(g.span)) for name in g.names)
     out.extend(Variable(e.name, "G-var", "INIT", line(e.span)) for e in program.embeddings)

@@ -45,7 +45,6 @@ class Checker(Networks):
         super().__init__(file, settings or {}, data or {}, lost)
         self.is_whole = not lost
         self.outputs: list[Output] = []
-        self.is_network = isinstance(file.header, ast.NetworkHeader)
 
     def run(self) -> Program | None:
         """The core program, or None where there are errors."""

@@ -76,7 +76,11 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    status = main()
+    try:
+        status = main()
+    except KeyboardInterrupt:  # while the command was still being read
+        print("interrupted", file=sys.stderr)
+        status = _INTERRUPTED
     try:
         sys.stdout.flush()
     except BrokenPipeError:

@@ -296,10 +296,10 @@ class Limit:
         assert isinstance(i, Moment)
         if not i.vectors:
             written = at_infinite_width(i.psi)
-            fixed = {
+            fixed: dict[Sym, Expr] = {
                 Sym(c.name): Const(c.limit) for c in self.program.constants if c.name in i.scalars and not c.value.free
             }
-            tagged = {Sym(name): scalar(name) for name in i.scalars}
+            tagged: dict[Sym, Expr] = {Sym(name): scalar(name) for name in i.scalars}
             return function_of_scalars(
                 substitute(substitute(written, fixed), tagged), self._known, self._range, written, i.name, i.span
             )

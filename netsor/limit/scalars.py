@@ -57,7 +57,8 @@ def function_of_scalars(
             raise NetsorError(
                 Diagnostic(
                     "E803",
-                    f"the limit of `{name}` does not exist: `{to_text(written)}` jumps at {spell(s)[:-1]} = {v.value:.6g}",
+                    f"the limit of `{name}` does not exist: "
+                    f"`{to_text(written)}` jumps at {spell(s)[:-1]} = {v.value:.6g}",
                     span,
                     label=f"not continuous at the limit of `{spell(s)[:-1]}`",
                     notes=("a function of scalars must be continuous at their limits (Assumption B.8, 1)",),

@@ -302,9 +302,12 @@ def test_interrupt_ends_cleanly(write) -> None:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130
-    done = int(re.search(r"interrupted after (\d+) of 1000000 seeds", err).group(1))
-    assert done > 0 and f"width 1000 ({done} seeds)" in out, "what was finished is reported as what it is"
-    assert "Traceback" not in err
+    assert "interrupted" in err and "Traceback" not in err
+    done = re.search(r"interrupted after (\d+) of 1000000 seeds", err)
+    if done:  # on a busy machine no seed may be finished yet
+        assert f"width 1000 ({done.group(1)} seed" in out, "what was finished is reported as what it is"
+    else:
+        assert out == ""
 
 
 def test_check_starts_fast(write) -> None:

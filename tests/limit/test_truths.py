@@ -55,7 +55,10 @@ def test_marchenko_pastur() -> None:
 
 
 def test_marchenko_pastur_with_a_variance() -> None:
-    text = "matrix A ~ N(0, 3/n)\nvector x[0] ~ N(0, 2)\nfor k in 1..3:\n    x[k] := Aᵀ A x[k-1]\n    output c[k] := x[0]ᵀ x[k] / n\n"
+    text = (
+        "matrix A ~ N(0, 3/n)\nvector x[0] ~ N(0, 2)\nfor k in 1..3:\n    x[k] := Aᵀ A x[k-1]\n"
+        "    output c[k] := x[0]ᵀ x[k] / n\n"
+    )
     expect(text, **{f"c[{k}]": 2 * 3**k * math.comb(2 * k, k) / (k + 1) for k in range(1, 4)})
 
 
@@ -71,8 +74,8 @@ def test_semicircle() -> None:
 def test_arc_cosine_kernels(angle: float) -> None:
     head = f"vector a, b ~ N(0, [[1, {math.cos(angle)!r}], [{math.cos(angle)!r}, 1]])\n"
     expect(
-        head
-        + "output r := mean(relu(a) * relu(b))\noutput s := mean(step(a) * step(b))\noutput g := mean(sign(a) * sign(b))\n",
+        head + "output r := mean(relu(a) * relu(b))\noutput s := mean(step(a) * step(b))\n"
+        "output g := mean(sign(a) * sign(b))\n",
         r=(math.sin(angle) + (math.pi - angle) * math.cos(angle)) / (2 * math.pi),
         s=(math.pi - angle) / (2 * math.pi),
         g=1 - 2 * angle / math.pi,
@@ -81,7 +84,8 @@ def test_arc_cosine_kernels(angle: float) -> None:
 
 def test_arcsine_kernel() -> None:
     expect(
-        "vector a, b ~ N(0, [[2, 0.5], [0.5, 3]])\noutput e := mean(erf(a) * erf(b))\noutput d := mean(erf(a) * erf(a))\n",
+        "vector a, b ~ N(0, [[2, 0.5], [0.5, 3]])\noutput e := mean(erf(a) * erf(b))\n"
+        "output d := mean(erf(a) * erf(a))\n",
         e=2 / math.pi * math.asin(1 / math.sqrt(5 * 7)),
         d=2 / math.pi * math.asin(4 / 5),
     )
@@ -90,7 +94,8 @@ def test_arcsine_kernel() -> None:
 def test_algorithm_1() -> None:
     text = (
         "φ(u) = erf(u)\nℓ(f) = (f - 1)^2 / 2\nmatrix W\nvector v ~ N(0, 1)\nvector g, g̃ ~ N(0, [[1, 0.5], [0.5, 1]])\n"
-        "scalar f = 0.3\nMOMENT: χ := ℓ'(f)\nz := φ(g)\nz̃ := φ(g̃)\nh := W z\nh̃ := W z̃\nθ := zᵀ z̃ / n\ndh := φ'(h) ⊙ v\n"
+        "scalar f = 0.3\nMOMENT: χ := ℓ'(f)\nz := φ(g)\nz̃ := φ(g̃)\nh := W z\nh̃ := W z̃\n"
+        "θ := zᵀ z̃ / n\ndh := φ'(h) ⊙ v\n"
         "δh̃ := -χ θ dh\nδx̃ := √n (φ(h̃ + δh̃/√n) - φ(h̃))\noutput Δ := vᵀ δx̃ / n\n"
     )
     k, q = 2 / math.pi * math.asin(1 / 3), 2 / math.pi * math.asin(2 / 3)
@@ -113,7 +118,8 @@ def test_backward_pass_paired_with_itself() -> None:
 def test_equal_products_are_one_variable() -> None:
     expect(
         "matrix W\nvector x, y ~ N(0, 1)\na := W x\nb := W x\nc := W(x + y)\nd := W x + W y\ne := c - d\n"
-        "output s := mean((a - b)^2)\noutput t := mean(e^2)\noutput u := mean(relu(e + a) * relu(b))\noutput w := mean(c * d)\n",
+        "output s := mean((a - b)^2)\noutput t := mean(e^2)\noutput u := mean(relu(e + a) * relu(b))\n"
+        "output w := mean(c * d)\n",
         s=0,
         t=0,
         u=0.5,
@@ -169,7 +175,8 @@ def test_chains_of_moments() -> None:
 def test_means_and_singular_covariances() -> None:
     expect(
         "vector a, b ~ N([1, -2], [[1, 1], [1, 1]])\nvector zero ~ N(0, 0)\nvector one ~ N(1, 0)\nmatrix W\n"
-        "output p := mean(a * b)\noutput q := mean((a - b)^2)\noutput r := mean(tanh(zero) + one)\noutput s := mean((W one)^2)\n"
+        "output p := mean(a * b)\noutput q := mean((a - b)^2)\noutput r := mean(tanh(zero) + one)\n"
+        "output s := mean((W one)^2)\n"
         "output t := mean(relu(a - b - 3))\noutput u := mean((W zero)^2)\n",
         p=-1,
         q=9,
@@ -267,7 +274,8 @@ def test_a_thousand_layers() -> None:
 
 def test_a_deep_chain_of_moments() -> None:
     result = limits(
-        "vector x ~ N(0, 1)\nc[0] := mean(x^2)\nfor k in 1..2000:\n    c[k] := mean(x^2 * c[k-1])\noutput m := c[2000]\n"
+        "vector x ~ N(0, 1)\nc[0] := mean(x^2)\nfor k in 1..2000:\n    c[k] := mean(x^2 * c[k-1])\n"
+        "output m := c[2000]\n"
     )
     assert result["m"].value == pytest.approx(1, abs=1e-9)
 

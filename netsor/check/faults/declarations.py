@@ -23,7 +23,7 @@ def not_semidefinite(
     span: Span, eigenvalue: float, pair: tuple[str, str, float, float] | None, negative: str | None
 ) -> Diagnostic:
     notes = [
-        "a covariance is positive semidefinite (singular is fine): no combination of the vectors has a negative variance"
+        "a covariance is positive semidefinite (singular is fine): no combination of vectors has a negative variance"
     ]
     hint = ""
     if negative:
@@ -113,7 +113,7 @@ def index_out_of_range(
     if members and len(index) != depth:
         return Diagnostic(
             "E406",
-            f"`{name}` has {plural(depth, 'index')[:-1] + 'x' if depth == 1 else f'{depth} indices'}, and {len(index)} were given",
+            f"`{name}` has {'one index' if depth == 1 else f'{depth} indices'}, and {len(index)} were given",
             span,
             label="wrong number of indices",
             hint=f"write `{name}[{', '.join(map(str, members[0]))}]`",
@@ -282,7 +282,8 @@ def matrix_shape(span: Span, name: str) -> Diagnostic:
 def group_covariance(span: Span, names: int, shape: Sequence[int]) -> Diagnostic:
     return Diagnostic(
         "E403",
-        f"{plural(names, 'vector')} {'needs' if names == 1 else 'need'} a covariance of shape ({names}, {names}), and this one has shape {shape_text(shape)}",
+        f"{plural(names, 'vector')} {'needs' if names == 1 else 'need'} a covariance of shape ({names}, {names}), "
+        f"and this one has shape {shape_text(shape)}",
         span,
         label="shape does not match",
         hint="give one row and one column for each vector, or one number for independent vectors of that variance",
@@ -292,7 +293,8 @@ def group_covariance(span: Span, names: int, shape: Sequence[int]) -> Diagnostic
 def group_mean(span: Span, names: int, shape: Sequence[int]) -> Diagnostic:
     return Diagnostic(
         "E403",
-        f"{plural(names, 'vector')} {'needs' if names == 1 else 'need'} a mean of shape ({names},), and this one has shape {shape_text(shape)}",
+        f"{plural(names, 'vector')} {'needs' if names == 1 else 'need'} a mean of shape ({names},), "
+        f"and this one has shape {shape_text(shape)}",
         span,
         label="shape does not match",
         hint="give one number for each vector, or one number for all",
@@ -302,7 +304,8 @@ def group_mean(span: Span, names: int, shape: Sequence[int]) -> Diagnostic:
 def row_length(span: Span, matrix: str, columns: int, text: str, length: int) -> Diagnostic:
     return Diagnostic(
         "E403",
-        f"`{matrix}` has {plural(columns, 'column')}, and `{short(text)}` has {plural(length, 'entry').replace('entrys', 'entries')}",
+        f"`{matrix}` has {plural(columns, 'column')}, and `{short(text)}` has "
+        f"{'one entry' if length == 1 else f'{length} entries'}",
         span,
         label="shapes do not match",
         hint=f"declare `matrix {matrix} : (n, {length}) ~ N(0, 1/{length})`",

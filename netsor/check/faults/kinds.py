@@ -115,12 +115,13 @@ def square_on_data(span: Span, matrix: str, other: str, name: str) -> Diagnostic
 
 
 def vector_applied(span: Span, name: str, argument: str) -> Diagnostic:
+    other = f"({short(argument)})" if " " in argument else argument
     return Diagnostic(
         "E305",
         f"`{name}` is a vector, so `{name}(…)` means nothing",
         span,
         label="a vector cannot be applied",
-        hint=f"write `{name} ⊙ {bracketed(f'({short(argument)})' if ' ' in argument else argument)}` for the coordinatewise product",
+        hint=f"write `{name} ⊙ {bracketed(other)}` for the coordinatewise product",
     )
 
 
@@ -322,7 +323,8 @@ def input_on_vector(span: Span, matrix: str, other: str, columns: int) -> Diagno
         f"`{matrix}` is n×{columns} and applies to data, and `{short(other)}` is no row of {plural(columns, 'number')}",
         span,
         label="shapes do not match",
-        hint=f"use an n×n matrix for vectors: `matrix W`, then `W {bracketed(short(other))}`; or a row of data: `{matrix} X[1]`",
+        hint=f"use an n×n matrix for vectors: `matrix W`, then `W {bracketed(short(other))}`; "
+        f"or a row of data: `{matrix} X[1]`",
     )
 
 
@@ -399,7 +401,8 @@ def data_product(span: Span, left: str, right: str, kind: str) -> Diagnostic:
         f"`{short(left)}` is data, and data side by side with {kind} are no product",
         span,
         label="not a product",
-        hint=f"`⟨{short(left)}, {short(right)}⟩` is the inner product of two rows; `U {short(left)}` makes a vector of a row",
+        hint=f"`⟨{short(left)}, {short(right)}⟩` is the inner product of two rows; "
+        f"`U {short(left)}` makes a vector of a row",
     )
 
 
