@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -156,19 +157,31 @@ class CoordinateLaw:
         exact = self._gaussian_quantiles(z, name, probabilities)
         if exact is not None:
             return exact
+        return self._over_sequences(lambda values: np.quantile(values[name], probabilities))
+
+    def average(self, f: Callable[..., Any], names: Sequence[str]) -> Estimate:
+        """E f(Z^{x¹}, …) over quasi-random draws, with four standard errors as its bound; f takes arrays."""
+        (found,) = self._over_sequences(lambda values: np.atleast_1d(np.mean(f(*(values[x] for x in names)))))
+        return Estimate(found.value, 4 * found.error)
+
+    def _over_sequences(self, of: Callable[[dict[str, Array]], Array]) -> list[Estimate]:
+        """Statistics of draws, averaged over independently scrambled Sobol sequences, each with its standard error."""
+        found = np.array([of(values) for values in self._sequences])
+        spread = found.std(axis=0, ddof=1) / np.sqrt(_SEQUENCES)
+        return [Estimate(float(m), float(e)) for m, e in zip(found.mean(axis=0), spread, strict=True)]
+
+    @cached_property
+    def _sequences(self) -> list[dict[str, Array]]:
         from scipy.special import ndtri
         from scipy.stats import qmc
 
         symbols, root = self._base()
-        found = []
+        out = []
         for k in range(_SEQUENCES):
             u = qmc.Sobol(max(1, root.shape[1]), rng=k).random_base2(_POINTS).T
             normals = ndtri(np.clip(u, 1e-15, 1 - 1e-15))[: root.shape[1]]
-            values = self._at(dict(zip(symbols, root @ normals, strict=True)), 2**_POINTS)[name]
-            found.append(np.quantile(values, probabilities))
-        table = np.array(found)
-        spread = table.std(axis=0, ddof=1) / np.sqrt(_SEQUENCES)
-        return [Estimate(float(m), float(e)) for m, e in zip(table.mean(axis=0), spread, strict=True)]
+            out.append(self._at(dict(zip(symbols, root @ normals, strict=True)), 2**_POINTS))
+        return out
 
     def _gaussian_quantiles(self, z: Expr, name: str, probabilities: Sequence[float]) -> list[Estimate] | None:
         """Of a Gaussian Z^x, exactly; None where it is none."""
