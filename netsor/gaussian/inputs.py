@@ -51,6 +51,8 @@ def gather(block: Expr, gaussians: Gaussians, law: Law) -> Inputs:
     """The inputs of a block; a factor that is linear in its variable needs no variance of it (Stein's lemma)."""
     shape = shape_of(block, gaussians)
     linear = {s for s, k in shape.polynomial if k == 1}
+    for _, items in shape.forms:
+        linear -= {s for s, _ in items}
     if shape.exponent is not ZERO:
         linear -= shape.exponent.free
     for _, u in shape.masses:

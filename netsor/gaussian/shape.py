@@ -195,10 +195,13 @@ def shape_of(block: Expr, gaussians: Gaussians) -> Shape:
         trigonometric = tuple((fn, argument, k) for _, fn, argument, k in trig)
     else:
         rest.extend(f for f, *_ in trig)
-    # A variable that occurs in another factor as well is no longer eliminated, but a factor like any other.
-    if rest:
-        nonpolynomial = frozenset().union(*(f.free for f in rest)) & gaussians
-        rest.extend(mul(*[s] * powers.pop(s)) for s in [s for s in powers if s in nonpolynomial])
+    # A variable that is itself the argument of another factor is a factor like any other; one that only occurs in
+    # sums goes by conditioning on them.
+    forms = _Forms(gaussians)
+    for f in rest:
+        forms.rewrite(f)
+    alone = {items[0][0] for items in forms.known if len(items) == 1}
+    rest.extend(mul(*[s] * powers.pop(s)) for s in [s for s in powers if s in alone])
     forms = _Forms(gaussians)
     factors = tuple(plain_tests(forms.rewrite(f)) for f in rest)
     listed = tuple((symbol, items) for items, symbol in forms.known.items())
