@@ -2,7 +2,7 @@
 
 Each case is run by both engines in turn, several times, and the smallest time of each is kept. A case that would take
 more memory than `--memory` is left out, which is said. Growth is the slope of log time over log width between
-neighbouring rows: 2 for the dense engine, 1 for the lazy one.
+neighbouring rows of the lazy engine, 1 in the long run; `max GB` is the largest memory of the process so far.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def main() -> None:
     args = parser.parse_args()
     limit = int(min(args.memory, memory.available()))
     rows = []
-    print(f"{'case':24}{'width':>10}{'lazy':>12}{'dense':>12}{'ratio':>9}{'growth':>8}{'of floor':>10}{'peak GB':>9}")
+    print(f"{'case':24}{'width':>10}{'lazy':>12}{'dense':>12}{'ratio':>9}{'growth':>8}{'of floor':>10}{'max GB':>9}")
     for name in args.cases.split(","):
         before = None
         for n in (int(float(w)) for w in args.widths.split(",")):
