@@ -22,9 +22,11 @@ from netsor.expr import (
     Sym,
     add,
     canonical,
+    compare,
     mul,
     neg,
     postorder,
+    rewrite,
 )
 from netsor.expr.differentiate import plain_tests, vanishes_on
 from netsor.expr.nodes import with_children
@@ -195,6 +197,7 @@ def shape_of(block: Expr, gaussians: Gaussians) -> Shape:
         trigonometric = tuple((fn, argument, k) for _, fn, argument, k in trig)
     else:
         rest.extend(f for f, *_ in trig)
+    rest = [rewrite(f, _one_sided) for f in rest]
     # A variable that is itself the argument of another factor is a factor like any other; one that only occurs in
     # sums goes by conditioning on them.
     forms = _Forms(gaussians)
@@ -216,6 +219,13 @@ def shape_of(block: Expr, gaussians: Gaussians) -> Shape:
         breaks,
         tuple(sorted(block.free - gaussians, key=lambda s: s.digest)),
     )
+
+
+def _one_sided(node: Expr) -> Expr:
+    """a > b as a − b > 0, so that the test is a function of the difference alone."""
+    if isinstance(node, Cmp) and node.children[1] is not ZERO and node.children[1].free:
+        return compare(node.op, add(node.children[0], neg(node.children[1])), ZERO)
+    return node
 
 
 @lru_cache(maxsize=20_000)
