@@ -12,6 +12,7 @@ from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError, Source
 from netsor.inputs import read_data, read_settings
 from netsor.networks import Networks
+from netsor.shown import Shown, register
 from netsor.syntax import read_source
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Document(Networks):
+class Document(Networks, Shown):
     """A program that was read and checked; see `load`."""
 
     report: Report
@@ -110,3 +111,16 @@ def load_source(
 ) -> Document:
     """As `load`, of a source."""
     return Document(check_source(source, read_settings(set), read_data(data)))
+
+
+# How results show themselves in a notebook; nothing of this is imported before one asks.
+for _kind, _view in (
+    ("Document", "document"),
+    ("LimitResult", "limit"),
+    ("FiniteResult", "finite"),
+    ("Kernels", "kernels"),
+    ("Derivation", "derivation"),
+):
+    register(_kind, html=f"netsor.report.views:{_view}_html")
+    if _kind != "Document":
+        register(_kind, latex=f"netsor.report.views:{_view}_latex")

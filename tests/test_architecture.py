@@ -10,11 +10,12 @@ import pytest
 import netsor
 
 ROOT = Path(netsor.__file__).parent
-BASE = {"diagnostics", "expr"}
+BASE = {"diagnostics", "expr", "shown"}
 # What each package may use besides itself; what stands below knows nothing of what stands above.
 ALLOWED = {
     "diagnostics": set(),
     "resources": set(),
+    "shown": set(),
     "expr": set(),
     "syntax": {"diagnostics", "resources"},
     "core": BASE,
@@ -28,10 +29,11 @@ ALLOWED = {
     "kernels": {"transform", "limit", "finite", "gaussian", "check", "core", *BASE},
     "independence": {"kernels", "transform", "limit", "gaussian", "core", *BASE},
     "train": {"kernels", "transform", "limit", "finite", "gaussian", "check", "syntax", "core", *BASE},
+    "report": {"show", "limit", "finite", "gaussian", "check", "syntax", "core", *BASE},
     "converge": {"limit", "finite", "core", *BASE},
 }
 # The interfaces, which nothing else imports.
-TOP = {"api", "networks", "report", "cli", "__init__"}
+TOP = {"api", "networks", "report", "cli", "notebook", "__init__"}
 # What `netsor check` does without: half a second of imports.
 HEAVY = ("numpy", "scipy", "rich", "lark")
 

@@ -12,17 +12,49 @@ from netsor.cli.output import report
 
 def register(commands: Any) -> None:
     parser = commands.add_parser(
-        "draw", help="draw a program in the graphical notation of the paper's Appendix C",
+        "draw",
+        help="draw a program in the graphical notation of the paper's Appendix C",
         epilog="example: netsor draw programs/algorithm1.netsor -o algorithm1.svg",
     )
     add_file(parser)
-    parser.add_argument("-o", "--output", metavar="OUT", help="write OUT.svg, .pdf, .png or .dot (SVG to standard output)")
-    parser.add_argument("--of", action="append", default=[], metavar="NAME", help="only what this variable depends on (several with commas)")
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", help="write OUT.svg, .pdf, .png or .dot (SVG to standard output)"
+    )
+    parser.add_argument(
+        "--of",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only what this variable depends on (several with commas)",
+    )
     fold = parser.add_mutually_exclusive_group()
-    fold.add_argument("--fold", dest="folding", action="store_const", const="all", help="draw each family as one symbol with its range")
-    fold.add_argument("--fold-lanes", dest="folding", action="store_const", const="lanes", help="fold inputs, tokens, pixels; keep layers and times")
-    fold.add_argument("--unfold", dest="folding", action="store_const", const="none", help="draw every member of a family, however many")
-    parser.add_argument("--theme", choices=("auto", "light", "dark"), default="auto", help="colours; auto follows the reader's screen (SVG only)")
+    fold.add_argument(
+        "--fold",
+        dest="folding",
+        action="store_const",
+        const="all",
+        help="draw each family as one symbol with its range",
+    )
+    fold.add_argument(
+        "--fold-lanes",
+        dest="folding",
+        action="store_const",
+        const="lanes",
+        help="fold inputs, tokens, pixels; keep layers and times",
+    )
+    fold.add_argument(
+        "--unfold",
+        dest="folding",
+        action="store_const",
+        const="none",
+        help="draw every member of a family, however many",
+    )
+    parser.add_argument(
+        "--theme",
+        choices=("auto", "light", "dark"),
+        default="auto",
+        help="colours; auto follows the reader's screen (SVG only)",
+    )
     parser.add_argument("--no-key", dest="key", action="store_false", help="leave out the key of symbols and functions")
     add_values(parser)
     parser.set_defaults(run=run, folding="auto")

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from netsor.diagnostics import Diagnostic
+from netsor.show.numbers import error_text as error_text
+from netsor.show.numbers import value_text as value_text
 
 # Faults of the call rather than of the program: files, options, widths.
 _USAGE_CODES = {"E205", "E654", "E655", "E656", "E657", "E658", "E662"}
@@ -91,22 +93,3 @@ def table(rows: Sequence[Sequence[str]], indent: str = "  ", right: Sequence[boo
     return "\n".join(
         (indent + "   ".join(pad(c, w, r) for c, w, r in zip(row, widths, flags, strict=True))).rstrip() for row in rows
     )
-
-
-def error_text(error: float) -> str:
-    """A bound, rounded up to two digits."""
-    if error == 0:
-        return "0"
-    exponent = math.floor(math.log10(error)) - 1
-    return f"{math.ceil(error / 10.0**exponent) * 10.0**exponent:.1e}"
-
-
-def value_text(value: float, error: float | None) -> str:
-    """A number with the digits that its error leaves right, at most 15."""
-    if error is None or error == 0:
-        return f"{value:.15g}"
-    if error >= abs(value):
-        return f"{value:.1e}" if value else "0"
-    digits = min(15, max(1, math.floor(math.log10(abs(value))) - math.floor(math.log10(error))))
-    # Zeros at the end are digits too, where the error says that they are known.
-    return f"{value:#.{digits}g}".rstrip(".") if digits < 15 else f"{value:.15g}"

@@ -13,18 +13,39 @@ from netsor.cli.output import report
 
 def register(commands: Any) -> None:
     parser = commands.add_parser(
-        "report", help="write one page of HTML: drawing, checks, derivation, limits, convergence",
+        "report",
+        help="write one page of HTML: drawing, checks, derivation, limits, convergence",
         epilog="example: netsor report programs/algorithm1.netsor -o algorithm1.html --width 4096 --seeds 10 --vectors h,δx̃",
     )
     add_file(parser)
     parser.add_argument("-o", "--output", metavar="OUT.html", help="the page (to standard output if absent)")
-    parser.add_argument("--width", type=whole_number, default=1024, metavar="N", help="run at width N and below (1024; 0 for no runs)")
-    parser.add_argument("--seeds", type=positive_whole_number, default=8, metavar="K", help="how many draws at each width (8)")
+    parser.add_argument(
+        "--width", type=whole_number, default=1024, metavar="N", help="run at width N and below (1024; 0 for no runs)"
+    )
+    parser.add_argument(
+        "--seeds", type=positive_whole_number, default=8, metavar="K", help="how many draws at each width (8)"
+    )
     parser.add_argument("--seed", type=whole_number, default=0, metavar="S", help="the stream of draws (0)")
-    parser.add_argument("--vectors", action="append", default=[], metavar="x,y", help="vectors whose coordinates are shown against their law")
-    parser.add_argument("--tol", type=positive_number, default=1e-8, metavar="T", help="error wanted of a limit, relative to max(1, |limit|) (1e-8)")
-    parser.add_argument("--budget", type=positive_number, default=60.0, metavar="SECONDS", help="time for the limits (60)")
-    parser.add_argument("--theme", choices=("auto", "light", "dark"), default="auto", help="colours; auto follows the reader's screen")
+    parser.add_argument(
+        "--vectors",
+        action="append",
+        default=[],
+        metavar="x,y",
+        help="vectors whose coordinates are shown against their law",
+    )
+    parser.add_argument(
+        "--tol",
+        type=positive_number,
+        default=1e-8,
+        metavar="T",
+        help="error wanted of a limit, relative to max(1, |limit|) (1e-8)",
+    )
+    parser.add_argument(
+        "--budget", type=positive_number, default=60.0, metavar="SECONDS", help="time for the limits (60)"
+    )
+    parser.add_argument(
+        "--theme", choices=("auto", "light", "dark"), default="auto", help="colours; auto follows the reader's screen"
+    )
     add_values(parser)
     parser.set_defaults(run=run)
 
@@ -33,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     from netsor.api import load
     from netsor.cli.eval_command import Progress
     from netsor.cli.output import exit_status
-    from netsor.show.report import collect, page
+    from netsor.report import collect, page
     from netsor.show.writing import split_names, suffix_of, verify_writable, write
 
     if args.output is not None:
@@ -44,7 +65,15 @@ def run(args: argparse.Namespace) -> int:
     report(document.report.diagnostics)
     with Progress("report") as progress:
         material = collect(
-            document, args.width or None, args.seeds, split_names(args.vectors), command(args), args.seed, args.tol, args.budget, progress
+            document.report,
+            args.width or None,
+            args.seeds,
+            split_names(args.vectors),
+            command(args),
+            args.seed,
+            args.tol,
+            args.budget,
+            progress,
         )
         text = page(material, args.theme)
     report(material.remarks)
@@ -60,7 +89,14 @@ def command(args: argparse.Namespace) -> str:
     words = ["netsor", "report", args.file]
     if args.output is not None:
         words += ["-o", args.output]
-    for option, default in (("width", 1024), ("seeds", 8), ("seed", 0), ("tol", 1e-8), ("budget", 60.0), ("theme", "auto")):
+    for option, default in (
+        ("width", 1024),
+        ("seeds", 8),
+        ("seed", 0),
+        ("tol", 1e-8),
+        ("budget", 60.0),
+        ("theme", "auto"),
+    ):
         value = getattr(args, option)
         if value != default:
             words += [f"--{option}", f"{value:g}" if isinstance(value, float) else str(value)]

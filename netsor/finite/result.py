@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from netsor.finite.streams import Array
+from netsor.shown import Shown
 
 
 @dataclass(frozen=True)
-class FiniteResult:
+class FiniteResult(Shown):
     """The outputs of K independent draws at width n; `values[name]` has shape (K,).
 
     `engine` is the one that ran and `reason` why it was chosen; `draws` are the indices of the draws behind the

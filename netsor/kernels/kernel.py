@@ -14,6 +14,7 @@ from netsor.kernels.batch import product
 from netsor.kernels.pairs import Pairs, Template, flat_rows, infer_pairs, templates
 from netsor.kernels.paths import path_contributions
 from netsor.kernels.terms import KernelTerm, nngp_terms, ntk_terms
+from netsor.shown import Shown
 
 Array = np.ndarray
 
@@ -30,7 +31,7 @@ class Kernel:
 
 
 @dataclass(frozen=True)
-class Kernels:
+class Kernels(Shown):
     """The NNGP kernel (the covariance of the readouts) and the NTK (Eq. 98) with what each parameter adds to it."""
 
     inputs: int

@@ -16,8 +16,14 @@ def suffix_of(path: str, known: Sequence[str]) -> str:
     suffix = Path(path).suffix.lower().removeprefix(".")
     if suffix in known:
         return suffix
-    names = " or ".join([", ".join(f".{k}" for k in known[:-1]), f".{known[-1]}"] if len(known) > 1 else [f".{known[0]}"])
-    what = f"`.{suffix}` is no type that can be written here" if suffix else f"`{path}` has no ending, so its type is not known"
+    names = " or ".join(
+        [", ".join(f".{k}" for k in known[:-1]), f".{known[-1]}"] if len(known) > 1 else [f".{known[0]}"]
+    )
+    what = (
+        f"`.{suffix}` is no type that can be written here"
+        if suffix
+        else f"`{path}` has no ending, so its type is not known"
+    )
     raise NetsorError(Diagnostic("E030", what, hint=f"end the file's name in {names}"))
 
 
@@ -27,7 +33,13 @@ def verify_writable(path: str) -> None:
     if target.is_dir():
         raise NetsorError(Diagnostic("E031", f"`{path}` is a folder", hint="name a file in it"))
     if not target.parent.is_dir():
-        raise NetsorError(Diagnostic("E031", f"`{path}` cannot be written: there is no folder `{target.parent}`", hint=f"`mkdir -p {target.parent}` makes it"))
+        raise NetsorError(
+            Diagnostic(
+                "E031",
+                f"`{path}` cannot be written: there is no folder `{target.parent}`",
+                hint=f"`mkdir -p {target.parent}` makes it",
+            )
+        )
 
 
 def write(path: str, content: bytes) -> None:
@@ -36,7 +48,13 @@ def write(path: str, content: bytes) -> None:
     try:
         Path(path).write_bytes(content)
     except OSError as fault:
-        raise NetsorError(Diagnostic("E031", f"`{path}` cannot be written: {(fault.strerror or str(fault)).lower()}", hint="choose another folder with `-o`")) from None
+        raise NetsorError(
+            Diagnostic(
+                "E031",
+                f"`{path}` cannot be written: {(fault.strerror or str(fault)).lower()}",
+                hint="choose another folder with `-o`",
+            )
+        ) from None
 
 
 def variables_of(program: Program, names: Sequence[str], vectors: bool = False) -> list[str]:
@@ -54,7 +72,13 @@ def variables_of(program: Program, names: Sequence[str], vectors: bool = False) 
             continue
         near = get_close_matches(wanted, [*known, *ends], 1, 0.5)
         family = [k for k in known if k.startswith(f"{wanted}[")]
-        hint = f"did you mean `{family[0]}`?" if family else f"did you mean `{near[0]}`?" if near else "`netsor show` lists them all"
+        hint = (
+            f"did you mean `{family[0]}`?"
+            if family
+            else f"did you mean `{near[0]}`?"
+            if near
+            else "`netsor show` lists them all"
+        )
         what = "vector" if vectors else "variable"
         raise NetsorError(Diagnostic("E033", f"`{name}` is no {what} of `{program.name or 'the program'}`", hint=hint))
     return out

@@ -8,6 +8,7 @@ from netsor.core import Program
 from netsor.expr import Expr, Function, Sym
 from netsor.gaussian import Estimate
 from netsor.show.derivation.expectations import Dropped
+from netsor.shown import Shown
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Coefficient:
 
 
 @dataclass
-class Derivation:
+class Derivation(Shown):
     """The limit of a program line by line; `means`, `covariances` and `coefficients` say what symbols stand for.
 
     `final` holds the formula of each scalar, `covariance_formula` that of each pair of Ẑ's whose covariance the

@@ -99,5 +99,5 @@ def _range(values: tuple[str, ...]) -> str:
     found = list(dict.fromkeys(values))
     if len(found) == 1:
         return found[0]
-    numbers = sorted((int(v) for v in found)) if all(v.lstrip("-").isdigit() for v in found) else None
+    numbers = sorted(int(v) for v in found) if all(v.lstrip("-").isdigit() for v in found) else None
     return f"{numbers[0]}…{numbers[-1]}" if numbers else "·"

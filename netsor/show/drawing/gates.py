@@ -85,7 +85,9 @@ class Gates:
             k = len(self._signs) + 1
             sign = (Piece("ψ", True), Piece(str(k), False, "sub"))
             self._signs[s] = sign
-            self.legends.append(Legend(sign, _definition(i, s, alone) + ("" if alike else " (other members of the family differ)")))
+            self.legends.append(
+                Legend(sign, _definition(i, s, alone) + ("" if alike else " (other members of the family differ)"))
+            )
         return self._signs[s]
 
 

@@ -271,7 +271,15 @@ class _Engine:
         )
 
     def _loop(
-        self, i: int, e: Edge, a: Box, b: Box, x: dict[int, float], y: dict[str, float], offset: float, label: Box | None
+        self,
+        i: int,
+        e: Edge,
+        a: Box,
+        b: Box,
+        x: dict[int, float],
+        y: dict[str, float],
+        offset: float,
+        label: Box | None,
     ) -> Route:
         bends = self.chains[i][1:-1]
         first, last = self.places[bends[0]].column, self.places[bends[-1]].column

@@ -7,10 +7,11 @@ from html import escape
 from importlib.metadata import PackageNotFoundError, version
 
 from netsor.diagnostics import Diagnostic
+from netsor.report.collect import Material
+from netsor.report.formulas import derivation_rows
+from netsor.report.listing import marked_listing
+from netsor.report.tables import limits_table
 from netsor.show.drawing import drawing_svg
-from netsor.show.report.collect import Material
-from netsor.show.report.formulas import derivation_rows
-from netsor.show.report.listing import marked_listing
 
 _PANELS = 6
 _NAMES = {
@@ -24,7 +25,7 @@ def warnings(m: Material) -> str:
     """What the checker and the limits remarked."""
     from netsor.diagnostics.render import render
 
-    found: list[Diagnostic] = [*m.document.report.diagnostics, *m.remarks]
+    found: list[Diagnostic] = [*m.report.diagnostics, *m.remarks]
     if not found:
         return ""
     text = "\n\n".join(render(d, colour=False, width=96) for d in found)
@@ -33,13 +34,13 @@ def warnings(m: Material) -> str:
 
 def program(m: Material) -> str:
     """The listing, and the text it was made from."""
-    report = m.document.report
-    body = marked_listing(m.document.program, report.variables)
+    report = m.report
+    body = marked_listing(m.program, report.variables)
     key = (
         '<p class="soft">Underlined: <span class="G">G-var</span>, dashed <span class="X">X-var</span>, dotted <span class="S">scalar</span>, '
         'bold <span class="M">matrix</span>; a name tells more when the pointer rests on it.</p>'
     )
-    source = f"<details><summary>The text that was read ({escape(_short(report.source.name))})</summary><pre tabindex=\"0\">{escape(report.source.text)}</pre></details>"
+    source = f'<details><summary>The text that was read ({escape(_short(report.source.name))})</summary><pre tabindex="0">{escape(report.source.text)}</pre></details>'
     return f'{key}<pre tabindex="0">{body}</pre>{source}'
 
 
@@ -49,7 +50,7 @@ def _short(name: str) -> str:
 
 def drawing(m: Material, theme: str) -> str:
     """The drawing in the notation of Appendix C."""
-    svg = drawing_svg(m.document.program, theme=theme, inline=True)
+    svg = drawing_svg(m.program, theme=theme, inline=True)
     return (
         f'<div class="scroll" tabindex="0">{svg}</div>'
         '<p class="soft">The graphical notation of Appendix C: circles are vectors, squares scalars, dashed lines products with a matrix, '
@@ -59,17 +60,21 @@ def drawing(m: Material, theme: str) -> str:
 
 def checks(m: Material) -> str:
     """The language and the assumptions."""
-    report = m.document.report
+    report = m.report
     rows = []
     for name, a in report.assumptions.items():
         css, word = {True: ("yes", "holds"), False: ("no", "fails"), None: ("open", "cannot be told")}[a.holds]
         because = escape(a.because) + (f" {escape(a.relaxation)}" if a.relaxation else "")
         line = f" (line {a.span.line})" if a.span else ""
         what = f'<br><span class="soft">{_NAMES[name]}</span>' if name in _NAMES else ""
-        rows.append(f'<tr><th scope="row">{escape(name)}{what}</th><td class="{css}">{word}</td><td>{because}{line}</td></tr>')
+        rows.append(
+            f'<tr><th scope="row">{escape(name)}{what}</th><td class="{css}">{word}</td><td>{because}{line}</td></tr>'
+        )
     table = f'<div class="tablebox"><table><tbody>{"".join(rows)}</tbody></table></div>' if rows else ""
     kinds = [v.kind for v in report.variables]
-    count = ", ".join(f"{kinds.count(k)} {k if kinds.count(k) == 1 else many}" for k, many in _PLURALS if kinds.count(k))
+    count = ", ".join(
+        f"{kinds.count(k)} {k if kinds.count(k) == 1 else many}" for k, many in _PLURALS if kinds.count(k)
+    )
     return f"<p>A {report.kind} of the language {escape(report.language or '')}, with {count}.</p>{table}"
 
 
@@ -85,36 +90,12 @@ def derivation(m: Material) -> str:
 
 def limits(m: Material) -> str:
     """Each output's limit with its error, and the largest width beside it."""
-    from netsor.cli.output import error_text, value_text
-
-    if m.limit is None:
-        return ""
-    run = m.runs[-1] if m.runs else None
-    head = ["output", "limit", "± at most", "found by"]
-    if run:
-        head += [f"width {run.width}, {run.seeds} draws", "± standard error", "apart"]
-    rows = []
-    mean, stderr = (run.mean(), run.stderr()) if run else ({}, {})
-    for name, v in m.limit.outputs.items():
-        if v.value is None:
-            cells = ["does not exist", "", ""]
-        else:
-            cells = [value_text(v.value, v.error), error_text(v.error or 0.0), v.method]
-        if run:
-            a, e = mean.get(name), stderr.get(name)
-            cells.append("" if a is None else value_text(a, e / 30 if e else None))
-            cells.append("" if e is None else error_text(e))
-            apart = "" if a is None or not e or v.value is None else f"{(a - v.value) / e:+.1f} standard errors"
-            cells.append(apart)
-        body = "".join(f'<td class="number">{escape(c).replace("-", "−")}</td>' if k != 2 else f"<td>{escape(c)}</td>" for k, c in enumerate(cells))
-        rows.append(f'<tr><th scope="row"><i class="name">{escape(name)}</i></th>{body}</tr>')
-    heading = "".join(f'<th scope="col">{escape(h)}</th>' for h in head)
-    return f'<div class="tablebox"><table><thead><tr>{heading}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    return "" if m.limit is None else limits_table(m.limit, m.runs[-1] if m.runs else None)
 
 
 def convergence(m: Material) -> str:
     """Pictures of the outputs at growing widths."""
-    from netsor.show.report.pictures import approach, rates
+    from netsor.report.pictures import approach, rates
 
     if not m.runs or m.limit is None:
         return ""
@@ -133,19 +114,22 @@ def convergence(m: Material) -> str:
 
 def laws(m: Material) -> str:
     """Histograms of coordinates against the law of Z."""
-    from netsor.show.report.pictures import histogram, quantiles
+    from netsor.report.pictures import histogram, quantiles
 
     if not m.laws:
         return ""
     out = []
     for law in m.laws:
-        c, s = law.coordinates, law.samples
+        c = law.coordinates
+        verdict = "agree" if law.agrees else "do not agree"
         out.append(
-            f'<div class="plots"><figure>{histogram(law)}</figure><figure>{quantiles(law)}</figure></div>'
-            f"<p><i>{escape(law.name)}</i>: mean {_signed(c.mean())} against {_signed(s.mean())}, "
-            f"standard deviation {c.std():.4g} against {s.std():.4g} in the limit.</p>"
+            f'<h3>{escape(law.name)}</h3><div class="plots"><figure>{histogram(law)}</figure>'
+            f"<figure>{quantiles(law)}</figure></div><p>Mean {_signed(c.mean())} against {_signed(law.mean.value)} in the "
+            f"limit, variance {c.var():.4g} against {law.variance.value:.4g}. Averages of test functions (Theorem B.4, "
+            f"part 1) {verdict}: they lie at most {law.apart:.1f} standard errors apart, of {law.allowed:.1f} allowed.</p>"
         )
-    return '<div class="laws">' + "".join(out) + f'<p class="soft">Bars and points: the n coordinates of one draw; line: {len(m.laws[0].samples):,} draws of Z.</p></div>'
+    note = f"Bars and points: the n coordinates of one draw; line: {len(m.laws[0].samples):,} draws of Z."
+    return f'<div class="laws">{"".join(out)}<p class="soft">{note}</p></div>'
 
 
 def _signed(x: float) -> str:
@@ -154,9 +138,11 @@ def _signed(x: float) -> str:
 
 def origin(m: Material) -> str:
     """How to make this page again, and with what it was made."""
-    versions = ", ".join([f"Python {platform.python_version()}", *(f"{p} {_version(p)}" for p in ("netsor", "numpy", "scipy"))])
-    command = f"<pre class=\"wrap\">{escape(m.command)}</pre>" if m.command else ""
-    return f"{command}<p class=\"soft\">Made with {escape(versions)}.</p>"
+    versions = ", ".join(
+        [f"Python {platform.python_version()}", *(f"{p} {_version(p)}" for p in ("netsor", "numpy", "scipy"))]
+    )
+    command = f'<pre class="wrap">{escape(m.command)}</pre>' if m.command else ""
+    return f'{command}<p class="soft">Made with {escape(versions)}.</p>'
 
 
 def _version(package: str) -> str:

@@ -17,7 +17,20 @@ _SIGNS = dict(
     to="→", sim="∼", le="≤", ge="≥", ne="≠", land="∧", lor="∨", lnot="¬", cdot="·", times="×", top="⊤", dots="…", ldots="…",
     odot="⊙", circ="∘", colon=":", pm="±", langle="⟨", rangle="⟩", approx="≈", mid="|",
 )  # fmt: skip
-_ACCENTS = dict(hat="^", tilde="~", dot="˙", ddot="¨", bar="¯", mathring="˚", breve="˘", check="ˇ", acute="´", grave="`", vec="→", overline="¯")
+_ACCENTS = dict(
+    hat="^",
+    tilde="~",
+    dot="˙",
+    ddot="¨",
+    bar="¯",
+    mathring="˚",
+    breve="˘",
+    check="ˇ",
+    acute="´",
+    grave="`",
+    vec="→",
+    overline="¯",
+)
 _FUNCTIONS = {"exp", "log", "sin", "cos", "tan", "max", "min", "sinh", "cosh", "tanh", "det", "ln", "arctan"}
 _SPACES = {",": "0.17em", ";": "0.28em", ":": "0.22em", " ": "0.25em", "!": "-0.17em", "quad": "1em", "qquad": "2em"}
 
@@ -56,7 +69,9 @@ class _Parser:
         out: list[str] = []
         while self.peek() and self.peek() not in ends:
             item = self.scripted()
-            if item == "<mo>−</mo>" and (not out or out[-1].startswith(("<mo>=", "<mo>→", "<mo>,", '<mo stretchy="false">('))):
+            if item == "<mo>−</mo>" and (
+                not out or out[-1].startswith(("<mo>=", "<mo>→", "<mo>,", '<mo stretchy="false">('))
+            ):
                 item = '<mo form="prefix">−</mo>'
             out.append(item)
         return f"<mrow>{''.join(out)}</mrow>"
@@ -104,12 +119,18 @@ class _Parser:
             raise UnknownLatex(self.latex)
         if t.isalpha():
             return self.letters(t)
-        return f"<mo>{escape({'-': '−', '*': '∗'}.get(t, t))}</mo>" if t not in "()[]" else f'<mo stretchy="false">{t}</mo>'
+        return (
+            f"<mo>{escape({'-': '−', '*': '∗'}.get(t, t))}</mo>"
+            if t not in "()[]"
+            else f'<mo stretchy="false">{t}</mo>'
+        )
 
     def letters(self, first: str) -> str:
         # Letters side by side are one name, as in dh; each is italic by itself.
         out = f"<mi>{first}</mi>"
-        while self.peek().isalpha() and len(self.peek()) == 1 and self.places[self.at][0] == self.places[self.at - 1][1]:
+        while (
+            self.peek().isalpha() and len(self.peek()) == 1 and self.places[self.at][0] == self.places[self.at - 1][1]
+        ):
             out += f"<mi>{self.take()}</mi>"
         return f"<mrow>{out}</mrow>" if out.count("<mi>") > 1 else out
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from html import escape
 
-from netsor.show.report import sections
-from netsor.show.report.collect import Material
-from netsor.show.report.style import sheet
+from netsor.report import sections
+from netsor.report.collect import Material
+from netsor.report.style import sheet
 
 
 def parts(m: Material, theme: str) -> list[tuple[str, str, str]]:
@@ -28,8 +28,11 @@ def page(m: Material, theme: str = "auto") -> str:
     """One self-contained page of HTML, which needs no network and no script."""
     found = parts(m, theme)
     nav = "".join(f'<a href="#{a}">{escape(h)}</a>' for a, h, _ in found)
-    body = "\n".join(f'<section id="{a}" aria-labelledby="h-{a}"><h2 id="h-{a}">{escape(h)}</h2>\n{b}\n</section>' for a, h, b in found)
-    report = m.document.report
+    body = "\n".join(
+        f'<section id="{a}" aria-labelledby="h-{a}"><h2 id="h-{a}">{escape(h)}</h2>\n{b}\n</section>'
+        for a, h, b in found
+    )
+    report = m.report
     about = _about(report.source.text)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -44,7 +47,7 @@ def fragment(m: Material, theme: str = "auto", only: tuple[str, ...] = ()) -> st
     """The same parts (or `only` some of them, by anchor) for the inside of another page."""
     found = [(a, h, b) for a, h, b in parts(m, theme) if (not only and a != "origin") or a in only]
     body = "\n".join(f"<h3>{escape(h)}</h3>\n{b}" for _, h, b in found)
-    return f'<div class="ns"><style>{sheet(theme)}</style>{sections.warnings(m)}{body}</div>'
+    return f'<div class="ns"><style>{sheet(theme, inside=True)}</style>{sections.warnings(m)}{body}</div>'
 
 
 def _about(text: str) -> str:
@@ -54,4 +57,4 @@ def _about(text: str) -> str:
         if not line.startswith("#") or not line.lstrip("# ").strip():
             break
         lines.append(line.lstrip("# ").strip())
-    return f'<p>{escape(" ".join(lines))}</p>\n' if lines else ""
+    return f"<p>{escape(' '.join(lines))}</p>\n" if lines else ""

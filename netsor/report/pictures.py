@@ -16,7 +16,15 @@ _W, _H, _LEFT, _BOTTOM, _TOP, _RIGHT = 340.0, 230.0, 58.0, 34.0, 26.0, 12.0
 class Axes:
     """A frame with linear or logarithmic axes."""
 
-    def __init__(self, title: str, x: tuple[float, float], y: tuple[float, float], label: str, log_x: bool = False, log_y: bool = False):
+    def __init__(
+        self,
+        title: str,
+        x: tuple[float, float],
+        y: tuple[float, float],
+        label: str,
+        log_x: bool = False,
+        log_y: bool = False,
+    ):
         self.title, self.log_x, self.log_y, self.label = title, log_x, log_y, label
         self.x = tuple(map(math.log10, x)) if log_x else x
         self.y = tuple(map(math.log10, y)) if log_y else y
@@ -40,7 +48,9 @@ class Axes:
 
     def bar(self, x0: float, x1: float, y: float, css: str) -> None:
         (a, top), (b, bottom) = self.at(x0, y), self.at(x1, self.y[0])
-        self.items.append(f'<rect class="{css}" x="{a:.1f}" y="{top:.1f}" width="{max(b - a, 0.3):.1f}" height="{max(bottom - top, 0):.1f}"/>')
+        self.items.append(
+            f'<rect class="{css}" x="{a:.1f}" y="{top:.1f}" width="{max(b - a, 0.3):.1f}" height="{max(bottom - top, 0):.1f}"/>'
+        )
 
     def svg(self, alt: str, xticks: list[tuple[float, str]] | None = None) -> str:
         """The picture with its frame and ticks; `alt` says in words what it shows."""
@@ -52,10 +62,16 @@ class Axes:
         for value, text in _ticks(self.y, self.log_y):
             v = 10**value if self.log_y else value
             _, y = self.at(10 ** self.x[0] if self.log_x else self.x[0], v)
-            out.append(f'<path class="grid" d="M {base:.1f} {y:.1f} H {_W - _RIGHT:.1f}"/><text x="{base - 6:.1f}" y="{y + 4:.1f}" text-anchor="end">{text}</text>')
-        for v, text in xticks if xticks is not None else [(10**t if self.log_x else t, s) for t, s in _ticks(self.x, self.log_x)]:
+            out.append(
+                f'<path class="grid" d="M {base:.1f} {y:.1f} H {_W - _RIGHT:.1f}"/><text x="{base - 6:.1f}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
+            )
+        for v, text in (
+            xticks if xticks is not None else [(10**t if self.log_x else t, s) for t, s in _ticks(self.x, self.log_x)]
+        ):
             x, _ = self.at(v, 10 ** self.y[0] if self.log_y else self.y[0])
-            out.append(f'<path class="tick" d="M {x:.1f} {low:.1f} v 4"/><text x="{x:.1f}" y="{low + 17:.1f}" text-anchor="middle">{text}</text>')
+            out.append(
+                f'<path class="tick" d="M {x:.1f} {low:.1f} v 4"/><text x="{x:.1f}" y="{low + 17:.1f}" text-anchor="middle">{text}</text>'
+            )
         out.append(f'<path class="frame" d="M {base:.1f} {_TOP:.1f} V {low:.1f} H {_W - _RIGHT:.1f}"/>')
         out.append(f'<text class="title" x="{base:.1f}" y="15">{escape(self.title)}</text>')
         out.append(f'<text x="{_W - _RIGHT:.1f}" y="{_H - 3:.1f}" text-anchor="end">{escape(self.label)}</text>')
@@ -106,7 +122,9 @@ def approach(name: str, runs: list[FiniteResult], limit: float | None) -> str:
             axes.line([(r.width * 1.06, mean - two), (r.width * 1.06, mean + two)], "mean")
         axes.dot(r.width * 1.06, mean, "meandot", 2.8)
     last = float(np.mean(runs[-1].values[name]))
-    alt = f"{name} at widths {', '.join(map(str, widths))}: mean {last:.4g} at the largest" + (f", limit {limit:.4g}" if limit is not None else "")
+    alt = f"{name} at widths {', '.join(map(str, widths))}: mean {last:.4g} at the largest" + (
+        f", limit {limit:.4g}" if limit is not None else ""
+    )
     return axes.svg(alt, [(w, str(w)) for w in widths])
 
 
@@ -122,7 +140,12 @@ def rates(runs: list[FiniteResult], limits: dict[str, float]) -> str | None:
         return None
     everything = [e for c in curves.values() for e in c]
     axes = Axes(
-        "distance from the limit (root mean square)", (widths[0] / 1.2, widths[-1] * 1.2), (min(everything) / 1.5, max(everything) * 1.5), "n", True, True
+        "distance from the limit (root mean square)",
+        (widths[0] / 1.2, widths[-1] * 1.2),
+        (min(everything) / 1.5, max(everything) * 1.5),
+        "n",
+        True,
+        True,
     )
     top = max(c[0] for c in curves.values()) * 1.2
     axes.line([(widths[0], top), (widths[-1], top * (widths[-1] / widths[0]) ** -0.5)], "guide")
@@ -175,4 +198,6 @@ def quantiles(law: Any) -> str:
     axes.line([(low, low), (high, high)], "guide")
     for a, b in zip(x, y):
         axes.dot(float(a), float(b), "meandot", 1.8)
-    return axes.svg(f"Quantiles of the coordinates of {law.name} against those of its limit; largest difference {float(np.abs(x - y).max()):.2g}")
+    return axes.svg(
+        f"Quantiles of the coordinates of {law.name} against those of its limit; largest difference {float(np.abs(x - y).max()):.2g}"
+    )

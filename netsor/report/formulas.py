@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from netsor.show.report.mathml import UnknownLatex, mathml
+from netsor.report.mathml import UnknownLatex, mathml
 
 _LONGEST = 1200
 
@@ -25,7 +25,9 @@ class _Rows:
     def html(self) -> str:
         out = []
         for f in self.derivation.functions:
-            out.append(f'<div class="line"><div class="sum">{self.math(self.latex.definition(f), self.text.definition(f))}</div></div>')
+            out.append(
+                f'<div class="line"><div class="sum">{self.math(self.latex.definition(f), self.text.definition(f))}</div></div>'
+            )
         out += [self.line(line) for line in self.derivation.lines]
         return "\n".join(out)
 
@@ -46,7 +48,12 @@ class _Rows:
         text = chain(line, self.text, None)
         if len(text) != len(latex):
             text = [self.text(f) for f in line.forms][: len(latex)] + [""] * max(0, len(latex) - len(line.forms))
-        steps = [self.math(f"{left} {relation} {latex[0]}" if latex else left, f"{left_text} {relation_text} {text[0] if text else ''}")]
+        steps = [
+            self.math(
+                f"{left} {relation} {latex[0]}" if latex else left,
+                f"{left_text} {relation_text} {text[0] if text else ''}",
+            )
+        ]
         steps += [self.math(f"= {a}", f"= {b}") for a, b in zip(latex[1:], text[1:])]
         if line.value is not None:
             steps.append(f'<span class="value">= {_number(line.value.value, line.value.error)}</span>')

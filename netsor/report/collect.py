@@ -1,0 +1,114 @@
+"""All that a report shows, computed once: plain data, of which every part may be missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from netsor.check import Report
+from netsor.core import Program
+from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.show.writing import variables_of
+
+if TYPE_CHECKING:
+    from netsor.finite import FiniteResult
+    from netsor.limit import LimitResult
+
+
+@dataclass
+class Material:
+    """A checked text, its limits, runs at growing widths (the last is the one asked for), its derivation, laws."""
+
+    report: Report
+    command: str = ""
+    limit: LimitResult | None = None
+    runs: list[FiniteResult] = field(default_factory=list)
+    derivation: Any = None
+    laws: list[Any] = field(default_factory=list)
+    remarks: list[Diagnostic] = field(default_factory=list)
+
+    @property
+    def program(self) -> Program:
+        assert self.report.program is not None
+        return self.report.program
+
+    @property
+    def name(self) -> str:
+        return self.program.name or self.report.source.name
+
+
+def widths_up_to(width: int) -> list[int]:
+    """The widths of a convergence picture: `width` and halves of it, six at most and none below 16."""
+    found = [width]
+    while len(found) < 6 and found[-1] // 2 >= 16:
+        found.append(found[-1] // 2)
+    return found[::-1]
+
+
+def collect(
+    report: Report,
+    width: int | None = 1024,
+    seeds: int = 8,
+    vectors: Sequence[str] = (),
+    command: str = "",
+    seed: int = 0,
+    tol: float = 1e-8,
+    budget: float = 60.0,
+    progress: Callable[..., None] | None = None,
+) -> Material:
+    """Everything that a report of a checked text shows; no runs without `width`.
+
+    Raises NetsorError where the text has errors, where the width is none, or where a vector does not exist.
+    """
+    if report.program is None:
+        raise NetsorError(d for d in report.diagnostics if d.is_error)
+    program = report.program
+    out = Material(report, command)
+    names = variables_of(program, vectors, vectors=True)
+    if program.kind == "network":
+        return out
+    from netsor.limit import infer_limit
+
+    tell = progress or (lambda *_: None)
+    tell("limits")
+    out.limit = infer_limit(program, tol, budget)
+    out.remarks += out.limit.diagnostics
+    if width is not None:
+        _run(out, widths_up_to(width), seeds, seed, tell)
+    tell("derivation")
+    out.derivation = _derivation(program, tol, budget)
+    for name in names:
+        tell(f"law of {name}")
+        from netsor.report.laws import coordinate_law
+
+        try:
+            out.laws.append(coordinate_law(program, name, width or 4096, seed, tol, budget))
+        except NetsorError as fault:
+            out.remarks += fault.diagnostics
+    return out
+
+
+def _run(out: Material, widths: list[int], seeds: int, seed: int, tell: Callable[..., None]) -> None:
+    from netsor.finite import run
+
+    for n in widths:
+        tell(f"width {n}")
+        try:
+            out.runs.append(run(out.program, n, seeds, seed=seed))
+        except NetsorError as fault:
+            if n == widths[0] and len(widths) == 1:
+                raise
+            # A page with a remark says more than none.
+            out.remarks += fault.diagnostics
+            return
+
+
+def _derivation(program: Program, tol: float, budget: float) -> Any:
+    from netsor.show.derivation import derive, with_numbers
+
+    try:
+        return with_numbers(derive(program), tol=tol, budget=budget)
+    except (NetsorError, RecursionError):
+        # Where a limit does not exist the table of limits says why.
+        return None

@@ -1,6 +1,0 @@
-"""A program and its limit as one page of HTML."""
-
-from netsor.show.report.collect import Material, collect
-from netsor.show.report.page import fragment, page
-
-__all__ = ["Material", "collect", "fragment", "page"]
