@@ -98,6 +98,7 @@ class Limit:
         self._depth = 0
         self.taken: list[Taken] = []
         self._deadline = None if self.settings.budget is None else time.monotonic() + self.settings.budget
+        self._share = 1.0
         self._built = 0
 
     # --- Z's: expressions, no numbers -------------------------------------------------------------------------
@@ -345,6 +346,16 @@ class Limit:
         ]
         return partners, operand, partners.index(partner)
 
+    def grant(self, seconds: float, share: float) -> None:
+        """Time for what is asked next, of which one expectation may take a share of what is left."""
+        self._deadline = time.monotonic() + seconds
+        self._share = share
+
+    def forget_numbers(self) -> None:
+        """Drop every number, to be found again with more time; those that were good come from the cache."""
+        self._estimates.clear()
+        self._covariances.clear()
+
     # --- expectations -----------------------------------------------------------------------------------------
 
     def _expect(self, integrand: Expr, purpose: str, name: str) -> Estimate:
@@ -363,7 +374,8 @@ class Limit:
             self.progress(purpose)
         settings = self.settings
         if self._deadline is not None:
-            settings = replace(settings, budget=max(0.05, self._deadline - time.monotonic()))
+            left = self._share * (self._deadline - time.monotonic())
+            settings = replace(settings, budget=max(0.05, left))
         start = time.perf_counter()
         try:
             result = expect(integrand, self, settings, cache=self._cache)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from netsor.core import Moment, Program
+from netsor.core import Moment, Output, Program
 from netsor.diagnostics import Diagnostic, NetsorError, Span
 from netsor.expr import Const, Sym, diff, evaluate
 from netsor.expr.asymptotics import at_infinite_width
 from netsor.gaussian import Expectation, Settings
 from netsor.limit.interpreter import Limit, Taken
+from netsor.shown import Shown
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class LimitValue:
 
 
 @dataclass(frozen=True)
-class LimitResult:
+class LimitResult(Shown):
     """The limits of a program's outputs, the diagnostics of those that failed, and every expectation taken."""
 
     program: str
@@ -58,20 +60,33 @@ def infer_limit(
     A limit that does not exist is reported in `diagnostics`, and the other outputs are still computed.
     """
     state = Limit(program, Settings(tol=tol, budget=budget), progress)
+    asked = [o for o in program.outputs if outputs is None or o.name in outputs]
     values: dict[str, LimitValue] = {}
-    faults: list[Diagnostic] = []
-    for output in program.outputs:
-        if outputs is not None and output.name not in outputs:
-            continue
-        try:
-            values[output.name] = _one(state, output.scalar)
-        except NetsorError as fault:
-            values[output.name] = LimitValue(None, None, "none", False)
-            faults.extend(d for d in fault.diagnostics if d not in faults)
-            continue
-        if not values[output.name].converged:
-            faults.append(_not_reached(output.name, values[output.name], tol, state.taken, output.span))
-    return LimitResult(program.name, values, tuple(faults), tuple(state.taken))
+    faults: dict[str, tuple[Diagnostic, ...]] = {}
+    end = None if budget is None else time.monotonic() + budget
+
+    def work_through(names: Sequence[Output], share: float) -> None:
+        for k, output in enumerate(names):
+            if end is not None:
+                # An output that is hard leaves their time to those after it.
+                state.grant((end - time.monotonic()) / (len(names) - k), share)
+            faults.pop(output.name, None)
+            try:
+                values[output.name] = _one(state, output.scalar)
+            except NetsorError as fault:
+                values[output.name] = LimitValue(None, None, "none", False)
+                faults[output.name] = fault.diagnostics
+
+    work_through(asked, 0.5)
+    rough = [o for o in asked if o.name not in faults and not values[o.name].converged]
+    if rough and end is not None and budget is not None and end - time.monotonic() > 0.25 * budget:
+        state.forget_numbers()
+        work_through(rough, 0.8)
+    for output in asked:
+        if output.name not in faults and not values[output.name].converged:
+            faults[output.name] = (_not_reached(output.name, values[output.name], tol, state.taken, output.span),)
+    found = tuple(dict.fromkeys(d for o in asked for d in faults.get(o.name, ())))
+    return LimitResult(program.name, values, found, tuple(state.taken))
 
 
 def _one(state: Limit, name: str) -> LimitValue:
