@@ -32,7 +32,7 @@ ENTRIES: tuple[Entry, ...] = (
         "a value is given to what the program does not have",
         "`--set` gives a value to a `param` of the program, and `--data` to a `data` line.",
         bad=("param L = 2\nvector x ~ N(0, L)\noutput mean(x^2)\n"),
-        good=("param L = 2\nvector x ~ N(0, L)\noutput mean(x^2)\n"),
+        good=("param M = 2\nvector x ~ N(0, M)\noutput mean(x^2)\n"),
         settings={"M": 3},
     ),
     Entry(
