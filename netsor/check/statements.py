@@ -198,11 +198,18 @@ class Checker(Networks):
         count = self.unrolled(node)
         if count > MOST_INSTRUCTIONS:
             raise Fault(faults.too_long(node.head, count))
-        for i in self.range(node.range):
+        values = self.range(node.range)
+        before = len(self.emitter.instructions)
+        for i in values:
             with self.block():
                 self.scope.names[name] = Scalar(Const(i))
                 for statement in node.body:
                     self.statement(statement)
+            if i == values[0] and count == len(node.body) * len(values):
+                # Every round is like the first, so what they come to is known before they are unrolled.
+                total = before + (len(self.emitter.instructions) - before) * len(values)
+                if total > MOST_INSTRUCTIONS:
+                    raise TooLong(node.head, total)
 
     def unrolled(self, node: ast.For) -> int:
         """How many lines a loop stands for, found without unrolling it."""

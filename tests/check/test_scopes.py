@@ -290,6 +290,11 @@ def test_all_faults_in_one_run_and_no_cascades() -> None:
     ]
 
 
+def test_too_many_instructions_are_told_before_they_are_made() -> None:
+    (d,) = check(f"{HEAD}for i in 1..400000:\n    z[i] := W tanh(W x + i)\n{END}").diagnostics
+    assert d.code == "E411" and "1,200,001" in d.message
+
+
 def test_a_faulty_declaration_poisons_what_uses_it() -> None:
     assert codes(
         "vector a, b ~ N(0, [[1, 2], [2, 1]])\nmatrix W ~ N(0, 1)\nc := W a\nd[1] := W b\noutput mean(c * d[1])\n"
