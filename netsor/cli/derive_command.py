@@ -14,7 +14,8 @@ from netsor.diagnostics import Diagnostic, NetsorError
 
 def register(commands: Any) -> None:
     parser = commands.add_parser(
-        "derive", help="write the infinite-width limit as formulas, as in Appendix A of the paper",
+        "derive",
+        help="write the infinite-width limit as formulas, as in Appendix A of the paper",
         epilog="example: netsor derive programs/algorithm1.netsor --numbers",
     )
     add_file(parser)
@@ -23,8 +24,12 @@ def register(commands: Any) -> None:
     parser.add_argument("--numbers", action="store_true", help="values and error bounds beside the symbols")
     parser.add_argument("--all", action="store_true", help="every variable, not only those that an output needs")
     parser.add_argument("--full", action="store_true", help="long formulas in full")
-    parser.add_argument("--tol", type=positive_number, default=1e-8, metavar="T", help="error wanted with --numbers (1e-8)")
-    parser.add_argument("--budget", type=positive_number, default=60.0, metavar="SECONDS", help="time for --numbers (60)")
+    parser.add_argument(
+        "--tol", type=positive_number, default=1e-8, metavar="T", help="error wanted with --numbers (1e-8)"
+    )
+    parser.add_argument(
+        "--budget", type=positive_number, default=60.0, metavar="SECONDS", help="time for --numbers (60)"
+    )
     add_values(parser)
     parser.set_defaults(run=run)
 
@@ -38,7 +43,6 @@ def run(args: argparse.Namespace) -> int:
     refuse_network(program, args.file)
 
     from netsor.show.derivation import as_latex, as_markdown, as_text, derive, with_numbers
-
     from netsor.show.writing import variables_of
 
     of = variables_of(program, [args.of])[0] if args.of else None
@@ -62,7 +66,8 @@ def refuse_network(program: Program, file: str) -> None:
     if program.kind == "network":
         raise NetsorError(
             Diagnostic(
-                "E610", f"`{program.name}` is a network, the program of one example, and only a program has a limit to derive",
+                "E610",
+                f"`{program.name}` is a network, the program of one example, and only a program has a limit to derive",
                 hint=f"`netsor backward {file} --inputs X.npy` writes its passes as a program, which derives",
             )
         )

@@ -22,10 +22,18 @@ _DRAWS = 200_000
 def add_law(parser: argparse.ArgumentParser) -> None:
     """The options of `--law`."""
     law = parser.add_argument_group("laws of coordinates")
-    law.add_argument("--law", metavar="X[,Y]", help="the law of Z^X (and Z^Y): moments, Ẑ and Ż apart, quantiles; with --width, against the coordinates")
-    law.add_argument("--samples", type=whole_number, metavar="K", help="K joint draws from the limit, to --samples-to or into --json")
+    law.add_argument(
+        "--law",
+        metavar="X[,Y]",
+        help="the law of Z^X (and Z^Y): moments, Ẑ and Ż apart, quantiles; with --width, against the coordinates",
+    )
+    law.add_argument(
+        "--samples", type=whole_number, metavar="K", help="K joint draws from the limit, to --samples-to or into --json"
+    )
     law.add_argument("--samples-to", metavar="FILE", help="where the draws go: .npy (K rows), .csv or .json")
-    law.add_argument("--plot", metavar="FILE", help="with --width, histogram and Q–Q picture (.svg, .png, .pdf; the `plot` extra)")
+    law.add_argument(
+        "--plot", metavar="FILE", help="with --width, histogram and Q–Q picture (.svg, .png, .pdf; the `plot` extra)"
+    )
 
 
 def run_law(args: argparse.Namespace, program: Program, progress: Any) -> int:
@@ -76,7 +84,8 @@ def _refuse_network(args: argparse.Namespace, program: Program) -> None:
     if program.kind == "network":
         raise NetsorError(
             Diagnostic(
-                "E610", f"`{program.name}` is a network, the program of one example, and only a program has laws of coordinates",
+                "E610",
+                f"`{program.name}` is a network, the program of one example, and only a program has a limit",
                 hint=f"`netsor backward {args.file} --inputs X.npy` writes its passes as a program",
             )
         )
@@ -92,7 +101,9 @@ def _verify(args: argparse.Namespace) -> None:
     if args.samples is not None and args.samples < 1:
         raise _wrong("`--samples` is at least 1")
     if args.samples and not args.samples_to and not args.json:
-        raise _wrong("`--samples` needs a place for the draws", "`--samples-to draws.npy` names a file; `--json` prints them")
+        raise _wrong(
+            "`--samples` needs a place for the draws", "`--samples-to draws.npy` names a file; `--json` prints them"
+        )
     if args.samples_to and not args.samples:
         raise _wrong("`--samples-to` needs to know how many draws", "for example --samples 10000")
     if args.plot:
@@ -166,16 +177,26 @@ def _finite(args: argparse.Namespace, law: CoordinateLaw) -> dict[str, Any]:
         text += ["", f"the picture is in {args.plot}"]
     rows = [
         {
-            "of": list(c.vectors), "test": c.test, "limit": c.limit, "error": c.error, "finite": c.finite,
-            "stderr": c.stderr, "sigmas": c.sigmas,
+            "of": list(c.vectors),
+            "test": c.test,
+            "limit": c.limit,
+            "error": c.error,
+            "finite": c.finite,
+            "stderr": c.stderr,
+            "sigmas": c.sigmas,
         }
         for c in compared
     ]
     return {
         "text": "\n".join(text),
         "json": {
-            "width": args.width, "seeds": args.seeds, "vectors": found, "tests": rows, "largest": worst,
-            "allowed": most, "holds": holds,
+            "width": args.width,
+            "seeds": args.seeds,
+            "vectors": found,
+            "tests": rows,
+            "largest": worst,
+            "allowed": most,
+            "holds": holds,
         },
     }
 
@@ -185,7 +206,16 @@ def _tests(compared: Any) -> str:
     for c in compared:
         limit = "does not exist" if c.limit is None else value_text(c.limit, max(c.error, 1e-7 * abs(c.limit)))
         distance = "" if c.sigmas is None else f"{c.sigmas:.2g} σ"
-        rows.append([", ".join(c.vectors), c.test, value_text(c.finite, c.stderr / 30 or None), error_text(c.stderr), limit, distance])
+        rows.append(
+            [
+                ", ".join(c.vectors),
+                c.test,
+                value_text(c.finite, c.stderr / 30 or None),
+                error_text(c.stderr),
+                limit,
+                distance,
+            ]
+        )
     return table(rows)
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from netsor.diagnostics import NetsorError
-from netsor.expr import Const as C
 from netsor.expr import FUNCTIONS, Call, Expr, call, mul, postorder, power, substitute, sym
+from netsor.expr import Const as C
 from netsor.expr.arrays import lambdify
 from netsor.gaussian import Settings
 from netsor.limit.law import CoordinateLaw
@@ -49,7 +49,7 @@ def _double() -> dict[str, Expr]:
 
 @dataclass(frozen=True)
 class Compared:
-    """(1/n) Σ ψ(x_α) at width n against E ψ(Z^x); `stderr` is the larger of that over seeds and that over coordinates."""
+    """(1/n) Σ ψ(x_α) at width n against E ψ(Z^x); `stderr` the larger of that over seeds and over coordinates."""
 
     test: str
     vectors: tuple[str, ...]
@@ -114,12 +114,15 @@ def _compare(
     z = {s: law.z(v) for s, v in zip(slots, of, strict=True)}
     integrand = substitute(psi, z)
     rough = is_breaking(psi) and sum(map(law.limit.is_gaussian, integrand.free)) > 2
+    limit: float | None = None
+    error: float | None = None
     try:
         # Kinks in three variables and more take a quadrature seconds, for digits that no run can tell.
         e = law.average(lambda *v: f(*v)[0], of) if rough else law.expectation(integrand, f"E {name}", of[0], ENOUGH)
         limit, error = e.value, e.error
     except NetsorError:
-        limit = error = None
+        # A moment that does not exist is no test.
+        pass
     return Compared(name, of, limit, error, float(means.mean()), stderr)
 
 

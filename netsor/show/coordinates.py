@@ -40,7 +40,8 @@ def quantiles_text(q: Quantiles) -> str:
         i = round((float(x) - low) / span * (columns - 1))
         j = round((float(y) - low) / span * (rows - 1))
         grid[j][i] = "o"
-    out = [f"  {high if k == 0 else low if k == rows - 1 else '':>10{'.3g' if k in (0, rows - 1) else ''}} │{''.join(r)}".rstrip() for k, r in enumerate(reversed(grid))]
+    ends = {0: f"{high:.3g}", rows - 1: f"{low:.3g}"}
+    out = [f"  {ends.get(k, ''):>10} │{''.join(r)}".rstrip() for k, r in enumerate(reversed(grid))]
     out.append(f"  {'':>10} └{'─' * columns}")
     out.append(f"  {'':>10}  {low:<.3g}{'':{columns - 12}}{high:>.3g}")
     return "\n".join(out)

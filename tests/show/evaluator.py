@@ -1,4 +1,4 @@
-"""The numbers of a derivation from its formulas alone: each expectation under the covariances that its own lines give."""
+"""The numbers of a derivation from its formulas alone, each expectation under the covariances of its own lines."""
 
 from __future__ import annotations
 

@@ -32,7 +32,13 @@ def test_formats(form, capsys):
 
 
 def test_of_takes_outputs_vectors_and_scalars(capsys):
-    for name, piece in [("Δf̃", "Δf̃ → E Z^v"), ("h̃", "Z^h̃ = Ẑ^{Wz̃}"), ("θ", "θ → θ̊ ="), ("g", "(Z^g, Z^g̃)"), ("f", "f̊ = 0.3")]:
+    for name, piece in [
+        ("Δf̃", "Δf̃ → E Z^v"),
+        ("h̃", "Z^h̃ = Ẑ^{Wz̃}"),
+        ("θ", "θ → θ̊ ="),
+        ("g", "(Z^g, Z^g̃)"),
+        ("f", "f̊ = 0.3"),
+    ]:
         assert main(["derive", ALGORITHM, "--of", name]) == 0
         out = capsys.readouterr().out
         assert piece in out or name == "g" and "Z^g ~ N(0, 1)" in out

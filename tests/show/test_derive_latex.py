@@ -54,7 +54,9 @@ def test_brackets_match_and_nothing_is_left_in_unicode(path):
 
 def test_markdown_has_a_formula_and_a_rule_a_line():
     text = as_markdown(derive(load(PROGRAMS / "remark_b5.netsor").program))
-    assert "- $Z^{x} = \\hat{Z}^{A^{\\top} y} + \\dot{Z}^{A^{\\top} y} = \\hat{Z}^{A^{\\top} y} + Z^{v}$ — ZMATMUL" in text
+    assert (
+        "- $Z^{x} = \\hat{Z}^{A^{\\top} y} + \\dot{Z}^{A^{\\top} y} = \\hat{Z}^{A^{\\top} y} + Z^{v}$ — ZMATMUL" in text
+    )
 
 
 ODD = """program odd_names
@@ -72,7 +74,10 @@ output o_2 := 1 / (1 + mean(q^2))
 def compiles(text: str, folder: Path) -> None:
     (folder / "a.tex").write_text(text, encoding="utf-8")
     done = subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"], cwd=folder, capture_output=True, timeout=120
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"],
+        cwd=folder,
+        capture_output=True,
+        timeout=120,
     )
     assert done.returncode == 0, done.stdout[-2000:].decode(errors="replace")
 

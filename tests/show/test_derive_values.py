@@ -14,9 +14,7 @@ from netsor.show.derivation.values import Values
 PROGRAMS = Path(netsor.__file__).parent.parent / "programs"
 # Minutes of quadrature: run with the slow tests.
 LONG = {"gru", "batchnorm", "amp"}
-GALLERY = [
-    pytest.param(p, marks=pytest.mark.slow) if p.stem in LONG else p for p in sorted(PROGRAMS.glob("*.netsor"))
-]
+GALLERY = [pytest.param(p, marks=pytest.mark.slow) if p.stem in LONG else p for p in sorted(PROGRAMS.glob("*.netsor"))]
 
 
 def compare(document, tol):

@@ -40,7 +40,11 @@ def expanded(root: Expr, opens: Callable[[Expr], bool] = lambda _: True, most: i
             for c in node.children:
                 out = _times(out, done[c], most)
             done[node] = out
-        elif isinstance(node, Pow) and _whole(node) and (len(done[node.base]) > 1 and opens(node.base) or _is_scaled(node.base)):
+        elif (
+            isinstance(node, Pow)
+            and _whole(node)
+            and (len(done[node.base]) > 1 and opens(node.base) or _is_scaled(node.base))
+        ):
             out = [(1, ())]
             for _ in range(node.exponent.value):  # type: ignore[attr-defined]
                 out = _times(out, done[node.base], most)

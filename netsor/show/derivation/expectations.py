@@ -1,4 +1,4 @@
-"""E of an expression as a person works it out: terms, independent factors, what vanishes, Gaussian moments, the rest named."""
+"""E as a person works it out: terms, independent factors, what vanishes, Gaussian moments; the rest is named."""
 
 from __future__ import annotations
 
@@ -243,4 +243,3 @@ def _monomial(f: Expr) -> tuple[Sym, int] | None:
         if isinstance(k, int) and k >= 1:
             return f.base, k  # type: ignore[return-value]
     return None
-

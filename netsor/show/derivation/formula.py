@@ -6,14 +6,44 @@ from collections.abc import Sequence
 
 from netsor.core import MatMul
 from netsor.expr import (
-    ONE, WIDTH, ZERO, Add, Apply, Call, Cmp, Cond, Const, Expr, Logic, Mul, Pow, Star, Sym, mul, postorder, power,
-    split_coefficient, star_quotient,
+    ONE,
+    WIDTH,
+    ZERO,
+    Add,
+    Apply,
+    Call,
+    Cmp,
+    Cond,
+    Const,
+    Expr,
+    Logic,
+    Mul,
+    Pow,
+    Star,
+    Sym,
+    mul,
+    postorder,
+    power,
+    split_coefficient,
+    star_quotient,
 )
 from netsor.show.derivation.algebra import size
 from netsor.show.derivation.lines import Derivation, Form, Gaussian, PseudoInverse
 from netsor.show.derivation.style import Latex, Text
 from netsor.show.derivation.symbols import (
-    COEFFICIENT, COVARIANCE, DOT, HAT, HATTED, LIMIT, MEAN, SCALAR, SHORT, SLOPE, VECTOR, kind, names,
+    COEFFICIENT,
+    COVARIANCE,
+    DOT,
+    HAT,
+    HATTED,
+    LIMIT,
+    MEAN,
+    SCALAR,
+    SHORT,
+    SLOPE,
+    VECTOR,
+    kind,
+    names,
 )
 
 # How strongly a piece binds: a sum least.
@@ -240,6 +270,3 @@ def _inverse(f: Expr) -> Expr | None:
     if isinstance(f, Pow) and isinstance(f.exponent, Const) and f.exponent.value < 0:
         return power(f.base, Const(-f.exponent.value))
     return None
-
-
-

@@ -6,15 +6,45 @@ import re
 import unicodedata
 
 _ACCENTS = {
-    "\u0303": "tilde", "\u0302": "hat", "\u0304": "bar", "\u0305": "overline", "\u0307": "dot", "\u0308": "ddot",
-    "\u030a": "mathring", "\u0301": "acute", "\u0300": "grave", "\u030c": "check", "\u0306": "breve",
+    "\u0303": "tilde",
+    "\u0302": "hat",
+    "\u0304": "bar",
+    "\u0305": "overline",
+    "\u0307": "dot",
+    "\u0308": "ddot",
+    "\u030a": "mathring",
+    "\u0301": "acute",
+    "\u0300": "grave",
+    "\u030c": "check",
+    "\u0306": "breve",
 }
-_LETTERS = {"ℓ": "\\ell", "ς": "\\varsigma", "ϑ": "\\vartheta", "ϕ": "\\phi", "ϵ": "\\epsilon", "ϖ": "\\varpi", "ϱ": "\\varrho", "ħ": "\\hbar"}
+_LETTERS = {
+    "ℓ": "\\ell",
+    "ς": "\\varsigma",
+    "ϑ": "\\vartheta",
+    "ϕ": "\\phi",
+    "ϵ": "\\epsilon",
+    "ϖ": "\\varpi",
+    "ϱ": "\\varrho",
+    "ħ": "\\hbar",
+}
 # Capitals that LaTeX has no command for look like Latin ones.
 _CAPITALS = {"Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"}
 _LATIN = {
-    "Alpha": "A", "Beta": "B", "Epsilon": "E", "Zeta": "Z", "Eta": "H", "Iota": "I", "Kappa": "K", "Mu": "M", "Nu": "N",
-    "Omicron": "O", "Rho": "P", "Tau": "T", "Chi": "X", "omicron": "o",
+    "Alpha": "A",
+    "Beta": "B",
+    "Epsilon": "E",
+    "Zeta": "Z",
+    "Eta": "H",
+    "Iota": "I",
+    "Kappa": "K",
+    "Mu": "M",
+    "Nu": "N",
+    "Omicron": "O",
+    "Rho": "P",
+    "Tau": "T",
+    "Chi": "X",
+    "omicron": "o",
 }
 _NAME = re.compile(r"^(?P<stem>.*?)_?(?P<digits>\d*)(?P<index>\[.*\])?$", re.DOTALL)
 _SPELLED = {"lamda": "lambda", "final sigma": "varsigma"}

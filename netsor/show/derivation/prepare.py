@@ -1,4 +1,4 @@
-"""What an instruction says in the limit, in the names of the program: ψ with every θ at its limit and every x as Z^x."""
+"""What an instruction says in the limit, in the program's names: ψ with every θ at its limit, every x as Z^x."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def with_named_functions(e: Expr) -> Expr:
 
 def is_builtin(f: Function) -> bool:
     """Whether a definition only stands for a function of the language."""
-    return isinstance(f.body, Call) and f.body.fn == f.name and f.body.children == tuple(f.params) and len(f.params) == 1
+    return (
+        isinstance(f.body, Call) and f.body.fn == f.name and f.body.children == tuple(f.params) and len(f.params) == 1
+    )
 
 
 def direct_form(i: Nonlin | Moment, program: Program, known: Mapping[str, Expr]) -> Expr:
@@ -68,15 +70,19 @@ def _symbols(i: Nonlin | Moment, program: Program, known: Mapping[str, Expr]) ->
 def vanishing_parts(i: Nonlin | Moment, program: Program) -> list[Expr]:
     """The terms of ψ that a factor such as 1/√n takes to zero, as the program writes them."""
     plain: dict[Sym, Expr] = {Sym(x): symbol(SCALAR, x) for x in (*i.vectors, *i.scalars)}
-    gone: dict[Sym, Expr] = {Sym(s): ZERO for s in i.scalars if s in program.constant and program.constant[s].limit == 0}
+    gone: dict[Sym, Expr] = {
+        Sym(s): ZERO for s in i.scalars if s in program.constant and program.constant[s].limit == 0
+    }
     out: list[Expr] = []
     inside = {node for s in postorder(i.psi) if isinstance(s, Star) for node in postorder(s)}
     for node in postorder(i.psi):
         if not isinstance(node, Add) or node in inside:
             continue
-        for term in node.children:
-            if term.free & {WIDTH, *gone} and substitute(at_infinite_width(term), gone) is ZERO and _meant(term):
-                out.append(substitute(term, plain))
+        out += [
+            substitute(term, plain)
+            for term in node.children
+            if term.free & {WIDTH, *gone} and substitute(at_infinite_width(term), gone) is ZERO and _meant(term)
+        ]
     return out
 
 

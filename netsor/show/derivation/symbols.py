@@ -9,7 +9,17 @@ from netsor.expr import Expr, Sym
 # Z^x of a vector as a whole; Ẑ^{Wx} of a MATMUL (spelled Z where Ż = 0) and the same always spelled with its hat;
 # Ż^{Wx}; θ̊ of a scalar; a coefficient of a Ż; an expectation; a covariance; E ∂Z^x/∂Ẑ^{Wᵀy}; a scalar; a short name.
 VECTOR, HAT, HATTED, DOT, LIMIT, COEFFICIENT, MEAN, COVARIANCE, SLOPE, SCALAR, SHORT = (
-    "Z", "Ẑ", "Ẑ!", "Ż", "θ̊", "a", "E", "Cov", "∂", "θ", "κ",
+    "Z",
+    "Ẑ",
+    "Ẑ!",
+    "Ż",
+    "θ̊",
+    "a",
+    "E",
+    "Cov",
+    "∂",
+    "θ",
+    "κ",
 )
 
 

@@ -28,7 +28,9 @@ def as_latex(d: Derivation, longest: int | None = 3 * LONGEST) -> str:
     formulas = Formulas(d, Latex(), longest is None)
     out = [_PREAMBLE + f"\\section*{{{plain(d.program.name or 'program')}: the limit as $n \\to \\infty$}}"]
     if d.functions:
-        out.append("\\begin{gather*}\n" + " \\\\\n".join(formulas.definition(f) for f in d.functions) + "\n\\end{gather*}")
+        out.append(
+            "\\begin{gather*}\n" + " \\\\\n".join(formulas.definition(f) for f in d.functions) + "\n\\end{gather*}"
+        )
     rows: list[str] = []
     for line in d.lines:
         if rows:
@@ -98,8 +100,16 @@ def plain(text: str) -> str:
 
 
 _WORDS = {
-    "→": "$\\to$", "⁺": "$^{+}$", "ψ": "$\\psi$", "ᵀ": "$^{\\top}$", "Ẑ": "$\\hat{Z}$", "Ż": "$\\dot{Z}$", "·": "$\\cdot$",
-    "…": "\\dots{}", "–": "--", "−": "$-$",
+    "→": "$\\to$",
+    "⁺": "$^{+}$",
+    "ψ": "$\\psi$",
+    "ᵀ": "$^{\\top}$",
+    "Ẑ": "$\\hat{Z}$",
+    "Ż": "$\\dot{Z}$",
+    "·": "$\\cdot$",
+    "…": "\\dots{}",
+    "–": "--",
+    "−": "$-$",
 }
 
 

@@ -65,7 +65,7 @@ class Values:
         for s in (a, b):
             there = self.bridge.there(s)
             found += [t for t in there.free if self.limit.is_gaussian(t)]
-            scale *= evaluate(there, {t: 1.0 for t in there.free})
+            scale *= evaluate(there, dict.fromkeys(there.free, 1.0))
         if kind(a) != HAT or len(found) < 2:
             return Estimate(0.0)
         c = self.limit.covariance(*found)
@@ -97,7 +97,9 @@ class Values:
         return None
 
 
-def with_numbers(d: Derivation, limit: Limit | None = None, tol: float = 1e-8, budget: float | None = 60.0) -> Derivation:
+def with_numbers(
+    d: Derivation, limit: Limit | None = None, tol: float = 1e-8, budget: float | None = 60.0
+) -> Derivation:
     """The derivation with a value and its bound on each line that has one."""
     values = Values(d, limit or Limit(d.program, Settings(tol=tol, budget=budget)))
     return replace(d, lines=[line.with_value(values.of(line)) for line in d.lines])

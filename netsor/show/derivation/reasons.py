@@ -1,0 +1,45 @@
+"""Why parts of an expectation are zero, as notes."""
+
+from __future__ import annotations
+
+from netsor.expr import Expr, Sym, split_coefficient
+from netsor.show.derivation.expectations import Dropped, Expectations
+from netsor.show.derivation.lines import Note
+
+
+def reasons(dropped: tuple[Dropped, ...], expect: Expectations) -> tuple[Note, ...]:
+    """Why terms are gone; terms that are gone for one reason share a note."""
+    groups: dict[tuple[str, tuple[Sym, ...]], list[Expr]] = {}
+    for d in dropped:
+        groups.setdefault((d.reason, d.about), []).append(d.part)
+    out = []
+    for (reason, about), parts in groups.items():
+        shown: list[str | Expr] = []
+        for part in parts[:2]:
+            integrand = split_coefficient(part)[1]
+            shown += [", " if shown else "", expect.whole(integrand)]
+        if len(parts) > 2:
+            shown.append(f" and {len(parts) - 2} more")
+        if reason == "odd":
+            why: tuple[str | Expr, ...] = ("odd in ", *_listed(about), ", whose law is symmetric")
+        else:
+            why = (*_listed(about), f" {reason}") if about else (reason,)
+        out.append(Note((*shown, " = 0: ", *why)))
+    return tuple(out)
+
+
+def because(dropped: tuple[Dropped, ...], naming: bool) -> tuple[str | Expr, ...]:
+    """The reason for one zero, to follow the formula that it is about."""
+    for d in dropped:
+        if naming and d.about and d.reason != "odd":
+            return (", for ", *_listed(d.about), f" {d.reason}")
+        if d.reason == "odd":
+            return (", for it is odd in ", *_listed(d.about), ", whose law is symmetric")
+    return (", for the integrand is odd, and the law symmetric",)
+
+
+def _listed(about: tuple[Sym, ...]) -> tuple[str | Expr, ...]:
+    out: list[str | Expr] = []
+    for s in about:
+        out += [", " if out else "", s]
+    return tuple(out)
