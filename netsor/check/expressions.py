@@ -158,7 +158,7 @@ class Expressions:
         return value
 
     def unknown_fault(self, span: Span, name: str) -> Fault:
-        return Fault(faults.unknown_name(span, span.text, self.scope.like(name), self.later(name)))
+        return Fault(faults.unknown_name(span, span.text.strip("() "), self.scope.like(name), self.later(name)))
 
     def later(self, name: str) -> Span | None:
         """Where a name that is unknown here is defined further down; overridden by the statement half."""
