@@ -4,5 +4,11 @@ from netsor.kernels.empirical import EmpiricalKernel, EmpiricalKernels, infer_em
 from netsor.kernels.kernel import Kernel, Kernels, infer_kernels, infer_nngp
 
 __all__ = [
-    "EmpiricalKernel", "EmpiricalKernels", "Kernel", "Kernels", "infer_empirical_kernels", "infer_kernels", "infer_nngp",
-]  # fmt: skip
+    "EmpiricalKernel",
+    "EmpiricalKernels",
+    "Kernel",
+    "Kernels",
+    "infer_empirical_kernels",
+    "infer_kernels",
+    "infer_nngp",
+]

@@ -282,35 +282,52 @@ class Batch:
         env_slack: dict[Sym, Array],
         value: Array,
     ) -> Array:
-        """What the errors of covariances and scalars do to an expectation, by moving all of them at once both ways.
+        """What the errors of covariances and scalars do to an expectation, by moving them.
 
-        Where the integrand is smooth a sample of the inputs tells the slope for all; near perfect correlation, where a
-        kink's derivative has a root's slope, every pair is tried.
+        Variances, covariances and scalars are moved one kind at a time, and the changes added. Where the integrand is
+        dear and smooth a sample of the inputs tells the slope for all; near perfect correlation, where a kink's
+        derivative has a root's slope, every pair is tried.
         """
         if not slack.any() and not any(s.any() for s in env_slack.values()):
             return np.zeros(len(value))
+        eye = np.eye(len(symbols), dtype=bool)
+        tried, rest = self._tried(block, symbols, c, bool(env))
+        moved = np.zeros(len(tried))
+        for step in (eye * 1.0, ~eye * 1.0, None):
+            change = np.zeros(len(tried))
+            for sign in (1.0, -1.0):
+                near, at = c[tried], {s: v[tried] for s, v in env.items()}
+                if step is None:
+                    at = {s: v + sign * env_slack[s][tried] for s, v in at.items()}
+                else:
+                    near = near + sign * step * slack[tried]
+                    near[:, eye] = np.maximum(near[:, eye], 0)
+                if (step is None and not at) or (step is not None and not (step * slack).any()):
+                    break
+                change = np.maximum(change, abs(self._many(block, symbols, near, at)[0] - value[tried]))
+            moved += change
+        carried = np.zeros(len(value))
+        carried[tried] = moved
+        if len(rest):
+            size = slack.max(axis=(1, 2), initial=0.0) + sum(env_slack.values(), np.zeros(len(value)))
+            sampled = np.isin(tried, rest)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                slopes = np.where(size[tried] > 0, moved / size[tried], 0.0)[sampled]
+            carried[rest] = np.maximum(carried[rest], 2 * slopes.max(initial=0.0) * size[rest])
+        return carried
+
+    def _tried(self, block: Expr, symbols: tuple[Sym, ...], c: Array, given: bool) -> tuple[Array, Array]:
+        """The inputs or pairs at which errors are moved, and those to which a sample of these speaks."""
+        everywhere, none = np.arange(len(c)), np.zeros(0, int)
+        cheap = not given and len(symbols) <= 2 and homogeneous_degrees(block, symbols) is not None
+        if cheap or len(c) <= _SAMPLE or closed_form(block, symbols, c[:1]) is not None:
+            return everywhere, none
         d = np.sqrt(np.maximum(np.einsum("kii->ki", c), 1e-300))
         off = np.abs(c) / (d[:, :, None] * d[:, None, :])
         off[:, range(len(symbols)), range(len(symbols))] = 0
         tight = off.max(axis=(1, 2), initial=0.0) > 1 - 1e-5
         rest = np.flatnonzero(~tight)
-        tried = np.concatenate([np.flatnonzero(tight), rest[:: max(1, len(rest) // _SAMPLE)]])
-        carried = np.zeros(len(value))
-        signs = np.where(np.eye(len(symbols), dtype=bool), -1.0, 1.0)
-        moved = np.zeros(len(tried))
-        for sign in (1.0, -1.0):
-            near = c[tried] + sign * signs * np.sign(c[tried]) * slack[tried]
-            near[:, range(len(symbols)), range(len(symbols))] = np.maximum(np.einsum("kii->ki", near), 0)
-            at = {s: v[tried] + sign * env_slack[s][tried] for s, v in env.items()}
-            moved = np.maximum(moved, abs(self._many(block, symbols, near, at)[0] - value[tried]))
-        carried[tried] = moved
-        size = slack.max(axis=(1, 2), initial=0.0) + sum(env_slack.values(), np.zeros(len(value)))
-        sampled = tried[~tight[tried]]
-        if len(sampled):
-            with np.errstate(divide="ignore", invalid="ignore"):
-                slope = np.nanmax(np.where(size[sampled] > 0, moved[~tight[tried]] / size[sampled], 0.0))
-            carried[rest] = np.maximum(carried[rest], 3 * slope * size[rest])
-        return carried
+        return np.concatenate([np.flatnonzero(tight), rest[:: max(1, len(rest) // _SAMPLE)]]), rest
 
 
 def product(batch: Batch, factors: Sequence[Quantity], domain: str) -> tuple[Array, Array]:

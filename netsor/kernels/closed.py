@@ -99,7 +99,7 @@ def _linear(e: Expr, symbols: tuple[Sym, ...]) -> Array | None:
         k, s = split_coefficient(term)
         if s not in symbols:
             return None
-        row[symbols.index(s)] += k  # type: ignore[arg-type]
+        row[symbols.index(s)] += k
     return row
 
 
@@ -117,7 +117,7 @@ def _quadratic(e: Expr, symbols: tuple[Sym, ...]) -> Array | None:
         pair = [t for t in s.children if t in symbols] if isinstance(s, Mul) else []
         if len(pair) != 2 or mul(*pair) is not s:
             return None
-        i, j = (symbols.index(t) for t in pair)  # type: ignore[arg-type]
+        i, j = (symbols.index(t) for t in pair)
         form[i, j] += k / 2
         form[j, i] += k / 2
     return form if np.linalg.eigvalsh(form).max(initial=0.0) <= 0 else None
