@@ -19,7 +19,7 @@ Row = tuple[float, ...]
 
 
 def _place() -> Span | None:
-    return field(default=None, compare=False, repr=False)  # type: ignore[return-value]
+    return field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

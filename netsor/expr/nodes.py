@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from hashlib import blake2b
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from weakref import WeakValueDictionary
 
 Number = int | float
@@ -52,7 +52,7 @@ class Expr:
         node.digest = h.digest()
         node.free = free - bound if bound else free
         if cls is Sym:
-            node.free = frozenset((node,))
+            node.free = frozenset((cast("Sym", node),))
         _TABLE[key] = node
         return node
 
