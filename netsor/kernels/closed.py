@@ -39,6 +39,9 @@ def closed_form(block: Expr, symbols: Sequence[Sym], c: Array) -> tuple[Array, A
     if parts.erfs and parts.powers:
         return None
     d = len(symbols)
+    # A growing factor may have no expectation, which is for others to tell.
+    if np.linalg.eigvalsh(parts.quadratic).min(initial=0.0) < -1e-14 * abs(parts.quadratic).max(initial=0.0):
+        return None
     scale = np.full(len(c), parts.number)
     if parts.quadratic.any():
         tilted = np.eye(d) + c @ parts.quadratic
@@ -104,7 +107,7 @@ def _linear(e: Expr, symbols: tuple[Sym, ...]) -> Array | None:
 
 
 def _quadratic(e: Expr, symbols: tuple[Sym, ...]) -> Array | None:
-    """A with e = uᵀAu, symmetric and negative semidefinite."""
+    """A with e = uᵀAu, symmetric."""
     form = np.zeros((len(symbols), len(symbols)))
     for term in e.children if isinstance(e, Add) else (e,):
         k, s = split_coefficient(term)
@@ -120,4 +123,4 @@ def _quadratic(e: Expr, symbols: tuple[Sym, ...]) -> Array | None:
         i, j = (symbols.index(t) for t in pair)
         form[i, j] += k / 2
         form[j, i] += k / 2
-    return form if np.linalg.eigvalsh(form).max(initial=0.0) <= 0 else None
+    return form
