@@ -33,6 +33,9 @@ def register(commands: Any) -> None:
         help="with the matrices, or exact in distribution without them",
     )
     parser.add_argument(
+        "--device", metavar="NAME", help="run on other arrays: cuda, torch:cpu, … (extra `arrays`, and torch or CuPy)"
+    )
+    parser.add_argument(
         "--tol",
         type=positive_number,
         default=1e-8,
@@ -66,7 +69,13 @@ def run(args: argparse.Namespace) -> int:
     if args.width is not None:
         with Progress(f"width {args.width}") as progress:
             finite = document.run(
-                args.width, args.seeds, seed=args.seed, dtype=args.dtype, engine=args.engine, progress=progress
+                args.width,
+                args.seeds,
+                seed=args.seed,
+                dtype=args.dtype,
+                engine=args.engine,
+                device=args.device,
+                progress=progress,
             )
     if finite is not None and finite.interrupted and not finite.draws:
         raise KeyboardInterrupt
@@ -90,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
             result["expectations"] = [_explained(t) for t in limit.taken]
         print_json(result)
     else:
-        print(_text(program.name or args.file, outputs, args))
+        print(_text(program.name or args.file, outputs, args, finite.engine if finite is not None else ""))
         if args.explain and limit is not None:
             print(_explain(limit.taken))
     if finite is not None and finite.interrupted:
@@ -99,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
     return status
 
 
-def _text(title: str, outputs: dict[str, dict[str, Any]], args: argparse.Namespace) -> str:
+def _text(title: str, outputs: dict[str, dict[str, Any]], args: argparse.Namespace, engine: str = "") -> str:
     heading = ["output"]
     with_limit = args.limit or args.width is None
     if with_limit:
@@ -107,7 +116,7 @@ def _text(title: str, outputs: dict[str, dict[str, Any]], args: argparse.Namespa
     if args.width is not None:
         done = next((entry["finite"]["seeds"] for entry in outputs.values()), args.seeds)
         seeds = "1 seed" if done == 1 else f"{done} seeds"
-        heading += [f"width {args.width} ({seeds})"] + (["± stderr"] if args.seeds > 1 else [])
+        heading += [f"width {args.width} ({seeds}, {engine})"] + (["± stderr"] if args.seeds > 1 else [])
     rows = [heading]
     for name, entry in outputs.items():
         row = [name]
