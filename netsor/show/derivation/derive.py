@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
 from netsor.core import MatMul, Moment, Nonlin, Program
 from netsor.expr import ONE, ZERO, Apply, Const, Expr, Function, Pow, Sym, mul, postorder, substitute
 from netsor.limit import Limit
-from netsor.show.derivation.algebra import collected, common, count_terms, ratio, simplified, size
+from netsor.show.derivation.algebra import collected, common, count_terms, ratio, simplified, size, written_out
 from netsor.show.derivation.bridge import Bridge
 from netsor.show.derivation.covariances import Covariances
 from netsor.show.derivation.expectations import Expectations
@@ -18,7 +19,22 @@ from netsor.show.derivation.order import Order
 from netsor.show.derivation.prepare import direct_form, has_star, is_builtin, vanishing_parts
 from netsor.show.derivation.products import LARGEST_Z, Products
 from netsor.show.derivation.reasons import reasons
-from netsor.show.derivation.symbols import COEFFICIENT, LIMIT, SCALAR, VECTOR, atoms, is_random, kind, names, symbol
+from netsor.show.derivation.symbols import (
+    COEFFICIENT,
+    LIMIT,
+    MEAN,
+    SCALAR,
+    SHORT,
+    VECTOR,
+    atoms,
+    is_random,
+    kind,
+    names,
+    symbol,
+)
+
+# A formula of more nodes than this, its expectations written out, has names for what it repeats.
+_LONG = 50
 
 
 class Deriver:
@@ -35,6 +51,7 @@ class Deriver:
         self.lines: list[Line] = []
         self.products = Products(program, self.expect, self.finals, self.lines)
         self.functions: dict[Function, None] = {}
+        self.short: dict[Sym, Sym] = {}
         self.targets = list(targets)
         self.needed = set(program.by_name) if every else self._needed()
         self.outputs = {o.scalar for o in program.outputs}
@@ -198,9 +215,31 @@ class Deriver:
                         self.lines[k] = replace(line, forms=(*line.forms, mul(Const(c), front, s)))
                         break
 
+    def name_repeated(self) -> None:
+        """κ₁, κ₂, … for expectations that a long formula of an output mentions more than once."""
+        out: list[Line] = []
+        places = Order(self.program, self.expect.means).places
+        for line in self.lines:
+            last = line.forms[-1]
+            repeated: list[Sym] = []
+            if line.output and isinstance(last, Expr) and self.finals.length(last) > _LONG:
+                count = Counter(s for s in written_out(last) if kind(s) == MEAN)
+                repeated = sorted((s for s, k in count.items() if k > 1), key=places)
+            if not repeated:
+                out.append(line)
+                continue
+            fresh = [s for s in repeated if s not in self.short]
+            for s in fresh:
+                self.short[s] = symbol(SHORT, len(self.short) + 1)
+            assert isinstance(last, Expr)
+            spelled = substitute(last, {s: self.short[s] for s in repeated})
+            out.append(replace(line, forms=(*line.forms[:-1], spelled)))
+            out += [Line(line.about, (self.short[s],), (s,), "", depth=1) for s in fresh]
+        self.lines = out
+
     def tidy(self) -> None:
         """Put the factors in order in every form but the first, which stands as the program has it."""
-        arrange = Order(self.program, self.expect.means).arrange
+        arrange = Order(self.program, self.expect.means, {k: s for s, k in self.short.items()}).arrange
         for s, integrand in list(self.expect.means.items()):
             if names(s)[0] != "of":
                 self.expect.means[s] = arrange(integrand)
@@ -234,6 +273,7 @@ def derive(program: Program, of: str | None = None, every: bool = False, limit: 
             wanted.append(state.finals.of[s])
     covariances = Covariances(program, state.expect, state.finals, state.products.coefficients)
     formulas, state.lines = covariances.add(wanted, state.lines)
+    state.name_repeated()
     state.multiples()
     state.tidy()
     return Derivation(
@@ -247,4 +287,5 @@ def derive(program: Program, of: str | None = None, every: bool = False, limit: 
         {names(s)[0]: e for s, e in state.finals.of.items() if kind(s) == LIMIT},
         state.reduced,
         frozenset(state.products.plain),
+        {k: s for s, k in state.short.items()},
     )

@@ -51,9 +51,9 @@ class Finals:
             out = joined(expanded(add(*terms)))
         except TooMany:
             return e
-        return out if count_terms(out) <= _MOST_TERMS_FINAL and self._length(out) <= _LARGEST_FINAL else e
+        return out if count_terms(out) <= _MOST_TERMS_FINAL and self.length(out) <= _LARGEST_FINAL else e
 
-    def _length(self, e: Expr) -> int:
+    def length(self, e: Expr) -> int:
         """The size of a formula with its expectations written out."""
         return size(e) + sum(size(self.expect.means[s]) for s in written_out(e) if kind(s) == MEAN)
 

@@ -75,7 +75,7 @@ class Derivation(Shown):
     """The limit of a program line by line; `means`, `covariances` and `coefficients` say what symbols stand for.
 
     `final` holds the formula of each scalar, `covariance_formula` that of each pair of Ẑ's whose covariance the
-    formulas rest on, and `reduced` each Z as a function of Ẑ's (Remark B.5).
+    formulas rest on, `reduced` each Z as a function of Ẑ's (Remark B.5), and `short` what κ₁, κ₂, … stand for.
     """
 
     program: Program
@@ -88,8 +88,7 @@ class Derivation(Shown):
     final: dict[str, Expr]
     reduced: dict[str, Expr]
     plain: frozenset[str] = frozenset()
-    left_out: int = 0
-    short: dict[Sym, int] = field(default_factory=dict)
+    short: dict[Sym, Sym] = field(default_factory=dict)
 
 
 __all__ = ["Coefficient", "Derivation", "Dropped", "Form", "Gaussian", "Line", "Note", "PseudoInverse"]

@@ -5,16 +5,17 @@ from __future__ import annotations
 from netsor.core import Program
 from netsor.expr import Add, Expr, Pow, Sym
 from netsor.show.derivation.algebra import arranged
-from netsor.show.derivation.symbols import COVARIANCE, MEAN, is_random, kind, names
+from netsor.show.derivation.symbols import COVARIANCE, MEAN, SHORT, is_random, kind, names
 
 
 class Order:
     """Where the variables of one program stand, for `arrange`."""
 
-    def __init__(self, program: Program, means: dict[Sym, Expr]):
+    def __init__(self, program: Program, means: dict[Sym, Expr], short: dict[Sym, Sym] | None = None):
         vectors = [v for g in program.groups for v in g.names] + [e.name for e in program.embeddings]
         self.place = {x: k for k, x in enumerate([*vectors, *(i.name for i in program.instructions)])}
         self._means = means
+        self._short = short or {}
         self._place_of: dict[Expr, tuple[int, ...]] = {}
 
     def arrange(self, e: Expr) -> Expr:
@@ -26,24 +27,26 @@ class Order:
         match kind(base):
             case "θ̊" | "a":
                 group = 0
-            case "E" | "Cov":
+            case "E" | "Cov" | "κ":
                 group = 2
             case "Z" | "Ẑ":
                 group = 4
             case _:
                 group = 1 if not is_random(f) else 5 if isinstance(base, Add) else 3
-        return (group, *self._places(f))
+        return (group, *self.places(f))
 
-    def _places(self, f: Expr) -> tuple[int, ...]:
+    def places(self, f: Expr) -> tuple[int, ...]:
         """Where the variables of a factor stand in the program."""
         out = self._place_of.get(f)
         if out is None:
             found: set[int] = set()
             for s in f.free:
                 if kind(s) == MEAN:
-                    found.update(self._places(self._means[s]))
+                    found.update(self.places(self._means[s]))
+                elif kind(s) == SHORT:
+                    found.update(self.places(self._short[s]))
                 elif kind(s) == COVARIANCE:
-                    found.update(p for t in names(s) for p in self._places(t))
+                    found.update(p for t in names(s) for p in self.places(t))
                 else:
                     found.add(self.place.get(names(s)[0], -1) if kind(s) else -1)
             out = self._place_of[f] = tuple(sorted(found))

@@ -6,6 +6,9 @@ from netsor.expr import Expr, Sym, split_coefficient
 from netsor.show.derivation.expectations import Dropped, Expectations
 from netsor.show.derivation.lines import Note
 
+# More notes than this of one kind are one.
+_MOST_NOTES = 2
+
 
 def reasons(dropped: tuple[Dropped, ...], expect: Expectations) -> tuple[Note, ...]:
     """Why terms are gone; terms that are gone for one reason share a note."""
@@ -13,6 +16,9 @@ def reasons(dropped: tuple[Dropped, ...], expect: Expectations) -> tuple[Note, .
     for d in dropped:
         groups.setdefault((d.reason, d.about), []).append(d.part)
     out = []
+    if len(groups) > _MOST_NOTES and all(about and reason != "odd" for reason, about in groups):
+        together = [p for parts in groups.values() for p in parts]
+        groups = {("a factor of mean 0 is independent of the rest", ()): together}
     for (reason, about), parts in groups.items():
         shown: list[str | Expr] = []
         for part in parts[:2]:

@@ -10,7 +10,7 @@ from netsor.limit import Limit
 from netsor.limit.stein import stein_coefficients
 from netsor.show.derivation.bridge import Bridge
 from netsor.show.derivation.lines import Derivation, Line
-from netsor.show.derivation.symbols import COEFFICIENT, COVARIANCE, HAT, LIMIT, MEAN, kind, names
+from netsor.show.derivation.symbols import COEFFICIENT, COVARIANCE, HAT, LIMIT, MEAN, SHORT, kind, names
 
 _ROUNDING = 4e-16
 
@@ -92,6 +92,8 @@ class Values:
         s = line.left[0]
         if len(line.left) > 1 or line.forms and isinstance(line.forms[-1], Const):
             return None
+        if kind(s) == SHORT:
+            return self.scalar(self.derivation.short[s])
         if kind(s) in (LIMIT, COEFFICIENT, COVARIANCE, MEAN):
             return self.scalar(s)
         return None

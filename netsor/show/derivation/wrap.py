@@ -39,16 +39,26 @@ def folded(text: str, width: int, indent: str) -> list[str]:
     if display_width(text) <= width:
         return [text]
     rows: list[str] = []
+    room = width - display_width(indent)
     head = text[: len(text) - len(text.lstrip())]
     row = head
-    for p in pieces(text.lstrip()):
-        starts_term = p.startswith(("+", "−"))
-        fits = display_width(row) + 1 + display_width(p) <= width
+    for term in _terms(pieces(text.lstrip())):
+        whole = " ".join(term)
         # A term that fits on a row of its own is not torn apart.
-        if row.strip() and (not fits or starts_term and display_width(row) > 0.75 * width):
-            rows.append(row)
-            row = indent + p
-        else:
-            row = row + (" " if row.strip() else "") + p
+        for p in [whole] if display_width(whole) <= room else term:
+            if row.strip() and display_width(row) + 1 + display_width(p) > width:
+                rows.append(row)
+                row = indent + p
+            else:
+                row = row + (" " if row.strip() else "") + p
     rows.append(row)
     return rows
+
+
+def _terms(words: list[str]) -> list[list[str]]:
+    out: list[list[str]] = []
+    for p in words:
+        if not out or p.startswith(("+", "−")):
+            out.append([])
+        out[-1].append(p)
+    return out
