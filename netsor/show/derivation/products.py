@@ -109,6 +109,12 @@ class Products:
         self.coefficients[a] = made
         return made, shown, worked
 
+    def _quotient(self, i: MatMul, c: Coefficient) -> Expr:
+        """C⁺ b where both are numbers: E Ẑ^{Wᵀy} Z^x / E (Z^y)²."""
+        y = symbol(VECTOR, self._operand(c.partner))
+        above = self.expect.whole(mul(c.partner, self.reduced[i.vector]))
+        return mul(above, power(self.expect.whole(mul(y, y)), Const(-1)))
+
     def _by_stein(self, a: Sym, i: MatMul, x: Expr, partner: Sym, partners: list[Sym]) -> Coefficient:
         """Remark B.6: a = C⁺ b with C_ij = E Z^{y^i} Z^{y^j}, b_i = E Ẑ^{Wᵀy^i} Z^x."""
         # Ẑ's that are one in the limit would make C singular without need: the first stands for them.
@@ -142,7 +148,7 @@ class Products:
             if worked is not None and isinstance(worked.split, Const):
                 continue
             if worked is None:
-                rule, chain = "Remark B.6, Eq. 67", [mul(variance, shown), c.formula]
+                rule, chain = "Remark B.6, Eq. 67", [mul(variance, shown), self._quotient(i, c), c.formula]
             else:
                 rule, chain = "", [mul(variance, shown), worked.split, c.formula]
             left = c.symbol if not isinstance(c.formula, Const) else mul(variance, shown)

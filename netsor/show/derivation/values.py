@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from netsor.diagnostics import NetsorError
 from netsor.expr import Const, Expr, Sym, evaluate
-from netsor.gaussian import Estimate, Settings, expect
+from netsor.gaussian import Divergent, Estimate, NoPointwiseMeaning, Settings, expect
 from netsor.limit import Limit
 from netsor.limit.stein import stein_coefficients
 from netsor.show.derivation.bridge import Bridge
-from netsor.show.derivation.lines import Derivation, Line
+from netsor.show.derivation.lines import Derivation, Line, Note
 from netsor.show.derivation.symbols import COEFFICIENT, COVARIANCE, HAT, LIMIT, MEAN, SHORT, kind, names
 
 _ROUNDING = 4e-16
@@ -104,4 +105,12 @@ def with_numbers(
 ) -> Derivation:
     """The derivation with a value and its bound on each line that has one."""
     values = Values(d, limit or Limit(d.program, Settings(tol=tol, budget=budget)))
-    return replace(d, lines=[line.with_value(values.of(line)) for line in d.lines])
+    lines = []
+    for line in d.lines:
+        try:
+            lines.append(line.with_value(values.of(line)))
+        except NetsorError as fault:
+            lines.append(replace(line, notes=(*line.notes, Note((fault.diagnostics[0].message,)))))
+        except (Divergent, NoPointwiseMeaning) as fault:
+            lines.append(replace(line, notes=(*line.notes, Note((f"no finite value: {fault}",)))))
+    return replace(d, lines=lines)
