@@ -10,6 +10,8 @@ from netsor.cli.network_options import add_tolerance, add_training, training_arg
 from netsor.cli.options import add_file, add_json, add_values, positive_number, positive_whole_number, whole_number
 from netsor.cli.output import error_text, exit_status, print_json, report, table, value_text
 
+_ROUNDING = 1e-12
+
 
 def register(commands: Any) -> None:
     parser = commands.add_parser(
@@ -105,9 +107,12 @@ def _row(found: Any, t: int, r: int, a: int) -> list[str]:
         ]
     if found.finite is not None:
         mean, stderr = found.finite.mean[at], found.finite.stderr
-        row.append(f"{mean:.6g}" if stderr is None or stderr[at] == 0 else value_text(mean, stderr[at] / 10))
+        # Runs start where they are told up to rounding, which is no spread.
+        spread = 0.0 if stderr is None or stderr[at] < _ROUNDING * max(1.0, abs(mean)) else stderr[at]
+        row.append(value_text(mean, spread / 10) if spread else f"{mean:.6g}")
         if stderr is not None:
-            row.append(error_text(stderr[at]))
+            row.append(error_text(spread))
         if found.program is not None:
-            row.append(f"{mean - found.program[at]:+.1e}")
+            gap = mean - found.program[at]
+            row.append(f"{gap:+.1e}" if abs(gap) > _ROUNDING * max(1.0, abs(mean)) else "0")
     return row

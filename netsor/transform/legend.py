@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from netsor.core import Program
@@ -27,6 +28,9 @@ def sgd_legend(network: Program, f0: Any = "zero", condition: bool = True) -> tu
         "δh_t is √n (h_t - h_{t-1}), dh_t is √n ∂f/∂h at step t, χ[t,i] the loss derivative on row i.",
         "Output f[t,i] is f at step t on training row i, f̃[t,j] on test row j.",
     ]
+    names = [x.partition("[")[0] for x in (*network.by_name, *network.embedding, *network.group_of)]
+    if numbered := [x for x in names if re.search(r"_\d+$", x)]:
+        lines.insert(2, f"Here step 1 is written h_t1, for the network has names such as {numbered[0]}.")
     if isinstance(f0, str) and f0 == "network":
         lines.append("f[0,i] is the network's own vᵀ x / √n, which has no limit: a program for finite widths only.")
     elif condition:
