@@ -118,7 +118,9 @@ class _Builder:
         bar = isinstance(most, Moment) and bool(most.vectors)
         gate = f"gate {symbol}"
         alike = len({shape(i) for i in wide}) == 1
-        label = self.gates.text(most, self.shapes[shape(most)] == 1, alike)
+        # Names that the picture does not show explain nothing.
+        own = self.shapes[shape(most)] == 1 and not any(self._is_made(x) for x in (*most.vectors, *most.scalars))
+        label = self.gates.text(most, own, alike)
         kind: Kind = "bar" if bar else "gate"
         self.scene.nodes[gate] = Node(
             gate, kind, label, node.tip, node.part, len(names), group=node.group, first=node.first - 0.5
@@ -181,9 +183,10 @@ class _Builder:
             joint = any(g.covariance[i][j] for i in range(len(g.names)) for j in range(i))
             if len(shown) > 1 and joint:
                 names = shown if len(shown) <= 6 else [*shown[:3], "…", shown[-1]]
-                self.scene.notes.append(
-                    ", ".join(n if n == "…" else subscripted(n) for n in names) + " jointly Gaussian"
-                )
+                told: list[Piece] = []
+                for n in names:
+                    told += [*([Piece(", ")] if told else []), *((Piece(n),) if n == "…" else pieces(n))]
+                self.scene.notes.append((*told, Piece(" jointly Gaussian")))
 
 
 def _instruction_text(i: MatMul | Nonlin | Moment) -> str:

@@ -10,7 +10,7 @@ from netsor.show.drawing.rows import Place, Segment, infer_heights, infer_order
 from netsor.show.drawing.scene import PARTS, Edge, Node, Scene
 
 CIRCLE, SQUARE, GATE, QUIET, LABEL = 32.0, 29.0, 29.0, 13.0, 20.0
-_PORT = 11.0
+_PORT, _LANE = 11.0, 7.0
 
 
 @dataclass
@@ -96,7 +96,7 @@ class _Engine:
         out: dict[str, int] = {}
         for i, e in enumerate(self.scene.edges):
             a, b = self.scene.ends(e)
-            if b.is_gate and not e.scalar and a.part == b.part and self._made(a.key):
+            if b.kind == "gate" and not e.scalar and a.part == b.part and self._made(a.key):
                 out.setdefault(e.target, i)
         return out
 
@@ -156,6 +156,7 @@ class _Engine:
     def run(self) -> Layout:
         order = infer_order(self.places, self.segments)
         ports = self._ports(order)
+        self.lanes = self._lanes(order)
         shifts = {(s.left, s.right): s for s in self.segments}
         for i, chain in enumerate(self.chains):
             offset = ports.get(i)
@@ -212,6 +213,19 @@ class _Engine:
                 out[i] = (k - (len(found) - 1) / 2) * _PORT
         return out
 
+    def _lanes(self, order: dict[int, list[str]]) -> dict[int, int]:
+        """For each edge from above the way down that it takes beside its column; the lowest gate's is the farthest."""
+        at = {k: i for keys in order.values() for i, k in enumerate(keys)}
+        found: dict[int, list[int]] = {}
+        for i, e in enumerate(self.scene.edges):
+            if self._from_above(e):
+                found.setdefault(self.column[e.target], []).append(i)
+        return {
+            i: k
+            for some in found.values()
+            for k, i in enumerate(sorted(some, key=lambda i: at[self.scene.edges[i].target]))
+        }
+
     def _from_above(self, e: Edge) -> bool:
         """Whether an edge comes down from the forward pass into a gate of the backward pass, against its direction."""
         a, b = self.scene.ends(e)
@@ -226,12 +240,18 @@ class _Engine:
         for s in self.segments:
             c = self.places[s.left].column
             steep[c] = max(steep[c], abs(y[s.left] - y[s.right]))
+        down: dict[int, int] = {}
+        for i, lane in self.lanes.items():
+            c = self.column[self.scene.edges[i].target]
+            down[c] = max(down.get(c, 0), lane)
         x, at = {}, 0.0
         for k, c in enumerate(columns):
             half = self._wide(c) / 2
             at += half
             x[c] = at
-            at += half + 22 + min(64.0, 0.13 * steep[c]) if k + 1 < len(columns) else half
+            if k + 1 < len(columns):
+                ways = _LANE * (down[columns[k + 1]] + 1) if columns[k + 1] in down else 0.0
+                at += half + 22 + min(64.0, 0.13 * steep[c]) + ways
         return x
 
     def _route(
@@ -254,12 +274,7 @@ class _Engine:
             middle = x[self.places[key].column]
             points += [(middle - step * half, y[key]), (middle + step * half, y[key])]
         if self._from_above(e):
-            end = (b.x - b.w / 4, b.y - b.h / 2)
-            path = (
-                _curve(points)
-                + f" C {points[-1][0] + 14:.1f} {points[-1][1]:.1f} {end[0]:.1f} {end[1] - 16:.1f} {end[0]:.1f} {end[1] - 5:.1f}"
-            )
-            return Route(e, path, (end[0], end[1], "down"), label)
+            return self._descent(e, points, b, x[ct] - self._wide(ct) / 2 - 5 - _LANE * self.lanes[i], label)
         # Squares and gates that lean toward a port; a head needs five pixels.
         headed = not self.scene.nodes[e.source].is_gate
         end = (b.x - step * b.w / 2, b.y + offset)
@@ -269,6 +284,16 @@ class _Engine:
         return Route(
             e, _curve([*points, stop]), (end[0], end[1], "right" if step > 0 else "left") if headed else None, label
         )
+
+    def _descent(self, e: Edge, points: list[tuple[float, float]], b: Box, lane: float, label: Box | None) -> Route:
+        """Down beside the column of the gate, past the gates above it, and in from above."""
+        top, x0, y0 = b.y - b.h / 2, points[-1][0], points[-1][1]
+        end = (b.x - b.w / 4, top)
+        start = max(x0, lane - 16)
+        path = _curve(points) + f" L {start:.1f} {y0:.1f}"
+        path += f" C {lane:.1f} {y0:.1f} {lane:.1f} {y0:.1f} {lane:.1f} {min(y0 + 24, top - 16):.1f} L {lane:.1f} {top - 16:.1f}"
+        path += f" C {lane:.1f} {top - 9:.1f} {end[0]:.1f} {top - 15:.1f} {end[0]:.1f} {top - 5:.1f}"
+        return Route(e, path, (*end, "down"), label)
 
     def _loop(
         self,

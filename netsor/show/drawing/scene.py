@@ -64,7 +64,7 @@ class Scene:
     legends: list[Legend] = field(default_factory=list)
     matrices: list[str] = field(default_factory=list)
     folded: int = 0
-    notes: list[str] = field(default_factory=list)
+    notes: list[tuple[Piece, ...]] = field(default_factory=list)
 
     def ends(self, e: Edge) -> tuple[Node, Node]:
         return self.nodes[e.source], self.nodes[e.target]

@@ -214,10 +214,10 @@ class _Below:
         for legend in layout.scene.legends:
             self._formula(legend.sign, legend.text)
         for note in layout.scene.notes:
-            self._formula((), note)
+            self._note(note)
         if layout.scene.folded:
-            self._formula(
-                (), "A doubled symbol stands for several members of a family, of which its subscripts tell the range."
+            self._note(
+                (Piece("A doubled symbol stands for several members of a family; its subscripts tell the range."),)
             )
         self.height = self.y + 4
         self.text = "".join(self.parts)
@@ -243,14 +243,16 @@ class _Below:
             x += w + 16
         self.y += _LINE + 4
 
+    def _note(self, words: tuple[Piece, ...]) -> None:
+        self.parts.append(runs(words, 4, self.y - 0.5, "ns-text", "start", 13.5))
+        self.y += _LINE - 1
+
     def _formula(self, sign: tuple[Piece, ...], text: str) -> None:
         for k, line in enumerate(_wrapped(text, self.width - 34)):
             if k == 0 and sign:
                 self.parts.append(runs(sign, 4, self.y - 1, "ns-text", "start"))
             at = 4 + (width(sign) + 3 if k == 0 else 30)
-            self.parts.append(
-                runs(styled(line) if sign else (Piece(line),), at, self.y - 0.5, "ns-text", "start", 13.5)
-            )
+            self.parts.append(runs(styled(line), at, self.y - 0.5, "ns-text", "start", 13.5))
             self.y += _LINE - 1
 
 
