@@ -78,6 +78,7 @@ class Declarations(Expressions):
         shape = tuple(self.integer(s, "a length") for s in node.shape)
         if name in self.given_data:
             values, got = self.given_data[name]
+            values, got = _flattened(values, got, shape)
             where = None
         elif node.value is None:
             raise Fault(faults.data_missing(node.name.span, name, shape))
@@ -93,7 +94,7 @@ class Declarations(Expressions):
         if shape and tuple(got) != shape:
             raise Fault(faults.wrong_shape(where or node.name.span, f"`{name}`", shape, got))
         self.check_finite(values, name, where or node.name.span)
-        self.data.append(Data(name, tuple(got), values, node.span))
+        self.data.append(Data(name, tuple(got), values, node.span))  # type: ignore[arg-type]
         self.bind(name, (), Array(values, tuple(got), None, name), node.name.span)
 
     def check_finite(self, values: Numbers, name: str, span: Span) -> None:
@@ -322,3 +323,11 @@ class Declarations(Expressions):
             self.inputs.append(NetworkInput(item.name, dimension, tuple(axes[0]), item.span))
             for i in axes[0]:
                 self.bind(item.name, (i,), InputValue(InputRef(item.name, i), dimension), item.span)
+
+
+def _flattened(values: Numbers, got: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[Numbers, tuple[int, ...]]:
+    """A table of one row or one column, as a .csv file has it, where the program asks for a list."""
+    if len(wanted) == 1 and len(got) == 2 and 1 in got:
+        flat = tuple(x for row in values for x in row)  # type: ignore[union-attr]
+        return flat, (len(flat),)
+    return values, got

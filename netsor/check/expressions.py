@@ -28,7 +28,7 @@ from netsor.check.values import (
     kind_name,
 )
 from netsor.core import DataRef
-from netsor.diagnostics import Span
+from netsor.diagnostics import Diagnostic, Span
 from netsor.expr import (
     FUNCTIONS,
     MINUS_ONE,
@@ -179,6 +179,8 @@ class Expressions:
                     node.span, base.name, indices, sorted(base.members), self.later_member(base.name, indices)
                 )
             )
+        if isinstance(base, InputMatrixValue):
+            raise Fault(faults.nameless_row(node.span))
         raise Fault(faults.not_indexed(node.span, node.base.span.text, kind_name(base)))
 
     def later_member(self, name: str, indices: Indices) -> Span | None:
@@ -274,8 +276,25 @@ class Expressions:
             case _:
                 if isinstance(left, Covector) or isinstance(right, Covector):
                     raise Fault(faults.transposed_vector_alone(node.span))
+                self.power_of_product(node)
                 made = self.join(power(left.expr, right.expr), left, right)
                 return self.finite(made, node)
+
+    def power_of_product(self, node: ast.Binary) -> None:
+        """c (x)^2 is (c x)^2, since a bracket behind a name binds first; a reader may expect c · x^2."""
+        base = node.left
+        if self.pure or not isinstance(base, ast.Apply) or len(base.args) != 1 or base.scalars:
+            return
+        if base.span.text.startswith("("):
+            return
+        callee = self.value(base.callee)
+        if isinstance(callee, (Scalar, MatrixValue)):
+            argument, exponent = base.args[0].span.text, node.right.span.text
+            matrix = isinstance(callee, MatrixValue)
+            self.note(faults.power_of_product(node.span, base.callee.span.text, argument, exponent, matrix))
+
+    def note(self, diagnostic: Diagnostic) -> None:
+        """Told of a warning; overridden by the statement half."""
 
     def finite(self, made: Number, node: ast.Node) -> Number:
         """A constant must be a finite number, told where it is made rather than where it is used."""

@@ -47,6 +47,9 @@ class Naming(Declarations):
         self.unknown -= set(self.first_place)
         self.emitter.reserved = set(self.first_place) | _mentioned(file)
 
+    def note(self, diagnostic: Diagnostic) -> None:
+        self.add(diagnostic)
+
     def add(self, d: Diagnostic | None) -> None:
         """Report a fault once for each place, whichever iteration of a loop found it."""
         if d is None:

@@ -36,7 +36,7 @@ def readout_faults(p: Program) -> list[Diagnostic]:
                 out.append(
                     Diagnostic(
                         "E608",
-                        f"`{p.readouts[j].name}` reads `{other}` and `{r.name}` reads `{mine}`: two examples in one network",
+                        f"`{p.readouts[j].name}` reads `{other}`, `{r.name}` reads `{mine}`: two examples in one network",
                         r.span,
                         label=f"reads `{mine}` alone",
                         labels=(Label(place, f"reads `{other}` alone"),) if place else (),

@@ -92,10 +92,11 @@ def refuse(program: str, n: int, needs: Mapping[str, int], limit: int, widest: M
     best = min(needs, key=lambda e: needs[e])
     parts = [f"the {engine} engine needs {text(size)}" for engine, size in needs.items()]
     hints = [f"--width {w} fits (engine {engine})" for engine, w in widest.items() if w > 0]
+    whose = f"`{program}`" if program else "the program"
     return NetsorError(
         Diagnostic(
             "E702",
-            f"`{program}` at width {n:,} needs {text(needs[best])} of memory, and {text(limit)} can be had",
+            f"{whose} at width {n:,} needs {text(needs[best])} of memory, and {text(limit)} can be had",
             notes=("nothing was allocated: " + "; ".join(parts),),
             hint="; ".join(hints) or "ask for fewer outputs",
         )

@@ -23,6 +23,7 @@ from netsor.expr import (
     mul,
     split_coefficient,
     substitute,
+    to_text,
     unfold,
 )
 from netsor.expr.asymptotics import at_infinite_width
@@ -302,10 +303,25 @@ class Limit:
             }
             tagged: dict[Sym, Expr] = {Sym(name): scalar(name) for name in i.scalars}
             return function_of_scalars(
-                substitute(substitute(written, fixed), tagged), self._known, self._range, written, i.name, i.span
-            )
+                substitute(substitute(written, fixed), tagged), self._known, self._range, written, self._as_typed(i),
+                i.name, i.span,
+            )  # fmt: skip
         integrand = ZMOMENT(i, self._z, self._scalars)
         return self._expect(integrand, f"{name}", name)
+
+    def _as_typed(self, i: Moment) -> Callable[[Sym], str]:
+        """How scalars are spelled to a reader: what a line computed on the way is shown as the line has it."""
+
+        def shown(s: Sym) -> str:
+            made = self.program.by_name.get(str(s.name))
+            # A name that the text does not mention was made for an intermediate result.
+            inside = i.span is not None and str(s.name).split("[")[0] not in i.span.source.text
+            if not inside or not isinstance(made, Moment):
+                return str(s.name)
+            text = to_text(made.psi, shown)
+            return f"mean({text})" if made.vectors else f"({text})"
+
+        return shown
 
     def _known(self, s: Sym) -> Estimate:
         """A scalar of the program by its symbol, also one whose limit is known without an expectation."""

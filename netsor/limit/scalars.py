@@ -8,7 +8,6 @@ from collections.abc import Callable
 from netsor.diagnostics import Diagnostic, NetsorError, Span
 from netsor.expr import FUNCTIONS, Apply, Call, Cond, Expr, Sym, evaluate, postorder, to_text
 from netsor.gaussian import Estimate
-from netsor.limit.symbols import spell
 
 _ROUNDING = 4e-16
 
@@ -18,10 +17,12 @@ def function_of_scalars(
     value_of: Callable[[Sym], Estimate],
     range_of: Callable[[Sym], tuple[float, float]],
     written: Expr,
+    shown: Callable[[Sym], str],
     name: str,
     span: Span | None,
 ) -> Estimate:
-    """ψ(; θ̊) (Eq. 63 with k = 0), with the error that |θ − θ̊| allows; `range_of` bounds a scalar at every width.
+    """ψ(; θ̊) (Eq. 63 with k = 0), with the error that |θ − θ̊| allows; `range_of` bounds a scalar at every width,
+    `written` and `shown` spell ψ and its scalars for a reader.
 
     Raises NetsorError where ψ has no value at θ̊ or jumps there: Assumption B.8 asks for continuity, without which the
     scalar need not converge.
@@ -30,11 +31,12 @@ def function_of_scalars(
     point = {s: v.value for s, v in at.items()}
     value = evaluate(e, point)
     if not math.isfinite(value):
-        where = ", ".join(f"{spell(s)[:-1]} = {v:.6g}" for s, v in point.items())
+        where = ", ".join(f"`{shown(Sym(s.name[1]))}` = {v:.6g}" for s, v in point.items())
         raise NetsorError(
             Diagnostic(
                 "E802",
-                f"the limit of `{name}` does not exist: `{to_text(written)}` has no value at {where or 'its limit'}",
+                f"the limit of `{name}` does not exist: "
+                f"`{to_text(written, shown)}` has no value at {where or 'its limit'}",
                 span,
                 label="infinite or undefined in the limit",
                 notes=("a function of scalars must be continuous at their limits (Assumption B.8, 1)",),
@@ -58,9 +60,9 @@ def function_of_scalars(
                 Diagnostic(
                     "E803",
                     f"the limit of `{name}` does not exist: "
-                    f"`{to_text(written)}` jumps at {spell(s)[:-1]} = {v.value:.6g}",
+                    f"`{to_text(written, shown)}` jumps at `{shown(Sym(s.name[1]))}` = {v.value:.6g}",
                     span,
-                    label=f"not continuous at the limit of `{spell(s)[:-1]}`",
+                    label=f"not continuous at the limit of `{shown(Sym(s.name[1]))}`",
                     notes=("a function of scalars must be continuous at their limits (Assumption B.8, 1)",),
                 )
             )

@@ -290,10 +290,11 @@ def partial_unknown(span: Span, name: str, function: str, params: Sequence[str])
 def derivative_of_inlined(span: Span, name: str) -> Diagnostic:
     return Diagnostic(
         "E311",
-        f"`{name}` holds MATMUL or MOMENT, so it is no function of coordinates and has no derivative",
+        f"`{name}` mentions variables of the program, so it is no function of its arguments alone to differentiate",
         span,
-        label="not differentiable coordinate by coordinate",
-        hint="differentiate the coordinatewise functions inside it",
+        label="expanded where it is used",
+        notes=("a definition that holds MATMUL, MOMENT, or a vector or scalar of the program is inlined",),
+        hint=f"give scalars as parameters, `{name}(u; c) = …`, and write `{name}'[u](x; c)`",
     )
 
 
@@ -413,6 +414,19 @@ def at_needs_matrix(span: Span, left: str, kind: str) -> Diagnostic:
         span,
         label="not a matrix",
         hint="use `⊙` between vectors and `*` with scalars",
+    )
+
+
+def power_of_product(span: Span, callee: str, argument: str, power: str, matrix: bool) -> Diagnostic:
+    whole = f"({callee} ({argument}))^{power}"
+    other = f"{callee} (({argument})^{power})" if matrix else f"{callee} * ({argument})^{power}"
+    return Diagnostic(
+        "W905",
+        f"`{short(span.text)}` is the power of the whole product, {whole}",
+        span,
+        severity="warning",
+        label="a bracket behind a name binds before ^",
+        hint=f"write `{whole}` to say so, or `{other}` for the power of the bracket alone",
     )
 
 

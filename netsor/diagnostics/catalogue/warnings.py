@@ -38,6 +38,15 @@ ENTRIES: tuple[Entry, ...] = (
         severity="warning",
     ),
     Entry(
+        "W905",
+        "the power of a product",
+        "A bracket behind a name binds before ^: `c (x)^2` is (c x)^2, where `2 (x)^2` is 2 x^2. The warning asks "
+        "to say which is meant.",
+        bad=("vector x ~ N(0, 1)\nscalar c = 2\noutput mean(c (x + 1)^2)\n"),
+        good=("vector x ~ N(0, 1)\nscalar c = 2\noutput mean(c * (x + 1)^2)\n"),
+        severity="warning",
+    ),
+    Entry(
         "E950",
         "a required assumption does not hold",
         "`netsor check --require` turns assumptions into errors: A1–A4 of Setup D.1, GIA (the Simple "
