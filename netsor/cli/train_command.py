@@ -17,7 +17,7 @@ def register(commands: Any) -> None:
     parser = commands.add_parser(
         "train",
         help="train a network: the limit of its SGD, kernel gradient descent, and networks of a width",
-        epilog="example: netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 10 --limit --width 1000 --seeds 5",
+        epilog="example: netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 10 --width 1000",
     )
     add_file(parser)
     add_training(parser)

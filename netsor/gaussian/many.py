@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -134,6 +135,7 @@ class _Series:
         return np.polynomial.chebyshev.chebval(2 * angle / math.pi - 1, self.coefficients)
 
 
+@lru_cache(maxsize=64)
 def _series(e: Expr, symbols: tuple[Sym, ...], p: float, q: float, tol: float) -> _Series | None:
     known: dict[float, Outcome] = {}
     size = math.sqrt(p * q)
