@@ -99,3 +99,9 @@ def test_zero_vectors_parity_and_constants():
     assert "a → E tanh(Z^v) (Z^v)² = 0" in shown and "whose law is symmetric" in shown
     assert "Z^y = 0" in shown and "Z^m = 2" in shown
     assert "b → E (Z^w)² = 4 E[(Z^v)²] = 4" in shown or "= 4 " in shown
+
+
+def test_a_program_without_outputs_is_derived_as_a_whole():
+    text = "program p\nmatrix W\nvector v ~ N(0, 1)\nh := W v\nx := tanh(h)\n"
+    shown = as_text(derive(loads(text).program))
+    assert "Z^x = tanh(Z^h)" in shown and "Var Ẑ^{Wv} = E (Z^v)² = 1" in shown

@@ -262,6 +262,8 @@ def targets_of(program: Program, of: str | None) -> list[str]:
 def derive(program: Program, of: str | None = None, every: bool = False, limit: Limit | None = None) -> Derivation:
     """The limit line by line, of what the outputs (or the variable `of`) need; of everything with `every`."""
     targets = targets_of(program, of)
+    # A program that asks for nothing, as a backward pass does, is derived as a whole.
+    every = every or not targets
     state = Deriver(program, limit or Limit(program), targets, every)
     state.derive()
     wanted: list[Expr] = []
