@@ -15,7 +15,7 @@ def register(commands: Any) -> None:
     parser = commands.add_parser(
         "report",
         help="write one page of HTML: drawing, checks, derivation, limits, convergence",
-        epilog="example: netsor report programs/algorithm1.netsor -o algorithm1.html --width 4096 --seeds 10 --vectors h,δx̃",
+        epilog="example: netsor report programs/algorithm1.netsor -o algorithm1.html --width 4096 --vectors h,δx̃",
     )
     add_file(parser)
     parser.add_argument("-o", "--output", metavar="OUT.html", help="the page (to standard output if absent)")

@@ -23,11 +23,8 @@ class _Rows:
         self.derivation, self.latex, self.text = derivation, latex, text
 
     def html(self) -> str:
-        out = []
-        for f in self.derivation.functions:
-            out.append(
-                f'<div class="line"><div class="sum">{self.math(self.latex.definition(f), self.text.definition(f))}</div></div>'
-            )
+        definitions = [(self.latex.definition(f), self.text.definition(f)) for f in self.derivation.functions]
+        out = [f'<div class="line"><div class="sum">{self.math(*d)}</div></div>' for d in definitions]
         out += [self.line(line) for line in self.derivation.lines]
         return "\n".join(out)
 

@@ -6,31 +6,24 @@ import re
 from html import escape
 
 _TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|[{}^_&']|\d+(?:\.\d+)?|\s+|.", re.DOTALL)
-_GREEK = dict(
-    alpha="α", beta="β", gamma="γ", delta="δ", epsilon="ϵ", varepsilon="ε", zeta="ζ", eta="η", theta="θ", iota="ι", kappa="κ",
-    mu="μ", nu="ν", xi="ξ", pi="π", rho="ρ", sigma="σ", tau="τ", upsilon="υ", phi="φ", varphi="φ", chi="χ", psi="ψ", omega="ω",
-    Gamma="Γ", Delta="Δ", Theta="Θ", Lambda="Λ", Xi="Ξ", Pi="Π", Sigma="Σ", Upsilon="Υ", Phi="Φ", Psi="Ψ", Omega="Ω",
-    ell="ℓ", hbar="ℏ", infty="∞", varsigma="ς", vartheta="ϑ", partial="∂",
-)  # fmt: skip
+_GREEK = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ϵ", "varepsilon": "ε", "zeta": "ζ",
+    "eta": "η", "theta": "θ", "iota": "ι", "kappa": "κ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π",
+    "rho": "ρ", "sigma": "σ", "tau": "τ", "upsilon": "υ", "phi": "φ", "varphi": "φ", "chi": "χ", "psi": "ψ",
+    "omega": "ω", "Gamma": "Γ", "Delta": "Δ", "Theta": "Θ", "Lambda": "Λ", "Xi": "Ξ", "Pi": "Π", "Sigma": "Σ",
+    "Upsilon": "Υ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω", "ell": "ℓ", "hbar": "ℏ", "infty": "∞",
+    "varsigma": "ς", "vartheta": "ϑ", "partial": "∂",
+}  # fmt: skip
 _GREEK["lambda"] = "λ"
-_SIGNS = dict(
-    to="→", sim="∼", le="≤", ge="≥", ne="≠", land="∧", lor="∨", lnot="¬", cdot="·", times="×", top="⊤", dots="…", ldots="…",
-    odot="⊙", circ="∘", colon=":", pm="±", langle="⟨", rangle="⟩", approx="≈", mid="|",
-)  # fmt: skip
-_ACCENTS = dict(
-    hat="^",
-    tilde="~",
-    dot="˙",
-    ddot="¨",
-    bar="¯",
-    mathring="˚",
-    breve="˘",
-    check="ˇ",
-    acute="´",
-    grave="`",
-    vec="→",
-    overline="¯",
-)
+_SIGNS = {
+    "to": "→", "sim": "∼", "le": "≤", "ge": "≥", "ne": "≠", "land": "∧", "lor": "∨", "lnot": "¬", "cdot": "·",
+    "times": "×", "top": "⊤", "dots": "…", "ldots": "…", "odot": "⊙", "circ": "∘", "colon": ":", "pm": "±",
+    "langle": "⟨", "rangle": "⟩", "approx": "≈", "mid": "|",
+}  # fmt: skip
+_ACCENTS = {
+    "hat": "^", "tilde": "~", "dot": "˙", "ddot": "¨", "bar": "¯", "mathring": "˚", "breve": "˘", "check": "ˇ",
+    "acute": "´", "grave": "`", "vec": "→", "overline": "¯",
+}  # fmt: skip
 _FUNCTIONS = {"exp", "log", "sin", "cos", "tan", "max", "min", "sinh", "cosh", "tanh", "det", "ln", "arctan"}
 _SPACES = {",": "0.17em", ";": "0.28em", ":": "0.22em", " ": "0.25em", "!": "-0.17em", "quad": "1em", "qquad": "2em"}
 

@@ -38,7 +38,8 @@ def page(m: Material, theme: str = "auto") -> str:
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(m.name)}: netsor report</title>\n<style>{sheet(theme)}</style>\n</head>\n"
-        f'<body class="ns">\n<header><h1>{escape(m.name)}</h1>\n{about}<nav aria-label="Parts of this page">{nav}</nav></header>\n'
+        f'<body class="ns">\n<header><h1>{escape(m.name)}</h1>\n{about}'
+        f'<nav aria-label="Parts of this page">{nav}</nav></header>\n'
         f"<main>\n{sections.warnings(m)}\n{body}\n</main>\n</body>\n</html>\n"
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from netsor.finite import FiniteResult
+from netsor.show.markup import path, tag
 
 _W, _H, _LEFT, _BOTTOM, _TOP, _RIGHT = 340.0, 230.0, 58.0, 34.0, 26.0, 12.0
 
@@ -48,9 +49,7 @@ class Axes:
 
     def bar(self, x0: float, x1: float, y: float, css: str) -> None:
         (a, top), (b, bottom) = self.at(x0, y), self.at(x1, self.y[0])
-        self.items.append(
-            f'<rect class="{css}" x="{a:.1f}" y="{top:.1f}" width="{max(b - a, 0.3):.1f}" height="{max(bottom - top, 0):.1f}"/>'
-        )
+        self.items.append(tag("rect", cls=css, x=a, y=top, width=max(b - a, 0.3), height=max(bottom - top, 0.0)))
 
     def svg(self, alt: str, xticks: list[tuple[float, str]] | None = None) -> str:
         """The picture with its frame and ticks; `alt` says in words what it shows."""
@@ -63,14 +62,16 @@ class Axes:
             v = 10**value if self.log_y else value
             _, y = self.at(10 ** self.x[0] if self.log_x else self.x[0], v)
             out.append(
-                f'<path class="grid" d="M {base:.1f} {y:.1f} H {_W - _RIGHT:.1f}"/><text x="{base - 6:.1f}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
+                tag("path", cls="grid", d=path("M", base, y, "H", _W - _RIGHT))
+                + tag("text", text, x=base - 6, y=y + 4, text_anchor="end")
             )
         for v, text in (
             xticks if xticks is not None else [(10**t if self.log_x else t, s) for t, s in _ticks(self.x, self.log_x)]
         ):
             x, _ = self.at(v, 10 ** self.y[0] if self.log_y else self.y[0])
             out.append(
-                f'<path class="tick" d="M {x:.1f} {low:.1f} v 4"/><text x="{x:.1f}" y="{low + 17:.1f}" text-anchor="middle">{text}</text>'
+                tag("path", cls="tick", d=path("M", x, low, "v", 4.0))
+                + tag("text", text, x=x, y=low + 17, text_anchor="middle")
             )
         out.append(f'<path class="frame" d="M {base:.1f} {_TOP:.1f} V {low:.1f} H {_W - _RIGHT:.1f}"/>')
         out.append(f'<text class="title" x="{base:.1f}" y="15">{escape(self.title)}</text>')
@@ -154,7 +155,10 @@ def rates(runs: list[FiniteResult], limits: dict[str, float]) -> str | None:
         for w, e in zip(widths, errors):
             axes.dot(w, e, "meandot", 2.2)
     slopes = [float(np.polyfit(np.log(widths), np.log(c), 1)[0]) for c in curves.values()]
-    alt = f"Distance from the limit against the width for {len(curves)} outputs; slopes from {min(slopes):.2f} to {max(slopes):.2f}; the dashed line falls as one over the root of n"
+    alt = (
+        f"Distance from the limit against the width for {len(curves)} outputs; slopes from {min(slopes):.2f} to "
+        f"{max(slopes):.2f}; the dashed line falls as one over the root of n"
+    )
     return axes.svg(alt, [(w, str(w)) for w in widths])
 
 
@@ -179,7 +183,8 @@ def histogram(law: Any) -> str:
     middles = (fine[:-1] + fine[1:]) / 2
     axes.line([(float(x), float(min(v, top))) for x, v in zip(middles, smooth)], "limit")
     alt = (
-        f"Histogram of the coordinates of {law.name} at width {law.width} with the law of its limit: mean {coordinates.mean():.3g} against "
+        f"Histogram of the coordinates of {law.name} at width {law.width} with the law of its limit: "
+        f"mean {coordinates.mean():.3g} against "
         f"{samples.mean():.3g}, standard deviation {coordinates.std():.3g} against {samples.std():.3g}"
     )
     return axes.svg(alt)
@@ -199,5 +204,6 @@ def quantiles(law: Any) -> str:
     for a, b in zip(x, y):
         axes.dot(float(a), float(b), "meandot", 1.8)
     return axes.svg(
-        f"Quantiles of the coordinates of {law.name} against those of its limit; largest difference {float(np.abs(x - y).max()):.2g}"
+        f"Quantiles of the coordinates of {law.name} against those of its limit; "
+        f"largest difference {float(np.abs(x - y).max()):.2g}"
     )

@@ -37,10 +37,12 @@ def program(m: Material) -> str:
     report = m.report
     body = marked_listing(m.program, report.variables)
     key = (
-        '<p class="soft">Underlined: <span class="G">G-var</span>, dashed <span class="X">X-var</span>, dotted <span class="S">scalar</span>, '
+        '<p class="soft">Underlined: <span class="G">G-var</span>, dashed <span class="X">X-var</span>, '
+        'dotted <span class="S">scalar</span>, '
         'bold <span class="M">matrix</span>; a name tells more when the pointer rests on it.</p>'
     )
-    source = f'<details><summary>The text that was read ({escape(_short(report.source.name))})</summary><pre tabindex="0">{escape(report.source.text)}</pre></details>'
+    summary = f"<summary>The text that was read ({escape(_short(report.source.name))})</summary>"
+    source = f'<details>{summary}<pre tabindex="0">{escape(report.source.text)}</pre></details>'
     return f'{key}<pre tabindex="0">{body}</pre>{source}'
 
 
@@ -53,7 +55,8 @@ def drawing(m: Material, theme: str) -> str:
     svg = drawing_svg(m.program, theme=theme, inline=True)
     return (
         f'<div class="scroll" tabindex="0">{svg}</div>'
-        '<p class="soft">The graphical notation of Appendix C: circles are vectors, squares scalars, dashed lines products with a matrix, '
+        '<p class="soft">The graphical notation of Appendix C: circles are vectors, squares scalars, '
+        "dashed lines products with a matrix, "
         "gates NONLIN, and gates with a bar MOMENT.</p>"
     )
 
@@ -107,7 +110,8 @@ def convergence(m: Material) -> str:
     panels = "".join(f"<figure>{f}</figure>" for f in figures if f)
     more = f" The first {_PANELS} of {len(names)} outputs are shown by themselves." if len(names) > _PANELS else ""
     return (
-        f'<div class="plots">{panels}</div><p class="soft">Points are single draws, the bar two standard errors about their mean, the line the limit; '
+        f'<div class="plots">{panels}</div><p class="soft">Points are single draws, the bar two standard errors about '
+        "their mean, the line the limit; "
         f"in the first picture the dashed line falls as 1/√n.{more}</p>"
     )
 
@@ -124,9 +128,10 @@ def laws(m: Material) -> str:
         verdict = "agree" if law.agrees else "do not agree"
         out.append(
             f'<h3>{escape(law.name)}</h3><div class="plots"><figure>{histogram(law)}</figure>'
-            f"<figure>{quantiles(law)}</figure></div><p>Mean {_signed(c.mean())} against {_signed(law.mean.value)} in the "
-            f"limit, variance {c.var():.4g} against {law.variance.value:.4g}. Averages of test functions (Theorem B.4, "
-            f"part 1) {verdict}: they lie at most {law.apart:.1f} standard errors apart, of {law.allowed:.1f} allowed.</p>"
+            f"<figure>{quantiles(law)}</figure></div><p>Mean {_signed(c.mean())} against {_signed(law.mean.value)} in "
+            f"the limit, variance {c.var():.4g} against {law.variance.value:.4g}. Averages of test functions (Theorem "
+            f"B.4, part 1) {verdict}: they lie at most {law.apart:.1f} standard errors apart, "
+            f"of {law.allowed:.1f} allowed.</p>"
         )
     note = f"Bars and points: the n coordinates of one draw; line: {len(m.laws[0].samples):,} draws of Z."
     return f'<div class="laws">{"".join(out)}<p class="soft">{note}</p></div>'

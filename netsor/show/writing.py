@@ -58,7 +58,7 @@ def write(path: str, content: bytes) -> None:
 
 
 def variables_of(program: Program, names: Sequence[str], vectors: bool = False) -> list[str]:
-    """The variables (or vectors only) that the names mean, an output by its own name too; E033 with a near name else."""
+    """The variables (or only vectors) that names mean, outputs by their own names too; else E033, with a near name."""
     initial = [*program.group_of, *program.embedding]
     known = [*initial, *program.constant, *program.by_name]
     if vectors:

@@ -51,8 +51,8 @@ def verify_readable(found: Layout) -> None:
     for (a, x), (b, y) in combinations(boxes.items(), 2):
         assert not overlap(x, y), (a, b)
     for b in boxes.values():
-        assert -1 <= b.x - b.w / 2 and b.x + b.w / 2 <= found.width + 1
-        assert -1 <= b.y - b.h / 2 and b.y + b.h / 2 <= found.height + 1
+        assert b.x - b.w / 2 >= -1 and b.x + b.w / 2 <= found.width + 1
+        assert b.y - b.h / 2 >= -1 and b.y + b.h / 2 <= found.height + 1
     for r in found.routes:
         own = {r.edge.source, r.edge.target}
         for x, y in points(r.path):
@@ -101,4 +101,4 @@ def test_members_of_a_layer_are_in_one_column() -> None:
 
 
 def test_layouts_are_the_same_every_time() -> None:
-    assert [b for b in layout("convolution").boxes.values()] == [b for b in layout("convolution").boxes.values()]
+    assert layout("convolution").boxes == layout("convolution").boxes

@@ -118,7 +118,8 @@ def test_lanes_fold_inputs_and_keep_layers() -> None:
 
 def test_large_programs_fold_by_themselves_and_small_ones_do_not() -> None:
     assert build_scene(program("attention")).folded == 0
-    text = "matrix W\nvector x[0, 1..40] ~ N(0, 1)\nfor a in 1..40:\n    for l in 1..6:\n        x[l, a] := tanh(W x[l-1, a])\n"
+    text = "matrix W\nvector x[0, 1..40] ~ N(0, 1)\nfor a in 1..40:\n    for l in 1..6:\n"
+    text += "        x[l, a] := tanh(W x[l-1, a])\n"
     text += "output m := mean(x[6, 1] * x[6, 2])\n"
     assert len(scene(text, "auto").nodes) < 40
     assert len(scene(text).nodes) > 400

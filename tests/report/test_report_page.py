@@ -115,7 +115,7 @@ def test_a_limit_that_does_not_exist_is_said() -> None:
     text = "vector v ~ N(0, 1)\ny := exp(v^2)\noutput m := mean(y)\noutput k := mean(v^2)\n"
     tree = read(page(collect(loads(text).report, None)))
     assert "does not exist" in tree.text
-    assert any("diagnostics" == a.get("class") for _, a in tree.tags)
+    assert any(a.get("class") == "diagnostics" for _, a in tree.tags)
 
 
 def test_names_are_escaped() -> None:

@@ -8,6 +8,7 @@ from netsor.show.drawing.columns import infer_columns
 from netsor.show.drawing.names import width
 from netsor.show.drawing.rows import Place, Segment, infer_heights, infer_order
 from netsor.show.drawing.scene import PARTS, Edge, Node, Scene
+from netsor.show.markup import path
 
 CIRCLE, SQUARE, GATE, QUIET, LABEL = 32.0, 29.0, 29.0, 13.0, 20.0
 _PORT, _LANE = 11.0, 7.0
@@ -290,10 +291,9 @@ class _Engine:
         top, x0, y0 = b.y - b.h / 2, points[-1][0], points[-1][1]
         end = (b.x - b.w / 4, top)
         start = max(x0, lane - 16)
-        path = _curve(points) + f" L {start:.1f} {y0:.1f}"
-        path += f" C {lane:.1f} {y0:.1f} {lane:.1f} {y0:.1f} {lane:.1f} {min(y0 + 24, top - 16):.1f} L {lane:.1f} {top - 16:.1f}"
-        path += f" C {lane:.1f} {top - 9:.1f} {end[0]:.1f} {top - 15:.1f} {end[0]:.1f} {top - 5:.1f}"
-        return Route(e, path, (*end, "down"), label)
+        bend = path("C", lane, y0, lane, y0, lane, min(y0 + 24, top - 16), "L", lane, top - 16)
+        arrival = path("C", lane, top - 9, end[0], top - 15, end[0], top - 5)
+        return Route(e, f"{_curve(points)} {path('L', start, y0)} {bend} {arrival}", (*end, "down"), label)
 
     def _loop(
         self,
@@ -311,21 +311,22 @@ class _Engine:
         out, back = x[first] + self._wide(first) / 2, x[last] - self._wide(last) / 2
         (x0, y0), (x1, y1) = (a.x + a.w / 2, a.y), (b.x - b.w / 2 - 5, b.y + offset)
         right, left = out + 20, back - 20
-        path = f"M {x0:.1f} {y0:.1f} L {out:.1f} {y0:.1f} C {right:.1f} {y0:.1f} {right:.1f} {y[bends[0]]:.1f} {out:.1f} {y[bends[0]]:.1f}"
+        y2, y3 = y[bends[0]], y[bends[-1]]
+        way = path("M", x0, y0, "L", out, y0, "C", right, y0, right, y2, out, y2)
         for key in bends:
             half = self._wide(self.places[key].column) / 2
             middle = x[self.places[key].column]
-            path += f" L {middle + half:.1f} {y[key]:.1f} L {middle - half:.1f} {y[key]:.1f}"
-        path += f" C {left:.1f} {y[bends[-1]]:.1f} {left:.1f} {y1:.1f} {back:.1f} {y1:.1f} L {x1:.1f} {y1:.1f}"
-        return Route(e, path, (x1 + 5, y1, "right"), label)
+            way += " " + path("L", middle + half, y[key], "L", middle - half, y[key])
+        way += " " + path("C", left, y3, left, y1, back, y1, "L", x1, y1)
+        return Route(e, way, (x1 + 5, y1, "right"), label)
 
     def _flat(self, e: Edge, a: Box, b: Box, label: Box | None) -> Route:
         out = max(a.w, b.w) / 2 + 16
         start, end = (a.x + a.w / 2, a.y), (b.x + b.w / 2 + 5, b.y)
-        path = f"M {start[0]:.1f} {start[1]:.1f} C {a.x + out:.1f} {a.y:.1f} {b.x + out:.1f} {b.y:.1f} {end[0]:.1f} {end[1]:.1f}"
+        way = path("M", *start, "C", a.x + out, a.y, b.x + out, b.y, *end)
         if e.matrix and label is None:
             label = Box(a.x + out - 4, (a.y + b.y) / 2, width(e.label) + 12, LABEL)
-        return Route(e, path, (b.x + b.w / 2, b.y, "left"), label)
+        return Route(e, way, (b.x + b.w / 2, b.y, "left"), label)
 
     def _bands(self, boxes: dict[str, Box]) -> dict[str, tuple[float, float]]:
         out: dict[str, tuple[float, float]] = {}
@@ -339,13 +340,13 @@ class _Engine:
 def _curve(points: list[tuple[float, float]]) -> str:
     """Cubics with level ends between columns, straight lines across them."""
     (x0, y0), *rest = points
-    text = f"M {x0:.1f} {y0:.1f}"
+    text = path("M", x0, y0)
     for x1, y1 in rest:
         if abs(y1 - y0) < 0.05:
-            text += f" L {x1:.1f} {y1:.1f}"
+            text += " " + path("L", x1, y1)
         else:
             k = (x1 - x0) / 2
-            text += f" C {x0 + k:.1f} {y0:.1f} {x1 - k:.1f} {y1:.1f} {x1:.1f} {y1:.1f}"
+            text += " " + path("C", x0 + k, y0, x1 - k, y1, x1, y1)
         x0, y0 = x1, y1
     return text
 

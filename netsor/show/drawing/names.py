@@ -49,8 +49,8 @@ def matrix_pieces(name: str, transposed: bool) -> tuple[Piece, ...]:
 
 # Marks that fonts set badly, or only upright, are drawn as letters of their own above the letter.
 _ACCENTS = {
-    "\u0300": "`", "\u0301": "´", "\u0302": "ˆ", "\u0303": "˜", "\u0304": "¯", "\u0305": "¯", "\u0306": "˘", "\u0307": "˙",
-    "\u0308": "¨", "\u030a": "˚", "\u030c": "ˇ",
+    "\u0300": "`", "\u0301": "´", "\u0302": "ˆ", "\u0303": "˜", "\u0304": "¯", "\u0305": "¯", "\u0306": "˘",
+    "\u0307": "˙",    "\u0308": "¨", "\u030a": "˚", "\u030c": "ˇ",
 }  # fmt: skip
 _TALL = set("bdfhkltδβθζλξℓψφ′'i")
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from netsor.show.drawing.scene import Scene
 
-FONT = "'STIX Two Text', STIXGeneral, 'Times New Roman', 'Liberation Serif', 'Nimbus Roman', Tinos, 'TeX Gyre Termes', Times, serif"
+FONT = (
+    "'STIX Two Text', STIXGeneral, 'Times New Roman', 'Liberation Serif', 'Nimbus Roman', Tinos, 'TeX Gyre Termes', "
+    "Times, serif"
+)
 # Okabe and Ito's colours, the light ones darkened on white and the dark ones lightened on black.
 _LIGHT = ("#0072b2", "#d55e00", "#00785a", "#a8477f", "#8a6d00", "#2b7fb8", "#444444")
 _DARK = ("#56b4e9", "#ff9448", "#2fc79b", "#e79ac6", "#f0e442", "#8fd0f5", "#cccccc")
@@ -62,6 +65,7 @@ def _rules(t: Theme) -> str:
     ]
     for i, colour in enumerate(t.matrices):
         rules.append(
-            f".ns-m{i} {{ stroke: {colour}; fill: none; }} .ns-t{i} {{ fill: {colour}; }} .ns-l{i} {{ fill: {t.paper}; stroke: {colour}; }}"
+            f".ns-m{i} {{ stroke: {colour}; fill: none; }} .ns-t{i} {{ fill: {colour}; }} "
+            f".ns-l{i} {{ fill: {t.paper}; stroke: {colour}; }}"
         )
     return " ".join(rules)

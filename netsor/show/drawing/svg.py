@@ -10,6 +10,7 @@ from netsor.show.drawing.metrics import advance, is_usual
 from netsor.show.drawing.names import SIZE, SMALL, Piece, accents, styled, text_width, width
 from netsor.show.drawing.scene import Node
 from netsor.show.drawing.style import FONT, css, strokes
+from netsor.show.markup import path, tag
 
 _MARGIN = 18.0
 _LINE = 21.0
@@ -26,7 +27,8 @@ def to_svg(layout: Layout, theme: str = "auto", key: bool = True, inline: bool =
         out.append('<?xml version="1.0" encoding="UTF-8"?>')
     title = f"Drawing of {layout.scene.title}"
     out.append(
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{w:.0f}" height="{h:.0f}" viewBox="0 0 {w:.0f} {h:.0f}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{w:.0f}" height="{h:.0f}" viewBox="0 0 {w:.0f} {h:.0f}" '
+        'role="img" '
         f'aria-label="{escape(title, quote=True)}" font-family="{FONT}" font-size="{SIZE:g}">'
     )
     out.append(f"<title>{escape(title)}</title><desc>{escape(describe(layout))}</desc>")
@@ -93,7 +95,8 @@ def _span(text: str, x: float, y: float, em: float, italic: bool) -> str:
         return ""
     lead = len(text) - len(text.lstrip())
     style = ' font-style="italic"' if italic else ""
-    return f'<tspan x="{x + em * advance(text[:lead], italic):.1f}" y="{y:.1f}" font-size="{em:g}"{style}>{escape(text.strip())}</tspan>'
+    at = x + em * advance(text[:lead], italic)
+    return f'<tspan x="{at:.1f}" y="{y:.1f}" font-size="{em:g}"{style}>{escape(text.strip())}</tspan>'
 
 
 def _usual_runs(letters: str) -> list[str]:
@@ -151,8 +154,8 @@ def _matrix(r: Route, look: dict[str, tuple[int, str]]) -> str:
     assert b is not None
     tip = r.edge.tip + (" transposed" if r.edge.transposed else "")
     return (
-        f'<g><title>MATMUL with {escape(tip)}</title><rect class="ns-l{number}" x="{b.x - b.w / 2:.1f}" y="{b.y - b.h / 2:.1f}" '
-        f'width="{b.w:.1f}" height="{b.h:.1f}" rx="5" stroke-width="0.8"/>{runs(r.edge.label, b.x, b.y, f"ns-t{number}")}</g>'
+        f"<g><title>MATMUL with {escape(tip)}</title>{_rect(b, f'ns-l{number}', '0.8', 5.0)}"
+        f"{runs(r.edge.label, b.x, b.y, f'ns-t{number}')}</g>"
     )
 
 
@@ -163,10 +166,10 @@ def _node(n: Node, b: Box) -> str:
         body += f'<g class="ns-behind">{_symbol(n, Box(b.x + by, b.y - by, b.w, b.h))}</g>'
         if not (n.is_gate or n.quiet or n.kind == "data"):
             at = (b.x + b.w / 2 + by, b.y - b.h / 2 - by - 3)
-            body += f'<text class="ns-soft" font-size="10.5" text-anchor="end" x="{at[0]:.1f}" y="{at[1]:.1f}">×{n.count}</text>'
+            body += tag("text", f"×{n.count}", cls="ns-soft", font_size="10.5", text_anchor="end", x=at[0], y=at[1])
     body += _symbol(n, b)
     if n.output:
-        body += f'<rect class="ns-line" stroke-width="1" x="{b.x - b.w / 2 - 3.5:.1f}" y="{b.y - b.h / 2 - 3.5:.1f}" width="{b.w + 7:.1f}" height="{b.h + 7:.1f}"/>'
+        body += _rect(Box(b.x, b.y, b.w + 7, b.h + 7), "ns-line", "1")
     if not n.quiet:
         shift = (-2.0 if n.kind == "gate" else 1.0) if n.is_gate else 0.0
         shift = -shift if n.part == "backward" else shift
@@ -174,14 +177,18 @@ def _node(n: Node, b: Box) -> str:
     return body + "</g>"
 
 
-def _symbol(n: Node, b: Box) -> str:
+def _rect(b: Box, css_class: str, stroke: str, rx: float = 0.0) -> str:
     left, top = b.x - b.w / 2, b.y - b.h / 2
+    return tag("rect", cls=css_class, stroke_width=stroke, x=left, y=top, width=b.w, height=b.h, rx=rx)
+
+
+def _symbol(n: Node, b: Box) -> str:
     match n.kind:
         case "G" | "X":
             css_class = "ns-g" if n.kind == "G" else "ns-x"
-            return f'<rect class="{css_class}" stroke-width="1.4" x="{left:.1f}" y="{top:.1f}" width="{b.w:.1f}" height="{b.h:.1f}" rx="{b.h / 2:.1f}"/>'
+            return _rect(b, css_class, "1.4", b.h / 2)
         case "scalar":
-            return f'<rect class="ns-s" stroke-width="1.3" x="{left:.1f}" y="{top:.1f}" width="{b.w:.1f}" height="{b.h:.1f}"/>'
+            return _rect(b, "ns-s", "1.3")
         case "data":
             return ""
         case _:
@@ -194,8 +201,8 @@ def _gate(n: Node, b: Box) -> str:
     flat, tip = b.x - way * b.w / 2, b.x + way * b.w / 2
     top, bottom = b.y - b.h / 2, b.y + b.h / 2
     bend = tip - way * 13
-    d = f"M {flat:.1f} {top:.1f} H {bend:.1f} Q {tip:.1f} {top:.1f} {tip:.1f} {b.y:.1f} Q {tip:.1f} {bottom:.1f} {bend:.1f} {bottom:.1f} H {flat:.1f} Z"
-    out = f'<path class="ns-gate" stroke-width="1.2" d="{d}"/>'
+    round_end = ("Q", tip, top, tip, b.y, "Q", tip, bottom, bend, bottom)
+    out = tag("path", cls="ns-gate", stroke_width="1.2", d=path("M", flat, top, "H", bend, *round_end, "H", flat, "Z"))
     if n.kind == "bar":
         at = flat + way * 4.0
         out += f'<path class="ns-line" stroke-width="3.4" d="M {at:.1f} {top:.1f} V {bottom:.1f}"/>'
@@ -271,7 +278,8 @@ def _wrapped(text: str, most: float, lines: int = 3) -> list[str]:
 
 def _sample(kind: str, x: float, y: float) -> str:
     if kind == "matrix":
-        return f'<path class="ns-thin" stroke-width="1.7" stroke-dasharray="7 3" d="M {x - 13:.1f} {y:.1f} H {x + 11:.1f}"/>'
+        d = path("M", x - 13, y, "H", x + 11)
+        return tag("path", cls="ns-thin", stroke_width="1.7", stroke_dasharray="7 3", d=d)
     if kind == "output":
         return (
             f'<rect class="ns-s" stroke-width="1.2" x="{x - 5:.1f}" y="{y - 5:.1f}" width="10" height="10"/>'
