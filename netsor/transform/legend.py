@@ -32,7 +32,8 @@ def sgd_legend(network: Program, f0: Any = "zero", condition: bool = True) -> tu
     if numbered := [x for x in names if re.search(r"_\d+$", x)]:
         lines.insert(2, f"Here step 1 is written h_t1, for the network has names such as {numbered[0]}.")
     if isinstance(f0, str) and f0 == "network":
-        lines.append("f[0,i] is the network's own vᵀ x / √n, which has no limit: a program for finite widths only.")
+        lines.append("f[0,i] is the network's own vᵀ x / √n, which has no limit and so is no scalar of a program:")
+        lines.append("for finite widths only; `netsor train --f0 network --width N` runs it.")
     elif condition:
         lines.append("v̂ is v conditioned on the outputs f[0,i] (Eq. 71); in the limit it is v.")
     else:

@@ -1,4 +1,4 @@
-"""`netsor backward`, `ntk`, `sgd`, `train`, `check --exact` as they are called: files, JSON, statuses, printed programs."""
+"""`netsor backward`, `ntk`, `sgd`, `train`, `check --exact` as called: files, JSON, statuses, printed programs."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_f0_network_is_for_finite_runs(capsys, files):
     assert status == 0 and set(parsed(out)["train"]) == {"finite"}
     status, text, _ = call(capsys, "sgd", MLP, *training(files, *more))
     (files / "p.netsor").write_text(text, encoding="utf-8")
-    assert status == 0 and "finite widths only" in text
+    assert status == 0 and "for finite widths only" in text
 
 
 @pytest.mark.parametrize("name", ["mlp_erf", "convolution", "layernorm", "two_outputs", "tied_decoder"])
