@@ -21,4 +21,4 @@ def value_text(value: float, error: float | None) -> str:
         return f"{value:.1e}" if value else "0"
     digits = min(15, max(1, math.floor(math.log10(abs(value))) - math.floor(math.log10(error))))
     # Zeros at the end are digits too, where the error says that they are known.
-    return f"{value:#.{digits}g}".rstrip(".") if digits < 15 else f"{value:.15g}"
+    return f"{value:#.{digits}g}".replace(".e", "e").rstrip(".") if digits < 15 else f"{value:.15g}"

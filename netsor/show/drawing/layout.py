@@ -158,6 +158,8 @@ class _Engine:
         order = infer_order(self.places, self.segments)
         ports = self._ports(order)
         self.lanes = self._lanes(order)
+        backward = [[k for k in keys if k in self.scene.nodes and self.places[k].band == 1] for keys in order.values()]
+        self.first = {keys[0] for keys in backward if keys}
         shifts = {(s.left, s.right): s for s in self.segments}
         for i, chain in enumerate(self.chains):
             offset = ports.get(i)
@@ -291,8 +293,10 @@ class _Engine:
         top, x0, y0 = b.y - b.h / 2, points[-1][0], points[-1][1]
         end = (b.x - b.w / 4, top)
         start = max(x0, lane - 16)
-        bend = path("C", lane, y0, lane, y0, lane, min(y0 + 24, top - 16), "L", lane, top - 16)
-        arrival = path("C", lane, top - 9, end[0], top - 15, end[0], top - 5)
+        # The gap between the passes gives the first gate's arrow room for a rounder turn.
+        room = 30.0 if e.target in self.first else 16.0
+        bend = path("C", lane, y0, lane, y0, lane, min(y0 + 24, top - room), "L", lane, top - room)
+        arrival = path("C", lane, top - 0.45 * room, end[0], top - 0.9 * room, end[0], top - 5)
         return Route(e, f"{_curve(points)} {path('L', start, y0)} {bend} {arrival}", (*end, "down"), label)
 
     def _loop(
