@@ -19,6 +19,8 @@ from netsor.gaussian.state import State
 from netsor.gaussian.terms import expand, factors_of
 
 Array = np.ndarray
+# Breaks that are not planes are found by search: beyond this quasi-Monte Carlo gets as far.
+_CURVED_SECONDS = 3.0
 
 
 def expectation(e: Expr, state: State, task: Task) -> Outcome:
@@ -132,17 +134,37 @@ def _by_dimension(f: Integrand, task: Task) -> Outcome:
             q = lattice.integrate(g, f.rank, max(tol, 0.1 * task.tol), task.clock)
             if math.isfinite(q.error) and (q.error <= task.tol * q.scale or f.rank > 3):
                 return _outcome(q, f.rank, f"radial lattice {f.rank}-D{how}")
+    found: list[tuple[Quadrature, str]] = []
     if not sharp and f.rank <= 6 and (slope < 4 or f.rank > 4):
         q = lattice.integrate(f, f.rank, tol, task.clock, slope)
+        found.append((q, "lattice"))
         if math.isfinite(q.error) and (q.error <= task.tol * q.scale or f.rank > 4 and q.error < 1e-4 * q.scale):
             return _outcome(q, f.rank, f"lattice {f.rank}-D{how}")
     if f.rank <= 4:
-        return _outcome(
-            nested.integrate(f, tol, task.clock, bool(f.surfaces) or _is_radial(f)),
-            f.rank,
-            f"quadrature {f.rank}-D{how}",
-        )
-    return _outcome(qmc.integrate(f, tol, task.clock), f.rank, f"quasi-Monte Carlo{how}")
+        wary = bool(f.surfaces) or _is_radial(f)
+        other = f.rank > 2 and not "singular" in {p.kind for p in f.planes} | {s.kind for s in f.surfaces}
+        seconds = None
+        if other and math.isfinite(task.clock.left()):
+            seconds = max(0.4 * task.clock.left(), 0.3)
+            seconds = min(seconds, _CURVED_SECONDS) if wary else seconds
+        q = nested.integrate(f, tol, task.clock, wary, seconds)
+        found.append((q, "quadrature"))
+        if other and not q.error <= 10 * task.tol * q.scale:
+            found.append((qmc.integrate(f, tol, task.clock, share=0.5, levels=qmc.FEW_LEVELS), "quasi-Monte Carlo"))
+    else:
+        found.append((qmc.integrate(f, tol, task.clock), "quasi-Monte Carlo"))
+    q, name = _best(found)
+    return _outcome(q, f.rank, name + ("" if name == "quasi-Monte Carlo" else f" {f.rank}-D") + how)
+
+
+def _best(found: list[tuple[Quadrature, str]]) -> tuple[Quadrature, str]:
+    """The rule with the least error, which grows where another one contradicts it."""
+    known = [x for x in found if math.isfinite(x[0].error)]
+    if not known:
+        return found[-1]
+    q, name = min(known, key=lambda x: x[0].error)
+    apart = max((abs(q.value - p.value) for p, _ in known if abs(q.value - p.value) > q.error + p.error), default=0.0)
+    return q._replace(error=max(q.error, apart)), name
 
 
 def _is_radial(f: Integrand) -> bool:

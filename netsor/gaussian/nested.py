@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -23,6 +24,10 @@ _EDGE_WIDTHS = (-8.0, -3.0, -1.0, 1.0, 3.0, 8.0)
 _EDGE_WIDTHS_DEEP = (-4.0, -1.2, 1.2, 4.0)
 _MOST_PLANES = 24
 _CHUNK = 1 << 19
+
+
+class OutOfTime(Exception):
+    """A pass was given up."""
 
 
 def _levels(planes: list[Plane], rank: int) -> list[list[Plane]]:
@@ -130,9 +135,18 @@ def expand_level(x: Array, weight: Array, cuts: Array, base: Array, nodes: int, 
 
 
 def one_pass(
-    f: Integrand, levels: list[list[Plane]], nodes: int, reach: float, panels: int, drop: float
+    f: Integrand,
+    levels: list[list[Plane]],
+    nodes: int,
+    reach: float,
+    panels: int,
+    drop: float,
+    late: Callable[[], bool] = lambda: False,
 ) -> tuple[float, float, float]:
-    """(integral, integral of the modulus, that over the outermost unit) with fixed numbers of nodes."""
+    """(integral, integral of the modulus, that over the outermost unit) with fixed numbers of nodes.
+
+    Raises OutOfTime as soon as it is `late`.
+    """
     base = np.linspace(-reach, reach, panels + 1)
     total = [0.0, 0.0, 0.0]
 
@@ -150,6 +164,8 @@ def one_pass(
         per = (panels + 6 * len(levels[k])) * nodes
         step = max(1, _CHUNK // per)
         for i in range(0, x.shape[1], step):
+            if late():
+                raise OutOfTime
             part = x[:, i : i + step]
             cuts = cuts_at(levels[k], part, k, reach)
             if k == f.rank - 1:
@@ -190,13 +206,21 @@ def surface_cuts(f, x: Array, reach: float, points: int = 48, most: int = 4) -> 
     return out
 
 
-def integrate(f: Integrand, tol: float, clock: Clock, wary: bool = False) -> Quadrature:
+def integrate(
+    f: Integrand, tol: float, clock: Clock, wary: bool = False, seconds: float | None = None
+) -> Quadrature:
     """E F(x), refined until two resolutions differ by less than tol · E|F|.
 
     The finer of two is better than their difference says by the factor by which the differences fall, of which a
     tenth is trusted, or nothing of it (`wary`) where F breaks in places that are not cut. Beyond a distance t a
-    Gaussian tail holds less than a tenth of the unit before it.
+    Gaussian tail holds less than a tenth of the unit before it. With `seconds`, where another rule can take over, it
+    gives up after them, if need be with no value at all.
     """
+    start = time.monotonic()
+
+    def late() -> bool:
+        return seconds is not None and time.monotonic() - start > seconds
+
     levels = _levels(f.planes, f.rank)
     if f.rank == 2 and f.surfaces:
         levels[0] = levels[0] + crossings(f, 9.0)[:40]
@@ -213,8 +237,11 @@ def integrate(f: Integrand, tol: float, clock: Clock, wary: bool = False) -> Qua
     step = 0
     while step < len(plan):
         nodes, panels = plan[step]
-        left = clock.left()
-        value, scale, shell = one_pass(f, levels, nodes, reach, panels, min(1e-17, 1e-6 * tol**2))
+        began = time.monotonic()
+        try:
+            value, scale, shell = one_pass(f, levels, nodes, reach, panels, min(1e-17, 1e-6 * tol**2), late)
+        except OutOfTime:
+            break
         if not math.isfinite(value):
             raise Divergent("the integrand overflows")
         if 0.1 * shell > 0.3 * tol * scale and reach < 20:
@@ -234,7 +261,8 @@ def integrate(f: Integrand, tol: float, clock: Clock, wary: bool = False) -> Qua
                 break
         before = value
         step += 1
-        took = left - clock.left() if math.isfinite(left) else 0.0
-        if took * 1.6**f.rank > clock.left() and math.isfinite(best.error):
+        took = time.monotonic() - began
+        rest = clock.left() if seconds is None else seconds - (time.monotonic() - start)
+        if took * 1.6**f.rank > rest and math.isfinite(best.error):
             break
     return best

@@ -88,7 +88,7 @@ def _block(block: Expr, gaussians: Gaussians, law: Law, settings: Settings, cloc
         return expectation(block, at.state(), Task(mine, at.scalars, tol, clock, slack, rough))
 
     outcome = run(inputs, settings.tol, inputs.slack())
-    carried = propagated(run, inputs, outcome, shape_of(block, mine), settings.tol)
+    carried = propagated(run, inputs, outcome, shape_of(block, mine), settings.tol, clock)
     part = Part(
         block,
         len(mine),

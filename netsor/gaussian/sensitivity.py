@@ -7,18 +7,21 @@ from collections.abc import Callable
 
 from netsor.gaussian.inputs import Inputs
 from netsor.gaussian.outcome import EPS, Outcome
-from netsor.gaussian.result import Divergent
+from netsor.gaussian.result import Clock, Divergent
 from netsor.gaussian.shape import Shape
 
 Run = Callable[[Inputs, float, float, bool], Outcome]
 # Costly blocks are moved by more than the error, and roughly: the slope to a hundredth is enough for a bound.
 _COARSE, _COARSE_JUMPS = 1e-3, 1e-2
+# Away from degenerate laws an error of this part of an input is moved one way only, and this many times the part is
+# what second derivatives add at most (of E Φ(z − t) by the variance it is t²).
+_LINEAR, _CURVATURE = 1e-7, 4e3
 
 
-def propagated(run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: float) -> float:
-    """Σ over the inputs of |E(input moved by its error) − E|, both ways where the covariance is nearly singular."""
+def propagated(run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: float, clock: Clock) -> float:
+    """Σ over the inputs of |E(input moved by its error) − E|, both ways unless the response is plainly linear."""
     total = 0.0
-    moves: list[tuple[float, float, Callable[[float], Inputs]]] = []
+    moves: list[tuple[float, float, bool, Callable[[float], Inputs]]] = []
     n = len(inputs.symbols)
     for i in range(n):
         for j in range(i + 1):
@@ -27,30 +30,44 @@ def propagated(run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: fl
             )
             error = max(float(inputs.errors[i, j]), _implicit(inputs, shape, i, j))
             if error > 0:
-                moves.append((error, size, lambda by, i=i, j=j: inputs.moved(i, j, by)))  # type: ignore[misc]
+                moves.append((error, size, True, lambda by, i=i, j=j: inputs.moved(i, j, by)))  # type: ignore[misc]
     for s, error in inputs.scalar_errors.items():
         if error > 0:
-            moves.append((error, abs(inputs.scalars[s]), lambda by, s=s: inputs.scalar_moved(s, by)))  # type: ignore[misc]
+            moves.append((error, abs(inputs.scalars[s]), False, lambda by, s=s: inputs.scalar_moved(s, by)))  # type: ignore[misc]
     if not moves:
         return 0.0
     costly = n >= 3 and outcome.dimension >= 1 and outcome.method != "exact algebra"
     coarse = _COARSE_JUMPS if any(b.kind == "jump" for b in shape.breaks) else _COARSE
     base = run(inputs, 1e-5, math.inf, True) if costly else outcome
-    for error, size, moved in moves:
+    regular = _regular(inputs)
+    # How much of each input is uncertain, all together: what moving them one by one leaves out is of its square.
+    relative = math.fsum(error / size if size else 1.0 for error, size, *_ in moves)
+    for error, size, is_covariance, moved in moves:
         if error <= EPS * size and not shape.breaks:
             total += 4 * error / (size or 1) * outcome.scale
             continue
-        step = max(error, coarse * size) if costly else error
-        worst = 0.0
+        late = not costly and outcome.dimension > 1 and clock.left() <= 0
+        rough = costly or late
+        step = max(error, coarse * size) if rough else error
+        if late:
+            base = run(inputs, 1e-5, math.inf, True)
+        changes: list[float] = []
         for sign in (1, -1):
             try:
-                there = run(moved(sign * step), 1e-5 if costly else tol, math.inf, costly)
+                there = run(moved(sign * step), 1e-5 if rough else tol, math.inf, rough)
             except Divergent:
                 continue
-            worst = max(worst, abs(there.value - base.value))
-            if worst > 0 and error < 1e-3 * size and _regular(inputs):
+            changes.append(there.value - base.value)
+            if changes[-1] != 0 and is_covariance and regular and (costly or error < _LINEAR * size):
                 break
-        total += (1.3 if costly else 1.05) * worst * min(1.0, error / step if step else 1.0)
+        worst = max(map(abs, changes), default=0.0)
+        if rough:
+            total += 1.3 * worst * min(1.0, error / step if step else 1.0)
+            continue
+        # The difference carries the rounding of both; beyond that the response to small errors is linear.
+        bend = abs(math.fsum(changes)) if len(changes) == 2 else worst * worst / (outcome.scale or 1.0)
+        excess = bend + _CURVATURE * relative * worst if regular else math.inf
+        total += worst + min(0.05 * worst, excess) + 4 * EPS * outcome.scale
     return total
 
 

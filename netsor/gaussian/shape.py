@@ -71,9 +71,20 @@ class Shape:
 
 def affine(e: Expr, gaussians: Gaussians) -> tuple[Linear, Expr] | None:
     """(linear part, constant) of an expression that is affine in the Gaussians; None where it is not."""
+    # Only sums and products are looked into: what is not affine shows at once, however deep the nest below it.
     done: dict[Expr, tuple[Linear, Expr] | None] = {}
-    for node in postorder(e):
+    stack = [(e, False)]
+    while stack:
+        node, ready = stack.pop()
+        if node in done:
+            continue
+        if not ready and isinstance(node, (Add, Mul)) and node.free & gaussians:
+            stack.append((node, True))
+            stack.extend((c, False) for c in node.children)
+            continue
         done[node] = _affine(node, done, gaussians)
+        if done[node] is None:
+            return None
     return done[e]
 
 
