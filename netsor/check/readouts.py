@@ -32,11 +32,12 @@ def readout_faults(p: Program) -> list[Diagnostic]:
         for j in range(i):
             if reads[i] and reads[j] and not reads[i] & reads[j]:
                 mine, other = sorted(reads[i])[0], sorted(reads[j])[0]
+                first = p.readouts[j].name
                 place = p.readouts[j].span
                 out.append(
                     Diagnostic(
                         "E608",
-                        f"`{p.readouts[j].name}` reads `{other}`, `{r.name}` reads `{mine}`: two examples in one network",
+                        f"`{first}` reads `{other}`, `{r.name}` reads `{mine}`: two examples in one network",
                         r.span,
                         label=f"reads `{mine}` alone",
                         labels=(Label(place, f"reads `{other}` alone"),) if place else (),

@@ -17,7 +17,7 @@ def overshoots(descent: Descent, lr: float) -> list[Diagnostic]:
         Diagnostic(
             "W613", f"the learning rate {lr:g} overshoots: step {descent.at + 1} multiplies an error on its batch by "
             f"{1 - descent.gain:.3g}", severity="warning",
-            notes=("an error along an eigenvector of K̊ ℓ'' becomes 1 − η λ times what it was, and grows where η λ > 2",),
+            notes=("an error along an eigenvector of K̊ ℓ'' becomes 1 − η λ times itself, and grows where η λ > 2",),
             hint=f"below --lr {2 * lr / descent.gain:.3g} that step is stable",
         )
     ]  # fmt: skip
@@ -30,7 +30,8 @@ def not_covered(network: Program) -> list[Diagnostic]:
         return []
     return [
         Diagnostic(
-            "W614", f"kernel gradient descent is not expected to match the training of `{network.name}`: {found.because}",
+            "W614",
+            f"kernel gradient descent is not expected to match the training of `{network.name}`: {found.because}",
             found.span, severity="warning",
             notes=("the limit of the unrolled program is computed by Definition B.3, whatever Theorem D.2 says",),
             hint="`netsor check --exact` computes what the assumptions leave open",

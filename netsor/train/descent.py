@@ -16,7 +16,7 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Descent:
-    """f_t for t = 0…T, shape (T+1, rows, outputs), and the largest gain η λ ℓ'' of an error in a step, with the step."""
+    """f_t for t = 0…T, shape (T+1, rows, outputs), and the largest gain η λ ℓ'' of a step, with the step."""
 
     f: Array
     gain: float
@@ -75,7 +75,8 @@ def _value(loss: Loss, e: Expr, f: Array, y: Array) -> float:
 def diverged(lr: float, t: int) -> Diagnostic:
     """Outputs that outgrow all numbers."""
     return Diagnostic(
-        "E612", f"training diverges: with the learning rate {lr:g} the outputs are no finite numbers after step {t + 1}",
+        "E612",
+        f"training diverges: with the learning rate {lr:g} the outputs are no finite numbers after step {t + 1}",
         notes=("a step of kernel gradient descent multiplies an error by 1 − η λ ℓ'', λ an eigenvalue of the kernel",),
         hint="take a smaller `--lr`",
     )  # fmt: skip

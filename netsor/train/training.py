@@ -197,7 +197,8 @@ def _shaped(values: Any, steps: int, outputs: int) -> Array:
 def no_limit(network: Program) -> Diagnostic:
     """f_0 = vᵀx/√n is random in the limit, so that f_t has none."""
     return Diagnostic(
-        "E615", f"the outputs of `{network.name}` at step 0 tend to a Gaussian process and to no number, so with f0 = network "
+        "E615",
+        f"the outputs of `{network.name}` at step 0 tend to a Gaussian process and to no number, so with f0 = network "
         "training has no limit",
         notes=("Theorem D.2 speaks of the training from given outputs at step 0 (D.1.1)",),
         hint="`--f0 gaussian` draws them from that process; `--width N` runs networks from their own",

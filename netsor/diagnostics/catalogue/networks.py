@@ -112,7 +112,7 @@ ENTRIES: tuple[Entry, ...] = (
         "E612",
         "training that diverges",
         "A step of kernel gradient descent multiplies an error by 1 − η λ, where λ is an eigenvalue of the tangent "
-        "kernel times the curvature of the loss. Far above 2/λ the outputs outgrow all numbers within the steps asked for.",
+        "kernel times the curvature of the loss. Far above 2/λ the outputs outgrow all numbers within the steps.",
         bad="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 400 --lr 1000",
         good="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 4 --lr 0.5",
         paper="Eq. 68",
