@@ -23,7 +23,11 @@ def register(commands: Any) -> None:
     )
     add_file(parser)
     parser.add_argument(
-        "--widths", required=True, type=widths_of, metavar="A..B", help="half decades from A to B, or a list 100,400,1600"
+        "--widths",
+        required=True,
+        type=widths_of,
+        metavar="A..B",
+        help="half decades from A to B, or a list 100,400,1600",
     )
     parser.add_argument("--seeds", type=positive_whole_number, default=20, metavar="K", help="runs at each width (20)")
     parser.add_argument("--seed", type=whole_number, default=0, metavar="S", help="the first seed (0)")
@@ -34,7 +38,9 @@ def register(commands: Any) -> None:
     parser.add_argument("--plot", type=Path, metavar="FILE", help="a log–log picture: .svg, .png, .pdf (extra `plot`)")
     parser.add_argument("--store", type=Path, metavar="FILE", help="keep the result of every run in this file")
     parser.add_argument("--resume", action="store_true", help="go on from what an interrupted study kept")
-    parser.add_argument("--jobs", type=positive_whole_number, metavar="N", help="processes on this machine (1: none but this)")
+    parser.add_argument(
+        "--jobs", type=positive_whole_number, metavar="N", help="processes on this machine (1: none but this)"
+    )
     parser.add_argument("--dask", metavar="ADDRESS", help="run on a cluster: tcp://scheduler:8786 (extra `dask`)")
     add_values(parser)
     add_json(parser)
@@ -110,7 +116,11 @@ def _text(title: str, study: Any) -> str:
             rows.append(
                 (str(n), str(k), value_text(mean, (stderr or 0) / 30), _or_blank(stderr), gap, _or_blank(spread))
             )
-        limit = "does not exist" if c.limit is None else f"{value_text(c.limit, c.limit_error)} ± {error_text(c.limit_error)}"
+        limit = (
+            "does not exist"
+            if c.limit is None
+            else f"{value_text(c.limit, c.limit_error)} ± {error_text(c.limit_error)}"
+        )
         blocks.append(f"\n{name}: limit {limit}\n{table(rows, right=(True,) * 6)}")
         blocks.append(f"  bias {_rate(c.bias_rate)}; spread {_rate(c.spread_rate)}")
         blocks.append(f"  {_verdict(c)}")

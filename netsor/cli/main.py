@@ -12,7 +12,21 @@ from typing import NoReturn
 from netsor import __version__
 from netsor.diagnostics import NetsorError
 
-COMMANDS = ("check", "eval", "show", "backward", "ntk", "sgd", "train", "converge", "draw", "report", "derive", "fmt", "explain")
+COMMANDS = (
+    "check",
+    "eval",
+    "show",
+    "backward",
+    "ntk",
+    "sgd",
+    "train",
+    "converge",
+    "draw",
+    "report",
+    "derive",
+    "fmt",
+    "explain",
+)
 
 _USAGE = 2
 _INTERRUPTED = 130

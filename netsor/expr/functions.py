@@ -115,7 +115,11 @@ def _leaky_partial(args: tuple[Expr, ...], i: int) -> Expr:
 def _leaky_image(r: Interval, slope: Interval = (DEFAULT_LEAK, DEFAULT_LEAK)) -> Interval:
     if slope[0] != slope[1]:
         return REALS
-    f = lambda x: x if x > 0 else _times(x, slope[0]) if x > -INF else (-INF if slope[0] > 0 else INF if slope[0] < 0 else 0.0)  # noqa: E731
+    far = -INF if slope[0] > 0 else INF if slope[0] < 0 else 0.0
+
+    def f(x: float) -> float:
+        return x if x > 0 else _times(x, slope[0]) if x > -INF else far
+
     ends = [f(r[0]), f(r[1])] + ([0.0] if r[0] < 0 < r[1] else [])
     return min(ends), max(ends)
 

@@ -63,10 +63,22 @@ def _panel(axis: Any, c: Any) -> None:
     axis.set_xscale("log")
     axis.set_yscale("log")
     # Distinguishable without colour: filled circles with bars, open squares, dashed and dotted guides.
-    axis.errorbar(n, bias, yerr=[e or 0.0 for e in c.stderr], fmt="o-", ms=4, lw=1.2, color="#0b5394", capsize=2, label="|mean − limit|")
+    axis.errorbar(
+        n,
+        bias,
+        yerr=[e or 0.0 for e in c.stderr],
+        fmt="o-",
+        ms=4,
+        lw=1.2,
+        color="#0b5394",
+        capsize=2,
+        label="|mean − limit|",
+    )
     spread = [(x, s) for x, s in zip(n, c.spread, strict=True) if s]
     if spread:
-        axis.plot(*zip(*spread, strict=True), "s--", ms=4, lw=1.2, mfc="none", color="#a64d00", label="spread over seeds")
+        axis.plot(
+            *zip(*spread, strict=True), "s--", ms=4, lw=1.2, mfc="none", color="#a64d00", label="spread over seeds"
+        )
         first_n, first = spread[0]
         axis.plot(n, [first * (first_n / x) ** 0.5 for x in n], ":", color="0.5", label="$n^{-1/2}$")
     seen = [*(b for b in bias if b > 0), *(e for e in c.stderr if e), *(v for _, v in spread)]

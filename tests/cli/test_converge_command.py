@@ -56,7 +56,9 @@ def test_a_wrong_limit_is_told(folder: Path, capsys: pytest.CaptureFixture, monk
     assert json.loads(capsys.readouterr().out)["outputs"]["k"]["verdict"] == "disagrees"
 
 
-def test_an_interrupted_study_goes_on(folder: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_study_goes_on(
+    folder: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import netsor.finite.converge as study
 
     true, calls = study.run_task, []

@@ -6,7 +6,8 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "E030",
         "a picture's or page's type is not known",
-        "What is written follows the ending of the file's name: .svg, .pdf, .png or .dot for a drawing, .html for a report.",
+        "What is written follows the ending of the file's name: .svg, .pdf, .png or .dot for a drawing, "
+        ".html for a report.",
         "netsor draw programs/algorithm1.netsor -o picture.jpg",
         "netsor draw programs/algorithm1.netsor -o picture.svg",
     ),
@@ -20,7 +21,8 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "E032",
         "a package for this output is not installed",
-        "Drawings as .svg and .dot and reports need no more than netsor itself. For .pdf and .png a renderer is needed, "
+        "Drawings as .svg and .dot and reports need no more than netsor itself. For .pdf and .png a renderer is "
+        "needed, "
         "which `pip install 'netsor[draw]'` brings; it works without a network.",
         "netsor draw programs/algorithm1.netsor -o picture.pdf",
         "pip install 'netsor[draw]' && netsor draw programs/algorithm1.netsor -o picture.pdf",
@@ -28,7 +30,8 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "E033",
         "a variable to be shown does not exist",
-        "`--of` and `--vectors` take names of variables of the program as its listing has them: members of a family with "
+        "`--of` and `--vectors` take names of variables of the program as its listing has them: members of a "
+        "family with "
         "their indices, and vectors where a law of coordinates is asked for.",
         "netsor draw programs/algorithm1.netsor --of hh -o picture.svg",
         "netsor draw programs/algorithm1.netsor --of h -o picture.svg",
