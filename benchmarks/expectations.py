@@ -1,6 +1,6 @@
 """Gaussian expectations side by side: netsor, Gauss–Hermite, adaptive cubature, Monte Carlo.
 
-    python benchmarks/expectations.py [--markdown] [--slow]
+    python benchmarks/expectations.py [--markdown] [--slow] [--plot FILE]
 
 Truths are closed forms, mpmath at 30 digits, or (m-factor covariances) dense trapezoidal sums over the m factors of
 functions smoothed in closed form. Gauss–Hermite and Monte Carlo get as much time as netsor took, warm.
@@ -280,10 +280,44 @@ def million() -> str:
     return f"relu·relu at a million correlations: error {error:.1e} (said {errors.max():.1e}), {took:.2f} s"
 
 
+# Shape and filling tell the methods apart without colour.
+MARKS = {
+    "netsor": {"marker": "o", "color": "#08306b"},
+    "Gauss–Hermite": {"marker": "s", "color": "#d95f0e", "facecolor": "none"},
+    "adaptive cubature": {"marker": "^", "color": "#6a51a3", "facecolor": "none"},
+    "Monte Carlo": {"marker": "x", "color": "#636363"},
+}
+# Errors below this are rounding, and drawn on it.
+FLOOR = 1e-17
+
+
+def plot(points: dict[str, list[tuple[float, float]]], file: str) -> None:
+    import matplotlib
+
+    matplotlib.use("agg")
+    matplotlib.rcParams["svg.hashsalt"] = "netsor"
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7.2, 4.6), layout="constrained")
+    for name, style in MARKS.items():
+        own = [(t, max(e, FLOOR)) for t, e in points[name] if math.isfinite(e)]
+        style = dict(style)
+        color = style.pop("color")
+        face = style.pop("facecolor", color)
+        paint = {"color": color} if style["marker"] == "x" else {"edgecolors": color, "facecolors": face}
+        axes.scatter(*zip(*own, strict=True), s=34, linewidths=1.2, label=name, **style, **paint)
+    axes.set(xscale="log", yscale="log", xlabel="seconds, one thread", ylabel="true error / size of the integrand")
+    axes.grid(True, which="major", linewidth=0.4, color="#cccccc")
+    axes.set_axisbelow(True)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.12), ncols=4, frameon=False)
+    figure.savefig(file, metadata={"Date": None} if file.endswith(".svg") else None, dpi=120)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--markdown", action="store_true", help="print a table in Markdown")
     parser.add_argument("--slow", action="store_true", help="five, six and eight variables too")
+    parser.add_argument("--plot", metavar="FILE", help="draw error against time, of every method and integrand")
     options = parser.parse_args()
     head = [
         "integrand",
@@ -299,26 +333,36 @@ def main() -> None:
     bar = "|".join("---" for _ in head)
     print("| " + " | ".join(head) + " |" + (f"\n|{bar}|" if options.markdown else ""))
     group = ""
+    points: dict[str, list[tuple[float, float]]] = {name: [] for name in MARKS}
     for case in cases(options.slow):
         if case.group != group:
             group = case.group
             print(f"| **{group}** |" + " |" * (len(head) - 1))
         error, said, seconds, method = ours(case)
         other = cubature(case)
+        spent = min(seconds, 2.0)
+        hermite, sampling = gauss_hermite(case, seconds), monte_carlo(case, spent)
+        points["netsor"].append((seconds, error))
+        points["Gauss–Hermite"].append((seconds, hermite))
+        points["Monte Carlo"].append((spent, sampling))
+        if other:
+            points["adaptive cubature"].append((other[1], other[0]))
         row = [
             case.label,
             f"{error:.0e}",
             f"{said:.0e}",
             _seconds(seconds),
-            f"{gauss_hermite(case, seconds):.0e}",
+            f"{hermite:.0e}",
             f"{other[0]:.0e}" if other else "–",
             _seconds(other[1]) if other else "–",
-            f"{monte_carlo(case, min(seconds, 2.0)):.0e}",
+            f"{sampling:.0e}",
             method,
         ]
         print("| " + " | ".join(row) + " |", flush=True)
     print()
     print(million())
+    if options.plot:
+        plot(points, options.plot)
 
 
 def _seconds(t: float) -> str:

@@ -18,10 +18,14 @@ from netsor.gaussian.terms import expand, factors_of, integer_power
 Array = np.ndarray
 
 
-def tilt(exponent: Expr, state: State, task: Task) -> tuple[float, State]:
-    """The law after a factor exp(q), q a polynomial of degree ≤ 2 in the Gaussians."""
+def tilt(exponent: Expr, state: State, task: Task) -> tuple[float, float, State]:
+    """(log c, size, law') after a factor exp(q), q a polynomial of degree ≤ 2 in the Gaussians.
+
+    `size` is that of the terms that log c is the sum of, which is what its rounding is relative to.
+    """
     q, b, constant = quadratic(exponent, state, task)
-    return state.tilted_by_quadratic(q, b, constant)
+    log, moved = state.tilted_by_quadratic(q, b, constant)
+    return log, abs(log) + 2 * abs(constant), moved
 
 
 def quadratic(exponent: Expr, state: State, task: Task) -> tuple[Array, Array, float]:

@@ -21,6 +21,8 @@ from netsor.gaussian.terms import expand, factors_of
 Array = np.ndarray
 # Breaks that are not planes are found by search: beyond this quasi-Monte Carlo gets as far.
 _CURVED_SECONDS = 3.0
+# Where a lattice gets this far no other rule in as many dimensions gets farther.
+_DEEP = {4: 1e-6, 5: 1e-4, 6: 1e-4}
 
 
 def expectation(e: Expr, state: State, task: Task) -> Outcome:
@@ -42,12 +44,12 @@ def product(e: Expr, state: State, task: Task) -> Outcome:
     if shape.masses:
         return masses.mass(e, state, task, expectation)
     if shape.exponent is not ZERO:
-        log, moved = algebra.tilt(shape.exponent, state, task)
+        log, size, moved = algebra.tilt(shape.exponent, state, task)
         kept = [f for f in factors_of(e) if not _in_exponent(f, shape, task)]
         rest = canonical(mul(*kept))
         if rest is ONE:
-            return scaled(Outcome(1.0, 0.0, 1.0, 0, "exact algebra"), log)
-        return scaled(product(rest, moved, task), log)
+            return scaled(Outcome(1.0, 0.0, 1.0, 0, "exact algebra"), log, size=size)
+        return scaled(product(rest, moved, task), log, size=size)
     if not shape.trigonometric:
         for f in factors_of(e):
             if squares.is_power_of_square(f, task.gaussians):
@@ -138,11 +140,13 @@ def _by_dimension(f: Integrand, task: Task) -> Outcome:
     if not sharp and f.rank <= 6 and (slope < 4 or f.rank > 4):
         q = lattice.integrate(f, f.rank, tol, task.clock, slope)
         found.append((q, "lattice"))
-        if math.isfinite(q.error) and (q.error <= task.tol * q.scale or f.rank > 4 and q.error < 1e-4 * q.scale):
+        if math.isfinite(q.error) and (
+            q.error <= task.tol * q.scale or f.rank > 3 and q.error < _DEEP[f.rank] * q.scale
+        ):
             return _outcome(q, f.rank, f"lattice {f.rank}-D{how}")
     if f.rank <= 4:
         wary = bool(f.surfaces) or _is_radial(f)
-        other = f.rank > 2 and not "singular" in {p.kind for p in f.planes} | {s.kind for s in f.surfaces}
+        other = f.rank > 2 and "singular" not in {p.kind for p in f.planes} | {s.kind for s in f.surfaces}
         seconds = None
         if other and math.isfinite(task.clock.left()):
             seconds = max(0.4 * task.clock.left(), 0.3)

@@ -58,9 +58,7 @@ def _points_of(d: int, h: float, reach: float, seed: int) -> tuple[Array, Array]
     return _points.__wrapped__(d, h, reach, seed)
 
 
-def _sum(
-    f: Callable[[Array], Array], d: int, h: float, reach: float, seed: int
-) -> tuple[float, float, float]:
+def _sum(f: Callable[[Array], Array], d: int, h: float, reach: float, seed: int) -> tuple[float, float, float]:
     x, weight = _points_of(d, h, reach, seed)
     total = modulus = shell = 0.0
     for i in range(0, x.shape[1], _CHUNK):

@@ -206,9 +206,7 @@ def surface_cuts(f, x: Array, reach: float, points: int = 48, most: int = 4) -> 
     return out
 
 
-def integrate(
-    f: Integrand, tol: float, clock: Clock, wary: bool = False, seconds: float | None = None
-) -> Quadrature:
+def integrate(f: Integrand, tol: float, clock: Clock, wary: bool = False, seconds: float | None = None) -> Quadrature:
     """E F(x), refined until two resolutions differ by less than tol · E|F|.
 
     The finer of two is better than their difference says by the factor by which the differences fall, of which a
@@ -252,7 +250,7 @@ def integrate(
             continue
         if before is not None:
             now = abs(value - before)
-            trusted = 4.0 if wary else min(1.0, max(10 * now / change, 0.1)) if change > 0 else 1.0
+            trusted = 4.0 if wary else min(1.0, max(10 * now / change, 0.1)) if 0 < change < math.inf else 1.0
             error = now * trusted + 0.1 * shell + 5e-13 * scale
             change = now
             if error < best.error:

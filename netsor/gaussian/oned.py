@@ -156,11 +156,13 @@ def _panels(f: Callable[[Array], Array], lo: Array, hi: Array) -> tuple[Array, A
         density = np.exp(-0.5 * x * x) / _SQRT_2PI
         values = f(x.ravel()).reshape(x.shape) * density
     if not np.isfinite(values).all():
-        if np.isnan(values).any():
-            at = float(x[np.isnan(values)][0])
-            raise Divergent(
-                f"the integrand has no value, or overflows, {abs(at):.3g} standard deviations from the mean"
-            )
+        missing = np.isnan(values)
+        if missing.any():
+            where = x[missing]
+            at = float(where[np.argmin(np.abs(where))])
+            way = "below" if at < 0 else "above"
+            how_far = "just" if abs(at) < 1e-3 else f"{abs(at):.2g} standard deviations"
+            raise Divergent(f"the integrand has no real value {how_far} {way} the mean")
         raise Divergent("the integrand overflows")
     return panel_sums(values, half)
 

@@ -51,11 +51,14 @@ def total(parts: list[Outcome]) -> Outcome:
     )
 
 
-def scaled(o: Outcome, log: float, factor: float = 1.0, how: str = "exact algebra") -> Outcome:
+def scaled(
+    o: Outcome, log: float, factor: float = 1.0, how: str = "exact algebra", size: float | None = None
+) -> Outcome:
+    """c o with c = factor · exp(log); `size` is that of the terms that add up to log."""
     if log > OVERFLOW:
         raise Divergent(f"the expectation overflows: its size is about exp({log:.0f})")
     c = math.exp(log) * factor
     method = o.method if o.method.startswith(how) else f"{how} + {o.method}"
-    # The exponent carries a rounding error of its own size.
-    error = abs(c) * o.error + EPS * (2 + abs(log)) * abs(c * o.value)
+    # The exponent carries a rounding error of the size of its terms.
+    error = abs(c) * o.error + EPS * (2 + (abs(log) if size is None else size)) * abs(c * o.value)
     return Outcome(c * o.value, error, abs(c) * o.scale, o.dimension, method)

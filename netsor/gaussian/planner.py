@@ -44,6 +44,7 @@ def expect(
             terms.append((t, split))
     # Blocks that are cheap come first: one of them may turn out to be zero.
     values, errors, scales, parts = [], [], [], []
+    hard = sum(len(b.free & gaussians) > 2 for _, split in terms for b in split)
     methods: dict[str, None] = {}
     for t, split in terms:
         coefficient = _scalar_value(t.scalar, law)
@@ -52,7 +53,12 @@ def expect(
         for block in sorted(split, key=lambda b: len(b.free & gaussians)):
             if value == 0 and error == 0:
                 break
-            part = _block(block, gaussians, law, settings, clock, cache)
+            # None takes the time of those that come after it, nor is time left over if they need little.
+            own = clock
+            if len(block.free & gaussians) > 2:
+                own = Clock(None if settings.budget is None else max(clock.left() * min(1.0, 2 / hard), 0.0))
+                hard -= 1
+            part = _block(block, gaussians, law, settings, own, cache)
             parts.append(part)
             if trace is not None:
                 trace.append(part)
@@ -82,6 +88,8 @@ def _block(block: Expr, gaussians: Gaussians, law: Law, settings: Settings, cloc
         return found
     mine = frozenset(block.free & gaussians)
     inputs = gather(block, mine, law)
+    # The inputs may have been limits that took their time; what is left must do for one rule at least.
+    clock = Clock(None if clock.budget is None else max(clock.left(), 0.25 * clock.budget))
     start = time.perf_counter()
 
     def run(at: Inputs, tol: float, slack: float, rough: bool = False) -> Outcome:

@@ -21,7 +21,7 @@ def integrate(
 ) -> Quadrature:
     """The mean over scramblings; their standard error times Student's t (1 in 100) bounds the distance.
 
-    It spends at most `share` of what is left of the clock, the first level apart.
+    It spends at most `share` of what is left of the clock, the first two levels apart.
     """
     from scipy.special import ndtri
     from scipy.stats import qmc
@@ -51,7 +51,11 @@ def integrate(
         if error <= tol * scale or after is None:
             break
         took = left - clock.left() if math.isfinite(left) else 0.0
-        if math.isfinite(start) and took * 1.1 * 2.0 ** (after - level) > allowed - (start - clock.left()):
+        if (
+            level != levels[0]
+            and math.isfinite(start)
+            and took * 1.1 * 2.0 ** (after - level) > allowed - (start - clock.left())
+        ):
             break
     return best
 

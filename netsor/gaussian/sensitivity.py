@@ -67,7 +67,7 @@ def propagated(run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: fl
         # The difference carries the rounding of both; beyond that the response to small errors is linear.
         bend = abs(math.fsum(changes)) if len(changes) == 2 else worst * worst / (outcome.scale or 1.0)
         excess = bend + _CURVATURE * relative * worst if regular else math.inf
-        total += worst + min(0.05 * worst, excess) + 4 * EPS * outcome.scale
+        total += worst + min(max(0.05, 2 * relative) * worst + bend, excess) + 4 * EPS * outcome.scale
     return total
 
 

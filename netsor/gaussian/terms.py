@@ -26,6 +26,7 @@ Number = int | float
 Gaussians = frozenset[Sym]
 _MOST_TERMS = 3000
 _HIGHEST_POWER = 12
+_MILD = 20.0
 
 
 class Term(NamedTuple):
@@ -205,14 +206,14 @@ def _exponential(exponent: Expr, done: dict[Expr, _Sum], gaussians: Gaussians) -
             terms = {(ONE, child): 1}
         for (scalar, product), c in terms.items():
             groups.setdefault(product.free & gaussians, []).append(mul(Const(c), scalar, product))
+    constant = canonical(add(*groups.pop(frozenset(), [])))
     front: Expr = ONE
-    factors: list[Expr] = []
-    for support, members in groups.items():
-        factor = call("exp", canonical(add(*members)))
-        if support:
-            factors.append(factor)
-        else:
-            front = factor
+    if groups and not (isinstance(constant, Const) and abs(constant.value) < _MILD):
+        # exp(−am²) underflows where exp(2amz − az²) overflows: their product is a number only in the exponent.
+        groups[max(groups, key=len)].append(constant)
+    else:
+        front = call("exp", constant)
+    factors = [call("exp", canonical(add(*members))) for members in groups.values()]
     c, rest = split_coefficient(front)
     return {(rest, canonical(mul(*factors))): c}
 
