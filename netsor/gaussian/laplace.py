@@ -31,6 +31,7 @@ def integrate(
     if low % 2:
         low -= 1
     rows: list[tuple[float, float, float]] = []
+    sizes: list[float] = []
     k = low
     peak = 0.0
     while True:
@@ -38,18 +39,20 @@ def integrate(
         v, e, s = inner(math.exp(tau))
         weight = math.exp(p * tau)
         rows.append((v * weight, e * weight, s * weight))
+        # About a centre that is not 0 the terms of I(t) cancel: what falls is the sum, not their sizes.
+        sizes.append((abs(v) + e) * weight)
         peak = max(peak, s * weight)
         k += 1
-        if s * weight < 1e-3 * max(tol, 1e-13) * peak and k * h > 1 and len(rows) % 2 == 0:
+        if max(sizes[-2:]) < 1e-3 * max(tol, 1e-13) * peak and k * h > 1 and len(rows) % 2 == 0:
             # From here the terms fall at least geometrically.
             break
         if k * h > 200:
             raise Divergent("a negative power of a quadratic form has no finite expectation")
-        if k * h > 40 and len(rows) > 20 and rows[-1][2] > 0.98 * rows[-11][2]:
+        if k * h > 40 and len(rows) > 20 and sizes[-1] > 0.98 * sizes[-11]:
             raise Divergent("a negative power of a quadratic form has no finite expectation")
     table = np.array(rows)
-    ratio = table[-1, 2] / table[-2, 2] if table[-2, 2] > 0 else 0.0
-    right = float(table[-1, 2]) * h * ratio / (1 - ratio) if ratio < 1 else math.inf
+    ratio = sizes[-1] / sizes[-2] if sizes[-2] > 0 else 0.0
+    right = sizes[-1] * h * ratio / (1 - ratio) if ratio < 1 else math.inf
     left_fine = rows[0][0] * math.exp(-p * h) / (1 - math.exp(-p * h))
     left_coarse = rows[0][0] * math.exp(-2 * p * h) / (1 - math.exp(-2 * p * h))
     gamma = math.gamma(p)
