@@ -72,7 +72,7 @@ def power_of_square(f: Expr, e: Expr, state: State, task: Task, expectation: Exp
     inside = replace(task, tol=max(0.1 * task.tol, 1e-13))
 
     def inner(t: float) -> tuple[float, float, float]:
-        log, moved = state.tilted_by_quadratic(2 * t * square, -t * b, -t * c)
+        log, moved = state.tilted_about(2 * t * square, centre, -t * max(least, 0.0))
         if log < -OVERFLOW:
             return 0.0, 0.0, 0.0
         o = scaled(expectation(rest, moved, inside), log)

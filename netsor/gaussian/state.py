@@ -47,6 +47,20 @@ class State:
         used = np.flatnonzero(np.abs(q).sum(axis=0))
         if not len(used):
             return self.tilted(b, constant)
+        reduced, _, spectrum = self._narrowed(q, used)
+        log = (
+            constant
+            + float(b @ self.mean)
+            - 0.5 * float(self.mean @ q @ self.mean)
+            - 0.5 * float(np.log(spectrum).sum())
+        )
+        slope = b - q @ self.mean
+        more, state = replace(self, covariance=reduced).tilted(slope)
+        # `tilted` added b·mean once more than the exponent about the mean has it.
+        return log + more - float(slope @ self.mean), state
+
+    def _narrowed(self, q: Array, used: Array) -> tuple[Array, Array, Array]:
+        """(Σ', Q(1 + ΣQ)⁻¹, the eigenvalues of 1 + L'QL) for the law under e^{−z'Qz/2}, Q acting on `used`."""
         part = self.covariance[np.ix_(used, used)]
         values, vectors = np.linalg.eigh(part)
         root = vectors * np.sqrt(np.maximum(values, 0))
@@ -62,16 +76,21 @@ class State:
         reduced[:, used] = across
         reduced[used, :] = across.T
         reduced[np.ix_(used, used)] = root @ np.linalg.solve(inner, root.T)
-        log = (
-            constant
-            + float(b @ self.mean)
-            - 0.5 * float(self.mean @ q @ self.mean)
-            - 0.5 * float(np.log(spectrum).sum())
-        )
-        slope = b - q @ self.mean
-        more, state = replace(self, covariance=reduced).tilted(slope)
-        # `tilted` added b·mean once more than the exponent about the mean has it.
-        return log + more - float(slope @ self.mean), state
+        return reduced, (gain + gain.T) / 2, spectrum
+
+    def tilted_about(self, q: Array, centre: Array, constant: float) -> tuple[float, State]:
+        """(log c, law') with E e^{−(z−m)'Q(z−m)/2 + constant} F = c E' F, m the centre.
+
+        Nothing cancels however large Q is, which it would in powers of z about another point.
+        """
+        used = np.flatnonzero(np.abs(q).sum(axis=0))
+        reduced, gain, spectrum = self._narrowed(q, used)
+        off = (self.mean - centre)[used]
+        log = constant - 0.5 * float(off @ gain @ off) - 0.5 * float(np.log(spectrum).sum())
+        mean = self.mean - self.covariance[:, used] @ gain @ off
+        part = self.covariance[np.ix_(used, used)]
+        mean[used] = centre[used] + np.linalg.solve(np.eye(len(used)) + part @ q[np.ix_(used, used)], off)
+        return log, replace(self, mean=mean, covariance=reduced)
 
     def on(self, a: Array, c: float) -> tuple[float, float, Array, State]:
         """(density of u = a·z + c at 0, −E[u]/Var u, Σa/Var u, the law given u = 0)."""
