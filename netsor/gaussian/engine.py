@@ -22,6 +22,8 @@ Array = np.ndarray
 # Breaks that are not planes are found by search: beyond this quasi-Monte Carlo gets as far.
 _CURVED_SECONDS = 3.0
 _DRAWS = 2**15
+# Points of a line among which roots are sought, and how many steep ones get panels of their own.
+_FINE, _MOST_BENDS = 12001, 400
 # Where a lattice gets this far no other rule in as many dimensions gets farther.
 _DEEP = {4: 1e-6, 5: 1e-4, 6: 1e-4}
 
@@ -238,7 +240,20 @@ def _one_variable(f: Integrand) -> Quadrature:
             (singular if p.kind == "singular" else cuts).append(at)
     for s in f.surfaces:
         along = _on_the_line(f.on_surface(s))
-        (singular if s.kind in ("singular", "pole") else cuts).extend(oned.roots_of(along))
+        roots = oned.roots_of(along, points=_FINE)
+        (singular if s.kind in ("singular", "pole") else cuts).extend(roots)
+    for s in f.bends:
+        if not s.at.free <= {*f.forms, *f.scalars}:
+            # A turn in a variable that is integrated in closed form needs no panels.
+            continue
+        along = _on_the_line(f.on_surface(s))
+        for at in oned.roots_of(along, points=_FINE)[:_MOST_BENDS]:
+            # tanh(1000 sin x) turns within 1/1000 of every root: where it is steep it gets panels of that size.
+            with np.errstate(all="ignore"):
+                rise = along(np.array([at - 1e-7, at + 1e-7]))
+            slope = abs(float(rise[1] - rise[0])) / 2e-7
+            if 1.5 < slope < 1e9:
+                cuts += [at + w / slope for w in (-18, -6, -2, 0, 2, 6, 18)]
     return oned.integrate(lambda x: f(x[None]), cuts, singular)
 
 

@@ -66,6 +66,8 @@ class Integrand:
     mean: Array = field(default_factory=lambda: np.zeros(0))
     gain: Array = field(default_factory=lambda: np.zeros((0, 0)))
     spread: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    # Smooth turns of functions that are not affine, such as tanh(30 sin x): where they are steep, in one variable.
+    bends: list[Surface] = field(default_factory=list)
     closed: tuple[Closed, ...] = ()
     # The correlations that A stands for are off by this much.
     defect: float = 0.0
@@ -273,8 +275,7 @@ def _note(out: Integrand, b: Break, env: Mapping[Sym, float]) -> None:
         return
     parts = affine(b.at, frozenset(out.forms))
     if parts is None:
-        if b.kind != "soft":
-            out.surfaces.append(Surface(b.kind, b.at))
+        (out.bends if b.kind == "soft" else out.surfaces).append(Surface(b.kind, b.at))
         return
     linear, constant = parts
     weights = np.array([value_of(linear[s], env) if s in linear else 0.0 for s in out.forms])

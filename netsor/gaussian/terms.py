@@ -200,12 +200,14 @@ def _exponential(exponent: Expr, done: dict[Expr, _Sum], gaussians: Gaussians) -
     Only polynomials are multiplied out: exp(−(x + g)²) must not become exp(−2xg) times what keeps it small.
     """
     groups: dict[frozenset[Sym], list[Expr]] = {}
-    for child in exponent.children if isinstance(exponent, Add) else (exponent,):
+    for child in done_of(exponent):
         terms = done[child]
         if not all(is_polynomial(p, gaussians) for _, p in terms):
             terms = {(ONE, child): 1}
         for (scalar, product), c in terms.items():
             groups.setdefault(product.free & gaussians, []).append(mul(Const(c), scalar, product))
+    if any(_degree(p) > 2 for child in done_of(exponent) for _, p in done[child]):
+        groups = _disjoint(groups)
     constant = canonical(add(*groups.pop(frozenset(), [])))
     front: Expr = ONE
     if groups and not (isinstance(constant, Const) and abs(constant.value) < _MILD):
@@ -216,6 +218,26 @@ def _exponential(exponent: Expr, done: dict[Expr, _Sum], gaussians: Gaussians) -
     factors = [call("exp", canonical(add(*members))) for members in groups.values()]
     c, rest = split_coefficient(front)
     return {(rest, canonical(mul(*factors))): c}
+
+
+def done_of(exponent: Expr) -> tuple[Expr, ...]:
+    """The terms of an exponent."""
+    return exponent.children if isinstance(exponent, Add) else (exponent,)
+
+
+def _degree(product: Expr) -> int:
+    return sum(integer_power(f)[1] for f in factors_of(product)) if product is not ONE else 0
+
+
+def _disjoint(groups: dict[frozenset[Sym], list[Expr]]) -> dict[frozenset[Sym], list[Expr]]:
+    """The groups joined where they share variables: exp(−(x − y²)²) is bounded, its parts are not."""
+    out: dict[frozenset[Sym], list[Expr]] = {}
+    for support, members in groups.items():
+        joined, mine = support, list(members)
+        for other in [s for s in out if s & support]:
+            joined, mine = joined | other, [*out.pop(other), *mine]
+        out.setdefault(joined, []).extend(mine)
+    return out
 
 
 def exponent_of(factor: Expr) -> Expr | None:

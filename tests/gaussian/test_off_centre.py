@@ -62,3 +62,27 @@ def test_discs_are_not_missed(radius: float) -> None:
     truth = 1 - math.exp(-(radius**2) / 2)
     found = expect(inside, LAW)
     assert abs(found.value - truth) <= found.error
+
+
+@pytest.mark.parametrize(
+    ("integrand", "truth"),
+    [
+        # Sums over 8·10⁷ equidistant points, good to ten digits.
+        (call("erf", 300.0 * (X**3 - X)) ** 2, 0.99659078691254),
+        (call("erf", 300.0 * call("tanh", X - 1)) ** 2, 0.99871289600607),
+        (call("tanh", 1000.0 * call("sin", 20 * X)) ** 2, 0.99936337996583),
+        (call("exp", -1000.0 * (X**2 - 1) ** 2), 0.0135675287597),
+    ],
+)
+def test_narrow_turns_of_curved_arguments(integrand: Expr, truth: float) -> None:
+    found = expect(integrand, LAW)
+    assert abs(found.value - truth) <= found.error + 1e-10
+
+
+def test_narrow_windows_of_a_periodic_condition() -> None:
+    # cos(20 x) > 0.999 on windows |x − 2πk/20| < arccos(0.999)/20.
+    inside = cond(compare(">", call("cos", 20 * X), Const(0.999)), Const(10), Const(0))
+    half, step = math.acos(0.999) / 20, 2 * math.pi / 20
+    windows = [(k * step - half, k * step + half) for k in range(-40, 41)]
+    truth = 10 * math.fsum(0.5 * (math.erf(b / math.sqrt(2)) - math.erf(a / math.sqrt(2))) for a, b in windows)
+    held(inside, truth)
