@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from netsor.expr import ONE, ZERO, Const, Expr, Pow, Sym, canonical, mul, postorder
-from netsor.gaussian import algebra, lattice, masses, nested, oned, poles, qmc, squares
+from netsor.gaussian import adaptive, algebra, lattice, masses, nested, oned, poles, qmc, squares
 from netsor.gaussian.integrand import Integrand, build, common_factors, form_to_smooth, value_of, without_last
 from netsor.gaussian.oned import Quadrature
 from netsor.gaussian.outcome import EPS, Outcome, Task, scaled, total
@@ -25,7 +25,7 @@ _DRAWS = 2**15
 # Points of a line among which roots are sought, and how many steep ones get panels of their own.
 _FINE, _MOST_BENDS = 12001, 400
 # Where a lattice gets this far no other rule in as many dimensions gets farther.
-_DEEP = {4: 1e-6, 5: 1e-4, 6: 1e-4}
+_DEEP = {2: 1e-12, 3: 1e-9, 4: 1e-6, 5: 1e-6, 6: 1e-6}
 
 
 def expectation(e: Expr, state: State, task: Task) -> Outcome:
@@ -66,12 +66,18 @@ def product(e: Expr, state: State, task: Task) -> Outcome:
 
 def reduced(shape: Shape, state: State, task: Task) -> Integrand:
     """The integrand, with one variable smoothed away in closed form where there is one to smooth."""
+    factored = None
     if len(shape.forms) + len(shape.polynomial) > 2 and len(shape.forms) > 1 and not task.rough:
         factored = common_factors(shape, state, task.env)
-        if factored is not None and (
-            factored.rank <= len(shape.forms) + len(shape.polynomial) - 2 or not is_sharp(factored) or factored.rank > 4
-        ):
+        # Where a kink is left sharp, more dimensions without it beat fewer with it, unless they are very few.
+        if factored is not None and (factored.rank <= 3 or not is_sharp(factored)):
             return factored
+    f = _directly(shape, state, task)
+    return f if factored is None or f.rank < 6 or f.rank <= factored.rank else factored
+
+
+def _directly(shape: Shape, state: State, task: Task) -> Integrand:
+    """The integrand over the variables themselves, one of them smoothed away in closed form if it can be."""
     if len(shape.forms) > 1:
         last = _straightening(shape)
         if last is not None:
@@ -114,7 +120,7 @@ def quadrature(f: Integrand, task: Task) -> Outcome:
 
 def _by_dimension(f: Integrand, task: Task) -> Outcome:
     # In few dimensions ten more digits are cheap, and what is built on this one will want them.
-    spare = {2: 1e-4, 3: 1e-2}.get(f.rank, 0.5)
+    spare = {2: 1e-4, 3: 0.03}.get(f.rank, 0.5)
     tol = max(spare * min(task.tol, 1e-6), 1e-13)
     if f.rank == 0:
         value = float(f(np.zeros((0, 1)))[0])
@@ -127,42 +133,54 @@ def _by_dimension(f: Integrand, task: Task) -> Outcome:
     how = " + closed form" if f.closed else ""
     if task.rough and f.rank >= 3:
         return _outcome(lattice.rough(f, f.rank) if f.rank <= 6 else qmc.rough(f), f.rank, "rough")
-    sharp = is_sharp(f)
-    slope = max((float(np.linalg.norm(p.a)) / p.soft for p in f.planes if p.soft), default=1.0)
     if 2 <= f.rank <= 6 and not np.abs(f.shift).max(initial=0.0) and _is_radial(f) and _through_origin(f):
-        g = replace(f, radial=True)
-        if any(p.kind in ("jump", "kink") for p in f.planes):
-            if f.rank <= 4:
-                q = nested.integrate(replace(g, surfaces=[]), max(tol, 0.2 * task.tol), task.clock)
-                return _outcome(q, f.rank, f"radial quadrature {f.rank}-D{how}")
-        else:
-            q = lattice.integrate(g, f.rank, max(tol, 0.1 * task.tol), task.clock)
-            if math.isfinite(q.error) and (q.error <= task.tol * q.scale or f.rank > 3):
-                return _outcome(q, f.rank, f"radial lattice {f.rank}-D{how}")
-    found: list[tuple[Quadrature, str]] = []
-    if not sharp and f.rank <= 6 and (slope < 4 or f.rank > 4):
-        q = lattice.integrate(f, f.rank, tol, task.clock, slope)
-        found.append((q, "lattice"))
-        if math.isfinite(q.error) and (
-            q.error <= task.tol * q.scale or f.rank > 3 and q.error < _DEEP[f.rank] * q.scale
-        ):
-            return _outcome(q, f.rank, f"lattice {f.rank}-D{how}")
-    if f.rank <= 4:
-        wary = bool(f.surfaces) or _is_radial(f)
-        other = f.rank > 2 and "singular" not in {p.kind for p in f.planes} | {s.kind for s in f.surfaces}
-        seconds = None
-        if other and math.isfinite(task.clock.left()):
-            seconds = max(0.4 * task.clock.left(), 0.3)
-            seconds = min(seconds, _CURVED_SECONDS) if wary else seconds
-        q = nested.integrate(f, tol, task.clock, wary, seconds)
-        q = _held_to_draws(q, f) if f.surfaces else q
-        found.append((q, "quadrature"))
-        if other and not q.error <= 10 * task.tol * q.scale:
-            found.append((qmc.integrate(f, tol, task.clock, share=0.5, levels=qmc.FEW_LEVELS), "quasi-Monte Carlo"))
-    else:
-        found.append((qmc.integrate(f, tol, task.clock), "quasi-Monte Carlo"))
+        found = _radial(replace(f, radial=True), tol, task, how)
+        if found is not None:
+            return found
+    found = []
+    for name, rule in _rules(f, tol, task):
+        q = rule()
+        found.append((q, name))
+        if math.isfinite(q.error) and q.error <= (_DEEP[f.rank] if name == "lattice" else task.tol) * q.scale:
+            break
     q, name = _best(found)
+    q = _held_to_draws(q, f) if f.surfaces else q
     return _outcome(q, f.rank, name + ("" if name == "quasi-Monte Carlo" else f" {f.rank}-D") + how)
+
+
+def _rules(f: Integrand, tol: float, task: Task) -> Iterator[tuple[str, Callable[[], Quadrature]]]:
+    """The rules that may do for an integrand, the most promising first; the next is tried where one falls short."""
+    slope = max((float(np.linalg.norm(p.a)) / p.soft for p in f.planes if p.soft), default=1.0)
+    clock = task.clock
+    if not is_sharp(f) and f.rank <= 6 and (slope < 4 or f.rank > 4):
+        yield "lattice", lambda: lattice.integrate(f, f.rank, tol, clock, slope)
+    if f.rank <= 3:
+        yield "adaptive quadrature", lambda: adaptive.integrate(f, tol, clock, _part(clock, 0.6) if f.rank == 3 else None)
+    elif f.rank <= 6:
+        wary = bool(f.surfaces) or _is_radial(f)
+        yield "quadrature", lambda: nested.integrate(f, tol, clock, wary, _part(clock, 0.5))
+        if f.rank == 4:
+            yield "adaptive quadrature", lambda: adaptive.integrate(f, 0.3 * task.tol, clock, _part(clock, 0.5))
+    if f.rank > 2:
+        yield "quasi-Monte Carlo", lambda: qmc.integrate(f, tol, clock)
+
+
+def _part(clock: Clock, share: float) -> float | None:
+    """Seconds for one rule of several."""
+    return max(share * clock.left(), 0.3) if math.isfinite(clock.left()) else None
+
+
+def _radial(g: Integrand, tol: float, task: Task, how: str) -> Outcome | None:
+    """What is singular at the origin, spread over all scales; None where that does not get far."""
+    if any(p.kind in ("jump", "kink") for p in g.planes):
+        if g.rank > 4:
+            return None
+        q = nested.integrate(replace(g, surfaces=[]), max(tol, 0.2 * task.tol), task.clock)
+        return _outcome(q, g.rank, f"radial quadrature {g.rank}-D{how}")
+    q = lattice.integrate(g, g.rank, max(tol, 0.1 * task.tol), task.clock)
+    if math.isfinite(q.error) and (q.error <= task.tol * q.scale or g.rank > 3):
+        return _outcome(q, g.rank, f"radial lattice {g.rank}-D{how}")
+    return None
 
 
 def _held_to_draws(q: Quadrature, f: Integrand) -> Quadrature:

@@ -99,11 +99,11 @@ class Integrand:
         f = lambdify((surface.at,), (*self.forms, *self.scalars))
         return lambda x: np.asarray(f(*(self.root @ x + self.shift[:, None]), *self.values)[0]) + np.zeros(x.shape[1:])
 
-    def polynomial(self, x: Array) -> Array:
-        """E of the polynomial factors given x, in closed form."""
+    def polynomial(self, x: Array, known: int | None = None) -> Array:
+        """E of the polynomial factors given x, in closed form; they depend on the first `known` coordinates only."""
         if not self.powers:
             return np.ones(())
-        means = self.mean[:, None] + self.gain @ x
+        means = self.mean[:, None] + self.gain[:, :known] @ x
         return moments(self.powers, self.spread)(list(means))
 
 

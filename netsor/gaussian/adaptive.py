@@ -1,0 +1,257 @@
+"""E F(x) for two or three standard normals by nested panels that are halved where they are not resolved.
+
+Every level is cut where planes and curves break F, at once for all points of the levels before it; where the shape of
+what lies inside changes (two curves meet, one turns back) the level outside has a kink or a root, which no list of
+breaks knows, and which halving finds.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from netsor.gaussian.integrand import Integrand
+from netsor.gaussian.layers import Level, cuts_at, levels_of
+from netsor.gaussian.oned import Quadrature, legendre
+from netsor.gaussian.result import Clock, Divergent
+from netsor.gaussian.roots import roots_along, straight_roots
+
+Array = np.ndarray
+EPS = 2.0**-52
+_EDGES = (-8.0, -3.0, -1.0, 1.0, 3.0, 8.0)
+_WIDEST = 0.6
+_PANEL = 1.75
+_MOST_PANELS = 2000
+_ROWS, _POINTS = 20_000, 1 << 19
+_SQRT_2PI = math.sqrt(2 * math.pi)
+
+
+class OutOfTime(Exception):
+    """A pass was given up."""
+
+
+class Rule(NamedTuple):
+    """Nodes and weights on [−1, 1], and the rows that give six Legendre coefficients: in the middle, and the last."""
+
+    nodes: Array
+    weights: Array
+    rows: Array
+
+
+@lru_cache(maxsize=64)
+def rule(n: int, ends: bool) -> Rule:
+    """The n-point rule of Gauss, or of Lobatto, which has the `ends` among its nodes.
+
+    A kink between an end and the first inner node of Gauss's rule shows at none of them, and outer levels have kinks
+    in places that nobody listed. (Lobatto's end nodes stand a trifle inside, on their own side of a jump.)
+    """
+    if ends:
+        inner = np.polynomial.legendre.Legendre.basis(n - 1).deriv().roots()
+        x = np.concatenate([[-1.0], np.sort(inner.real), [1.0]])
+        w = 2 / (n * (n - 1) * np.polynomial.legendre.Legendre.basis(n - 1)(x) ** 2)
+    else:
+        x, w = legendre(n)
+    rows = np.linalg.inv(np.polynomial.legendre.legvander(x, n - 1))
+    m = n // 2
+    return Rule(x * (1 - 1e-12) if ends else x, w, np.concatenate([rows[m - 2 : m + 1], rows[-3:]]))
+
+
+def resolution(values: Array, half: Array, noise: Array | float, r: Rule) -> tuple[Array, Array]:
+    """(integral, error estimate) of each panel, from values (panels, nodes) that are good to `noise`.
+
+    The coefficients' fall from the middle to the end, r, is taken to go on: the rule sees those from 2n on, of which
+    t r² is the first where t is the last; of that the estimate is 4 t r^{3/2}, which kinks (r ≈ 1/4) do not exceed.
+    """
+    integral = half * (values @ r.weights)
+    size = np.abs(values @ r.rows.T)
+    middle, tail = size[:, :3].max(axis=1), size[:, 3:].max(axis=1)
+    with np.errstate(all="ignore"):
+        fall = np.where(tail < middle, tail / middle, 1.0)
+    # Below the noise of the values there is nothing to resolve.
+    rest = np.where(tail <= 3 * noise, 0.0, tail * np.minimum(2.0, 4 * fall**1.5))
+    return integral, half * rest
+
+
+class _Pass:
+    """One run at an absolute tolerance; the levels' sums are arrays with an entry for each row."""
+
+    def __init__(self, levels: tuple[Level, ...], reach: float, nodes: int, panels: int, late: Callable[[], bool]):
+        self.levels, self.reach, self.nodes, self.late = levels, reach, nodes, late
+        self.base = np.linspace(-reach, reach, panels + 1)
+        self.rules = [rule(nodes, k + 1 < len(levels) and not _is_singular(levels[k])) for k in range(len(levels))]
+
+    def level(self, k: int, x: Array, tolerance: Array) -> Array:
+        """(4, N): integral, bound, integral of the modulus, that over the outermost unit, for each column of x."""
+        n = x.shape[1]
+        if n > _ROWS:
+            parts = [self.level(k, x[:, i : i + _ROWS], tolerance[i : i + _ROWS]) for i in range(0, n, _ROWS)]
+            return np.concatenate(parts, axis=1)
+        owner, low, high = self._first_panels(k, x)
+        inner = k + 1 < len(self.levels)
+        mine = 0.5 * tolerance if inner else tolerance
+        out = np.zeros((4, n))
+        done = np.zeros(n)
+        count = np.bincount(owner, minlength=n)
+        while len(owner):
+            sums, error = self._panels(k, x, tolerance, owner, low, high)
+            total = done + np.bincount(owner, error, minlength=n)
+            # The share of a panel: of what is left of the tolerance, by number.
+            share = np.maximum(mine - done, 0.1 * mine) / np.maximum(2 * np.bincount(owner, minlength=n), 1)
+            bad = (total > mine)[owner] & (error > share[owner])
+            bad &= (high - low > 8 * EPS * np.maximum(np.abs(low), np.abs(high))) & (count < _MOST_PANELS)[owner]
+            good = ~bad
+            done += np.bincount(owner[good], error[good], minlength=n)
+            for i in range(4):
+                out[i] += np.bincount(owner[good], sums[i, good], minlength=n)
+            owner, low, high = owner[bad], low[bad], high[bad]
+            middle = (low + high) / 2
+            owner, low, high = np.tile(owner, 2), np.concatenate([low, middle]), np.concatenate([middle, high])
+            count = count + np.bincount(owner, minlength=n)
+        out[1] += done
+        return out
+
+    def _first_panels(self, k: int, x: Array) -> tuple[Array, Array, Array]:
+        level, n = self.levels[k], x.shape[1]
+        edges = [np.broadcast_to(self.base, (n, len(self.base))), cuts_at(level, x, k, self.reach, _EDGES, _WIDEST)]
+        for c in level.curves:
+            edges.append(straight_roots(c.at, x, self.reach) if c.straight else roots_along(c.at, x, self.reach))
+        edges += [t.cuts(x, self.reach) for t in level.turns]
+        sorted_edges = np.sort(np.concatenate(edges, axis=1), axis=1)
+        low, high = sorted_edges[:, :-1], sorted_edges[:, 1:]
+        owner, column = np.nonzero(high - low > 4 * EPS * self.reach)
+        return owner, low[owner, column], high[owner, column]
+
+    def _panels(
+        self, k: int, x: Array, tolerance: Array, owner: Array, low: Array, high: Array
+    ) -> tuple[Array, Array]:
+        """((4, P) sums without the panels' own error, (P,) that error)."""
+        step = max(1, _POINTS // self.nodes)
+        if len(owner) > step:
+            parts = [
+                self._panels(k, x, tolerance, owner[i : i + step], low[i : i + step], high[i : i + step])
+                for i in range(0, len(owner), step)
+            ]
+            return np.concatenate([p[0] for p in parts], axis=1), np.concatenate([p[1] for p in parts])
+        if self.late():
+            raise OutOfTime
+        r = self.rules[k]
+        t, w = r.nodes, r.weights
+        half = (high - low) / 2
+        at = ((low + high) / 2)[:, None] + half[:, None] * t
+        shape = at.shape
+        points = np.concatenate([np.repeat(x[:, owner], self.nodes, axis=1), at.reshape(1, -1)])
+        density = np.exp(-0.5 * at * at) / _SQRT_2PI
+        factor = self.levels[k].factor
+        with np.errstate(all="ignore"):
+            values = factor(points).reshape(shape) if factor else np.ones(shape)
+        if not np.isfinite(values).all():
+            raise Divergent("the integrand has no value, or overflows, where it matters")
+        values = values * density
+        size = np.abs(values)
+        outer = np.abs(at) > self.reach - 1
+        if k + 1 == len(self.levels):
+            integral, error = resolution(values, half, EPS * size.max(axis=1, initial=0.0), r)
+            modulus = half * (size @ w)
+            shell = half * ((size * outer) @ w)
+            return np.stack([integral, 2 * EPS * modulus, modulus, shell]), error
+        alive = np.flatnonzero(values.ravel())
+        allowed = (0.5 * tolerance[owner])[:, None] * np.maximum(density, 1 / (2 * self.reach))
+        with np.errstate(all="ignore"):
+            inside = self.level(k + 1, points[:, alive], (allowed / size).ravel()[alive])
+        every = np.zeros((4, values.size))
+        every[:, alive] = inside
+        value, bound, modulus, shell = (every[i].reshape(shape) for i in range(4))
+        whole = values * value
+        noise = (size * bound).max(axis=1)
+        integral, error = resolution(whole, half, np.maximum(noise, EPS * np.abs(whole).max(axis=1)), r)
+        modulus = size * modulus
+        return (
+            np.stack(
+                [
+                    integral,
+                    half * ((size * bound) @ w),
+                    half * (modulus @ w),
+                    half * (np.where(outer, modulus, size * shell) @ w),
+                ]
+            ),
+            error,
+        )
+
+
+def _is_singular(level: Level) -> bool:
+    return any(b.kind == "singular" for b in (*level.planes, *level.curves))
+
+
+def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = None) -> Quadrature:
+    """E F(x) to tol · E|F|, first roughly and then finely: what the rough run said of itself is held to the fine one.
+
+    With `seconds` it gives up after them, and answers with what it has (nothing: an infinite error).
+    """
+    start = time.monotonic()
+    allowed = clock.left() if seconds is None else min(seconds, clock.left())
+
+    def late() -> bool:
+        # One run at least is owed where nothing else can answer.
+        return time.monotonic() - start > allowed and (seconds is not None or math.isfinite(best.error))
+
+    levels = levels_of(f)
+    reach = min(8.6, math.sqrt(-2 * math.log(min(tol, 1e-3))) + 0.8)
+    best = Quadrature(math.nan, math.inf, 0.0)
+    scale = _size(f)
+    nodes = 16 if tol < 1e-11 else 12
+    targets = [t for t in (1e-4, 1e-6, 1e-8, 1e-10) if t > 30 * tol] + [tol]
+    step = 0
+    while step < len(targets):
+        goal = targets[step]
+        began = time.monotonic()
+        try:
+            # No two runs have the same panels: what one of them overlooks, the other may see.
+            panels = math.ceil(2 * reach / _PANEL) + step
+            run = _Pass(levels, reach, 10 if goal > 1e-7 else nodes, panels, late)
+            value, bound, size, shell = run.level(0, np.zeros((0, 1)), np.array([0.5 * goal * scale]))[:, 0]
+        except OutOfTime:
+            break
+        if not math.isfinite(value):
+            raise Divergent("the integrand overflows")
+        if 0.1 * shell > 0.3 * goal * size and reach < 20:
+            # Heavy integrands reach farther than the density.
+            reach += 1.0
+            if reach > 12:
+                raise Divergent("the integrand grows as fast as the Gaussian density falls")
+            continue
+        error = bound + 0.1 * shell + 5e-14 * size
+        if math.isfinite(best.error):
+            gap = abs(value - best.value)
+            if gap > best.error + error:
+                error = max(error, gap)
+                best = best._replace(error=2 * error)
+        if size > 0 and (size > 4 * scale or size < scale / 4):
+            # The tolerance was meant for another size.
+            far = size < scale / 4
+            scale = size
+            if far and error > goal * size:
+                if error < best.error:
+                    best = Quadrature(float(value), float(error), float(size))
+                continue
+        if error < best.error or error <= tol * size:
+            best = Quadrature(float(value), float(error), float(size))
+        if best.error <= tol * best.scale:
+            break
+        step += 1
+        # The next run costs some times this one; another rule may have a use for the time.
+        if 2 * (time.monotonic() - began) > allowed - (time.monotonic() - start) and math.isfinite(best.error):
+            break
+    return best
+
+
+def _size(f: Integrand) -> float:
+    """About E|F|, from few draws: what tolerances are relative to until it is known."""
+    with np.errstate(all="ignore"):
+        v = np.abs(f(np.random.default_rng(5).standard_normal((f.rank, 512))))
+    v = v[np.isfinite(v)]
+    return float(v.mean()) if len(v) and v.any() else 1e-6

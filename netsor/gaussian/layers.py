@@ -1,0 +1,183 @@
+"""An integrand of several variables, read one variable at a time: F(x) = Π_k F_k(x₁ … x_k).
+
+A factor belongs to the level of its last variable, so that it is evaluated where that is known and not again below, and
+what it makes zero is never looked into. Breaks belong to the level on which they cut.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from netsor.expr import Expr, mul
+from netsor.expr.arrays import lambdify
+from netsor.gaussian.integrand import Integrand, Plane, Surface
+from netsor.gaussian.shape import affine
+from netsor.gaussian.turns import Turn, turns_of
+
+Array = np.ndarray
+Function = Callable[[Array], Array]
+_MOST_PLANES = 24
+# A coefficient below this part of a row is what rounding left of zero.
+_NOTHING = 1e-15
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A break off the planes: the zeros of `at` along the newest coordinate, one at most where it is `straight`."""
+
+    at: Function
+    kind: str
+    straight: bool
+
+
+@dataclass(frozen=True)
+class Level:
+    """What happens when x_k is added: the factor F_k (None: 1), the planes, curves and turns that cut x_k."""
+
+    factor: Function | None
+    planes: tuple[Plane, ...]
+    curves: tuple[Curve, ...]
+    turns: tuple[Turn, ...]
+
+
+def last_variable(row: Array) -> int:
+    """The index of the last coordinate on which a linear form depends; −1 for a constant."""
+    size = float(np.abs(row).max(initial=0.0))
+    there = np.flatnonzero(np.abs(row) > _NOTHING * size) if size > 0 else ()
+    return int(there[-1]) if len(there) else -1
+
+
+def levels_of(f: Integrand) -> tuple[Level, ...]:
+    """The levels of an integrand, first variable first."""
+    factors = _factors(f)
+    planes = _planes(f.planes, f.rank)
+    curves: list[list[Curve]] = [[] for _ in range(f.rank)]
+    for s in f.surfaces:
+        k, curve = _curve(f, s)
+        if k >= 0:
+            curves[k].append(curve)
+    turns = [() if f.radial else tuple(turns_of(f, k)) for k in range(f.rank)]
+    return tuple(Level(g, tuple(p), tuple(c), t) for g, p, c, t in zip(factors, planes, curves, turns, strict=True))
+
+
+def _factors(f: Integrand) -> list[Function | None]:
+    if f.radial:
+        return [None] * (f.rank - 1) + [f]
+    parts: list[list[Function]] = [[] for _ in range(f.rank)]
+    where = {s: last_variable(row) for s, row in zip(f.forms, f.root)}
+    grouped: dict[int, list[Expr]] = {}
+    for g in f.factors:
+        grouped.setdefault(max([0, *(where[s] for s in g.free if s in where)]), []).append(g)
+    for k, members in grouped.items():
+        parts[k].append(_compiled(f, members, k))
+    for c in f.closed:
+        k = max(0, last_variable(c.a))
+        parts[k].append(lambda x, c=c, k=k: c.g(c.a[: k + 1] @ x + c.b, c.s))  # type: ignore[misc]
+    if f.powers:
+        k = max([0, *(last_variable(row) for row in f.gain)])
+        parts[k].append(lambda x, k=k: f.polynomial(x, k + 1))  # type: ignore[misc]
+    return [_times(p) if p else None for p in parts]
+
+
+def _compiled(f: Integrand, members: list[Expr], k: int) -> Function:
+    whole = mul(*members)
+    used = [i for i, s in enumerate(f.forms) if s in whole.free]
+    known = [i for i, s in enumerate(f.scalars) if s in whole.free]
+    root, shift = f.root[used, : k + 1], f.shift[used, None]
+    values = tuple(f.values[i] for i in known)
+    run = lambdify((whole,), (*(f.forms[i] for i in used), *(f.scalars[i] for i in known)))
+
+    def factor(x: Array) -> Array:
+        return np.broadcast_to(np.asarray(run(*(root @ x + shift), *values)[0], float), x.shape[1:])
+
+    return factor
+
+
+def _times(parts: list[Function]) -> Function:
+    if len(parts) == 1:
+        return parts[0]
+
+    def product(x: Array) -> Array:
+        out = parts[0](x)
+        for p in parts[1:]:
+            out = out * p(x)
+        return out
+
+    return product
+
+
+def _curve(f: Integrand, s: Surface) -> tuple[int, Curve]:
+    where = {u: last_variable(row) for u, row in zip(f.forms, f.root) if u in s.at.free}
+    k = max(where.values(), default=-1)
+    newest = frozenset(u for u, last in where.items() if last == k)
+    whole = f.on_surface(s)
+
+    def at(x: Array) -> Array:
+        return whole(np.concatenate([x, np.zeros((f.rank - len(x), x.shape[1]))]))
+
+    return k, Curve(at, s.kind, affine(s.at, newest) is not None)
+
+
+def _planes(planes: list[Plane], rank: int) -> list[list[Plane]]:
+    """For each level the planes that cut it: their last component is there."""
+    sharp = [p for p in planes if p.soft == 0 and np.abs(p.a).max(initial=0) > 0]
+    out: list[list[Plane]] = [[] for _ in range(rank)]
+    current = [Plane(p.kind, p.a / n, p.b / n) for p in sharp if (n := float(np.abs(p.a).max())) > 0]
+    for k in range(rank - 1, -1, -1):
+        here = [p for p in current if abs(p.a[k]) > 1e-12]
+        rest = [p for p in current if abs(p.a[k]) <= 1e-12]
+        out[k] = here
+        shadows = []
+        if len(here) <= _MOST_PLANES:
+            for p, q in itertools.combinations(here, 2):
+                a = p.a * q.a[k] - q.a * p.a[k]
+                b = p.b * q.a[k] - q.b * p.a[k]
+                a[k:] = 0.0
+                n = float(np.abs(a).max())
+                if n > 1e-9:
+                    shadows.append(Plane("kink", a / n, b / n))
+        current = _distinct(rest + shadows)
+    soft = [p for p in planes if p.soft > 0]
+    for k in range(rank):
+        out[k] = _distinct(out[k])[: 2 * _MOST_PLANES] + [p for p in soft if abs(p.a[k]) > 1e-12]
+        # Sharp planes of later levels are seen blurred here.
+        out[k] += [p for p in sharp if abs(p.a[k]) > 1e-12 and np.abs(p.a[k + 1 :]).max(initial=0) > 1e-12]
+    return out
+
+
+def _distinct(planes: list[Plane]) -> list[Plane]:
+    kept: list[Plane] = []
+    for p in sorted(planes, key=lambda p: p.kind != "singular"):
+        v = np.append(p.a, p.b)
+        if not any(
+            np.abs(v - np.append(q.a, q.b)).max() < 1e-11 or np.abs(v + np.append(q.a, q.b)).max() < 1e-11 for q in kept
+        ):
+            kept.append(p)
+    return kept
+
+
+def cuts_at(level: Level, x: Array, k: int, reach: float, edges: tuple[float, ...], widest: float) -> Array:
+    """The places (N, J) where x_k is cut given the columns of x (k, N).
+
+    Something that happens over a width below `widest` gets cuts at `edges` times the width.
+    """
+    columns: list[Array] = []
+    n = x.shape[1]
+    for p in level.planes:
+        centre = -(p.b + p.a[:k] @ x) / p.a[k] if k else np.full(n, -p.b / p.a[k])
+        width = math.sqrt(p.soft**2 + float((p.a[k + 1 :] ** 2).sum())) / abs(p.a[k])
+        if width == 0:
+            columns.append(centre)
+            if p.kind == "singular":
+                # Panels that close in: |t|^{−α} on a panel whose ends are as 1 to 10 is smooth enough.
+                ends = 10.0 ** -np.arange(0.0, 12.0, 1.0 if p.a.size < 3 else 2.0)
+                columns.extend(centre + sign * t for t in ends for sign in (-1, 1))
+        elif width < widest:
+            columns.extend(centre + w * width for w in edges if abs(w) * width < 4)
+    out = np.stack(columns, axis=1) if columns else np.zeros((n, 0))
+    return np.clip(out, -reach, reach)

@@ -1,0 +1,137 @@
+"""Sign changes of a function along one coordinate, for many rows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+Array = np.ndarray
+_GOLDEN = 0.3819660112501051
+
+
+def straight_roots(f: Callable[[Array], Array], x: Array, reach: float) -> Array:
+    """(N, 1): where f(x, ·), affine in the next coordinate, vanishes; `reach` where that is beyond it."""
+    n = x.shape[1]
+    with np.errstate(all="ignore"):
+        below = f(np.concatenate([x, np.zeros((1, n))]))
+        slope = f(np.concatenate([x, np.ones((1, n))])) - below
+        at = -below / slope
+    return np.where(np.isfinite(at), np.clip(at, -reach, reach), reach)[:, None]
+
+
+def roots_along(f: Callable[[Array], Array], x: Array, reach: float, points: int = 64, most: int = 6) -> Array:
+    """(N, most): where f(x, ·) changes sign along the next coordinate; what is left over is `reach`.
+
+    Two roots between neighbours of the grid show as a dip of |f|, which is followed down.
+    """
+    n = x.shape[1]
+    t = np.linspace(-1, 1, points)
+    grid = reach * (0.55 * t + 0.45 * t**3) + 1e-9
+    every = np.concatenate([np.repeat(x, points, axis=1), np.tile(grid, n)[None]])
+    with np.errstate(all="ignore"):
+        v = f(every).reshape(n, points)
+    rows, columns = np.nonzero(np.sign(v[:, 1:]) * np.sign(v[:, :-1]) < 0)
+    a, b = grid[columns], grid[columns + 1]
+    fa, fb = v[rows, columns], v[rows, columns + 1]
+    more = _dips(f, x, grid, v)
+    if more is not None:
+        rows, a, b, fa, fb = (np.concatenate(p) for p in zip((rows, a, b, fa, fb), more))
+    out = np.full((n, most), reach)
+    if not len(rows):
+        return out
+    at = bracketed(lambda t, i: f(np.concatenate([x[:, rows[i]], t[None]])), a, b, fa, fb)
+    order = np.argsort(rows, kind="stable")
+    rows, at = rows[order], at[order]
+    first = np.searchsorted(rows, rows)
+    place = np.arange(len(rows)) - first
+    good = place < most
+    out[rows[good], place[good]] = at[good]
+    return out
+
+
+def _dips(f: Callable[[Array], Array], x: Array, grid: Array, v: Array) -> tuple[Array, ...] | None:
+    """Brackets (rows, a, b, f(a), f(b)) of roots in pairs, found at the bottom of the dips of |f|."""
+    size = np.abs(v)
+    sign = np.sign(v)
+    same = (sign[:, 1:-1] == sign[:, :-2]) & (sign[:, 1:-1] == sign[:, 2:]) & (sign[:, 1:-1] != 0)
+    low = (size[:, 1:-1] <= size[:, :-2]) & (size[:, 1:-1] <= size[:, 2:])
+    # Only where a parabola through the three points comes near zero.
+    left, right = size[:, :-2] - size[:, 1:-1], size[:, 2:] - size[:, 1:-1]
+    with np.errstate(all="ignore"):
+        depth = np.maximum(left, right)
+    rows, columns = np.nonzero(same & low & (size[:, 1:-1] < 1.5 * depth))
+    if not len(rows):
+        return None
+    columns = columns + 1
+    a, m, b = grid[columns - 1], grid[columns], grid[columns + 1]
+    fm, side = size[rows, columns], sign[rows, columns]
+    at = x[:, rows]
+    found = np.zeros(len(rows), bool)
+    for _ in range(40):
+        wide = b - m > m - a
+        probe = np.where(wide, m + _GOLDEN * (b - m), m - _GOLDEN * (m - a))
+        live = ~found
+        with np.errstate(all="ignore"):
+            fp = np.where(live, side * f(np.concatenate([at, probe[None]])), fm)
+        better = live & (fp < fm)
+        worse = live & ~better
+        a = np.where(better & wide, m, np.where(worse & ~wide, probe, a))
+        b = np.where(better & ~wide, m, np.where(worse & wide, probe, b))
+        m, fm = np.where(better, probe, m), np.where(better, fp, fm)
+        found |= fm < 0
+        if found.all() or not (b - a > 1e-9).any():
+            break
+    if not found.any():
+        return None
+    i = np.flatnonzero(found)
+    lo, hi = grid[columns[i] - 1], grid[columns[i] + 1]
+    flo, fhi = v[rows[i], columns[i] - 1], v[rows[i], columns[i] + 1]
+    bottom = side[i] * fm[i]
+    return (
+        np.concatenate([rows[i], rows[i]]),
+        np.concatenate([lo, m[i]]),
+        np.concatenate([m[i], hi]),
+        np.concatenate([flo, bottom]),
+        np.concatenate([bottom, fhi]),
+    )
+
+
+def bracketed(f: Callable[[Array, Array], Array], a: Array, b: Array, fa: Array, fb: Array) -> Array:
+    """The roots in brackets [a, b], by inverse quadratic steps or halving (Chandrupatla), all at once.
+
+    `f` takes points and the indices of the brackets that they belong to.
+    """
+    x1, x2, f1, f2 = b.copy(), a.copy(), fb.copy(), fa.copy()
+    x3, f3 = x1.copy(), f1.copy()
+    t = np.full(len(a), 0.5)
+    best = np.where(np.abs(f1) < np.abs(f2), x1, x2)
+    live = np.arange(len(a))
+    for _ in range(80):
+        p1, p2 = x1[live], x2[live]
+        x = p1 + t[live] * (p2 - p1)
+        with np.errstate(all="ignore"):
+            fx = f(x, live)
+        same = np.sign(fx) == np.sign(f1[live])
+        x3[live] = np.where(same, p1, p2)
+        f3[live] = np.where(same, f1[live], f2[live])
+        x2[live] = np.where(same, p2, p1)
+        f2[live] = np.where(same, f2[live], f1[live])
+        x1[live], f1[live] = x, fx
+        q1, q2, q3, g1, g2, g3 = x1[live], x2[live], x3[live], f1[live], f2[live], f3[live]
+        nearer = np.abs(g2) < np.abs(g1)
+        root = np.where(nearer, q2, q1)
+        best[live] = root
+        tolerance = 4e-16 * np.abs(root) + 1e-300
+        with np.errstate(all="ignore"):
+            part = tolerance / np.abs(q2 - q1)
+            xi, phi = (q1 - q2) / (q3 - q2), (g1 - g2) / (g3 - g2)
+            inside = (phi * phi < xi) & ((1 - phi) ** 2 < 1 - xi)
+            step = g1 / (g2 - g1) * g3 / (g2 - g3) + (q3 - q1) / (q2 - q1) * g1 / (g3 - g1) * g2 / (g3 - g2)
+        step = np.where(inside & np.isfinite(step), step, 0.5)
+        t[live] = np.clip(step, part, 1 - part)
+        done = (part > 0.5) | (np.where(nearer, g2, g1) == 0) | ~np.isfinite(part)
+        live = live[~done]
+        if not len(live):
+            break
+    return best

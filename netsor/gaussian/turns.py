@@ -1,0 +1,101 @@
+"""Where smooth functions turn within less than a standard deviation, off the planes: ridges, edges and wells.
+
+tanh(30 sin u) turns where its argument vanishes, within 1/|slope|; exp(−1000 (x − y²)²) has its ridge where the
+exponent has no slope, within 1/√|its second derivative|; 1/(ε + b²) its well where the base has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from netsor.expr import Call, Const, Expr, Pow, Sym, add, diff, is_singular, mul, postorder
+from netsor.expr.arrays import lambdify
+from netsor.gaussian.integrand import Integrand, Surface
+from netsor.gaussian.roots import roots_along
+from netsor.gaussian.shape import affine, is_positive
+
+Array = np.ndarray
+_STEP = 1e-5
+_STEEP, _STEEPEST = 1.5, 1e9
+_EDGES = (-18.0, -6.0, -2.0, 0.0, 2.0, 6.0, 18.0)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """`edge`: of a function of `at` around its zeros; `peak` of exp(at), `well` of a negative power of `at`."""
+
+    kind: str
+    at: Callable[[Array], Array]
+    slope: Callable[[Array], Array]
+
+    def cuts(self, x: Array, reach: float, points: int = 64, most: int = 4) -> Array:
+        """Panel ends (N, J) along the next coordinate that resolve the turn, for each column of x."""
+        f = self.at if self.kind == "edge" else self.slope
+        root = roots_along(f, x, reach, points, most)
+        n, m = root.shape
+        there = np.concatenate([np.repeat(x, m, axis=1), root.reshape(1, -1)])
+        with np.errstate(all="ignore"):
+            steepness = self._steepness(there).reshape(n, m)
+            width = 1 / steepness
+        narrow = (root < reach) & (steepness > _STEEP) & (steepness < _STEEPEST)
+        ends = root[:, :, None] + np.where(narrow, width, 0.0)[:, :, None] * np.array(_EDGES)
+        return np.clip(np.where(narrow[:, :, None], ends, reach), -reach, reach).reshape(n, -1)
+
+    def _steepness(self, x: Array) -> Array:
+        step = np.zeros((len(x), 1))
+        step[-1] = _STEP
+        if self.kind == "edge":
+            return np.abs(self.slope(x))
+        bend = np.abs(self.slope(x + step) - self.slope(x - step)) / (2 * _STEP)
+        return np.sqrt(bend if self.kind == "peak" else bend / np.abs(self.at(x)))
+
+
+def peaks_of(factor: Expr, forms: frozenset[Sym]) -> list[tuple[str, Expr]]:
+    """(kind, argument) of the exponentials and negative powers in a factor whose arguments are not affine."""
+    out: dict[tuple[str, Expr], None] = {}
+    for node in postorder(factor):
+        if not node.free & forms:
+            continue
+        if isinstance(node, Call) and node.fn == "exp" and affine(node.children[0], forms) is None:
+            out["peak", node.children[0]] = None
+        elif isinstance(node, Pow) and isinstance(node.exponent, Const) and node.exponent.value < 0:
+            if is_positive(node.base) and affine(node.base, forms) is None:
+                out["well", node.base] = None
+    return list(out)
+
+
+def turns_of(f: Integrand, k: int) -> list[Turn]:
+    """The turns of an integrand whose newest coordinate is the k-th."""
+    known = frozenset(f.forms)
+    found = [("edge", s.at) for s in f.bends]
+    for g in f.factors:
+        found += peaks_of(g, known)
+    out = []
+    for kind, at in dict.fromkeys(found):
+        if not at.free <= {*f.forms, *f.scalars}:
+            # A turn in a variable that is integrated in closed form needs no panels.
+            continue
+        used = [i for i, s in enumerate(f.forms) if s in at.free]
+        size = np.abs(f.root[used]).max(initial=0.0)
+        if not used or np.abs(f.root[used, k]).max() <= 1e-15 * size or np.abs(f.root[used, k + 1 :]).max(initial=0) > (
+            1e-15 * size
+        ):
+            continue
+        slope = add(*(mul(Const(float(f.root[i, k])), diff(at, f.forms[i])) for i in used))
+        if is_singular(slope):
+            continue
+        out.append(Turn(kind, _function(f, at), _function(f, slope)))
+    return out
+
+
+def _function(f: Integrand, e: Expr) -> Callable[[Array], Array]:
+    whole = f.on_surface(Surface("soft", e))
+
+    def at(x: Array) -> Array:
+        return whole(np.concatenate([x, np.zeros((f.rank - len(x), x.shape[1]))]))
+
+    return at
+
