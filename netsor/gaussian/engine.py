@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from netsor.expr import ONE, ZERO, Const, Expr, Pow, Sym, canonical, mul, postorder
-from netsor.gaussian import adaptive, algebra, lattice, masses, nested, oned, poles, qmc, squares
+from netsor.expr import ONE, ZERO, Const, Expr, Pow, Sym, canonical, evaluate, mul, postorder
+from netsor.gaussian import adaptive, algebra, lattice, masses, nested, oned, poles, qmc, squares, steps
 from netsor.gaussian.integrand import Integrand, build, common_factors, form_to_smooth, value_of, without_last
 from netsor.gaussian.oned import Quadrature
 from netsor.gaussian.outcome import EPS, Outcome, Task, scaled, total
@@ -61,7 +61,8 @@ def product(e: Expr, state: State, task: Task) -> Outcome:
                     return o
     if shape.trigonometric or not shape.factors:
         return algebra.exact(shape, state, task)
-    return quadrature(reduced(shape, state, task), task)
+    by_parts = steps.by_steins_lemma(e, shape, state, task, expectation)
+    return quadrature(reduced(shape, state, task), task) if by_parts is None else by_parts
 
 
 def reduced(shape: Shape, state: State, task: Task) -> Integrand:
@@ -70,7 +71,7 @@ def reduced(shape: Shape, state: State, task: Task) -> Integrand:
     if len(shape.forms) + len(shape.polynomial) > 2 and len(shape.forms) > 1 and not task.rough:
         factored = common_factors(shape, state, task.env)
         # Where a kink is left sharp, more dimensions without it beat fewer with it, unless they are very few.
-        if factored is not None and (factored.rank <= 3 or not is_sharp(factored)):
+        if factored is not None and (factored.rank <= 2 or not is_sharp(factored)):
             return factored
     f = _directly(shape, state, task)
     return f if factored is None or f.rank < 6 or f.rank <= factored.rank else factored
@@ -154,10 +155,14 @@ def _rules(f: Integrand, tol: float, task: Task) -> Iterator[tuple[str, Callable
     clock = task.clock
     if not is_sharp(f) and f.rank <= 6 and (slope < 4 or f.rank > 4):
         yield "lattice", lambda: lattice.integrate(f, f.rank, tol, clock, slope)
-    if f.rank <= 3:
-        yield "adaptive quadrature", lambda: adaptive.integrate(f, tol, clock, _part(clock, 0.6) if f.rank == 3 else None)
+    wary = bool(f.surfaces) or _is_radial(f)
+    if f.rank == 2:
+        yield "adaptive quadrature", lambda: adaptive.integrate(f, tol, clock)
+    elif f.rank == 3:
+        if not wary:
+            yield "quadrature", lambda: nested.integrate(f, tol, clock, wary, _part(clock, 0.1))
+        yield "adaptive quadrature", lambda: adaptive.integrate(f, tol, clock, _part(clock, 0.6))
     elif f.rank <= 6:
-        wary = bool(f.surfaces) or _is_radial(f)
         yield "quadrature", lambda: nested.integrate(f, tol, clock, wary, _part(clock, 0.5))
         if f.rank == 4:
             yield "adaptive quadrature", lambda: adaptive.integrate(f, 0.3 * task.tol, clock, _part(clock, 0.5))
@@ -208,14 +213,17 @@ def _best(found: list[tuple[Quadrature, str]]) -> tuple[Quadrature, str]:
 
 
 def _is_radial(f: Integrand) -> bool:
-    """Whether a fractional or negative power of something that is not affine occurs, as in x/|x|."""
+    """Whether a fractional or negative power of something that vanishes at the origin occurs, as in x/|x|."""
     known = frozenset(f.forms)
+    origin = {**dict.fromkeys(f.forms, 0.0), **dict(zip(f.scalars, f.values))}
     for g in f.factors:
         for node in postorder(g):
             if isinstance(node, Pow) and isinstance(node.exponent, Const) and len(node.base.free & known) > 1:
                 k = node.exponent.value
                 if (k < 0 or not isinstance(k, int)) and affine(node.base, known) is None:
-                    return True
+                    at = evaluate(node.base, origin)
+                    if not math.isfinite(at) or abs(at) < 1e-6:
+                        return True
     return False
 
 
