@@ -19,7 +19,6 @@ from netsor.gaussian.integrand import Integrand
 from netsor.gaussian.layers import Level, cuts_at, levels_of
 from netsor.gaussian.oned import Quadrature, legendre
 from netsor.gaussian.result import Clock, Divergent
-from netsor.gaussian.roots import roots_along, straight_roots
 
 Array = np.ndarray
 EPS = 2.0**-52
@@ -28,6 +27,8 @@ _WIDEST = 0.6
 _PANEL = 1.75
 _MOST_PANELS = 2000
 _ROWS, _POINTS = 20_000, 1 << 19
+# How far Lobatto's end nodes stand inside their panel.
+_INSIDE = 1e-12
 _SQRT_2PI = math.sqrt(2 * math.pi)
 
 
@@ -54,18 +55,21 @@ def rule(n: int, ends: bool) -> Rule:
         inner = np.polynomial.legendre.Legendre.basis(n - 1).deriv().roots()
         x = np.concatenate([[-1.0], np.sort(inner.real), [1.0]])
         w = 2 / (n * (n - 1) * np.polynomial.legendre.Legendre.basis(n - 1)(x) ** 2)
+        x, w = x * (1 - _INSIDE), w * (1 - _INSIDE)
+        w[[0, -1]] += _INSIDE
     else:
         x, w = legendre(n)
     rows = np.linalg.inv(np.polynomial.legendre.legvander(x, n - 1))
     m = n // 2
-    return Rule(x * (1 - 1e-12) if ends else x, w, np.concatenate([rows[m - 2 : m + 1], rows[-3:]]))
+    return Rule(x, w, np.concatenate([rows[m - 2 : m + 1], rows[-3:]]))
 
 
 def resolution(values: Array, half: Array, noise: Array | float, r: Rule) -> tuple[Array, Array]:
     """(integral, error estimate) of each panel, from values (panels, nodes) that are good to `noise`.
 
     The coefficients' fall from the middle to the end, r, is taken to go on: the rule sees those from 2n on, of which
-    t r² is the first where t is the last; of that the estimate is 4 t r^{3/2}, which kinks (r ≈ 1/4) do not exceed.
+    t r² is the first where t is the last. The estimate 10 t r^{5/4} exceeds it by far where the fall is geometric, and
+    covers kinks and roots at random places (r ≈ 1/4) in 98 of 100 panels, by an order of magnitude on average.
     """
     integral = half * (values @ r.weights)
     size = np.abs(values @ r.rows.T)
@@ -73,7 +77,7 @@ def resolution(values: Array, half: Array, noise: Array | float, r: Rule) -> tup
     with np.errstate(all="ignore"):
         fall = np.where(tail < middle, tail / middle, 1.0)
     # Below the noise of the values there is nothing to resolve.
-    rest = np.where(tail <= 3 * noise, 0.0, tail * np.minimum(2.0, 4 * fall**1.5))
+    rest = np.where(tail <= 3 * noise, 0.0, tail * np.minimum(2.0, 10 * fall**1.25))
     return integral, half * rest
 
 
@@ -118,17 +122,14 @@ class _Pass:
     def _first_panels(self, k: int, x: Array) -> tuple[Array, Array, Array]:
         level, n = self.levels[k], x.shape[1]
         edges = [np.broadcast_to(self.base, (n, len(self.base))), cuts_at(level, x, k, self.reach, _EDGES, _WIDEST)]
-        for c in level.curves:
-            edges.append(straight_roots(c.at, x, self.reach) if c.straight else roots_along(c.at, x, self.reach))
+        edges += [c.cuts(x, self.reach) for c in level.curves]
         edges += [t.cuts(x, self.reach) for t in level.turns]
         sorted_edges = np.sort(np.concatenate(edges, axis=1), axis=1)
         low, high = sorted_edges[:, :-1], sorted_edges[:, 1:]
         owner, column = np.nonzero(high - low > 4 * EPS * self.reach)
         return owner, low[owner, column], high[owner, column]
 
-    def _panels(
-        self, k: int, x: Array, tolerance: Array, owner: Array, low: Array, high: Array
-    ) -> tuple[Array, Array]:
+    def _panels(self, k: int, x: Array, tolerance: Array, owner: Array, low: Array, high: Array) -> tuple[Array, Array]:
         """((4, P) sums without the panels' own error, (P,) that error)."""
         step = max(1, _POINTS // self.nodes)
         if len(owner) > step:
@@ -184,7 +185,7 @@ class _Pass:
 
 
 def _is_singular(level: Level) -> bool:
-    return any(b.kind == "singular" for b in (*level.planes, *level.curves))
+    return any(p.kind == "singular" for p in level.planes) or any(c.kind == "singular" for c in level.curves)
 
 
 def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = None) -> Quadrature:

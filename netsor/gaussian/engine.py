@@ -10,10 +10,11 @@ import numpy as np
 
 from netsor.expr import ONE, ZERO, Const, Expr, Pow, Sym, canonical, evaluate, mul, postorder
 from netsor.gaussian import adaptive, algebra, lattice, masses, nested, oned, poles, qmc, squares, steps
+from netsor.gaussian.given import smoothed_given_rest
 from netsor.gaussian.integrand import Integrand, build, common_factors, form_to_smooth, value_of, without_last
 from netsor.gaussian.oned import Quadrature
 from netsor.gaussian.outcome import EPS, Outcome, Task, scaled, total
-from netsor.gaussian.result import Divergent
+from netsor.gaussian.result import Clock, Divergent
 from netsor.gaussian.shape import Shape, affine, is_quadratic, shape_of
 from netsor.gaussian.state import State
 from netsor.gaussian.terms import expand, factors_of
@@ -80,6 +81,9 @@ def reduced(shape: Shape, state: State, task: Task) -> Integrand:
 def _directly(shape: Shape, state: State, task: Task) -> Integrand:
     """The integrand over the variables themselves, one of them smoothed away in closed form if it can be."""
     if len(shape.forms) > 1:
+        smoothed = smoothed_given_rest(shape, state, task.env, task.slack)
+        if smoothed is not None:
+            return smoothed
         last = _straightening(shape)
         if last is not None:
             return build(shape, state, task.env, last=last, slack=task.slack)
@@ -129,16 +133,18 @@ def _by_dimension(f: Integrand, task: Task) -> Outcome:
             raise Divergent("the integrand has no value at a point where its argument is constant")
         return Outcome(value, 4 * EPS * abs(value), abs(value), 0, "exact algebra")
     if f.rank == 1:
-        return _outcome(_one_variable(f), 1, "closed form + quadrature 1-D" if f.closed else "quadrature 1-D")
+        return _outcome(
+            _one_variable(f), 1, "closed form + quadrature 1-D" if f.closed or f.given else "quadrature 1-D"
+        )
     poles.refuse(f)
-    how = " + closed form" if f.closed else ""
+    how = " + closed form" if f.closed or f.given else ""
     if task.rough and f.rank >= 3:
         return _outcome(lattice.rough(f, f.rank) if f.rank <= 6 else qmc.rough(f), f.rank, "rough")
     if 2 <= f.rank <= 6 and not np.abs(f.shift).max(initial=0.0) and _is_radial(f) and _through_origin(f):
-        found = _radial(replace(f, radial=True), tol, task, how)
-        if found is not None:
-            return found
-    found = []
+        radial = _radial(replace(f, radial=True), tol, task, how)
+        if radial is not None:
+            return radial
+    found: list[tuple[Quadrature, str]] = []
     for name, rule in _rules(f, tol, task):
         q = rule()
         found.append((q, name))
@@ -155,7 +161,7 @@ def _rules(f: Integrand, tol: float, task: Task) -> Iterator[tuple[str, Callable
     clock = task.clock
     if not is_sharp(f) and f.rank <= 6 and (slope < 4 or f.rank > 4):
         yield "lattice", lambda: lattice.integrate(f, f.rank, tol, clock, slope)
-    wary = bool(f.surfaces) or _is_radial(f)
+    wary = bool(f.surfaces) or bool(f.given) or _is_radial(f)
     if f.rank == 2:
         yield "adaptive quadrature", lambda: adaptive.integrate(f, tol, clock)
     elif f.rank == 3:
@@ -235,9 +241,13 @@ def _through_origin(f: Integrand) -> bool:
 
 def is_sharp(f: Integrand) -> bool:
     """Whether something happens within less than 0.4 standard deviations that a lattice would not see."""
-    return bool(f.surfaces) or any(
-        p.kind != "soft" and p.soft < 0.4 * float(np.linalg.norm(p.a)) and float(np.abs(p.a).max(initial=0.0)) > 0
-        for p in f.planes
+    return (
+        bool(f.surfaces)
+        or bool(f.given)
+        or any(
+            p.kind != "soft" and p.soft < 0.4 * float(np.linalg.norm(p.a)) and float(np.abs(p.a).max(initial=0.0)) > 0
+            for p in f.planes
+        )
     )
 
 

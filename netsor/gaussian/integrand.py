@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from netsor.gaussian.state import RANK, State, moments, pivoted_root
 from netsor.gaussian.tables import Table, table
 
 Array = np.ndarray
+Values = Mapping[Sym, float]
 _KAPPA = 1.5
 
 
@@ -48,9 +50,17 @@ class Closed:
     s: float
 
 
+class Conditional(Protocol):
+    """A factor over a variable that is integrated in closed form given all others."""
+
+    def value(self, f: Integrand, x: Array) -> Array: ...
+
+    def last_variable(self, f: Integrand) -> int: ...
+
+
 @dataclass
 class Integrand:
-    """F(x) = poly(x) Π factors(shift + A x) Π closed(x) with x ~ N(0, 1_r)."""
+    """F(x) = poly(x) Π factors(shift + A x) Π closed(x) Π given(x) with x ~ N(0, 1_r)."""
 
     rank: int
     factors: tuple[Expr, ...]
@@ -69,6 +79,7 @@ class Integrand:
     # Smooth turns of functions that are not affine, such as tanh(30 sin x): where they are steep, in one variable.
     bends: list[Surface] = field(default_factory=list)
     closed: tuple[Closed, ...] = ()
+    given: tuple[Conditional, ...] = ()
     # The correlations that A stands for are off by this much.
     defect: float = 0.0
     # Under the radial map s ↦ s e^{−κ/s²}, which spreads what happens near the origin over all scales.
@@ -92,6 +103,8 @@ class Integrand:
             out = out * self.polynomial(x)
         for c in self.closed:
             out = out * c.g(c.a @ x + c.b, c.s)
+        for h in self.given:
+            out = out * h.value(self, x)
         return out
 
     def on_surface(self, surface: Surface) -> Callable[[Array], Array]:
@@ -115,13 +128,11 @@ def drawn_in(x: Array) -> tuple[Array, Array]:
     return x * shrink, factor
 
 
-def value_of(e: Expr, env: Mapping[Sym, float]) -> float:
+def value_of(e: Expr, env: Values) -> float:
     return float(e.value) if isinstance(e, Const) else evaluate(e, env)
 
 
-def build(
-    shape: Shape, state: State, env: Mapping[Sym, float], last: Sym | None = None, slack: float = 0.0
-) -> Integrand:
+def build(shape: Shape, state: State, env: Values, last: Sym | None = None, slack: float = 0.0) -> Integrand:
     """The integrand of a shape under a law, over as many variables as its affine arguments have rank.
 
     The form `last` gets its variable after all others.
@@ -148,11 +159,11 @@ def build(
         out.gain = np.linalg.solve(triangle, cross.T).T if rank else cross
         out.spread = state.covariance[np.ix_(index, index)] - out.gain @ out.gain.T
     for b in shape.breaks:
-        _note(out, b, env)
+        note_break(out, b, env)
     return out
 
 
-def form_to_smooth(shape: Shape, env: Mapping[Sym, float]) -> Sym | None:
+def form_to_smooth(shape: Shape, env: Values) -> Sym | None:
     """A form whose factors depend on nothing else and can be smoothed: in closed form, the more edges the better.
 
     Of three variables and more a table will do for a smooth factor.
@@ -171,12 +182,12 @@ def form_to_smooth(shape: Shape, env: Mapping[Sym, float]) -> Sym | None:
     return best[1] if best else None
 
 
-def _smoothing_of(factors: list[Expr], s: Sym, env: Mapping[Sym, float]) -> Smoothing | None:
+def _smoothing_of(factors: list[Expr], s: Sym, env: Values) -> Smoothing | None:
     g = mul(*factors)
     return smoothing(g, s, tuple((t, float(env[t])) for t in sorted(g.free - {s}, key=lambda t: t.digest)))
 
 
-def without_last(f: Integrand, s: Sym, env: Mapping[Sym, float]) -> Integrand | None:
+def without_last(f: Integrand, s: Sym, env: Values) -> Integrand | None:
     """The integrand with its last variable integrated in closed form, where only the form s depends on it."""
     i = f.forms.index(s)
     last = f.root[:, -1]
@@ -212,7 +223,7 @@ def without_last(f: Integrand, s: Sym, env: Mapping[Sym, float]) -> Integrand | 
     )
 
 
-def common_factors(shape: Shape, state: State, env: Mapping[Sym, float]) -> Integrand | None:
+def common_factors(shape: Shape, state: State, env: Values) -> Integrand | None:
     """The integrand over the common factors of the forms' covariance, if each factor is a function of one form."""
     forms = shape.form_symbols
     known = frozenset(forms)
@@ -268,7 +279,8 @@ def common_factors(shape: Shape, state: State, env: Mapping[Sym, float]) -> Inte
     )
 
 
-def _note(out: Integrand, b: Break, env: Mapping[Sym, float]) -> None:
+def note_break(out: Integrand, b: Break, env: Values) -> None:
+    """Adds a break to the integrand: as a plane where it is affine in the forms, as a surface or a bend elsewhere."""
     if isinstance(b.at, Sym):
         i = out.forms.index(b.at)
         out.planes.append(Plane(b.kind, out.root[i], float(out.shift[i]), 1.0 if b.kind == "soft" else 0.0))

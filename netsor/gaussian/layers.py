@@ -16,6 +16,7 @@ import numpy as np
 from netsor.expr import Expr, mul
 from netsor.expr.arrays import lambdify
 from netsor.gaussian.integrand import Integrand, Plane, Surface
+from netsor.gaussian.roots import roots_along, straight_roots
 from netsor.gaussian.shape import affine
 from netsor.gaussian.turns import Turn, turns_of
 
@@ -34,6 +35,10 @@ class Curve:
     kind: str
     straight: bool
 
+    def cuts(self, x: Array, reach: float, points: int = 64) -> Array:
+        """Where it crosses the next coordinate, for each column of x."""
+        return straight_roots(self.at, x, reach) if self.straight else roots_along(self.at, x, reach, points)
+
 
 @dataclass(frozen=True)
 class Level:
@@ -48,7 +53,7 @@ class Level:
 def last_variable(row: Array) -> int:
     """The index of the last coordinate on which a linear form depends; −1 for a constant."""
     size = float(np.abs(row).max(initial=0.0))
-    there = np.flatnonzero(np.abs(row) > _NOTHING * size) if size > 0 else ()
+    there = np.flatnonzero(np.abs(row) > _NOTHING * size)
     return int(there[-1]) if len(there) else -1
 
 
@@ -78,6 +83,8 @@ def _factors(f: Integrand) -> list[Function | None]:
     for c in f.closed:
         k = max(0, last_variable(c.a))
         parts[k].append(lambda x, c=c, k=k: c.g(c.a[: k + 1] @ x + c.b, c.s))  # type: ignore[misc]
+    for h in f.given:
+        parts[max(0, h.last_variable(f))].append(lambda x, h=h: h.value(f, x))  # type: ignore[misc]
     if f.powers:
         k = max([0, *(last_variable(row) for row in f.gain)])
         parts[k].append(lambda x, k=k: f.polynomial(x, k + 1))  # type: ignore[misc]

@@ -18,7 +18,6 @@ from netsor.gaussian.integrand import Integrand
 from netsor.gaussian.layers import Level, cuts_at, levels_of
 from netsor.gaussian.oned import Quadrature, legendre
 from netsor.gaussian.result import Clock, Divergent
-from netsor.gaussian.roots import roots_along, straight_roots
 
 Array = np.ndarray
 # In many dimensions panels are dear, and accuracy is asked for in proportion.
@@ -91,10 +90,8 @@ def _nodes(
 ) -> tuple[Array, Array, Array]:
     """(the columns of x that they belong to, x_k, weights) of the nodes of a level."""
     n = x.shape[1]
-    cuts = [cuts_at(level, x, k, reach, _EDGES, _WIDEST)]
-    for c in level.curves:
-        cuts.append(straight_roots(c.at, x, reach) if c.straight else roots_along(c.at, x, reach, 48))
-    table = np.concatenate(cuts, axis=1)
+    curved = [c.cuts(x, reach, 48) for c in level.curves]
+    table = np.concatenate([cuts_at(level, x, k, reach, _EDGES, _WIDEST), *curved], axis=1)
     if table.shape[1]:
         ends = np.broadcast_to((-reach, reach), (n, 2))
         table = np.sort(np.concatenate([ends, table], axis=1), axis=1)

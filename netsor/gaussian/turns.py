@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from netsor.expr import Call, Const, Expr, Pow, Sym, add, diff, is_singular, mul, postorder
-from netsor.expr.arrays import lambdify
 from netsor.gaussian.integrand import Integrand, Surface
 from netsor.gaussian.roots import roots_along
 from netsor.gaussian.shape import affine, is_positive
@@ -61,9 +60,14 @@ def peaks_of(factor: Expr, forms: frozenset[Sym]) -> list[tuple[str, Expr]]:
             continue
         if isinstance(node, Call) and node.fn == "exp" and affine(node.children[0], forms) is None:
             out["peak", node.children[0]] = None
-        elif isinstance(node, Pow) and isinstance(node.exponent, Const) and node.exponent.value < 0:
-            if is_positive(node.base) and affine(node.base, forms) is None:
-                out["well", node.base] = None
+        elif (
+            isinstance(node, Pow)
+            and isinstance(node.exponent, Const)
+            and node.exponent.value < 0
+            and is_positive(node.base)
+            and affine(node.base, forms) is None
+        ):
+            out["well", node.base] = None
     return list(out)
 
 
@@ -80,8 +84,10 @@ def turns_of(f: Integrand, k: int) -> list[Turn]:
             continue
         used = [i for i, s in enumerate(f.forms) if s in at.free]
         size = np.abs(f.root[used]).max(initial=0.0)
-        if not used or np.abs(f.root[used, k]).max() <= 1e-15 * size or np.abs(f.root[used, k + 1 :]).max(initial=0) > (
-            1e-15 * size
+        if (
+            not used
+            or np.abs(f.root[used, k]).max() <= 1e-15 * size
+            or np.abs(f.root[used, k + 1 :]).max(initial=0) > (1e-15 * size)
         ):
             continue
         slope = add(*(mul(Const(float(f.root[i, k])), diff(at, f.forms[i])) for i in used))
@@ -98,4 +104,3 @@ def _function(f: Integrand, e: Expr) -> Callable[[Array], Array]:
         return whole(np.concatenate([x, np.zeros((f.rank - len(x), x.shape[1]))]))
 
     return at
-

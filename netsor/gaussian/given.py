@@ -1,0 +1,129 @@
+"""One variable integrated in closed form given all others: g(α + β u) with α and β functions of the rest.
+
+relu(x y + z w) has curved kinks in four variables; given x, y and z it is a kinked function of w alone, whose
+expectation is known, and what is left is smooth except where β = 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from netsor.expr import Expr, Sym, canonical, evaluate, mul
+from netsor.expr.arrays import lambdify
+from netsor.expr.nodes import with_children
+from netsor.gaussian.integrand import Integrand, Values, build, note_break
+from netsor.gaussian.shape import Break, Shape, affine
+from netsor.gaussian.smooth import Smoothing, smoothing
+from netsor.gaussian.state import State
+
+Array = np.ndarray
+_INNER = Sym(("inner", 0))
+
+
+@dataclass(frozen=True)
+class GivenRest:
+    """x ↦ E g(α(x) + β(x) (a·x + b + s z)) over a standard normal z."""
+
+    g: Smoothing
+    offset: Expr
+    slope: Expr
+    a: Array
+    b: float
+    s: float
+
+    def value(self, f: Integrand, x: Array) -> Array:
+        """At the columns of x; coordinates that are not there yet do not matter."""
+        run = lambdify((self.offset, self.slope), (*f.forms, *f.scalars))
+        k = len(x)
+        alpha, beta = run(*(f.root[:, :k] @ x + f.shift[:, None]), *f.values)
+        centre = alpha + beta * (self.a[:k] @ x + self.b)
+        spread = np.abs(beta) * self.s + np.zeros(x.shape[1])
+        size = 1e-14 * (np.abs(centre) + self.s) + 1e-280
+        return self.g(centre + np.zeros(x.shape[1]), np.maximum(spread, size))
+
+    def last_variable(self, f: Integrand) -> int:
+        """The last coordinate that it depends on."""
+        used = [i for i, s in enumerate(f.forms) if s in self.offset.free | self.slope.free]
+        rows = np.abs(np.vstack([self.a[None], f.root[used]]))
+        there = np.flatnonzero((rows > 1e-15 * rows.max(axis=1, keepdims=True, initial=1e-300)).any(axis=0))
+        return int(there[-1]) if len(there) else 0
+
+
+def smoothed_given_rest(shape: Shape, state: State, env: Values, slack: float) -> Integrand | None:
+    """The integrand without one of its variables, in which its curved breaks were affine; None where there is none."""
+    forms = frozenset(shape.form_symbols)
+    curved = [b.at for b in shape.breaks if b.kind != "soft" and affine(b.at, forms) is None]
+    for s in shape.form_symbols if curved else ():
+        if not all(s in at.free for at in curved):
+            continue
+        inner = _argument([f for f in shape.factors if s in f.free], s)
+        if inner is None:
+            continue
+        found = _without(shape, s, inner, build(shape, state, env, last=s, slack=slack), env)
+        if found is not None:
+            return found
+    return None
+
+
+def _argument(factors: list[Expr], s: Sym) -> Expr | None:
+    """The one affine function of s that everything in the factors depends on it through."""
+    found: set[Expr] = set()
+    stack = list(factors)
+    while stack:
+        e = stack.pop()
+        if s not in e.free:
+            continue
+        if affine(e, frozenset((s,))) is not None:
+            found.add(e)
+        else:
+            stack.extend(e.children)
+    return found.pop() if len(found) == 1 else None
+
+
+def _without(shape: Shape, s: Sym, inner: Expr, f: Integrand, env: Values) -> Integrand | None:
+    i = f.forms.index(s)
+    if f.rank < 2 or np.abs(np.delete(f.root[:, -1], i)).max(initial=0.0) > 0 or f.root[i, -1] == 0:
+        return None
+    if f.powers and np.abs(f.gain[:, -1]).max() > 0:
+        return None
+    outer = canonical(_exchanged(mul(*(g for g in f.factors if s in g.free)), inner))
+    if outer.free & frozenset(f.forms):
+        return None
+    g = smoothing(
+        outer, _INNER, tuple((t, float(env[t])) for t in sorted(outer.free - {_INNER}, key=lambda t: t.digest))
+    )
+    if g is None:
+        return None
+    linear, offset = affine(inner, frozenset((s,)))  # type: ignore[misc]
+    keep = [j for j in range(len(f.forms)) if j != i]
+    closed = GivenRest(g, offset, linear[s], f.root[i, :-1], float(f.shift[i]), abs(float(f.root[i, -1])))
+    out = replace(
+        f,
+        rank=f.rank - 1,
+        factors=tuple(h for h in f.factors if s not in h.free),
+        forms=tuple(f.forms[j] for j in keep),
+        root=f.root[keep, :-1],
+        shift=f.shift[keep],
+        planes=[],
+        surfaces=[],
+        bends=[],
+        gain=f.gain[:, :-1],
+        given=(closed,),
+    )
+    for b in shape.breaks:
+        if s not in b.at.free:
+            note_break(out, b, env)
+    # Where the slope is nothing, what was smoothed is as sharp as it was.
+    if closed.slope.free & frozenset(out.forms):
+        note_break(out, Break("kink", closed.slope), env)
+    elif evaluate(closed.slope, dict(env)) == 0:
+        return None
+    return out
+
+
+def _exchanged(e: Expr, inner: Expr) -> Expr:
+    if e is inner:
+        return _INNER
+    return with_children(e, tuple(_exchanged(c, inner) for c in e.children)) if e.children else e
