@@ -206,7 +206,7 @@ def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = No
     scale = _size(f)
     nodes = 16 if tol < 1e-11 else 12
     targets = [t for t in (1e-4, 1e-6, 1e-8, 1e-10) if t > 30 * tol] + [tol]
-    step = 0
+    step, farther = 0, math.inf
     while step < len(targets):
         goal = targets[step]
         began = time.monotonic()
@@ -221,10 +221,11 @@ def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = No
             raise Divergent("the integrand overflows")
         if 0.1 * shell > 0.3 * goal * size and reach < 20:
             # Heavy integrands reach farther than the density.
-            reach += 1.0
-            if reach > 12:
+            if reach > 12 and shell > 0.5 * farther:
                 raise Divergent("the integrand grows as fast as the Gaussian density falls")
-            continue
+            if reach <= 12:
+                reach, farther = reach + 1.0, shell
+                continue
         error = bound + 0.1 * shell + 5e-14 * size
         if math.isfinite(best.error):
             gap = abs(value - best.value)

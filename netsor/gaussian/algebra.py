@@ -24,8 +24,23 @@ def tilt(exponent: Expr, state: State, task: Task) -> tuple[float, float, State]
     `size` is that of the terms that log c is the sum of, which is what its rounding is relative to.
     """
     q, b, constant = quadratic(exponent, state, task)
-    log, moved = state.tilted_by_quadratic(q, b, constant)
-    return log, abs(log) + 2 * abs(constant), moved
+    values, vectors = np.linalg.eigh(q)
+    top = float(np.abs(values).max(initial=0.0))
+    if top == 0 or values[0] < -1e-14 * top:
+        log, moved = state.tilted_by_quadratic(q, b, constant)
+        return log, abs(log) + 2 * abs(constant), moved
+    # About the centre m of −z'Qz/2 + b·z nothing cancels but two constants; where Q has no say, b stays.
+    keep = values > 1e-14 * top
+    along = vectors[:, keep].T @ b
+    centre = vectors[:, keep] @ (along / values[keep])
+    peak = 0.5 * float(along @ (along / values[keep]))
+    log, moved = state.tilted_about(q, centre, constant + peak)
+    free = b - vectors[:, keep] @ along
+    size = abs(log) + abs(constant) + peak
+    if np.abs(free).max() > 1e-13 * np.abs(b).max():
+        more, moved = moved.tilted(free)
+        log, size = log + more, size + abs(more)
+    return log, size, moved
 
 
 def quadratic(exponent: Expr, state: State, task: Task) -> tuple[Array, Array, float]:

@@ -18,6 +18,7 @@ from netsor.gaussian.result import Clock, Divergent
 from netsor.gaussian.shape import Shape, affine, is_quadratic, shape_of
 from netsor.gaussian.state import State
 from netsor.gaussian.terms import expand, factors_of
+from netsor.gaussian.turns import EDGES, turns_of
 
 Array = np.ndarray
 # Breaks that are not planes are found by search: beyond this quasi-Monte Carlo gets as far.
@@ -271,7 +272,7 @@ def _one_variable(f: Integrand) -> Quadrature:
         if p.soft:
             width = p.soft / abs(a)
             if width < 1.0:
-                ends = (-18, -6, -2, 0, 2, 6, 18) if p.kind == "soft" else (-8.5, -3, -1, 1, 3, 8.5)
+                ends = EDGES if p.kind == "soft" else (-8.5, -3, -1, 1, 3, 8.5)
                 cuts += [at + w * width for w in ends]
         else:
             (singular if p.kind == "singular" else cuts).append(at)
@@ -285,18 +286,10 @@ def _one_variable(f: Integrand) -> Quadrature:
             with np.errstate(all="ignore"):
                 step = np.nan_to_num(np.abs(f((r + 1e-9)[None]) - f((r - 1e-9)[None])), posinf=0.0)
             moved += 8 * EPS * float(((1 + np.abs(r)) * np.exp(-0.5 * r * r) * step).sum())
-    for s in f.bends:
-        if not s.at.free <= {*f.forms, *f.scalars}:
-            # A turn in a variable that is integrated in closed form needs no panels.
-            continue
-        along = _on_the_line(f.on_surface(s))
-        for at in oned.roots_of(along, points=_FINE)[:_MOST_BENDS]:
-            # tanh(1000 sin x) turns within 1/1000 of every root: where it is steep it gets panels of that size.
-            with np.errstate(all="ignore"):
-                rise = along(np.array([at - 1e-7, at + 1e-7]))
-            slope = abs(float(rise[1] - rise[0])) / 2e-7
-            if 1.5 < slope < 1e9:
-                cuts += [at + w / slope for w in (-18, -6, -2, 0, 2, 6, 18)]
+    for turn in turns_of(f, 0):
+        steep, rounding = turn.on_the_line(f, oned.REACH, _FINE, _MOST_BENDS)
+        cuts.extend(steep)
+        moved += rounding
     q = oned.integrate(lambda x: f(x[None]), cuts, singular)
     return q._replace(error=q.error + moved)
 

@@ -127,7 +127,7 @@ def integrate(f: Integrand, tol: float, clock: Clock, wary: bool = False, second
     reach = min(8.4, math.sqrt(-2 * math.log(min(tol, 1e-3))) + 0.6)
     spare = 1e-3 * min(tol, 1e-3)
     before: float | None = None
-    change = math.inf
+    change, farther = math.inf, math.inf
     best = Quadrature(math.nan, math.inf, 0.0)
     step = 0
     while step < len(_NODES):
@@ -143,15 +143,18 @@ def integrate(f: Integrand, tol: float, clock: Clock, wary: bool = False, second
             raise Divergent("the integrand overflows")
         if 0.1 * shell > 0.3 * tol * scale and reach < 20:
             # Heavy integrands reach farther than the density.
-            reach += 1.0
-            spare *= 1e-3
-            if reach > 12:
+            if reach > 12 and shell > 0.5 * farther:
                 raise Divergent("the integrand grows as fast as the Gaussian density falls")
-            continue
+            if reach <= 12:
+                reach, farther = reach + 1.0, shell
+                spare *= 1e-3
+                continue
         if before is not None:
             now = abs(value - before)
             trusted = 4.0 if wary else min(1.0, max(10 * now / change, 0.1)) if 0 < change < math.inf else 1.0
-            error = now * trusted + 0.1 * shell + 5e-13 * scale
+            # A change far below the one before is luck as often as accuracy.
+            last = 1e-3 * change if change < math.inf else 0.0
+            error = max(now * trusted, last) + 0.1 * shell + 5e-13 * scale
             change = now
             if error < best.error:
                 best = Quadrature(value, error, scale)

@@ -15,9 +15,9 @@ Array = np.ndarray
 EPS = 2.0**-52
 _SQRT_2PI = math.sqrt(2 * math.pi)
 _NODES = 20
-_REACH = 8.6
+REACH = 8.6
 # Panels of this length are resolved to rounding by twenty nodes if poles are a unit and a half away.
-_BASE = np.linspace(-_REACH, _REACH, 11)
+_BASE = np.linspace(-REACH, REACH, 11)
 _FARTHEST = 37.5
 _DEEPEST, _DEEPEST_AT_ZERO = 48, 120
 
@@ -75,7 +75,7 @@ def integrate(
     """
     poles = sorted({float(p) for p in singular if abs(p) < _FARTHEST})
     inner = [float(c) for c in cuts if abs(c) < _FARTHEST]
-    reach = _REACH
+    reach = REACH
     edges = _edges(reach, inner + poles)
     edges = _graded(edges, poles)
     lo, hi = edges[:-1], edges[1:]
@@ -196,7 +196,7 @@ def _remainder(p: float, lo: Array, hi: Array, integral: Array, modulus: Array) 
     return worst
 
 
-def roots_of(f: Callable[[Array], Array], reach: float = _REACH, points: int = 1501) -> list[float]:
+def roots_of(f: Callable[[Array], Array], reach: float = REACH, points: int = 1501) -> list[float]:
     """The sign changes of a function on [−reach, reach], found on a grid and bisected to rounding."""
     # The grid is denser near 0 and has no node there, so that a root at 0 is a change of sign.
     t = np.linspace(-1, 1, points + 1)

@@ -57,9 +57,8 @@ def _dips(f: Callable[[Array], Array], x: Array, grid: Array, v: Array) -> tuple
     same = (sign[:, 1:-1] == sign[:, :-2]) & (sign[:, 1:-1] == sign[:, 2:]) & (sign[:, 1:-1] != 0)
     low = (size[:, 1:-1] <= size[:, :-2]) & (size[:, 1:-1] <= size[:, 2:])
     # Only where a parabola through the three points comes near zero.
-    left, right = size[:, :-2] - size[:, 1:-1], size[:, 2:] - size[:, 1:-1]
     with np.errstate(all="ignore"):
-        depth = np.maximum(left, right)
+        depth = np.maximum(size[:, :-2] - size[:, 1:-1], size[:, 2:] - size[:, 1:-1])
     rows, columns = np.nonzero(same & low & (size[:, 1:-1] < 1.5 * depth))
     if not len(rows):
         return None

@@ -19,7 +19,9 @@ from netsor.gaussian.shape import affine, is_positive
 Array = np.ndarray
 _STEP = 1e-5
 _STEEP, _STEEPEST = 1.5, 1e9
-_EDGES = (-18.0, -6.0, -2.0, 0.0, 2.0, 6.0, 18.0)
+# An exponential has died away at 54 widths (at 18 it has 1e-8 left, over a width that no panel beyond would see).
+EDGES = (-54.0, -18.0, -6.0, -2.0, 0.0, 2.0, 6.0, 18.0, 54.0)
+_EPS = 2.0**-52
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class Turn:
     at: Callable[[Array], Array]
     slope: Callable[[Array], Array]
 
-    def cuts(self, x: Array, reach: float, points: int = 64, most: int = 4) -> Array:
-        """Panel ends (N, J) along the next coordinate that resolve the turn, for each column of x."""
+    def places(self, x: Array, reach: float, points: int = 64, most: int = 4) -> tuple[Array, Array, Array]:
+        """(where, width, whether it is narrow), each (N, J), along the next coordinate for each column of x."""
         f = self.at if self.kind == "edge" else self.slope
         root = roots_along(f, x, reach, points, most)
         n, m = root.shape
@@ -39,8 +41,13 @@ class Turn:
         with np.errstate(all="ignore"):
             steepness = self._steepness(there).reshape(n, m)
             width = 1 / steepness
-        narrow = (root < reach) & (steepness > _STEEP) & (steepness < _STEEPEST)
-        ends = root[:, :, None] + np.where(narrow, width, 0.0)[:, :, None] * np.array(_EDGES)
+        return root, width, (root < reach) & (steepness > _STEEP) & (steepness < _STEEPEST)
+
+    def cuts(self, x: Array, reach: float) -> Array:
+        """Panel ends (N, J) along the next coordinate that resolve the turn, for each column of x."""
+        root, width, narrow = self.places(x, reach)
+        n = len(root)
+        ends = root[:, :, None] + np.where(narrow, width, 0.0)[:, :, None] * np.array(EDGES)
         return np.clip(np.where(narrow[:, :, None], ends, reach), -reach, reach).reshape(n, -1)
 
     def _steepness(self, x: Array) -> Array:
@@ -50,6 +57,19 @@ class Turn:
             return np.abs(self.slope(x))
         bend = np.abs(self.slope(x + step) - self.slope(x - step)) / (2 * _STEP)
         return np.sqrt(bend if self.kind == "peak" else bend / np.abs(self.at(x)))
+
+    def on_the_line(self, f: Callable[[Array], Array], reach: float, points: int, most: int) -> tuple[Array, float]:
+        """Of one variable: (panel ends, what the rounding of the argument of f moves there).
+
+        The argument of a narrow turn is rounded like its place, which moves exponentials and poles by as much as they
+        are high.
+        """
+        root, width, narrow = (v[0] for v in self.places(np.zeros((0, 1)), reach, points, most))
+        at, width = root[narrow], width[narrow]
+        with np.errstate(all="ignore"):
+            height = np.max([np.abs(f((at + w * width)[None])) for w in (-1, 0, 1)], axis=0)
+            moved = _EPS * (1 + np.abs(at)) * np.nan_to_num(height, posinf=0.0) * np.exp(-0.5 * at * at)
+        return (at[:, None] + width[:, None] * np.array(EDGES)).ravel(), float(moved.sum())
 
 
 def peaks_of(factor: Expr, forms: frozenset[Sym]) -> list[tuple[str, Expr]]:
