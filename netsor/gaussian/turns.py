@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from netsor.expr import Call, Const, Expr, Pow, Sym, add, diff, is_singular, mul, postorder
-from netsor.gaussian.integrand import Integrand, Surface
-from netsor.gaussian.roots import roots_along
-from netsor.gaussian.shape import affine, is_positive
+from netsor.expr import Call, Const, Expr, Pow, Sym, diff, is_singular, postorder
+from netsor.expr.arrays import lambdify
+from netsor.gaussian.integrand import Integrand
+from netsor.gaussian.roots import roots_along, straight_roots
+from netsor.gaussian.shape import affine, is_positive, is_quadratic
 
 Array = np.ndarray
 _STEP = 1e-5
@@ -31,11 +33,13 @@ class Turn:
     kind: str
     at: Callable[[Array], Array]
     slope: Callable[[Array], Array]
+    # Whether the slope is affine in the coordinates, so that it has one zero.
+    straight: bool = False
 
     def places(self, x: Array, reach: float, points: int = 64, most: int = 4) -> tuple[Array, Array, Array]:
         """(where, width, whether it is narrow), each (N, J), along the next coordinate for each column of x."""
         f = self.at if self.kind == "edge" else self.slope
-        root = roots_along(f, x, reach, points, most)
+        root = straight_roots(f, x, reach) if self.straight else roots_along(f, x, reach, points, most)
         n, m = root.shape
         there = np.concatenate([np.repeat(x, m, axis=1), root.reshape(1, -1)])
         with np.errstate(all="ignore"):
@@ -72,7 +76,8 @@ class Turn:
         return (at[:, None] + width[:, None] * np.array(EDGES)).ravel(), float(moved.sum())
 
 
-def peaks_of(factor: Expr, forms: frozenset[Sym]) -> list[tuple[str, Expr]]:
+@lru_cache(maxsize=4096)
+def peaks_of(factor: Expr, forms: frozenset[Sym]) -> tuple[tuple[str, Expr], ...]:
     """(kind, argument) of the exponentials and negative powers in a factor whose arguments are not affine."""
     out: dict[tuple[str, Expr], None] = {}
     for node in postorder(factor):
@@ -88,7 +93,7 @@ def peaks_of(factor: Expr, forms: frozenset[Sym]) -> list[tuple[str, Expr]]:
             and affine(node.base, forms) is None
         ):
             out["well", node.base] = None
-    return list(out)
+    return tuple(out)
 
 
 def turns_of(f: Integrand, k: int) -> list[Turn]:
@@ -102,25 +107,31 @@ def turns_of(f: Integrand, k: int) -> list[Turn]:
         if not at.free <= {*f.forms, *f.scalars}:
             # A turn in a variable that is integrated in closed form needs no panels.
             continue
-        used = [i for i, s in enumerate(f.forms) if s in at.free]
-        size = np.abs(f.root[used]).max(initial=0.0)
-        if (
-            not used
-            or np.abs(f.root[used, k]).max() <= 1e-15 * size
-            or np.abs(f.root[used, k + 1 :]).max(initial=0) > (1e-15 * size)
-        ):
+        used = tuple(i for i, s in enumerate(f.forms) if s in at.free)
+        rows = f.root[list(used)]
+        nothing = 1e-15 * np.abs(rows).max(initial=0.0)
+        if not used or np.abs(rows[:, k]).max() <= nothing or np.abs(rows[:, k + 1 :]).max(initial=0.0) > nothing:
             continue
-        slope = add(*(mul(Const(float(f.root[i, k])), diff(at, f.forms[i])) for i in used))
-        if is_singular(slope):
+        slopes = _slopes(at, tuple(f.forms[i] for i in used))
+        if slopes is None:
             continue
-        out.append(Turn(kind, _function(f, at), _function(f, slope)))
+        straight = kind != "edge" and is_quadratic(at, known)
+        out.append(Turn(kind, _function(f, (at,), np.ones(1)), _function(f, slopes, rows[:, k]), straight))
     return out
 
 
-def _function(f: Integrand, e: Expr) -> Callable[[Array], Array]:
-    whole = f.on_surface(Surface("soft", e))
+@lru_cache(maxsize=4096)
+def _slopes(at: Expr, forms: tuple[Sym, ...]) -> tuple[Expr, ...] | None:
+    out = tuple(diff(at, s) for s in forms)
+    return None if any(map(is_singular, out)) else out
+
+
+def _function(f: Integrand, parts: tuple[Expr, ...], weights: Array) -> Callable[[Array], Array]:
+    """x ↦ Σ weight · part, of as many coordinates as there are."""
+    run = lambdify(parts, (*f.forms, *f.scalars))
 
     def at(x: Array) -> Array:
-        return whole(np.concatenate([x, np.zeros((f.rank - len(x), x.shape[1]))]))
+        values = run(*(f.root[:, : len(x)] @ x + f.shift[:, None]), *f.values)
+        return sum((w * v for w, v in zip(weights, values, strict=True)), np.zeros(x.shape[1]))
 
     return at
