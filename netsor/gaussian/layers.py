@@ -16,8 +16,8 @@ import numpy as np
 from netsor.expr import Expr, mul
 from netsor.expr.arrays import lambdify
 from netsor.gaussian.integrand import Integrand, Plane, Surface
-from netsor.gaussian.roots import roots_along, straight_roots
-from netsor.gaussian.shape import affine
+from netsor.gaussian.roots import roots_of_degree
+from netsor.gaussian.shape import degree_in
 from netsor.gaussian.turns import Turn, turns_of
 
 Array = np.ndarray
@@ -29,15 +29,15 @@ _NOTHING = 1e-15
 
 @dataclass(frozen=True)
 class Curve:
-    """A break off the planes: the zeros of `at` along the newest coordinate, one at most where it is `straight`."""
+    """A break off the planes: the zeros of `at` along the newest coordinate, in which it has this degree (or none)."""
 
     at: Function
     kind: str
-    straight: bool
+    degree: int | None
 
     def cuts(self, x: Array, reach: float, points: int = 64) -> Array:
         """Where it crosses the next coordinate, for each column of x."""
-        return straight_roots(self.at, x, reach) if self.straight else roots_along(self.at, x, reach, points)
+        return roots_of_degree(self.degree, self.at, x, reach, points)
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _curve(f: Integrand, s: Surface) -> tuple[int, Curve]:
     def at(x: Array) -> Array:
         return whole(np.concatenate([x, np.zeros((f.rank - len(x), x.shape[1]))]))
 
-    return k, Curve(at, s.kind, affine(s.at, newest) is not None)
+    return k, Curve(at, s.kind, degree_in(s.at, newest))
 
 
 def _planes(planes: list[Plane], rank: int) -> list[list[Plane]]:

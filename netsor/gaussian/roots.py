@@ -10,6 +10,13 @@ Array = np.ndarray
 _GOLDEN = 0.3819660112501051
 
 
+def roots_of_degree(degree: int | None, f: Callable[[Array], Array], x: Array, reach: float, points: int = 64) -> Array:
+    """The zeros along the next coordinate of a function of degree one, two or, None, of no degree."""
+    if degree is None:
+        return roots_along(f, x, reach, points)
+    return (straight_roots if degree < 2 else quadratic_roots)(f, x, reach)
+
+
 def straight_roots(f: Callable[[Array], Array], x: Array, reach: float) -> Array:
     """(N, 1): where f(x, ·), affine in the next coordinate, vanishes; `reach` where that is beyond it."""
     n = x.shape[1]
@@ -18,6 +25,19 @@ def straight_roots(f: Callable[[Array], Array], x: Array, reach: float) -> Array
         slope = f(np.concatenate([x, np.ones((1, n))])) - below
         at = -below / slope
     return np.where(np.isfinite(at), np.clip(at, -reach, reach), reach)[:, None]
+
+
+def quadratic_roots(f: Callable[[Array], Array], x: Array, reach: float) -> Array:
+    """(N, 2): where f(x, ·), of degree ≤ 2 in the next coordinate, vanishes; `reach` where that is beyond it."""
+    n = x.shape[1]
+    with np.errstate(all="ignore"):
+        low, c, high = (f(np.concatenate([x, np.full((1, n), t)])) for t in (-1.0, 0.0, 1.0))
+        a, b = (low + high) / 2 - c, (high - low) / 2
+        # A leading coefficient that is rounding has no second root.
+        a = np.where(np.abs(a) <= 4e-16 * (np.abs(low) + np.abs(c) + np.abs(high)), 0.0, a)
+        q = -0.5 * (b + np.copysign(np.sqrt(b * b - 4 * a * c), b))
+        out = np.stack([q / a, c / q], axis=1)
+    return np.where(np.isfinite(out), np.clip(out, -reach, reach), reach)
 
 
 def roots_along(f: Callable[[Array], Array], x: Array, reach: float, points: int = 64, most: int = 6) -> Array:

@@ -118,9 +118,15 @@ def _affine(
 
 def is_quadratic(e: Expr, gaussians: Gaussians) -> bool:
     """Whether an expression is a polynomial of degree ≤ 2 in the Gaussians."""
+    return degree_in(e, gaussians) is not None
+
+
+@lru_cache(maxsize=20_000)
+def degree_in(e: Expr, variables: Gaussians) -> int | None:
+    """The degree of a polynomial of degree ≤ 2 in the variables, whatever its coefficients are; None for all else."""
     done: dict[Expr, int] = {}
     for node in postorder(e):
-        if not node.free & gaussians:
+        if not node.free & variables:
             degree = 0
         elif isinstance(node, Sym):
             degree = 1
@@ -133,7 +139,7 @@ def is_quadratic(e: Expr, gaussians: Gaussians) -> bool:
         else:
             degree = 3
         done[node] = min(degree, 3)
-    return done[e] <= 2
+    return done[e] if done[e] <= 2 else None
 
 
 class _Forms:

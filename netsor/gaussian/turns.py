@@ -15,8 +15,8 @@ import numpy as np
 from netsor.expr import Call, Const, Expr, Pow, Sym, diff, is_singular, postorder
 from netsor.expr.arrays import lambdify
 from netsor.gaussian.integrand import Integrand
-from netsor.gaussian.roots import roots_along, straight_roots
-from netsor.gaussian.shape import affine, is_positive, is_quadratic
+from netsor.gaussian.roots import roots_along, roots_of_degree
+from netsor.gaussian.shape import affine, degree_in, is_positive
 
 Array = np.ndarray
 _STEP = 1e-5
@@ -33,13 +33,16 @@ class Turn:
     kind: str
     at: Callable[[Array], Array]
     slope: Callable[[Array], Array]
-    # Whether the slope is affine in the coordinates, so that it has one zero.
-    straight: bool = False
+    # The degree of `at` in the newest coordinate, where it is a polynomial of degree ≤ 2.
+    degree: int | None = None
 
     def places(self, x: Array, reach: float, points: int = 64, most: int = 4) -> tuple[Array, Array, Array]:
         """(where, width, whether it is narrow), each (N, J), along the next coordinate for each column of x."""
         f = self.at if self.kind == "edge" else self.slope
-        root = straight_roots(f, x, reach) if self.straight else roots_along(f, x, reach, points, most)
+        if self.degree is None:
+            root = roots_along(f, x, reach, points, most)
+        else:
+            root = roots_of_degree(self.degree - (self.kind != "edge"), f, x, reach)
         n, m = root.shape
         there = np.concatenate([np.repeat(x, m, axis=1), root.reshape(1, -1)])
         with np.errstate(all="ignore"):
@@ -115,8 +118,9 @@ def turns_of(f: Integrand, k: int) -> list[Turn]:
         slopes = _slopes(at, tuple(f.forms[i] for i in used))
         if slopes is None:
             continue
-        straight = kind != "edge" and is_quadratic(at, known)
-        out.append(Turn(kind, _function(f, (at,), np.ones(1)), _function(f, slopes, rows[:, k]), straight))
+        newest = frozenset(f.forms[i] for i, row in zip(used, rows) if abs(row[k]) > nothing)
+        degree = degree_in(at, newest)
+        out.append(Turn(kind, _function(f, (at,), np.ones(1)), _function(f, slopes, rows[:, k]), degree))
     return out
 
 
