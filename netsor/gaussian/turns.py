@@ -46,7 +46,7 @@ class Turn:
         n, m = root.shape
         there = np.concatenate([np.repeat(x, m, axis=1), root.reshape(1, -1)])
         with np.errstate(all="ignore"):
-            steepness = self._steepness(there).reshape(n, m)
+            steepness = self.steepness(there).reshape(n, m)
             width = 1 / steepness
         return root, width, (root < reach) & (steepness > _STEEP) & (steepness < _STEEPEST)
 
@@ -57,7 +57,8 @@ class Turn:
         ends = root[:, :, None] + np.where(narrow, width, 0.0)[:, :, None] * np.array(EDGES)
         return np.clip(np.where(narrow[:, :, None], ends, reach), -reach, reach).reshape(n, -1)
 
-    def _steepness(self, x: Array) -> Array:
+    def steepness(self, x: Array) -> Array:
+        """One over the width of the turn, at places x where there is one; elsewhere the same with the slopes there."""
         step = np.zeros((len(x), 1))
         step[-1] = _STEP
         if self.kind == "edge":
@@ -77,6 +78,18 @@ class Turn:
             height = np.max([np.abs(f((at + w * width)[None])) for w in (-1, 0, 1)], axis=0)
             moved = _EPS * (1 + np.abs(at)) * np.nan_to_num(height, posinf=0.0) * np.exp(-0.5 * at * at)
         return (at[:, None] + width[:, None] * np.array(EDGES)).ravel(), float(moved.sum())
+
+
+def steepest(f: Integrand) -> float:
+    """How steep the turns of an integrand are at most, from a few places: what is far above 1 may be overlooked."""
+    worst = 0.0
+    places = np.random.default_rng(11).standard_normal((f.rank, 256))
+    for k in range(f.rank):
+        for turn in turns_of(f, k):
+            with np.errstate(all="ignore"):
+                found = turn.steepness(places[: k + 1])
+            worst = max(worst, float(np.nan_to_num(found, posinf=0.0).max(initial=0.0)))
+    return worst
 
 
 @lru_cache(maxsize=4096)
