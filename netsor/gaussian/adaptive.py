@@ -37,7 +37,7 @@ class OutOfTime(Exception):
 
 
 class Rule(NamedTuple):
-    """Nodes and weights on [−1, 1], and rows that give nine Legendre coefficients: three in the middle, the last six."""
+    """Nodes and weights on [−1, 1]; rows that give nine Legendre coefficients: three in the middle, the last six."""
 
     nodes: Array
     weights: Array

@@ -1,4 +1,4 @@
-"""Kinks off the planes, ridges, many kinked variables: values in closed form, and one integral along two sets of axes."""
+"""Kinks off the planes, ridges, many kinked variables: closed forms, and one integral along two sets of axes."""
 
 from __future__ import annotations
 
