@@ -42,11 +42,11 @@ def run(args: argparse.Namespace) -> int:
     report(document.report.diagnostics)
     refuse_network(program, args.file)
 
-    from netsor.show.derivation import as_latex, as_markdown, as_text, derive, with_numbers
+    from netsor.show.derivation import as_latex, as_markdown, as_text, with_numbers
     from netsor.show.writing import variables_of
 
     of = variables_of(program, [args.of])[0] if args.of else None
-    d = derive(program, of, args.all)
+    d = document.derive(of, args.all)
     if args.numbers:
         d = with_numbers(d, tol=args.tol, budget=args.budget)
     longest = {"longest": None} if args.full else {}

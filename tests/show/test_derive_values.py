@@ -18,7 +18,7 @@ GALLERY = [pytest.param(p, marks=pytest.mark.slow) if p.stem in LONG else p for 
 
 
 def compare(document, tol):
-    d = derive(document.program)
+    d = document.derive()
     evaluator = Evaluator(d)
     limit = document.limit(tol, budget=60)
     for o in document.program.outputs:
@@ -46,7 +46,7 @@ def test_more_random_programs(seed):
 @pytest.mark.parametrize("name", ["heaviside", "sgd_two_hidden", "tied_decoder", "layernorm", "semicircle"])
 def test_numbers_beside_symbols_are_those_of_eval(name):
     document = load(PROGRAMS / f"{name}.netsor")
-    d = with_numbers(derive(document.program))
+    d = with_numbers(document.derive())
     limit = document.limit()
     shown = {line.about: line.value for line in d.lines if line.output and line.value is not None}
     for o in document.program.outputs:

@@ -9,6 +9,7 @@ from netsor.core import MatMul
 from netsor.expr import ONE, ZERO, Const, Expr, Pow, Sym, add, mul, split_coefficient
 from netsor.show.derivation.algebra import TooMany, count_terms, expanded, factors_of, joined, simplified
 from netsor.show.derivation.bridge import Bridge
+from netsor.show.derivation.data import of_embeddings
 from netsor.show.derivation.symbols import COVARIANCE, HAT, MEAN, VECTOR, atoms, is_random, kind, names, symbol
 
 _MOST_TERMS_INSIDE = 3
@@ -99,6 +100,16 @@ class Expectations:
             return joined(expanded(e, lambda node: bool(atoms(node))))
         except TooMany:
             return e
+
+    def why_zero(self, e: Expr) -> Dropped:
+        """Why E of what is known to vanish does, δ's of derivatives included: a factor of it, if there is one."""
+        try:
+            terms = expanded(e, is_random)
+        except TooMany:
+            terms = []
+        found = [self._vanishing([f for f in factors if is_random(f)]) for _, factors in terms]
+        reason, about = found[0] if found and found[0] and None not in found else ("", ())
+        return Dropped(e, reason, about)
 
     def _vanishing(self, random: list[Expr]) -> tuple[str, tuple[Sym, ...]] | None:
         """Why E of a product is zero, and the symbols that the reason is about."""
@@ -200,6 +211,12 @@ class Expectations:
         if a is not b and self.bridge.independent(a, b):
             return ZERO
         if kind(a) == VECTOR and kind(b) == VECTOR:
+            embedding = self.bridge.program.embedding
+            e, f = (embedding.get(names(s)[0]) for s in (a, b))
+            if e is not None and f is not None:
+                # One U: independence said so of two.
+                variance = self.bridge.program.input_matrix[e.matrix].variance
+                return mul(Const(variance), of_embeddings(self.bridge.program, e.name, f.name))
             x, y = self.bridge.gaussians(a), self.bridge.gaussians(b)
             return Const(self.bridge.limit.covariance(x[0], y[0]).value) if x and y else ZERO
         s = symbol(COVARIANCE, a, b)

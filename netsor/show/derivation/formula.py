@@ -33,6 +33,7 @@ from netsor.show.derivation.style import Latex, Text
 from netsor.show.derivation.symbols import (
     COEFFICIENT,
     COVARIANCE,
+    DATA,
     DOT,
     HAT,
     HATTED,
@@ -79,7 +80,8 @@ class Formulas:
             k = len(form.mean)
             if k > _WIDEST_LAW and not self.full:
                 return f"{self._normal()}({mean}, K){s.aside(f'K is {k} × {k}; --full shows it')}"
-            return f"{self._normal()}({mean}, {s.matrix([[self._signed(x) for x in r] for r in form.covariance])})"
+            scale = "" if form.scale is ONE else self(form.scale) + s.times
+            return f"{self._normal()}({mean}, {scale}{s.matrix([[self(x) for x in r] for r in form.covariance])})"
         if isinstance(form, PseudoInverse):
             return s.pseudo(s.matrix([[self(e) for e in r] for r in form.c]), s.column([self(e) for e in form.b]))
         # E of something, alone, needs no brackets.
@@ -169,6 +171,9 @@ class Formulas:
             return text, _ATOM if "°" not in text and "circ" not in text else _POWER
         if what == COEFFICIENT:
             return s.indexed("a", self.numbered.get(node, 0)), _ATOM
+        if what == DATA:
+            refs = [f"{r.name}[{','.join(map(str, r.row))}]" for r in names(node)]
+            return (s.inner(*refs), _POWER) if len(refs) == 2 else (s.name(refs[0]), _ATOM)
         if what == SHORT:
             return s.indexed("κ", names(node)[0]), _ATOM
         if what == MEAN:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from netsor.core import Program
-from netsor.expr import Expr, Function, Sym
+from netsor.expr import ONE, Expr, Function, Sym
 from netsor.gaussian import Estimate
 from netsor.show.derivation.expectations import Dropped
 from netsor.shown import Shown
@@ -13,10 +13,11 @@ from netsor.shown import Shown
 
 @dataclass(frozen=True)
 class Gaussian:
-    """The law N(mean, covariance) of Z's of 𝒱."""
+    """The law N(mean, scale · covariance) of Z's of 𝒱; covariances are numbers or inner products of data."""
 
     mean: tuple[float, ...]
-    covariance: tuple[tuple[float, ...], ...]
+    covariance: tuple[tuple[Expr, ...], ...]
+    scale: Expr = ONE
 
 
 @dataclass(frozen=True)

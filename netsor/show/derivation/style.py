@@ -52,6 +52,9 @@ class Text:
     def product(self, matrix: str, transposed: bool, vector: str) -> str:
         return product_text(matrix, transposed, vector)
 
+    def inner(self, a: str, b: str) -> str:
+        return f"{a}ᵀ{b}"
+
     def limit(self, name: str) -> str:
         return name + "\u030a" if graphemes(name) == 1 else f"{name}°"
 
@@ -153,6 +156,9 @@ class Latex:
             w = f"{w}^{{\\top}}"
         gap = "\\," if graphemes(matrix) > 1 and not transposed else " "
         return f"{w}{gap}{x}"
+
+    def inner(self, a: str, b: str) -> str:
+        return f"{latex_name(a)}^{{\\top}} {latex_name(b)}"
 
     def limit(self, name: str) -> str:
         if graphemes(name) == 1:

@@ -10,7 +10,8 @@ from netsor.gaussian import Divergent, Estimate, NoPointwiseMeaning, Settings, e
 from netsor.limit import Limit
 from netsor.limit.stein import stein_coefficients
 from netsor.show.derivation.bridge import Bridge
-from netsor.show.derivation.lines import Derivation, Line, Note
+from netsor.show.derivation.data import data_in, value_of
+from netsor.show.derivation.lines import Derivation, Gaussian, Line, Note
 from netsor.show.derivation.symbols import COEFFICIENT, COVARIANCE, HAT, LIMIT, MEAN, SHORT, kind, names
 
 _ROUNDING = 4e-16
@@ -48,6 +49,8 @@ class Values:
             case "θ̊":
                 value = self.limit.moment(names(s)[0])
                 return Estimate(float(value.value)) if isinstance(value, Const) else self.limit.scalar(value)  # type: ignore[arg-type]
+            case "⟨⟩":
+                return Estimate(value_of(s, self.derivation.program))
             case "E":
                 return self.mean(self.derivation.means[s])
             case "Cov":
@@ -100,13 +103,28 @@ class Values:
         return None
 
 
+def _with_data(line: Line, values: Values, told: set[Sym]) -> Line:
+    """The line with a note of what the products and entries of data come to that no line before it had."""
+    law = [e for f in line.forms if isinstance(f, Gaussian) for row in f.covariance for e in row]
+    forms = [f for f in line.forms if isinstance(f, Expr)]
+    inside = [values.derivation.means[s] for f in forms for s in f.free if kind(s) == MEAN]
+    found = dict.fromkeys(s for e in (*law, *forms, *inside) for s in data_in(e) if s not in told)
+    told.update(found)
+    pieces: list[str | Expr] = []
+    for s in found:
+        pieces += [", " if pieces else "", s, " = ", Const(values.scalar(s).value)]
+    return replace(line, notes=(*line.notes, Note(tuple(pieces)))) if pieces else line
+
+
 def with_numbers(
     d: Derivation, limit: Limit | None = None, tol: float = 1e-8, budget: float | None = 60.0
 ) -> Derivation:
     """The derivation with a value and its bound on each line that has one."""
     values = Values(d, limit or Limit(d.program, Settings(tol=tol, budget=budget)))
     lines = []
+    told: set[Sym] = set()
     for line in d.lines:
+        line = _with_data(line, values, told)
         try:
             lines.append(line.with_value(values.of(line)))
         except NetsorError as fault:
