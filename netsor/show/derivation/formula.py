@@ -74,14 +74,16 @@ class Formulas:
         """A form as a formula of its own."""
         s = self.style
         if isinstance(form, Gaussian):
+            law = self._normal()
             mean = s.number(0) if not any(form.mean) else s.column([self._signed(m) for m in form.mean])
             if len(form.mean) == 1:
                 mean = self._signed(form.mean[0])
             k = len(form.mean)
             if k > _WIDEST_LAW and not self.full:
-                return f"{self._normal()}({mean}, K){s.aside(f'K is {k} × {k}; --full shows it')}"
+                return f"{law}({mean}, K){s.aside(f'K is {k} × {k}; --full shows it')}"
             scale = "" if form.scale is ONE else self(form.scale) + s.times
-            return f"{self._normal()}({mean}, {scale}{s.matrix([[self(x) for x in r] for r in form.covariance])})"
+            covariance = s.matrix([[self(x) for x in r] for r in form.covariance])
+            return law + s.brackets(f"{mean}, {scale}{covariance}")
         if isinstance(form, PseudoInverse):
             return s.pseudo(s.matrix([[self(e) for e in r] for r in form.c]), s.column([self(e) for e in form.b]))
         # E of something, alone, needs no brackets.
@@ -229,7 +231,8 @@ class Formulas:
                 above.append(self._wrap(done[f], _PRODUCT))
             else:
                 below.append(self._piece_of(inverse, done))
-        if abs(c) != 1 or not above:
+        # √2 · (1/√2) is 1 up to rounding, and is not told.
+        if s.number(abs(c)) != s.number(1) or not above:
             above.insert(0, s.number(abs(c)))
         text = s.times.join(above)
         if below:

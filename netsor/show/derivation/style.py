@@ -132,14 +132,15 @@ class Latex:
     words = {"and": "\\land", "or": "\\lor", "not": "\\lnot"}
     math = ("$", "$")
 
-    def number(self, value: int | float) -> str:
-        simple = fraction_of(abs(value))
+    def number(self, value: int | float, exact: bool = True) -> str:
+        simple = fraction_of(abs(value)) if exact else None
         if simple is not None:
             return f"\\tfrac{{{simple.numerator}}}{{{simple.denominator}}}"
         text = number(abs(value))
         if "e" in text:
             mantissa, power = text.split("e")
-            return f"{mantissa} \\cdot 10^{{{int(power)}}}"
+            ten = f"10^{{{int(power)}}}"
+            return ten if mantissa == "1" else f"{mantissa} \\cdot {ten}"
         return text
 
     def name(self, name: str) -> str:
