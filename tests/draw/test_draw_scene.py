@@ -129,3 +129,22 @@ def test_names_are_mathematics() -> None:
     assert [(p.text, p.italic, p.shift) for p in pieces("h̃1[2,-1]")] == [("h̃", True, ""), ("1;2,−1", False, "sub")]
     assert accents("δh̃") == [("δh", "˜", True)]
     assert accents("ẑ") == [("z", "ˆ", False)]
+
+
+PLAIN = """network plain(ξ : 2)
+matrix U : (n, 2) ~ N(0, 1/2)
+matrix W ~ N(0, 1/n)
+vector v ~ N(0, 1)
+h := W tanh(U ξ)
+output f := vᵀ tanh(h) / √n
+"""
+
+
+def test_the_steps_of_sgd_fold_as_a_loop_does() -> None:
+    trained = loads(PLAIN).sgd([[1.0, 0.5], [0.3, -1.0]], [0.5, -1.0], steps=5)
+    found = build_scene(trained.program, folding="all")
+    assert found.nodes["δh_t[1…5,1…2]"].count == 10
+    assert len(found.nodes) < 60 < len(build_scene(trained.program, folding="lanes").nodes)
+    # Two numbers of one line are no steps.
+    few = scene("matrix W, V\nvector x ~ N(0, 1)\nδh := tanh(W x + V x)\noutput m := mean(δh)\n")
+    assert len([n for n in few.nodes.values() if n.kind == "G"]) == 3
