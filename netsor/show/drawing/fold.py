@@ -17,8 +17,8 @@ MOST = 130
 def groups(program: Program, kept: set[str], folding: Folding = "auto") -> dict[str, str]:
     """For each variable the name of the symbol that stands for it, its own or that of a family such as `h[1…3,2]`.
 
-    `lanes` folds the indices along which nothing happens (inputs, tokens, pixels), `all` folds every index, the steps of
-    an SGD program among them, and `auto` folds no more than it must to draw at most about 130 variables.
+    `lanes` folds the indices along which nothing happens (inputs, tokens, pixels), `all` folds every index, the steps
+    of an SGD program among them, and `auto` folds no more than it must to draw at most about 130 variables.
     """
     own = {name: name for name in kept}
     if folding == "none" or (folding == "auto" and len(kept) <= MOST):
