@@ -84,10 +84,11 @@ def test_functions_of_one_form_share_a_sign() -> None:
     [
         ("tanh(x)", "tanh"), ("x + y", "+"), ("x + y + w", "Σ"), ("x - y", "−"), ("relu(x + y)", "relu(Σ)"),
         ("x * y", "⊙"), ("(x + y) / 2", "Σ/2"), ("x^2", "(·)²"),
+        ("x * y + y * w", "Σ ⊙"), ("c * x + d * y", "Σ θx"), ("x * y + c * x", "x y + c x"),
     ],
 )  # fmt: skip
 def test_short_functions_stand_in_the_gate(expression: str, sign: str) -> None:
-    found = scene(f"vector x, y, w ~ N(0, 1)\nz := {expression}\noutput m := mean(z)\n")
+    found = scene(f"vector x, y, w ~ N(0, 1)\nscalar c = 2\nscalar d = 3\nz := {expression}\noutput m := mean(z)\n")
     assert plain(found.nodes["gate z"].label) == sign
 
 
