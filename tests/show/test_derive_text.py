@@ -8,6 +8,7 @@ import pytest
 import netsor
 from netsor.api import load, loads
 from netsor.show.derivation import as_text, derive, with_numbers
+from netsor.show.derivation.wrap import display_width
 
 HERE = Path(__file__).parent
 PROGRAMS = Path(netsor.__file__).parent.parent / "programs"
@@ -110,3 +111,23 @@ def test_a_program_without_outputs_is_derived_as_a_whole():
     text = "program p\nmatrix W\nvector v ~ N(0, 1)\nh := W v\nx := tanh(h)\n"
     shown = as_text(derive(loads(text).program))
     assert "Z^x = tanh(Z^h)" in shown and "Var Ẑ^{Wv} = E (Z^v)² = 1" in shown
+
+
+def test_a_long_integrand_stands_in_the_vectors_of_the_program():
+    document = load(PROGRAMS / "batchnorm.netsor")
+    d = document.derive()
+    text = as_text(d)
+    assert "  k[1,1,2] → E Z^{y[1,1]} Z^{y[1,2]}  " in text
+    assert "Cov(Ẑ^{W[2]y[1,1]}, Ẑ^{W[2]y[1,2]}) = 2 E Z^{y[1,1]} Z^{y[1,2]}  " in text
+    assert max(display_width(row) for row in text.splitlines()) <= 102
+    full = as_text(d, longest=None)
+    assert "E relu((0.75 Z^{h[1,1]}" in full and "--full" not in full and len(full) > 2 * len(text)
+
+
+def test_numbers_of_a_law_that_is_only_told_by_its_size_are_not_listed():
+    text = (
+        "program p\ndata X : (5, 2) = [[1, 0.5], [0.3, -1], [-0.5, 2], [3, 1], [1, 2]]\nmatrix U : (n, 2) ~ N(0, 1)\n"
+    )
+    text += "for i in 1..5:\n    h[i] := U X[i]\noutput o := mean(tanh(h[1]+h[2]+h[3]+h[4]+h[5])^2)\n"
+    shown = as_text(with_numbers(loads(text).derive()))
+    assert "K is 5 × 5" in shown and "X[1]ᵀX[2] =" not in shown

@@ -183,6 +183,7 @@ class Deriver:
             forms: list[Form] = [whole, worked.split, worked.value]
             notes = (*self._small(i), *reasons(worked.dropped, self.expect))
             value = worked.value
+            self.expect.spell(value, ONE, direct)
         else:
             value = simplified(substitute(direct, values))
             forms, notes = [direct, value], self._small(i)
@@ -315,4 +316,5 @@ def derive(program: Program, of: str | None = None, every: bool = False, limit: 
         state.reduced,
         frozenset(state.products.plain),
         {k: s for s, k in state.short.items()},
+        state.expect.in_vectors,
     )

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from netsor.core import MatMul
-from netsor.expr import ONE, ZERO, Const, Expr, Pow, Sym, add, mul, split_coefficient
-from netsor.show.derivation.algebra import TooMany, count_terms, expanded, factors_of, joined, simplified
+from netsor.expr import ONE, ZERO, Const, Expr, Pow, Sym, add, mul, power, split_coefficient
+from netsor.show.derivation.algebra import TooMany, count_terms, expanded, factors_of, joined, simplified, size
 from netsor.show.derivation.bridge import Bridge
 from netsor.show.derivation.data import of_embeddings
 from netsor.show.derivation.symbols import COVARIANCE, HAT, MEAN, VECTOR, atoms, is_random, kind, names, symbol
@@ -15,6 +15,8 @@ from netsor.show.derivation.symbols import COVARIANCE, HAT, MEAN, VECTOR, atoms,
 _MOST_TERMS_INSIDE = 3
 _HIGHEST_MOMENT = 12
 _MOST_TERMS_OF_FUNCTIONS = 3
+# Nodes of an integrand beyond which nobody reads it.
+_LONGEST_INTEGRAND = 60
 # A covariance inside a covariance inside …: beyond this it is named, and worked out on its own.
 _DEEPEST = 12
 
@@ -45,6 +47,8 @@ class Expectations:
         self.reduced = reduced
         self.means: dict[Sym, Expr] = {}
         self.covariances: dict[Sym, tuple[Sym, Sym]] = {}
+        # Integrands in the program's own vectors, where written out in Ẑ's they are too long to read.
+        self.in_vectors: dict[Sym, Expr] = {}
         self._of: dict[Expr, tuple[Sym, float]] = {}
         self._worked: dict[Expr, Worked] = {}
         self._pairs: dict[tuple[Sym, Sym], Expr] = {}
@@ -175,6 +179,12 @@ class Expectations:
         s = symbol(MEAN, "of", integrand.digest.hex())
         self.means[s] = integrand
         return s
+
+    def spell(self, value: Expr, scale: Expr, direct: Expr) -> None:
+        """Of value = scale · E direct: E is spelled in the program's vectors where that is much shorter."""
+        s = value if scale is ONE else mul(value, power(scale, Const(-1)))
+        if isinstance(s, Sym) and kind(s) == MEAN and size(self.means[s]) > max(_LONGEST_INTEGRAND, 3 * size(direct)):
+            self.in_vectors.setdefault(s, direct)
 
     def _moment(self, powers: tuple[tuple[Sym, int], ...]) -> Expr:
         """E Π X^k for jointly Gaussian X by E[X F] = E X · E F + Σ Cov(X, Y) E ∂F/∂Y (Isserlis)."""

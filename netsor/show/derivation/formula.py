@@ -28,7 +28,7 @@ from netsor.expr import (
     star_quotient,
 )
 from netsor.show.derivation.algebra import size
-from netsor.show.derivation.lines import Derivation, Form, Gaussian, PseudoInverse
+from netsor.show.derivation.lines import WIDEST_LAW, Derivation, Form, Gaussian, PseudoInverse
 from netsor.show.derivation.style import Latex, Text
 from netsor.show.derivation.symbols import (
     COEFFICIENT,
@@ -52,7 +52,6 @@ _SUM, _PRODUCT, _POWER, _ATOM = range(4)
 Piece = tuple[str, int]
 # Written out beyond this many nodes, a formula is no longer one; it would not fit in memory either.
 _LARGEST = 60_000
-_WIDEST_LAW = 4
 
 
 class Formulas:
@@ -79,7 +78,7 @@ class Formulas:
             if len(form.mean) == 1:
                 mean = self._signed(form.mean[0])
             k = len(form.mean)
-            if k > _WIDEST_LAW and not self.full:
+            if k > WIDEST_LAW and not self.full:
                 return f"{law}({mean}, K){s.aside(f'K is {k} × {k}; --full shows it')}"
             scale = "" if form.scale is ONE else self(form.scale) + s.times
             covariance = s.matrix([[self(x) for x in r] for r in form.covariance])
@@ -108,7 +107,10 @@ class Formulas:
         return (self.style.minus if value < 0 else "") + self.style.number(value)
 
     def _integrand(self, s: Expr) -> Expr:
-        return self.derivation.means[s]  # type: ignore[index]
+        d = self.derivation
+        assert isinstance(s, Sym)
+        # With `full` every Z is written out.
+        return d.means[s] if self.full else d.in_vectors.get(s, d.means[s])
 
     # --- nodes ---------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,9 @@ from netsor.gaussian import Estimate
 from netsor.show.derivation.expectations import Dropped
 from netsor.shown import Shown
 
+# The law of more vectors than this is told by its size only, unless all is asked for.
+WIDEST_LAW = 4
+
 
 @dataclass(frozen=True)
 class Gaussian:
@@ -76,7 +79,8 @@ class Derivation(Shown):
     """The limit of a program line by line; `means`, `covariances` and `coefficients` say what symbols stand for.
 
     `final` holds the formula of each scalar, `covariance_formula` that of each pair of Ẑ's whose covariance the
-    formulas rest on, `reduced` each Z as a function of Ẑ's (Remark B.5), and `short` what κ₁, κ₂, … stand for.
+    formulas rest on, `reduced` each Z as a function of Ẑ's (Remark B.5), `short` what κ₁, κ₂, … stand for, and
+    `in_vectors` integrands in the program's vectors where those of `means`, in Ẑ's, are too long to read.
     """
 
     program: Program
@@ -90,6 +94,7 @@ class Derivation(Shown):
     reduced: dict[str, Expr]
     plain: frozenset[str] = frozenset()
     short: dict[Sym, Sym] = field(default_factory=dict)
+    in_vectors: dict[Sym, Expr] = field(default_factory=dict)
 
 
 __all__ = ["Coefficient", "Derivation", "Dropped", "Form", "Gaussian", "Line", "Note", "PseudoInverse"]

@@ -11,7 +11,7 @@ from netsor.limit import Limit
 from netsor.limit.stein import stein_coefficients
 from netsor.show.derivation.bridge import Bridge
 from netsor.show.derivation.data import data_in, value_of
-from netsor.show.derivation.lines import Derivation, Gaussian, Line, Note
+from netsor.show.derivation.lines import WIDEST_LAW, Derivation, Gaussian, Line, Note
 from netsor.show.derivation.symbols import COEFFICIENT, COVARIANCE, HAT, LIMIT, MEAN, SHORT, kind, names
 
 _ROUNDING = 4e-16
@@ -105,7 +105,8 @@ class Values:
 
 def _with_data(line: Line, values: Values, told: set[Sym]) -> Line:
     """The line with a note of what the products and entries of data come to that no line before it had."""
-    law = [e for f in line.forms if isinstance(f, Gaussian) for row in f.covariance for e in row]
+    laws = [f for f in line.forms if isinstance(f, Gaussian) and len(f.mean) <= WIDEST_LAW]
+    law = [e for f in laws for row in f.covariance for e in row]
     forms = [f for f in line.forms if isinstance(f, Expr)]
     inside = [values.derivation.means[s] for f in forms for s in f.free if kind(s) == MEAN]
     found = dict.fromkeys(s for e in (*law, *forms, *inside) for s in data_in(e) if s not in told)

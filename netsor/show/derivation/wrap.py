@@ -1,4 +1,4 @@
-"""Breaking formulas where a reader would: between terms first, then between factors; inside brackets only lists."""
+"""Breaking formulas where a reader would: between terms first, then between factors, inside brackets last."""
 
 from __future__ import annotations
 
@@ -57,12 +57,13 @@ def folded(text: str, width: int, indent: str) -> list[str]:
 
 
 def _torn(word: str, room: int) -> list[str]:
-    """A list that is too wide in pieces that fit: a matrix between its rows, else between entries."""
-    if display_width(word) <= room or ", " not in word:
+    """What is too wide in pieces that fit: a matrix between its rows, a list between entries, a sum at its signs."""
+    if display_width(word) <= room or " " not in word:
         return [word]
     rows = re.split(r"(?<=\],) (?=\[)", word)
+    inside = "(?<=,) " if ", " in word else " (?=[+−] )" if re.search(" [+−] ", word) else " "
     out: list[str] = []
-    for p in rows if len(rows) > 1 else re.split("(?<=,) ", word):
+    for p in rows if len(rows) > 1 else re.split(inside, word):
         if out and len(rows) == 1 and display_width(out[-1]) + 1 + display_width(p) <= room:
             out[-1] += " " + p
         else:
