@@ -115,7 +115,8 @@ def test_constants_have_a_law_too():
 
 
 def test_quantiles_of_a_law_with_jumps_are_values_that_it_takes():
-    text = "matrix W\nvector b ~ N(0, 1)\ns := step(b)\nr := if b > 0.5 then b else 0\nw := W b\nq := w^2\noutput o := mean(s * r * q)\n"
+    text = "matrix W\nvector b ~ N(0, 1)\ns := step(b)\nr := if b > 0.5 then b else 0\nw := W b\nq := w^2\n"
+    text += "output o := mean(s * r * q)\n"
     law = CoordinateLaw(loads(text).program, ["s", "r", "q"])
     assert [e.value for e in law.quantiles("s", [0.25, 0.5, 0.75])] == [0.0, 0.0, 1.0]
     assert law.quantiles("r", [0.5])[0].value == 0.0

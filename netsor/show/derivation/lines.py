@@ -80,7 +80,8 @@ class Derivation(Shown):
 
     `final` holds the formula of each scalar, `covariance_formula` that of each pair of Ẑ's whose covariance the
     formulas rest on, `reduced` each Z as a function of Ẑ's (Remark B.5), `short` what κ₁, κ₂, … stand for, and
-    `in_vectors` integrands in the program's vectors where those of `means`, in Ẑ's, are too long to read.
+    `in_vectors` integrands in the program's vectors where those of `means`, in Ẑ's, are too long to read;
+    `missing` are variables whose lines have no value for the limit does not exist.
     """
 
     program: Program
@@ -95,6 +96,7 @@ class Derivation(Shown):
     plain: frozenset[str] = frozenset()
     short: dict[Sym, Sym] = field(default_factory=dict)
     in_vectors: dict[Sym, Expr] = field(default_factory=dict)
+    missing: frozenset[str] = frozenset()
 
 
 __all__ = ["Coefficient", "Derivation", "Dropped", "Form", "Gaussian", "Line", "Note", "PseudoInverse"]

@@ -124,12 +124,15 @@ def with_numbers(
     values = Values(d, limit or Limit(d.program, Settings(tol=tol, budget=budget)))
     lines = []
     told: set[Sym] = set()
+    missing: set[str] = set()
     for line in d.lines:
         line = _with_data(line, values, told)
         try:
             lines.append(line.with_value(values.of(line)))
         except NetsorError as fault:
+            missing.add(line.about)
             lines.append(replace(line, notes=(*line.notes, Note((fault.diagnostics[0].message,)))))
         except (Divergent, NoPointwiseMeaning) as fault:
+            missing.add(line.about)
             lines.append(replace(line, notes=(*line.notes, Note((f"no finite value: {fault}",)))))
-    return replace(d, lines=lines)
+    return replace(d, lines=lines, missing=frozenset(missing))
