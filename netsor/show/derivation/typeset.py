@@ -29,8 +29,14 @@ _INDENT = "\\quad "
 
 def as_latex(d: Derivation, longest: int | None = 3 * LONGEST) -> str:
     """The derivation as a document that pdflatex compiles."""
+    title = f"\\section*{{{plain(d.program.name or 'program')}: the limit as $n \\to \\infty$}}"
+    return f"{_PREAMBLE}{title}\n{latex_body(d, longest)}\\end{{document}}\n"
+
+
+def latex_body(d: Derivation, longest: int | None = 3 * LONGEST) -> str:
+    """The derivation as part of a document that has amsmath and amssymb."""
     formulas = Formulas(d, Latex(), longest is None)
-    out = [_PREAMBLE + f"\\section*{{{plain(d.program.name or 'program')}: the limit as $n \\to \\infty$}}"]
+    out = []
     if d.functions:
         out.append(
             "\\begin{gather*}\n" + " \\\\\n".join(formulas.definition(f) for f in d.functions) + "\n\\end{gather*}"
@@ -49,7 +55,7 @@ def as_latex(d: Derivation, longest: int | None = 3 * LONGEST) -> str:
     out += ["\\begin{alignat*}{2}", *rows, "\\end{alignat*}"]
     if below:
         out.append(f"\\noindent{{{below}\\par}}")
-    return "\n".join(out) + "\n\\end{document}\n"
+    return "\n".join(out) + "\n"
 
 
 def _rows(line: Line, formulas: Formulas, longest: int | None, room: float) -> list[str]:
