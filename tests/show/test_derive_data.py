@@ -76,6 +76,24 @@ def test_numbers_tell_what_the_data_come_to_once():
     assert text.count("X[1]ᵀX[2] = −0.2") == 1 and text.count("y[2] = −1") == 1
 
 
+def test_rows_of_several_axes_whole_data_and_definitions():
+    text = (
+        "program p\ndata y : (3) = [0.5, -1, 2]\ndata T : (2, 2, 2) = [[[1, 0.5], [0.3, -1]], [[-0.5, 2], [2, 0.1]]]\n"
+    )
+    text += "matrix W\nmatrix U : (n, 2) ~ N(0, 2)\nvector v ~ N(0, 1)\n"
+    text += "def layer(x; c):\n    m := mean(x^2)\n    return c * tanh(W x) / √(1 + m) + ⟨T[1,1], T[2,1]⟩ * x\n"
+    text += "h := U T[1,1]\nk := U T[2,1]\na := layer(h; y[2])\nb := ⟨y, y⟩ a / √(⟨T[1,1], T[1,1]⟩) + v\n"
+    text += "output o := mean(b * v) + y[3]\noutput q := mean(b * k)\n"
+    document = loads(text)
+    d = document.derive()
+    for o in document.program.outputs:
+        assert Evaluator(d).scalar(o.scalar) == pytest.approx(document.limit()[o.name].value, rel=1e-8)
+    shown = as_text(d)
+    assert "h = U T[1,1], k = U T[2,1]" in shown
+    assert "Z^a = y[2] tanh(Z^{a_1}) a_2° + T[1,1]ᵀT[2,1] Z^h " in shown
+    assert "Z^b = yᵀy Z^a / √(T[1,1]ᵀT[1,1]) + Z^v " in shown
+
+
 def test_where_a_number_is_wanted_the_data_are_numbers():
     text = as_text(
         derived(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from netsor.core import DataRef, Instruction, MatMul, Program
+from netsor.core import DataRef, InputRef, Instruction, MatMul, Program
 from netsor.expr import ZERO, Const, Expr, Sym, substitute
 from netsor.show.derivation.symbols import DATA, kind, names, symbol
 
@@ -22,6 +22,13 @@ def product(a: DataRef, b: DataRef) -> Sym:
 def entry(ref: DataRef) -> Sym:
     """One number of the data."""
     return symbol(DATA, ref)
+
+
+def ref_text(ref: DataRef | InputRef) -> str:
+    """A row or an entry of data as names are written: ξ[1], X[1,2], y."""
+    if isinstance(ref, InputRef):
+        return str(ref)
+    return f"{ref.name}[{','.join(map(str, ref.row))}]" if ref.row else ref.name
 
 
 def value_of(s: Sym, program: Program) -> float:

@@ -12,7 +12,7 @@ from netsor.limit import Limit
 from netsor.show.derivation.algebra import collected, common, count_terms, ratio, simplified, size, written_out
 from netsor.show.derivation.bridge import Bridge
 from netsor.show.derivation.covariances import Covariances
-from netsor.show.derivation.data import of_embeddings, with_numbers_in
+from netsor.show.derivation.data import of_embeddings, ref_text, with_numbers_in
 from netsor.show.derivation.expectations import Expectations
 from netsor.show.derivation.finals import Finals
 from netsor.show.derivation.lines import Derivation, Form, Gaussian, Line, Note
@@ -127,7 +127,7 @@ class Deriver:
             source: list[str | Expr] = []
             for m in members:
                 source += [", " if source else "", symbol(SCALAR, m), " = ", symbol(SCALAR, matrix), " "]
-                source.append(symbol(SCALAR, str(p.embedding[m].source)))
+                source.append(symbol(SCALAR, ref_text(p.embedding[m].source)))
             self._law(members, [0.0] * len(members), gram, source, variance)
         for c in p.constants:
             if self._used(c.name) and c.limit != 0:

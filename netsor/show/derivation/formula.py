@@ -28,6 +28,7 @@ from netsor.expr import (
     star_quotient,
 )
 from netsor.show.derivation.algebra import size
+from netsor.show.derivation.data import ref_text
 from netsor.show.derivation.lines import WIDEST_LAW, Derivation, Form, Gaussian, PseudoInverse
 from netsor.show.derivation.style import Latex, Text
 from netsor.show.derivation.symbols import (
@@ -176,7 +177,7 @@ class Formulas:
         if what == COEFFICIENT:
             return s.indexed("a", self.numbered.get(node, 0)), _ATOM
         if what == DATA:
-            refs = [f"{r.name}[{','.join(map(str, r.row))}]" for r in names(node)]
+            refs = [ref_text(r) for r in names(node)]
             return (s.inner(*refs), _POWER) if len(refs) == 2 else (s.name(refs[0]), _ATOM)
         if what == SHORT:
             return s.indexed("κ", names(node)[0]), _ATOM

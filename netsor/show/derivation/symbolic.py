@@ -113,9 +113,10 @@ class _Naming(Checker):
 
     def inner(self, node: ast.Inner, left: Value, right: Value) -> Value:
         made = super().inner(node, left, right)
-        if isinstance(left, Array) and isinstance(right, Array) and left.ref and right.ref:
-            return self._named(product(left.ref, right.ref), f"{left.ref}ᵀ{right.ref}", made)
-        return made
+        refs = [
+            a.ref or DataRef(a.name, ()) for a in (left, right) if isinstance(a, Array) and a.name and len(a.shape) == 1
+        ]
+        return self._named(product(*refs), "ᵀ".join(map(str, refs)), made) if len(refs) == 2 else made
 
     def array_entry(self, array: Array, indices: Sequence[int], node: ast.Index) -> Value:
         made = super().array_entry(array, tuple(indices), node)
