@@ -122,3 +122,34 @@ def test_a_wide_law_is_broken_between_its_rows():
     rows = as_text(loads(text).derive()).splitlines()
     assert max(map(len, rows)) <= 100
     assert any(r.strip().startswith("[X[1]ᵀX[2], X[2]ᵀX[2], X[2]ᵀX[3], X[2]ᵀX[4]]") for r in rows)
+
+
+NETWORK = """network two(ξ : 3)
+φ(u) = erf(u)
+matrix U : (n, 3) ~ N(0, 1/3)
+matrix W ~ N(0, 1/n)
+vector v ~ N(0, 1)
+train U, W
+g := U ξ
+h := W φ(g)
+output f := vᵀ φ(h) / √n
+"""
+
+
+def test_an_sgd_program_reads_as_appendix_a():
+    trained = loads(NETWORK).sgd([[1, 0.5, 0.2], [0.3, -1, 0.7]], [0.5, -1], [[0.2, 0.2, 1]], steps=1)
+    document = loads(trained.listing())
+    d = document.derive()
+    for o in document.program.outputs:
+        assert Evaluator(d).scalar(o.scalar) == pytest.approx(document.limit()[o.name].value, rel=1e-8, abs=1e-9)
+    text = as_text(d)
+    # Eq. 54 with σ_U² = 1/3, on a training row and on the test row.
+    assert "= −1/3 χ[0,1]° ξ[1]ᵀξ[2] φ'(Z^{g[1]}) φ'(Z^{g[2]}) Z^" in text
+    assert "ξ[1]ᵀξ̃[1]" in text and "ξξ" not in text and "ξξ̃" not in text
+    # Claim 3.1: the loss derivative stands before the kernel.
+    assert "= −χ[0,1]° (1/3 ξ[1]ᵀξ[2] E[φ'(Z^{g[1]}) φ'(Z^{g[2]})] E[" in text
+
+
+def test_a_constant_that_is_only_called_like_a_product_keeps_its_name():
+    text = "scalar XX[1,2] = 3\nb := XX[1,2] * h[1]\noutput o := mean(b * h[2])\n"
+    assert "XX[1,2]°" in as_text(derived(text))

@@ -7,15 +7,29 @@ symbols, so that the lowering treats it as the number that it is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from netsor.check.statements import Checker
 from netsor.check.values import Array, Scalar, Value
-from netsor.core import DataRef, MatMul, Moment, Nonlin, Program
-from netsor.expr import Apply, Const, Expr, Function, Mul, Sym, apply, canonical, evaluate, postorder, rewrite
-from netsor.show.derivation.data import entry, product
+from netsor.core import Constant, DataRef, MatMul, Moment, Nonlin, Program
+from netsor.expr import (
+    Apply,
+    Const,
+    Expr,
+    Function,
+    Mul,
+    Sym,
+    apply,
+    canonical,
+    evaluate,
+    postorder,
+    rewrite,
+    substitute,
+)
+from netsor.show.derivation.data import entry, product, value_of
 from netsor.syntax import ast
 
 # Places at which two spellings of one ψ are compared, where putting the numbers in rounded differently.
@@ -32,7 +46,10 @@ def symbolic(
 
     A line of which that cannot be said for certain keeps its numbers.
     """
-    if tree is None or not program.data:
+    if not program.data:
+        return program
+    program = _with_products_of_sgd(program)
+    if tree is None:
         return program
     checker = _Naming(tree, settings, data)
     named = checker.run()
@@ -45,6 +62,40 @@ def symbolic(
             i = replace(i, psi=rewrite(other.psi, lambda e: checker.symbols.get(e, e)))
         made.append(i)
     return replace(program, instructions=tuple(made))
+
+
+def _with_products_of_sgd(program: Program) -> Program:
+    """A program of `netsor sgd` with ⟨ξ[i], ξ[j]⟩ for its constants `ξξ[i,j]`, which are that by their value."""
+    found = {Sym(c.name): s for c in program.constants if (s := _product_called(c, program)) is not None}
+    if not found:
+        return program
+    made = []
+    for i in program.instructions:
+        if not isinstance(i, MatMul) and any(Sym(x) in found for x in i.scalars):
+            scalars = tuple(x for x in i.scalars if Sym(x) not in found)
+            i = replace(i, psi=substitute(i.psi, found), scalars=scalars)
+        made.append(i)
+    return replace(program, instructions=tuple(made))
+
+
+def _product_called(c: Constant, program: Program) -> Expr | None:
+    """aᵀb where a constant is called and valued so: its name is that of two data, its index those of two rows."""
+    base, bracket, rest = c.name.partition("[")
+    index = tuple(map(int, re.findall(r"-?\d+", rest)))
+    if not bracket or not isinstance(c.value, Const):
+        return None
+    for a in program.data:
+        for b in program.data:
+            cut = len(a.shape) - 1
+            if base != a.name + b.name or len(index) != cut + len(b.shape) - 1:
+                continue
+            rows = (index[:cut], a.shape), (index[cut:], b.shape)
+            if a.shape[-1] != b.shape[-1] or any(not 1 <= i <= n for row, shape in rows for i, n in zip(row, shape)):
+                continue
+            s = product(DataRef(a.name, index[:cut]), DataRef(b.name, index[cut:]))
+            if abs(value_of(s, program) - c.limit) <= 1e-12 * (1 + abs(c.limit)):
+                return s
+    return None
 
 
 def _agree(i: Nonlin | Moment, named: Nonlin | Moment) -> bool:
