@@ -44,7 +44,7 @@ def test_products_in_loops_sums_and_scalars():
             set={"s": 2},
         )
     )
-    assert "k[1,2] → E X[1]ᵀX[2] φ(Z^{h[1]}) φ(Z^{h[2]}) (Z^v)² " in text
+    assert "k[1,2] → X[1]ᵀX[2] E[φ(Z^{h[1]}) φ(Z^{h[2]}) (Z^v)²]" in text
     assert "= X[1]ᵀX[2] E[φ(Z^{h[1]}) φ(Z^{h[2]})]\n" in text
     assert "t → y[1] t_1° + y[2] t_2° + y[3] t_3° + 2 " in text
 

@@ -173,9 +173,13 @@ class Expectations:
         return s if c == c0 else mul(Const(c / c0), s)
 
     def whole(self, integrand: Expr) -> Expr:
-        """E of an integrand, as it stands: to be shown, not to be calculated with."""
+        """E of an integrand, scalars in front: to be shown, not to be calculated with."""
         if not is_random(integrand):
             return integrand
+        c, rest = split_coefficient(integrand)
+        scalars = [f for f in factors_of(rest) if not is_random(f)]
+        if c != 1 or scalars:
+            return mul(Const(c), *scalars, self.whole(mul(*(f for f in factors_of(rest) if is_random(f)))))
         s = symbol(MEAN, "of", integrand.digest.hex())
         self.means[s] = integrand
         return s
