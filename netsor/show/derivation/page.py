@@ -8,6 +8,7 @@ from netsor.show.derivation.formula import Formulas
 from netsor.show.derivation.lines import Derivation, Form, Gaussian, Line, Note
 from netsor.show.derivation.style import Text
 from netsor.show.derivation.symbols import LIMIT, VECTOR, kind, names
+from netsor.show.derivation.values import value_text
 from netsor.show.derivation.wrap import display_width, folded
 
 LONGEST = 400
@@ -86,9 +87,3 @@ def note_text(note: Note, formulas: Formulas, longest: int | None, words: Callab
     """A note with its formulas; `words` spells what stands between them."""
     a, b = formulas.style.math
     return "".join(words(p) if isinstance(p, str) else f"{a}{_short(formulas, p, longest)}{b}" for p in note.pieces)
-
-
-def value_text(value: float, error: float) -> str:
-    """A number with its bound."""
-    shown = f"{value:.12g}".replace("-", "−")
-    return shown if error == 0 else f"{shown} ± {error:.1e}"

@@ -117,6 +117,23 @@ def _with_data(line: Line, values: Values, told: set[Sym]) -> Line:
     return replace(line, notes=(*line.notes, Note(tuple(pieces)))) if pieces else line
 
 
+def _with_several(line: Line, values: Values) -> Line:
+    """The line of coefficients that are found together (Remark B.6) with a note of what each is."""
+    if len(line.left) < 2 or any(kind(s) != COEFFICIENT for s in line.left):
+        return line
+    pieces: list[str | Expr] = []
+    for s in line.left:
+        found = values.scalar(s)
+        pieces += [", " if pieces else "", s, f" = {value_text(found.value, found.error)}"]
+    return replace(line, notes=(*line.notes, Note(tuple(pieces))))
+
+
+def value_text(value: float, error: float) -> str:
+    """A number with its bound."""
+    shown = f"{value:.12g}".replace("-", "−")
+    return shown if error == 0 else f"{shown} ± {error:.1e}"
+
+
 def with_numbers(
     d: Derivation, limit: Limit | None = None, tol: float = 1e-8, budget: float | None = 60.0
 ) -> Derivation:
@@ -128,7 +145,7 @@ def with_numbers(
     for line in d.lines:
         line = _with_data(line, values, told)
         try:
-            lines.append(line.with_value(values.of(line)))
+            lines.append(_with_several(line.with_value(values.of(line)), values))
         except NetsorError as fault:
             missing.add(line.about)
             lines.append(replace(line, notes=(*line.notes, Note((fault.diagnostics[0].message,)))))
