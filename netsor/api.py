@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from netsor.syntax import read_source
 if TYPE_CHECKING:
     from netsor.finite import FiniteResult
     from netsor.limit import LimitResult
+    from netsor.show.derivation import Derivation
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,9 @@ class Document(Networks, Shown):
     """A program that was read and checked; see `load`."""
 
     report: Report
+    # The values of `param` and `data` lines that were given, for what reads the text once more.
+    settings: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    data: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def program(self) -> Program:
@@ -64,6 +68,21 @@ class Document(Networks, Shown):
         from netsor.finite import run
 
         return run(self._runnable("run"), width, seeds, seed=seed, dtype=dtype, **options)
+
+    def formula_program(self) -> Program:
+        """The program as formulas name it: ξ[1]ᵀξ[2] for the number that ⟨ξ[1], ξ[2]⟩ is."""
+        from netsor.show.derivation.symbolic import symbolic
+
+        return symbolic(self._runnable("limit"), self.report.tree, self.settings, self.data)
+
+    def derive(self, of: str | None = None, every: bool = False) -> Derivation:
+        """The limit as formulas, one line a variable: of what the outputs need, or of the variable `of`.
+
+        Raises NetsorError where the text has errors, or is a network.
+        """
+        from netsor.show.derivation import derive
+
+        return derive(self.formula_program(), of, every)
 
     def listing(self) -> str:
         """The core as a listing in the manner of Algorithm 1; itself a valid text with the same core."""
@@ -110,7 +129,8 @@ def load_source(
     source: Source, set: Mapping[str, Any] | Iterable[str] = (), data: Mapping[str, Any] | Iterable[str] = ()
 ) -> Document:
     """As `load`, of a source."""
-    return Document(check_source(source, read_settings(set), read_data(data)))
+    settings, values = read_settings(set), read_data(data)
+    return Document(check_source(source, settings, values), settings, values)
 
 
 # How results show themselves in a notebook; nothing of this is imported before one asks.

@@ -18,7 +18,7 @@ class UsageError(Exception):
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; `%%netsor --help` shows how it is used")
+        raise UsageError(f"{message}; `%netsor --help` shows how it is used")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,22 +77,35 @@ def show(line: str, cell: str) -> tuple[Page, str | None, Document | None]:
             seed=args.seed,
             tol=args.tol,
             budget=args.budget,
+            formulas=None if program.kind == "network" else document.formula_program(),
         )
     except NetsorError as fault:
         text = "\n".join(render(d, colour=False, width=96) for d in fault.diagnostics)
         return Page(diagnostics_html(fault.diagnostics), text), None, None
     text = document.listing()
     if material.limit is not None:
-        text += "\n" + "\n".join(f"{k} → {v.value} ± {v.error}" for k, v in material.limit.outputs.items())
+        text += "\n" + "\n".join(_limit_text(k, v) for k, v in material.limit.outputs.items())
     return Page(fragment(material, args.theme, wanted), text or program.name), args.result, document
+
+
+def _limit_text(name: str, limit: Any) -> str:
+    from netsor.show.numbers import error_text, value_text
+
+    if limit.value is None:
+        return f"{name} has no limit"
+    return f"{name} → {value_text(limit.value, limit.error)} ± {error_text(limit.error or 0.0)}"
 
 
 def load_ipython_extension(shell: Any) -> None:
     """Register `%%netsor`; called by `%load_ext netsor.notebook`."""
 
-    def netsor(line: str, cell: str = "") -> Page | None:
-        """Check the program of this cell and show it with its limits; `%%netsor --help` lists the options."""
+    def netsor(line: str, cell: str | None = None) -> Page | None:
+        """Check the program of this cell and show it with its limits; `%netsor --help` lists the options."""
         try:
+            if cell is None:
+                # A line of its own is for --help, which a cell needs a body for.
+                _parser().parse_args(shlex.split(line))
+                raise UsageError("the program stands in the cell, below a first line `%%netsor`")
             page, name, document = show(line, cell)
         except UsageError as fault:
             from IPython.core.error import UsageError as Told
@@ -105,4 +118,4 @@ def load_ipython_extension(shell: Any) -> None:
             shell.push({name: document})
         return page
 
-    shell.register_magic_function(netsor, magic_kind="cell", magic_name="netsor")
+    shell.register_magic_function(netsor, magic_kind="line_cell", magic_name="netsor")

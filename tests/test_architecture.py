@@ -23,7 +23,7 @@ ALLOWED = {
     "gaussian": {"expr"},
     "limit": {"gaussian", "core", *BASE},
     "finite": {"core", *BASE},
-    "show": {"limit", "gaussian", "syntax", "core", *BASE},
+    "show": {"limit", "gaussian", "check", "syntax", "core", *BASE},
     "transform": {"check", "syntax", "core", *BASE},
     "inputs": {"check", "syntax", "diagnostics"},
     "kernels": {"transform", "limit", "finite", "gaussian", "check", "core", *BASE},

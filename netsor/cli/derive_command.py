@@ -42,11 +42,11 @@ def run(args: argparse.Namespace) -> int:
     report(document.report.diagnostics)
     refuse_network(program, args.file)
 
-    from netsor.show.derivation import as_latex, as_markdown, as_text, derive, with_numbers
+    from netsor.show.derivation import as_latex, as_markdown, as_text, with_numbers
     from netsor.show.writing import variables_of
 
     of = variables_of(program, [args.of])[0] if args.of else None
-    d = derive(program, of, args.all)
+    d = document.derive(of, args.all)
     if args.numbers:
         d = with_numbers(d, tol=args.tol, budget=args.budget)
     longest = {"longest": None} if args.full else {}
@@ -58,7 +58,8 @@ def run(args: argparse.Namespace) -> int:
         case _:
             text = as_text(d, width=max(60, min(terminal_width(sys.stdout), 160)), **longest)
     sys.stdout.write(text)
-    return 0
+    # As of `netsor eval`: a limit that was asked for and does not exist.
+    return 1 if d.missing else 0
 
 
 def refuse_network(program: Program, file: str) -> None:

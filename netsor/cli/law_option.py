@@ -235,7 +235,7 @@ def _text(title: str, law: dict[str, Any]) -> str:
             out.append(f"  Ż of {x} = 0, Ẑ = Z")
     for c in law["covariances"]:
         value, error = _numbers(c)
-        correlation = "" if c["correlation"] is None else f", correlation {c['correlation']:.6g}"
+        correlation = "" if c["correlation"] is None else f", correlation {_correlation(c)}"
         out.append(f"  Cov(Z^{c['of'][0]}, Z^{c['of'][1]}) = {value} ± {error}{correlation}")
     heading = ["quantiles", *(f"{q['probability']:g}" for q in next(iter(law["vectors"].values()))["quantiles"])]
     rows = [heading]
@@ -243,6 +243,11 @@ def _text(title: str, law: dict[str, Any]) -> str:
         rows.append([f"Z^{x}", *(value_text(q["value"], max(q["stderr"], 1e-8)) for q in entry["quantiles"])])
     out += ["", table(rows)]
     return "\n".join(out)
+
+
+def _correlation(c: dict[str, Any]) -> str:
+    """Six digits; none of what the bound of the covariance leaves open."""
+    return "0" if abs(c["value"]) <= c["error"] else f"{c['correlation']:.6g}"
 
 
 def _numbers(e: dict[str, float]) -> tuple[str, str]:

@@ -28,6 +28,8 @@ Array = np.ndarray
 PROBABILITIES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 # Quantiles come from this many scrambled Sobol sequences of 2^this many points each.
 _SEQUENCES, _POINTS = 8, 14
+# Neighbours among the draws that are further apart than this, in standard deviations, stand beside a jump of the law.
+_JUMP = 0.05
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ class CoordinateLaw:
         exact = self._gaussian_quantiles(z, name, probabilities)
         if exact is not None:
             return exact
-        return self._over_sequences(lambda values: np.quantile(values[name], probabilities))
+        return self._over_sequences(lambda values: _quantiles(values[name], probabilities))
 
     def average(self, f: Callable[..., Any], names: Sequence[str]) -> Estimate:
         """E f(Z^{x¹}, …) over quasi-random draws, with four standard errors as its bound; f takes arrays."""
@@ -224,6 +226,14 @@ class CoordinateLaw:
                 correlation = float(c.value / scale) if scale > 0 else None
                 out["covariances"].append({"of": [x, y], **_estimate(c), "correlation": correlation})
         return out
+
+
+def _quantiles(values: Array, probabilities: Sequence[float]) -> Array:
+    """Quantiles of draws; where the law jumps over an interval, its lower end, which is a value that it takes."""
+    lower, upper = (np.quantile(values, probabilities, method=m) for m in ("lower", "higher"))
+    jumps = upper - lower > _JUMP * values.std()
+    least = np.quantile(values, probabilities, method="inverted_cdf")
+    return np.where(jumps, least, np.quantile(values, probabilities))
 
 
 def _estimate(e: Estimate) -> dict[str, float]:

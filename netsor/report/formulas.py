@@ -6,8 +6,11 @@ from html import escape
 from typing import Any
 
 from netsor.report.mathml import UnknownLatex, mathml
+from netsor.show.derivation.measure import broken, width_of
 
 _LONGEST = 1200
+# Letters that a row of a page has room for.
+_ROW = 84.0
 
 
 def derivation_rows(derivation: Any, numbers: bool = True) -> str:
@@ -36,6 +39,16 @@ class _Rows:
         except UnknownLatex:
             return f'<span class="formula">{escape(text)}</span>'
 
+    def rows(self, latex: str, text: str) -> list[str]:
+        """A step in rows that fit on paper, cut between its terms and factors; told by its length where none does."""
+        found = broken(latex, _ROW)
+        if any(width_of(row) > 1.5 * _ROW for row in found):
+            start = f"{self.math('=', '=')} " if latex.startswith("=") else ""
+            return [
+                f"{start}<span>a formula of {len(text):,} characters; <code>netsor derive --full</code> shows it</span>"
+            ]
+        return [self.math(row, text) for row in found]
+
     def line(self, line: Any) -> str:
         from netsor.show.derivation.page import chain, head
 
@@ -45,13 +58,11 @@ class _Rows:
         text = chain(line, self.text, None)
         if len(text) != len(latex):
             text = [self.text(f) for f in line.forms][: len(latex)] + [""] * max(0, len(latex) - len(line.forms))
-        steps = [
-            self.math(
-                f"{left} {relation} {latex[0]}" if latex else left,
-                f"{left_text} {relation_text} {text[0] if text else ''}",
-            )
-        ]
-        steps += [self.math(f"= {a}", f"= {b}") for a, b in zip(latex[1:], text[1:])]
+        steps = self.rows(
+            f"{left} {relation} {latex[0]}" if latex else left,
+            f"{left_text} {relation_text} {text[0] if text else ''}",
+        )
+        steps += [row for a, b in zip(latex[1:], text[1:]) for row in self.rows(f"= {a}", f"= {b}")]
         if line.value is not None:
             steps.append(f'<span class="value">= {_number(line.value.value, line.value.error)}</span>')
         rule = f'<span class="rule">{escape(line.rule)}</span>' if line.rule else ""

@@ -154,7 +154,8 @@ class _Parser:
                 return self.alphabet(name, self.raw())
             case "text":
                 words = self.raw().replace("{-}", "-").replace("$", "").replace("\\times", "×")
-                return f"<mtext>{escape(words)}</mtext>"
+                # Browsers trim the text of a formula's words: a space at their end has to be one that stays.
+                return f"<mtext>{escape(words.replace(' ', chr(0xA0)))}</mtext>"
             case "begin":
                 return self.table()
             case "{" | "}" | "%" | "#" | "&" | "_" | "$":

@@ -84,10 +84,10 @@ def derivation_html(result: Any) -> str:
 
 
 def derivation_latex(result: Any) -> str:
-    """The lines of a derivation, as `netsor derive --format latex` has them."""
-    from netsor.show.derivation import as_latex
+    """The lines of a derivation, as `netsor derive --format latex` has them, for a document that is there already."""
+    from netsor.show.derivation.typeset import latex_body
 
-    return as_latex(result)
+    return latex_body(result)
 
 
 def latex_name(name: str) -> str:

@@ -80,7 +80,8 @@ def variables_of(program: Program, names: Sequence[str], vectors: bool = False) 
             else "`netsor show` lists them all"
         )
         what = "vector" if vectors else "variable"
-        raise NetsorError(Diagnostic("E033", f"`{name}` is no {what} of `{program.name or 'the program'}`", hint=hint))
+        of = f"`{program.name}`" if program.name else "the program"
+        raise NetsorError(Diagnostic("E033", f"`{name}` is no {what} of {of}", hint=hint))
     return out
 
 

@@ -84,10 +84,11 @@ def test_functions_of_one_form_share_a_sign() -> None:
     [
         ("tanh(x)", "tanh"), ("x + y", "+"), ("x + y + w", "Σ"), ("x - y", "−"), ("relu(x + y)", "relu(Σ)"),
         ("x * y", "⊙"), ("(x + y) / 2", "Σ/2"), ("x^2", "(·)²"),
+        ("x * y + y * w", "Σ ⊙"), ("c * x + d * y", "Σ θx"), ("x * y + c * x", "x y + c x"),
     ],
 )  # fmt: skip
 def test_short_functions_stand_in_the_gate(expression: str, sign: str) -> None:
-    found = scene(f"vector x, y, w ~ N(0, 1)\nz := {expression}\noutput m := mean(z)\n")
+    found = scene(f"vector x, y, w ~ N(0, 1)\nscalar c = 2\nscalar d = 3\nz := {expression}\noutput m := mean(z)\n")
     assert plain(found.nodes["gate z"].label) == sign
 
 
@@ -129,3 +130,22 @@ def test_names_are_mathematics() -> None:
     assert [(p.text, p.italic, p.shift) for p in pieces("h̃1[2,-1]")] == [("h̃", True, ""), ("1;2,−1", False, "sub")]
     assert accents("δh̃") == [("δh", "˜", True)]
     assert accents("ẑ") == [("z", "ˆ", False)]
+
+
+PLAIN = """network plain(ξ : 2)
+matrix U : (n, 2) ~ N(0, 1/2)
+matrix W ~ N(0, 1/n)
+vector v ~ N(0, 1)
+h := W tanh(U ξ)
+output f := vᵀ tanh(h) / √n
+"""
+
+
+def test_the_steps_of_sgd_fold_as_a_loop_does() -> None:
+    trained = loads(PLAIN).sgd([[1.0, 0.5], [0.3, -1.0]], [0.5, -1.0], steps=5)
+    found = build_scene(trained.program, folding="all")
+    assert found.nodes["δh_t[1…5,1…2]"].count == 10
+    assert len(found.nodes) < 60 < len(build_scene(trained.program, folding="lanes").nodes)
+    # Two numbers of one line are no steps.
+    few = scene("matrix W, V\nvector x ~ N(0, 1)\nδh := tanh(W x + V x)\noutput m := mean(δh)\n")
+    assert len([n for n in few.nodes.values() if n.kind == "G"]) == 3

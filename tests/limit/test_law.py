@@ -112,3 +112,16 @@ def test_constants_have_a_law_too():
     h = histogram(draws, draws)
     assert h.finite.sum() == pytest.approx(1)
     assert (quantile_pairs(draws, draws).limit == 5).all()
+
+
+def test_quantiles_of_a_law_with_jumps_are_values_that_it_takes():
+    text = "matrix W\nvector b ~ N(0, 1)\ns := step(b)\nr := if b > 0.5 then b else 0\nw := W b\nq := w^2\n"
+    text += "output o := mean(s * r * q)\n"
+    law = CoordinateLaw(loads(text).program, ["s", "r", "q"])
+    assert [e.value for e in law.quantiles("s", [0.25, 0.5, 0.75])] == [0.0, 0.0, 1.0]
+    assert law.quantiles("r", [0.5])[0].value == 0.0
+    # Beside no jump the draws are read between.
+    from scipy.stats import chi2
+
+    for p, e in zip((0.05, 0.5, 0.95), law.quantiles("q", [0.05, 0.5, 0.95]), strict=True):
+        assert e.value == pytest.approx(chi2.ppf(p, 1), abs=5 * e.error + 1e-4)

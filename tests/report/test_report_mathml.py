@@ -29,7 +29,7 @@ def body(latex: str) -> str:
         ("\\mathbb{E}", "<mi>𝔼</mi>"),
         ("= -x", '<mo>=</mo><mo form="prefix">−</mo><mi>x</mi>'),
         ("x - y", "<mi>x</mi><mo>−</mo><mi>y</mi>"),
-        ("\\text{if } x", "<mtext>if </mtext><mi>x</mi>"),
+        ("\\text{if } x", "<mtext>if\u00a0</mtext><mi>x</mi>"),
         ("a < b", "<mi>a</mi><mo>&lt;</mo><mi>b</mi>"),
     ],
 )

@@ -1,5 +1,6 @@
 """The cell magic and the views of results."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +81,28 @@ def test_wrong_usage_in_ipython(shell: Any) -> None:
 
     with pytest.raises(Told, match="no part"):
         shell.run_cell_magic("netsor", "--show nothing", CELL)
+
+
+def test_a_derivations_latex_is_a_part_of_a_document() -> None:
+    text = str(netsor.loads(CELL).derive()._repr_latex_())
+    assert "\\documentclass" not in text and "\\end{document}" not in text
+    assert "\\begin{alignat*}" in text and text.rstrip().endswith("\\end{alignat*}")
+
+
+def test_in_a_terminal_a_limit_has_the_digits_that_its_bound_leaves() -> None:
+    page, _, _ = show("", "vector x ~ N(0, 1)\noutput m := mean(x^2)\noutput e := mean(exp(x^2))\n")
+    assert re.search(r"^m → 1 ± \d\.\de-1\d$", repr(page), re.M) and "e has no limit" in repr(page)
+
+
+def test_an_unnamed_program_is_called_the_program() -> None:
+    page, _, _ = show("--vectors q", "vector x ~ N(0, 1)\noutput m := mean(x^2)\n")
+    assert "`q` is no vector of the program" in repr(page)
+
+
+def test_help_is_a_line_of_its_own(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    from IPython.core.error import UsageError as Told
+
+    shell.run_line_magic("netsor", "--help")
+    assert "--vectors" in capsys.readouterr().out
+    with pytest.raises(Told, match="below a first line"):
+        shell.run_line_magic("netsor", "--width 10")

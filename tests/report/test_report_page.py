@@ -9,6 +9,7 @@ import pytest
 from netsor.api import load, loads
 from netsor.cli.main import main
 from netsor.report import collect, fragment, page
+from netsor.report.formulas import derivation_rows
 
 PROGRAMS = Path(__file__).parents[2] / "programs"
 ALGORITHM1 = str(PROGRAMS / "algorithm1.netsor")
@@ -179,3 +180,11 @@ def test_the_command_on_the_page_makes_the_page_again(tmp_path: Path, monkeypatc
 
     assert main(shlex.split(command[1])[1:]) == 0
     assert Path("a.html").read_text(encoding="utf-8") == first
+
+
+def test_no_row_of_a_formula_is_wider_than_paper() -> None:
+    # What a page of paper cuts off cannot be scrolled to.
+    document = load(PROGRAMS / "batchnorm.netsor")
+    rows = derivation_rows(document.derive())
+    assert re.search(r"a formula of [\d,]+ characters; <code>netsor derive --full</code> shows it", rows)
+    assert max(len(re.sub(r"<[^>]*>|\s", "", r)) for r in re.findall(r"<math.*?</math>", rows, re.DOTALL)) < 190

@@ -8,6 +8,7 @@ from netsor.core import Program
 from netsor.expr import Const, Expr, Sym, add, canonical, evaluate, substitute
 from netsor.gaussian import FixedLaw, Settings, expect
 from netsor.show.derivation import Derivation
+from netsor.show.derivation.data import value_of
 from netsor.show.derivation.symbols import kind, names
 
 
@@ -43,6 +44,8 @@ class Evaluator:
                     return self.number(c.formula)
                 matrix = np.array([[self.number(e) for e in row] for row in c.system.c])
                 return float((np.linalg.pinv(matrix, rcond=1e-10) @ [self.number(e) for e in c.system.b])[c.index])
+            case "⟨⟩":
+                return value_of(s, self.d.program)
             case "Cov":
                 return self.covariance(*self.d.covariances[s])
             case "E":

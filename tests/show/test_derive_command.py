@@ -127,3 +127,13 @@ def test_a_picture(tmp_path, capsys):
     assert path.stat().st_size > 10_000
     out = capsys.readouterr().out
     assert "quantiles of the coordinates of x" in out and "part 1 of Theorem B.4: no contradiction" in out
+
+
+def test_a_limit_that_does_not_exist_is_told_below_its_line(tmp_path, capsys):
+    path = tmp_path / "a.netsor"
+    path.write_text("vector x ~ N(0, 1)\noutput m := mean(exp(x^2))\noutput k := mean(x^2)\n", encoding="utf-8")
+    assert main(["derive", str(path)]) == 0
+    assert "m → E exp((Z^x)²)" in capsys.readouterr().out
+    assert main(["derive", str(path), "--numbers"]) == 1
+    out = capsys.readouterr().out
+    assert "the limit of `m` does not exist" in out and "k → E (Z^x)² = 1" in out

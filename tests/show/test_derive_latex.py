@@ -9,7 +9,8 @@ import pytest
 
 import netsor
 from netsor.api import load, loads
-from netsor.show.derivation import as_latex, as_markdown, derive, with_numbers
+from netsor.show.derivation import as_latex, as_markdown, as_text, derive, with_numbers
+from netsor.show.derivation.measure import broken, width_of
 from netsor.show.derivation.naming import latex_name
 
 HERE = Path(__file__).parent
@@ -99,3 +100,55 @@ def test_odd_names_and_numbers_compile(tmp_path):
 
 def test_odd_names_are_ascii_in_latex():
     assert as_latex(derive(loads(ODD).program)).isascii()
+
+
+def test_widths_are_those_of_what_is_printed():
+    assert width_of("\\operatorname{relu}(Z^{h})") == pytest.approx(7.68)
+    assert width_of("\\frac{a + b}{c}") == pytest.approx(width_of("a + b"))
+    assert width_of("\\begin{pmatrix} a & b \\\\ abc & d \\end{pmatrix}") == pytest.approx(width_of("abc & d"))
+
+
+def test_long_rows_are_cut_at_terms_then_at_factors_and_never_inside_brackets():
+    rows = broken("= a + b\\, E[f(x) + g(x)]\\, E[f(y) + g(y)] - c", 16)
+    assert len(rows) > 2 and all(r.count("[") == r.count("]") for r in rows)
+    assert " ".join(rows) == "= a + b\\, E[f(x) + g(x)]\\, E[f(y) + g(y)] - c"
+    assert broken("= f(a + b + c + d)", 3) == ["= f(a + b + c + d)"]
+
+
+DEEP = """program deep
+matrix W[2..7] ~ N(0, 2/n)
+vector h[1], k[1] ~ N(0, [[1, 0.6], [0.6, 1]])
+vector v ~ N(0, 1)
+for l in 2..7:
+    h[l] := W[l] relu(h[l-1])
+    k[l] := W[l] relu(k[l-1])
+dh[7] := step(h[7]) * v
+dk[7] := step(k[7]) * v
+for r in 1..6:
+    dh[7-r] := step(h[7-r]) * (W[8-r]ᵀ dh[8-r])
+    dk[7-r] := step(k[7-r]) * (W[8-r]ᵀ dk[8-r])
+output Θ := mean(dh[1] * dk[1])
+"""
+
+
+def test_a_product_of_many_expectations_stays_on_the_page(tmp_path):
+    text = as_latex(loads(DEEP).derive())
+    assert max(width_of(row.split("&")[-1].split("\\tag")[0]) for row in text.splitlines() if "&&" in row) < 85
+    # A note stands between rows and ends none: an empty row would stand below it.
+    assert "\\intertext" in text
+    assert not [row for row in text.splitlines() if row.startswith("\\intertext") and row.endswith("\\\\")]
+    if shutil.which("pdflatex"):
+        compiles(text, tmp_path)
+        wide = re.findall(r"Overfull \\hbox \(([\d.]+)pt", (tmp_path / "a.log").read_text(errors="replace"))
+        assert all(float(w) < 60 for w in wide)
+
+
+def test_digits_with_a_bound_are_no_fraction_and_one_is_no_coefficient():
+    text = (
+        "program p\nmatrix A\nvector v ~ N(0, 1)\nscalar c = 1/√2\ny := c v\nz := √2 y\noutput o := mean(z * tanh(z))\n"
+    )
+    assert " 1 Z" not in as_text(loads(text).derive())
+    text = "program p\nvector v ~ N(0, 1/3)\noutput o := mean(v * tanh(v)) / 1e5\noutput q := mean(v^2)\n"
+    latex = as_latex(with_numbers(loads(text).derive()))
+    assert "10^{-5}\\," in latex and "1 \\cdot" not in latex
+    assert "\\tfrac{1}{3}" in latex and not re.search(r"tfrac\{\d+\}\{\d+\} \\pm", latex)

@@ -8,6 +8,7 @@ import pytest
 import netsor
 from netsor.api import load, loads
 from netsor.show.derivation import as_text, derive, with_numbers
+from netsor.show.derivation.wrap import display_width
 
 HERE = Path(__file__).parent
 PROGRAMS = Path(netsor.__file__).parent.parent / "programs"
@@ -15,6 +16,7 @@ PINNED = {
     "algorithm1": (PROGRAMS / "algorithm1.netsor", [], False),
     "algorithm1_numbers": (PROGRAMS / "algorithm1.netsor", [], True),
     "sgd_two_hidden": (PROGRAMS / "sgd_two_hidden.netsor", [], False),
+    "sgd_two_hidden_numbers": (PROGRAMS / "sgd_two_hidden.netsor", [], True),
     "two_layer_ntk": (HERE / "two_layer_ntk.netsor", [], False),
     "remark_b5": (PROGRAMS / "remark_b5.netsor", [], False),
     "marchenko_pastur_2": (PROGRAMS / "marchenko_pastur.netsor", ["K=2"], False),
@@ -27,7 +29,7 @@ PINNED = {
 @pytest.mark.parametrize("name", PINNED)
 def test_text_is_as_expected(name):
     path, settings, numbers = PINNED[name]
-    d = derive(load(path, set=settings).program)
+    d = load(path, set=settings).derive()
     if numbers:
         d = with_numbers(d)
     text = as_text(d)
@@ -43,7 +45,7 @@ def _digits(text: str) -> str:
 
 
 def _lines(name: str) -> str:
-    return as_text(derive(load(PROGRAMS / f"{name}.netsor").program))
+    return as_text(load(PROGRAMS / f"{name}.netsor").derive())
 
 
 def test_algorithm_1_is_claim_3_1():
@@ -56,13 +58,17 @@ def test_algorithm_1_is_claim_3_1():
 
 def test_two_hidden_layers_are_eqs_53_to_59():
     text = _lines("sgd_two_hidden")
-    # ⟨ξ, ξ̃⟩ is −0.6 in this program.
-    assert "Z^{δz̃} = φ'(Z^g̃) Z^{δg̃} = 0.6 χ̊ φ'(Z^g) φ'(Z^g̃) Z^{dz} " in text  # Eq. 54
+    # ξ is ξ[1] in this program, ξ̃ is ξ[2].
+    assert "Z^{δz̃} = φ'(Z^g̃) Z^{δg̃} = −χ̊ ξ[1]ᵀξ[2] φ'(Z^g) φ'(Z^g̃) Z^{dz} " in text  # Eq. 54
     assert "Z^{δh̃} = Z^{Wδz̃} − χ̊ θ̊ Z^{dh} " in text  # Eq. 55
     assert "Z^{δx̃} = φ'(Z^h̃) Z^{δh̃} " in text  # Eq. 56
-    assert "a₁ = E ∂Z^{δz̃}/∂Ẑ^{Wᵀdh} = 0.6 χ̊ E[φ'(Z^g) φ'(Z^g̃)]\n" in text  # Eqs. 58, 59
+    assert "a₁ = E ∂Z^{δz̃}/∂Ẑ^{Wᵀdh} = −χ̊ ξ[1]ᵀξ[2] E[φ'(Z^g) φ'(Z^g̃)]\n" in text  # Eqs. 58, 59
     assert "E Z^v φ'(Z^h̃) Ẑ^{Wδz̃} = 0: Z^v has mean 0 and is independent of the rest" in text
     assert "      = −χ̊ K̊\n" in text  # Claim 3.1
+    kernel = "ξ[1]ᵀξ[2] E[φ'(Z^g) φ'(Z^g̃)] E[φ'(Z^h) φ'(Z^h̃)] + E[φ(Z^g) φ(Z^g̃)] E[φ'(Z^h) φ'(Z^h̃)]"
+    assert f"      = −χ̊ ({kernel})\n" in text
+    assert f"  kernel → K̊{' ' * 71}[ZMOMENT, Eq. 63]\n      = {kernel}\n" in text  # Eqs. 43, 44
+    assert "0.6" not in text
     assert "gap → Δf̃° + χ̊ K̊ = 0 " in text
     assert "ω / √n → 0" in text
 
@@ -105,3 +111,23 @@ def test_a_program_without_outputs_is_derived_as_a_whole():
     text = "program p\nmatrix W\nvector v ~ N(0, 1)\nh := W v\nx := tanh(h)\n"
     shown = as_text(derive(loads(text).program))
     assert "Z^x = tanh(Z^h)" in shown and "Var Ẑ^{Wv} = E (Z^v)² = 1" in shown
+
+
+def test_a_long_integrand_stands_in_the_vectors_of_the_program():
+    document = load(PROGRAMS / "batchnorm.netsor")
+    d = document.derive()
+    text = as_text(d)
+    assert "  k[1,1,2] → E Z^{y[1,1]} Z^{y[1,2]}  " in text
+    assert "Cov(Ẑ^{W[2]y[1,1]}, Ẑ^{W[2]y[1,2]}) = 2 E Z^{y[1,1]} Z^{y[1,2]}  " in text
+    assert max(display_width(row) for row in text.splitlines()) <= 102
+    full = as_text(d, longest=None)
+    assert "E relu((0.75 Z^{h[1,1]}" in full and "--full" not in full and len(full) > 2 * len(text)
+
+
+def test_numbers_of_a_law_that_is_only_told_by_its_size_are_not_listed():
+    text = (
+        "program p\ndata X : (5, 2) = [[1, 0.5], [0.3, -1], [-0.5, 2], [3, 1], [1, 2]]\nmatrix U : (n, 2) ~ N(0, 1)\n"
+    )
+    text += "for i in 1..5:\n    h[i] := U X[i]\noutput o := mean(tanh(h[1]+h[2]+h[3]+h[4]+h[5])^2)\n"
+    shown = as_text(with_numbers(loads(text).derive()))
+    assert "K is 5 × 5" in shown and "X[1]ᵀX[2] =" not in shown

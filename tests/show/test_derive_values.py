@@ -1,5 +1,7 @@
 """Formulas are evaluated, under the covariances that the derivation itself gives, and compared with the limit."""
 
+import math
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ from random_programs import random_program
 
 import netsor
 from netsor.api import load, loads
-from netsor.show.derivation import derive, with_numbers
+from netsor.show.derivation import as_latex, as_text, derive, with_numbers
 from netsor.show.derivation.values import Values
 
 PROGRAMS = Path(netsor.__file__).parent.parent / "programs"
@@ -18,7 +20,7 @@ GALLERY = [pytest.param(p, marks=pytest.mark.slow) if p.stem in LONG else p for 
 
 
 def compare(document, tol):
-    d = derive(document.program)
+    d = document.derive()
     evaluator = Evaluator(d)
     limit = document.limit(tol, budget=60)
     for o in document.program.outputs:
@@ -46,7 +48,7 @@ def test_more_random_programs(seed):
 @pytest.mark.parametrize("name", ["heaviside", "sgd_two_hidden", "tied_decoder", "layernorm", "semicircle"])
 def test_numbers_beside_symbols_are_those_of_eval(name):
     document = load(PROGRAMS / f"{name}.netsor")
-    d = with_numbers(derive(document.program))
+    d = with_numbers(document.derive())
     limit = document.limit()
     shown = {line.about: line.value for line in d.lines if line.output and line.value is not None}
     for o in document.program.outputs:
@@ -77,3 +79,16 @@ def test_a_chain_of_products_names_its_covariances():
     for _ in range(40):
         q = 1.1 * q + 0.3
     assert Evaluator(d).scalar("q") == pytest.approx(q, rel=1e-12)
+
+
+def test_coefficients_that_are_found_together_have_their_numbers():
+    text = "program p\nmatrix W ~ N(0, 2/n)\nvector x, y ~ N(0, [[1, 0.5], [0.5, 2]])\n"
+    text += "s := sign(W x + 0.5 W y)\nu := Wᵀ s\noutput ux := mean(u * x)\n"
+    d = with_numbers(loads(text).derive())
+    shown = as_text(d)
+    # σ_W² E sign'(g) = 2 √(2/π) / σ_g for g = Wx + Wy/2, times the weight of each product in it.
+    found = [float(v) for v in re.findall(r"a[₁₂] = (\d\.\d+) ± \d\.\de−?-?\d+", shown)]
+    variance = 2 * (1 + 2 * 0.5 * 0.5 + 0.25 * 2)
+    slope = 2 * (2 / (math.pi * variance)) ** 0.5
+    assert found == pytest.approx([slope, 0.5 * slope], rel=1e-10)
+    assert "$a_{1}$ = " in as_latex(d) and "$\\pm$" in as_latex(d)

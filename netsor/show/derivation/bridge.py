@@ -6,7 +6,8 @@ from netsor.core import MatMul, Program
 from netsor.expr import ZERO, Const, Expr, Sym, canonical, mul, split_coefficient, substitute
 from netsor.gaussian import vanishes
 from netsor.limit import Limit
-from netsor.show.derivation.symbols import HAT, LIMIT, VECTOR, kind, names
+from netsor.show.derivation.data import value_of
+from netsor.show.derivation.symbols import DATA, HAT, LIMIT, VECTOR, kind, names
 
 
 class Bridge:
@@ -37,6 +38,8 @@ class Bridge:
             return self.limit.z(names(s)[0])
         if what == LIMIT:
             return self.limit.moment(names(s)[0])
+        if what == DATA:
+            return Const(value_of(s, self.program))
         if what == HAT:
             i = self.program.by_name[names(s)[0]]
             assert isinstance(i, MatMul)

@@ -71,6 +71,7 @@ class Covariances:
             assert isinstance(x, MatMul) and isinstance(y, MatMul)
             direct = mul(symbol(VECTOR, x.vector), symbol(VECTOR, y.vector))
             whole = self.expect.whole(direct)
+            self.expect.spell(worked.value, Const(self.program.matrix[x.matrix].variance), direct)
             variance = Const(self.program.matrix[x.matrix].variance)
             chain = (mul(variance, whole), worked.split, worked.value, self.finals.presented(final))
             line = Line(names(b)[0], (left,), chain, "Eq. 64", reasons(worked.dropped, self.expect), depth=1)

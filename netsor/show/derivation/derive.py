@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from netsor.core import MatMul, Moment, Nonlin, Program
@@ -12,6 +12,7 @@ from netsor.limit import Limit
 from netsor.show.derivation.algebra import collected, common, count_terms, ratio, simplified, size, written_out
 from netsor.show.derivation.bridge import Bridge
 from netsor.show.derivation.covariances import Covariances
+from netsor.show.derivation.data import of_embeddings, ref_text, with_numbers_in
 from netsor.show.derivation.expectations import Expectations
 from netsor.show.derivation.finals import Finals
 from netsor.show.derivation.lines import Derivation, Form, Gaussian, Line, Note
@@ -21,6 +22,8 @@ from netsor.show.derivation.products import LARGEST_Z, Products
 from netsor.show.derivation.reasons import reasons
 from netsor.show.derivation.symbols import (
     COEFFICIENT,
+    DATA,
+    HAT,
     LIMIT,
     MEAN,
     SCALAR,
@@ -111,7 +114,7 @@ class Deriver:
             self._law(
                 [g.names[i] for i in used],
                 [g.mean[i] for i in used],
-                [[g.covariance[i][j] for j in used] for i in used],
+                [[Const(float(f"{g.covariance[i][j]:.15g}")) for j in used] for i in used],
             )
         by_matrix: dict[str, list[str]] = {}
         for e in p.embeddings:
@@ -119,14 +122,13 @@ class Deriver:
             if self._used(e.name):
                 by_matrix.setdefault(e.matrix, []).append(e.name)
         for matrix, members in by_matrix.items():
-            rows = [p.row(p.embedding[m]) for m in members]
-            variance = p.input_matrix[matrix].variance
-            gram = [[variance * sum(s * t for s, t in zip(a, b)) for b in rows] for a in rows]
+            variance = Const(p.input_matrix[matrix].variance)
+            gram = [[of_embeddings(p, a, b) for b in members] for a in members]
             source: list[str | Expr] = []
             for m in members:
                 source += [", " if source else "", symbol(SCALAR, m), " = ", symbol(SCALAR, matrix), " "]
-                source.append(symbol(SCALAR, str(p.embedding[m].source)))
-            self._law(members, [0.0] * len(members), gram, source)
+                source.append(symbol(SCALAR, ref_text(p.embedding[m].source)))
+            self._law(members, [0.0] * len(members), gram, source, variance)
         for c in p.constants:
             if self._used(c.name) and c.limit != 0:
                 s = symbol(LIMIT, c.name)
@@ -136,12 +138,13 @@ class Deriver:
         self,
         members: list[str],
         mean: list[float],
-        covariance: list[list[float]],
+        covariance: Sequence[Sequence[Expr]],
         source: list[str | Expr] | None = None,
+        scale: Expr = ONE,
     ) -> None:
         if not members:
             return
-        law = Gaussian(tuple(mean), tuple(tuple(float(f"{x:.15g}") for x in row) for row in covariance))
+        law = Gaussian(tuple(mean), tuple(map(tuple, covariance)), scale)
         left = tuple(symbol(VECTOR, m) for m in members)
         self.lines.append(Line(members[0], left, (law,), "ZINIT", (Note(tuple(source)),) if source else ()))
 
@@ -180,6 +183,7 @@ class Deriver:
             forms: list[Form] = [whole, worked.split, worked.value]
             notes = (*self._small(i), *reasons(worked.dropped, self.expect))
             value = worked.value
+            self.expect.spell(value, ONE, direct)
         else:
             value = simplified(substitute(direct, values))
             forms, notes = [direct, value], self._small(i)
@@ -200,7 +204,7 @@ class Deriver:
         for k, line in enumerate(self.lines):
             if not line.output or kind(line.left[0]) != LIMIT:
                 continue
-            front, rest = common(self.finals.of[line.left[0]], lambda f: kind(f) in (LIMIT, COEFFICIENT))
+            front, rest = common(self.finals.of[line.left[0]], lambda f: kind(f) in (LIMIT, COEFFICIENT, DATA))
             if front is ONE:
                 continue
             for s, other in self.finals.of.items():
@@ -243,10 +247,28 @@ class Deriver:
         for s, integrand in list(self.expect.means.items()):
             if names(s)[0] != "of":
                 self.expect.means[s] = arrange(integrand)
-        self.lines = [
-            replace(line, forms=tuple(arrange(f) if k and isinstance(f, Expr) else f for k, f in enumerate(line.forms)))
-            for line in self.lines
-        ]
+
+        # Ẑ is spelled Z where Ż is zero.
+        plain: dict[Sym, Expr] = {symbol(HAT, name): symbol(VECTOR, name) for name in self.products.plain}
+
+        def spelled(f: Form) -> Form:
+            """The form with its integrands in order: what two forms that differ by nothing else have in common."""
+            if not isinstance(f, Expr):
+                return f
+            alike = dict(plain)
+            for s in f.free:
+                if kind(s) == MEAN:
+                    alike[s] = symbol("integrand", arrange(substitute(self.expect.means[s], plain)))
+            return arrange(substitute(f, alike))
+
+        lines = []
+        for line in self.lines:
+            forms = [arrange(f) if k and isinstance(f, Expr) else f for k, f in enumerate(line.forms)]
+            # The first form stands as the program has it: one in another order is no step.
+            while len(forms) > 1 and spelled(forms[0]) == spelled(forms[1]):
+                del forms[1]
+            lines.append(replace(line, forms=tuple(forms)))
+        self.lines = lines
 
 
 def targets_of(program: Program, of: str | None) -> list[str]:
@@ -260,11 +282,15 @@ def targets_of(program: Program, of: str | None) -> list[str]:
 
 
 def derive(program: Program, of: str | None = None, every: bool = False, limit: Limit | None = None) -> Derivation:
-    """The limit line by line, of what the outputs (or the variable `of`) need; of everything with `every`."""
+    """The limit line by line, of what the outputs (or the variable `of`) need; of everything with `every`.
+
+    Products and entries of data stand by name where the program is one of `symbolic`; `limit` is then of its numbers.
+    """
+    named, program = program, with_numbers_in(program)
     targets = targets_of(program, of)
     # A program that asks for nothing, as a backward pass does, is derived as a whole.
     every = every or not targets
-    state = Deriver(program, limit or Limit(program), targets, every)
+    state = Deriver(named, limit or Limit(program), targets, every)
     state.derive()
     wanted: list[Expr] = []
     for name in state.needed if every else targets:
@@ -290,4 +316,5 @@ def derive(program: Program, of: str | None = None, every: bool = False, limit: 
         state.reduced,
         frozenset(state.products.plain),
         {k: s for s, k in state.short.items()},
+        state.expect.in_vectors,
     )

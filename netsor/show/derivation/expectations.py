@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from netsor.core import MatMul
-from netsor.expr import ONE, ZERO, Const, Expr, Pow, Sym, add, mul, split_coefficient
-from netsor.show.derivation.algebra import TooMany, count_terms, expanded, factors_of, joined, simplified
+from netsor.expr import ONE, ZERO, Const, Expr, Pow, Sym, add, mul, power, split_coefficient
+from netsor.show.derivation.algebra import TooMany, count_terms, expanded, factors_of, joined, simplified, size
 from netsor.show.derivation.bridge import Bridge
+from netsor.show.derivation.data import of_embeddings
 from netsor.show.derivation.symbols import COVARIANCE, HAT, MEAN, VECTOR, atoms, is_random, kind, names, symbol
 
 _MOST_TERMS_INSIDE = 3
 _HIGHEST_MOMENT = 12
 _MOST_TERMS_OF_FUNCTIONS = 3
+# Nodes of an integrand beyond which nobody reads it.
+_LONGEST_INTEGRAND = 60
 # A covariance inside a covariance inside …: beyond this it is named, and worked out on its own.
 _DEEPEST = 12
 
@@ -44,6 +47,8 @@ class Expectations:
         self.reduced = reduced
         self.means: dict[Sym, Expr] = {}
         self.covariances: dict[Sym, tuple[Sym, Sym]] = {}
+        # Integrands in the program's own vectors, where written out in Ẑ's they are too long to read.
+        self.in_vectors: dict[Sym, Expr] = {}
         self._of: dict[Expr, tuple[Sym, float]] = {}
         self._worked: dict[Expr, Worked] = {}
         self._pairs: dict[tuple[Sym, Sym], Expr] = {}
@@ -99,6 +104,16 @@ class Expectations:
             return joined(expanded(e, lambda node: bool(atoms(node))))
         except TooMany:
             return e
+
+    def why_zero(self, e: Expr) -> Dropped:
+        """Why E of what is known to vanish does, δ's of derivatives included: a factor of it, if there is one."""
+        try:
+            terms = expanded(e, is_random)
+        except TooMany:
+            terms = []
+        found = [self._vanishing([f for f in factors if is_random(f)]) for _, factors in terms]
+        reason, about = found[0] if found and found[0] and None not in found else ("", ())
+        return Dropped(e, reason, about)
 
     def _vanishing(self, random: list[Expr]) -> tuple[str, tuple[Sym, ...]] | None:
         """Why E of a product is zero, and the symbols that the reason is about."""
@@ -158,12 +173,22 @@ class Expectations:
         return s if c == c0 else mul(Const(c / c0), s)
 
     def whole(self, integrand: Expr) -> Expr:
-        """E of an integrand, as it stands: to be shown, not to be calculated with."""
+        """E of an integrand, scalars in front: to be shown, not to be calculated with."""
         if not is_random(integrand):
             return integrand
+        c, rest = split_coefficient(integrand)
+        scalars = [f for f in factors_of(rest) if not is_random(f)]
+        if c != 1 or scalars:
+            return mul(Const(c), *scalars, self.whole(mul(*(f for f in factors_of(rest) if is_random(f)))))
         s = symbol(MEAN, "of", integrand.digest.hex())
         self.means[s] = integrand
         return s
+
+    def spell(self, value: Expr, scale: Expr, direct: Expr) -> None:
+        """Of value = scale · E direct: E is spelled in the program's vectors where that is much shorter."""
+        s = value if scale is ONE else mul(value, power(scale, Const(-1)))
+        if isinstance(s, Sym) and kind(s) == MEAN and size(self.means[s]) > max(_LONGEST_INTEGRAND, 3 * size(direct)):
+            self.in_vectors.setdefault(s, direct)
 
     def _moment(self, powers: tuple[tuple[Sym, int], ...]) -> Expr:
         """E Π X^k for jointly Gaussian X by E[X F] = E X · E F + Σ Cov(X, Y) E ∂F/∂Y (Isserlis)."""
@@ -200,6 +225,12 @@ class Expectations:
         if a is not b and self.bridge.independent(a, b):
             return ZERO
         if kind(a) == VECTOR and kind(b) == VECTOR:
+            embedding = self.bridge.program.embedding
+            e, f = (embedding.get(names(s)[0]) for s in (a, b))
+            if e is not None and f is not None:
+                # One U: independence said so of two.
+                variance = self.bridge.program.input_matrix[e.matrix].variance
+                return mul(Const(variance), of_embeddings(self.bridge.program, e.name, f.name))
             x, y = self.bridge.gaussians(a), self.bridge.gaussians(b)
             return Const(self.bridge.limit.covariance(x[0], y[0]).value) if x and y else ZERO
         s = symbol(COVARIANCE, a, b)

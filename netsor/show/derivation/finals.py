@@ -15,13 +15,24 @@ from netsor.show.derivation.algebra import (
     written_out,
 )
 from netsor.show.derivation.expectations import Expectations
-from netsor.show.derivation.symbols import COEFFICIENT, COVARIANCE, LIMIT, MEAN, kind
+from netsor.show.derivation.symbols import COEFFICIENT, COVARIANCE, DATA, LIMIT, MEAN, kind, names
 
 _MOST_TERMS_INLINE = 4
 _MOST_TERMS_FINAL = 8
 # A formula of more nodes than this, those of its expectations counted, is shorter with the names it had.
 _LARGEST_FINAL = 130
-_NAMES = (MEAN, COVARIANCE, LIMIT, COEFFICIENT)
+_NAMES = (MEAN, COVARIANCE, LIMIT, COEFFICIENT, DATA)
+
+
+def base_of(f: Expr) -> Expr:
+    """x of a power of x."""
+    return f.base if isinstance(f, Pow) else f
+
+
+def _is_worked_out(f: Expr) -> bool:
+    """Whether a factor is an expectation or an inner product, or a power of one."""
+    s = base_of(f)
+    return kind(s) in (MEAN, COVARIANCE) or isinstance(s, Sym) and kind(s) == DATA and len(names(s)) == 2
 
 
 class Finals:
@@ -36,11 +47,11 @@ class Finals:
         f = self.of.get(s) if isinstance(s, Sym) else None
         if f is None or count_terms(f) > _MOST_TERMS_INLINE:
             return False
-        return all(
-            kind(g) in _NAMES or isinstance(g, Pow) and kind(g.base) in _NAMES
-            for t in (f.children if isinstance(f, Add) else (f,))
-            for g in factors_of(t)
-        )
+        terms = [factors_of(t) for t in (f.children if isinstance(f, Add) else (f,))]
+        if not all(kind(base_of(g)) in _NAMES for factors in terms for g in factors):
+            return False
+        # χ̊ = f̊ − y is made of names: put in its place it would take −χ̊ K̊ apart (Eq. 3).
+        return kind(s) == COEFFICIENT or all(not factors or any(map(_is_worked_out, factors)) for factors in terms)
 
     def inlined(self, e: Expr) -> Expr:
         """The formula with short formulas of scalars in the place of their names, unless it gets long."""
@@ -68,5 +79,5 @@ class Finals:
 
     def presented(self, e: Expr) -> Expr:
         """A sum with the scalars in front that all its terms have."""
-        front, rest = common(e, lambda f: kind(f) in (LIMIT, COEFFICIENT))
+        front, rest = common(e, lambda f: kind(f) in (LIMIT, COEFFICIENT, DATA))
         return e if front is ONE else mul(front, rest)

@@ -28,11 +28,13 @@ from netsor.expr import (
     star_quotient,
 )
 from netsor.show.derivation.algebra import size
-from netsor.show.derivation.lines import Derivation, Form, Gaussian, PseudoInverse
+from netsor.show.derivation.data import ref_text
+from netsor.show.derivation.lines import WIDEST_LAW, Derivation, Form, Gaussian, PseudoInverse
 from netsor.show.derivation.style import Latex, Text
 from netsor.show.derivation.symbols import (
     COEFFICIENT,
     COVARIANCE,
+    DATA,
     DOT,
     HAT,
     HATTED,
@@ -51,7 +53,6 @@ _SUM, _PRODUCT, _POWER, _ATOM = range(4)
 Piece = tuple[str, int]
 # Written out beyond this many nodes, a formula is no longer one; it would not fit in memory either.
 _LARGEST = 60_000
-_WIDEST_LAW = 4
 
 
 class Formulas:
@@ -73,13 +74,16 @@ class Formulas:
         """A form as a formula of its own."""
         s = self.style
         if isinstance(form, Gaussian):
+            law = self._normal()
             mean = s.number(0) if not any(form.mean) else s.column([self._signed(m) for m in form.mean])
             if len(form.mean) == 1:
                 mean = self._signed(form.mean[0])
             k = len(form.mean)
-            if k > _WIDEST_LAW and not self.full:
-                return f"{self._normal()}({mean}, K){s.aside(f'K is {k} × {k}; --full shows it')}"
-            return f"{self._normal()}({mean}, {s.matrix([[self._signed(x) for x in r] for r in form.covariance])})"
+            if k > WIDEST_LAW and not self.full:
+                return f"{law}({mean}, K){s.aside(f'K is {k} × {k}; --full shows it')}"
+            scale = "" if form.scale is ONE else self(form.scale) + s.times
+            covariance = s.matrix([[self(x) for x in r] for r in form.covariance])
+            return law + s.brackets(f"{mean}, {scale}{covariance}")
         if isinstance(form, PseudoInverse):
             return s.pseudo(s.matrix([[self(e) for e in r] for r in form.c]), s.column([self(e) for e in form.b]))
         # E of something, alone, needs no brackets.
@@ -104,7 +108,10 @@ class Formulas:
         return (self.style.minus if value < 0 else "") + self.style.number(value)
 
     def _integrand(self, s: Expr) -> Expr:
-        return self.derivation.means[s]  # type: ignore[index]
+        d = self.derivation
+        assert isinstance(s, Sym)
+        # With `full` every Z is written out.
+        return d.means[s] if self.full else d.in_vectors.get(s, d.means[s])
 
     # --- nodes ---------------------------------------------------------------------------------------------------
 
@@ -169,6 +176,9 @@ class Formulas:
             return text, _ATOM if "°" not in text and "circ" not in text else _POWER
         if what == COEFFICIENT:
             return s.indexed("a", self.numbered.get(node, 0)), _ATOM
+        if what == DATA:
+            refs = [ref_text(r) for r in names(node)]
+            return (s.inner(*refs), _POWER) if len(refs) == 2 else (s.name(refs[0]), _ATOM)
         if what == SHORT:
             return s.indexed("κ", names(node)[0]), _ATOM
         if what == MEAN:
@@ -224,7 +234,8 @@ class Formulas:
                 above.append(self._wrap(done[f], _PRODUCT))
             else:
                 below.append(self._piece_of(inverse, done))
-        if abs(c) != 1 or not above:
+        # √2 · (1/√2) is 1 up to rounding, and is not told.
+        if s.number(abs(c)) != s.number(1) or not above:
             above.insert(0, s.number(abs(c)))
         text = s.times.join(above)
         if below:

@@ -5,18 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from netsor.core import Program
-from netsor.expr import Expr, Function, Sym
+from netsor.expr import ONE, Expr, Function, Sym
 from netsor.gaussian import Estimate
 from netsor.show.derivation.expectations import Dropped
 from netsor.shown import Shown
 
+# The law of more vectors than this is told by its size only, unless all is asked for.
+WIDEST_LAW = 4
+
 
 @dataclass(frozen=True)
 class Gaussian:
-    """The law N(mean, covariance) of Z's of 𝒱."""
+    """The law N(mean, scale · covariance) of Z's of 𝒱; covariances are numbers or inner products of data."""
 
     mean: tuple[float, ...]
-    covariance: tuple[tuple[float, ...], ...]
+    covariance: tuple[tuple[Expr, ...], ...]
+    scale: Expr = ONE
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,9 @@ class Derivation(Shown):
     """The limit of a program line by line; `means`, `covariances` and `coefficients` say what symbols stand for.
 
     `final` holds the formula of each scalar, `covariance_formula` that of each pair of Ẑ's whose covariance the
-    formulas rest on, `reduced` each Z as a function of Ẑ's (Remark B.5), and `short` what κ₁, κ₂, … stand for.
+    formulas rest on, `reduced` each Z as a function of Ẑ's (Remark B.5), `short` what κ₁, κ₂, … stand for, and
+    `in_vectors` integrands in the program's vectors where those of `means`, in Ẑ's, are too long to read;
+    `missing` are variables whose lines have no value for the limit does not exist.
     """
 
     program: Program
@@ -89,6 +95,8 @@ class Derivation(Shown):
     reduced: dict[str, Expr]
     plain: frozenset[str] = frozenset()
     short: dict[Sym, Sym] = field(default_factory=dict)
+    in_vectors: dict[Sym, Expr] = field(default_factory=dict)
+    missing: frozenset[str] = frozenset()
 
 
 __all__ = ["Coefficient", "Derivation", "Dropped", "Form", "Gaussian", "Line", "Note", "PseudoInverse"]

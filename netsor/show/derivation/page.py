@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from netsor.show.derivation.formula import Formulas
-from netsor.show.derivation.lines import Derivation, Form, Line, Note
+from netsor.show.derivation.lines import Derivation, Form, Gaussian, Line, Note
 from netsor.show.derivation.style import Text
+from netsor.show.derivation.symbols import LIMIT, VECTOR, kind, names
+from netsor.show.derivation.values import value_text
 from netsor.show.derivation.wrap import display_width, folded
 
 LONGEST = 400
@@ -57,9 +59,6 @@ def _short(formulas: Formulas, form: Form, longest: int | None) -> str:
 
 def head(line: Line, formulas: Formulas) -> tuple[str, str]:
     """The left side and its relation to the right: =, → or ~."""
-    from netsor.show.derivation.lines import Gaussian
-    from netsor.show.derivation.symbols import LIMIT, kind, names
-
     s = formulas.style
     if line.forms and isinstance(line.forms[0], Gaussian):
         return formulas.joined(line.left), s.law
@@ -75,8 +74,10 @@ def head(line: Line, formulas: Formulas) -> tuple[str, str]:
 def chain(line: Line, formulas: Formulas, longest: int | None) -> list[str]:
     """The right sides, each only where it differs from the one before."""
     out: list[str] = []
-    for form in line.forms:
-        text = _short(formulas, form, longest)
+    for k, form in enumerate(line.forms):
+        # The first says what a Z is: that written out in Ẑ's tells nobody more once it is long.
+        short = longest is not None and k > 0 and kind(line.left[0]) == VECTOR
+        text = _short(formulas, form, longest * 2 // 5 if longest is not None and short else longest)
         if not out or text != out[-1]:
             out.append(text)
     return out
@@ -86,9 +87,3 @@ def note_text(note: Note, formulas: Formulas, longest: int | None, words: Callab
     """A note with its formulas; `words` spells what stands between them."""
     a, b = formulas.style.math
     return "".join(words(p) if isinstance(p, str) else f"{a}{_short(formulas, p, longest)}{b}" for p in note.pieces)
-
-
-def value_text(value: float, error: float) -> str:
-    """A number with its bound."""
-    shown = f"{value:.12g}".replace("-", "−")
-    return shown if error == 0 else f"{shown} ± {error:.1e}"

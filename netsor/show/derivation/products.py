@@ -5,7 +5,7 @@ from __future__ import annotations
 from netsor.core import MatMul, Program
 from netsor.expr import ZERO, Const, Expr, Sym, add, diff, is_singular, mul, power
 from netsor.show.derivation.algebra import collected, simplified, size
-from netsor.show.derivation.expectations import Dropped, Expectations, Worked
+from netsor.show.derivation.expectations import Expectations, Worked
 from netsor.show.derivation.finals import Finals
 from netsor.show.derivation.lines import Coefficient, Form, Line, Note, PseudoInverse
 from netsor.show.derivation.reasons import because, reasons
@@ -99,8 +99,8 @@ class Products:
         if value is ZERO or worked is None and self.bridge.vanishes(slope):
             only = " = 0: " if len(partners) == 1 else " has no part here: "
             pieces: tuple[str | Expr, ...] = (symbol(DOT, i.name), only, shown, " = 0")
-            why = worked.dropped if worked else (Dropped(slope, "the law is symmetric, and this is odd"),)
-            return Note((*pieces, *because(why, naming=not is_singular(slope))))
+            why = worked.dropped if worked else (self.expect.why_zero(slope),)
+            return Note((*pieces, *because(why)))
         if worked is not None:
             made = Coefficient(a, i.name, partner, worked.value)
             self.finals.of[a] = worked.value

@@ -34,10 +34,10 @@ def reasons(dropped: tuple[Dropped, ...], expect: Expectations) -> tuple[Note, .
     return tuple(out)
 
 
-def because(dropped: tuple[Dropped, ...], naming: bool) -> tuple[str | Expr, ...]:
+def because(dropped: tuple[Dropped, ...]) -> tuple[str | Expr, ...]:
     """The reason for one zero, to follow the formula that it is about."""
     for d in dropped:
-        if naming and d.about and d.reason != "odd":
+        if d.about and d.reason != "odd":
             return (", for ", *_listed(d.about), f" {d.reason}")
         if d.reason == "odd":
             return (", for it is odd in ", *_listed(d.about), ", whose law is symmetric")

@@ -52,6 +52,9 @@ class Text:
     def product(self, matrix: str, transposed: bool, vector: str) -> str:
         return product_text(matrix, transposed, vector)
 
+    def inner(self, a: str, b: str) -> str:
+        return f"{a}ᵀ{b}"
+
     def limit(self, name: str) -> str:
         return name + "\u030a" if graphemes(name) == 1 else f"{name}°"
 
@@ -129,14 +132,15 @@ class Latex:
     words = {"and": "\\land", "or": "\\lor", "not": "\\lnot"}
     math = ("$", "$")
 
-    def number(self, value: int | float) -> str:
-        simple = fraction_of(abs(value))
+    def number(self, value: int | float, exact: bool = True) -> str:
+        simple = fraction_of(abs(value)) if exact else None
         if simple is not None:
             return f"\\tfrac{{{simple.numerator}}}{{{simple.denominator}}}"
         text = number(abs(value))
         if "e" in text:
             mantissa, power = text.split("e")
-            return f"{mantissa} \\cdot 10^{{{int(power)}}}"
+            ten = f"10^{{{int(power)}}}"
+            return ten if mantissa == "1" else f"{mantissa} \\cdot {ten}"
         return text
 
     def name(self, name: str) -> str:
@@ -153,6 +157,9 @@ class Latex:
             w = f"{w}^{{\\top}}"
         gap = "\\," if graphemes(matrix) > 1 and not transposed else " "
         return f"{w}{gap}{x}"
+
+    def inner(self, a: str, b: str) -> str:
+        return f"{latex_name(a)}^{{\\top}} {latex_name(b)}"
 
     def limit(self, name: str) -> str:
         if graphemes(name) == 1:

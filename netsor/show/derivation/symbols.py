@@ -7,8 +7,9 @@ from collections.abc import Hashable
 from netsor.expr import Expr, Sym
 
 # Z^x of a vector as a whole; Ẑ^{Wx} of a MATMUL (spelled Z where Ż = 0) and the same always spelled with its hat;
-# Ż^{Wx}; θ̊ of a scalar; a coefficient of a Ż; an expectation; a covariance; E ∂Z^x/∂Ẑ^{Wᵀy}; a scalar; a short name.
-VECTOR, HAT, HATTED, DOT, LIMIT, COEFFICIENT, MEAN, COVARIANCE, SLOPE, SCALAR, SHORT = (
+# Ż^{Wx}; θ̊ of a scalar; a coefficient of a Ż; an expectation; a covariance; E ∂Z^x/∂Ẑ^{Wᵀy}; a scalar; a short name;
+# a product of two rows of data, or one entry.
+VECTOR, HAT, HATTED, DOT, LIMIT, COEFFICIENT, MEAN, COVARIANCE, SLOPE, SCALAR, SHORT, DATA = (
     "Z",
     "Ẑ",
     "Ẑ!",
@@ -20,6 +21,7 @@ VECTOR, HAT, HATTED, DOT, LIMIT, COEFFICIENT, MEAN, COVARIANCE, SLOPE, SCALAR, S
     "∂",
     "θ",
     "κ",
+    "⟨⟩",
 )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
 from netsor.show.derivation.formula import Formulas
 from netsor.show.derivation.lines import Derivation, Line
+from netsor.show.derivation.measure import broken, width_of
 from netsor.show.derivation.page import LONGEST, chain, head, note_text
 from netsor.show.derivation.style import Latex
 
@@ -15,34 +15,50 @@ _PREAMBLE = r"""\documentclass[11pt]{article}
 \usepackage{amsmath,amssymb}
 \usepackage[margin=2cm]{geometry}
 \allowdisplaybreaks
+\renewcommand{\arraystretch}{1.25}
 \begin{document}
 \abovedisplayskip=4pt \belowdisplayskip=4pt
 """
-# A formula longer than this, in characters of LaTeX, starts a row of its own; much longer, it is broken at its terms.
-_SHORT, _ROW = 110, 170
+# The page is this many letters wide, of which left sides and their sign may take a part; a wider left side has a row of
+# its own. Steps go on in a row that stays shorter than _SHORT.
+_PAGE, _LEFT, _SHORT = 80.0, 15.0, 46.0
+# A row that is wider than the page by more than this is no longer read.
+_WIDEST = 1.25
 _INDENT = "\\quad "
 
 
 def as_latex(d: Derivation, longest: int | None = 3 * LONGEST) -> str:
     """The derivation as a document that pdflatex compiles."""
+    title = f"\\section*{{{plain(d.program.name or 'program')}: the limit as $n \\to \\infty$}}"
+    return f"{_PREAMBLE}{title}\n{latex_body(d, longest)}\\end{{document}}\n"
+
+
+def latex_body(d: Derivation, longest: int | None = 3 * LONGEST) -> str:
+    """The derivation as part of a document that has amsmath and amssymb."""
     formulas = Formulas(d, Latex(), longest is None)
-    out = [_PREAMBLE + f"\\section*{{{plain(d.program.name or 'program')}: the limit as $n \\to \\infty$}}"]
+    out = []
     if d.functions:
         out.append(
             "\\begin{gather*}\n" + " \\\\\n".join(formulas.definition(f) for f in d.functions) + "\n\\end{gather*}"
         )
     rows: list[str] = []
+    heads = [head(line, formulas)[0] for line in d.lines]
+    left = max((w for w in map(width_of, heads) if w <= _LEFT), default=0.0)
+    below = ""
     for line in d.lines:
         if rows:
-            rows[-1] += " \\\\"
-        rows += [" \\\\\n".join(_rows(line, formulas, longest))]
-        for n in line.notes:
-            rows[-1] += f"\n\\intertext{{\\small\\quad {note_text(n, formulas, longest, words=plain)}}}"
+            # Text between rows stands after the end of one, and ends none itself.
+            rows += [rows.pop() + " \\\\", *([f"\\intertext{{{below}}}"] if below else [])]
+        rows.append(" \\\\\n".join(_rows(line, formulas, longest, _PAGE - left)))
+        notes = [f"\\hspace*{{1em}}{note_text(n, formulas, longest, words=plain)}" for n in line.notes]
+        below = "\\small" + " \\newline\n".join(notes) if notes else ""
     out += ["\\begin{alignat*}{2}", *rows, "\\end{alignat*}"]
-    return "\n".join(out) + "\n\\end{document}\n"
+    if below:
+        out.append(f"\\noindent{{{below}\\par}}")
+    return "\n".join(out) + "\n"
 
 
-def _rows(line: Line, formulas: Formulas, longest: int | None) -> list[str]:
+def _rows(line: Line, formulas: Formulas, longest: int | None, room: float) -> list[str]:
     left, relation = head(line, formulas)
     steps = chain(line, formulas, longest)
     if line.value is not None:
@@ -50,40 +66,31 @@ def _rows(line: Line, formulas: Formulas, longest: int | None) -> list[str]:
     rows = [f"{relation} {steps[0]}"]
     for step in steps[1:]:
         relation = "" if step.startswith("\\approx") else "= "
-        if len(rows[-1]) + len(step) <= _SHORT:
+        if width_of(rows[-1]) + width_of(step) <= _SHORT:
             rows[-1] += f" {relation}{step}"
         else:
             rows.append(f"{relation}{step}")
-    broken = [part for row in rows for part in _broken(row)]
-    first = f"& {_INDENT * line.depth}{left} && {broken[0]}"
-    if line.rule:
-        first += f" \\tag*{{\\scriptsize {plain(line.rule)}}}"
-    return [first, *(f"&&& {row}" for row in broken[1:])]
+    rows = [part for row in rows for part in _fitted(row, room, longest is None)]
+    tag = f" \\tag*{{\\scriptsize {plain(line.rule)}}}" if line.rule else ""
+    if width_of(left) > _LEFT:
+        return [f"& \\rlap{{$\\displaystyle {_INDENT * line.depth}{left}$}}{tag}", *(f"&&& {row}" for row in rows)]
+    return [f"& {_INDENT * line.depth}{left} && {rows[0]}{tag}", *(f"&&& {row}" for row in rows[1:])]
 
 
-def _broken(row: str) -> list[str]:
-    """A long row cut at its + and − outside brackets."""
-    if len(row) <= _ROW:
-        return [row]
-    out: list[str] = []
-    depth = start = 0
-    for m in re.finditer(r"\\left|\\right|\\begin|\\end|[{}]| [+-] ", row):
-        token = m.group()
-        if token in ("{", "\\left", "\\begin"):
-            depth += 1
-        elif token in ("}", "\\right", "\\end"):
-            depth -= 1
-        elif token.startswith(" ") and depth == 0 and m.start() - start > 0.6 * _ROW:
-            out.append(row[start : m.start()])
-            start = m.start() + 1
-    out.append(row[start:])
-    return [out[0], *(f"\\quad {r}" for r in out[1:])]
+def _fitted(row: str, room: float, full: bool) -> list[str]:
+    """A row of a chain in rows that fit; one that cannot be broken, and is much too wide, is told instead."""
+    first, *rest = broken(row, room)
+    if not full and any(width_of(r) > _WIDEST * room for r in (first, *rest)):
+        sign = row.split(" ", 1)[0]
+        return [f"{sign} {Latex().shortened(row, 0)}"]
+    return [first, *(f"\\quad {r}" for r in rest)]
 
 
 def _value(value: float, error: float) -> str:
-    shown = Latex().number(value)
+    # Digits with a bound are no fraction.
+    shown = Latex().number(value, exact=error == 0)
     sign = "-" if value < 0 else ""
-    return f"\\approx {sign}{shown}" + (f" \\pm {Latex().number(float(f'{error:.1e}'))}" if error else "")
+    return f"\\approx {sign}{shown}" + (f" \\pm {Latex().number(float(f'{error:.1e}'), exact=False)}" if error else "")
 
 
 def plain(text: str) -> str:
@@ -110,6 +117,7 @@ _WORDS = {
     "…": "\\dots{}",
     "–": "--",
     "−": "$-$",
+    "±": "$\\pm$",
 }
 
 

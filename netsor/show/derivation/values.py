@@ -10,7 +10,8 @@ from netsor.gaussian import Divergent, Estimate, NoPointwiseMeaning, Settings, e
 from netsor.limit import Limit
 from netsor.limit.stein import stein_coefficients
 from netsor.show.derivation.bridge import Bridge
-from netsor.show.derivation.lines import Derivation, Line, Note
+from netsor.show.derivation.data import data_in, value_of
+from netsor.show.derivation.lines import WIDEST_LAW, Derivation, Gaussian, Line, Note
 from netsor.show.derivation.symbols import COEFFICIENT, COVARIANCE, HAT, LIMIT, MEAN, SHORT, kind, names
 
 _ROUNDING = 4e-16
@@ -48,6 +49,8 @@ class Values:
             case "θ̊":
                 value = self.limit.moment(names(s)[0])
                 return Estimate(float(value.value)) if isinstance(value, Const) else self.limit.scalar(value)  # type: ignore[arg-type]
+            case "⟨⟩":
+                return Estimate(value_of(s, self.derivation.program))
             case "E":
                 return self.mean(self.derivation.means[s])
             case "Cov":
@@ -100,17 +103,53 @@ class Values:
         return None
 
 
+def _with_data(line: Line, values: Values, told: set[Sym]) -> Line:
+    """The line with a note of what the products and entries of data come to that no line before it had."""
+    laws = [f for f in line.forms if isinstance(f, Gaussian) and len(f.mean) <= WIDEST_LAW]
+    law = [e for f in laws for row in f.covariance for e in row]
+    forms = [f for f in line.forms if isinstance(f, Expr)]
+    inside = [values.derivation.means[s] for f in forms for s in f.free if kind(s) == MEAN]
+    found = dict.fromkeys(s for e in (*law, *forms, *inside) for s in data_in(e) if s not in told)
+    told.update(found)
+    pieces: list[str | Expr] = []
+    for s in found:
+        pieces += [", " if pieces else "", s, " = ", Const(values.scalar(s).value)]
+    return replace(line, notes=(*line.notes, Note(tuple(pieces)))) if pieces else line
+
+
+def _with_several(line: Line, values: Values) -> Line:
+    """The line of coefficients that are found together (Remark B.6) with a note of what each is."""
+    if len(line.left) < 2 or any(kind(s) != COEFFICIENT for s in line.left):
+        return line
+    pieces: list[str | Expr] = []
+    for s in line.left:
+        found = values.scalar(s)
+        pieces += [", " if pieces else "", s, f" = {value_text(found.value, found.error)}"]
+    return replace(line, notes=(*line.notes, Note(tuple(pieces))))
+
+
+def value_text(value: float, error: float) -> str:
+    """A number with its bound."""
+    shown = f"{value:.12g}".replace("-", "−")
+    return shown if error == 0 else f"{shown} ± {error:.1e}"
+
+
 def with_numbers(
     d: Derivation, limit: Limit | None = None, tol: float = 1e-8, budget: float | None = 60.0
 ) -> Derivation:
     """The derivation with a value and its bound on each line that has one."""
     values = Values(d, limit or Limit(d.program, Settings(tol=tol, budget=budget)))
     lines = []
+    told: set[Sym] = set()
+    missing: set[str] = set()
     for line in d.lines:
+        line = _with_data(line, values, told)
         try:
-            lines.append(line.with_value(values.of(line)))
+            lines.append(_with_several(line.with_value(values.of(line)), values))
         except NetsorError as fault:
+            missing.add(line.about)
             lines.append(replace(line, notes=(*line.notes, Note((fault.diagnostics[0].message,)))))
         except (Divergent, NoPointwiseMeaning) as fault:
+            missing.add(line.about)
             lines.append(replace(line, notes=(*line.notes, Note((f"no finite value: {fault}",)))))
-    return replace(d, lines=lines)
+    return replace(d, lines=lines, missing=frozenset(missing))

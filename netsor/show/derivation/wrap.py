@@ -1,7 +1,8 @@
-"""Breaking formulas where a reader would: between terms first, then between factors, never inside brackets."""
+"""Breaking formulas where a reader would: between terms first, then between factors, inside brackets last."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 _OPEN, _CLOSE = "([{", ")]}"
@@ -45,7 +46,7 @@ def folded(text: str, width: int, indent: str) -> list[str]:
     for term in _terms(pieces(text.lstrip())):
         whole = " ".join(term)
         # A term that fits on a row of its own is not torn apart.
-        for p in [whole] if display_width(whole) <= room else term:
+        for p in [whole] if display_width(whole) <= room else [q for word in term for q in _torn(word, room)]:
             if row.strip() and display_width(row) + 1 + display_width(p) > width:
                 rows.append(row)
                 row = indent + p
@@ -53,6 +54,21 @@ def folded(text: str, width: int, indent: str) -> list[str]:
                 row = row + (" " if row.strip() else "") + p
     rows.append(row)
     return rows
+
+
+def _torn(word: str, room: int) -> list[str]:
+    """What is too wide in pieces that fit: a matrix between its rows, a list between entries, a sum at its signs."""
+    if display_width(word) <= room or " " not in word:
+        return [word]
+    rows = re.split(r"(?<=\],) (?=\[)", word)
+    inside = "(?<=,) " if ", " in word else " (?=[+−] )" if re.search(" [+−] ", word) else " "
+    out: list[str] = []
+    for p in rows if len(rows) > 1 else re.split(inside, word):
+        if out and len(rows) == 1 and display_width(out[-1]) + 1 + display_width(p) <= room:
+            out[-1] += " " + p
+        else:
+            out.append(p)
+    return [q for p in out for q in _torn(p, room)]
 
 
 def _terms(words: list[str]) -> list[list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from typing import Literal
 
@@ -16,30 +17,49 @@ MOST = 130
 def groups(program: Program, kept: set[str], folding: Folding = "auto") -> dict[str, str]:
     """For each variable the name of the symbol that stands for it, its own or that of a family such as `h[1…3,2]`.
 
-    `lanes` folds the indices along which nothing happens (inputs, tokens, pixels), `all` folds every index, and `auto`
-    folds no more than it must to draw at most about 130 variables.
+    `lanes` folds the indices along which nothing happens (inputs, tokens, pixels), `all` folds every index, the steps
+    of an SGD program among them, and `auto` folds no more than it must to draw at most about 130 variables.
     """
     own = {name: name for name in kept}
     if folding == "none" or (folding == "auto" and len(kept) <= MOST):
         return own
-    families = _families(program, kept)
-    if folding in ("auto", "lanes"):
+    families = _families(program, kept, "")
+    mark = _step_mark(program)
+    # Steps of SGD hang together by so many lines that a drawing of several shows none of them.
+    if folding == "lanes" or folding == "auto" and not mark:
         depth = _depths(program)
         found = _named({key: _lanes(members, depth) for key, members in families.items()}, families)
         if folding == "lanes" or len(set(found.values())) <= MOST:
             return found
+    families = _families(program, kept, mark)
     return _named({key: [True] * len(key[1]) for key in families}, families)
+
+
+def _step_mark(program: Program) -> str:
+    """What stands before the step of SGD in names, `_t` as in `δh_t2[1]` or `_`; "" where there are no steps."""
+    vectors = [split(i.name)[0] for i in program.instructions if isinstance(i, (MatMul, Nonlin))]
+    for mark in ("_t", "_"):
+        if any(re.fullmatch(rf"δ.+{mark}\d+", v) for v in vectors):
+            return mark
+    return ""
+
+
+def _indexed(name: str, mark: str) -> tuple[str, tuple[str, ...]]:
+    """A name as base and indices, the step of SGD the first of them."""
+    base, indices = split(name)
+    found = re.fullmatch(rf"(.+){mark}(\d+)", base) if mark else None
+    return (f"{found[1]}{mark}", (found[2], *indices)) if found else (base, indices)
 
 
 Family = tuple[str, tuple[int, ...], str]
 
 
-def _families(program: Program, kept: set[str]) -> dict[Family, list[tuple[str, tuple[str, ...]]]]:
+def _families(program: Program, kept: set[str], mark: str) -> dict[Family, list[tuple[str, tuple[str, ...]]]]:
     # One symbol is one kind of thing: s[0] may be given where s[1] is made. One name may have two numbers of indices.
     out: dict[Family, list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
     order = {i.name: k for k, i in enumerate(program.instructions)}
     for name in sorted(kept, key=lambda x: (order.get(x, -1), x)):
-        base, indices = split(name)
+        base, indices = _indexed(name, mark)
         i = program.by_name.get(name)
         how = program.kind_of(name) if i is None else type(i).__name__ + str(isinstance(i, MatMul) and i.transposed)
         if isinstance(i, Nonlin):
@@ -78,7 +98,7 @@ def _named(
         for name, indices in members:
             together[tuple(i for i, f in zip(indices, flags) if not f)].append((name, indices))
         for some in together.values():
-            symbol = family_name([name for name, _ in some])
+            symbol = family_name([name for name, _ in some], key[0], [indices for _, indices in some])
             while symbol in taken:
                 symbol += " "
             taken.add(symbol)
@@ -86,12 +106,12 @@ def _named(
     return out
 
 
-def family_name(names: list[str]) -> str:
+def family_name(names: list[str], base: str = "", indices: list[tuple[str, ...]] | None = None) -> str:
     """One name for several members of a family: `h[1]` and `h[2]` are `h[1…2]`."""
     if len(names) == 1:
         return names[0]
-    base = split(names[0])[0]
-    columns = zip(*(split(n)[1] for n in names))
+    base = base or split(names[0])[0]
+    columns = zip(*(indices or [split(n)[1] for n in names]))
     return f"{base}[{','.join(_range(c) for c in columns)}]"
 
 

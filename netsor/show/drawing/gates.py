@@ -124,8 +124,12 @@ def _operation(e: Expr, vectors: int) -> str | None:
             return "+" if len(e.children) == 2 else "Σ"
         case Add() if _is_difference(e):
             return "−"
-        case Add() if len(e.children) > 1 and all(_is_scaled(t) for t in e.children):
-            return "Σ θx"
+        case Add() if all(_is_product_of_two(t) for t in e.children):
+            # What is multiplied is told by how the arguments of a shape are called.
+            kinds = {
+                "".join(sorted("θ" if str(c.payload)[0] in _SCALARS else "x" for c in t.children)) for t in e.children
+            }
+            return {"xθ": "Σ θx", "xx": "Σ ⊙", "θθ": "Σ θω"}.get(kinds.pop()) if len(kinds) == 1 else None
         case Mul() if all(isinstance(c, Sym) for c in e.children):
             return "⊙" if vectors else "×"
         case Mul() if len(e.children) == 2 and any(isinstance(c, Sym) for c in e.children):
@@ -154,7 +158,7 @@ def _is_difference(e: Add) -> bool:
     return isinstance(x, Sym) and isinstance(y, Sym) and a == 1 and b == -1
 
 
-def _is_scaled(t: Expr) -> bool:
+def _is_product_of_two(t: Expr) -> bool:
     return isinstance(t, Mul) and len(t.children) == 2 and all(isinstance(c, Sym) for c in t.children)
 
 

@@ -10,6 +10,9 @@ from netsor.show.drawing.metrics import advance
 
 SIZE, SMALL = 15.0, 10.5
 _PLAIN = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789−+"))
+# Names with their subscripts and indices, raised digits, and single letters.
+_WORDS = re.compile(r"[^\W\d_](?:(?![⁰¹²³⁴-⁹])[^\W_]|[\u0300-\u036f])*[₀-₉]*(?:_\w+)?(?:\[[^\[\]]*\])?|[⁰¹²³⁴-⁹⁻⁺]+|.")
 _DIGITS = re.compile(r"^(.*?\D)(\d+)$")
 
 
@@ -77,7 +80,14 @@ def styled(text: str) -> tuple[Piece, ...]:
     from netsor.expr.functions import FUNCTIONS
 
     out: list[Piece] = []
-    for word in re.findall(r"[^\W\d_](?:[^\W_]|[\u0300-\u036f])*[₀-₉]*|.", text):
+    for word in _WORDS.findall(text):
+        if word[0] in _RAISED:
+            # Few fonts have all of these letters; digits that are raised all do.
+            out.append(Piece("".join(_RAISED[c] for c in word), False, "sup"))
+            continue
+        if word.endswith("]") and len(word) > 1 or "_" in word[1:]:
+            out += pieces(word)
+            continue
         italic = (
             word[0].isalpha()
             and word.rstrip("₀₁₂₃₄₅₆₇₈₉") not in FUNCTIONS
@@ -104,4 +114,6 @@ def width(runs: tuple[Piece, ...]) -> float:
 
 
 def plain(runs: tuple[Piece, ...]) -> str:
-    return "".join(p.text for p in runs)
+    """The runs as text on one line."""
+    raised = {digit: mark for mark, digit in _RAISED.items()}
+    return "".join("".join(raised.get(c, c) for c in p.text) if p.shift == "sup" else p.text for p in runs)

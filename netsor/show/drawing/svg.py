@@ -96,7 +96,13 @@ def _span(text: str, x: float, y: float, em: float, italic: bool) -> str:
     lead = len(text) - len(text.lstrip())
     style = ' font-style="italic"' if italic else ""
     at = x + em * advance(text[:lead], italic)
-    return f'<tspan x="{at:.1f}" y="{y:.1f}" font-size="{em:g}"{style}>{escape(text.strip())}</tspan>'
+    fit = _fit(em * advance(text.strip(), italic))
+    return f'<tspan x="{at:.1f}" y="{y:.1f}" font-size="{em:g}"{style}{fit}>{escape(text.strip())}</tspan>'
+
+
+def _fit(room: float) -> str:
+    """Letters take the room that was kept for them, whatever font a reader has in the place of Times."""
+    return f' textLength="{room:.1f}" lengthAdjust="spacingAndGlyphs"'
 
 
 def _usual_runs(letters: str) -> list[str]:
@@ -118,7 +124,7 @@ def _bands(layout: Layout, side: float) -> list[str]:
     for part, (low, high) in layout.bands.items():
         middle = (low + high) / 2
         out.append(
-            f'<text class="ns-soft" font-size="12" text-anchor="middle" '
+            f'<text class="ns-soft" font-size="12" text-anchor="middle"{_fit(text_width(part, 12))} '
             f'transform="translate({-side + 2:.1f} {middle:.1f}) rotate(-90)">{part}</text>'
         )
         out.append(f'<path class="ns-band" stroke-width="1" d="M {-side + 9:.1f} {low:.1f} V {high:.1f}"/>')
@@ -245,7 +251,8 @@ class _Below:
                 x, self.y = 0.0, self.y + _LINE
             self.parts.append(_sample(kind, x + 14, self.y))
             self.parts.append(
-                f'<text class="ns-soft" font-size="12" x="{x + 32:.1f}" y="{self.y + 4:.1f}">{word}</text>'
+                f'<text class="ns-soft" font-size="12" x="{x + 32:.1f}" y="{self.y + 4:.1f}"'
+                f"{_fit(text_width(word, 12))}>{word}</text>"
             )
             x += w + 16
         self.y += _LINE + 4
