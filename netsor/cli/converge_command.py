@@ -61,13 +61,15 @@ def widths_of(text: str) -> list[int]:
 
 def run(args: argparse.Namespace) -> int:
     from netsor.api import load
-    from netsor.finite.converge import converge
+    from netsor.finite.converge import converge, verify_study
     from netsor.show.convergence import plot_convergence, verify_plot
 
     if args.plot is not None:
         verify_plot(args.plot)
     document = load(args.file, args.set, args.data)
     report(document.report.diagnostics)
+    # Before the limits, which may take their time.
+    verify_study(document.program, args.widths, args.seeds, dtype=args.dtype, engine=args.engine)
     with Progress("limit") as progress:
         limit = document.limit(args.tol, args.budget, progress=lambda what: progress(0.0, what))
     report(limit.diagnostics)

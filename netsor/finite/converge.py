@@ -118,13 +118,13 @@ def converge(
     local = isinstance(executor, ProcessPoolExecutor)
     share = memory.available() // (cores() + 1)
     for n in asked:
-        job, _ = prepare(program, n, names, (), dtype, engine, None, None, None, cores())
+        job, _ = prepare(program, n, names, (), dtype, engine, None, None, None, cores(), draws=seeds)
         alone = executor is None or (local and job.need > share)
         threads = cores() if alone else 1
         engines[n] = job.engine
         done = keeper.done(n, job.engine, names)
         left = [d for d in range(seeds) if d not in done]
-        one = _seconds(job.plan, n, np.dtype(dtype).itemsize, job.engine)
+        one = cost.draw_seconds(job.plan, n, np.dtype(dtype).itemsize, job.engine, 1)
         size = max(1, int(TASK_SECONDS / one))
         tasks += [
             Task(program, n, tuple(part), seed, dtype, job.engine, tuple(names), threads, one * len(part), alone)
@@ -139,6 +139,21 @@ def converge(
         for name in names
     }
     return Study(result, engines, time.perf_counter() - start, interrupted, keeper.fault)
+
+
+def verify_study(
+    program: Program,
+    widths: Iterable[int],
+    seeds: int,
+    *,
+    dtype: str = "float64",
+    engine: str = "auto",
+    outputs: Sequence[str] | None = None,
+) -> None:
+    """Raises as `converge` does where a study cannot be run; of the widths the largest is the one that may not fit."""
+    names = output_names(program, outputs)
+    widest = max(width_of(w) for w in widths)
+    prepare(program, widest, names, (), dtype, engine, None, None, None, cores(), draws=seeds)
 
 
 def _run_all(tasks: list[Task], keeper: Store, progress: Progress | None, executor: Executor | None) -> bool:
@@ -181,13 +196,6 @@ def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _seconds(plan: Any, n: int, itemsize: int, engine: str) -> float:
-    """A rough time for one draw: the products, and some twenty passes over each sweep's vectors."""
-    products = (cost.dense_seconds if engine == "dense" else cost.lazy_seconds)(plan, n, itemsize, 1)
-    steps = sum(len(s.body) + len(s.draws) for s in plan.stages)
-    return float(products + steps * (20e-6 + n * 10e-9) + 5e-4)
 
 
 def expected_bias_rate(program: Program, output: str) -> float:

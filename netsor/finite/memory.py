@@ -6,7 +6,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from netsor.core import Moment
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.finite.faults import whole
 from netsor.finite.initial import Initial
 from netsor.finite.plan import Plan
 from netsor.finite.streams import CHUNK
@@ -66,8 +68,10 @@ def estimate(plan: Plan, initial: Mapping[int, Initial], n: int, itemsize: int, 
     """A bound on the bytes that a run of one seed allocates."""
     vectors, matrices = peak_vectors(plan, engine == "dense")
     steps = max((len(s.body) for s in plan.stages), default=0)
+    # A number for each block and MOMENT, added up at the end of the sweep.
+    sums = max((sum(isinstance(i, Moment) for i in s.body) for s in plan.stages), default=0) * (n // BLOCK + 1) * 8
     blocks = threads * (max((i.block_bytes() for i in initial.values()), default=0) + BLOCK * 8 * (steps + 40))
-    total = vectors * n * itemsize + min(blocks, n * 8 * 200 + blocks // threads)
+    total = sums + vectors * n * itemsize + min(blocks, n * 8 * 200 + blocks // threads)
     if engine == "dense":
         return total + matrices * n * n * itemsize + (threads * 8 * max(4 * CHUNK, n) if matrices else 0)
     return total + basis_rows(plan, n) * n * itemsize
@@ -78,13 +82,15 @@ def basis_rows(plan: Plan, n: int) -> int:
     return sum(2 * min(count, n) for count in plan.queries().values())
 
 
-def text(size: float) -> str:
+def text(size: int | float) -> str:
     """A size as a person says it: 3.2 GB."""
-    for unit in ("bytes", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"):
-        if size < 999.5 or unit == "YB":
-            return f"{size:.3g} {unit}" if size < 1e5 else f"{size:.2e} {unit}"
+    if size >= 10**21:
+        return f"{whole(int(size))} bytes"
+    for unit in ("bytes", "kB", "MB", "GB", "TB", "PB"):
+        if size < 999.5:
+            return f"{size:.3g} {unit}"
         size /= 1000
-    raise AssertionError
+    return f"{size:.3g} EB"
 
 
 def refuse(program: str, n: int, needs: Mapping[str, int], limit: int, widest: Mapping[str, int]) -> NetsorError:
@@ -96,7 +102,7 @@ def refuse(program: str, n: int, needs: Mapping[str, int], limit: int, widest: M
     return NetsorError(
         Diagnostic(
             "E702",
-            f"{whose} at width {n:,} needs {text(needs[best])} of memory, and {text(limit)} can be had",
+            f"{whose} at width {whole(n)} needs {text(needs[best])} of memory, and {text(limit)} can be had",
             notes=("nothing was allocated: " + "; ".join(parts),),
             hint="; ".join(hints) or "ask for fewer outputs",
         )

@@ -95,6 +95,17 @@ def test_refusals_come_before_the_work(folder: Path, capsys: pytest.CaptureFixtu
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("options", [("--widths", "1e2..1e30"), ("--widths", "10", "--seeds", "1e30")])
+def test_what_cannot_be_run_is_refused_before_the_limit_is_taken(
+    folder: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, options: tuple
+) -> None:
+    from netsor.api import Document
+
+    monkeypatch.setattr(Document, "limit", lambda *_, **__: pytest.fail("the limit was taken"))
+    assert converge(*options) == 2
+    assert "error[E70" in capsys.readouterr().err and not list(folder.glob("*.jsonl"))
+
+
 def test_widths() -> None:
     assert widths_of("1e2..1e3") == [100, 316, 1000]
     assert widths_of("100, 50") == [100, 50]
