@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from netsor.check import faults
 from netsor.check.emitter import Emitter, inlined_functions
@@ -158,7 +158,19 @@ class Expressions:
         return value
 
     def unknown_fault(self, span: Span, name: str) -> Fault:
-        return Fault(faults.unknown_name(span, span.text.strip("() "), self.scope.like(name), self.later(name)))
+        later = self.later(name)
+        if later is None:
+            # Something the program has under nearly this name comes before what the name means elsewhere.
+            elsewhere = faults.look_alike(span, name, self.places()) or (
+                None if name.lower() in self.scope.visible() else faults.foreign_name(span, name)
+            )
+            if elsewhere is not None:
+                return Fault(elsewhere)
+        return Fault(faults.unknown_name(span, span.text.strip("() "), self.scope.like(name), later))
+
+    def places(self) -> Iterable[tuple[str, Span | None]]:
+        """The names that are known here, and where they were given; overridden by the statement half."""
+        return ((name, None) for name in self.scope.visible())
 
     def later(self, name: str) -> Span | None:
         """Where a name that is unknown here is defined further down; overridden by the statement half."""
@@ -174,6 +186,8 @@ class Expressions:
         if isinstance(base, Family):
             if indices in base.members:
                 return base.members[indices]
+            if self.is_partial(base.name):
+                return POISON
             raise Fault(
                 faults.index_out_of_range(
                     node.span, base.name, indices, sorted(base.members), self.later_member(base.name, indices)
@@ -185,6 +199,10 @@ class Expressions:
 
     def later_member(self, name: str, indices: Indices) -> Span | None:
         return None
+
+    def is_partial(self, name: str) -> bool:
+        """Whether lines that are left out may define members of a family; overridden by the statement half."""
+        return False
 
     def array_entry(self, array: Array, indices: Indices, node: ast.Index) -> Value:
         if len(indices) > len(array.shape):
@@ -329,6 +347,8 @@ class Expressions:
 
     def times(self, node: ast.Binary) -> Value:
         left, right = self.value(node.left), self.value(node.right)
+        if isinstance(left, (MatrixValue, InputMatrixValue)) and isinstance(right, (MatrixValue, InputMatrixValue)):
+            raise Fault(faults.matrix_alone(node.span))
         for side, other in ((left, node.right), (right, node.left)):
             if isinstance(side, (MatrixValue, InputMatrixValue)):
                 matrix = node.left if side is left else node.right
@@ -390,7 +410,8 @@ class Expressions:
         if isinstance(a, Poison):
             return a
         if explicit:
-            raise Fault(faults.at_needs_matrix(node.span, ln.span.text, kind_name(a)))
+            right_is_vector = isinstance(right, Vector)
+            raise Fault(faults.at_needs_matrix(node.span, ln.span.text, kind_name(a), rn.span.text, right_is_vector))
         if isinstance(right, (MatrixValue, InputMatrixValue)):
             raise Fault(faults.scaled_matrix(node.span, ln.span.text, rn.span.text))
         b = self.as_number(right, rn)

@@ -40,9 +40,13 @@ class Checker(Networks):
         settings: Mapping[str, Any] | None = None,
         data: Mapping[str, Any] | None = None,
         lost: Iterable[str] = (),
+        partial: Iterable[str] = (),
     ):
-        """`lost` are names that faulty lines, left out of `file`, may define: nothing is said of what uses them."""
-        super().__init__(file, settings or {}, data or {}, lost)
+        """`lost` are names that faulty lines, left out of `file`, may define: nothing is said of what uses them.
+
+        `partial` are those of families that such lines may give members.
+        """
+        super().__init__(file, settings or {}, data or {}, lost, partial)
         self.is_whole = not lost
         self.outputs: list[Output] = []
 

@@ -44,6 +44,7 @@ from netsor.check.faults.declarations import (
     too_many_indices,
     wrong_shape,
 )
+from netsor.check.faults.foreign import foreign_name, look_alike
 from netsor.check.faults.kinds import (
     arity,
     at_needs_matrix,
@@ -126,6 +127,7 @@ __all__ = [
     "divergent",
     "division_by_zero",
     "family_as_value",
+    "foreign_name",
     "function_as_value",
     "function_needs_brackets",
     "group_covariance",
@@ -139,6 +141,7 @@ __all__ = [
     "input_variance",
     "label_claim",
     "law_missing",
+    "look_alike",
     "matrix_alone",
     "matrix_arithmetic",
     "matrix_mean",
