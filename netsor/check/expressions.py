@@ -180,6 +180,9 @@ class Expressions:
         base = self.value(node.base)
         if isinstance(base, Poison):
             return base
+        if isinstance(base, (Builtin, Mean, FunctionValue, Inlined)):
+            inside = ", ".join(i.span.text for i in node.indices)
+            raise Fault(faults.square_application(node.span, node.base.span.text, inside))
         indices = tuple(self.integer(i, "an index") for i in node.indices)
         if isinstance(base, Array):
             return self.array_entry(base, indices, node)

@@ -48,7 +48,7 @@ class Naming(Declarations):
         # Names of which nothing more is said.
         self.unknown: set[str] = set(lost)
         # Families of which lines that are left out may define members.
-        self.partial = frozenset(partial)
+        self.partial: set[str] = set(partial)
         self.functions: dict[str, Function] = {}
         self.first_place = self.defined_names()
         self.unknown -= set(self.first_place)
@@ -192,6 +192,9 @@ class Naming(Declarations):
         if name in self.unknown:
             return Fault(None)
         self.unknown.add(name)
+        place = self.first_place.get(name)
+        if place is not None and self.here is not None and self.here.start <= place.start < self.here.end:
+            return Fault(faults.used_by_itself(span, name, place))
         return super().unknown_fault(span, name)
 
 

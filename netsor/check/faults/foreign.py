@@ -116,6 +116,23 @@ def _sum(span: Span, inside: str, end: int) -> Diagnostic:
     )
 
 
+def _softmax(span: Span, inside: str, end: int) -> Diagnostic:
+    return _unknown(
+        _to(span, end),
+        "a softmax over coordinates is of order 1/n, and has no limit of its own",
+        hint=f"write `(exp({inside}) / mean(exp({inside})))`",
+        note="that is n times the softmax",
+    )
+
+
+def _of_matrix(span: Span, inside: str, end: int) -> Diagnostic:
+    return _unknown(
+        _to(span, end), "matrices are touched only by their products with vectors",
+        hint="say what you need of it by products, such as `W (Wᵀ x)`",
+        note="MATMUL is the one instruction that holds a matrix (Definition B.1)",
+    )  # fmt: skip
+
+
 def _variance(root: bool) -> Callable[[Span, str, int], Diagnostic]:
     def make(span: Span, inside: str, end: int) -> Diagnostic:
         square = f"mean(({inside} - mean({inside}))^2)"
@@ -154,8 +171,9 @@ def _base(base: int) -> Callable[[Span, str, int], Diagnostic]:
 
 
 _CALLS: dict[str, Callable[[Span, str, int], Diagnostic | None]] = {
-    "dot": _dot, "inner": _dot, "vdot": _dot, "norm": _norm, "sum": _sum, "Σ": _sum, "var": _variance(False),
-    "std": _variance(True), "square": _power, "pow": _power, "power": _power, "zeros": _constant(0),
+    "dot": _dot, "inner": _dot, "vdot": _dot, "norm": _norm, "softmax": _softmax,
+    **dict.fromkeys(("inv", "trace", "tr", "Tr", "det", "eig", "svd", "pinv"), _of_matrix),
+    "sum": _sum, "Σ": _sum, "var": _variance(False), "std": _variance(True), "square": _power, "pow": _power, "power": _power, "zeros": _constant(0),
     "ones": _constant(1), "zeros_like": _constant(0), "ones_like": _constant(1), "log10": _base(10),
     "log2": _base(2), "lg": _base(10),
 }  # fmt: skip

@@ -250,6 +250,26 @@ def star_of_inner(span: Span, left: str, right: str) -> Diagnostic:
     )
 
 
+def output_of_several(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E308",
+        "an output is one scalar, and this is a list",
+        span,
+        label="several values",
+        hint="write a line with `output` for each",
+    )
+
+
+def square_application(span: Span, name: str, inside: str) -> Diagnostic:
+    return Diagnostic(
+        "E307",
+        f"`{short(name)}` is a function, and functions are applied with round brackets",
+        span,
+        label="square brackets hold an index",
+        hint=f"write `{short(name)}({inside})`",
+    )
+
+
 def outer_product(span: Span) -> Diagnostic:
     return Diagnostic(
         "E309",
@@ -318,7 +338,7 @@ def derivative_of_value(span: Span, name: str, kind: str) -> Diagnostic:
         span,
         label=kind,
         hint=f"write `{short(name)}ᵀ` for the transpose"
-        if kind == "a matrix"
+        if kind in ("a matrix", "a vector")
         else f"a name cannot hold a prime: call the variable `{short(name)}1`"
         if kind.startswith("a ")
         else "",

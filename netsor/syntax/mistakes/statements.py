@@ -202,7 +202,10 @@ def law(m: Mistake) -> Diagnostic | None:
     law = "N(0, 1/n)" if m.first == "MATRIX" else "N(0, 1)"
     start = m.tokens[tilde + 1].start
     if m.index > tilde + 2:
-        hint = m.edit(m.tokens[tilde + 3].start, m.tokens[tilde + 3].start, "0, ")
+        only = m.tokens[tilde + 3]
+        # One number alone is the variance; nobody means a variance of zero.
+        at, text = (only.end, ", 1") if only.text == "0" else (only.start, "0, ")
+        hint = m.edit(at, at, text)
     else:
         hint = m.edit(start, m.line.end, law) or f"write `~ {law}`"
     return m.fault("E121", "a law is `N(mean, variance)`", "a mean and a variance expected", hint)
