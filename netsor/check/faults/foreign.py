@@ -173,7 +173,8 @@ def _base(base: int) -> Callable[[Span, str, int], Diagnostic]:
 _CALLS: dict[str, Callable[[Span, str, int], Diagnostic | None]] = {
     "dot": _dot, "inner": _dot, "vdot": _dot, "norm": _norm, "softmax": _softmax,
     **dict.fromkeys(("inv", "trace", "tr", "Tr", "det", "eig", "svd", "pinv"), _of_matrix),
-    "sum": _sum, "Σ": _sum, "var": _variance(False), "std": _variance(True), "square": _power, "pow": _power, "power": _power, "zeros": _constant(0),
+    "sum": _sum, "Σ": _sum, "var": _variance(False), "std": _variance(True),
+    "square": _power, "pow": _power, "power": _power, "zeros": _constant(0),
     "ones": _constant(1), "zeros_like": _constant(0), "ones_like": _constant(1), "log10": _base(10),
     "log2": _base(2), "lg": _base(10),
 }  # fmt: skip
