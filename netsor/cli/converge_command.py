@@ -83,8 +83,7 @@ def run(args: argparse.Namespace) -> int:
             document.program, limits, args.widths, args.seeds, seed=args.seed, dtype=args.dtype, engine=args.engine,
             store=store, resume=args.resume, progress=progress, executor=executor,
         )  # fmt: skip
-    if study.fault is not None:
-        report([study.fault])
+    report([*study.warnings, *([study.fault] if study.fault is not None else [])])
     if args.json:
         print_json({"program": document.program.name, "interrupted": study.interrupted, "outputs": study.as_dict()})
     else:

@@ -11,7 +11,15 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
@@ -57,7 +65,8 @@ class Task:
 class Study:
     """The convergence of each output.
 
-    `interrupted` says that not all tasks were finished; `fault` why results could not be kept in the store.
+    `interrupted` says that not all tasks were finished; `fault` why results could not be kept in the store; `warnings`
+    tell of workers that were lost, whose tasks were done here.
     """
 
     outputs: dict[str, Convergence]
@@ -65,6 +74,7 @@ class Study:
     seconds: float
     interrupted: bool = False
     fault: Diagnostic | None = None
+    warnings: tuple[Diagnostic, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON."""
@@ -131,14 +141,14 @@ def converge(
             for part in (left[i : i + size] for i in range(0, len(left), size))
         ]
     # Long tasks first would leave no estimate of the time until late: short ones go first.
-    interrupted = _run_all(tasks, keeper, progress, executor)
+    interrupted, warnings = _run_all(tasks, keeper, progress, executor)
     found = {n: keeper.values(n, engines[n], names, seeds) for n in asked}
     expected = {name: expected_bias_rate(program, name) for name in names}
     result = {
         name: study_output(name, {n: found[n][name] for n in asked}, *limits.get(name, (None, None)), expected[name])
         for name in names
     }
-    return Study(result, engines, time.perf_counter() - start, interrupted, keeper.fault)
+    return Study(result, engines, time.perf_counter() - start, interrupted, keeper.fault, warnings)
 
 
 def verify_study(
@@ -156,7 +166,10 @@ def verify_study(
     prepare(program, widest, names, (), dtype, engine, None, None, None, cores(), draws=seeds)
 
 
-def _run_all(tasks: list[Task], keeper: Store, progress: Progress | None, executor: Executor | None) -> bool:
+def _run_all(
+    tasks: list[Task], keeper: Store, progress: Progress | None, executor: Executor | None
+) -> tuple[bool, tuple[Diagnostic, ...]]:
+    """Whether the study was interrupted, and what is to be told of its workers."""
     total = sum(t.seconds for t in tasks) or 1.0
     start = time.perf_counter()
     finished = 0.0
@@ -170,26 +183,60 @@ def _run_all(tasks: list[Task], keeper: Store, progress: Progress | None, execut
             left = spent * (total - finished) / finished
             progress(min(1.0, finished / total), f"width {task.width:,}, about {_duration(left)} left")
 
+    shared = [t for t in tasks if executor is not None and not t.alone]
+    warnings: tuple[Diagnostic, ...] = ()
     try:
-        queue = iter([t for t in tasks if not t.alone])
-        running: dict[Future[dict[str, Any]], Task] = {}
-        # A few tasks wait at the workers, so that none is idle and few are lost when all is stopped.
-        ahead = 4 * cores() + 16
-        while executor is not None:
-            for task in islice(queue, max(0, ahead - len(running))):
-                running[executor.submit(run_task, task)] = task
-            if not running:
-                break
-            for f in wait(running, return_when=FIRST_COMPLETED).done:
-                took(running.pop(f), f.result())
-        for task in tasks:
-            if task.alone:
-                took(task, run_task(task))
-        return False
+        if executor is not None:
+            try:
+                _hand_out(shared, executor, took)
+            except _LOST as e:
+                # Its tasks are done here, one after the other: a worker that took too much memory would again.
+                warnings = (_lost_workers(e, len(shared)),)
+        for task in [*shared, *(t for t in tasks if executor is None or t.alone)]:
+            took(task, run_task(task))
+        return False, warnings
     except KeyboardInterrupt:
         if executor is not None:
             executor.shutdown(wait=False, cancel_futures=True)
-        return True
+        return True, warnings
+
+
+# A process of the pool that was killed; a scheduler that is gone.
+_LOST = (BrokenExecutor, CancelledError, OSError)
+
+
+def _hand_out(tasks: list[Task], executor: Executor, took: Callable[[Task, dict[str, Any]], None]) -> None:
+    """Run tasks elsewhere; each leaves the list when it is finished."""
+    queue = iter(list(tasks))
+    running: dict[Future[dict[str, Any]], Task] = {}
+    # A few tasks wait at the workers, so that none is idle and few are lost when all is stopped.
+    ahead = 4 * cores() + 16
+    while True:
+        for task in islice(queue, max(0, ahead - len(running))):
+            running[executor.submit(run_task, task)] = task
+        if not running:
+            return
+        for f in wait(running, return_when=FIRST_COMPLETED).done:
+            line = f.result()
+            task = running.pop(f)
+            took(task, line)
+            tasks.remove(task)
+
+
+def _lost_workers(error: Exception, left: int) -> Diagnostic:
+    return Diagnostic(
+        "W710",
+        "the workers of this study were lost before it was done",
+        notes=(
+            f"{'one task was' if left == 1 else f'{left} tasks were'} left, and done in this process, "
+            "with the same numbers",
+            *(line for line in str(error).splitlines()[:1] if line),
+        ),
+        hint="a process that is killed often lacked memory: fewer `--jobs` need less"
+        if isinstance(error, BrokenExecutor)
+        else "look at the scheduler's and the workers' own messages",
+        severity="warning",
+    )
 
 
 def _duration(seconds: float) -> str:

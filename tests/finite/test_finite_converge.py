@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from finite_programs import program
 
 from netsor import NetsorError
+from netsor.diagnostics.catalogue import lookup
 from netsor.finite import converge as module
 from netsor.finite.converge import converge, expected_bias_rate, fingerprint
 from netsor.finite.executors import cluster, processes
@@ -129,6 +131,28 @@ def test_the_numbers_are_the_same_in_other_processes(monkeypatch: pytest.MonkeyP
     for name, c in here.outputs.items():
         assert all(np.array_equal(c.values[n], there.outputs[name].values[n]) for n in (40, 3000))
         assert np.array_equal(short.outputs[name].values[3000], c.values[3000])
+
+
+def test_a_killed_process_loses_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(module, "TASK_SECONDS", 0.02)
+    p = program(REMARK)
+    here = converge(p, LIMITS, [60, 600], 60)
+    killed: list[int] = []
+
+    def kill_one(fraction: float, text: str) -> None:
+        if not killed:
+            killed.append(next(iter(pool._processes)))
+            os.kill(killed[0], signal.SIGKILL)
+
+    with processes(2) as pool:
+        there = converge(p, LIMITS, [60, 600], 60, executor=pool, progress=kill_one, store=tmp_path / "kept.jsonl")
+    assert killed and not there.interrupted
+    (warning,) = there.warnings
+    assert warning.code == "W710" and not warning.is_error and lookup("W710") is not None
+    for name, c in here.outputs.items():
+        assert all(np.array_equal(c.values[n], there.outputs[name].values[n]) for n in (60, 600))
+    draws = [d for line in (tmp_path / "kept.jsonl").read_text().splitlines() for d in json.loads(line)["draws"]]
+    assert sorted(draws) == sorted([*range(60), *range(60)])
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")

@@ -93,4 +93,14 @@ ENTRIES: tuple[Entry, ...] = (
         "netsor eval programs/algorithm1.netsor --width 4096 --device cuda:99",
         "netsor eval programs/algorithm1.netsor --width 4096 --device cuda",
     ),
+    Entry(
+        "W710",
+        "the workers of a study were lost",
+        "A process that computes for a study was killed, as the system does where memory ends, or the scheduler of a "
+        "cluster went away. What was finished is kept; the rest is done in the process that asked, with the same "
+        "numbers. A cluster's single worker may stop without this: its tasks go to another.",
+        "netsor converge programs/algorithm1.netsor --widths 1e2..1e8 --seeds 20 --jobs 64",
+        "netsor converge programs/algorithm1.netsor --widths 1e2..1e8 --seeds 20 --jobs 2",
+        severity="warning",
+    ),
 )
