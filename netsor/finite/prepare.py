@@ -150,10 +150,9 @@ def _refuse_years(
 
 
 def _seconds(t: float) -> str:
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if t >= size:
-            return f"{t / size:.2g} {unit}"
-    return f"{t / 1e-6:.2g} µs"
+    unit, size = next(((u, s) for u, s in (("s", 1.0), ("ms", 1e-3)) if t >= s), ("µs", 1e-6))
+    # Two digits, without the exponent that `.2g` gives to hundreds.
+    return f"{float(f'{t / size:.2g}'):g} {unit}"
 
 
 def _widest(need: Callable[[int], int], limit: int) -> int:
