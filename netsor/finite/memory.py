@@ -14,6 +14,9 @@ from netsor.finite.plan import Plan
 from netsor.finite.streams import CHUNK
 from netsor.finite.sweep import BLOCK
 
+# Intermediate vectors of one ψ, all of which a device holds at once.
+DEVICE_SCRATCH = 8
+
 
 def available() -> int:
     """The bytes that can be had without swapping, the limits of a container included."""
@@ -64,14 +67,26 @@ def peak_vectors(plan: Plan, dense: bool) -> tuple[int, int]:
     return most, most_matrices
 
 
-def estimate(plan: Plan, initial: Mapping[int, Initial], n: int, itemsize: int, engine: str, threads: int) -> int:
-    """A bound on the bytes that a run of one seed allocates."""
+def estimate(
+    plan: Plan,
+    initial: Mapping[int, Initial],
+    n: int,
+    itemsize: int,
+    engine: str,
+    threads: int,
+    on_device: bool = False,
+) -> int:
+    """A bound on the bytes that a run of one seed allocates; `on_device`, where sweeps run over whole vectors."""
     vectors, matrices = peak_vectors(plan, engine == "dense")
     steps = max((len(s.body) for s in plan.stages), default=0)
     # A number for each block and MOMENT, added up at the end of the sweep.
     sums = max((sum(isinstance(i, Moment) for i in s.body) for s in plan.stages), default=0) * (n // BLOCK + 1) * 8
     blocks = threads * (max((i.block_bytes() for i in initial.values()), default=0) + BLOCK * 8 * (steps + 40))
     total = sums + vectors * n * itemsize + min(blocks, n * 8 * 200 + blocks // threads)
+    if on_device:
+        # What is drawn stands on both sides, what is computed as a whole, and ψ works in a handful of float64s.
+        whole_vectors = max((2 * len(s.draws) + len(s.body) for s in plan.stages), default=0)
+        total += whole_vectors * n * itemsize + DEVICE_SCRATCH * n * 8
     if engine == "dense":
         return total + matrices * n * n * itemsize + (threads * 8 * max(4 * CHUNK, n) if matrices else 0)
     return total + basis_rows(plan, n) * n * itemsize

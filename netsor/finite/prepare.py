@@ -69,9 +69,12 @@ def prepare(
             source = program.embedding[name].source
             raise bad_array(str(source), f"`{program.name}` needs this input and it was not given")
     itemsize = np.dtype(dtype).itemsize
-    chosen, reason, need = _choose(program, plans, rows, arrays, n, itemsize, memory_limit, threads)
-    _refuse_years(program, plans[chosen], n, itemsize, chosen, threads, draws)
     place = device_of(device)
+    if memory_limit is None and place is not None:
+        memory_limit = min(memory.available(), place.free_bytes())
+    on_device = place is not None
+    chosen, reason, need = _choose(program, plans, rows, arrays, n, itemsize, memory_limit, threads, on_device)
+    _refuse_years(program, plans[chosen], n, itemsize, chosen, threads, draws)
 
     def job(plan: Plan) -> Job:
         used = {x for s in plan.stages for i in [*s.scalars, *s.body] for x in i.scalars}
@@ -103,10 +106,11 @@ def _choose(
     itemsize: int,
     memory_limit: int | None,
     threads: int,
+    on_device: bool,
 ) -> tuple[str, str, int]:
     """The cheapest engine that fits, a sentence that says why, and the bytes that it needs."""
     def need(name: str, width: int) -> int:
-        return memory.estimate(plans[name], initials[name], width, itemsize, name, threads)
+        return memory.estimate(plans[name], initials[name], width, itemsize, name, threads, on_device)
 
     initials = {
         name: {k: Initial(program, [d for d in s.draws if d in rows or d not in program.embedding], rows, arrays)

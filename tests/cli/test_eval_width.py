@@ -51,3 +51,11 @@ def test_powers_of_ten_are_the_integers_they_say(path: str, capsys: pytest.Captu
     assert status("eval", path, "--width", "1e2", "--seeds", "1_0", "--json") == 0
     found = json.loads(capsys.readouterr().out)["outputs"]["m"]["finite"]
     assert found["width"] == 100 and found["seeds"] == 10
+
+
+@pytest.mark.parametrize("line", ["y := log(x)", "y := relu''(x)"])
+def test_a_program_without_values_is_at_fault_itself(tmp_path: Path, capsys: pytest.CaptureFixture, line: str) -> None:
+    path = tmp_path / "q.netsor"
+    path.write_text(f"vector x ~ N(0, 1)\n{line}\noutput m := mean(y)\n", encoding="utf-8")
+    assert status("eval", str(path), "--width", "64") == 1
+    assert "error[E70" in capsys.readouterr().err
