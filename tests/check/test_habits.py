@@ -1,5 +1,6 @@
 """Programs as newcomers type them, in the habits of other languages: one fault each, and its edit is accepted."""
 
+import random
 import re
 from collections.abc import Iterator
 
@@ -7,6 +8,8 @@ import pytest
 
 from netsor.check import check_source
 from netsor.diagnostics import Diagnostic, Source
+from netsor.diagnostics.catalogue import lookup
+from netsor.diagnostics.render import render
 
 HEAD = "matrix W\nvector g ~ N(0, 1)\nvector v ~ N(0, 1)\n"
 X = "\noutput m := mean(x)\n"
@@ -246,3 +249,24 @@ def test_names_of_the_program_come_before_what_they_mean_elsewhere() -> None:
 def test_long_lines_and_deep_ones_are_read_in_time() -> None:
     for line in ("x := " + "|g| + " * 3000 + "1", "x := " + "{" * 500 + "g" + "}" * 500, "x := " + "np." * 3000 + "g"):
         assert faults(HEAD + line + X)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_mutations_are_told_without_a_traceback(seed: int) -> None:
+    rng = random.Random(seed)
+    texts = [HEAD + line + X for line, *_ in LINES] + [t for t, _ in WHOLE + WITHOUT]
+    pieces = [*"()[]{}⟨⟩<>|‖,;:=+-*/^'√ᵀ.#!?%& \n\t\\\"∈∑½", ":=", "if ", "else ", "np.", "\\frac{", "||", "E["]
+    for text in texts:
+        letters = list(text)
+        for _ in range(rng.randint(1, 4)):
+            at = rng.randrange(len(letters))
+            match rng.randint(0, 2):
+                case 0:
+                    del letters[at : at + rng.randint(1, 6)]
+                case 1:
+                    letters.insert(at, rng.choice(pieces))
+                case _:
+                    letters[at:at] = letters[at : at + 15]
+        for d in faults("".join(letters)):
+            assert lookup(d.code) is not None
+            assert render(d, colour=False, width=80)
