@@ -66,6 +66,19 @@ def test_rates_and_verdicts_of_made_up_values(rate: float) -> None:
     assert alarms <= 2
 
 
+def test_a_limit_is_not_agreed_with_beside_noise_that_hides_it() -> None:
+    rng = np.random.default_rng(3)
+    widths = [30, 100, 300, 1000, 3000]
+    # The spread at n = 30 is fifty times the limit: five per cent of the spread would be more than the limit itself.
+    values = {n: 2 + 550 * rng.standard_normal(60) / np.sqrt(n) for n in widths}
+    assert study_output("m", values, 2.0, 0.0, -1.0).verdict == "not enough seeds"
+    assert study_output("m", values, 2.5, 0.0, -1.0).verdict == "not enough seeds"
+    # A limit of zero has no size but that of what is averaged.
+    zero = {n: rng.standard_normal(60) / np.sqrt(n) for n in widths}
+    assert study_output("m", zero, 0.0, 0.0, -1.0).verdict == "agrees"
+    assert study_output("m", zero, 1e-17, 1e-16, -1.0).verdict == "agrees"
+
+
 def test_values_without_any_spread() -> None:
     exact = {n: np.full(5, 0.25) for n in (10, 100, 1000)}
     assert study_output("m", exact, 0.25, 0.0, -1.0).verdict == "agrees"
