@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from netsor.core import Moment
@@ -20,16 +20,24 @@ DEVICE_SCRATCH = 8
 
 def available() -> int:
     """The bytes that can be had without swapping, the limits of a container included."""
-    found = [_meminfo()]
-    for limit, used in (
-        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    return max(0, min([_meminfo(), *_container()]))
+
+
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+def _container() -> Iterator[int]:
+    """What the limits of a container leave. Pages of files that were read are given back when they are needed."""
+    for folder, limit, used, cache in (
+        (CGROUPS, "memory.max", "memory.current", "inactive_file"),
+        (CGROUPS / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     ):
         try:
-            found.append(int(Path(limit).read_text()) - int(Path(used).read_text()))
+            left = int((folder / limit).read_text()) - int((folder / used).read_text())
+            stat = dict(line.split(" ", 1) for line in (folder / "memory.stat").read_text().splitlines())
+            yield left + int(stat.get(cache, 0))
         except (OSError, ValueError):
             continue
-    return max(0, min(found))
 
 
 def _meminfo() -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -194,9 +196,31 @@ def test_fingerprints_tell_programs_apart() -> None:
     assert len({*others, fingerprint(base, 0, "float64")}) == 5
 
 
-def test_a_cluster_that_is_not_there() -> None:
-    with pytest.raises(NetsorError, match="E708"), cluster("tcp://127.0.0.1:9", timeout=1):
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("tcp://127.0.0.1:9", "refused"),
+        ("127.0.0.1:9", "refused"),
+        ("nowhere", "a host and a port"),
+        ("tcp://127.0.0.1:99999999", "refused"),
+        ("", "a host and a port"),
+    ],
+)
+def test_a_cluster_that_is_not_there(address: str, why: str) -> None:
+    pytest.importorskip("distributed")
+    start = time.monotonic()
+    with pytest.raises(NetsorError, match="E708") as e, cluster(address):
         pass
+    assert why in e.value.diagnostics[0].notes[0]
+    # Told at once, and not after the patience of a client that waits for its scheduler.
+    assert time.monotonic() - start < 5
+
+
+def test_a_cluster_without_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(NetsorError, match="E708") as e, cluster("tcp://127.0.0.1:9"):
+        pass
+    assert e.value.diagnostics[0].hint == "pip install 'netsor[dask]'"
 
 
 def test_a_real_cluster_one_of_whose_workers_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:

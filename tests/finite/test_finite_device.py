@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tracemalloc
 
 import numpy as np
@@ -86,3 +87,12 @@ def test_whole_vectors_of_a_device_are_in_the_estimate() -> None:
     tracemalloc.stop()
     need = prepare(p, n, ["m"], (), "float64", "auto", None, None, None, 1, device="array_api_strict")[0].need
     assert 0.5 * need < peak <= need
+
+
+@pytest.mark.parametrize(("device", "module"), [("cuda", "torch"), ("torch:cpu", "torch"), ("cupy", "cupy")])
+def test_a_device_without_its_extra(monkeypatch: pytest.MonkeyPatch, device: str, module: str) -> None:
+    for name in ("array_api_compat", "array_api_compat.torch", "array_api_compat.cupy", module):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(NetsorError, match="E709") as e:
+        run(program(FEEDBACK), 5, device=device)
+    assert e.value.diagnostics[0].hint == f"pip install 'netsor[arrays]' {module}"

@@ -7,6 +7,7 @@ import re
 import signal
 import threading
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from finite_programs import FEEDBACK, program
 
 from netsor import NetsorError
 from netsor.diagnostics.catalogue import lookup
-from netsor.finite import run, run_vectors
+from netsor.finite import memory, run, run_vectors
 from netsor.finite.memory import available, text
 
 SIMPLE = "matrix W\nvector v ~ N(0, 1)\nx := W v\ny := Wᵀ tanh(x)\noutput m := mean(y * v)\n"
@@ -203,3 +204,14 @@ def test_ctrl_c_before_anything_is_finished() -> None:
 def test_sizes_as_people_say_them() -> None:
     assert text(8e12) == "8 TB" and text(999) == "999 bytes" and text(1.9e6) == "1.9 MB"
     assert available() > 0
+
+
+def test_what_a_container_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "CGROUPS", tmp_path)
+    (tmp_path / "memory.max").write_text("1000000\n")
+    (tmp_path / "memory.current").write_text("900000\n")
+    (tmp_path / "memory.stat").write_text("anon 300000\ninactive_file 500000\nactive_file 1\n")
+    # A file that was read fills the cache, which costs nobody anything.
+    assert available() == 600_000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert available() > 1_000_000
