@@ -84,6 +84,17 @@ LINES = [
     ("x : = tanh(g)", "a line is given its value with `:=`", "x := tanh(g)"),
     ("x ;= tanh(g)", "a line is given its value with `:=`", "x := tanh(g)"),
     ("let x = tanh(g)", "a line begins with the name itself", "x := tanh(g)"),
+    # One wrong character
+    ("x := tanh(g", "`(` is not closed", "x := tanh(g)"),
+    ("x := tanh(W (g + v)", "`(` is not closed", "x := tanh(W (g + v))"),
+    ("x := tanh(g))", "`)` closes nothing", "x := tanh(g)"),
+    ("x := ⟨g, v) / n", "is closed by `)`", "x := ⟨g, v⟩ / n"),
+    ("x ≔ W g", "has no meaning here", "x := W g"),
+    ("x := g – 1", "has no meaning here", "x := g - 1"),
+    ("x := g × v", "has no meaning here", "x := g * v"),
+    ("x := \u200btanh(g)", "zero width space", "x := tanh(g)"),
+    ("x := max(g， v)", "fullwidth comma", "x := max(g, v)"),
+    ("x := .5 g", "is no number", "x := 0.5 g"),
     ("x := tanh(g) // the activation", "a comment begins with `#`", "x := tanh(g)  # the activation"),
 ]
 # Whole programs, and pieces of the headlines of their faults, one for each.

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from netsor.diagnostics.data import Diagnostic
 from netsor.syntax.mistakes import arrays, code, expressions, latex, statements
+from netsor.syntax.mistakes.characters import mended
 from netsor.syntax.mistakes.habit import recognise
 from netsor.syntax.mistakes.mistake import Mistake, called
 from netsor.syntax.tokens import BEGINS_FACTOR, BEGINS_VALUE, Line
@@ -46,7 +47,7 @@ def explain(mistake: Mistake) -> list[Diagnostic]:
 
 def explain_characters(line: Line, start: str, accepts: Callable[[str, str], bool]) -> list[Diagnostic]:
     """The diagnostics for a line with characters or brackets that are wrong by themselves."""
-    return recognise(_HABITS, line, start, accepts) or line.faults
+    return recognise(_HABITS, line, start, accepts) or mended(line, start, accepts)
 
 
 def _explain(mistake: Mistake) -> Diagnostic:

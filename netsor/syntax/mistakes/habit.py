@@ -58,7 +58,7 @@ def recognise(habits: Sequence[Habit], line: Line, start: str, accepts: Callable
     else is wrong with it.
     """
     text, begin = line.source.text, line.start
-    whole = text[begin : _end(line)]
+    whole = text[begin : end_of(line)]
     if len(whole) > _LONGEST:
         return []
     found = _found(habits, whole)
@@ -130,7 +130,7 @@ def _found(habits: Sequence[Habit], text: str) -> list[_Found]:
     return sorted(taken, key=lambda f: f.start)
 
 
-def _end(line: Line) -> int:
+def end_of(line: Line) -> int:
     """Where the text of a line ends, characters that make no token included."""
     text = line.source.text
     end = max([line.end, *(d.span.end for d in line.faults if d.span)])
