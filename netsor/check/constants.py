@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from netsor.check.emitter import Emitter
-from netsor.check.expressions import Expressions, NeedsInstructions
+from netsor.check.expressions import Expressions
 from netsor.check.faults import Fault
+from netsor.check.operands import NeedsInstructions
 from netsor.diagnostics import Diagnostic, NetsorError, Source
 from netsor.syntax import parse_expression
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netsor.check import faults
-from netsor.check.expressions import NeedsInstructions
 from netsor.check.faults import Fault
 from netsor.check.naming import Itself, Naming
+from netsor.check.operands import NeedsInstructions
 from netsor.check.scope import Scope
 from netsor.check.values import (
     POISON,

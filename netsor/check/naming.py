@@ -32,7 +32,12 @@ class Naming(Declarations):
     """The part of the checker that gives names their values: once each, above their use, local ones apart."""
 
     def __init__(
-        self, file: ast.File, settings: Mapping[str, Any], data: Mapping[str, Any], lost: Iterable[str]
+        self,
+        file: ast.File,
+        settings: Mapping[str, Any],
+        data: Mapping[str, Any],
+        lost: Iterable[str],
+        partial: Iterable[str] = (),
     ) -> None:
         super().__init__(settings, data)
         self.file = file
@@ -42,6 +47,8 @@ class Naming(Declarations):
         self.placed: set[tuple[str, int, int]] = set()
         # Names of which nothing more is said.
         self.unknown: set[str] = set(lost)
+        # Families of which lines that are left out may define members.
+        self.partial: set[str] = set(partial)
         self.functions: dict[str, Function] = {}
         self.first_place = self.defined_names()
         self.unknown -= set(self.first_place)
@@ -105,6 +112,14 @@ class Naming(Declarations):
             return self.members(t) if isinstance(t, ast.Declarator) else [self.indices(t)]
         except Fault:
             return ()
+
+    def is_partial(self, name: str) -> bool:
+        return name in self.partial
+
+    def places(self) -> Iterable[tuple[str, Span | None]]:
+        yield from self.first_place.items()
+        # Built-in names too may be typed with letters of another script.
+        yield from super().places()
 
     def scope_place(self, name: str) -> Span | None:
         return self.first_place.get(name)
@@ -177,6 +192,9 @@ class Naming(Declarations):
         if name in self.unknown:
             return Fault(None)
         self.unknown.add(name)
+        place = self.first_place.get(name)
+        if place is not None and self.here is not None and self.here.start <= place.start < self.here.end:
+            return Fault(faults.used_by_itself(span, name, place))
         return super().unknown_fault(span, name)
 
 

@@ -27,9 +27,14 @@ class Networks(Claims):
     """The part of the checker for what only networks have."""
 
     def __init__(
-        self, file: ast.File, settings: Mapping[str, Any], data: Mapping[str, Any], lost: Iterable[str]
+        self,
+        file: ast.File,
+        settings: Mapping[str, Any],
+        data: Mapping[str, Any],
+        lost: Iterable[str],
+        partial: Iterable[str] = (),
     ) -> None:
-        super().__init__(file, settings, data, lost)
+        super().__init__(file, settings, data, lost, partial)
         self.readouts: list[Readout] = []
         self.train: list[Trained] | None = None
 

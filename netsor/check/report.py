@@ -67,7 +67,8 @@ def check_tree(
 ) -> Report:
     """Check a parsed file; see `check_source`. `parsed` tells the faults of its syntax, and what they leave unknown."""
     faults = parsed.faults if parsed else ()
-    checker = Checker(tree, settings, data, parsed.lost if faults and parsed else ())
+    left_out = (parsed.lost, parsed.partial) if faults and parsed else ((), ())
+    checker = Checker(tree, settings, data, *left_out)
     program = checker.run()
     kind = "network" if checker.is_network else "program"
     found = (*checker.report, *faults)

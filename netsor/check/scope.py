@@ -59,7 +59,16 @@ class Scope:
 
     def like(self, name: str) -> str | None:
         """The visible name nearest to an unknown one."""
-        found = difflib.get_close_matches(name, list(dict.fromkeys(self.visible())), n=1, cutoff=0.6)
+        known = list(dict.fromkeys(self.visible()))
+        mine = set(known) - set(PUBLIC)
+        for i in range(1, len(name)):  # two names without the space between them
+            if name[:i] in mine and name[i:] in mine:
+                return f"{name[:i]} {name[i:]}"
+        for alike in (str.lower, sorted):  # capitals, as in ReLU; letters out of order, as in tahn
+            same = [k for k in known if alike(k) == alike(name)]
+            if same:
+                return same[0]
+        found = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
         return found[0] if found else None
 
 

@@ -40,9 +40,13 @@ class Checker(Networks):
         settings: Mapping[str, Any] | None = None,
         data: Mapping[str, Any] | None = None,
         lost: Iterable[str] = (),
+        partial: Iterable[str] = (),
     ):
-        """`lost` are names that faulty lines, left out of `file`, may define: nothing is said of what uses them."""
-        super().__init__(file, settings or {}, data or {}, lost)
+        """`lost` are names that faulty lines, left out of `file`, may define: nothing is said of what uses them.
+
+        `partial` are those of families that such lines may give members.
+        """
+        super().__init__(file, settings or {}, data or {}, lost, partial)
         self.is_whole = not lost
         self.outputs: list[Output] = []
 
@@ -174,6 +178,10 @@ class Checker(Networks):
                 targets = [(d.name, None, d.span) for d in node.declarators]
             case ast.Param() | ast.Data() | ast.FunctionDef() | ast.Def():
                 targets = [(node.name.name, (), node.name.span)]
+            case ast.For():
+                # Which members its rounds would have made is not known.
+                self.partial |= {name for name, _ in _made_in(node)}
+                targets = [(name, None, span) for name, span in _made_in(node)]
             case _:
                 targets = []
         for name, indices, span in targets:
@@ -338,6 +346,8 @@ class Checker(Networks):
         if self.is_network:
             self.readout(node)
             return
+        if isinstance(node.value, ast.ListLiteral):
+            raise Fault(faults.output_of_several(node.value.span))
         if node.target is None:
             if isinstance(node.value, (ast.Name, ast.Index)):
                 value = self.value(node.value)
@@ -370,6 +380,22 @@ class Checker(Networks):
         self.outputs.append(Output(shown, scalar, span))
 
     # --- networks ---------------------------------------------------------------------------------------------
+
+
+def _made_in(node: ast.For) -> list[tuple[str, Span]]:
+    """The names that get values in a loop."""
+    made: list[tuple[str, Span]] = []
+    for s in node.body:
+        match s:
+            case ast.For():
+                made += _made_in(s)
+            case ast.Assign() | ast.ScalarDecl():
+                made.append((s.target.name, s.target.span))
+            case ast.Output() if s.target is not None:
+                made.append((s.target.name, s.target.span))
+            case ast.MatrixDecl() | ast.VectorDecl():
+                made += [(d.name, d.span) for d in s.declarators]
+    return made
 
 
 class TooLong(Exception):

@@ -8,11 +8,14 @@ import math
 import re
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from netsor.cli.options import add_file, add_json, add_values, positive_number, positive_whole_number, whole_number
 from netsor.cli.output import error_text, exit_status, print_json, report, table, value_text
+from netsor.diagnostics import Diagnostic
 
 
 def register(commands: Any) -> None:
@@ -61,13 +64,15 @@ def widths_of(text: str) -> list[int]:
 
 def run(args: argparse.Namespace) -> int:
     from netsor.api import load
-    from netsor.finite.converge import converge
+    from netsor.finite.converge import converge, verify_study
     from netsor.show.convergence import plot_convergence, verify_plot
 
     if args.plot is not None:
         verify_plot(args.plot)
     document = load(args.file, args.set, args.data)
     report(document.report.diagnostics)
+    # Before the limits, which may take their time.
+    verify_study(document.program, args.widths, args.seeds, dtype=args.dtype, engine=args.engine)
     with Progress("limit") as progress:
         limit = document.limit(args.tol, args.budget, progress=lambda what: progress(0.0, what))
     report(limit.diagnostics)
@@ -81,20 +86,41 @@ def run(args: argparse.Namespace) -> int:
             document.program, limits, args.widths, args.seeds, seed=args.seed, dtype=args.dtype, engine=args.engine,
             store=store, resume=args.resume, progress=progress, executor=executor,
         )  # fmt: skip
-    if study.fault is not None:
-        report([study.fault])
+    # A file that nobody asked for and that is not needed any more is no error.
+    fault = study.fault
+    if fault is not None and args.store is None and not study.interrupted:
+        fault = replace(fault, severity="warning", notes=("the study is complete all the same",), hint="")
+    report([*study.warnings, *([fault] if fault is not None else [])])
     if args.json:
         print_json({"program": document.program.name, "interrupted": study.interrupted, "outputs": study.as_dict()})
     else:
         print(_text(document.program.name or args.file, study))
-    if args.plot is not None:
-        plot_convergence(study.outputs, args.plot, document.program.name)
+    unwritten = _plot(plot_convergence, study.outputs, args.plot, document.program.name)
     if study.interrupted:
         print(f"interrupted: what is finished is in {store}; `--resume` goes on from it", file=sys.stderr)
         return 130
     if args.store is None and study.fault is None:
         store.unlink(missing_ok=True)
-    return exit_status(limit.diagnostics)
+    return exit_status([*limit.diagnostics, *([fault] if fault is not None else []), *unwritten])
+
+
+def _plot(plot: Callable[..., None], outputs: Any, path: Path | None, title: str) -> list[Diagnostic]:
+    """Write the picture; the table is out by then, so that a full disk costs the picture alone."""
+    if path is None:
+        return []
+    try:
+        plot(outputs, path, title)
+    except OSError as e:
+        found = [
+            Diagnostic(
+                "E707",
+                f"the picture cannot be written to `{path}`: {(e.strerror or str(e)).lower()}",
+                hint="make room, or choose another place",
+            )
+        ]
+        report(found)
+        return found
+    return []
 
 
 def _executor(args: argparse.Namespace, stack: contextlib.ExitStack) -> Any:

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from netsor.cli.law_option import add_law, run_law
-from netsor.cli.options import add_file, add_json, add_values, positive_number, whole_number
+from netsor.cli.options import add_file, add_json, add_values, positive_number, positive_whole_number, whole_number
 from netsor.cli.output import error_text, exit_status, print_json, report, table, value_text
 
 
@@ -23,7 +23,7 @@ def register(commands: Any) -> None:
         "--limit", action="store_true", help="the limits by Definition B.3 (the default without --width)"
     )
     parser.add_argument("--width", type=whole_number, metavar="N", help="run at width N (1e6 may be written)")
-    parser.add_argument("--seeds", type=whole_number, default=1, metavar="K", help="how many seeds to run (1)")
+    parser.add_argument("--seeds", type=positive_whole_number, default=1, metavar="K", help="how many seeds to run (1)")
     parser.add_argument("--seed", type=whole_number, default=0, metavar="S", help="the first seed (0)")
     parser.add_argument("--dtype", choices=("float64", "float32"), default="float64", help="numbers of the finite run")
     parser.add_argument(

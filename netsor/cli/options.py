@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from decimal import Decimal, InvalidOperation
+
+# A number of more digits is a slip, and would take its time to be written out.
+_MOST_DIGITS = 400
 
 
 def add_file(parser: argparse.ArgumentParser, several: bool = False) -> None:
@@ -31,10 +35,13 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 def whole_number(text: str) -> int:
     """An integer, also written 1e6 or 10_000."""
     try:
-        value = float(text.replace("_", "")) if any(c in text for c in ".eE") else int(text)
-    except ValueError:
+        # Decimal holds 1e30 as it is written; a float would make it 1000000000000000019884624838656.
+        value = Decimal(text)
+    except InvalidOperation:
         raise argparse.ArgumentTypeError(f"`{text}` is no whole number") from None
-    if value != value or value in (float("inf"), float("-inf")) or value != int(value):
+    if value.is_finite() and value.adjusted() > _MOST_DIGITS:
+        raise argparse.ArgumentTypeError(f"`{text}` is far beyond anything that can be run")
+    if not value.is_finite() or value != value.to_integral_value():
         raise argparse.ArgumentTypeError(f"`{text}` is no whole number")
     return int(value)
 

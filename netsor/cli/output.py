@@ -17,6 +17,8 @@ from netsor.show.numbers import value_text as value_text
 # Faults of the call rather than of the program: files, options, widths.
 _USAGE_CODES = {"E205", "E654", "E655", "E656", "E657", "E658", "E662"}
 _USAGE_RANGES = ("E0", "E70")
+# Of the faults of runs, those that the program's text is at fault for: no finite value, a Dirac mass.
+_PROGRAM_CODES = {"E703", "E704"}
 
 
 def exit_status(diagnostics: Iterable[Diagnostic]) -> int:
@@ -24,7 +26,11 @@ def exit_status(diagnostics: Iterable[Diagnostic]) -> int:
     errors = [d for d in diagnostics if d.is_error]
     if not errors:
         return 0
-    return 2 if all(d.code in _USAGE_CODES or d.code.startswith(_USAGE_RANGES) for d in errors) else 1
+    return 2 if all(_is_usage(d.code) for d in errors) else 1
+
+
+def _is_usage(code: str) -> bool:
+    return code in _USAGE_CODES or (code.startswith(_USAGE_RANGES) and code not in _PROGRAM_CODES)
 
 
 def wants_colour(stream: Any) -> bool:

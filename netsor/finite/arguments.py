@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from netsor.core import InputRef, Program
-from netsor.finite.faults import bad_array, bad_choice, bad_width
+from netsor.finite.faults import bad_array, bad_choice, bad_seeds, bad_width
 from netsor.finite.streams import Array
 
 Inputs = Mapping[str, Any]
@@ -25,12 +25,24 @@ def width_of(width: Any) -> int:
     raise bad_width(width)
 
 
-def draws_of(seeds: int | Sequence[int]) -> list[int]:
+def draws_of(seeds: int | Sequence[int]) -> Sequence[int]:
     """The indices of the draws: the first K, or those listed."""
-    draws = list(range(seeds)) if isinstance(seeds, int) else [operator.index(s) for s in seeds]
-    if not draws:
-        raise bad_choice("number of seeds", seeds, ["1", "2", "and so on"])
+    try:
+        if not isinstance(seeds, Sequence):
+            draws: Sequence[int] = range(operator.index(seeds))
+        else:
+            draws = [operator.index(s) for s in seeds]
+    except TypeError:
+        raise bad_seeds(seeds) from None
+    # A range may be longer than its own length can say.
+    if not draws or min(draws[0], draws[-1]) < 0:
+        raise bad_seeds(seeds)
     return draws
+
+
+def count_of(draws: Sequence[int]) -> int:
+    """How many draws, also where `len` has no word for it."""
+    return draws.stop if isinstance(draws, range) else len(draws)
 
 
 def output_names(program: Program, outputs: Sequence[str] | None) -> list[str]:

@@ -7,11 +7,17 @@ the same on this machine's cores and on a cluster's.
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
@@ -21,13 +27,14 @@ from typing import Any
 import numpy as np
 
 from netsor.core import MatMul, Program
-from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics import Diagnostic
 from netsor.expr import WIDTH
 from netsor.finite import cost, memory
 from netsor.finite.arguments import output_names, width_of
 from netsor.finite.prepare import prepare
 from netsor.finite.rates import Convergence, study_output
 from netsor.finite.run import run
+from netsor.finite.store import Store
 from netsor.finite.workers import cores
 
 # Tasks of about this many seconds: long against the cost of handing one out, short against the patience of a person.
@@ -57,7 +64,8 @@ class Task:
 class Study:
     """The convergence of each output.
 
-    `interrupted` says that not all tasks were finished; `fault` why results could not be kept in the store.
+    `interrupted` says that not all tasks were finished; `fault` why results could not be kept in the store; `warnings`
+    tell of workers that were lost, whose tasks were done here.
     """
 
     outputs: dict[str, Convergence]
@@ -65,6 +73,7 @@ class Study:
     seconds: float
     interrupted: bool = False
     fault: Diagnostic | None = None
+    warnings: tuple[Diagnostic, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON."""
@@ -118,30 +127,48 @@ def converge(
     local = isinstance(executor, ProcessPoolExecutor)
     share = memory.available() // (cores() + 1)
     for n in asked:
-        job, _ = prepare(program, n, names, (), dtype, engine, None, None, None, cores())
+        job, _ = prepare(program, n, names, (), dtype, engine, None, None, None, cores(), draws=seeds)
         alone = executor is None or (local and job.need > share)
         threads = cores() if alone else 1
         engines[n] = job.engine
         done = keeper.done(n, job.engine, names)
         left = [d for d in range(seeds) if d not in done]
-        one = _seconds(job.plan, n, np.dtype(dtype).itemsize, job.engine)
+        one = cost.draw_seconds(job.plan, n, np.dtype(dtype).itemsize, job.engine, 1)
         size = max(1, int(TASK_SECONDS / one))
         tasks += [
             Task(program, n, tuple(part), seed, dtype, job.engine, tuple(names), threads, one * len(part), alone)
             for part in (left[i : i + size] for i in range(0, len(left), size))
         ]
     # Long tasks first would leave no estimate of the time until late: short ones go first.
-    interrupted = _run_all(tasks, keeper, progress, executor)
+    interrupted, warnings = _run_all(tasks, keeper, progress, executor)
     found = {n: keeper.values(n, engines[n], names, seeds) for n in asked}
     expected = {name: expected_bias_rate(program, name) for name in names}
     result = {
         name: study_output(name, {n: found[n][name] for n in asked}, *limits.get(name, (None, None)), expected[name])
         for name in names
     }
-    return Study(result, engines, time.perf_counter() - start, interrupted, keeper.fault)
+    return Study(result, engines, time.perf_counter() - start, interrupted, keeper.fault, warnings)
 
 
-def _run_all(tasks: list[Task], keeper: Store, progress: Progress | None, executor: Executor | None) -> bool:
+def verify_study(
+    program: Program,
+    widths: Iterable[int],
+    seeds: int,
+    *,
+    dtype: str = "float64",
+    engine: str = "auto",
+    outputs: Sequence[str] | None = None,
+) -> None:
+    """Raises as `converge` does where a study cannot be run; of the widths the largest is the one that may not fit."""
+    names = output_names(program, outputs)
+    widest = max(width_of(w) for w in widths)
+    prepare(program, widest, names, (), dtype, engine, None, None, None, cores(), draws=seeds)
+
+
+def _run_all(
+    tasks: list[Task], keeper: Store, progress: Progress | None, executor: Executor | None
+) -> tuple[bool, tuple[Diagnostic, ...]]:
+    """Whether the study was interrupted, and what is to be told of its workers."""
     total = sum(t.seconds for t in tasks) or 1.0
     start = time.perf_counter()
     finished = 0.0
@@ -155,39 +182,66 @@ def _run_all(tasks: list[Task], keeper: Store, progress: Progress | None, execut
             left = spent * (total - finished) / finished
             progress(min(1.0, finished / total), f"width {task.width:,}, about {_duration(left)} left")
 
+    shared = [t for t in tasks if executor is not None and not t.alone]
+    warnings: tuple[Diagnostic, ...] = ()
     try:
-        queue = iter([t for t in tasks if not t.alone])
-        running: dict[Future[dict[str, Any]], Task] = {}
-        # A few tasks wait at the workers, so that none is idle and few are lost when all is stopped.
-        ahead = 4 * cores() + 16
-        while executor is not None:
-            for task in islice(queue, max(0, ahead - len(running))):
-                running[executor.submit(run_task, task)] = task
-            if not running:
-                break
-            for f in wait(running, return_when=FIRST_COMPLETED).done:
-                took(running.pop(f), f.result())
-        for task in tasks:
-            if task.alone:
-                took(task, run_task(task))
-        return False
+        if executor is not None:
+            try:
+                _hand_out(shared, executor, took)
+            except _LOST as e:
+                # Its tasks are done here, one after the other: a worker that took too much memory would again.
+                warnings = (_lost_workers(e, len(shared)),)
+        for task in [*shared, *(t for t in tasks if executor is None or t.alone)]:
+            took(task, run_task(task))
+        return False, warnings
     except KeyboardInterrupt:
         if executor is not None:
             executor.shutdown(wait=False, cancel_futures=True)
-        return True
+        return True, warnings
+
+
+# A process of the pool that was killed; a scheduler that is gone.
+_LOST = (BrokenExecutor, CancelledError, OSError)
+
+
+def _hand_out(tasks: list[Task], executor: Executor, took: Callable[[Task, dict[str, Any]], None]) -> None:
+    """Run tasks elsewhere; each leaves the list when it is finished."""
+    queue = iter(list(tasks))
+    running: dict[Future[dict[str, Any]], Task] = {}
+    # A few tasks wait at the workers, so that none is idle and few are lost when all is stopped.
+    ahead = 4 * cores() + 16
+    while True:
+        for task in islice(queue, max(0, ahead - len(running))):
+            running[executor.submit(run_task, task)] = task
+        if not running:
+            return
+        for f in wait(running, return_when=FIRST_COMPLETED).done:
+            line = f.result()
+            task = running.pop(f)
+            took(task, line)
+            tasks.remove(task)
+
+
+def _lost_workers(error: Exception, left: int) -> Diagnostic:
+    return Diagnostic(
+        "W710",
+        "the workers of this study were lost before it was done",
+        notes=(
+            f"{'one task was' if left == 1 else f'{left} tasks were'} left, and done in this process, "
+            "with the same numbers",
+            *(line for line in str(error).splitlines()[:1] if line),
+        ),
+        hint="a process that is killed often lacked memory: fewer `--jobs` need less"
+        if isinstance(error, BrokenExecutor)
+        else "look at the scheduler's and the workers' own messages",
+        severity="warning",
+    )
 
 
 def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _seconds(plan: Any, n: int, itemsize: int, engine: str) -> float:
-    """A rough time for one draw: the products, and some twenty passes over each sweep's vectors."""
-    products = (cost.dense_seconds if engine == "dense" else cost.lazy_seconds)(plan, n, itemsize, 1)
-    steps = sum(len(s.body) + len(s.draws) for s in plan.stages)
-    return float(products + steps * (20e-6 + n * 10e-9) + 5e-4)
 
 
 def expected_bias_rate(program: Program, output: str) -> float:
@@ -221,79 +275,3 @@ def fingerprint(program: Program, seed: int, dtype: str) -> str:
         else:
             h.update(repr((i.name, i.vectors, type(i).__name__)).encode() + i.psi.digest)
     return h.hexdigest()
-
-
-class Store:
-    """Finished tasks, in memory and, if there is a path, as lines of JSON in a file."""
-
-    def __init__(self, path: Path | str | None, key: str, resume: bool):
-        self._path = Path(path) if path is not None else None
-        self._key = key
-        self._values: dict[tuple[int, str], dict[int, dict[str, float]]] = {}
-        self.fault: Diagnostic | None = None
-        if self._path is None:
-            return
-        try:
-            if resume and self._path.exists():
-                for line in self._path.read_text(encoding="utf-8").splitlines():
-                    self._read(line)
-            else:
-                self._path.write_text("", encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as e:
-            raise NetsorError(self._fault(e)) from e
-
-    def _read(self, text: str) -> None:
-        try:
-            line = json.loads(text)
-            if line["study"] == self._key:
-                self._remember(line)
-        except (ValueError, KeyError, TypeError):
-            # The last line of a run that was killed may be half a line; what it held is computed again.
-            return
-
-    def _remember(self, line: dict[str, Any]) -> None:
-        rows = self._values.setdefault((line["width"], line["engine"]), {})
-        for i, draw in enumerate(line["draws"]):
-            rows.setdefault(draw, {}).update({name: v[i] for name, v in line["values"].items()})
-
-    def add(self, line: dict[str, Any]) -> None:
-        """Keep a finished task."""
-        self._remember(line)
-        if self._path is None or self.fault:
-            return
-        try:
-            with self._path.open("a", encoding="utf-8") as f:
-                # After half a line, as a full disk or a kill leaves it, the next begins anew.
-                f.write("\n" if f.tell() and not self._ends_line() else "")
-                f.write(json.dumps({"study": self._key, **line}, ensure_ascii=False) + "\n")
-                f.flush()
-                os.fsync(f.fileno())
-        except OSError as e:
-            # The study goes on in memory: its end should not lose what a full disk could not take.
-            self.fault = self._fault(e)
-
-    def _ends_line(self) -> bool:
-        assert self._path is not None
-        with self._path.open("rb") as f:
-            f.seek(-1, os.SEEK_END)
-            return f.read(1) == b"\n"
-
-    def done(self, width: int, engine: str, names: Sequence[str]) -> set[int]:
-        """The draws for which all of `names` are there."""
-        rows = self._values.get((width, engine), {})
-        return {draw for draw, row in rows.items() if all(name in row for name in names)}
-
-    def values(self, width: int, engine: str, names: Sequence[str], seeds: int) -> dict[str, np.ndarray[Any, Any]]:
-        """For each output its values in the order of the draws, of the first `seeds` draws those that are there."""
-        rows = self._values.get((width, engine), {})
-        draws = sorted(d for d in self.done(width, engine, names) if d < seeds)
-        return {name: np.array([rows[d][name] for d in draws]) for name in names}
-
-    def _fault(self, e: Exception) -> Diagnostic:
-        why = (e.strerror or "").lower() if isinstance(e, OSError) else "it is not UTF-8"
-        return Diagnostic(
-            "E707",
-            f"results cannot be kept in `{self._path}`: {why}",
-            notes=("what was finished before is in the file, and stays there",),
-            hint="choose another file, or make room",
-        )

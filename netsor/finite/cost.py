@@ -1,6 +1,6 @@
-"""Which engine is cheaper: rough times of both from a few measured rates.
+"""Which engine is cheaper, and how long a run takes: rough times from a few measured rates.
 
-Measured on two cores with numpy 2.4; only their ratios matter, and those are of the order of the width.
+Measured on two cores with numpy 2.4; of the engines only the ratio matters, and that is of the order of the width.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ NORMALS = 80e6  # per second and core
 BANDWIDTH = 18e9  # bytes per second, reading
 FLOPS = 25e9  # per second and core, float64 products of matrices
 CALL = 2e-6  # one numpy call
+STEP = 10e-9  # seconds for one coordinate of one instruction or draw, on one core
+YEAR = 365.25 * 86400.0
 
 
 def dense_seconds(plan: Plan, n: int, itemsize: int, threads: int) -> float:
@@ -36,3 +38,12 @@ def lazy_seconds(plan: Plan, n: int, itemsize: int, threads: int) -> float:
         total += (25 + 10 * k) * CALL + normals + read + 8 * k * n * itemsize / BANDWIDTH
         rows[p.matrix, p.transposed] = min(n, mine + k)
     return total
+
+
+def draw_seconds(plan: Plan, n: int, itemsize: int, engine: str, threads: int) -> float:
+    """One draw: the products, and a pass over the coordinates for each instruction and initial vector."""
+    # Beyond the widths that have an index only the order of magnitude counts, and squares must stay floats.
+    n = min(n, 10**100)
+    products = (dense_seconds if engine == "dense" else lazy_seconds)(plan, n, itemsize, threads)
+    steps = sum(len(s.body) + len(s.draws) for s in plan.stages)
+    return float(products + steps * (20e-6 + n * STEP / (threads if n > 16384 else 1)) + 5e-4)

@@ -43,6 +43,18 @@ class Device:
         """A numpy array on the device."""
         return self.xp.asarray(np.ascontiguousarray(x, dtype), device=self.place)
 
+    def free_bytes(self) -> int:
+        """The memory that a GPU has left; no bound where that is not known, as for the host's own."""
+        try:
+            if getattr(self.place, "type", "") == "cuda":
+                return int(import_module("torch").cuda.mem_get_info(self.place)[0])
+            if self.name.startswith("cupy"):
+                with self.place:
+                    return int(import_module("cupy").cuda.runtime.memGetInfo()[0])
+        except (AttributeError, RuntimeError, ImportError):
+            pass
+        return 1 << 62
+
     def fetch(self, x: Any) -> Array:
         """An array of the device as numpy's."""
         for step in ("detach", "cpu", "get"):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 import signal
+import socket
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -28,6 +30,16 @@ def processes(count: int | None = None) -> Iterator[Executor]:
         yield pool
 
 
+def _knock(address: str, timeout: float) -> None:
+    """Raise OSError or ValueError where nothing listens: a client would try for long, and complain once more later."""
+    found = re.fullmatch(r"(?:(\w+)://)?(?:\[([^\]]+)\]|([^:/\s]+)):(\d+)/?", address)
+    if found is None:
+        raise ValueError("an address has a host and a port, as in tcp://scheduler:8786")
+    protocol, six, host, port = found.groups()
+    if protocol in (None, "tcp", "tls"):
+        socket.create_connection((six or host, int(port)), timeout).close()
+
+
 @contextmanager
 def cluster(address: str, timeout: float = 10.0) -> Iterator[Executor]:
     """The workers behind a scheduler of dask.distributed; a task whose worker stops is given to another.
@@ -42,10 +54,12 @@ def cluster(address: str, timeout: float = 10.0) -> Iterator[Executor]:
             Diagnostic("E708", "`--dask` needs dask.distributed", hint="pip install 'netsor[dask]'")
         ) from None
     try:
+        _knock(address, timeout)
         client = client_of(address, timeout=timeout, set_as_default=False)
     except (OSError, ValueError, TypeError) as e:
+        why = getattr(e, "strerror", None) or str(e) or type(e).__name__
         raise NetsorError(
-            Diagnostic("E708", f"no scheduler answers at `{address}`", notes=(str(e).splitlines()[0],),
+            Diagnostic("E708", f"no scheduler answers at `{address}`", notes=(why.splitlines()[0].lower(),),
                        hint="start one with `dask scheduler` and workers with `dask worker ADDRESS`")
         ) from e  # fmt: skip
     with client:

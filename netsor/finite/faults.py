@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from difflib import get_close_matches
 
 from netsor.core import Instruction, MatMul, Moment, Program
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.finite.cost import YEAR
 
 
 def bad_width(width: object) -> NetsorError:
@@ -15,6 +17,40 @@ def bad_width(width: object) -> NetsorError:
             "E701", f"the width is {width!r}, and n is a whole number of at least 1", hint="for example --width 1024"
         )
     )
+
+
+def bad_seeds(seeds: object) -> NetsorError:
+    return NetsorError(
+        Diagnostic(
+            "E705",
+            f"{seeds!r} says neither how many draws to run, nor which",
+            notes=("a run makes at least 1 draw; draws are counted from 0",),
+            hint="for example --seeds 20",
+        )
+    )
+
+
+def too_long(program: str, n: int, draws: int, seconds: Decimal, day: int) -> NetsorError:
+    """A run of so many draws that would take `seconds`, more than anyone waits; `day` is a width of one day."""
+    whose = f"`{program}`" if program else "the program"
+    runs = "one draw" if draws == 1 else f"{whole(draws)} draws"
+    return NetsorError(
+        Diagnostic(
+            "E700",
+            f"{runs} of {whose} at width {whole(n)} would take about {whole(int(seconds / Decimal(YEAR)))} years",
+            notes=("nothing was begun; the time is a rough estimate",),
+            hint=f"--width {day} takes about a day" if day else "ask for fewer draws",
+        )
+    )
+
+
+def whole(n: int) -> str:
+    """A whole number as a person writes it: 1,024, and 1e30 where the digits would run on."""
+    if abs(n) < 10**15:
+        return f"{n:,}"
+    digits = f"{Decimal(n):.2e}"
+    mantissa, _, exponent = digits.partition("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 
 def bad_choice(what: str, given: object, known: Iterable[str]) -> NetsorError:
@@ -41,7 +77,7 @@ def no_constant(program: Program, name: str, value: float, n: int) -> NetsorErro
     return NetsorError(
         Diagnostic(
             "E703",
-            f"`{name}` has no finite value at n = {n:,}",
+            f"`{name}` has no finite value at n = {whole(n)}",
             c.span,
             label=f"{c.value!r} is {_what(value)} at this width",
             hint="choose another width",
@@ -63,7 +99,7 @@ def not_finite(
     return NetsorError(
         Diagnostic(
             "E703",
-            f"`{output}` is not finite at n = {n:,}: `{instruction.name}` is where it begins",
+            f"`{output}` is not finite at n = {whole(n)}: `{instruction.name}` is where it begins",
             instruction.span,
             label=label,
             notes=(f"seen with draw {draw}; everything `{instruction.name}` is computed from is finite",),

@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from netsor.core import Moment
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.finite.faults import whole
 from netsor.finite.initial import Initial
 from netsor.finite.plan import Plan
 from netsor.finite.streams import CHUNK
 from netsor.finite.sweep import BLOCK
 
+# Intermediate vectors of one ψ, all of which a device holds at once.
+DEVICE_SCRATCH = 8
+
 
 def available() -> int:
     """The bytes that can be had without swapping, the limits of a container included."""
-    found = [_meminfo()]
-    for limit, used in (
-        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    return max(0, min([_meminfo(), *_container()]))
+
+
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+def _container() -> Iterator[int]:
+    """What the limits of a container leave. Pages of files that were read are given back when they are needed."""
+    for folder, limit, used, cache in (
+        (CGROUPS, "memory.max", "memory.current", "inactive_file"),
+        (CGROUPS / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     ):
         try:
-            found.append(int(Path(limit).read_text()) - int(Path(used).read_text()))
+            left = int((folder / limit).read_text()) - int((folder / used).read_text())
+            stat = dict(line.split(" ", 1) for line in (folder / "memory.stat").read_text().splitlines())
+            yield left + int(stat.get(cache, 0))
         except (OSError, ValueError):
             continue
-    return max(0, min(found))
 
 
 def _meminfo() -> int:
@@ -62,12 +75,26 @@ def peak_vectors(plan: Plan, dense: bool) -> tuple[int, int]:
     return most, most_matrices
 
 
-def estimate(plan: Plan, initial: Mapping[int, Initial], n: int, itemsize: int, engine: str, threads: int) -> int:
-    """A bound on the bytes that a run of one seed allocates."""
+def estimate(
+    plan: Plan,
+    initial: Mapping[int, Initial],
+    n: int,
+    itemsize: int,
+    engine: str,
+    threads: int,
+    on_device: bool = False,
+) -> int:
+    """A bound on the bytes that a run of one seed allocates; `on_device`, where sweeps run over whole vectors."""
     vectors, matrices = peak_vectors(plan, engine == "dense")
     steps = max((len(s.body) for s in plan.stages), default=0)
+    # A number for each block and MOMENT, added up at the end of the sweep.
+    sums = max((sum(isinstance(i, Moment) for i in s.body) for s in plan.stages), default=0) * (n // BLOCK + 1) * 8
     blocks = threads * (max((i.block_bytes() for i in initial.values()), default=0) + BLOCK * 8 * (steps + 40))
-    total = vectors * n * itemsize + min(blocks, n * 8 * 200 + blocks // threads)
+    total = sums + vectors * n * itemsize + min(blocks, n * 8 * 200 + blocks // threads)
+    if on_device:
+        # What is drawn stands on both sides, what is computed as a whole, and ψ works in a handful of float64s.
+        whole_vectors = max((2 * len(s.draws) + len(s.body) for s in plan.stages), default=0)
+        total += whole_vectors * n * itemsize + DEVICE_SCRATCH * n * 8
     if engine == "dense":
         return total + matrices * n * n * itemsize + (threads * 8 * max(4 * CHUNK, n) if matrices else 0)
     return total + basis_rows(plan, n) * n * itemsize
@@ -78,13 +105,15 @@ def basis_rows(plan: Plan, n: int) -> int:
     return sum(2 * min(count, n) for count in plan.queries().values())
 
 
-def text(size: float) -> str:
+def text(size: int | float) -> str:
     """A size as a person says it: 3.2 GB."""
-    for unit in ("bytes", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"):
-        if size < 999.5 or unit == "YB":
-            return f"{size:.3g} {unit}" if size < 1e5 else f"{size:.2e} {unit}"
+    if size >= 10**21:
+        return f"{whole(int(size))} bytes"
+    for unit in ("bytes", "kB", "MB", "GB", "TB", "PB"):
+        if size < 999.5:
+            return f"{size:.3g} {unit}"
         size /= 1000
-    raise AssertionError
+    return f"{size:.3g} EB"
 
 
 def refuse(program: str, n: int, needs: Mapping[str, int], limit: int, widest: Mapping[str, int]) -> NetsorError:
@@ -96,7 +125,7 @@ def refuse(program: str, n: int, needs: Mapping[str, int], limit: int, widest: M
     return NetsorError(
         Diagnostic(
             "E702",
-            f"{whose} at width {n:,} needs {text(needs[best])} of memory, and {text(limit)} can be had",
+            f"{whose} at width {whole(n)} needs {text(needs[best])} of memory, and {text(limit)} can be had",
             notes=("nothing was allocated: " + "; ".join(parts),),
             hint="; ".join(hints) or "ask for fewer outputs",
         )

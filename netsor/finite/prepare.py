@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,7 @@ from netsor.finite import cost, memory
 from netsor.finite.arguments import Inputs, arrays_of, embedding_rows, output_names
 from netsor.finite.device import device_of
 from netsor.finite.execute import Job, compile_sweeps, constants_at
-from netsor.finite.faults import bad_array, bad_choice
+from netsor.finite.faults import bad_array, bad_choice, too_long
 from netsor.finite.initial import Initial
 from netsor.finite.plan import Plan, make_plan
 from netsor.finite.streams import Array
@@ -38,8 +39,13 @@ def prepare(
     threads: int,
     scalars: Sequence[str] = (),
     device: str | None = None,
+    draws: int = 1,
 ) -> tuple[Job, str]:
-    """The plan of a run for the engine that will run it, and why that one; refuses what does not fit."""
+    """The plan of a run for the engine that will run it, and why that one; refuses what does not fit.
+
+    A run that does not fit the memory, or whose `draws` would take more than a year, is refused before anything
+    of its width is allocated.
+    """
     if engine not in ENGINES:
         raise bad_choice("engine", engine, ENGINES)
     if dtype not in DTYPES:
@@ -63,8 +69,12 @@ def prepare(
             source = program.embedding[name].source
             raise bad_array(str(source), f"`{program.name}` needs this input and it was not given")
     itemsize = np.dtype(dtype).itemsize
-    chosen, reason, need = _choose(program, plans, rows, arrays, n, itemsize, memory_limit, threads)
     place = device_of(device)
+    if memory_limit is None and place is not None:
+        memory_limit = min(memory.available(), place.free_bytes())
+    on_device = place is not None
+    chosen, reason, need = _choose(program, plans, rows, arrays, n, itemsize, memory_limit, threads, on_device)
+    _refuse_years(program, plans[chosen], n, itemsize, chosen, threads, draws)
 
     def job(plan: Plan) -> Job:
         used = {x for s in plan.stages for i in [*s.scalars, *s.body] for x in i.scalars}
@@ -96,26 +106,28 @@ def _choose(
     itemsize: int,
     memory_limit: int | None,
     threads: int,
+    on_device: bool,
 ) -> tuple[str, str, int]:
     """The cheapest engine that fits, a sentence that says why, and the bytes that it needs."""
     def need(name: str, width: int) -> int:
-        return memory.estimate(plans[name], initials[name], width, itemsize, name, threads)
+        return memory.estimate(plans[name], initials[name], width, itemsize, name, threads, on_device)
 
     initials = {
         name: {k: Initial(program, [d for d in s.draws if d in rows or d not in program.embedding], rows, arrays)
                for k, s in enumerate(p.stages)}
         for name, p in plans.items()
     }  # fmt: skip
-    seconds = {
-        name: (cost.dense_seconds if name == "dense" else cost.lazy_seconds)(p, n, itemsize, threads)
-        for name, p in plans.items()
-    }
     needs = {name: need(name, n) for name in plans}
     limit = memory.available() if memory_limit is None else memory_limit
-    fitting = {name: seconds[name] for name, size in needs.items() if size <= limit}
-    if not fitting or n > WIDEST:
+    fits = [name for name, size in needs.items() if size <= limit]
+    if not fits:
         widest = {name: _widest(partial(need, name), limit) for name in plans}
         raise memory.refuse(program.name, n, needs, limit, widest)
+    seconds = {
+        name: (cost.dense_seconds if name == "dense" else cost.lazy_seconds)(p, min(n, WIDEST), itemsize, threads)
+        for name, p in plans.items()
+    }
+    fitting = {name: seconds[name] for name in fits}
     chosen = min(fitting, key=lambda name: fitting[name])
     weights = any(name in program.matrix for name in arrays)
     if len(plans) == 1:
@@ -129,11 +141,22 @@ def _choose(
     return chosen, f"expected cheaper: {times} a draw for the products", needs[chosen]
 
 
+def _refuse_years(
+    program: Program, plan: Plan, n: int, itemsize: int, engine: str, threads: int, draws: int
+) -> None:
+    def seconds(width: int) -> Decimal:
+        # The number of draws may lie beyond the floats.
+        return draws * Decimal(cost.draw_seconds(plan, width, itemsize, engine, threads))
+
+    if seconds(n) > cost.YEAR:
+        day = _widest(lambda width: int(seconds(width)), 86400)
+        raise too_long(program.name, n, draws, seconds(n), day)
+
+
 def _seconds(t: float) -> str:
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if t >= size:
-            return f"{t / size:.2g} {unit}"
-    return f"{t / 1e-6:.2g} µs"
+    unit, size = next(((u, s) for u, s in (("s", 1.0), ("ms", 1e-3)) if t >= s), ("µs", 1e-6))
+    # Two digits, without the exponent that `.2g` gives to hundreds.
+    return f"{float(f'{t / size:.2g}'):g} {unit}"
 
 
 def _widest(need: Callable[[int], int], limit: int) -> int:

@@ -18,6 +18,8 @@ Verdict = Literal["agrees", "disagrees", "not enough seeds", "no limit"]
 THRESHOLD = 4.0
 # Below this resolution, relative to the size of what is measured, agreement would say little.
 RESOLUTION = 0.05
+# A limit below this share of the spread is one of zero, and has no size of its own.
+NEGLIGIBLE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,11 @@ def study_output(
         verdict = "no limit"
     elif extrapolated is not None and error is not None:
         bias_rate = _bias_rate(n[usable], mean[usable] - limit, stderr[usable], limit_error or 0.0, expected_bias)
-        scale = max(abs(limit), abs(extrapolated), float(np.max(spread[usable])))
-        total = float(np.hypot(error, limit_error or 0.0)) + 1e-12 * scale
+        size, widest_spread = max(abs(limit), abs(extrapolated)), float(np.max(spread[usable]))
+        total = float(np.hypot(error, limit_error or 0.0)) + 1e-12 * max(size, widest_spread)
+        # A limit that is not zero is agreed with to a share of itself: beside heavy tails any number would agree.
+        is_zero = abs(limit) <= max(limit_error or 0.0, NEGLIGIBLE * widest_spread)
+        scale = max(size, widest_spread) if is_zero else size
         deviation = (extrapolated - limit) / total if total else 0.0
         if abs(deviation) > THRESHOLD:
             verdict = "disagrees"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from netsor.core import Program
-from netsor.finite.arguments import Inputs, draws_of, output_names, width_of
+from netsor.finite.arguments import Inputs, count_of, draws_of, output_names, width_of
 from netsor.finite.execute import execute
 from netsor.finite.faults import bad_choice
 from netsor.finite.initial import draw_matrix, input_matrix
@@ -46,14 +46,17 @@ def run(
     `device` runs on other arrays (`cuda`, `torch:cpu`, …) with the same draws. `progress(fraction, text)` is called now
     and then. Ctrl-C ends the run with the draws finished so far.
 
-    Raises NetsorError: E701 (width), E702 (memory, before anything is allocated), E703 (an output that is not finite),
-    E704 (a Dirac mass), E705 (no such output, engine or dtype), E706 (arrays that do not fit), E709 (no such device).
+    Raises NetsorError: E700 (years) and E702 (memory), before anything is allocated, E701 (width), E703 (an output that
+    is not finite), E704 (a Dirac mass), E705 (no such output, engine, dtype or draws), E706 (arrays that do not fit),
+    E709 (no such device).
     """
     n = width_of(width)
     draws = draws_of(seeds)
     names = output_names(program, outputs)
     threads = threads or cores()
-    job, reason = prepare(program, n, names, (), dtype, engine, memory_limit, inputs, given, threads, (), device)
+    job, reason = prepare(
+        program, n, names, (), dtype, engine, memory_limit, inputs, given, threads, (), device, count_of(draws)
+    )
     values: dict[str, list[float]] = {name: [] for name in names}
     done: list[int] = []
     interrupted = False

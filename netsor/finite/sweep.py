@@ -15,7 +15,7 @@ from netsor.expr import WIDTH, Expr, Star, postorder, substitute, sym
 from netsor.expr.arrays import lambdify
 from netsor.finite.initial import Initial
 from netsor.finite.plan import Stage
-from netsor.finite.streams import CHUNK, Array, Streams, spans
+from netsor.finite.streams import CHUNK, Array, Streams
 from netsor.finite.workers import Workers
 
 # Some ten arrays of this many numbers fit the second-level cache, and a numpy call on one costs more than its overhead.
@@ -99,16 +99,13 @@ def run_sweep(
     for name in sweep.kept:
         store[name] = np.empty(n, dtype)
     moments = [s.name for s in sweep.steps if s.is_moment]
-    blocks = -(-n // BLOCK)
-    sums = {name: [0.0] * blocks for name in moments}
+    sums = {name: np.zeros(-(-n // BLOCK)) for name in moments}
     # Scalars of numpy's own kind: they keep float32 what it is, and divide by zero without an exception.
     with np.errstate(all="ignore"):
         values = {s.name: [_kind(s, dtype)(x) for x in (*(scalars[y] for y in s.scalars), n)] for s in sweep.steps}
 
-    chunks = list(spans(n, CHUNK))
-
     def work(chunk: int) -> None:
-        lo, hi = chunks[chunk]
+        lo, hi = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
         with np.errstate(all="ignore"):
             drawn = sweep.initial.draw(streams, chunk, lo, hi, dtype) if sweep.draws else {}
             for name, x in drawn.items():
@@ -129,7 +126,7 @@ def run_sweep(
                         xs = [x.astype(np.float64, copy=False) for x in xs]
                     y = s.function(*xs, *values[s.name])[0]
                     if s.is_moment:
-                        sums[s.name][a // BLOCK] = float(np.sum(y)) if np.ndim(y) else float(y) * (b - a)
+                        sums[s.name][a // BLOCK] = np.sum(y) if np.ndim(y) else float(y) * (b - a)
                         if hook:
                             hook(s.name, np.asarray(y), a)
                         continue
@@ -140,7 +137,7 @@ def run_sweep(
                     if hook:
                         hook(s.name, y, a)
 
-    workers.each(len(chunks), work)
+    workers.each(-(-n // CHUNK), work)
     return {name: _total(parts) / n for name, parts in sums.items()}
 
 
@@ -148,9 +145,10 @@ def _kind(step: Step, dtype: Any) -> Any:
     return np.float64 if step.wide else np.dtype(dtype).type
 
 
-def _total(parts: list[float]) -> float:
+def _total(parts: Array) -> float:
     try:
         return fsum(parts)
     except (OverflowError, ValueError):
         # Infinite sums, or infinities of both signs: the ordinary sum says which.
-        return float(sum(parts))
+        with np.errstate(all="ignore"):
+            return float(np.sum(parts))

@@ -169,7 +169,8 @@ class _Assembler:
     def _return(self, line: Line, node: ast.Node | None, block: _Block) -> None:
         if not block.is_def:
             inside = any(b.is_def for b in self.stack)
-            hint = "put it last in the `def`, at the indentation of its steps" if inside else "write `output …`"
+            value = line.source.text[line.tokens[0].end : line.end].strip() if node is not None else "…"
+            hint = "put it last in the `def`, at the indentation of its steps" if inside else f"write `output {value}`"
             self._fault(
                 "E116",
                 "`return` stands at the end of a `def`",

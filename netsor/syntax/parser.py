@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from netsor.diagnostics.data import Diagnostic, NetsorError, Source, Span
 from netsor.syntax import ast
@@ -27,12 +28,15 @@ def _parser() -> Parser:
 class Parsed:
     """What a text holds: its statements that are whole, its faults, and the names that faulty lines may define.
 
+    `lost` are the names that the text may define without that being in `file`, where `file` does not define them;
+    `partial` those that lines left out do define, so that a family of such a name may lack members.
     `file` is None where nothing more can be said of the text, as when the header of a network is faulty.
     """
 
     file: ast.File | None
     faults: tuple[Diagnostic, ...]
     lost: frozenset[str] = frozenset()
+    partial: frozenset[str] = frozenset()
 
 
 def parse(source: Source) -> ast.File:
@@ -52,6 +56,7 @@ def parse_all(source: Source) -> Parsed:
         faults.append(_tabs(text.tabs))
     above: Line | None = None
     broken = False  # the line above ends where a value is missing
+    foreign: Line | None = None  # the head of a block as other languages have them; what is below it is no fault
     for line in text.lines:
         if len(faults) >= MAX_FAULTS:
             break
@@ -59,14 +64,20 @@ def parse_all(source: Source) -> Parsed:
         if deeper and broken:
             continue  # meant as its continuation
         above, broken = line, False
+        if foreign is not None and line.indent > foreign.indent:
+            line.odd_indent = True
+        else:
+            foreign = None
         try:
             nodes.append((line, _parse_line(line)))
         except NetsorError as error:
             faults.extend(error.diagnostics)
             last = error.diagnostics[-1]
+            if not line.opens_block and _ends_like_a_head(line):
+                foreign = line
             broken = last.code == "E119" and last.span is not None and last.span.start == line.end
             line.odd_indent |= deeper  # one fault is enough
-            nodes.append((line, None))
+            nodes.append((line, _meant_head(line, error.diagnostics)))
     header, statements = assemble(nodes, faults)
     if not text.lines:
         faults.append(_empty(source))
@@ -74,7 +85,32 @@ def parse_all(source: Source) -> Parsed:
     if not faults:
         return Parsed(file, ())
     no_more = len(faults) >= MAX_FAULTS or not statements or _header_is_lost(header, nodes)
-    return Parsed(None if no_more else file, tuple(_in_order(faults)), _lost_names(nodes))
+    partial = _lost_names(_left_out(nodes))
+    return Parsed(None if no_more else file, tuple(_in_order(faults)), _lost_names(nodes), partial)
+
+
+def _ends_like_a_head(line: Line) -> bool:
+    text = line.source.text
+    stop = text.find("\n", line.end)
+    return text[line.start : stop if stop >= 0 else len(text)].partition("#")[0].rstrip().endswith((":", "{", "}"))
+
+
+def _meant_head(line: Line, faults: tuple[Diagnostic, ...]) -> ast.Node | None:
+    """The head of a block that does not parse, as its fault says to write it: what is below stays a block."""
+    if not line.opens_block:
+        return None
+    for fault in faults:
+        found = re.fullmatch(r"write `(.*:)`", fault.hint)
+        if found is None:
+            continue
+        # At the same place, so that what is said of it points there.
+        before = re.sub(r"[^\n]", " ", line.source.text[: line.start])
+        lines = tokenize(Source(line.source.name, before + found.group(1))).lines
+        try:
+            return cast("ast.Node", _parser().parse(lines[0].tokens, "line"))
+        except (Unexpected, NetsorError):
+            continue
+    return None
 
 
 def _header_is_lost(header: ast.Header | None, nodes: list[tuple[Line, ast.Node | None]]) -> bool:
@@ -94,6 +130,20 @@ def _lost_names(nodes: list[tuple[Line, ast.Node | None]]) -> frozenset[str]:
     return frozenset(names)
 
 
+def _left_out(nodes: list[tuple[Line, ast.Node | None]]) -> list[tuple[Line, ast.Node | None]]:
+    """The lines that did not parse, and those below the head of a block that did not."""
+    out: list[tuple[Line, ast.Node | None]] = []
+    head: Line | None = None
+    for line, node in nodes:
+        if head is not None and line.indent <= head.indent:
+            head = None
+        if head is None and node is None and line.opens_block:
+            head = line
+        if head is not None or node is None:
+            out.append((line, node))
+    return out
+
+
 def parse_expression(source: Source) -> ast.Expr:
     """The tree of one expression, as `--loss` and `--set` have them; raises `NetsorError`."""
     lines = tokenize(source).lines
@@ -107,13 +157,16 @@ def parse_expression(source: Source) -> ast.Expr:
 
 def _parse_line(line: Line, start: str = "line") -> Any:
     if line.faults:
-        raise NetsorError(line.faults)
+        from netsor.syntax.mistakes import explain_characters  # a text without faults starts faster
+
+        raise NetsorError(explain_characters(line, start, _is_accepted))
     try:
         node = _parser().parse(line.tokens, start)
     except Unexpected as unexpected:
-        from netsor.syntax.mistakes import Mistake, explain  # a text without faults starts faster
+        from netsor.syntax.mistakes import Mistake, explain
 
-        raise NetsorError(explain(Mistake(line, unexpected.index, unexpected.expected, start, _is_accepted))) from None
+        mistake = Mistake(line, unexpected.index, unexpected.expected, start, _is_accepted)
+        raise NetsorError(explain(mistake)) from None
     if len(line.tokens) > MAX_DEPTH:
         _check_depth(node)
     return node

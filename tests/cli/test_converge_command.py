@@ -95,6 +95,17 @@ def test_refusals_come_before_the_work(folder: Path, capsys: pytest.CaptureFixtu
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("options", [("--widths", "1e2..1e30"), ("--widths", "10", "--seeds", "1e30")])
+def test_what_cannot_be_run_is_refused_before_the_limit_is_taken(
+    folder: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, options: tuple
+) -> None:
+    from netsor.api import Document
+
+    monkeypatch.setattr(Document, "limit", lambda *_, **__: pytest.fail("the limit was taken"))
+    assert converge(*options) == 2
+    assert "error[E70" in capsys.readouterr().err and not list(folder.glob("*.jsonl"))
+
+
 def test_widths() -> None:
     assert widths_of("1e2..1e3") == [100, 316, 1000]
     assert widths_of("100, 50") == [100, 50]
@@ -105,3 +116,21 @@ def test_a_picture_is_written(folder: Path, capsys: pytest.CaptureFixture) -> No
     pytest.importorskip("matplotlib")
     assert converge("--widths", "100..1000", "--seeds", "5", "--plot", "c.svg") == 0
     assert "<svg" in (folder / "c.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_costs_what_cannot_be_written_alone(
+    folder: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert converge("--widths", "100,200", "--seeds", "4", "--json", "--store", "/dev/full") == 2
+    out = capsys.readouterr()
+    assert "error[E707]" in out.err and len(json.loads(out.out)["outputs"]["k"]["finite"]) == 2
+    # The file that is kept only in case of an interruption.
+    (folder / "p.converge.jsonl").symlink_to("/dev/full")
+    assert converge("--widths", "100,200", "--seeds", "4", "--json") == 0
+    assert "warning[E707]" in capsys.readouterr().err
+    pytest.importorskip("matplotlib")
+    (folder / "c.svg").symlink_to("/dev/full")
+    assert converge("--widths", "100,200", "--seeds", "4", "--json", "--plot", "c.svg") == 2
+    out = capsys.readouterr()
+    assert "the picture cannot be written to `c.svg`" in out.err and json.loads(out.out)["interrupted"] is False

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ import pytest
 from finite_programs import program
 
 from netsor import NetsorError
+from netsor.diagnostics.catalogue import lookup
 from netsor.finite import converge as module
 from netsor.finite.converge import converge, expected_bias_rate, fingerprint
 from netsor.finite.executors import cluster, processes
@@ -62,6 +66,19 @@ def test_rates_and_verdicts_of_made_up_values(rate: float) -> None:
         off = study_output("m", values, 3.05, 0.0, rate)
         assert off.verdict == "disagrees"
     assert alarms <= 2
+
+
+def test_a_limit_is_not_agreed_with_beside_noise_that_hides_it() -> None:
+    rng = np.random.default_rng(3)
+    widths = [30, 100, 300, 1000, 3000]
+    # The spread at n = 30 is fifty times the limit: five per cent of the spread would be more than the limit itself.
+    values = {n: 2 + 550 * rng.standard_normal(60) / np.sqrt(n) for n in widths}
+    assert study_output("m", values, 2.0, 0.0, -1.0).verdict == "not enough seeds"
+    assert study_output("m", values, 2.5, 0.0, -1.0).verdict == "not enough seeds"
+    # A limit of zero has no size but that of what is averaged.
+    zero = {n: rng.standard_normal(60) / np.sqrt(n) for n in widths}
+    assert study_output("m", zero, 0.0, 0.0, -1.0).verdict == "agrees"
+    assert study_output("m", zero, 1e-17, 1e-16, -1.0).verdict == "agrees"
 
 
 def test_values_without_any_spread() -> None:
@@ -131,6 +148,29 @@ def test_the_numbers_are_the_same_in_other_processes(monkeypatch: pytest.MonkeyP
         assert np.array_equal(short.outputs[name].values[3000], c.values[3000])
 
 
+def test_a_killed_process_loses_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # Each draw is a task of its own, so that most are not even handed out when the first is done.
+    monkeypatch.setattr(module, "TASK_SECONDS", 1e-6)
+    p = program(REMARK)
+    here = converge(p, LIMITS, [60, 600], 60)
+    killed: list[int] = []
+
+    def kill_one(fraction: float, text: str) -> None:
+        if not killed:
+            killed.append(next(iter(pool._processes)))
+            os.kill(killed[0], signal.SIGKILL)
+
+    with processes(2) as pool:
+        there = converge(p, LIMITS, [60, 600], 60, executor=pool, progress=kill_one, store=tmp_path / "kept.jsonl")
+    assert killed and not there.interrupted
+    (warning,) = there.warnings
+    assert warning.code == "W710" and not warning.is_error and lookup("W710") is not None
+    for name, c in here.outputs.items():
+        assert all(np.array_equal(c.values[n], there.outputs[name].values[n]) for n in (60, 600))
+    draws = [d for line in (tmp_path / "kept.jsonl").read_text().splitlines() for d in json.loads(line)["draws"]]
+    assert sorted(draws) == sorted([*range(60), *range(60)])
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_a_full_disk_ends_the_keeping_but_not_the_study() -> None:
     study = converge(program(REMARK), LIMITS, [40], 5, store="/dev/full")
@@ -157,9 +197,31 @@ def test_fingerprints_tell_programs_apart() -> None:
     assert len({*others, fingerprint(base, 0, "float64")}) == 5
 
 
-def test_a_cluster_that_is_not_there() -> None:
-    with pytest.raises(NetsorError, match="E708"), cluster("tcp://127.0.0.1:9", timeout=1):
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("tcp://127.0.0.1:9", "refused"),
+        ("127.0.0.1:9", "refused"),
+        ("nowhere", "a host and a port"),
+        ("tcp://127.0.0.1:99999999", "refused"),
+        ("", "a host and a port"),
+    ],
+)
+def test_a_cluster_that_is_not_there(address: str, why: str) -> None:
+    pytest.importorskip("distributed")
+    start = time.monotonic()
+    with pytest.raises(NetsorError, match="E708") as e, cluster(address):
         pass
+    assert why in e.value.diagnostics[0].notes[0]
+    # Told at once, and not after the patience of a client that waits for its scheduler.
+    assert time.monotonic() - start < 5
+
+
+def test_a_cluster_without_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(NetsorError, match="E708") as e, cluster("tcp://127.0.0.1:9"):
+        pass
+    assert e.value.diagnostics[0].hint == "pip install 'netsor[dask]'"
 
 
 def test_a_real_cluster_one_of_whose_workers_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import tracemalloc
+
 import numpy as np
 import pytest
 from finite_programs import FEEDBACK, program
@@ -11,6 +14,7 @@ from netsor.diagnostics.catalogue import lookup
 from netsor.expr import as_expr, call, compare, cond, logic, power, sym
 from netsor.expr.arrays import ARRAY_FUNCTIONS, lambdify
 from netsor.finite import run
+from netsor.finite.prepare import prepare
 
 MODULES = [("torch", "torch:cpu"), ("array_api_strict", "array_api_strict")]
 
@@ -63,3 +67,32 @@ def test_devices_that_are_not_there() -> None:
 def test_the_host_is_a_device_too() -> None:
     p = program(FEEDBACK)
     assert run(p, 5, device="cpu").values["yy"][0] == run(p, 5).values["yy"][0]
+
+
+def test_whole_vectors_of_a_device_are_in_the_estimate() -> None:
+    pytest.importorskip("array_api_compat")
+    pytest.importorskip("array_api_strict")
+    # Twenty vectors that the host's sweep never holds as a whole.
+    lines = "".join(f"x{k + 1} := tanh(x{k} + {k})\n" for k in range(20))
+    p = program(f"vector x0 ~ N(0, 1)\n{lines}output m := mean(x20^2)\n")
+    limit = 100_000_000
+    assert run(p, 1_000_000, memory_limit=limit).width == 1_000_000
+    with pytest.raises(NetsorError, match="E702"):
+        run(p, 1_000_000, memory_limit=limit, device="array_api_strict")
+    n = 200_000
+    run(p, 10, device="array_api_strict")
+    tracemalloc.start()
+    run(p, n, device="array_api_strict")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    need = prepare(p, n, ["m"], (), "float64", "auto", None, None, None, 1, device="array_api_strict")[0].need
+    assert 0.5 * need < peak <= need
+
+
+@pytest.mark.parametrize(("device", "module"), [("cuda", "torch"), ("torch:cpu", "torch"), ("cupy", "cupy")])
+def test_a_device_without_its_extra(monkeypatch: pytest.MonkeyPatch, device: str, module: str) -> None:
+    for name in ("array_api_compat", "array_api_compat.torch", "array_api_compat.cupy", module):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(NetsorError, match="E709") as e:
+        run(program(FEEDBACK), 5, device=device)
+    assert e.value.diagnostics[0].hint == f"pip install 'netsor[arrays]' {module}"

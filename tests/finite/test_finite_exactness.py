@@ -58,6 +58,63 @@ def test_lazy_and_dense_have_one_law(n: int) -> None:
     assert p > ALARM / (3 * tests)
 
 
+DEPENDENT = """
+matrix W
+vector x, w ~ N(0, 1)
+vector z ~ N(0, 0)
+a := W x
+again := W x
+b := W w
+c := W (2 * x - 3 * w)
+e := Wᵀ (a + b)
+f := Wᵀ a
+g := Wᵀ (a - b)
+h := W e
+k := W (f + g + z)
+l := Wᵀ (h - k) + W z
+output o1 := mean(c * a)
+output o2 := mean(l * x)
+output o3 := mean(h * k)
+output o4 := mean(l^2)
+output o5 := mean(e * f)
+output same := mean((c - 2 * a + 3 * b)^2) + mean((a - again)^2) + mean((e - f - Wᵀ b)^2) + mean((W z)^2)
+"""
+# At n = 4 and 5 nine queries of either side leave nothing of the space to be asked.
+EXHAUSTED = """
+matrix A
+matrix V ~ N(0, 2/n)
+vector v ~ N(0, 1)
+vector g[1..9] ~ N(0, 1)
+h[0] := v
+for t in 1..9:
+    h[t] := A tanh(h[t-1])
+for t in 1..9:
+    b[t] := Aᵀ (h[t] * h[t-1] + g[t])
+r := V relu(b[9])
+s := Vᵀ (r + h[9])
+output o1 := mean(h[9] * h[1])
+output o2 := mean(b[9] * b[1])
+output o3 := mean(b[5] * h[5])
+output o4 := mean((A b[8])^2)
+output o5 := mean(s * b[9])
+output o6 := mean(s^2)
+"""
+
+
+@pytest.mark.parametrize(("n", "dtype"), [(4, "float64"), (5, "float32"), (16, "float64")])
+@pytest.mark.parametrize("text", [DEPENDENT, EXHAUSTED], ids=["dependent", "exhausted"])
+def test_dependent_and_exhausting_queries_have_the_law_of_the_matrix(text: str, n: int, dtype: str) -> None:
+    p = program(text)
+    dense = run(p, n, 500, seed=3, engine="dense").values
+    lazy = run(p, n, 500, seed=4, engine="lazy", dtype=dtype).values
+    names = [k for k in dense if k != "same"]
+    # All cases of this test together raise a false alarm with probability at most `ALARM`.
+    for k in names:
+        assert smallest_p(np.arctan(dense[k]), np.arctan(lazy[k])) > ALARM / (3 * len(names) * 6), k
+    if "same" in lazy:
+        assert np.max(lazy["same"]) < (1e-20 if dtype == "float64" else 1e-8)
+
+
 def _independent_transpose(monkeypatch: pytest.MonkeyPatch) -> None:
     original = lazy.Asked._image
 

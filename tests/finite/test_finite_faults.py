@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
+from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +15,7 @@ from finite_programs import FEEDBACK, program
 
 from netsor import NetsorError
 from netsor.diagnostics.catalogue import lookup
-from netsor.finite import run, run_vectors
+from netsor.finite import memory, run, run_vectors
 from netsor.finite.memory import available, text
 
 SIMPLE = "matrix W\nvector v ~ N(0, 1)\nx := W v\ny := Wᵀ tanh(x)\noutput m := mean(y * v)\n"
@@ -32,10 +35,50 @@ def test_widths_that_are_none(width: object) -> None:
 
 
 @pytest.mark.parametrize("engine", ["auto", "dense", "lazy"])
-@pytest.mark.parametrize("width", [10**12, 10**18, 10**30])
+@pytest.mark.parametrize("width", [10**12, 10**18, 10**30, 10**400])
 def test_what_cannot_fit_is_refused_before_anything_is_allocated(engine: str, width: int) -> None:
     d = refused("E702", program(SIMPLE), width, engine=engine)
     assert "nothing was allocated" in d.notes[0] and "fits" in d.hint
+
+
+def size_of(text: str) -> Decimal:
+    """The number of bytes in `3.2 GB` or `8e60 bytes`."""
+    number, unit = text.split()
+    return Decimal(number) * {"bytes": 1, "TB": 10**12, "PB": 10**15, "EB": 10**18}[unit]
+
+
+@pytest.mark.parametrize("width", [10**12, 10**30, 10**400])
+def test_the_figure_of_the_memory_is_that_of_the_vectors_and_matrices(width: int) -> None:
+    # The last product needs x, its argument, the result and five of its scratch rows at most, and 2·2 rows of bases.
+    d = refused("E702", program(SIMPLE), width)
+    found = {
+        w: size_of(re.search(rf"the {w} engine needs ([\d.e]+ \w+)", d.notes[0])[1]) for w in ("dense", "lazy")
+    }
+    assert 8 * Decimal(width) ** 2 <= found["dense"] <= 8 * Decimal(width) ** 2 * Decimal("1.01")
+    assert 8 * 4 * Decimal(width) < found["lazy"] < 8 * 12 * Decimal(width)
+
+
+def test_a_program_that_needs_no_memory_is_refused_for_its_time_or_its_sums() -> None:
+    p = program("vector v ~ N(0, 1)\noutput m := mean(v^2)\n")
+    for width in (10**18, 4 * 10**18, 10**30):
+        d = refused("E702", p, width)
+        # One float for each block of 2¹³ coordinates is all that such a sweep keeps.
+        size = size_of(re.search(r"needs ([\d.e]+ \w+)", d.message)[1])
+        assert size == pytest.approx(Decimal(width) / 1024, rel=Decimal("0.01"))
+    d = refused("E700", p, 10**17, memory_limit=10**18)
+    # 10 ns for each of two passes over the coordinates on one core.
+    assert 1 < float(re.search(r"about ([\d,]+) years", d.message)[1].replace(",", "")) < 100
+    day = int(d.hint.split()[1])
+    assert 10**12 < day < 10**14
+
+
+@pytest.mark.parametrize("seeds", [0, -1, 1.5, "3", [0, -1], []])
+def test_draws_that_are_none(seeds: object) -> None:
+    assert repr(seeds) in refused("E705", program(SIMPLE), 10, seeds).message
+
+
+def test_more_draws_than_anyone_waits_for() -> None:
+    assert "1e30 draws" in refused("E700", program(SIMPLE), 10, 10**30).message
 
 
 def test_the_limit_is_kept_and_the_hint_is_right() -> None:
@@ -161,3 +204,14 @@ def test_ctrl_c_before_anything_is_finished() -> None:
 def test_sizes_as_people_say_them() -> None:
     assert text(8e12) == "8 TB" and text(999) == "999 bytes" and text(1.9e6) == "1.9 MB"
     assert available() > 0
+
+
+def test_what_a_container_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "CGROUPS", tmp_path)
+    (tmp_path / "memory.max").write_text("1000000\n")
+    (tmp_path / "memory.current").write_text("900000\n")
+    (tmp_path / "memory.stat").write_text("anon 300000\ninactive_file 500000\nactive_file 1\n")
+    # A file that was read fills the cache, which costs nobody anything.
+    assert available() == 600_000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert available() > 1_000_000

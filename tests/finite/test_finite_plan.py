@@ -10,6 +10,7 @@ from netsor.core import Group, MatMul, Matrix, Moment, Nonlin, Output, Program
 from netsor.expr import call, sym
 from netsor.finite import run, run_vectors
 from netsor.finite.plan import make_plan
+from netsor.finite.prepare import _seconds
 
 
 def plan_of(p: Program, *vectors: str):  # type: ignore[no-untyped-def]
@@ -120,3 +121,8 @@ def test_random_programs_line_by_line(seed: int) -> None:
         for m2, t2, x2, y2 in said:
             if m == m2 and not t and t2:
                 assert y @ x2 == pytest.approx(x @ y2, rel=1e-10, abs=1e-10 * np.linalg.norm(x) * np.linalg.norm(x2))
+
+
+@pytest.mark.parametrize(("t", "said"), [(7.1e-4, "710 µs"), (1.64e-3, "1.6 ms"), (12.3, "12 s"), (250.0, "250 s")])
+def test_times_are_said_without_exponents(t: float, said: str) -> None:
+    assert _seconds(t) == said

@@ -87,7 +87,7 @@ def test_all_faults_and_no_others(text: str, expected: list[tuple[str, int]]) ->
         ("n := 3", "n_ := 3"),
         ("W x", "y := W x"),
         ("let x := 3", "x := 3"),
-        ("data X = [1]", "data X : (2, 3) = [1]"),
+        ("data X = [1]", "data X : 1 = [1]"),
         ("x := a @ -b", "x := a @ (-b)"),
     ],
 )

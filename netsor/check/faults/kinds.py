@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from netsor.check.faults.words import bracketed, plural, short
@@ -186,6 +187,18 @@ def inlined_arity(
 
 
 def function_as_value(span: Span, name: str) -> Diagnostic:
+    text = span.source.text
+    start, stop = text.rfind("\n", 0, span.start) + 1, text.find("\n", span.end)
+    before, after = text[start : span.start], text[span.end : stop if stop >= 0 else None].partition("#")[0]
+    named = re.fullmatch(r"\s*(\w[\w\u0300-\u036f]*)\s*:=\s*", before)
+    if named and not after.strip():
+        return Diagnostic(
+            "E307",
+            f"`{named.group(1)}` is given a function, and a function is defined by its value at a variable",
+            Span(span.source, start + before.index(named.group(1)), span.end),
+            label="as on paper: `φ(u) = tanh(u)`",
+            hint=f"write `{named.group(1)}(u) = {short(name)}(u)`",
+        )
     return Diagnostic(
         "E307",
         f"`{short(name)}` is a function, and a value was expected",
@@ -234,6 +247,26 @@ def star_of_inner(span: Span, left: str, right: str) -> Diagnostic:
         span,
         label="an inner product is written without `*`",
         hint=f"write `{short(left)} {bracketed(short(right))} / n`",
+    )
+
+
+def output_of_several(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E308",
+        "an output is one scalar, and this is a list",
+        span,
+        label="several values",
+        hint="write a line with `output` for each",
+    )
+
+
+def square_application(span: Span, name: str, inside: str) -> Diagnostic:
+    return Diagnostic(
+        "E307",
+        f"`{short(name)}` is a function, and functions are applied with round brackets",
+        span,
+        label="square brackets hold an index",
+        hint=f"write `{short(name)}({inside})`",
     )
 
 
@@ -304,7 +337,11 @@ def derivative_of_value(span: Span, name: str, kind: str) -> Diagnostic:
         f"`{short(name)}` is {kind}, and a prime differentiates a function",
         span,
         label=kind,
-        hint=f"a name cannot hold a prime: call the variable `{short(name)}1`" if kind.startswith("a ") else "",
+        hint=f"write `{short(name)}ᵀ` for the transpose"
+        if kind in ("a matrix", "a vector")
+        else f"a name cannot hold a prime: call the variable `{short(name)}1`"
+        if kind.startswith("a ")
+        else "",
     )
 
 
@@ -407,13 +444,15 @@ def data_product(span: Span, left: str, right: str, kind: str) -> Diagnostic:
     )
 
 
-def at_needs_matrix(span: Span, left: str, kind: str) -> Diagnostic:
+def at_needs_matrix(span: Span, left: str, kind: str, right: str, of_vectors: bool) -> Diagnostic:
     return Diagnostic(
         "E304",
         f"`@` multiplies a matrix and a vector, and `{short(left)}` is {kind}",
         span,
         label="not a matrix",
-        hint="use `⊙` between vectors and `*` with scalars",
+        hint=f"write `⟨{short(left)}, {short(right)}⟩` for the inner product, `⊙` for that of coordinates"
+        if of_vectors and kind == "a vector"
+        else "use `⊙` between vectors and `*` with scalars",
     )
 
 

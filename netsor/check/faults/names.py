@@ -19,13 +19,45 @@ def unknown_name(span: Span, name: str, like: str | None, later: Span | None) ->
             notes=("a program is a list of instructions, and each uses only what stands above it (Def. B.1)",),
             hint=f"move the line that defines `{name}` above this one",
         )
+    if span.source.text[span.end : span.end + 1] == "(":
+        return Diagnostic(
+            "E201",
+            f"`{name}` is not defined",
+            span,
+            label="not found in this scope",
+            hint=f"did you mean `{like}`?" if like else f"define it above, as in `{name}(u) = tanh(u)`",
+        )
     declared = f"`matrix {name}`" if name[:1].isupper() else f"`vector {name} ~ N(0, 1)`, `scalar {name} = 1`"
     hint = f"did you mean `{like}`?" if like else f"declare it above: {declared} or `{name} := …`"
     return Diagnostic("E201", f"`{name}` is not defined", span, label="not found in this scope", hint=hint)
 
 
+def used_by_itself(span: Span, name: str, place: Span) -> Diagnostic:
+    member = span.source.text[span.end : span.end + 1] == "["
+    return Diagnostic(
+        "E206",
+        f"`{name}` is used in the line that first gives it a value",
+        span,
+        label="has no value yet",
+        labels=(Label(place, "gets it here"),),
+        notes=("a program is a list of instructions, and each uses only what stands above it (Def. B.1)",),
+        hint=f"give the family its first member before the loop: `vector {name}[0] ~ N(0, 1)`"
+        if member
+        else f"use a new name on the left, such as `{primed(name)}`",
+    )
+
+
 def assigned_twice(span: Span, name: str, before: Span | None, declared: bool = False) -> Diagnostic:
     labels = (Label(before, f"`{name}` was {'declared' if declared else 'given its value'} here"),) if before else ()
+    if before == span:
+        return Diagnostic(
+            "E202",
+            f"every round of the loop gives `{name}` a value",
+            span,
+            label="first in one round, then in the next",
+            notes=("each name of a program stands for one variable, so it gets its value once",),
+            hint=f"make it a family by the index of the loop, as in `{name}[t]`",
+        )
     return Diagnostic(
         "E202",
         f"`{name}` is assigned twice",

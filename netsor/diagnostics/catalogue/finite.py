@@ -4,6 +4,16 @@ from netsor.diagnostics.catalogue.entry import Entry
 
 ENTRIES: tuple[Entry, ...] = (
     Entry(
+        "E700",
+        "a run would take years",
+        "The time of a run is estimated from its instructions, its width and the number of draws before anything "
+        "begins. A sweep over coordinates that nobody keeps needs hardly any memory, so an absurd width shows "
+        "here and not in the memory.",
+        "netsor eval programs/algorithm1.netsor --width 1000 --seeds 1e15",
+        "netsor eval programs/algorithm1.netsor --width 1000 --seeds 10",
+        "Setup B.2",
+    ),
+    Entry(
         "E701",
         "a width must be a whole number of at least 1",
         "At width n vectors have n coordinates and matrices n×n entries.",
@@ -45,7 +55,7 @@ ENTRIES: tuple[Entry, ...] = (
         "E705",
         "a name that the run does not know",
         "What can be asked of a run: outputs of the program, one of the engines auto, dense and lazy, float64 or "
-        "float32, and at least one seed.",
+        "float32, and at least one draw.",
         "netsor eval programs/algorithm1.netsor --width 64 --engine sparse",
         "netsor eval programs/algorithm1.netsor --width 64 --engine lazy",
     ),
@@ -82,5 +92,15 @@ ENTRIES: tuple[Entry, ...] = (
         "as torch:cpu. The module must be installed, with array-api-compat, and must find the device.",
         "netsor eval programs/algorithm1.netsor --width 4096 --device cuda:99",
         "netsor eval programs/algorithm1.netsor --width 4096 --device cuda",
+    ),
+    Entry(
+        "W710",
+        "the workers of a study were lost",
+        "A process that computes for a study was killed, as the system does where memory ends, or the scheduler of a "
+        "cluster went away. What was finished is kept; the rest is done in the process that asked, with the same "
+        "numbers. A cluster's single worker may stop without this: its tasks go to another.",
+        "netsor converge programs/algorithm1.netsor --widths 1e2..1e8 --seeds 20 --jobs 64",
+        "netsor converge programs/algorithm1.netsor --widths 1e2..1e8 --seeds 20 --jobs 2",
+        severity="warning",
     ),
 )

@@ -252,6 +252,14 @@ ENTRIES: tuple[Entry, ...] = (
         "def f(x):\n    return x\nfor t in 1..3:\n    vector g[t] ~ N(0, 1)\n",
     ),
     Entry(
+        "E132",
+        "written as in another language",
+        "A program is typed as plain text, without LaTeX commands, modules, methods or keywords of other languages. "
+        "The message says how the same is written here; where the whole line can be, it is.",
+        "vector g ~ N(0, 1)\nx := np.tanh(g)\n",
+        "vector g ~ N(0, 1)\nx := tanh(g)\n",
+    ),
+    Entry(
         "E133",
         "a file without a statement",
         "A program declares or computes something; a file that is empty or holds only comments does not.",

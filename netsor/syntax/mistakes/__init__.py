@@ -9,11 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from netsor.diagnostics.data import Diagnostic
-from netsor.syntax.mistakes import expressions, statements
+from netsor.syntax.mistakes import arrays, code, expressions, latex, statements
+from netsor.syntax.mistakes.characters import mended
+from netsor.syntax.mistakes.habit import recognise
 from netsor.syntax.mistakes.mistake import Mistake, called
-from netsor.syntax.tokens import BEGINS_FACTOR, BEGINS_VALUE
+from netsor.syntax.tokens import BEGINS_FACTOR, BEGINS_VALUE, Line
+
+# Comments first: what stands in one is no habit. LaTeX before what its commands are rewritten to.
+_HABITS = (*code.COMMENTS, *code.STATEMENTS, *latex.HABITS, *arrays.HABITS, *code.HABITS)
 
 _RULES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
+    statements.misspelt,
     statements.word_as_name,
     statements.colon,
     expressions.indexed_sum,
@@ -33,8 +39,18 @@ _RULES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
 )
 
 
-def explain(mistake: Mistake) -> Diagnostic:
-    """The diagnostic for a line that did not parse."""
+def explain(mistake: Mistake) -> list[Diagnostic]:
+    """The diagnostics for a line that did not parse: of all that it has in another language's way, or of one thing."""
+    found = recognise(_HABITS, mistake.line, mistake.start, mistake.accepts)
+    return found or [_explain(mistake)]
+
+
+def explain_characters(line: Line, start: str, accepts: Callable[[str, str], bool]) -> list[Diagnostic]:
+    """The diagnostics for a line with characters or brackets that are wrong by themselves."""
+    return recognise(_HABITS, line, start, accepts) or mended(line, start, accepts)
+
+
+def _explain(mistake: Mistake) -> Diagnostic:
     for rule in _RULES:
         found = rule(mistake)
         if found is not None:
@@ -93,4 +109,4 @@ def _expectation(expected: frozenset[str]) -> str:
     return (" or ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]) + " expected"
 
 
-__all__ = ["Mistake", "explain"]
+__all__ = ["Mistake", "explain", "explain_characters"]

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 from netsor.diagnostics.data import Diagnostic, Span
 from netsor.syntax.mistakes.mistake import Mistake, called
 from netsor.syntax.names import KEYWORDS
 from netsor.syntax.tokens import ENDS_VALUE
 
 # --- names ---
+
+
+def misspelt(m: Mistake) -> Diagnostic | None:
+    """The first word is almost a keyword, `matrx W`, or one with a capital, `Output m := …`."""
+    if m.first != "NAME" or m.index == 0:
+        return None
+    first = m.tokens[0]
+    word = first.text.lower()
+    near = [word] if word in KEYWORDS else get_close_matches(word, sorted(KEYWORDS), 2, 0.75)
+    for meant in near:
+        hint = m.edit(first.start, first.end, meant)
+        if hint:
+            return m.fault(
+                "E125",
+                f"`{first.span.text}` begins no statement",
+                f"did you mean `{meant}`?",
+                hint,
+                *(("keywords are written in small letters",) if word == meant else ()),
+                span=first.span,
+            )
+    return None
 
 
 def word_as_name(m: Mistake) -> Diagnostic | None:
@@ -112,7 +135,9 @@ def declaration(m: Mistake) -> Diagnostic | None:
             m.edit(
                 m.token.start,
                 m.token.start,
-                (" " if source[m.token.start - 1] != " " else "") + ": (2, 3)" + ("" if m.token.type == "END" else " "),
+                (" " if source[m.token.start - 1] != " " else "")
+                + f": {_shape(m)}"
+                + ("" if m.token.type == "END" else " "),
             ),
         )
     if m.first == "DATA" and m.token.type == "INDEX_L" and m.index == 2:
@@ -154,6 +179,17 @@ def declaration(m: Mistake) -> Diagnostic | None:
     return None
 
 
+def _shape(m: Mistake) -> str:
+    """The shape of the list of numbers behind `=`; (2, 3) where there is none."""
+    start = next((t.end for t in m.tokens if t.type == "EQ"), m.line.end)
+    text = "".join(m.line.source.text[start : m.line.end].split())
+    if not text.startswith("["):
+        return "(2, 3)"
+    if not text.startswith("[["):
+        return str(text.count(",") + 1)
+    return f"({text.count('],[') + 1}, {text[: text.index(']')].count(',') + 1})" if "]" in text else "(2, 3)"
+
+
 def law(m: Mistake) -> Diagnostic | None:
     """`~` with something else than N(mean, variance) behind it."""
     tilde = next((i for i, t in enumerate(m.tokens[: m.index + 1]) if t.type == "TILDE"), None)
@@ -166,7 +202,10 @@ def law(m: Mistake) -> Diagnostic | None:
     law = "N(0, 1/n)" if m.first == "MATRIX" else "N(0, 1)"
     start = m.tokens[tilde + 1].start
     if m.index > tilde + 2:
-        hint = m.edit(m.tokens[tilde + 3].start, m.tokens[tilde + 3].start, "0, ")
+        only = m.tokens[tilde + 3]
+        # One number alone is the variance; nobody means a variance of zero.
+        at, text = (only.end, ", 1") if only.text == "0" else (only.start, "0, ")
+        hint = m.edit(at, at, text)
     else:
         hint = m.edit(start, m.line.end, law) or f"write `~ {law}`"
     return m.fault("E121", "a law is `N(mean, variance)`", "a mean and a variance expected", hint)

@@ -1,0 +1,216 @@
+"""Names that other languages have, and what is written for them here."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+
+from netsor.check.faults.words import bracketed
+from netsor.diagnostics import Diagnostic, Label, Span
+
+# One function under another name.
+_SAME = {
+    "ln": "log", "arctan": "atan", "tan_inv": "atan", "maximum": "max", "minimum": "min", "fabs": "abs",
+    "absolute": "abs", "sgn": "sign", "heaviside": "step", "swish": "silu", "logistic": "sigmoid", "expit": "sigmoid",
+    "normcdf": "Phi", "clamp": "clip", "hard_tanh": "hardtanh", "leakyrelu": "leaky_relu", "lrelu": "leaky_relu",
+}  # fmt: skip
+_MEANS = ("E", "𝔼", "Ex", "expectation", "avg", "average", "mean_")
+_OVER_N = re.compile(r"\s*(?:\^\s*2|²)\s*/\s*n\b")
+_BY_N = re.compile(r"\s*/\s*n\b")
+_EXPONENT = re.compile(r"\s*\^\s*(\w[\w\u0300-\u036f]*|\([^()]*\))|([⁰¹²³⁴-⁹]+)")
+_TRANSPOSES = "ᵗᵼₜ"
+# Letters of other scripts that look like Latin ones.
+_LATIN = str.maketrans("АВЕКМНОРСТХаеорсухіјѕԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧοѵ", "ABEKMHOPCTXaeopcyxijsdqwABEZHIKMNOPTYXov")
+
+
+def foreign_name(span: Span, name: str) -> Diagnostic | None:
+    """The diagnostic for an unknown name that means something elsewhere, None for any other."""
+    if name.lower() in _SAME:
+        meant = _SAME[name.lower()]
+        return _unknown(span, f"`{name}` is called `{meant}` here", hint=f"did you mean `{meant}`?")
+    inside, end = _argument(span)
+    if name in _MEANS and inside:
+        return _unknown(
+            _to(span, end),
+            "an expectation is written as the mean over coordinates",
+            hint=f"write `mean({inside})`",
+            note="at width n it is that average, and in the limit the expectation of Z (Theorem B.4)",
+        )
+    make = _CALLS.get(name)
+    if make is not None and inside:
+        return make(span, inside, end)
+    if name == "e":
+        found = _EXPONENT.match(span.source.text, span.end)
+        if found and found.group(1):
+            argument = found.group(1).removeprefix("(").removesuffix(")")
+            return _unknown(_to(span, found.end()), "Euler's number has no name here", hint=f"write `exp({argument})`")
+        return _unknown(span, "Euler's number has no name here", hint="write `exp(1)`")
+    if name in ("I", "eye", "identity", "Id"):
+        return _unknown(
+            _to(span, end) if inside else span,
+            "an identity matrix has no name here",
+            hint="write `1`",
+            note="vectors of one line with a variance are independent: `vector a, b ~ N(0, 1)`",
+        )
+    if name[-1:] in _TRANSPOSES and len(name) > 1:
+        return _unknown(span, f"`{name[-1]}` is a letter of the name, and no transpose", hint=f"write `{name[:-1]}ᵀ`")
+    return None
+
+
+def look_alike(span: Span, name: str, known: Iterable[tuple[str, Span | None]]) -> Diagnostic | None:
+    """The diagnostic for a name that looks like a known one and is written with other letters."""
+    plain = _plain(name)
+    for other, place in known:
+        if other == name or _plain(other) != plain:
+            continue
+        strange = next((c for c, d in zip(name, other, strict=False) if c != d), name[0])
+        its = next((d for c, d in zip(name, other, strict=False) if c != d), other[0])
+        return Diagnostic(
+            "E201",
+            f"`{name}` is not defined; another name only looks like it",
+            span,
+            label=f"with {_letter(strange)}",
+            labels=(Label(place, f"with {_letter(its)}"),) if place else (),
+            notes=("names are equal when their letters are",),
+            hint=f"write `{other}`, or type both with one letter",
+        )
+    return None
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).translate(_LATIN)
+
+
+def _letter(c: str) -> str:
+    return f"{unicodedata.name(c, 'a letter').lower()} (U+{ord(c):04X})"
+
+
+def _dot(span: Span, inside: str, end: int) -> Diagnostic | None:
+    parts = _parts(inside)
+    if len(parts) != 2:
+        return None
+    return _unknown(
+        _to(span, end), "an inner product has brackets of its own", hint=f"write `⟨{parts[0]}, {parts[1]}⟩`",
+        note="it is of order n, and is divided by n: `⟨x, y⟩ / n` is `mean(x * y)`",
+    )  # fmt: skip
+
+
+def _norm(span: Span, inside: str, end: int) -> Diagnostic:
+    found = _OVER_N.match(span.source.text, end)
+    square = f"mean({bracketed(inside)}^2)"
+    return _unknown(
+        _to(span, found.end() if found else end),
+        "there is no norm, which grows as √n: what has a limit is the mean square",
+        hint=f"write `{square if found else f'√({square})'}`",
+    )
+
+
+def _sum(span: Span, inside: str, end: int) -> Diagnostic:
+    found = _BY_N.match(span.source.text, end)
+    return _unknown(
+        _to(span, found.end() if found else end),
+        "a sum over coordinates grows as n: what has a limit is the mean",
+        hint=f"write `mean({inside})`",
+        note="`sum(t in 1..T: …)` sums over an index",
+    )
+
+
+def _softmax(span: Span, inside: str, end: int) -> Diagnostic:
+    return _unknown(
+        _to(span, end),
+        "a softmax over coordinates is of order 1/n, and has no limit of its own",
+        hint=f"write `(exp({inside}) / mean(exp({inside})))`",
+        note="that is n times the softmax",
+    )
+
+
+def _of_matrix(span: Span, inside: str, end: int) -> Diagnostic:
+    return _unknown(
+        _to(span, end), "matrices are touched only by their products with vectors",
+        hint="say what you need of it by products, such as `W (Wᵀ x)`",
+        note="MATMUL is the one instruction that holds a matrix (Definition B.1)",
+    )  # fmt: skip
+
+
+def _variance(root: bool) -> Callable[[Span, str, int], Diagnostic]:
+    def make(span: Span, inside: str, end: int) -> Diagnostic:
+        square = f"mean(({inside} - mean({inside}))^2)"
+        return _unknown(
+            _to(span, end), "a variance over coordinates is a mean of squares",
+            hint=f"write `{f'√({square})' if root else square}`",
+        )  # fmt: skip
+
+    return make
+
+
+def _power(span: Span, inside: str, end: int) -> Diagnostic:
+    base, exponent = (*_parts(inside), "2")[:2]
+    hint = f"write `{bracketed(base)}^{bracketed(exponent)}`"
+    return _unknown(_to(span, end), "a power is written with `^`", hint)
+
+
+def _constant(value: int) -> Callable[[Span, str, int], Diagnostic]:
+    def make(span: Span, inside: str, end: int) -> Diagnostic:
+        return _unknown(
+            _to(span, end), f"a vector of {value}s is the number {value}: every coordinate has it",
+            hint=f"write `{value}`", note=f"a named one is `vector c ~ N({value}, 0)`",
+        )  # fmt: skip
+
+    return make
+
+
+def _base(base: int) -> Callable[[Span, str, int], Diagnostic]:
+    def make(span: Span, inside: str, end: int) -> Diagnostic:
+        return _unknown(
+            _to(span, end), "`log` is the natural logarithm, and there is no other",
+            hint=f"write `(log({inside}) / log({base}))`",
+        )  # fmt: skip
+
+    return make
+
+
+_CALLS: dict[str, Callable[[Span, str, int], Diagnostic | None]] = {
+    "dot": _dot, "inner": _dot, "vdot": _dot, "norm": _norm, "softmax": _softmax,
+    **dict.fromkeys(("inv", "trace", "tr", "Tr", "det", "eig", "svd", "pinv"), _of_matrix),
+    "sum": _sum, "Σ": _sum, "var": _variance(False), "std": _variance(True),
+    "square": _power, "pow": _power, "power": _power, "zeros": _constant(0),
+    "ones": _constant(1), "zeros_like": _constant(0), "ones_like": _constant(1), "log10": _base(10),
+    "log2": _base(2), "lg": _base(10),
+}  # fmt: skip
+
+
+def _unknown(span: Span, message: str, hint: str, note: str = "") -> Diagnostic:
+    notes = (note,) if note else ()
+    return Diagnostic("E201", message, span, label="not a name of the language", notes=notes, hint=hint)
+
+
+def _to(span: Span, end: int) -> Span:
+    return Span(span.source, span.start, end)
+
+
+def _argument(span: Span) -> tuple[str, int]:
+    """What stands in the bracket behind a name, and where that closes; '' where there is none."""
+    text, at = span.source.text, span.end
+    while text[at : at + 1] == " ":
+        at += 1
+    if text[at : at + 1] not in ("(", "["):
+        return "", span.end
+    depth = 0
+    for i in range(at, min(len(text), at + 500)):
+        depth += (text[i] in "([⟨") - (text[i] in ")]⟩")
+        if not depth:
+            return " ".join(text[at + 1 : i].split()), i + 1
+    return "", span.end
+
+
+def _parts(inside: str) -> list[str]:
+    """The arguments of a list with commas outside of brackets."""
+    parts, depth = [""], 0
+    for c in inside:
+        depth += (c in "([⟨") - (c in ")]⟩")
+        if c == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += c
+    return [p.strip() for p in parts]

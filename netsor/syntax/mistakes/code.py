@@ -1,0 +1,141 @@
+"""Habits of Python, C and their relatives: operators, assignments, loops, comments, statements."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from netsor.syntax.mistakes.habit import MEMBER, NAME, habit
+
+_ATOM = r"[^|‖<>=\n]+?"
+_COMMENT = "a comment begins with `#`"
+
+
+def _factorial(m: re.Match[str]) -> str:
+    return str(math.factorial(int(m.group(1))))
+
+
+def _square(m: re.Match[str]) -> str:
+    inside = (m.group(1) or m.group(2)).strip()
+    return f"⟨{inside}, {inside}⟩"
+
+
+def _counted(m: re.Match[str]) -> str:
+    """The range of a loop that counts: C stops before its bound unless that is included."""
+    name, low, sign, high = m.groups()
+    last = high if sign == "<=" else str(int(high) - 1) if high.isdigit() else f"{high}-1"
+    return f"for {name} in {low}..{last}:"
+
+
+def _range(m: re.Match[str]) -> str:
+    return f"for {m.group(1)} in {m.group(2)}..{m.group(3)}:"
+
+
+def _python_range(m: re.Match[str]) -> str:
+    name, inside = m.groups()
+    low, comma, high = inside.partition(",")
+    return f"for {name} in {low.strip()}..{high.strip()}:" if comma else f"for {name} in 1..{low.strip()}:"
+
+
+_IF_NOTE = "a conditional is `if C then A else B`"
+_BLOCK_NOTE = "only `for …:` and `def …:` open a block"
+_RANGE = "a loop runs over a range `1..T`, with both ends included"
+
+COMMENTS = (
+    habit(r"^(?://+|--+|%+|/\*+|;+(?!=)|\"{3}|'{3})[^\n]*$", _COMMENT, None, "E109", hint="write `#` instead"),
+    habit(r"(?<=\S)\s+(?P<at>//\s+[A-Za-z][^\n]*)$", _COMMENT, lambda m: "  # " + m.group().strip("/ "), "E109"),
+)
+# What a line is by its first word, before what it holds.
+STATEMENTS = (
+    habit(r"^print\s*\((.+)\)\s*$", "what a program tells is an `output`", r"output \1"),
+    habit(r"^(?:import|from|using|include|require|package)\s.*$", "`{}`: nothing is imported", None,
+          note="every function of the language is at hand by its name", hint="remove this line"),
+    habit(rf"^scalar\s+{NAME}(?:\s*,\s*{NAME})*\s*~.*$",
+          "`{}`: a scalar is a constant, and only vectors and matrices are drawn",
+          None, "E122", hint="write `scalar s = 1`, or draw a vector: `vector s ~ N(0, 1)`"),
+    habit(rf"\bwhere\s+{NAME}\s*:?=\s*\S.*$",
+          "`{}`: a name gets its value on a line of its own, above its use",
+          None, hint="write that line above, as in `x := tanh(g)`"),
+    habit(r"^if\b.*\bthen\b.*:?=.*$", "`{}`: a line begins with the name that it gives a value to", None, "E124",
+          hint="write `x := if C then A else B`"),
+    habit(r"^output\s*\(.*,.*\)\s*$", "an output is one scalar", None, "E125",
+          hint="write a line with `output` for each"),
+    habit(r"^while\b.*$", "`while` is no statement: every loop runs over a range that is known before", None,
+          note=_BLOCK_NOTE, hint="write `for t in 1..10:`"),
+    habit(r"^(?:if|elif|else\s+if)\b.*:\s*$|^else\s*:\s*$", "`{}`: there are no blocks of conditions", None, "E124",
+          note="a conditional is part of an expression", hint="write `x := if C then A else B`"),
+    habit(r"^(?:with|class|try|except|finally|async|match|struct)\b.*:\s*$", "`{}` begins no block of the language",
+          None, note=_BLOCK_NOTE, hint="remove this line"),
+    habit(r"^\}+$", "a block ends where its indentation does", None, note=_BLOCK_NOTE, hint="remove this line"),
+)  # fmt: skip
+HABITS = (
+    # --- operators ---
+    habit(r"[<⟨]\s*([^|<>⟨⟩=]+?)\s*\|\s*([^|<>⟨⟩=]+?)\s*[>⟩]",
+          "`{}`: the two sides of an inner product are apart by a comma", r"⟨\1, \2⟩", "E109"),
+    habit(rf"(?:\|\|({_ATOM})\|\||‖([^‖]+)‖)\s*(?:\^\s*2|²)", "`{}` is no norm here; its square is an inner product",
+          _square, "E109", note="an inner product is of order n, and is divided by n: `⟨x, x⟩ / n` is `mean(x^2)`"),
+    habit(rf"\|\|({_ATOM})\|\||‖([^‖]+)‖", "there is no norm `{}`: it grows as √n, and has no limit", None, "E109",
+          note="what has one is the norm divided by √n, the root of the mean square",
+          hint="write `√(mean(x^2))`"),
+    habit(rf"(?<!\|)\|(?!\|)({_ATOM})(?<!\|)\|(?!\|)", "an absolute value is `abs(…)`, not `{}`", r"abs(\1)", "E109",
+          note="the language has no bars; `or` joins conditions"),
+    habit(r"\b(\d{1,2})!(?!=)", "`{}` is a factorial, which the language has not", _factorial, "E109"),
+    habit(rf"(?:{MEMBER}|\))!(?!=)", "`{}` is a factorial, which the language has not", None, "E109",
+          note="the functions of a coordinate are listed in the language reference; `not` negates a condition",
+          hint="define what you need by the functions there are: `φ(u) = u^2 exp(-u)`"),
+    habit(r"(?<=[\w)\]])\s*(?P<at>%)\s*(?=[\w(])", "`%` is a remainder, which the language has not", None, "E109",
+          note="of the periodic functions there are sin and cos",
+          hint="write a periodic function, such as `sin(2 pi x)`"),
+    habit(r"\*\*", "a power is written with `^`", "^", "E109"),
+    habit(r"\s*(?P<at>&&)\s*", "`and` joins two conditions", " and ", "E109"),
+    habit(r"\s*(?P<at>\|\|)\s*", "`or` joins two conditions", " or ", "E109"),
+    habit(r"(?<=[\w)])\s*(?P<at>//)\s*(?=[\w(])", "a quotient has one `/`", " / ", "E109", note=_COMMENT),
+    # --- conditionals ---
+    habit(r"(?<==)(\s*)(?P<at>([^?=\s][^?=]*?(?:[<>]=?|[=!]=)[^?]*?)\s*\?\s*([^?:]+?)\s*:\s*([^?:]+))$",
+          "`{}` is a conditional, which is written in words here", r"\1if \3 then \4 else \5", "E124", note=_IF_NOTE),
+    habit(r"(?<=\()([^()]+?)\s+if\s+([^()]+?)\s+else\s+([^()]+?)(?=\))", "in a conditional the condition comes first",
+          r"if \2 then \1 else \3", "E124", note=_IF_NOTE),
+    habit(r"((?::=|(?<![:<>!=])=|\breturn\s|\boutput\s)\s*)(?!\s*if\b)(?P<at>([^=\s][^=]*?)\s+if\s+(.+?)\s+else\s+(.+))$",
+          "in a conditional the condition comes first", r"\1if \4 then \3 else \5", "E124", note=_IF_NOTE),
+    # --- giving a name its value ---
+    habit(rf"^({NAME})\s*:?=\s*lambda\s+({NAME}(?:\s*,\s*{NAME})*)\s*:\s*(.+)$",
+          "a function is defined by its value at a variable", r"\1(\2) = \3", note="as on paper: `φ(u) = u^2`"),
+    habit(rf"^(?:let|var|const|auto|val|float|double|Tensor)\s+({NAME})\s*:?=\s*",
+          "`{}`: a line begins with the name itself, and `:=` gives it a value", r"\1 := "),
+    habit(rf"^(?:function|func|fn|fun)\s+(?={NAME}\()", "`{}`: a function needs no keyword", "",
+          note="as on paper: `φ(u) = u^2`"),
+    habit(rf"^({MEMBER})\s*(?P<at><-|=:|;=|:\s+=|←)\s*", "a line is given its value with `:=`", r"\1 := ", "E108"),
+    habit(rf"^({MEMBER})\s*[+\-*/]=", "`{}`: each name is given its value once", None, "E109",
+          hint="give the result a new name: `y := x + …`"),
+    # --- blocks ---
+    habit(rf"^for\s*\(?\s*(?:int\s+)?({NAME})\s*=\s*(\w+)\s*;\s*\1\s*(<=?)\s*(\w+)\s*;[^){{]*\)?\s*\{{?\s*$",
+          _RANGE, _counted, "E117"),
+    habit(rf"^for\s+({NAME})\s+in\s+range\s*\(([^()]*)\)\s*:?\s*\{{?$", _RANGE, _python_range, "E117",
+          note="Python's `range(a, b)` stops before b, `a..b` does not"),
+    habit(rf"^for\s+({NAME})\s*(?:=|∈|\bin\b)\s*([^:=\s]+?)\s*(?:\.\.\.|…|:|\bto\b)\s*([^:=\s]+?)\s*(?:\bdo\b|:|\{{)?$",
+          _RANGE, _range, "E117"),
+    # --- declarations ---
+    habit(rf"^((?:param|scalar)\s+{MEMBER})\s*(?P<at>:)\s*(?!=)", "a constant is given its value with `=`", r"\1 = ",
+          "E108"),
+    habit(rf"^((?:program|network)\s+)(?P<at>{NAME}(?:-\w+)+)", "a name has no hyphen: `{}` would be a difference",
+          lambda m: m.group(1) + m.group("at").replace("-", "_"), "E122"),
+    habit(r"(~\s*N\s*\(\s*)(?P<at>\w+\s*=\s*([^,=]+),\s*\w+\s*=\s*)(?=[^,)=]+\))",
+          "`{}`: mean and variance are known by their places", r"\1\3, ", "E121",
+          note="the second is the variance, not a standard deviation"),
+    habit(r"\[([^\[\];]+(?:;[^\[\];]+)+)\]", "`{}`: the rows of a matrix are lists",
+          lambda m: "[" + ", ".join(f"[{row.strip()}]" for row in m.group(1).split(";")) + "]", "E121"),
+    habit(r"(?<==)(\s*)(?P<at>return)\s+", "a function is its value, without `return`", r"\1", "E126"),
+    habit(r"^((?:vector|matrix)\s[^∈~]*?)\s*(?P<at>∈)\s*(?=N\s*\()", "a law stands behind `~`", r"\1 ~ ", "E121"),
+    habit(r"^((?:vector|matrix)\s[^∈~]*?)\s*(?P<at>∈\s*[^~\n]*?)(?=$|\s*~)", "`{}`: no space is named", r"\1", "E122",
+          note="a matrix is n×n and a vector has n coordinates; an n×d matrix for data is `matrix U : (n, 3)`"),
+    habit(r"^(vector\s[^:~=]*?)\s*(?P<at>:\s*[^~=\n]*?)(?=\s*~|$)", "a vector has n coordinates, and no other shape",
+          r"\1", "E122"),
+    habit(r"^(vector\s[^=~]*?)\s*(?P<at>:?=)\s*(?=N\s*\()", "a law stands behind `~`", r"\1 ~ ", "E122"),
+    habit(r"^(matrix\s[^=~]*?)\s*(?P<at>:?=)\s*(?=N\s*\()", "a law stands behind `~`", r"\1 ~ ", "E122"),
+    habit(r"^((?:vector|matrix)\s[^~]*~\s*N\s*\(\s*[^\s,，;()]+)\s*(?:;|\s)\s*(?=[^\s,;()]+\s*\)$)",
+          "a law is `N(mean, variance)`", r"\1, ", "E121", note="a comma separates the two"),
+    habit(r"[\"“”]([^\"“”\n]*)[\"“”]", "`{}` is a text, and there are none: names stand without quotes", r"\1", "E101"),
+    habit(rf"[∑Σ]\s*({MEMBER})\s*/\s*n\b", "a sum over all coordinates, divided by n, is a mean", r"mean(\1)"),
+    habit(r"[½¼¾⅓⅔]", "`{}` is one character; a fraction is typed with `/`",
+          lambda m: {"½": "(1/2)", "¼": "(1/4)", "¾": "(3/4)", "⅓": "(1/3)", "⅔": "(2/3)"}[m.group()], "E101"),
+)  # fmt: skip
