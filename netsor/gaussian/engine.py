@@ -27,7 +27,7 @@ _DRAWS = 2**15
 # Points of a line among which roots are sought, and how many steep ones get panels of their own.
 _FINE, _MOST_BENDS = 12001, 400
 # Turns steeper than this are not for a lattice.
-_STEEP = 6.0
+_STEEP = 5.0
 # Where a lattice gets this far no other rule in as many dimensions gets farther.
 _DEEP = {2: 1e-12, 3: 1e-9, 4: 1e-6, 5: 1e-6, 6: 1e-6}
 
@@ -162,10 +162,11 @@ def _rules(f: Integrand, tol: float, task: Task) -> Iterator[tuple[str, Callable
     """The rules that may do for an integrand, the most promising first; the next is tried where one falls short."""
     slope = max((float(np.linalg.norm(p.a)) / p.soft for p in f.planes if p.soft), default=1.0)
     clock = task.clock
-    smooth = not is_sharp(f) and (f.radial or steepest(f) < _STEEP)
+    steep = not f.radial and steepest(f) >= _STEEP
+    smooth = not is_sharp(f) and not steep
     if smooth and f.rank <= 6 and (slope < 4 or f.rank > 4):
         yield "lattice", lambda: lattice.integrate(f, f.rank, tol, clock, slope)
-    wary = bool(f.surfaces) or bool(f.given) or _is_radial(f)
+    wary = bool(f.surfaces) or bool(f.given) or steep or _is_radial(f)
     if f.rank == 2:
         yield "adaptive quadrature", lambda: adaptive.integrate(f, tol, clock)
     elif f.rank == 3:
