@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
-from netsor.expr import ZERO, Expr, Sym
+from netsor.expr import ZERO, Expr, Sym, canonical, postorder, substitute
 from netsor.gaussian.law import Law
 from netsor.gaussian.result import Divergent
 from netsor.gaussian.shape import shape_of
@@ -45,6 +46,47 @@ class Inputs:
 
     def scalar_moved(self, s: Sym, by: float) -> Inputs:
         return replace(self, scalars={**self.scalars, s: self.scalars[s] + by})
+
+    def key(self) -> tuple:
+        """Equal for equal numbers."""
+        return (
+            self.covariance.tobytes(),
+            self.errors.tobytes(),
+            tuple(self.scalars.values()),
+            tuple(self.scalar_errors.values()),
+        )
+
+
+@lru_cache(maxsize=50_000)
+def _numbered(block: Expr) -> tuple[Expr, dict[Sym, Sym]]:
+    """A block with its symbols numbered as they occur, and their new names."""
+    names: dict[Sym, Sym] = {s: s for s in block.free if isinstance(s, Sym)}
+    # What has other names may stand in another order: the second time it hardly ever does.
+    for _ in range(2):
+        seen = [s for s in postorder(block) if isinstance(s, Sym)]
+        numbered = {s: Sym(("variable", i)) for i, s in enumerate(seen)}
+        renaming: dict[Sym, Expr] = dict(numbered)
+        block = canonical(substitute(block, renaming))
+        names = {s: numbered[t] for s, t in names.items()}
+    return block, names
+
+
+def anonymous(block: Expr, inputs: Inputs) -> tuple[Expr, Inputs]:
+    """A block and its inputs with the symbols numbered as they occur: the same function has one name, whoever's it is.
+
+    Layers, steps and pairs ask for the same expectations of other variables; what is compiled for one serves all, and
+    what has been computed from the same numbers is the same.
+    """
+    block, names = _numbered(block)
+    order = sorted(range(len(inputs.symbols)), key=lambda i: names[inputs.symbols[i]].name)
+    scalars = sorted(inputs.scalars, key=lambda s: names[s].name)
+    return block, Inputs(
+        tuple(names[inputs.symbols[i]] for i in order),
+        inputs.covariance[np.ix_(order, order)],
+        inputs.errors[np.ix_(order, order)],
+        {names[s]: inputs.scalars[s] for s in scalars},
+        {names[s]: inputs.scalar_errors[s] for s in scalars},
+    )
 
 
 def gather(block: Expr, gaussians: Gaussians, law: Law) -> Inputs:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 
 from netsor.expr import ONE, ZERO, Expr, canonical, evaluate
 from netsor.gaussian.blocks import blocks, gaussians_of, parity, vanishing
 from netsor.gaussian.cases import expanded
 from netsor.gaussian.engine import expectation
 from netsor.gaussian.homogeneous import pulled
-from netsor.gaussian.inputs import Inputs, gather
+from netsor.gaussian.inputs import Inputs, anonymous, gather
 from netsor.gaussian.law import Estimate, Law
 from netsor.gaussian.outcome import EPS, Outcome, Task
 from netsor.gaussian.result import Clock, Divergent, Expectation, Part, Settings
@@ -87,16 +88,22 @@ def _block(block: Expr, gaussians: Gaussians, law: Law, settings: Settings, cloc
     if found is not None and (found.error <= settings.tol * found.scale or clock.left() <= 0):
         return found
     mine = frozenset(block.free & gaussians)
-    inputs = gather(block, mine, law)
+    nameless, inputs = anonymous(block, gather(block, mine, law))
+    same = ("numbers", nameless, inputs.key())
+    found = cache.get(same)
+    if found is not None and found.error <= settings.tol * found.scale:
+        cache[key] = found = replace(found, integrand=block, seconds=0.0)
+        return found
+    variables = frozenset(inputs.symbols)
     # The inputs may have been limits that took their time; what is left must do for one rule at least.
     clock = Clock(None if clock.budget is None else max(clock.left(), 0.25 * clock.budget))
     start = time.perf_counter()
 
     def run(at: Inputs, tol: float, slack: float, rough: bool = False) -> Outcome:
-        return expectation(block, at.state(), Task(mine, at.scalars, tol, clock, slack, rough))
+        return expectation(nameless, at.state(), Task(variables, at.scalars, tol, clock, slack, rough))
 
     outcome = run(inputs, settings.tol, inputs.slack())
-    carried = propagated(run, inputs, outcome, shape_of(block, mine), settings.tol, clock)
+    carried = propagated(run, inputs, outcome, shape_of(nameless, variables), settings.tol, clock)
     part = Part(
         block,
         len(mine),
@@ -107,7 +114,7 @@ def _block(block: Expr, gaussians: Gaussians, law: Law, settings: Settings, cloc
         outcome.scale,
         time.perf_counter() - start,
     )
-    cache[key] = part
+    cache[key] = cache[same] = part
     return part
 
 

@@ -24,7 +24,7 @@ from netsor.expr import (
 
 Number = int | float
 Gaussians = frozenset[Sym]
-_MOST_TERMS = 3000
+_MOST_TERMS = 12_000
 _HIGHEST_POWER = 12
 _MILD = 20.0
 
@@ -138,7 +138,15 @@ def _terms(node: Expr, done: dict[Expr, _Sum], gaussians: Gaussians) -> _Sum:
                 return _exponential(node.children[0], done, gaussians)
     except _TooMany:
         pass
-    return {(ONE, node): 1}
+    return _unopened(node, gaussians)
+
+
+def _unopened(node: Expr, gaussians: Gaussians) -> _Sum:
+    """A node as one term: its coefficient, its factors of scalars alone, and the rest as it is."""
+    c, rest = split_coefficient(node)
+    factors = rest.children if isinstance(rest, Mul) else (rest,)
+    scalar = mul(*(f for f in factors if not f.free & gaussians))
+    return {(canonical(scalar), canonical(mul(*(f for f in factors if f.free & gaussians)))): c}
 
 
 def _single(terms: _Sum, node: Expr) -> bool:
