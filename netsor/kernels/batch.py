@@ -314,7 +314,12 @@ class Batch:
         c, slack = self._law(symbols, domain)
         env, env_slack = self._given(block.free - gaussians, domain)
         value, error = self._many(block, symbols, c, env)
-        return Quantity(domain, value, error + self._carried(block, symbols, c, slack, env, env_slack, value))
+        carried = None
+        if len(symbols) > 1 and is_smooth(block, gaussians) and closed_form(block, symbols, c[:1]) is None:
+            carried = carried_smoothly(lambda c, env, _: self._many(block, symbols, c, env), c, slack, env, env_slack)
+        if carried is None:
+            carried = self._carried(block, symbols, c, slack, env, env_slack, value)
+        return Quantity(domain, value, error + carried)
 
     def _smooth(self, block: Expr, gaussians: frozenset[Sym]) -> Quantity | None:
         """E F G of a smooth F of one example and a smooth G of the other; None where that is no way.

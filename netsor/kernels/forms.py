@@ -24,11 +24,13 @@ def linear_forms(e: Expr, gaussians: frozenset[Sym], symbol: Callable[[Form], Sy
 
     def form(linear: Linear) -> Expr:
         row = [(s, canonical(linear[s])) for s in sorted(linear, key=lambda s: s.digest)]
-        lead = row[0][1]
-        if not isinstance(lead, Const):
+        numbers = [float(c.value) for _, c in row if isinstance(c, Const)]
+        if not numbers:
             return symbol(tuple(row))
-        scaled = ((s, Const(1) if c is lead else canonical(mul(Const(1 / lead.value), c))) for s, c in row)
-        return mul(lead, symbol(tuple(scaled)))
+        # The largest becomes 1: no form is much wider than the arguments that it occurs in.
+        lead = max(numbers, key=abs)
+        scaled = [(s, canonical(mul(Const(1 / lead), c))) for s, c in row]
+        return mul(Const(lead), symbol(tuple((s, ONE if c == Const(1.0) else c) for s, c in scaled)))
 
     done: dict[Expr, Expr] = {}
     for node in postorder(e):
