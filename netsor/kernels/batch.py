@@ -18,10 +18,14 @@ from netsor.expr import ONE, ZERO, Add, Const, Expr, Sym, canonical, mul, substi
 from netsor.expr.arrays import lambdify
 from netsor.gaussian import NoPointwiseMeaning
 from netsor.gaussian.blocks import gaussians_of, parity, vanishing
+from netsor.gaussian.engine import expectation
 from netsor.gaussian.many import expect_many
+from netsor.gaussian.outcome import Task
+from netsor.gaussian.result import Clock
+from netsor.gaussian.state import State
 from netsor.gaussian.terms import is_polynomial
 from netsor.kernels.closed import closed_form
-from netsor.kernels.contraction import MOST_DIMENSIONS, carried_smoothly, contract, is_smooth
+from netsor.kernels.contraction import MOST_DIMENSIONS, carried_smoothly, contract, is_smooth, sampled
 from netsor.kernels.forms import Form, Forms
 from netsor.kernels.homogeneous import homogeneous_degrees
 from netsor.kernels.products import Product, how_many_terms, monomials, products, sides, summands
@@ -33,6 +37,8 @@ _ROUNDING = 4e-16
 _SAMPLE = 64
 # A block that multiplies out to more terms is not multiplied out where a grid takes it as it is.
 _MOST_TERMS, _MOST_WITH_SCALARS = 200, 12
+# What is still asked of a grid where the time is over.
+_HASTY = 1e-5
 
 
 @dataclass(frozen=True)
@@ -79,11 +85,12 @@ class Inputs:
 class Batch:
     """The limits of a template program at many inputs; `limit` writes its Z's."""
 
-    def __init__(self, limit: Limit, inputs: Inputs, tol: float = 1e-12):
+    def __init__(self, limit: Limit, inputs: Inputs, tol: float = 1e-12, clock: Clock | None = None):
         limit.build_all()
         self.limit = limit
         self.inputs = inputs
         self.tol = tol
+        self.clock = clock or Clock(None)
         self._domains: dict[Sym, str] = {}
         self._covariances: dict[tuple[Sym, Sym], Quantity] = {}
         self._scalars: dict[Sym, Quantity] = {}
@@ -269,6 +276,8 @@ class Batch:
         """E of a block: of the terms that it multiplies out to if these are easy, else on a grid if it is smooth."""
         block = self.forms.rewritten(block)
         mine = gaussians_of(block, self.forms)
+        if self.clock.left() <= 0 and len(mine) > 2 and not is_polynomial(block, mine):
+            return self._at_once(block, mine, hasty=True)
         if whole and not self._takes_grid(block, mine):
             return self._at_once(block, mine)
         pieces: list[Product] = []
@@ -307,17 +316,30 @@ class Batch:
     def _is_easy(self, block: Expr, gaussians: frozenset[Sym]) -> bool:
         return len(gaussians_of(self.forms.rewritten(block), self.forms)) <= 2 or is_polynomial(block, gaussians)
 
-    def _at_once(self, block: Expr, gaussians: frozenset[Sym]) -> Quantity:
-        """E of a block by the rules for a function of several Gaussians."""
+    def _at_once(self, block: Expr, gaussians: frozenset[Sym], hasty: bool = False) -> Quantity:
+        """E of a block by the rules for a function of several Gaussians; a `hasty` one from a sample."""
         domain = self.join(block.free)
         symbols = _sorted(gaussians)
         c, slack = self._law(symbols, domain)
         env, env_slack = self._given(block.free - gaussians, domain)
+
+        def drawn(c: Array, env: dict[Sym, Array], _: float) -> tuple[Array, Array]:
+            return sampled(block, symbols, c, env)
+
+        def seen(c: Array, env: dict[Sym, Array], _: float) -> tuple[Array, Array]:
+            many = len(symbols) <= 2
+            return self._many(block, symbols, c, env) if many else self._each(block, symbols, c, env, True)
+
+        if hasty:
+            value, error = drawn(c, env, 0.0)
+            carried = carried_smoothly(drawn, c, slack, env, env_slack)
+            assert carried is not None
+            return Quantity(domain, value, error + carried)
         value, error = self._many(block, symbols, c, env)
-        carried = None
         if len(symbols) > 1 and is_smooth(block, gaussians) and closed_form(block, symbols, c[:1]) is None:
-            carried = carried_smoothly(lambda c, env, _: self._many(block, symbols, c, env), c, slack, env, env_slack)
-        if carried is None:
+            carried = carried_smoothly(seen, c, slack, env, env_slack)
+            assert carried is not None
+        else:
             carried = self._carried(block, symbols, c, slack, env, env_slack, value)
         return Quantity(domain, value, error + carried)
 
@@ -342,13 +364,15 @@ class Batch:
         def evaluate(c: Array, env: dict[Sym, Array], tol: float) -> tuple[Array, Array] | None:
             value, error = np.zeros(len(c)), np.zeros(len(c))
             for k in range(len(c)):
-                o = contract(f, x, g, y, c[k], {s: float(v[k]) for s, v in env.items()}, tol)
+                sought = tol if self.clock.left() > 0 else max(tol, _HASTY)
+                o = contract(f, x, g, y, c[k], {s: float(v[k]) for s, v in env.items()}, sought)
                 if o is None:
                     return None
                 value[k], error[k] = o.value, o.error
             return value, error
 
-        found = evaluate(c, env, self.tol)
+        # Several of these make one entry of a kernel.
+        found = evaluate(c, env, 0.1 * self.tol)
         carried = None if found is None else carried_smoothly(evaluate, c, slack, env, env_slack)
         return None if found is None or carried is None else Quantity(domain, found[0], found[1] + carried)
 
@@ -374,6 +398,8 @@ class Batch:
         found = closed_form(block, symbols, c)
         if found is not None:
             return found
+        if len(symbols) > 2 and self.clock.budget is not None:
+            return self._each(block, symbols, c, env)
         degrees = homogeneous_degrees(block, symbols) if len(symbols) <= 2 and not env else None
         if degrees is None:
             return expect_many(block, symbols, c, env, self.tol)
@@ -386,6 +412,28 @@ class Batch:
         scale = np.prod(root ** np.array(degrees), axis=1)
         value, error = expect_many(block, symbols, unit, {}, self.tol)
         return scale * value, scale * error
+
+    def _each(
+        self, block: Expr, symbols: tuple[Sym, ...], c: Array, env: dict[Sym, Array], rough: bool = False
+    ) -> tuple[Array, Array]:
+        """Integrals that may be hard, one by one, each with its share of half the time that is left.
+
+        `rough` ones are for differences alone.
+        """
+        value, error = np.zeros(len(c)), np.zeros(len(c))
+        known: dict[bytes, int] = {}
+        for k in range(len(c)):
+            given = {s: float(v[k]) for s, v in env.items()}
+            same = known.setdefault(np.array([*c[k].ravel(), *given.values()]).tobytes(), k)
+            if same != k:
+                value[k], error[k] = value[same], error[same]
+            else:
+                left = self.clock.left()
+                seconds = max(0.5 * left / (len(c) - k), 0.01) if math.isfinite(left) else None
+                task = Task(frozenset(symbols), given, self.tol, Clock(seconds), math.inf, rough)
+                o = expectation(block, State.centred(symbols, c[k]), task)
+                value[k], error[k] = o.value, o.error
+        return value, error
 
     def _carried(
         self,
