@@ -60,7 +60,7 @@ class Networks:
         """
         from netsor.transform import backward, backward_legend
 
-        return Derived(backward(self.program, inputs), backward_legend(self.program))
+        return Derived(backward(self.program, inputs), backward_legend(self.program, inputs is None))
 
     def ntk(
         self,

@@ -64,7 +64,8 @@ def test_no_steps_is_the_first_outputs():
 
 
 def test_legends_say_whose_run_it_is():
-    assert "no limit" in sgd_legend(network, "network")[-2] and "--width" in sgd_legend(network, "network")[-1]
+    own = sgd_legend(network, "network")
+    assert "no limit" in own[-3] and "--width" in own[-2] and "E501" in own[-1]
     assert "nobody's" in sgd_legend(network, "zero", condition=False)[-1]
     assert "v̂" in sgd_legend(network)[-1]
     assert "1 is f1, 2 is f2" in backward_legend(mlp(2))[-1]
