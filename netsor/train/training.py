@@ -145,7 +145,7 @@ def train(
     if own and limit:
         raise NetsorError(no_limit(network))
     x = flat_rows(network, inputs)
-    batches = schedule(len(x), steps, order, batch)
+    batches = schedule(len(x), steps, order, batch, len(network.instructions))
     verify_rate(lr)
     table = np.array(number_table(targets, len(x), count, "the targets"), float)
     slopes = Loss(loss, count)

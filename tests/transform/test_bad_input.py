@@ -43,6 +43,8 @@ def run(**changed):
         ("E657", "the order", run(order=[])),
         ("E657", "steps", run(steps=-1)),
         ("E657", "batch", run(batch=0)),
+        ("E657", "a million is the most", run(steps=10**9)),
+        ("E657", "a million is the most", run(batch=10**9)),
         ("E657", "learning rate", run(lr=math.nan)),
         ("E657", "f0", run(f0="guess")),
         ("E658", "uses `z`", run(loss=f * sym("z"))),
