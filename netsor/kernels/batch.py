@@ -25,10 +25,11 @@ from netsor.gaussian.result import Clock
 from netsor.gaussian.state import State
 from netsor.gaussian.terms import is_polynomial
 from netsor.kernels.closed import closed_form
-from netsor.kernels.contraction import MOST_DIMENSIONS, carried_smoothly, contract, is_smooth, sampled
+from netsor.kernels.contraction import MOST_DIMENSIONS, contract, is_smooth
 from netsor.kernels.forms import Form, Forms
 from netsor.kernels.homogeneous import homogeneous_degrees
 from netsor.kernels.products import Product, how_many_terms, monomials, products, sides, summands
+from netsor.kernels.slack import carried_smoothly, sampled
 from netsor.limit import Limit
 from netsor.limit.definition import ZHAT, ZMOMENT
 
