@@ -22,10 +22,26 @@ TITLES = {
     "kernels": "NNGP and NTK of a fully trained MLP with L = 3 hidden layers on N inputs in three dimensions",
     "depth": "NNGP and NTK of an MLP with L hidden layers on 100 inputs",
     "paths": "the same NTK by the sum over paths",
+    "branches": "the NTK of two residual branches about a layer normalization, φ = tanh + 0.1 u², on N inputs",
     "training": "T steps of SGD on a fully trained erf MLP with L hidden layers, 4 training and 2 test inputs: "
     "the limit of the unrolled program, and kernel gradient descent",
     "finite": "the same training at width n, one seed",
 }
+
+BRANCHES = """
+network branches(ξ : 3)
+φ(u) = tanh(u) + 0.1 u^2
+def layernorm(x):
+    μ := mean(x)
+    σ := sqrt(mean((x - μ)^2) + 1e-5)
+    return (x - μ) / σ
+matrix U : (n, 3) ~ N(0, 1/3)
+matrix V, W
+vector v ~ N(0, 1)
+k := layernorm(φ(W φ(U ξ)))
+y := V φ(k) + W φ(k) + k
+output f := vᵀ φ(y) / √n
+"""
 
 
 def rows(quick: bool) -> list[tuple[str, dict]]:
@@ -36,6 +52,7 @@ def rows(quick: bool) -> list[tuple[str, dict]]:
     for name in ("mlp_relu", "mlp_erf"):
         out += [("depth", {"network": name, "L": depth}) for depth in ((2, 4) if quick else (2, 4, 8, 16))]
     out += [("paths", {"network": "mlp_relu", "L": depth}) for depth in ((2, 4) if quick else (2, 4, 8, 16))]
+    out += [("branches", {"N": n}) for n in ((2, 4) if quick else (2, 4, 8, 16))]
     out += [("training", {"T": t, "L": 3}) for t in ((5,) if quick else (5, 10, 20))]
     out += [("training", {"T": 5, "L": depth}) for depth in (() if quick else (1, 2, 4, 8))]
     out += [("finite", {"T": 5, "L": 3, "n": n}) for n in ((512,) if quick else (512, 1024, 2048))]
@@ -49,6 +66,8 @@ def measure(kind: str, given: dict) -> dict:
     rng = np.random.default_rng(0)
     settings = {"L": given["L"]} if "L" in given else {}
     document = netsor.load(FOLDER / f"{given.get('network', 'mlp_erf')}.netsor", set=settings)
+    if kind == "branches":
+        document = netsor.loads(BRANCHES)
     document.ntk(np.eye(3)[:2])  # imports and compiled functions
     start = time.perf_counter()
     if kind in ("training", "finite"):

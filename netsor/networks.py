@@ -60,7 +60,7 @@ class Networks:
         """
         from netsor.transform import backward, backward_legend
 
-        return Derived(backward(self.program, inputs), backward_legend(self.program))
+        return Derived(backward(self.program, inputs), backward_legend(self.program, inputs is None))
 
     def ntk(
         self,
@@ -74,14 +74,16 @@ class Networks:
         tol: float = 1e-10,
         by_parameter: bool = False,
         classes: bool = False,
+        budget: float | None = None,
         progress: Callable[[str], None] | None = None,
     ) -> Kernels | EmpiricalKernels:
         """NNGP and NTK (Eq. 98) on all rows of `inputs` (N, d) or (N, T, d), against those of `inputs2` if given.
 
         At infinite width `.ntk.value` has shape (N, M), or (N, M, outputs, outputs), with `.error` bounding
-        |value − limit|; `method` is "backward" (Eq. 100) or "paths" (Eq. 96). With a `width` they are the kernels of
-        `seeds` drawn networks, with `.ntk.mean` and `.stderr`. Raises NetsorError: no network (E609), inputs that do
-        not fit (E654, E655), paths where A2 fails (E611), a kernel that does not exist (E801).
+        |value − limit|; `method` is "backward" (Eq. 100) or "paths" (Eq. 96). `tol` is relative to the largest entry;
+        what `budget` seconds do not suffice for has a larger error, and `.diagnostics` say so (W901). With a `width`
+        they are the kernels of `seeds` drawn networks, with `.ntk.mean` and `.stderr`. Raises NetsorError: no network
+        (E609), inputs that do not fit (E654, E655), paths where A2 fails (E611), a kernel that does not exist (E801).
         """
         from netsor.kernels import infer_empirical_kernels, infer_kernels
 
@@ -90,7 +92,7 @@ class Networks:
                 self.program, inputs, inputs2, width=width, seeds=seeds, seed=seed, by_parameter=by_parameter,
                 progress=progress,
             )  # fmt: skip
-        return infer_kernels(self.program, inputs, inputs2, method, tol, by_parameter, classes, progress)
+        return infer_kernels(self.program, inputs, inputs2, method, tol, by_parameter, classes, progress, budget)
 
     def sgd(
         self,

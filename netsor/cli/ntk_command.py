@@ -7,7 +7,7 @@ from typing import Any
 
 from netsor.cli.eval_command import Progress
 from netsor.cli.network_options import add_rows, add_tolerance, read_rows
-from netsor.cli.options import add_file, add_json, add_values, positive_whole_number, whole_number
+from netsor.cli.options import add_file, add_json, add_values, positive_number, positive_whole_number, whole_number
 from netsor.cli.output import error_text, print_json, report, table, value_text
 
 _MOST_ROWS = 12
@@ -38,6 +38,7 @@ def register(commands: Any) -> None:
     parser.add_argument("--by-parameter", action="store_true", help="what each trained parameter adds to the NTK")
     parser.add_argument("--paths", action="store_true", help="what each isomorphism class of paths adds to the NTK")
     add_tolerance(parser, 1e-10)
+    parser.add_argument("--budget", type=positive_number, metavar="SECONDS", help="time for the limits (no bound)")
     add_values(parser)
     add_json(parser)
     parser.set_defaults(run=run, refuse=parser.error)
@@ -58,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
                 tol=args.tol,
                 by_parameter=args.by_parameter,
                 classes=args.paths,
+                budget=args.budget,
                 progress=progress,
             )
         else:
@@ -72,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
                 by_parameter=args.by_parameter,
                 progress=progress,
             )
+    report(found.diagnostics)
     result = found.as_dict()
     if args.json:
         print_json(result)

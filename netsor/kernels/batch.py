@@ -7,27 +7,39 @@ and over the pairs where it speaks of both.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from netsor.core import DataRef, Moment
-from netsor.expr import ONE, ZERO, Expr, Sym, canonical, mul, substitute
+from netsor.expr import ONE, ZERO, Add, Const, Expr, Sym, canonical, mul, substitute
 from netsor.expr.arrays import lambdify
 from netsor.gaussian import NoPointwiseMeaning
-from netsor.gaussian.blocks import blocks, gaussians_of, parity, vanishing
+from netsor.gaussian.blocks import gaussians_of, parity, vanishing
+from netsor.gaussian.engine import expectation
 from netsor.gaussian.many import expect_many
-from netsor.gaussian.terms import expand
+from netsor.gaussian.outcome import Task
+from netsor.gaussian.result import Clock
+from netsor.gaussian.state import State
+from netsor.gaussian.terms import is_polynomial
 from netsor.kernels.closed import closed_form
-from netsor.kernels.forms import linear_forms
+from netsor.kernels.contraction import MOST_DIMENSIONS, contract, is_smooth
+from netsor.kernels.forms import Form, Forms
 from netsor.kernels.homogeneous import homogeneous_degrees
+from netsor.kernels.products import Product, how_many_terms, monomials, products, sides, summands
+from netsor.kernels.slack import carried_smoothly, sampled
 from netsor.limit import Limit
 from netsor.limit.definition import ZHAT, ZMOMENT
 
 Array = np.ndarray
 _ROUNDING = 4e-16
 _SAMPLE = 64
+# A block that multiplies out to more terms is not multiplied out where a grid takes it as it is.
+_MOST_TERMS, _MOST_WITH_SCALARS = 200, 12
+# What is still asked of a grid where the time is over.
+_HASTY = 1e-5
 
 
 @dataclass(frozen=True)
@@ -74,15 +86,17 @@ class Inputs:
 class Batch:
     """The limits of a template program at many inputs; `limit` writes its Z's."""
 
-    def __init__(self, limit: Limit, inputs: Inputs, tol: float = 1e-12):
+    def __init__(self, limit: Limit, inputs: Inputs, tol: float = 1e-12, clock: Clock | None = None):
         limit.build_all()
         self.limit = limit
         self.inputs = inputs
         self.tol = tol
+        self.clock = clock or Clock(None)
         self._domains: dict[Sym, str] = {}
         self._covariances: dict[tuple[Sym, Sym], Quantity] = {}
         self._scalars: dict[Sym, Quantity] = {}
-        self._blocks: dict[Expr, Quantity] = {}
+        self.forms = Forms(limit)
+        self._blocks: dict[tuple[Expr, bool], Quantity] = {}
 
     # --- domains ----------------------------------------------------------------------------------------------
 
@@ -95,6 +109,8 @@ class Batch:
 
     def _find_domain(self, s: Sym) -> str:
         limit = self.limit
+        if s in self.forms:
+            return self.join(frozenset().union(*({t} | c.free for t, c in self.forms[s])))
         if s in limit.initial:
             e = limit.program.embedding.get(limit.initial[s])
             if e is None:
@@ -136,6 +152,8 @@ class Batch:
         return found
 
     def _covariance(self, a: Sym, b: Sym) -> Quantity:
+        if a in self.forms or b in self.forms:
+            return self._bilinear(self.forms[a], self.forms[b])
         limit = self.limit
         p, q = limit.products.get(a), limit.products.get(b)
         if p is not None and q is not None and not (a is not b and limit.independent(a, b)):
@@ -149,6 +167,23 @@ class Batch:
                 return Quantity(inner.domain, square * inner.value, square * inner.error)
             return _number(limit.covariance(a, b).value)
         return _number(0.0)
+
+    def _bilinear(self, a: Form, b: Form) -> Quantity:
+        """Cov(Σ a z, Σ b z) = Σ Σ a b Cov(z, z)."""
+        parts = []
+        for s, x in a:
+            for t, y in b:
+                c = self.covariance(s, t)
+                if c.value.any() or c.error.any():
+                    number = math.prod(float(f.value) for f in (x, y) if isinstance(f, Const))
+                    others = [self._function_of_scalars(f) for f in (x, y) if not isinstance(f, Const)]
+                    parts.append((number, [c, *others]))
+        domain = "".join(sorted({c for _, factors in parts for q in factors for c in q.domain}))
+        value, error = np.zeros(self.size(domain)), np.zeros(self.size(domain))
+        for number, factors in parts:
+            v, r = product(self, factors, domain)
+            value, error = value + number * v, error + abs(number) * (r + _ROUNDING * abs(v))
+        return Quantity(domain, value, error)
 
     def scalar(self, s: Sym) -> Quantity:
         found = self._scalars.get(s)
@@ -194,21 +229,16 @@ class Batch:
 
     def expect(self, integrand: Expr) -> Quantity:
         """E of an expression in Ẑ's, over the domain of the examples that it mentions."""
-        e = canonical(integrand)
-        gaussians = gaussians_of(e, self.limit)
+        e = self.forms.rewritten(canonical(integrand))
+        gaussians = gaussians_of(e, self.forms)
         domain = self.join(e.free)
         size = self.size(domain)
         if e is ZERO or gaussians and parity(e, gaussians) == -1:
             return Quantity(domain, np.zeros(size), np.zeros(size))
         value, error = np.zeros(size), np.zeros(size)
-        for t in expand(e, gaussians):
-            split = blocks(t.product, gaussians, self.limit) if t.product is not ONE else []
-            if any(vanishing(b, gaussians) for b in split):
-                continue
-            factors = [self._function_of_scalars(t.scalar)] if t.scalar is not ONE else []
-            factors += [self._block(b, gaussians) for b in split]
-            v, r = product(self, factors, domain)
-            value, error = value + t.coefficient * v, error + abs(t.coefficient) * r
+        for t in summands(e, gaussians, self.forms):
+            v, r = self._product(t, gaussians, domain)
+            value, error = value + v, error + r
         return Quantity(domain, value, error + _ROUNDING * abs(value))
 
     def _function_of_scalars(self, e: Expr) -> Quantity:
@@ -227,38 +257,150 @@ class Batch:
                 error = np.maximum(error, 0) + 0.5 * abs(f(*moved)[0] - value)
         return Quantity(domain, value, error)
 
-    def _block(self, block: Expr, gaussians: frozenset[Sym]) -> Quantity:
-        found = self._blocks.get(block)
+    def _product(self, t: Product, gaussians: frozenset[Sym], domain: str, whole: bool = False) -> tuple[Array, Array]:
+        """E of number · scalar · Π blocks, the product of expectations; blocks that are `whole` stay together."""
+        if any(vanishing(b, gaussians) for b in t.blocks):
+            return np.zeros(self.size(domain)), np.zeros(self.size(domain))
+        factors = [self._function_of_scalars(t.scalar)] if t.scalar is not ONE else []
+        factors += [self._block(b, gaussians, whole) for b in t.blocks]
+        v, r = product(self, factors, domain)
+        return t.number * v, abs(t.number) * r
+
+    def _block(self, block: Expr, gaussians: frozenset[Sym], whole: bool = False) -> Quantity:
+        key = (block, whole)
+        found = self._blocks.get(key)
         if found is None:
-            found = self._blocks[block] = self._compute(block, gaussians)
+            found = self._blocks[key] = self._compute(block, gaussians, whole)
         return found
 
-    def _compute(self, block: Expr, gaussians: frozenset[Sym]) -> Quantity:
-        symbols = tuple(sorted(block.free & gaussians, key=lambda s: s.digest))
-        scalars = tuple(sorted(block.free - gaussians, key=lambda s: s.digest))
+    def _compute(self, block: Expr, gaussians: frozenset[Sym], whole: bool) -> Quantity:
+        """E of a block: of the terms that it multiplies out to if these are easy, else on a grid if it is smooth."""
+        block = self.forms.rewritten(block)
+        mine = gaussians_of(block, self.forms)
+        if self.clock.left() <= 0 and len(mine) > 2 and not is_polynomial(block, mine):
+            return self._at_once(block, mine, hasty=True)
+        if whole and not self._takes_grid(block, mine):
+            return self._at_once(block, mine)
+        pieces: list[Product] = []
+        # Functions of scalars differ from input to input, and then a grid for all terms is the cheaper way.
+        if not whole and how_many_terms(block, mine) <= (_MOST_TERMS if mine == block.free else _MOST_WITH_SCALARS):
+            pieces = products(block, mine, self.forms, self._side)
+            if all(self._is_easy(b, mine) for p in pieces for b in p.blocks):
+                return self._sum(pieces, block, mine)
+        apart = monomials(block, mine, self.forms) if not whole else []
+        if len(apart) > 1 or any(len(p.blocks) > 1 for p in apart):
+            return self._sum(apart, block, mine, False)
+        found = self._smooth(block, mine)
+        if found is not None:
+            return found
+        if whole:
+            return self._at_once(block, mine)
+        return self._sum(pieces or products(block, mine, self.forms, self._side), block, mine)
+
+    def _takes_grid(self, block: Expr, gaussians: frozenset[Sym]) -> bool:
+        """Whether a block is no function of one variable, and no product that is one call for all pairs."""
+        return len(gaussians) > 2 or len(gaussians) == 2 and (block.free != gaussians or isinstance(block, Add))
+
+    def _sum(
+        self, pieces: Sequence[Product], block: Expr, gaussians: frozenset[Sym], whole: bool = True
+    ) -> Quantity:
         domain = self.join(block.free)
-        size = self.size(domain)
-        c, slack = np.zeros((size, len(symbols), len(symbols))), np.zeros((size, len(symbols), len(symbols)))
+        value, error = np.zeros(self.size(domain)), np.zeros(self.size(domain))
+        for p in pieces:
+            v, r = self._product(p, gaussians, domain, whole)
+            value, error = value + v, error + r
+        return Quantity(domain, value, error)
+
+    def _side(self, f: Expr) -> str:
+        return self.join(f.free)
+
+    def _is_easy(self, block: Expr, gaussians: frozenset[Sym]) -> bool:
+        return len(gaussians_of(self.forms.rewritten(block), self.forms)) <= 2 or is_polynomial(block, gaussians)
+
+    def _at_once(self, block: Expr, gaussians: frozenset[Sym], hasty: bool = False) -> Quantity:
+        """E of a block by the rules for a function of several Gaussians; a `hasty` one from a sample."""
+        domain = self.join(block.free)
+        symbols = _sorted(gaussians)
+        c, slack = self._law(symbols, domain)
+        env, env_slack = self._given(block.free - gaussians, domain)
+
+        def drawn(c: Array, env: dict[Sym, Array], _: float) -> tuple[Array, Array]:
+            return sampled(block, symbols, c, env)
+
+        def seen(c: Array, env: dict[Sym, Array], _: float) -> tuple[Array, Array]:
+            many = len(symbols) <= 2
+            return self._many(block, symbols, c, env) if many else self._each(block, symbols, c, env, True)
+
+        if hasty:
+            value, error = drawn(c, env, 0.0)
+            carried = carried_smoothly(drawn, c, slack, env, env_slack)
+            assert carried is not None
+            return Quantity(domain, value, error + carried)
+        value, error = self._many(block, symbols, c, env)
+        if len(symbols) > 1 and is_smooth(block, gaussians) and closed_form(block, symbols, c[:1]) is None:
+            carried = carried_smoothly(seen, c, slack, env, env_slack)
+            assert carried is not None
+        else:
+            carried = self._carried(block, symbols, c, slack, env, env_slack, value)
+        return Quantity(domain, value, error + carried)
+
+    def _smooth(self, block: Expr, gaussians: frozenset[Sym]) -> Quantity | None:
+        """E F G of a smooth F of one example and a smooth G of the other; None where that is no way.
+
+        One grid takes all terms of a sum, and two functions of three variables are no integral over six. A block of
+        one example is F with G = 1.
+        """
+        split = sides(block, self._side)
+        if split is None or not self._takes_grid(block, gaussians) or not is_smooth(block, gaussians):
+            return None
+        f, g = (self.forms.rewritten(part) for part in split)
+        x, y = (_sorted(gaussians_of(part, self.forms)) for part in (f, g))
+        if max(len(x), len(y)) > MOST_DIMENSIONS:
+            return None
+        domain = self.join(block.free)
+        # Both sides may speak of one variable, a bias: it stands twice in the covariance.
+        c, slack = self._law((*x, *y), domain)
+        env, env_slack = self._given((f.free | g.free) - {*x, *y}, domain)
+
+        def evaluate(c: Array, env: dict[Sym, Array], tol: float) -> tuple[Array, Array] | None:
+            value, error = np.zeros(len(c)), np.zeros(len(c))
+            for k in range(len(c)):
+                sought = tol if self.clock.left() > 0 else max(tol, _HASTY)
+                o = contract(f, x, g, y, c[k], {s: float(v[k]) for s, v in env.items()}, sought)
+                if o is None:
+                    return None
+                value[k], error[k] = o.value, o.error
+            return value, error
+
+        # Several of these make one entry of a kernel.
+        found = evaluate(c, env, 0.1 * self.tol)
+        carried = None if found is None else carried_smoothly(evaluate, c, slack, env, env_slack)
+        return None if found is None or carried is None else Quantity(domain, found[0], found[1] + carried)
+
+    def _given(self, scalars: Iterable[Sym], domain: str) -> tuple[dict[Sym, Array], dict[Sym, Array]]:
+        """The values of scalars over a domain, and their errors."""
+        given = {s: self.scalar(s) for s in _sorted(scalars)}
+        values = {s: self.lifted(q.value, q.domain, domain) for s, q in given.items()}
+        return values, {s: self.lifted(q.error, q.domain, domain) for s, q in given.items()}
+
+    def _law(self, symbols: Sequence[Sym], domain: str) -> tuple[Array, Array]:
+        """Covariances (N, d, d) of Gaussians over a domain, and their errors."""
+        size, d = self.size(domain), len(symbols)
+        c, slack = np.zeros((size, d, d)), np.zeros((size, d, d))
         for i, a in enumerate(symbols):
             for j, b in enumerate(symbols[: i + 1]):
                 q = self.covariance(a, b)
                 c[:, i, j] = c[:, j, i] = self.lifted(q.value, q.domain, domain)
                 slack[:, i, j] = slack[:, j, i] = self.lifted(q.error, q.domain, domain)
-        given = {s: self.scalar(s) for s in scalars}
-        env = {s: self.lifted(q.value, q.domain, domain) for s, q in given.items()}
-        env_slack = {s: self.lifted(q.error, q.domain, domain) for s, q in given.items()}
-        block, forms, rows = linear_forms(block, gaussians, symbols)
-        if forms != list(symbols):
-            symbols = tuple(forms)
-            c, slack = rows @ c @ rows.T, abs(rows) @ (slack + _ROUNDING * abs(c)) @ abs(rows).T
-        value, error = self._many(block, symbols, c, env)
-        return Quantity(domain, value, error + self._carried(block, symbols, c, slack, env, env_slack, value))
+        return c, slack
 
     def _many(self, block: Expr, symbols: tuple[Sym, ...], c: Array, env: dict[Sym, Array]) -> tuple[Array, Array]:
         """`expect_many`, at unit variances where the integrand is homogeneous in each variable."""
         found = closed_form(block, symbols, c)
         if found is not None:
             return found
+        if len(symbols) > 2 and self.clock.budget is not None:
+            return self._each(block, symbols, c, env)
         degrees = homogeneous_degrees(block, symbols) if len(symbols) <= 2 and not env else None
         if degrees is None:
             return expect_many(block, symbols, c, env, self.tol)
@@ -271,6 +413,28 @@ class Batch:
         scale = np.prod(root ** np.array(degrees), axis=1)
         value, error = expect_many(block, symbols, unit, {}, self.tol)
         return scale * value, scale * error
+
+    def _each(
+        self, block: Expr, symbols: tuple[Sym, ...], c: Array, env: dict[Sym, Array], rough: bool = False
+    ) -> tuple[Array, Array]:
+        """Integrals that may be hard, one by one, each with its share of half the time that is left.
+
+        `rough` ones are for differences alone.
+        """
+        value, error = np.zeros(len(c)), np.zeros(len(c))
+        known: dict[bytes, int] = {}
+        for k in range(len(c)):
+            given = {s: float(v[k]) for s, v in env.items()}
+            same = known.setdefault(np.array([*c[k].ravel(), *given.values()]).tobytes(), k)
+            if same != k:
+                value[k], error[k] = value[same], error[same]
+            else:
+                left = self.clock.left()
+                seconds = max(0.5 * left / (len(c) - k), 0.01) if math.isfinite(left) else None
+                task = Task(frozenset(symbols), given, self.tol, Clock(seconds), math.inf, rough)
+                o = expectation(block, State.centred(symbols, c[k]), task)
+                value[k], error[k] = o.value, o.error
+        return value, error
 
     def _carried(
         self,
@@ -338,6 +502,10 @@ def product(batch: Batch, factors: Sequence[Quantity], domain: str) -> tuple[Arr
         error = abs(value) * r + abs(v) * error + error * r
         value = value * v
     return value, error
+
+
+def _sorted(symbols: Iterable[Sym]) -> tuple[Sym, ...]:
+    return tuple(sorted(symbols, key=lambda s: s.digest))
 
 
 def _number(value: float) -> Quantity:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from netsor.core import Program
+from netsor.diagnostics import Diagnostic
 from netsor.expr import Add, Const, Expr, Mul, Sym
 from netsor.expr.arrays import lambdify
 from netsor.finite import run_vectors
@@ -53,6 +54,8 @@ class EmpiricalKernels:
     nngp: EmpiricalKernel
     ntk: EmpiricalKernel
     by_parameter: dict[str, EmpiricalKernel]
+    # What is drawn reaches no tolerance that could be missed.
+    diagnostics: tuple[Diagnostic, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         out: dict[str, Any] = {

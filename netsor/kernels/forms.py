@@ -2,50 +2,111 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
-import numpy as np
-
-from netsor.expr import Add, Const, Expr, Sym, add, mul, postorder, split_coefficient
+from netsor.expr import ONE, ZERO, Add, Const, Expr, Mul, Sym, add, canonical, mul, postorder
 from netsor.expr.nodes import with_children
+from netsor.gaussian import Estimate
+from netsor.gaussian.blocks import gaussians_of
+from netsor.gaussian.law import Law
+from netsor.gaussian.shape import Linear, affine
+
+# A form by its coefficients, numbers or functions of scalars, in order of the symbols.
+Form = tuple[tuple[Sym, Expr], ...]
 
 
-def linear_forms(block: Expr, gaussians: frozenset[Sym], symbols: Sequence[Sym]) -> tuple[Expr, list[Sym], np.ndarray]:
-    """The integrand in new symbols u = A z, and A, where it takes fewer of them; else the integrand as it is.
+def linear_forms(e: Expr, gaussians: frozenset[Sym], symbol: Callable[[Form], Sym]) -> Expr:
+    """The integrand in linear forms u = Σ a z where these are fewer than the z's, or as many and take fewer scalars.
 
-    Forms are equal up to a factor; constants stay in the integrand.
+    `symbol` gives the name of a form, which is itself where it is one variable. Forms are equal up to a number;
+    constants stay in the integrand. Else the integrand as it is.
     """
-    position = {s: i for i, s in enumerate(symbols)}
-    found: dict[tuple[float, ...], Sym] = {}
 
-    def form(e: Expr) -> Expr | None:
-        """c₀ + c·u for an affine expression with numeric coefficients."""
-        row = np.zeros(len(symbols))
-        rest: list[Expr] = []
-        for term in e.children if isinstance(e, Add) else (e,):
-            c, s = split_coefficient(term)
-            if isinstance(s, Sym) and s in position:
-                row[position[s]] = c
-            elif not (s.free & gaussians):
-                rest.append(term)
-            else:
-                return None
-        lead = row[np.flatnonzero(row)[0]]
-        symbol = found.setdefault(tuple(row / lead), Sym(("form", len(found))))
-        return add(mul(Const(float(lead)), symbol), *rest)
+    def form(linear: Linear) -> Expr:
+        row = [(s, canonical(linear[s])) for s in sorted(linear, key=lambda s: s.digest)]
+        numbers = [float(c.value) for _, c in row if isinstance(c, Const)]
+        if not numbers:
+            return symbol(tuple(row))
+        # The largest becomes 1: no form is much wider than the arguments that it occurs in.
+        lead = max(numbers, key=abs)
+        scaled = [(s, canonical(mul(Const(1 / lead), c))) for s, c in row]
+        return mul(Const(lead), symbol(tuple((s, ONE if c == Const(1.0) else c) for s, c in scaled)))
 
     done: dict[Expr, Expr] = {}
-    for node in postorder(block):
-        if isinstance(node, (Add, Sym)) and node.free & gaussians:
-            made = form(node)
-            if made is not None:
-                done[node] = made
-    for node in postorder(block):
-        if node not in done:
-            done[node] = with_children(node, tuple(done[c] for c in node.children))
-    made = done[block]
-    used = [s for s in found.values() if s in made.free]
-    if len(used) >= len(symbols) or any(s in made.free for s in symbols):
-        return block, list(symbols), np.eye(len(symbols))
-    rows = [row for row, s in found.items() if s in made.free]
-    return made, used, np.array(rows)
+    for node in postorder(e):
+        if node.free & gaussians and isinstance(node, (Add, Mul, Sym)):
+            terms = node.children if isinstance(node, Add) else (node,)
+            parts = [affine(t, gaussians) if t.free & gaussians else None for t in terms]
+            linear: Linear = {}
+            for p in parts:
+                for s, c in (p[0] if p else {}).items():
+                    linear[s] = add(linear[s], c) if s in linear else c
+            linear = {s: c for s, c in linear.items() if canonical(c) is not ZERO}
+            if linear:
+                # What else is in a sum, a constant or a function of other variables, is added to the form.
+                rest = (done[t] if p is None else p[1] for t, p in zip(terms, parts, strict=True))
+                done[node] = add(form(linear), *rest)
+                continue
+        done[node] = with_children(node, tuple(done[c] for c in node.children))
+    made = canonical(done[e])
+    before = len(e.free & gaussians)
+    scalars = e.free - gaussians
+    after = len(made.free - scalars)
+    if (after, len(made.free & scalars)) >= (before, len(scalars)):
+        return e
+    return made
+
+
+class Forms:
+    """The law of a limit with linear forms of its Gaussians as further Gaussians, each known by one symbol."""
+
+    def __init__(self, law: Law):
+        self._law = law
+        self._forms: dict[Sym, Form] = {}
+        self._names: dict[Form, Sym] = {}
+        self._rewritten: dict[Expr, Expr] = {}
+
+    def __contains__(self, s: Sym) -> bool:
+        return s in self._forms
+
+    def __getitem__(self, s: Sym) -> Form:
+        """A form in the variables of the law; a variable of the law is itself."""
+        return self._forms.get(s) or ((s, ONE),)
+
+    def rewritten(self, e: Expr) -> Expr:
+        """`e` in forms where that takes fewer variables."""
+        found = self._rewritten.get(e)
+        if found is None:
+            found = self._rewritten[e] = linear_forms(e, gaussians_of(e, self), self._name)
+        return found
+
+    def _name(self, form: Form) -> Sym:
+        if any(s in self._forms for s, _ in form):
+            total: dict[Sym, Expr] = {}
+            for s, c in form:
+                for t, d in self[s]:
+                    total[t] = canonical(add(total.get(t, ZERO), mul(c, d)))
+            form = tuple((t, total[t]) for t in sorted(total, key=lambda t: t.digest))
+        if len(form) == 1 and form[0][1] is ONE:
+            return form[0][0]
+        found = self._names.get(form)
+        if found is None:
+            found = self._names[form] = Sym(("form", len(self._names)))
+            self._forms[found] = form
+        return found
+
+    # --- a law ------------------------------------------------------------------------------------------------
+
+    def is_gaussian(self, s: Sym) -> bool:
+        return s in self._forms or self._law.is_gaussian(s)
+
+    def independent(self, a: Sym, b: Sym) -> bool:
+        if a not in self._forms and b not in self._forms:
+            return self._law.independent(a, b)
+        return all(s is not t and self._law.independent(s, t) for s, _ in self[a] for t, _ in self[b])
+
+    def covariance(self, a: Sym, b: Sym) -> Estimate:
+        return self._law.covariance(a, b)
+
+    def scalar(self, s: Sym) -> Estimate:
+        return self._law.scalar(s)

@@ -10,6 +10,7 @@ import numpy as np
 
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.gaussian.result import Clock
 from netsor.kernels.batch import product
 from netsor.kernels.pairs import Pairs, Template, flat_rows, infer_pairs, templates
 from netsor.kernels.paths import path_contributions
@@ -17,6 +18,8 @@ from netsor.kernels.terms import KernelTerm, nngp_terms, ntk_terms
 from netsor.shown import Shown
 
 Array = np.ndarray
+# No tolerance asks for more than sums of products keep.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Kernels(Shown):
     ntk: Kernel
     by_parameter: dict[str, Kernel] = field(default_factory=dict)
     classes: dict[str, Kernel] = field(default_factory=dict)
+    diagnostics: tuple[Diagnostic, ...] = field(default=(), repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         out: dict[str, Any] = {"inputs": self.inputs, "nngp": self.nngp.as_dict(), "ntk": self.ntk.as_dict()}
@@ -58,11 +62,13 @@ def infer_kernels(
     by_parameter: bool = False,
     classes: bool = False,
     progress: Callable[[str], None] | None = None,
+    budget: float | None = None,
 ) -> Kernels:
     """The kernels on all rows of `inputs` (N, d) or (N, T, d), against those of `inputs2` if given.
 
     `backward` takes MOMENTs of the backward program (Eqs. 97–100), `paths` sums over isomorphic paths (Eq. 96), which
-    needs Assumption A2. Raises NetsorError for inputs of a wrong shape, and where the path formula does not hold.
+    needs Assumption A2. What `budget` seconds do not suffice for comes with the larger error that belongs to it, and
+    `diagnostics` say so. Raises NetsorError for inputs of a wrong shape, and where the path formula does not hold.
     """
     verify_network(network)
     x = flat_rows(network, inputs)
@@ -72,7 +78,7 @@ def infer_kernels(
     if with_paths:
         verify_path_formula(network)
     kept = frozenset(t.name for t in network.train or () if t.name in network.group_of) if with_paths else frozenset()
-    across, within = templates(network, pairs, tol, kept)
+    across, within = templates(network, pairs, tol, kept, Clock(budget))
     if progress:
         progress(f"{len(pairs.left)} pairs of {len(pairs.inputs)} inputs")
     nngp = _assembled(network, pairs, across, within, _by_moments(nngp_terms))
@@ -87,13 +93,31 @@ def infer_kernels(
             parts = _assembled(network, pairs, across, within, path_contributions)
             found = {k.removeprefix("paths "): v for k, v in parts.items() if k.startswith("paths ")}
     shape = nngp[""].value.shape if nngp else (len(pairs.row), len(pairs.column))
-    return Kernels(
-        len(x),
-        nngp.get("") or Kernel(np.zeros(shape), np.zeros(shape)),
-        _total(list(ntk.values()), shape),
-        ntk if by_parameter else {},
-        found if classes else {},
-    )
+    first = nngp.get("") or Kernel(np.zeros(shape), np.zeros(shape))
+    total = _total(list(ntk.values()), shape)
+    said = (*_not_reached(network, "NNGP", first, tol, budget), *_not_reached(network, "NTK", total, tol, budget))
+    return Kernels(len(x), first, total, ntk if by_parameter else {}, found if classes else {}, said)
+
+
+def _not_reached(network: Program, name: str, kernel: Kernel, tol: float, budget: float | None) -> list[Diagnostic]:
+    """W901 where the bound on the error of a kernel is larger than was asked for."""
+    size = float(np.abs(kernel.value).max(initial=0.0))
+    error = float(kernel.error.max(initial=0.0))
+    if error <= max(tol, _ROUNDING) * size:
+        return []
+    where = np.unravel_index(int(np.argmax(kernel.error)), kernel.error.shape)
+    more = "give more time with `--budget SECONDS`, or " if budget is not None else ""
+    hint = more + "accept this error with a larger `--tol`"
+    return [
+        Diagnostic(
+            "W901", f"the {name} of `{network.name}` was not reached to the tolerance asked for", severity="warning",
+            notes=(
+                f"the error bound is {error:.1e}, for rows {where[0] + 1} and {where[1] + 1}, and {tol:.1e} of the "
+                f"largest entry is {tol * size:.1e}",
+            ),
+            hint=hint,
+        )
+    ]  # fmt: skip
 
 
 def infer_nngp(network: Program, inputs: Any, tol: float = 1e-10) -> Kernel:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from netsor.core import DataRef, InputRef, Program
+from netsor.gaussian.result import Clock
 from netsor.kernels.batch import Batch, Inputs
 from netsor.limit import Limit
 from netsor.transform.backward import Passes, passes
@@ -67,7 +68,7 @@ class Template:
 
 
 def templates(
-    network: Program, pairs: Pairs, tol: float, kept: frozenset[str] = frozenset()
+    network: Program, pairs: Pairs, tol: float, kept: frozenset[str] = frozenset(), clock: Clock | None = None
 ) -> tuple[Template | None, Template | None]:
     """The template of two different inputs and that of an input with itself; None where there are no such pairs.
 
@@ -78,10 +79,10 @@ def templates(
     sample = rng.standard_normal((2, pairs.inputs.shape[1]))
     across = within = None
     if len(pairs.left):
-        across = _template(network, sample, pairs.inputs, pairs.left, pairs.right, (0, 1), tol, kept)
+        across = _template(network, sample, pairs.inputs, pairs.left, pairs.right, (0, 1), tol, kept, clock)
     if len(pairs.own):
         none = np.zeros(0, int)
-        within = _template(network, sample[:1], pairs.inputs[pairs.own], none, none, (0, 0), tol, kept)
+        within = _template(network, sample[:1], pairs.inputs[pairs.own], none, none, (0, 0), tol, kept, clock)
     return across, within
 
 
@@ -94,6 +95,7 @@ def _template(
     examples: tuple[int, int],
     tol: float,
     kept: frozenset[str],
+    clock: Clock | None,
 ) -> Template:
     made = passes(network, shaped_rows(network, sample))
     limit = Limit(made.builder.build(network.name), kept=kept)
@@ -107,7 +109,7 @@ def _template(
                 rows[side][data] = inputs[:, columns[ref]]
             else:
                 own[data] = np.array(numbers)
-    return Template(made, Batch(limit, Inputs(rows, left, right, own), tol), examples)
+    return Template(made, Batch(limit, Inputs(rows, left, right, own), tol, clock), examples)
 
 
 def input_columns(network: Program) -> dict[InputRef, slice]:

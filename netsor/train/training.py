@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -126,12 +127,14 @@ def train(
     the tangent kernel (Eq. 68); with a `width`, f_t of `seeds` networks of that width, conditioned on f_0 by v̂ of
     Eq. 71 unless `f0="network"`. `f0` is a list (training rows, then test rows), "zero", "gaussian" or "network";
     `seed` is that of the draws. `loss` is an expression in f and y; a batch averages. `options` go to
-    `netsor.finite.run`.
+    `netsor.finite.run`. `budget` seconds are for the kernel and the limit; what they miss of `tol` is among the
+    diagnostics (W901).
 
     Raises NetsorError: shapes and numbers that do not fit (E654, E655), an order with a missing row (E656), settings
     (E657), a loss without a derivative (E658), outputs at step 0 that no network has (E659, E660), training that
     diverges (E612), f_0 without a limit (E615), and what limits (E8xx) and finite runs (E7xx) raise.
     """
+    begun = time.monotonic()
     verify_network(network)
     count = len(network.readouts)
     if isinstance(loss, str):
@@ -142,7 +145,7 @@ def train(
     if own and limit:
         raise NetsorError(no_limit(network))
     x = flat_rows(network, inputs)
-    batches = schedule(len(x), steps, order, batch)
+    batches = schedule(len(x), steps, order, batch, len(network.instructions))
     verify_rate(lr)
     table = np.array(number_table(targets, len(x), count, "the targets"), float)
     slopes = Loss(loss, count)
@@ -160,14 +163,18 @@ def train(
         assert isinstance(start, np.ndarray)
         if progress:
             progress("the kernel")
-        descent = kernel_descent(_kernel(network, inputs, test, tol), start, table, batches, lr, slopes)
+        # Half of the time is left to the program, which says what the kernel cannot.
+        found_kernel, missed = _kernel(network, inputs, test, tol, None if budget is None else budget / 2)
+        descent = kernel_descent(found_kernel, start, table, batches, lr, slopes)
+        said += missed
         said += overshoots(descent, lr)
         if limit:
             kernel = descent.f
             said += not_covered(network)
     if limit:
         unrolled = sgd(network, inputs, targets, test, f0=np.asarray(start).tolist(), condition=False, **arguments)
-        found = infer_limit(unrolled, tol, budget, progress=progress)
+        left = None if budget is None else max(budget - (time.monotonic() - begun), 0.1 * budget)
+        found = infer_limit(unrolled, tol, left, progress=progress)
         said += found.diagnostics
         values = [found[o.name] for o in unrolled.outputs]
         program = _shaped([v.value for v in values], steps, count)
@@ -181,11 +188,14 @@ def train(
     return Training(network.name, steps, len(x), program, error, kernel, runs, tuple(said))
 
 
-def _kernel(network: Program, inputs: Any, test: Any, tol: float) -> Array:
-    """K̊ of all rows against the training rows, shape (rows, training rows, outputs, outputs)."""
+def _kernel(
+    network: Program, inputs: Any, test: Any, tol: float, budget: float | None
+) -> tuple[Array, tuple[Diagnostic, ...]]:
+    """K̊ of all rows against the training rows, shape (rows, training rows, outputs, outputs), and what it missed."""
     rows = shaped_rows(network, all_rows(network, inputs, test))
-    value = infer_kernels(network, rows, inputs, tol=tol).ntk.value
-    return value if value.ndim == 4 else value[:, :, None, None]
+    found = infer_kernels(network, rows, inputs, tol=tol, budget=budget)
+    value = found.ntk.value
+    return value if value.ndim == 4 else value[:, :, None, None], found.diagnostics
 
 
 def _shaped(values: Any, steps: int, outputs: int) -> Array:

@@ -57,6 +57,13 @@ def bad_setting(name: str, value: object, wanted: str) -> NetsorError:
     return _error("E657", f"{name} should be {wanted}, not {value}")
 
 
+def too_long(steps: int, batch: int, count: int) -> NetsorError:
+    return _error(
+        "E657", f"{steps:,} steps on batches of {batch:,} would be a program of some {count:,} instructions, and a "
+        "million is the most", hint="take fewer steps, or smaller batches",
+    )  # fmt: skip
+
+
 def bad_loss(message: str, hint: str = "") -> NetsorError:
     return _error("E658", message, hint=hint or "write an expression in `f` and `y`, such as `(f - y)^2/2`")
 

@@ -8,8 +8,8 @@ from typing import Any
 from netsor.core import Program
 
 
-def backward_legend(network: Program) -> tuple[str, ...]:
-    """The notation of a program made by `backward`."""
+def backward_legend(network: Program, waiting: bool = False) -> tuple[str, ...]:
+    """The notation of a program made by `backward`, and what to do where its inputs are `waiting` for numbers."""
     lines = [
         f"Forward and backward pass of the network {network.name} (Eqs. 74-78).",
         "dx is √n ∂f/∂x at a vector x, (1/√n) ∂f/∂a at a scalar a (D.4.5); where f = vᵀ x / √n, dx is v itself.",
@@ -17,6 +17,10 @@ def backward_legend(network: Program) -> tuple[str, ...]:
     if len(network.readouts) > 1:
         names = ", ".join(f"{j} is {r.name}" for j, r in enumerate(network.readouts, start=1))
         lines.append(f"The last index of a dx is the output: {names}.")
+    if waiting:
+        names = "".join(f" --data {i.name}=X.npy" for i in network.inputs)
+        lines.append(f"Its inputs wait for their numbers: every command takes them as{names}.")
+        lines.append("`netsor eval` reports outputs: add a line such as output mean(x^2) for each number wanted.")
     return tuple(lines)
 
 
@@ -34,6 +38,7 @@ def sgd_legend(network: Program, f0: Any = "zero", condition: bool = True) -> tu
     if isinstance(f0, str) and f0 == "network":
         lines.append("f[0,i] is the network's own vᵀ x / √n, which has no limit and so is no scalar of a program:")
         lines.append("for finite widths only; `netsor train --f0 network --width N` runs it.")
+        lines.append("`netsor check` and `netsor eval` refuse it with E501; other --f0 give a program with a limit.")
     elif condition:
         lines.append("v̂ is v conditioned on the outputs f[0,i] (Eq. 71); in the limit it is v.")
     else:

@@ -25,6 +25,8 @@ from netsor.transform.forward import instances
 from netsor.transform.loss import Loss
 from netsor.transform.unroll import Numbers, Unrolling
 
+_MOST_INSTRUCTIONS = 1_000_000
+
 
 def sgd(
     network: Program,
@@ -52,7 +54,7 @@ def sgd(
     """
     made = instances(network, inputs, test)
     readouts = len(made.network.readouts)
-    batches = schedule(len(made.row_of), steps, order, batch)
+    batches = schedule(len(made.row_of), steps, order, batch, len(network.instructions))
     verify_rate(lr)
     table = number_table(targets, len(made.row_of), readouts, "the targets")
     run = Unrolling(made, Loss(loss, readouts), table, lr)
@@ -80,15 +82,21 @@ def number_table(values: Any, rows: int, columns: int, what: str) -> Numbers:
     return table
 
 
-def schedule(count: int, steps: int, order: Sequence[int] | None = None, batch: int = 1) -> list[list[int]]:
+def schedule(
+    count: int, steps: int, order: Sequence[int] | None = None, batch: int = 1, lines: int = 1
+) -> list[list[int]]:
     """The rows, counted from 1, of the batch of each step: the next `batch` of the order, which begins anew at its end.
 
-    Raises NetsorError for a row that is not there (E656), and for steps and batches that are no numbers of rows (E657).
+    Raises NetsorError for a row that is not there (E656), and for steps and batches that are no numbers of rows, or so
+    many that the program would have more than a million instructions (E657); each step moves the `lines` variables of
+    the network on every row.
     """
     rows = _order(order, count)
     for name, value, least in (("the number of steps", steps, 0), ("the batch size", batch, 1)):
         if not isinstance(value, int) or value < least:
             raise faults.bad_setting(name, value, f"a whole number, at least {least}")
+    if steps * batch > _MOST_INSTRUCTIONS or steps * count * lines > _MOST_INSTRUCTIONS:
+        raise faults.too_long(steps, batch, steps * max(count * lines, batch))
     return [[rows[(t * batch + k) % len(rows)] for k in range(batch)] for t in range(steps)]
 
 

@@ -234,3 +234,64 @@ def test_what_a_network_cannot_be(capsys, tmp_path):
         (tmp_path / "a.netsor").write_text(text, encoding="utf-8")
         status, _, err = call(capsys, "check", tmp_path / "a.netsor")
         assert status == 1 and f"[{code}]" in err
+
+
+def test_a_backward_pass_without_inputs_waits_for_them(capsys, files):
+    status, text, _ = call(capsys, "backward", MLP)
+    assert status == 0 and "--data ξ=X.npy" in text
+    path = files / "waits.netsor"
+    dx = "dh" if "dh :=" in text else text.rsplit(" :=", 1)[0].split()[-1]
+    path.write_text(f"{text}output size := mean({dx}^2)\n", encoding="utf-8")
+    for command in (["check"], ["show"], ["eval"]):
+        status, _, err = call(capsys, *command, path)
+        assert status == 1 and "E404" in err and "--data ξ=FILE.npy" in err
+        status, out, _ = call(capsys, *command, path, "--data", f"ξ={_one_row(files)}")
+        assert status == 0 and out
+    # The same number from the pass with its inputs.
+    made = netsor.load(MLP).backward(X[:1]).listing() + f"output size := mean({dx}[1]^2)\n"
+    limits = [d.limit()["size"].value for d in (netsor.load(path, data={"ξ": X[:1]}), netsor.loads(made))]
+    assert limits[0] == pytest.approx(limits[1], rel=1e-12)
+
+
+def _one_row(files):
+    np.save(files / "one.npy", X[:1])
+    return files / "one.npy"
+
+
+def test_the_program_of_f0_network_says_that_it_has_no_limit(capsys, files):
+    _, text, _ = call(capsys, "sgd", MLP, *training(files, "--steps", 1, "--f0", "network"))
+    assert "refuse it with E501" in text
+    (files / "own.netsor").write_text(text, encoding="utf-8")
+    for command in ("check", "eval"):
+        status, _, err = call(capsys, command, files / "own.netsor")
+        assert status == 1 and "E501" in err and "no finite limit" in err
+
+
+GATES = """
+network gates(ξ : 3)
+matrix U : (n, 3) ~ N(0, 1/3)
+matrix W, V
+vector v ~ N(0, 1)
+x[0] := U ξ
+for l in 1..3:
+    a[l] := W gelu(x[l-1])
+    c[l] := V gelu(x[l-1])
+    x[l] := x[l-1] + sigmoid(c[l]) * a[l]
+output f := vᵀ x[3] / √n
+"""
+
+
+def test_a_budget_is_kept_about_and_what_it_misses_is_said(capsys, files):
+    (files / "gates.netsor").write_text(GATES, encoding="utf-8")
+    call_ = ["ntk", files / "gates.netsor", "--inputs", files / "T.csv"]
+    status, out, err = call(capsys, *call_, "--budget", 0.5, "--json")
+    found = parsed(out)
+    assert status == 0 and "W901" in err and "--budget" in err
+    # What is given in haste is within the bound that comes with it: of a run at a width, more or less.
+    _, out, _ = call(capsys, *call_, "--width", 400, "--seeds", 8, "--json")
+    finite = parsed(out)
+    for name in ("nngp", "ntk"):
+        gap = np.abs(np.array(found[name]["value"]) - finite[name]["value"]).max()
+        assert gap <= found[name]["error"] + 5 * finite[name]["error"] + 0.1 * np.abs(finite[name]["value"]).max()
+    status, _, err = call(capsys, "ntk", MLP, "--inputs", files / "T.csv", "--budget", 60)
+    assert (status, err) == (0, "")

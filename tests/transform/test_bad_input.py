@@ -43,6 +43,8 @@ def run(**changed):
         ("E657", "the order", run(order=[])),
         ("E657", "steps", run(steps=-1)),
         ("E657", "batch", run(batch=0)),
+        ("E657", "a million is the most", run(steps=10**9)),
+        ("E657", "a million is the most", run(batch=10**9)),
         ("E657", "learning rate", run(lr=math.nan)),
         ("E657", "f0", run(f0="guess")),
         ("E658", "uses `z`", run(loss=f * sym("z"))),
@@ -64,7 +66,8 @@ def test_no_steps_is_the_first_outputs():
 
 
 def test_legends_say_whose_run_it_is():
-    assert "no limit" in sgd_legend(network, "network")[-2] and "--width" in sgd_legend(network, "network")[-1]
+    own = sgd_legend(network, "network")
+    assert "no limit" in own[-3] and "--width" in own[-2] and "E501" in own[-1]
     assert "nobody's" in sgd_legend(network, "zero", condition=False)[-1]
     assert "v̂" in sgd_legend(network)[-1]
     assert "1 is f1, 2 is f2" in backward_legend(mlp(2))[-1]
