@@ -2,8 +2,9 @@
 
     python benchmarks/expectations.py [--markdown] [--slow] [--plot FILE]
 
-Truths are closed forms, mpmath at 30 digits, or (m-factor covariances) dense trapezoidal sums over the m factors of
-functions smoothed in closed form. Gauss–Hermite and Monte Carlo get as much time as netsor took, warm.
+Truths are closed forms, mpmath at 30 digits, or dense trapezoidal sums over the m factors of a covariance (all but one
+of the variables, where it is full) of functions smoothed in closed form. Gauss–Hermite and Monte Carlo get as much time
+as netsor took, warm.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import mpmath
 import numpy as np
 from scipy import integrate, special
 
-from netsor.expr import ONE, Expr, Sym, call, diff, sym
+from netsor.expr import ONE, Const, Expr, Sym, call, diff, sym
 from netsor.gaussian import FixedLaw, Settings, expect, expect_many
 
 mpmath.mp.dps = 30
@@ -63,7 +64,7 @@ def smoothed(name: str, c: Array, s: float) -> Array:
 
 @dataclass
 class Case:
-    """E Π f_i(u_i), u ~ N(0, covariance)."""
+    """E Π f_i(u_i), or E f(u) of a `joint` function of all, u ~ N(0, covariance)."""
 
     group: str
     names: tuple[str, ...]
@@ -72,15 +73,20 @@ class Case:
     size: float
     label: str
     tol: float = 1e-10
+    joint: tuple[Callable[[list[Sym]], Expr], Callable[[Array], Array]] | None = None
 
     def plain(self, u: Array) -> Array:
+        if self.joint:
+            return self.joint[1](u)
         out = np.ones(u.shape[1:])
         for name, x in zip(self.names, u, strict=True):
             out = out * PLAIN[name](x)
         return out
 
     def expression(self) -> tuple[Expr, list[Sym]]:
-        symbols = [sym(f"u{i}") for i in range(len(self.names))]
+        symbols = [sym(f"u{i}") for i in range(len(self.covariance))]
+        if self.joint:
+            return self.joint[0](symbols), symbols
         e: Expr = ONE
         for name, u in zip(self.names, symbols, strict=True):
             e = e * (diff(call(name[:-1], u), u) if name.endswith("'") else call(name, u))
@@ -132,16 +138,16 @@ def pair_by_quadrature(names: tuple[str, str], p: float, q: float, rho: float) -
     return pair(names, p, q, rho, float(truth), float(mpmath.sqrt(square[0] * square[1])))
 
 
-def several(names: tuple[str, ...], m: int, seed: int, tol: float) -> Case:
-    """A random covariance of m factors and own noise, with the truth by a dense sum over the factors."""
-    rng = np.random.default_rng(seed)
-    d = len(names)
-    b = rng.standard_normal((d, m)) / math.sqrt(m)
-    noise = rng.uniform(0.3, 0.9, d)
-    h = {1: 0.02, 2: 0.08, 3: 0.14}[m]
-    grid = np.arange(-8.4, 8.4, h)
-    total = size = 0.0
+GROUPS = {2: "a pair", 3: "three", 4: "four", 5: "five and six", 6: "five and six", 8: "eight"}
+
+
+def over_factors(names: tuple[str, ...], b: Array, noise: Array, h: float) -> tuple[float, float]:
+    """(E Π f_i(u_i), E |…|) for covariance BB' + diag(noise): a dense sum over the factors."""
+    m = b.shape[1]
+    grid = np.arange(-8.8, 8.8, h)
     rest = np.stack([g.ravel() for g in np.meshgrid(*[grid] * (m - 1), indexing="ij")]) if m > 1 else np.zeros((0, 1))
+    rest = rest[:, (rest * rest).sum(axis=0) < 78]
+    total = size = 0.0
     for x in grid:
         y = np.concatenate([np.full((1, rest.shape[1]), x), rest])
         v = np.exp(-0.5 * (y * y).sum(axis=0)) * (h / math.sqrt(2 * math.pi)) ** m
@@ -149,16 +155,65 @@ def several(names: tuple[str, ...], m: int, seed: int, tol: float) -> Case:
             v = v * smoothed(name, b[i] @ y, math.sqrt(noise[i]))
         total += float(v.sum())
         size += float(np.abs(v).sum())
+    return total, size
+
+
+def several(names: tuple[str, ...], m: int, seed: int, tol: float) -> Case:
+    """A random covariance of m factors and own noise."""
+    rng = np.random.default_rng(seed)
+    d = len(names)
+    b = rng.standard_normal((d, m)) / math.sqrt(m)
+    noise = rng.uniform(0.3, 0.9, d)
+    total, size = over_factors(names, b, noise, {1: 0.02, 2: 0.08, 3: 0.14}[m])
     label = f"{'·'.join(names)}, covariance of {m} factor{'s' * (m > 1)} and noise"
-    return Case(
-        {3: "three", 4: "four", 5: "five and six", 6: "five and six", 8: "eight"}[d],
-        names,
-        b @ b.T + np.diag(noise),
-        total,
-        size,
-        label,
-        tol,
+    return Case(GROUPS[d], names, b @ b.T + np.diag(noise), total, size, label, tol)
+
+
+def full(names: tuple[str, ...], seed: int, tol: float) -> Case:
+    """A random covariance of full rank, all eigenvalues apart: no few factors behind it."""
+    d = len(names)
+    turn, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((d, d)))
+    values = np.linspace(0.5, 1.7, d)
+    b = turn[:, 1:] * np.sqrt(values[1:] - values[0])
+    h = {3: 0.1, 4: 0.2, 5: 0.36, 6: 0.5}[d]
+    total, size = over_factors(names, b, np.full(d, values[0]), h)
+    return Case(GROUPS[d], names, (turn * values) @ turn.T, total, size, f"{'·'.join(names)}, full covariance", tol)
+
+
+def largest(d: int, rho: float) -> Case:
+    """E max of equally correlated variables: √(1−ρ) times that of independent ones, whose law is Φ^d."""
+    points = [-12, -3, 0, 1, 3, 12]
+    truth = mpmath.sqrt(1 - mpmath.mpf(rho)) * mpmath.quad(
+        lambda x: d * x * mpmath.npdf(x) * mpmath.ncdf(x) ** (d - 1), points
     )
+    c = np.full((d, d), rho) + (1 - rho) * np.eye(d)
+    joint = (lambda u: call("max", *u), lambda u: u.max(axis=0))
+    return Case(GROUPS[d], (), c, float(truth), float(truth), f"max of {d}, correlations {rho}", 1e-8, joint)
+
+
+def curved() -> Iterator[Case]:
+    """Kinks and jumps off the planes, with values in closed form."""
+    disc = (
+        lambda u: call("step", Const(1) - u[0] ** Const(2) - u[1] ** Const(2)),
+        lambda u: ((u * u).sum(axis=0) < 1) * 1.0,
+    )
+    inside = -math.expm1(-0.5)
+    yield Case("curved", (), np.eye(2), inside, inside, "step(1 − x² − y²)", 1e-10, disc)
+    # Of independent variables xy + zw has the law of Laplace.
+    sums = (
+        lambda u: call("relu", u[0] * u[1] + u[2] * u[3]),
+        lambda u: np.maximum(u[0] * u[1] + u[2] * u[3], 0),
+    )
+    yield Case("curved", (), np.eye(4), 0.5, 0.5, "relu(xy + zw)", 1e-8, sums)
+    ridge = (
+        lambda u: call("exp", Const(-1000) * (u[0] - u[1] ** Const(2)) ** Const(2)),
+        lambda u: np.exp(-1000 * (u[0] - u[1] ** 2) ** 2),
+    )
+    truth = float(
+        mpmath.quad(lambda y: mpmath.exp(-1000 * y**4 / mpmath.mpf(2001)) * mpmath.npdf(y), [-9, -3, -1, 0, 1, 3, 9])
+        / mpmath.sqrt(2001)
+    )
+    yield Case("curved", (), np.eye(2), truth, truth, "exp(−1000 (x − y²)²)", 1e-10, ridge)
 
 
 def cases(slow: bool) -> Iterator[Case]:
@@ -184,11 +239,19 @@ def cases(slow: bool) -> Iterator[Case]:
     yield pair_by_quadrature(("tanh'", "relu"), 30.0, 0.2, 0.99)
     yield several(("erf", "Phi", "gelu"), 2, 1, 1e-8)
     yield several(("relu", "relu", "step"), 2, 2, 1e-8)
+    yield full(("relu", "step", "gelu"), 11, 1e-8)
     yield several(("erf", "gelu", "Phi", "erf"), 2, 3, 1e-8)
     yield several(("relu", "relu", "step", "relu"), 3, 4, 1e-8)
+    yield full(("relu", "step", "relu", "erf"), 12, 1e-8)
+    yield largest(4, 0.3)
+    yield from curved()
     if slow:
         yield several(("erf", "gelu", "Phi", "erf", "gelu"), 3, 5, 1e-6)
         yield several(("relu", "step", "relu", "step", "relu", "relu"), 3, 6, 1e-6)
+        yield full(("relu", "step", "relu", "step", "relu"), 13, 1e-6)
+        yield full(("step",) * 6, 14, 1e-6)
+        yield full(("relu", "erf", "step", "gelu", "relu", "Phi"), 15, 1e-6)
+        yield largest(6, 0.5)
         yield several(("erf", "gelu", "Phi", "erf", "gelu", "Phi", "gelu", "gelu"), 3, 7, 1e-4)
 
 
@@ -200,7 +263,7 @@ def root(c: Array) -> Array:
 def gauss_hermite(case: Case, seconds: float) -> float:
     """The error of the tensor rule with as many nodes as fit into the time."""
     best = math.nan
-    d = 1 if case.group == "one variable" else len(case.names)
+    d = 1 if case.group == "one variable" else len(case.covariance)
     a = np.sqrt(case.covariance[:, :1]) if d == 1 else root(case.covariance)
     for n in (3, 5, 8, 12, 20, 32, 48, 64, 100, 150):
         if n**d > 4e6:
@@ -233,7 +296,7 @@ def monte_carlo(case: Case, seconds: float) -> float:
 
 def cubature(case: Case) -> tuple[float, float] | None:
     """(error, seconds) of scipy's nested adaptive quadrature, to three variables."""
-    d = 1 if case.group == "one variable" else len(case.names)
+    d = 1 if case.group == "one variable" else len(case.covariance)
     if d > 2:
         return None
     a = np.sqrt(case.covariance[:, :1]) if d == 1 else root(case.covariance)

@@ -42,14 +42,15 @@ class Rule(NamedTuple):
     nodes: Array
     weights: Array
     rows: Array
+    ends: bool
 
 
 @lru_cache(maxsize=64)
 def rule(n: int, ends: bool) -> Rule:
     """The n-point rule of Gauss, or of Lobatto, which has the `ends` among its nodes.
 
-    A kink between an end and the first inner node of Gauss's rule shows at none of them, and outer levels have kinks
-    in places that nobody listed. (Lobatto's end nodes stand a trifle inside, on their own side of a jump.)
+    A kink between an end and the first inner node of Gauss's rule shows at none of them, and there are kinks in places
+    that nobody listed. (Lobatto's end nodes stand a trifle inside, on their own side of a jump.)
     """
     if ends:
         inner = np.polynomial.legendre.Legendre.basis(n - 1).deriv().roots()
@@ -61,7 +62,7 @@ def rule(n: int, ends: bool) -> Rule:
         x, w = legendre(n)
     rows = np.linalg.inv(np.polynomial.legendre.legvander(x, n - 1))
     m = n // 2
-    return Rule(x, w, np.concatenate([rows[m - 2 : m + 1], rows[-6:]]))
+    return Rule(x, w, np.concatenate([rows[m - 2 : m + 1], rows[-6:]]), ends)
 
 
 def resolution(values: Array, half: Array, noise: Array | float, r: Rule) -> tuple[Array, Array]:
@@ -89,7 +90,7 @@ class _Pass:
     def __init__(self, levels: tuple[Level, ...], reach: float, nodes: int, panels: int, late: Callable[[], bool]):
         self.levels, self.reach, self.nodes, self.late = levels, reach, nodes, late
         self.base = np.linspace(-reach, reach, panels + 1)
-        self.rules = [rule(nodes, _may_surprise(v, k + 1 == len(levels))) for k, v in enumerate(levels)]
+        self.rules = [rule(nodes, not _is_singular(level)) for level in levels]
 
     def level(self, k: int, x: Array, tolerance: Array) -> Array:
         """(4, N): integral, bound, integral of the modulus, that over the outermost unit, for each column of x."""
@@ -146,6 +147,10 @@ class _Pass:
         t, w = r.nodes, r.weights
         half = (high - low) / 2
         at = ((low + high) / 2)[:, None] + half[:, None] * t
+        if r.ends:
+            # On their own side of a jump, whose place is rounded.
+            at[:, 0] = np.maximum(at[:, 0], low + 8 * EPS * (1 + np.abs(low)))
+            at[:, -1] = np.minimum(at[:, -1], high - 8 * EPS * (1 + np.abs(high)))
         shape = at.shape
         points = np.concatenate([np.repeat(x[:, owner], self.nodes, axis=1), at.reshape(1, -1)])
         density = np.exp(-0.5 * at * at) / _SQRT_2PI
@@ -186,11 +191,9 @@ class _Pass:
         )
 
 
-def _may_surprise(level: Level, innermost: bool) -> bool:
-    """Whether there may be kinks that are not among a level's cuts, and nothing that the ends of panels must avoid."""
-    if any(p.kind == "singular" for p in level.planes) or any(c.kind == "singular" for c in level.curves):
-        return False
-    return not innermost or any(c.degree is None for c in level.curves)
+def _is_singular(level: Level) -> bool:
+    """Whether the ends of panels must be avoided."""
+    return any(p.kind == "singular" for p in level.planes) or any(c.kind == "singular" for c in level.curves)
 
 
 def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = None) -> Quadrature:
