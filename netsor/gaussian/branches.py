@@ -11,6 +11,8 @@ from netsor.expr import (
     Cond,
     Const,
     Expr,
+    Mul,
+    Pow,
     Sym,
     add,
     canonical,
@@ -35,7 +37,10 @@ _INCREASING = {
 
 
 def zeros_of(at: Expr, gaussians: frozenset[Sym]) -> list[Expr]:
-    """Expressions whose zeros together contain those of `at`: every choice of branches, monotone functions undone."""
+    """Expressions whose zeros together contain those of `at`.
+
+    Every choice of branches, every factor of a product, the base of a power; monotone functions are undone.
+    """
     todo: list[Expr] = [at]
     out: list[Expr | None] = []
     while todo and len(out) + len(todo) <= _MOST:
@@ -49,11 +54,23 @@ def zeros_of(at: Expr, gaussians: frozenset[Sym]) -> list[Expr]:
             None,
         )
         if node is None:
-            out.append(undone(canonical(e), gaussians))
+            out += _parts(canonical(e), gaussians)
             continue
         todo.extend(_exchanged(e, node, branch) for branch in _branches(node))
     out.extend(todo)
     return [e for e in dict.fromkeys(out) if e is not None and e.free & gaussians]
+
+
+def _parts(e: Expr, gaussians: frozenset[Sym]) -> list[Expr | None]:
+    """A product vanishes where a factor does, a positive power where its base does."""
+    if not e.free & gaussians:
+        return []
+    if isinstance(e, Mul):
+        return [z for f in e.children for z in _parts(f, gaussians)]
+    if isinstance(e, Pow) and isinstance(e.exponent, Const) and e.exponent.value > 0:
+        return _parts(e.base, gaussians)
+    inner = undone(e, gaussians)
+    return [inner] if inner is None or inner is e else _parts(inner, gaussians)
 
 
 def _piecewise(n: Call) -> bool:

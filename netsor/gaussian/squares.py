@@ -42,6 +42,8 @@ def power_of_square(f: Expr, e: Expr, state: State, task: Task, expectation: Exp
     if size == 0 or values[0] < -1e-12 * size:
         return None
     keep = values > 1e-12 * size
+    # What rounding left of a zero would count once it is multiplied by a large t.
+    square = (vectors[:, keep] * values[keep]) @ vectors[:, keep].T
     centre = -0.5 * (vectors[:, keep] / values[keep]) @ (vectors[:, keep].T @ b)
     least = c + 0.5 * float(b @ centre)
     if (

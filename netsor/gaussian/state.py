@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,15 @@ from netsor.gaussian.result import Divergent, NoPointwiseMeaning
 Array = np.ndarray
 # A conditional variance below this part of the variance itself is rounding.
 RANK = 4e-15
+
+
+class Narrowed(NamedTuple):
+    """Σ', Q(1 + ΣQ)⁻¹, the eigenvalues of 1 + L'QL, and x ↦ (1 + ΣQ)⁻¹x."""
+
+    covariance: Array
+    gain: Array
+    spectrum: Array
+    moved: Callable[[Array], Array]
 
 
 @dataclass(frozen=True)
@@ -47,7 +57,7 @@ class State:
         used = np.flatnonzero(np.abs(q).sum(axis=0))
         if not len(used):
             return self.tilted(b, constant)
-        reduced, _, spectrum = self._narrowed(q, used)
+        reduced, _, spectrum, _ = self._narrowed(q, used)
         log = (
             constant
             + float(b @ self.mean)
@@ -59,24 +69,58 @@ class State:
         # `tilted` added b·mean once more than the exponent about the mean has it.
         return log + more - float(slope @ self.mean), state
 
-    def _narrowed(self, q: Array, used: Array) -> tuple[Array, Array, Array]:
-        """(Σ', Q(1 + ΣQ)⁻¹, the eigenvalues of 1 + L'QL) for the law under e^{−z'Qz/2}, Q acting on `used`."""
+    def _narrowed(self, q: Array, used: Array) -> Narrowed:
+        """The law under e^{−z'Qz/2}, Q acting on `used`.
+
+        Nothing cancels however large a positive Q is: with Q = K'K and the singular values s of KL what the law keeps
+        of its width along each is 1/(1 + s²).
+        """
+        inner = q[np.ix_(used, used)]
         part = self.covariance[np.ix_(used, used)]
         values, vectors = np.linalg.eigh(part)
         root = vectors * np.sqrt(np.maximum(values, 0))
-        inner = np.eye(len(used)) + root.T @ q[np.ix_(used, used)] @ root
+        weights, axes = np.linalg.eigh(inner)
+        top = float(np.abs(weights).max())
+        if weights[0] < -1e-12 * top:
+            return self._narrowed_by_an_indefinite_form(inner, used, root)
+        keep = weights > 1e-14 * top
+        k = np.sqrt(weights[keep])[:, None] * axes[:, keep].T
+        u, s, w = np.linalg.svd(k @ root)
+        left = np.ones(len(used))
+        left[: len(s)] = 1 / (1 + s * s)
+        # Σ_{·,used} = C L', so that the law's other variables follow those used.
+        rows = self.covariance[:, used]
+        solid = values > 1e-14 * max(float(values[-1]), 0.0)
+        c = (rows @ (vectors * np.where(solid, 1 / np.sqrt(np.where(solid, values, 1.0)), 0.0))) @ w.T
+        narrow = root @ w.T
+        reduced = self.covariance - (c * (1 - left)) @ c.T
+        across = (c * left) @ narrow.T
+        reduced[:, used] = across
+        reduced[used, :] = across.T
+        reduced[np.ix_(used, used)] = (narrow * left) @ narrow.T
+        shrink = np.ones(len(k))
+        shrink[: len(s)] = left[: len(s)]
+        gain = k.T @ ((u * shrink) @ u.T) @ k
+        m = min(len(s), len(k))
+        pull = (narrow[:, :m] * (s[:m] * left[:m])) @ u[:, :m].T
+        return Narrowed(reduced, (gain + gain.T) / 2, 1 / left, lambda off: off - pull @ (k @ off))
+
+    def _narrowed_by_an_indefinite_form(self, q: Array, used: Array, root: Array) -> Narrowed:
+        part = self.covariance[np.ix_(used, used)]
+        inner = np.eye(len(used)) + root.T @ q @ root
         spectrum = np.linalg.eigvalsh(inner)
         if spectrum.min() <= 1e-12:
             raise Divergent("an exponential of a square grows as fast as the Gaussian density falls")
         # Σ' = Σ (1 + QΣ)⁻¹ where Q acts, which has no cancellation, and Σ − Σ Q (1 + ΣQ)⁻¹ Σ elsewhere.
-        gain = q[np.ix_(used, used)] @ np.linalg.inv(np.eye(len(used)) + part @ q[np.ix_(used, used)])
+        gain = q @ np.linalg.inv(np.eye(len(used)) + part @ q)
         rows = self.covariance[:, used]
         reduced = self.covariance - rows @ ((gain + gain.T) / 2) @ rows.T
-        across = rows @ np.linalg.inv(np.eye(len(used)) + q[np.ix_(used, used)] @ part)
+        across = rows @ np.linalg.inv(np.eye(len(used)) + q @ part)
         reduced[:, used] = across
         reduced[used, :] = across.T
         reduced[np.ix_(used, used)] = root @ np.linalg.solve(inner, root.T)
-        return reduced, (gain + gain.T) / 2, spectrum
+        shrink = np.eye(len(used)) + part @ q
+        return Narrowed(reduced, (gain + gain.T) / 2, spectrum, lambda off: np.linalg.solve(shrink, off))
 
     def tilted_about(self, q: Array, centre: Array, constant: float) -> tuple[float, State]:
         """(log c, law') with E e^{−(z−m)'Q(z−m)/2 + constant} F = c E' F, m the centre.
@@ -84,12 +128,11 @@ class State:
         Nothing cancels however large Q is, which it would in powers of z about another point.
         """
         used = np.flatnonzero(np.abs(q).sum(axis=0))
-        reduced, gain, spectrum = self._narrowed(q, used)
+        reduced, gain, spectrum, moved = self._narrowed(q, used)
         off = (self.mean - centre)[used]
         log = constant - 0.5 * float(off @ gain @ off) - 0.5 * float(np.log(spectrum).sum())
         mean = self.mean - self.covariance[:, used] @ gain @ off
-        part = self.covariance[np.ix_(used, used)]
-        mean[used] = centre[used] + np.linalg.solve(np.eye(len(used)) + part @ q[np.ix_(used, used)], off)
+        mean[used] = centre[used] + moved(off)
         return log, replace(self, mean=mean, covariance=reduced)
 
     def on(self, a: Array, c: float) -> tuple[float, float, Array, State]:
