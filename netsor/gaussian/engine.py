@@ -17,7 +17,7 @@ from netsor.gaussian.outcome import EPS, Outcome, Task, scaled, total
 from netsor.gaussian.result import Clock, Divergent
 from netsor.gaussian.shape import Shape, affine, is_quadratic, shape_of
 from netsor.gaussian.state import State
-from netsor.gaussian.terms import expand, factors_of
+from netsor.gaussian.terms import Term, expand, factors_of
 from netsor.gaussian.turns import EDGES, steepest, turns_of
 
 Array = np.ndarray
@@ -33,16 +33,24 @@ _DEEP = {2: 1e-12, 3: 1e-9, 4: 1e-6, 5: 1e-6, 6: 1e-6}
 
 
 def expectation(e: Expr, state: State, task: Task) -> Outcome:
-    """E e for any canonical expression: term by term."""
+    """E e for any canonical expression: term by term, but for those that need each other's company to be finite."""
     parts = []
-    for t in expand(e, task.gaussians):
-        c = t.coefficient * value_of(t.scalar, task.env)
-        if t.product is ONE:
-            parts.append(Outcome(c, 0.0, abs(c), 0, "exact algebra"))
-            continue
-        o = product(t.product, state, task)
-        parts.append(Outcome(c * o.value, abs(c) * o.error, abs(c) * o.scale, o.dimension, o.method))
+    for group in squares.grouped(expand(e, task.gaussians), task.gaussians):
+        if len(group) > 1:
+            o = squares.sum_of_powers(group, state, task, expectation)
+            if o is not None:
+                parts.append(o)
+                continue
+        parts.extend(_term(t, state, task) for t in group)
     return total(parts)
+
+
+def _term(t: Term, state: State, task: Task) -> Outcome:
+    c = t.coefficient * value_of(t.scalar, task.env)
+    if t.product is ONE:
+        return Outcome(c, 0.0, abs(c), 0, "exact algebra")
+    o = product(t.product, state, task)
+    return Outcome(c * o.value, abs(c) * o.error, abs(c) * o.scale, o.dimension, o.method)
 
 
 def product(e: Expr, state: State, task: Task) -> Outcome:

@@ -17,16 +17,22 @@ Array = np.ndarray
 
 
 def integrate(
-    inner: Callable[[float], tuple[float, float, float]], p: float, typical: float, tol: float
+    inner: Callable[[float], tuple[float, float, float]],
+    p: float,
+    typical: float,
+    tol: float,
+    lowest: float | None = None,
 ) -> tuple[float, float, float]:
     """(value, error, scale) of ∫₀^∞ t^{p−1} I(t) dt / Γ(p), where inner(t) = (I(t), its error, its scale).
 
-    `typical` is the size of the quadratic form; Divergent where t^p I(t) does not fall for large t.
+    `typical` is the size of the quadratic form; a sum of several powers has t^{p−1} I(t) ~ t^{lowest−1} for small t.
+    Divergent where t^p I(t) does not fall for large t.
     """
     h = 0.5 if tol > 3e-9 else 0.38
     centre = -math.log(typical)
     # On the left I(t) is I(0) (1 + O(t)), and the rest of the sum is geometric.
-    start = (math.log(max(tol, 1e-14)) - 4) / (p + 1)
+    first = p if lowest is None else lowest
+    start = (math.log(max(tol, 1e-14)) - 4) / (first + 1)
     low = math.floor(start / h)
     if low % 2:
         low -= 1
@@ -62,8 +68,8 @@ def integrate(
         change = abs(ratio - sizes[-9] / sizes[-10]) / (1 - ratio)
         right_fine, right_coarse = rows[-1][0] * ratio / (1 - ratio), rows[-2][0] * ratio**2 / (1 - ratio**2)
         right = abs(right_fine) * h * (10 * change + 1e-13 / (1 - ratio))
-    left_fine = rows[0][0] * math.exp(-p * h) / (1 - math.exp(-p * h))
-    left_coarse = rows[0][0] * math.exp(-2 * p * h) / (1 - math.exp(-2 * p * h))
+    left_fine = rows[0][0] * math.exp(-first * h) / (1 - math.exp(-first * h))
+    left_coarse = rows[0][0] * math.exp(-2 * first * h) / (1 - math.exp(-2 * first * h))
     gamma = math.gamma(p)
     fine = h * (float(table[:, 0].sum()) + left_fine + right_fine)
     coarse = 2 * h * (float(table[::2, 0].sum()) + left_coarse + right_coarse)
@@ -71,7 +77,7 @@ def integrate(
     change = abs(fine - coarse)
     # Halving h squares the relative error.
     quadrature = min(change, 100 * change * change / scale) if scale > 0 else 0.0
-    left = 6 * rows[0][2] * math.exp(start) * max(h, 1 / p)
+    left = 6 * rows[0][2] * math.exp(start) * max(h, 1 / first)
     error = h * float(table[:, 1].sum()) + right + quadrature + left + 4e-15 * scale
     return fine / gamma, error / gamma, scale / gamma
 

@@ -6,7 +6,8 @@ import math
 import time
 from dataclasses import replace
 
-from netsor.expr import ONE, ZERO, Expr, canonical, evaluate
+from netsor.expr import ONE, ZERO, Const, Expr, add, canonical, evaluate, mul
+from netsor.gaussian import squares
 from netsor.gaussian.blocks import blocks, gaussians_of, parity, vanishing
 from netsor.gaussian.cases import expanded
 from netsor.gaussian.engine import expectation
@@ -17,7 +18,7 @@ from netsor.gaussian.outcome import EPS, Outcome, Task
 from netsor.gaussian.result import Clock, Divergent, Expectation, Part, Settings
 from netsor.gaussian.sensitivity import propagated
 from netsor.gaussian.shape import shape_of
-from netsor.gaussian.terms import Gaussians
+from netsor.gaussian.terms import Gaussians, Term
 
 DEFAULT = Settings()
 
@@ -39,7 +40,8 @@ def expect(
         return Expectation(0.0, 0.0, "exact algebra")
     # First what can be said without numbers: the terms, their blocks, and which of them vanish.
     terms = []
-    for t in expanded(e, gaussians):
+    for group in squares.grouped(expanded(e, gaussians), gaussians):
+        t = group[0] if len(group) == 1 else _together(group)
         split = blocks(t.product, gaussians, law) if t.product is not ONE else []
         if not any(vanishing(b, gaussians) for b in split):
             terms.append((t, split))
@@ -80,6 +82,11 @@ def expect(
     else:
         names = list(methods) or ["exact algebra"]
     return Expectation(value, error, " + ".join(names), error <= settings.tol * scale, tuple(parts), scale)
+
+
+def _together(group: list[Term]) -> Term:
+    """Terms that are finite as a sum alone."""
+    return Term(1, ONE, canonical(add(*(mul(Const(t.coefficient), t.scalar, t.product) for t in group))))
 
 
 def _block(block: Expr, gaussians: Gaussians, law: Law, settings: Settings, clock: Clock, cache: dict) -> Part:

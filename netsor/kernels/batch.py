@@ -22,6 +22,7 @@ from netsor.gaussian.engine import expectation
 from netsor.gaussian.many import expect_many
 from netsor.gaussian.outcome import Task
 from netsor.gaussian.result import Clock
+from netsor.gaussian.squares import needs_company
 from netsor.gaussian.state import State
 from netsor.gaussian.terms import is_polynomial
 from netsor.kernels.closed import closed_form
@@ -277,6 +278,9 @@ class Batch:
         """E of a block: of the terms that it multiplies out to if these are easy, else on a grid if it is smooth."""
         block = self.forms.rewritten(block)
         mine = gaussians_of(block, self.forms)
+        if needs_company(block, mine):
+            # Its terms are finite as a sum alone.
+            return self._at_once(block, mine)
         if self.clock.left() <= 0 and len(mine) > 2 and not is_polynomial(block, mine):
             return self._at_once(block, mine, hasty=True)
         if whole and not self._takes_grid(block, mine):

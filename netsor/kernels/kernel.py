@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
-from netsor.gaussian.result import Clock
+from netsor.gaussian.result import Clock, Divergent
 from netsor.kernels.batch import product
 from netsor.kernels.pairs import Pairs, Template, flat_rows, infer_pairs, templates
 from netsor.kernels.paths import path_contributions
@@ -81,7 +82,21 @@ def infer_kernels(
     across, within = templates(network, pairs, tol, kept, Clock(budget))
     if progress:
         progress(f"{len(pairs.left)} pairs of {len(pairs.inputs)} inputs")
-    nngp = _assembled(network, pairs, across, within, _by_moments(nngp_terms))
+    with _existence(network, "NNGP"):
+        nngp = _assembled(network, pairs, across, within, _by_moments(nngp_terms))
+    with _existence(network, "NTK"):
+        ntk, found = _tangent(network, pairs, across, within, method, classes)
+    shape = nngp[""].value.shape if nngp else (len(pairs.row), len(pairs.column))
+    first = nngp.get("") or Kernel(np.zeros(shape), np.zeros(shape))
+    total = _total(list(ntk.values()), shape)
+    said = (*_not_reached(network, "NNGP", first, tol, budget), *_not_reached(network, "NTK", total, tol, budget))
+    return Kernels(len(x), first, total, ntk if by_parameter else {}, found if classes else {}, said)
+
+
+def _tangent(
+    network: Program, pairs: Pairs, across: Template | None, within: Template | None, method: str, classes: bool
+) -> tuple[dict[str, Kernel], dict[str, Kernel]]:
+    """(contributions by parameter, and by class of isomorphic paths where they are asked for)."""
     if method == "paths":
         parts = _assembled(network, pairs, across, within, path_contributions)
         ntk = {k: v for k, v in parts.items() if not k.startswith("paths ")}
@@ -92,11 +107,26 @@ def infer_kernels(
         if classes:
             parts = _assembled(network, pairs, across, within, path_contributions)
             found = {k.removeprefix("paths "): v for k, v in parts.items() if k.startswith("paths ")}
-    shape = nngp[""].value.shape if nngp else (len(pairs.row), len(pairs.column))
-    first = nngp.get("") or Kernel(np.zeros(shape), np.zeros(shape))
-    total = _total(list(ntk.values()), shape)
-    said = (*_not_reached(network, "NNGP", first, tol, budget), *_not_reached(network, "NTK", total, tol, budget))
-    return Kernels(len(x), first, total, ntk if by_parameter else {}, found if classes else {}, said)
+    return ntk, found
+
+
+@contextmanager
+def _existence(network: Program, name: str) -> Iterator[None]:
+    """Turns an expectation that diverges into what a user is told; raises NetsorError."""
+    try:
+        yield
+    except Divergent as fault:
+        readout = network.readouts[0] if network.readouts else None
+        where = network.by_name.get(readout.terms[0][2]) if readout and readout.terms else None
+        raise NetsorError(
+            Diagnostic(
+                "E801",
+                f"the {name} of `{network.name}` does not exist: {fault}",
+                where.span if where else None,
+                label="the readout is taken of this",
+                notes=("a kernel is a sum of products of expectations (Eqs. 97–100), and one of them diverges",),
+            )
+        ) from None
 
 
 def _not_reached(network: Program, name: str, kernel: Kernel, tol: float, budget: float | None) -> list[Diagnostic]:
