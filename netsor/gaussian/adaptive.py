@@ -17,7 +17,7 @@ import numpy as np
 
 from netsor.gaussian.integrand import Integrand
 from netsor.gaussian.layers import Level, cuts_at, levels_of
-from netsor.gaussian.oned import Quadrature, legendre
+from netsor.gaussian.oned import Quadrature, coefficient_rows, legendre, lobatto, nodes_of
 from netsor.gaussian.result import Clock, Divergent
 
 Array = np.ndarray
@@ -27,8 +27,6 @@ _WIDEST = 0.6
 _PANEL = 1.75
 _MOST_PANELS = 2000
 _ROWS, _POINTS = 20_000, 1 << 19
-# How far Lobatto's end nodes stand inside their panel.
-_INSIDE = 1e-12
 _SQRT_2PI = math.sqrt(2 * math.pi)
 
 
@@ -47,20 +45,9 @@ class Rule(NamedTuple):
 
 @lru_cache(maxsize=64)
 def rule(n: int, ends: bool) -> Rule:
-    """The n-point rule of Gauss, or of Lobatto, which has the `ends` among its nodes.
-
-    A kink between an end and the first inner node of Gauss's rule shows at none of them, and there are kinks in places
-    that nobody listed. (Lobatto's end nodes stand a trifle inside, on their own side of a jump.)
-    """
-    if ends:
-        inner = np.polynomial.legendre.Legendre.basis(n - 1).deriv().roots()
-        x = np.concatenate([[-1.0], np.sort(inner.real), [1.0]])
-        w = 2 / (n * (n - 1) * np.polynomial.legendre.Legendre.basis(n - 1)(x) ** 2)
-        x, w = x * (1 - _INSIDE), w * (1 - _INSIDE)
-        w[[0, -1]] += _INSIDE
-    else:
-        x, w = legendre(n)
-    rows = np.linalg.inv(np.polynomial.legendre.legvander(x, n - 1))
+    """The n-point rule of Gauss, or of Lobatto, which has the `ends` among its nodes."""
+    x, w = (lobatto if ends else legendre)(n)
+    rows = coefficient_rows(n, ends)
     m = n // 2
     return Rule(x, w, np.concatenate([rows[m - 2 : m + 1], rows[-6:]]), ends)
 
@@ -144,13 +131,9 @@ class _Pass:
         if self.late():
             raise OutOfTime
         r = self.rules[k]
-        t, w = r.nodes, r.weights
+        w = r.weights
         half = (high - low) / 2
-        at = ((low + high) / 2)[:, None] + half[:, None] * t
-        if r.ends:
-            # On their own side of a jump, whose place is rounded.
-            at[:, 0] = np.maximum(at[:, 0], low + 8 * EPS * (1 + np.abs(low)))
-            at[:, -1] = np.minimum(at[:, -1], high - 8 * EPS * (1 + np.abs(high)))
+        at = nodes_of(low, high, self.nodes, r.ends)
         shape = at.shape
         points = np.concatenate([np.repeat(x[:, owner], self.nodes, axis=1), at.reshape(1, -1)])
         density = np.exp(-0.5 * at * at) / _SQRT_2PI

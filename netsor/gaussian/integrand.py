@@ -11,6 +11,7 @@ import numpy as np
 
 from netsor.expr import ONE, Const, Expr, Sym, evaluate, mul, power
 from netsor.expr.arrays import lambdify
+from netsor.gaussian import exact
 from netsor.gaussian.factors import decompose
 from netsor.gaussian.shape import Break, Shape, affine
 from netsor.gaussian.smooth import Smoothing, smoothing
@@ -142,9 +143,12 @@ def build(shape: Shape, state: State, env: Values, last: Sym | None = None, slac
     for i, (_, items) in enumerate(shape.forms):
         rows[i] = state.vector([(s, value_of(c, env)) for s, c in items])
     c = rows @ state.covariance @ rows.T
-    floor = RANK * len(state.symbols) * (rows**2 @ state.variances)
     final = None if last is None else forms.index(last)
-    root, pivots = pivoted_root((c + c.T) / 2, floor, final, slack)
+    sizes = rows**2 @ state.variances
+    if slack == 0 and len(forms) > 1 and max(len(forms), len(state.symbols)) <= exact.MOST and exact.is_degenerate(c):
+        root, pivots = exact.root_of(exact.congruent(rows, state.covariance), np.zeros(len(forms)), final)
+    else:
+        root, pivots = pivoted_root((c + c.T) / 2, RANK * len(state.symbols) * sizes, final, slack)
     shift = rows @ state.mean
     rank = root.shape[1]
     scalars = shape.scalars

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from netsor.expr import Call, Const, Expr, Sym, add, canonical, diff, mul, substitute
+from netsor.expr import Call, Const, Expr, Sym, add, canonical, diff, is_singular, mul, substitute
 from netsor.expr.arrays import lambdify
 from netsor.gaussian import oned
 from netsor.gaussian.integrand import build, value_of
@@ -24,7 +24,9 @@ _NOTHING = Outcome(0.0, 0.0, 0.0, 0, "exact algebra")
 def mass(e: Expr, state: State, task: Task, expectation: Expectation) -> Outcome:
     """E δ(u) F = density(u = 0) E[F | u = 0]; E δ'(u) F = E δ(u) ((u − E u) F / Var u − ∂F along Σa/Var u)."""
     factors = list(factors_of(e))
-    at = next(i for i, f in enumerate(factors) if isinstance(f, Call) and f.fn.startswith("dirac"))
+    at = next((i for i, f in enumerate(factors) if isinstance(f, Call) and f.fn.startswith("dirac")), None)
+    if at is None:
+        raise NoPointwiseMeaning("a power of a Dirac mass")
     delta = factors.pop(at)
     rest = canonical(mul(*factors))
     u = delta.children[0]
@@ -94,10 +96,19 @@ def _mass_on_curve(u: Expr, order: int, rest: Expr, state: State, task: Task) ->
     }
     there = canonical(substitute(u, along))
     weight = canonical(substitute(rest, along))
+    if is_singular(there) or is_singular(weight):
+        raise NoPointwiseMeaning("Dirac masses within each other")
     scalars = tuple(sorted((there.free | weight.free) - {line}, key=lambda s: s.digest))
     values = tuple(float(task.env[s]) for s in scalars)
     f = lambdify((there,), (line, *scalars))
     found = np.array(oned.roots_of(lambda x: np.asarray(f(x, *values)[0])))
+    grid = np.linspace(-oned.REACH, oned.REACH, 20_001)
+    with np.errstate(all="ignore"):
+        size = np.abs(np.broadcast_to(np.asarray(f(grid, *values)[0], float), grid.shape))
+    low = np.flatnonzero((size[1:-1] <= size[:-2]) & (size[1:-1] <= size[2:])) + 1
+    touched = low[size[low] < 1e-2 * np.maximum(size[low - 1], size[low + 1])]
+    if any(np.abs(found - grid[i]).min(initial=1.0) > 2e-3 for i in touched):
+        raise Divergent("a Dirac mass where its argument touches zero")
     if not len(found):
         return Outcome(0.0, 0.0, 0.0, 1, "Dirac mass")
     g = lambdify((weight, diff(there, line)), (line, *scalars))

@@ -20,8 +20,8 @@ from netsor.gaussian.oned import Quadrature, legendre
 from netsor.gaussian.result import Clock, Divergent
 
 Array = np.ndarray
-# In many dimensions panels are dear, and accuracy is asked for in proportion.
-_EDGES = (-4.0, -1.2, 1.2, 4.0)
+# The last ones where a Gaussian edge has died away: what is left of it would fall between the nodes beyond.
+_EDGES = (-8.0, -3.5, -1.2, 1.2, 3.5, 8.0)
 _WIDEST = 0.35
 _CHUNK = 1 << 18
 # Nodes a panel.
@@ -62,7 +62,7 @@ def one_pass(
             total[2] += float(size[outer | (weight < 1e3 * drop)].sum())
             return
         level = levels[k]
-        per = (1 + 4 * len(level.planes) + 6 * len(level.curves)) * nodes
+        per = (1 + 6 * len(level.planes) + 6 * len(level.curves)) * nodes
         step = max(1, _CHUNK // per)
         for i in range(0, x.shape[1], step):
             if late():

@@ -36,25 +36,52 @@ def legendre(n: int) -> tuple[Array, Array]:
     return np.polynomial.legendre.leggauss(n)
 
 
-@lru_cache(maxsize=8)
-def _tail_rows(n: int) -> Array:
-    """Rows that give the last five Legendre coefficients of a function from its values at the n nodes."""
-    x, w = legendre(n)
-    table = np.polynomial.legendre.legvander(x, n - 1)
-    return ((2 * np.arange(n) + 1) / 2 * (table * w[:, None])).T[-5:]
+# How far Lobatto's end nodes stand inside their panel.
+_INSIDE = 1e-12
 
 
-def panel_sums(values: Array, half: Array) -> tuple[Array, Array, Array]:
+@lru_cache(maxsize=64)
+def lobatto(n: int) -> tuple[Array, Array]:
+    """Nodes and weights of the n-point rule of Lobatto on [−1, 1], its end nodes a trifle inside.
+
+    A kink between an end and the first inner node of Gauss's rule shows at none of its nodes; here it does. (Inside,
+    for the sake of jumps: each end stands on its own side of one.)
+    """
+    inner = np.polynomial.legendre.Legendre.basis(n - 1).deriv().roots()
+    x = np.concatenate([[-1.0], np.sort(inner.real), [1.0]])
+    w = 2 / (n * (n - 1) * np.polynomial.legendre.Legendre.basis(n - 1)(x) ** 2)
+    x, w = x * (1 - _INSIDE), w * (1 - _INSIDE)
+    w[[0, -1]] += _INSIDE
+    return x, w
+
+
+@lru_cache(maxsize=64)
+def coefficient_rows(n: int, ends: bool) -> Array:
+    """Rows that give the Legendre coefficients of a function from its values at the nodes of either rule."""
+    return np.linalg.inv(np.polynomial.legendre.legvander((lobatto if ends else legendre)(n)[0], n - 1))
+
+
+def nodes_of(low: Array, high: Array, n: int, ends: bool) -> Array:
+    """The nodes (P, n) of panels, the end nodes on their own side of a jump, whose place is rounded."""
+    half = (high - low) / 2
+    at = ((low + high) / 2)[:, None] + half[:, None] * (lobatto if ends else legendre)(n)[0]
+    if ends:
+        at[:, 0] = np.maximum(at[:, 0], low + 8 * EPS * (1 + np.abs(low)))
+        at[:, -1] = np.minimum(at[:, -1], high - 8 * EPS * (1 + np.abs(high)))
+    return at
+
+
+def panel_sums(values: Array, half: Array, ends: bool = False) -> tuple[Array, Array, Array]:
     """(integral, error estimate, integral of the modulus) of each panel, from values (panels, nodes).
 
     With t the relative size of the last Legendre coefficients the estimate is 10 t^{3/2}: pessimistic by far where
     the coefficients fall geometrically (the rule's error is then about t²), right where they fall like k⁻².
     """
-    _, w = legendre(values.shape[1])
+    _, w = (lobatto if ends else legendre)(values.shape[1])
     integral = half * (values @ w)
     modulus = half * (np.abs(values) @ w)
     top = np.abs(values).max(axis=1)
-    tail = np.abs(values @ _tail_rows(values.shape[1]).T).max(axis=1)
+    tail = np.abs(values @ coefficient_rows(values.shape[1], ends)[-5:].T).max(axis=1)
     with np.errstate(all="ignore"):
         ratio = np.where(top > 0, np.minimum(tail / top, 1.0), 0.0)
     error = half * top * np.minimum(2 * ratio, 10 * ratio**1.5)
@@ -82,12 +109,9 @@ def integrate(
     keep = hi - lo > 0
     lo, hi = lo[keep], hi[keep]
     integral, error, modulus = _panels(f, lo, hi, poles)
-    # Heavy integrands reach farther than the density: grow until the outer panels no longer count.
-    while reach < _FARTHEST:
-        total = modulus.sum()
-        outer = modulus[(lo >= reach - 2.2) | (hi <= 2.2 - reach)].sum()
-        if outer <= 1e-8 * total:
-            break
+    # Heavy integrands, and those that begin far out, reach farther than the density.
+    needed, tail = _needed_reach(f, reach, inner + poles, float(modulus.sum()))
+    while reach < needed:
         grown = min(reach + 4.0, _FARTHEST)
         more = np.unique(
             np.concatenate([np.linspace(reach, grown, 3), [c for c in inner + poles if reach < c < grown]])
@@ -100,11 +124,11 @@ def integrate(
         lo, hi = np.concatenate([lo, new_lo]), np.concatenate([hi, new_hi])
         integral, error, modulus = (np.concatenate(p) for p in ((integral, a), (error, b), (modulus, c)))
         reach = grown
+        if reach >= needed:
+            needed, tail = _needed_reach(f, reach, inner + poles, float(modulus.sum()))
     outermost = modulus[(lo >= reach - 2.2) | (hi <= 2.2 - reach)].sum()
-    if reach >= _FARTHEST and outermost > 1e-12 * modulus.sum():
+    if reach >= _FARTHEST and outermost > 1e-12 * modulus.sum() > 0:
         raise Divergent("the integrand grows as fast as the Gaussian density falls")
-    # A Gaussian tail from t on is below 1e-6 of the two units before it, for t > 8, polynomials included.
-    tail = 1e-6 * float(outermost)
     for _ in range(rounds):
         scale = float(modulus.sum())
         if float(error.sum()) <= tol * scale or len(lo) > most:
@@ -126,6 +150,29 @@ def integrate(
     for p in poles:
         rest += _remainder(p, lo, hi, integral, modulus)
     return Quadrature(float(integral.sum()), float(error.sum()) + 4 * EPS * scale + tail + rest, scale)
+
+
+def _needed_reach(f: Callable[[Array], Array], reach: float, cuts: list[float], total: float) -> tuple[float, float]:
+    """(how far there is anything that counts, a bound on what lies beyond that) from values farther out."""
+    far = np.linspace(reach, _FARTHEST, 60)
+    beyond = [abs(c) for c in cuts if reach < abs(c) < _FARTHEST]
+    at = np.unique(np.concatenate([far, *([c, c + 1e-6, c + 0.05, c + 0.3] for c in beyond)]))
+    at = at[at <= _FARTHEST]
+    both = np.concatenate([at, -at])
+    with np.errstate(all="ignore"):
+        v = np.abs(f(both)) * np.exp(-0.5 * both * both) / _SQRT_2PI
+        ends = np.abs(f(np.array([reach - 0.5, 0.5 - reach])))
+        ends *= math.exp(-0.5 * (reach - 0.5) ** 2) / _SQRT_2PI
+    # What overflows so far out is seen where it does not.
+    v = np.where(np.isfinite(v), v, 0.0).reshape(2, len(at))
+    counts = at[(v > 1e-18 * total).any(axis=0)]
+    needed = float(counts[-1]) + 0.6 if len(counts) and counts[-1] > reach else reach
+    tail = 0.0
+    for edge, inside in zip(v[:, 0], ends, strict=True):
+        # Beyond the edge it falls at least as it does towards it.
+        fall = 2 * math.log(inside / edge) if 0 < edge < inside < math.inf else 0.0
+        tail += float(edge) / fall if fall > 0.2 else float(edge) * 5
+    return min(max(needed, reach + 1.0 if tail > 1e-14 * total else reach), _FARTHEST), tail
 
 
 def _edges(reach: float, cuts: list[float]) -> Array:
@@ -151,9 +198,24 @@ def _graded(edges: Array, poles: list[float]) -> Array:
 def _panels(
     f: Callable[[Array], Array], lo: Array, hi: Array, poles: Sequence[float] = ()
 ) -> tuple[Array, Array, Array]:
-    nodes, _ = legendre(_NODES)
+    if not len(poles):
+        return _panels_by(f, lo, hi, poles, True)
+    # The ends of panels at a singular point must be avoided.
+    near = np.zeros(len(lo), bool)
+    for p in poles:
+        near |= (np.abs(lo - p) < 1e-3) | (np.abs(hi - p) < 1e-3)
+    out = np.zeros((3, len(lo)))
+    for mask, ends in ((near, False), (~near, True)):
+        if mask.any():
+            out[:, mask] = _panels_by(f, lo[mask], hi[mask], poles, ends)
+    return out[0], out[1], out[2]
+
+
+def _panels_by(
+    f: Callable[[Array], Array], lo: Array, hi: Array, poles: Sequence[float], ends: bool
+) -> tuple[Array, Array, Array]:
     half = (hi - lo) / 2
-    x = ((lo + hi) / 2)[:, None] + half[:, None] * nodes
+    x = nodes_of(lo, hi, _NODES, ends)
     with np.errstate(all="ignore"):
         density = np.exp(-0.5 * x * x) / _SQRT_2PI
         values = f(x.ravel()).reshape(x.shape) * density
@@ -170,7 +232,7 @@ def _panels(
             how_far = "just" if abs(at) < 1e-3 else f"{abs(at):.2g} standard deviations"
             raise Divergent(f"the integrand has no real value {how_far} {way} the mean")
         raise Divergent("the integrand overflows")
-    return panel_sums(values, half)
+    return panel_sums(values, half, ends)
 
 
 def _remainder(p: float, lo: Array, hi: Array, integral: Array, modulus: Array) -> float:

@@ -110,17 +110,19 @@ def truncated(top: int, alpha: Any, q: float, low: float, high: float, c: Array,
         at_low = np.exp(-0.5 * a * a) / _SQRT_2PI if low > -math.inf else 0.0
         at_high = np.exp(-0.5 * b * b) / _SQRT_2PI if high < math.inf else 0.0
     else:
+        # The integrand at the ends, of which nothing cancels: log is of the size α²s², and so is a²/2.
+        shrunk = np.sqrt(shrink) if q else 1.0
+        at_low = _at_end(low, alpha, q, c, s) / shrunk if low > -math.inf else 0.0
+        at_high = _at_end(high, alpha, q, c, s) / shrunk if high < math.inf else 0.0
         # exp(log) may overflow where the mass underflows: they are multiplied as logarithms.
         if low == -math.inf:
-            mass = np.exp(log + log_ndtr(b))
+            mass = np.where(b < -1, at_high * _mills(-b), np.exp(log + log_ndtr(b)))
         elif high == math.inf:
-            mass = np.exp(log + log_ndtr(-a))
+            mass = np.where(a > 1, at_low * _mills(a), np.exp(log + log_ndtr(-a)))
         else:
             right = a > 0
             first = log_ndtr(np.where(right, -a, b))
             mass = np.exp(log + first) * -np.expm1(log_ndtr(np.where(right, -b, a)) - first)
-        at_low = np.exp(log - 0.5 * a * a) / _SQRT_2PI if low > -math.inf else 0.0
-        at_high = np.exp(log - 0.5 * b * b) / _SQRT_2PI if high < math.inf else 0.0
     table = [mass]
     for k in range(1, top + 1):
         edge = 0.0
@@ -130,6 +132,18 @@ def truncated(top: int, alpha: Any, q: float, low: float, high: float, c: Array,
             edge = edge - high ** (k - 1) * at_high
         table.append(mean * table[-1] + ((k - 1) * sd * sd * table[-2] if k > 1 else 0.0) + sd * edge)
     return table
+
+
+def _at_end(at: float, alpha: Any, q: float, c: Array, s: Any) -> Any:
+    """e^{αu − qu²/2} φ((u − c)/s) at an end."""
+    return np.exp(alpha * at - 0.5 * q * at * at - 0.5 * ((at - c) / s) ** 2) / _SQRT_2PI
+
+
+def _mills(x: Array) -> Array:
+    """Φ(−x)/φ(x)."""
+    from scipy.special import erfcx
+
+    return math.sqrt(math.pi / 2) * erfcx(np.maximum(x, -20.0) / math.sqrt(2))
 
 
 def _normal_moments(top: int, alpha: Any, slope: float, offset: float, c: Array, s: Any) -> list[Array]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netsor.expr import Sym
+from netsor.gaussian import exact
 from netsor.gaussian.result import Divergent, NoPointwiseMeaning
 
 Array = np.ndarray
@@ -139,16 +140,21 @@ class State:
         """(density of u = a·z + c at 0, −E[u]/Var u, Σa/Var u, the law given u = 0)."""
         cross = self.covariance @ a
         variance = float(a @ cross)
+        sizes = float(np.abs(a) @ np.abs(self.covariance) @ np.abs(a))
+        small = len(a) <= exact.MOST
+        if small and (variance < 1e-2 * sizes or exact.is_degenerate(self.covariance)):
+            variance, cross, left = exact.conditioned(self.covariance, a)
+        else:
+            left = self.covariance - np.outer(cross / variance, cross) if variance > 0 else self.covariance
         at = float(a @ self.mean) + c
-        if variance <= RANK * float(np.abs(a) ** 2 @ self.variances) * len(a):
+        if variance <= (exact.NOTHING if small else RANK) * float(np.abs(a) ** 2 @ self.variances) * len(a):
             if abs(at) > 1e-12 * (abs(c) + math.sqrt(float(np.abs(a) ** 2 @ self.variances)) + 1e-300):
                 return 0.0, 0.0, cross, self
             raise NoPointwiseMeaning("a Dirac mass at a variable that is constant")
         s = math.sqrt(variance)
         density = math.exp(-0.5 * (at / s) ** 2) / (s * math.sqrt(2 * math.pi))
         gain = cross / variance
-        state = replace(self, mean=self.mean - gain * at, covariance=self.covariance - np.outer(gain, cross))
-        return density, -at / variance, gain, state
+        return density, -at / variance, gain, replace(self, mean=self.mean - gain * at, covariance=left)
 
 
 def pivoted_root(c: Array, floor: Array, last: int | None = None, slack: float = 0.0) -> tuple[Array, list[int]]:

@@ -53,9 +53,9 @@ class Turn:
     def cuts(self, x: Array, reach: float) -> Array:
         """Panel ends (N, J) along the next coordinate that resolve the turn, for each column of x."""
         root, width, narrow = self.places(x, reach)
-        n = len(root)
+        shape = (len(root), root.shape[1] * len(EDGES))
         ends = root[:, :, None] + np.where(narrow, width, 0.0)[:, :, None] * np.array(EDGES)
-        return np.clip(np.where(narrow[:, :, None], ends, reach), -reach, reach).reshape(n, -1)
+        return np.clip(np.where(narrow[:, :, None], ends, reach), -reach, reach).reshape(shape)
 
     def steepness(self, x: Array) -> Array:
         """One over the width of the turn, at places x where there is one; elsewhere the same with the slopes there."""

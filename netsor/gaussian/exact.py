@@ -1,0 +1,89 @@
+"""Covariances in rational arithmetic: conditional variances of nearly degenerate laws without cancellation.
+
+A matrix of floating-point numbers is a matrix of rational numbers, and what is left of a variance after conditioning is
+one too. Near ρ = ±1 its digits are gone in floating point, and jumps and Dirac masses see it.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+
+from netsor.gaussian.result import Divergent
+
+Array = np.ndarray
+Rows = list[list[Fraction]]
+# More variables than this are left to floating point: the fractions grow.
+MOST = 8
+# Less of a variance than this is beyond what a rounded matrix can tell.
+NOTHING = 3e-17
+_DEGENERATE = 1e-3
+
+
+def is_degenerate(c: Array) -> bool:
+    """Whether some combination has lost three digits of its variance."""
+    n = len(c)
+    d = np.sqrt(np.maximum(np.diag(c), 0.0))
+    used = d > 0
+    if used.sum() < 2:
+        return False
+    r = (c / np.where(used, d, 1.0)[:, None] / np.where(used, d, 1.0))[np.ix_(used, used)]
+    if n == 2:
+        return abs(float(r[0, 1])) > 1 - _DEGENERATE
+    return float(np.linalg.eigvalsh(r)[0]) < _DEGENERATE
+
+
+def fractions(a: Array) -> Rows:
+    return [[Fraction(float(x)) for x in row] for row in np.atleast_2d(a)]
+
+
+def congruent(rows: Array, c: Array) -> Rows:
+    """R C R' exactly."""
+    r, m = fractions(rows), fractions(c)
+    n = len(m)
+    half = [[sum((a[k] * m[k][j] for k in range(n) if a[k]), Fraction(0)) for j in range(n)] for a in r]
+    return [[sum((h[k] * b[k] for k in range(n) if b[k]), Fraction(0)) for b in r] for h in half]
+
+
+def floats(a: Rows) -> Array:
+    return np.array([[float(x) for x in row] for row in a])
+
+
+def root_of(c: Rows, floor: Array, last: int | None) -> tuple[Array, list[int]]:
+    """(A, pivots) with A A' = C, as `pivoted_root` has it; variances below `floor` count as none."""
+    n = len(c)
+    left = [row[:] for row in c]
+    whole = [float(c[i][i]) for i in range(n)]
+    least = np.maximum(floor, [NOTHING * w for w in whole])
+    columns: list[Array] = []
+    pivots: list[int] = []
+    for _ in range(n):
+        rest = [i for i in range(n) if i not in pivots]
+        if any(float(left[i][i]) < -8 * float(least[i]) - 1e-14 * whole[i] for i in rest):
+            raise Divergent("the covariance is indefinite beyond rounding")
+        alive = [i for i in rest if float(left[i][i]) > least[i]]
+        if not alive:
+            break
+        choice = [i for i in alive if i != last] or alive
+        p = max(choice, key=lambda i: float(left[i][i]) / max(whole[i], 1e-300))
+        d = left[p][p]
+        row = [Fraction(0) if j in pivots else left[p][j] for j in range(n)]
+        columns.append(np.array([float(x / d) for x in row]) * math.sqrt(float(d)))
+        pivots.append(p)
+        left = [[x - row[i] / d * y for x, y in zip(left[i], row)] for i in range(n)]
+    return (np.stack(columns, axis=1) if columns else np.zeros((n, 0))), pivots
+
+
+def conditioned(c: Array, a: Array) -> tuple[float, Array, Array]:
+    """(variance of u = a·z, Cov(z, u), Cov(z | u)), each entry rounded once."""
+    m = fractions(c)
+    n = len(m)
+    v = [Fraction(float(x)) for x in a]
+    cross = [sum((m[i][k] * v[k] for k in range(n) if v[k]), Fraction(0)) for i in range(n)]
+    variance = sum((v[k] * cross[k] for k in range(n) if v[k]), Fraction(0))
+    if variance <= 0:
+        return float(variance), np.array([float(x) for x in cross]), np.asarray(c, float).copy()
+    given = [[m[i][j] - cross[i] * cross[j] / variance for j in range(n)] for i in range(n)]
+    return float(variance), np.array([float(x) for x in cross]), floats(given)
