@@ -195,20 +195,27 @@ class Batch:
     def _scalar(self, s: Sym) -> Quantity:
         limit = self.limit
         if s in limit.derivatives:
-            try:
-                return self.expect(limit.derivatives[s][1])
-            except NoPointwiseMeaning:
-                return self._stein(s)
+            found = self._pointwise(s)
+            return self._stein(s) if found is None else found
         i = limit.program.by_name[s.name[1]]
         assert isinstance(i, Moment)
         return self.expect(ZMOMENT(i, limit.vectors, limit.scalars))
 
+    def _pointwise(self, s: Sym) -> Quantity | None:
+        try:
+            return self.expect(self.limit.derivatives[s][1])
+        except NoPointwiseMeaning:
+            return None
+
     def _stein(self, s: Sym) -> Quantity:
-        """Remark B.6 for every input or pair: a = C⁺ b."""
+        """Remark B.6 for every input or pair: a = C⁺ b, or what is left of b for it beside derivatives that exist."""
         partners, operand, which = self.limit.stein_system(s)
         columns = [self.expect(canonical(mul(t, operand))) for t in partners]
         table = [[self.covariance(t, u) for u in partners] for t in partners]
-        domain = "".join(sorted({c for x in (*columns, *(q for row in table for q in row)) for c in x.domain}))
+        beside = [self.limit.beside(s, t) for t in partners]
+        known = [self._pointwise(e) if e in self.limit.derivatives else self.expect(e) for e in beside]
+        of = (*columns, *(q for row in table for q in row), *(q for q in known if q is not None))
+        domain = "".join(sorted({c for x in of for c in x.domain}))
 
         def lift(q: Quantity, error: bool = False) -> Array:
             return self.lifted(q.error if error else q.value, q.domain, domain)
@@ -216,10 +223,17 @@ class Batch:
         c = np.stack([np.stack([lift(x) for x in row], -1) for row in table], -2)
         slack = np.stack([np.stack([lift(x, True) for x in row], -1) for row in table], -2)
         b, b_error = np.stack([lift(x) for x in columns], -1), np.stack([lift(x, True) for x in columns], -1)
-        inverse = np.linalg.pinv(c, rcond=1e-11, hermitian=True)
-        a = np.einsum("kij,kj->ki", inverse, b)
-        error = np.einsum("kij,kj->ki", abs(inverse), b_error + np.einsum("kij,kj->ki", slack, abs(a)))
-        return Quantity(domain, a[:, which], error[:, which] + 1e-15 * abs(a[:, which]))
+        a, a_error = np.zeros_like(b), np.zeros_like(b)
+        for k, q in enumerate(known):
+            if q is not None:
+                a[:, k], a_error[:, k] = lift(q), lift(q, True)
+        left = [k for k, q in enumerate(known) if q is None]
+        inverse = np.linalg.pinv(c[:, :, left], rcond=1e-11)
+        moved = b_error + np.einsum("kij,kj->ki", abs(c), a_error)
+        a[:, left] = np.einsum("kij,kj->ki", inverse, b - np.einsum("kij,kj->ki", c, a))
+        error = np.einsum("kij,kj->ki", abs(inverse), moved + np.einsum("kij,kj->ki", slack, abs(a)))
+        own = left.index(which)
+        return Quantity(domain, a[:, which], error[:, own] + 1e-15 * abs(a[:, which]))
 
     # --- expectations -----------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from netsor.expr import (
     add,
     as_expr,
     canonical,
+    diff,
     mul,
     split_coefficient,
     substitute,
@@ -92,6 +93,7 @@ class Limit:
         self._hats: dict[tuple[str, bool, Expr], Sym] = {}
         self._initial: dict[Sym, str] = {}
         self._derivatives: dict[Sym, tuple[Sym, Expr, str]] = {}
+        self._product_of: dict[Sym, Sym] = {}
         self._estimates: dict[Sym, Estimate] = {}
         self._covariances: dict[tuple[Sym, Sym], Estimate] = {}
         self._independence: dict[tuple[Sym, Sym], bool] = {}
@@ -215,6 +217,7 @@ class Limit:
         if not any(self.is_gaussian(s) for s in derivative.free):
             return derivative
         symbol = coefficient(self._products[product].name, self._products[partner].name)
+        self._product_of[symbol] = product
         self._derivatives[symbol] = (partner, derivative, name)
         return symbol
 
@@ -334,17 +337,38 @@ class Limit:
         return REALS if not isinstance(i, Moment) or WIDTH in i.psi.free else infer_range(unfold(i.psi), {})
 
     def _take_coefficient(self, s: Sym) -> Estimate:
-        partner, derivative, name = self._derivatives[s]
-        try:
-            found = self.expectation(derivative, f"E ∂Z/∂{spell(partner)} in Ż^{name}", name)
-            return Estimate(found.value, found.error)
-        except NoPointwiseMeaning:
-            pass
+        found = self._pointwise(s)
+        if found is not None:
+            return found
         # Remark B.6: by Stein's lemma the expectations of all partial derivatives at once, from E Ẑ^{Wᵀy} Z^x.
+        name = self._derivatives[s][2]
         partners, operand, which = self.stein_system(s)
         b = [self._expect(canonical(mul(t, operand)), f"E {spell(t)} Z^x in Ż^{name}", name) for t in partners]
         c = [[self.covariance(t, u) for u in partners] for t in partners]
-        return stein_coefficients(c, b)[which]
+        known = [self._beside(s, t) for t in partners]
+        return stein_coefficients(c, b, known)[which]
+
+    def _pointwise(self, s: Sym) -> Estimate | None:
+        """E ∂Z^x/∂Ẑ^{Wᵀy} as it stands; None where the derivative means nothing pointwise."""
+        partner, derivative, name = self._derivatives[s]
+        try:
+            found = self.expectation(derivative, f"E ∂Z/∂{spell(partner)} in Ż^{name}", name)
+        except NoPointwiseMeaning:
+            return None
+        return Estimate(found.value, found.error)
+
+    def _beside(self, s: Sym, partner: Sym) -> Estimate | None:
+        """What Ż takes for another Ẑ^{Wᵀy} of the same product without Stein's lemma, if it does."""
+        other = self.beside(s, partner)
+        if other in self._derivatives:
+            return self._pointwise(other)
+        return self._expect(other, f"E ∂Z/∂{spell(partner)}", self._derivatives[s][2])
+
+    def beside(self, s: Sym, partner: Sym) -> Expr:
+        """E ∂Z^x/∂Ẑ^{Wᵀy} for another Ẑ^{Wᵀy} than that of s in the same Ż: a symbol, or what is plain to see."""
+        name = self._derivatives[s][2]
+        product = self._product_of[s]
+        return self._coefficient(product, partner, diff(self._products[product].operand, partner), name)
 
     def stein_system(self, s: Sym) -> tuple[list[Sym], Expr, int]:
         """The Ẑ^{Wᵀy^i} on which Z^x depends, Z^x, and which of them the coefficient belongs to (Remark B.6)."""

@@ -41,7 +41,8 @@ def first_outputs(network: Program, inputs: Any, test: Any = None, f0: Any = "ze
     if f0 == "zero":
         return np.zeros((rows, count))
     if f0 != "gaussian":
-        raise faults.bad_setting("f0", repr(f0), "a list of numbers, zero, gaussian or network")
+        wanted, hint = "a list of numbers, zero, gaussian or network", "leave it out, and the outputs start at zero"
+        raise faults.bad_setting("f0", repr(f0), wanted, hint)
     return _gaussian(network, all_rows(network, inputs, test), seed)
 
 

@@ -60,14 +60,16 @@ def read_examples(
     An input has the shape (N, d), or (N, T, d) where it is a family of T members.
     """
     if not network.inputs:
-        raise faults.wrong_shape("the inputs", "of the network's inputs, and it has none", "anything")
+        hint = "declare an input: `network NAME(ξ : d)`"
+        raise faults.wrong_shape("the inputs", "of the network's inputs, and it has none", "anything", hint)
     given = rows if isinstance(rows, Mapping) else {i.name: rows for i in network.inputs[:1]}
     for name in given:
         if all(i.name != name for i in network.inputs):
             raise faults.unknown_input(name, [i.name for i in network.inputs])
     for i in network.inputs:
         if i.name not in given:
-            raise faults.wrong_shape(f"the inputs `{i.name}`", _wanted(i), "nothing")
+            hint = f"give every input its rows, `{i.name}` too"
+            raise faults.wrong_shape(f"the inputs `{i.name}`", _wanted(i), "nothing", hint)
     data: list[Data] = []
     sources: list[dict[InputRef | DataRef, tuple[DataRef, Row]]] = []
     for i in network.inputs:
@@ -78,7 +80,8 @@ def read_examples(
         if not sources:
             sources = [{} for _ in values]
         if len(values) != len(sources):
-            raise faults.wrong_shape(f"the inputs `{i.name}`", f"({len(sources)}, …)", shape_of(values))
+            rows, hint = f"({len(sources)}, …)", "an example has one row of every input"
+            raise faults.wrong_shape(f"the inputs `{i.name}`", rows, shape_of(values), hint)
         for r, (found, row) in enumerate(zip(sources, values, strict=True), start=1):
             if i.indices is None:
                 found[InputRef(i.name)] = (DataRef(name, (r,)), row)
@@ -118,14 +121,26 @@ def _wanted(i: NetworkInput) -> str:
     return f"(N, {i.dimension})" if i.indices is None else f"(N, {len(i.indices)}, {i.dimension})"
 
 
+def _advice(i: NetworkInput, shape: tuple[int, ...]) -> str:
+    """How inputs of another shape, or the network, may be changed so that they fit."""
+    row = f"{i.dimension} numbers" if i.indices is None else f"{len(i.indices)} vectors of {i.dimension} numbers"
+    tail = shape[1:]
+    if _wanted(i) == f"(N, {', '.join(map(str, shape))})":
+        return "one example is a table of one row: `[[…]]`"
+    if i.indices is None and len(tail) == 1 and tail[0]:
+        return f"give rows of {row}, or declare `{i.name} : {tail[0]}`"
+    return f"give one row of {row} for each example"
+
+
 def _verify(i: NetworkInput, values: Any) -> None:
     tail = (i.dimension,) if i.indices is None else (len(i.indices), i.dimension)
     what = f"the inputs `{i.name}`"
     if not isinstance(values, tuple) or not values or shape_of(values)[1:] != tail:
-        raise faults.wrong_shape(what, _wanted(i), shape_of(values))
+        raise faults.wrong_shape(what, _wanted(i), shape_of(values), _advice(i, shape_of(values)))
     for r, row in enumerate(values, start=1):
         if shape_of(row) != tail or (len(tail) == 2 and any(len(token) != tail[1] for token in row)):
-            raise faults.wrong_shape(f"row {r} of {what}", f"({', '.join(map(str, tail))})", shape_of(row))
+            shape = f"({', '.join(map(str, tail))})"
+            raise faults.wrong_shape(f"row {r} of {what}", shape, shape_of(row), _advice(i, ()))
         flat = row if len(tail) == 1 else [x for token in row for x in token]
         if not all(isinstance(x, float) and math.isfinite(x) for x in flat):
             raise faults.not_finite(what, f"row {r}")

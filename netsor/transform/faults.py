@@ -33,14 +33,17 @@ def no_derivative(variable: str, argument: str, span: Span | None) -> NetsorErro
     )
 
 
-def wrong_shape(what: str, wanted: str, got: Sequence[int] | str) -> NetsorError:
+def wrong_shape(what: str, wanted: str, got: Sequence[int] | str, hint: str) -> NetsorError:
     shape = got if isinstance(got, str) else f"({', '.join(map(str, got))}{',' if len(got) == 1 else ''})"
-    return _error("E654", f"{what} should have the shape {wanted}, not {shape}")
+    return _error("E654", f"{what} should have the shape {wanted}, not {shape}", hint=hint)
 
 
 def unknown_input(name: str, known: Sequence[str]) -> NetsorError:
     listed = ", ".join(f"`{k}`" for k in known)
-    return _error("E662", f"there is no input `{name}`", notes=(f"the network's inputs are {listed}",))
+    return _error(
+        "E662", f"there is no input `{name}`", notes=(f"the network's inputs are {listed}",),
+        hint=f"give rows for `{known[0]}`",
+    )
 
 
 def not_finite(what: str, place: str) -> NetsorError:
@@ -49,12 +52,13 @@ def not_finite(what: str, place: str) -> NetsorError:
 
 def unknown_row(row: object, rows: int) -> NetsorError:
     return _error(
-        "E656", f"the order names row {row}, and the inputs have rows 1 to {rows}", notes=("rows count from 1",)
+        "E656", f"the order names row {row}, and the inputs have rows 1 to {rows}", notes=("rows count from 1",),
+        hint=f"name rows from 1 to {rows}, such as {rows}; without an order they come in turn",
     )
 
 
-def bad_setting(name: str, value: object, wanted: str) -> NetsorError:
-    return _error("E657", f"{name} should be {wanted}, not {value}")
+def bad_setting(name: str, value: object, wanted: str, hint: str) -> NetsorError:
+    return _error("E657", f"{name} should be {wanted}, not {value}", hint=hint)
 
 
 def too_long(steps: int, batch: int, count: int) -> NetsorError:
@@ -84,4 +88,7 @@ def cannot_condition(variable: str, why: str) -> NetsorError:
 
 
 def not_trainable(name: str) -> NetsorError:
-    return _error("E661", f"`{name}` is no parameter of the network, so it cannot be trained")
+    return _error(
+        "E661", f"`{name}` is no parameter of the network, so it cannot be trained",
+        hint="after `train` name a declared matrix or vector",
+    )

@@ -70,13 +70,16 @@ def number_table(values: Any, rows: int, columns: int, what: str) -> Numbers:
     """Numbers by row and readout from shape (rows,) or (rows, readouts)."""
     table = plain(values)
     wanted = f"({rows},)" if columns == 1 else f"({rows}, {columns})"
+    each = "a number" if columns == 1 else f"{columns} numbers, one an output,"
+    whose = "row, first training and then test rows" if what == "f0" else "row of the inputs"
+    hint = f"give {each} for each {whose}: {rows} of them"
     if not isinstance(table, tuple) or len(table) != rows:
-        raise faults.wrong_shape(what, wanted, shape_of(table))
+        raise faults.wrong_shape(what, wanted, shape_of(table), hint)
     if columns == 1:
         table = tuple(row if isinstance(row, tuple) else (row,) for row in table)
     for r, row in enumerate(table, start=1):
         if shape_of(row) != (columns,):
-            raise faults.wrong_shape(what, wanted, shape_of(table))
+            raise faults.wrong_shape(what, wanted, shape_of(table), hint)
         if not all(isinstance(x, float) and math.isfinite(x) for x in row):
             raise faults.not_finite(what, f"row {r}")
     return table
@@ -94,7 +97,8 @@ def schedule(
     rows = _order(order, count)
     for name, value, least in (("the number of steps", steps, 0), ("the batch size", batch, 1)):
         if not isinstance(value, int) or value < least:
-            raise faults.bad_setting(name, value, f"a whole number, at least {least}")
+            wanted = f"a whole number, at least {least}"
+            raise faults.bad_setting(name, value, wanted, f"take {max(least, 1)}, or more")
     if steps * batch > _MOST_INSTRUCTIONS or steps * count * lines > _MOST_INSTRUCTIONS:
         raise faults.too_long(steps, batch, steps * max(count * lines, batch))
     return [[rows[(t * batch + k) % len(rows)] for k in range(batch)] for t in range(steps)]
@@ -103,13 +107,15 @@ def schedule(
 def verify_rate(lr: float) -> None:
     """Raises NetsorError (E657) for a learning rate that is negative or no finite number."""
     if not isinstance(lr, (int, float)) or not math.isfinite(lr) or lr < 0:
-        raise faults.bad_setting("the learning rate", lr, "a number, at least 0")
+        hint = "take 1, which is the default, or less where that diverges"
+        raise faults.bad_setting("the learning rate", lr, "a number, at least 0", hint)
 
 
 def _order(order: Sequence[int] | None, count: int) -> list[int]:
     rows = list(range(1, count + 1)) if order is None else list(order)
     if not rows:
-        raise faults.bad_setting("the order", "empty", "a list of rows")
+        hint = f"name rows from 1 to {count}; without an order they come in turn"
+        raise faults.bad_setting("the order", "empty", "a list of rows", hint)
     for r in rows:
         if int(r) != r or not 1 <= r <= count:
             raise faults.unknown_row(r, count)
@@ -132,7 +138,8 @@ def _first_outputs(run: Unrolling, f0: Any) -> list[list[Expr]]:
     rows = [*made.row_of, *made.test_row_of]
     if isinstance(f0, str):
         if f0 != "zero":
-            raise faults.bad_setting("f0", repr(f0), 'a list of numbers, "zero" or "network"')
+            wanted, hint = 'a list of numbers, "zero" or "network"', "leave it out, and the outputs start at zero"
+            raise faults.bad_setting("f0", repr(f0), wanted, hint)
         f0 = [[0.0] * len(readouts) for _ in rows]
     table = number_table(f0, len(rows), len(readouts), "f0")
     found: dict[int, tuple[int, tuple[float, ...]]] = {}

@@ -99,3 +99,18 @@ output f := vᵀ x2 / √n
 """
     found = netsor.loads(text).ntk([[1.0, 0.5], [-0.2, 0.7]], method="paths", classes=True)
     assert set(found.classes) == {"W[1] → v", "W[2] → v", "W[1] → W[2] → v"}
+
+
+def test_heavisides_of_dependent_products_through_a_transpose():
+    """Remark B.6 beside a derivative that exists: d - b is a, so that x = Wᵀ(step(a) + c) + u.
+
+    E x u = E a (step(a) + c) + 1 and E x w = E b (step(a) + c) give Ż, and E (step(a) + c)² = 1/2 + 2 + 2 E a⁺ gives Ẑ.
+    """
+    document = netsor.loads(
+        "network heavisides(ξ : 2)\nmatrix U, V : (n, 2) ~ N(0, 1)\nmatrix W\nvector v ~ N(0, 1)\ntrain v\n"
+        "u := U ξ\nw := V ξ\na := W u\nb := W w\nc := W (u - w)\nd := W (u + w)\n"
+        "x := Wᵀ (step(a) * step(d - b) + c) + u\noutput f := vᵀ x / √n\n"
+    )
+    half = 1 / np.sqrt(2 * np.pi)
+    found = document.ntk(np.array([[0.6, -0.8]])).nngp
+    np.testing.assert_allclose(found.value, [[2.5 + 2 * half + (half + 2) ** 2 + 1]], rtol=1e-8)

@@ -158,6 +158,19 @@ def test_heaviside_of_dependent_products() -> None:
     )
 
 
+def test_a_heaviside_beside_derivatives_that_exist() -> None:
+    """Remark B.6 gives one of many solutions where Ẑ's are dependent: it must fit the derivatives taken as they are.
+
+    d - b is a, so that the operand is step(a) + c, and ⟨u, Wᵀ z⟩ = ⟨W u, z⟩: E a (step(a) + c) = 1/√(2π) + 1.
+    """
+    expect(
+        "matrix W\nvector u, w ~ N(0, 1)\na := W u\nb := W w\nc := W (u - w)\nd := W (u + w)\n"
+        "k := Wᵀ (step(a) * step(d - b) + c)\noutput m := mean(k * u)\noutput q := mean(k * w)\n",
+        m=1 / math.sqrt(2 * math.pi) + 1,
+        q=-1,
+    )
+
+
 def test_second_derivative_of_relu_is_a_dirac_mass() -> None:
     expect("vector x ~ N(0, 4)\noutput d := mean(relu''(x))\n", d=1 / math.sqrt(8 * math.pi))
 

@@ -92,3 +92,13 @@ def test_coefficients_that_are_found_together_have_their_numbers():
     slope = 2 * (2 / (math.pi * variance)) ** 0.5
     assert found == pytest.approx([slope, 0.5 * slope], rel=1e-10)
     assert "$a_{1}$ = " in as_latex(d) and "$\\pm$" in as_latex(d)
+
+
+def test_derivatives_found_together_take_in_those_that_exist():
+    """c is a - b: any a = C⁺ b for the two Heavisides alone would miss E Z^k Z^u = 1/√(2π) + 1, E a (step(a) + c)."""
+    document = loads(
+        "matrix W\nvector u, w ~ N(0, 1)\na := W u\nb := W w\nc := W (u - w)\nd := W (u + w)\n"
+        "k := Wᵀ (step(a) * step(d - b) + c)\noutput m := mean(k * u)\n"
+    )
+    evaluator = Evaluator(document.derive())
+    assert evaluator.scalar("m") == pytest.approx(1 / math.sqrt(2 * math.pi) + 1, rel=1e-7)

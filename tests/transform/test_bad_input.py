@@ -57,6 +57,28 @@ def test_diagnostics(code, says, call_it):
     with pytest.raises(NetsorError, match=re.escape(says)) as caught:
         call_it()
     assert [d.code for d in caught.value.diagnostics] == [code]
+    assert all(d.hint for d in caught.value.diagnostics)
+
+
+@pytest.mark.parametrize(
+    ("hint", "wrong", "mended"),
+    [
+        ("`ξ : 3`", {"inputs": [[1, 2, 3]] * 3}, {"inputs": [[1, 2]] * 3}),
+        ("`[[…]]`", {"inputs": [1, 2], "targets": [1]}, {"inputs": [[1, 2]], "targets": [1], "f0": [0] * 3}),
+        ("a number for each row of the inputs: 3", {"targets": [1, 2]}, {"targets": [1, 2, 3]}),
+        ("first training and then test rows: 5", {"f0": [1, 2, 3]}, {"f0": [1, 2, 3, 4, 5]}),
+        ("from 1 to 3, such as 3", {"order": [4]}, {"order": [3]}),
+        ("take 1, or more", {"steps": -1}, {"steps": 1}),
+        ("take 1, or more", {"batch": 0}, {"batch": 1}),
+        ("take 1,", {"lr": -1}, {"lr": 1}),
+        ("leave it out", {"f0": "guess"}, {}),
+    ],
+)
+def test_what_a_hint_offers_is_accepted(hint, wrong, mended):
+    with pytest.raises(NetsorError) as caught:
+        run(**wrong)()
+    assert hint in (caught.value.diagnostics[0].hint or "")
+    assert run(**mended)().outputs
 
 
 def test_no_steps_is_the_first_outputs():

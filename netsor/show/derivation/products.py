@@ -41,10 +41,12 @@ class Products:
         variance = Const(self.program.matrix[i.matrix].variance)
         before = self._before.get((i.matrix, not i.transposed), [])
         partners = [s for s in before if s in x.free]
+        # Where Ẑ's are dependent, C⁺ b is right as a whole only: no part of it goes with a derivative taken otherwise.
+        whole = any(is_singular(self.bridge.mapped(diff(x, s))) for s in partners)
         terms: list[Term] = []
         notes: list[Note] = []
         for s in partners:
-            made = self._coefficient(i, variance, x, s, partners)
+            made = self._coefficient(i, variance, x, s, partners, whole)
             if isinstance(made, Note):
                 notes.append(made)
             else:
@@ -88,15 +90,16 @@ class Products:
         """A coefficient as it stands in formulas: its number, or its name."""
         return c.formula if isinstance(c.formula, Const) else c.symbol
 
-    def _coefficient(self, i: MatMul, variance: Const, x: Expr, partner: Sym, partners: list[Sym]) -> Term | Note:
+    def _coefficient(
+        self, i: MatMul, variance: Const, x: Expr, partner: Sym, partners: list[Sym], stein: bool
+    ) -> Term | Note:
         """σ_W² E ∂Z^x/∂Ẑ^{Wᵀy}, or the note that says why it is zero."""
         slope = diff(x, partner)
-        there = self.bridge.mapped(slope)
         a = symbol(COEFFICIENT, i.name, names(partner)[0])
         shown = symbol(SLOPE, i.vector, names(partner)[0])
-        worked = self.expect(mul(variance, slope)) if not is_singular(there) else None
+        worked = None if stein else self.expect(mul(variance, slope))
         value = worked.value if worked else None
-        if value is ZERO or worked is None and self.bridge.vanishes(slope):
+        if value is ZERO or stein and len(partners) == 1 and self.bridge.vanishes(slope):
             only = " = 0: " if len(partners) == 1 else " has no part here: "
             pieces: tuple[str | Expr, ...] = (symbol(DOT, i.name), only, shown, " = 0")
             why = worked.dropped if worked else (self.expect.why_zero(slope),)
