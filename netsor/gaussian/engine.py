@@ -15,7 +15,8 @@ from netsor.gaussian.integrand import Integrand, build, common_factors, form_to_
 from netsor.gaussian.oned import Quadrature
 from netsor.gaussian.outcome import EPS, Outcome, Task, scaled, total
 from netsor.gaussian.result import Clock, Divergent
-from netsor.gaussian.shape import Shape, affine, is_quadratic, shape_of
+from netsor.gaussian.roots import roots_along, roots_of_degree
+from netsor.gaussian.shape import Shape, affine, degree_in, is_quadratic, shape_of
 from netsor.gaussian.state import State
 from netsor.gaussian.terms import Term, expand, factors_of
 from netsor.gaussian.turns import EDGES, steepest, turns_of
@@ -25,7 +26,7 @@ Array = np.ndarray
 _CURVED_SECONDS = 3.0
 _DRAWS = 2**15
 # Points of a line among which roots are sought, and how many steep ones get panels of their own.
-_FINE, _MOST_BENDS = 12001, 400
+_FINE, _MOST_BENDS, _MOST_ROOTS = 12001, 400, 2000
 # Turns steeper than this are not for a lattice.
 _STEEP = 5.0
 # Where a lattice gets this far no other rule in as many dimensions gets farther.
@@ -143,6 +144,7 @@ def _by_dimension(f: Integrand, task: Task) -> Outcome:
         if not math.isfinite(value):
             raise Divergent("the integrand has no value at a point where its argument is constant")
         return Outcome(value, 4 * EPS * abs(value), abs(value), 0, "exact algebra")
+    poles.refuse_growth(f)
     if f.rank == 1:
         return _outcome(
             _one_variable(f), 1, "closed form + quadrature 1-D" if f.closed or f.given else "quadrature 1-D"
@@ -289,8 +291,12 @@ def _one_variable(f: Integrand) -> Quadrature:
         else:
             (singular if p.kind == "singular" else cuts).append(at)
     for s in f.surfaces:
-        along = _on_the_line(f.on_surface(s))
-        roots = oned.roots_of(along, points=_FINE)
+        degree = degree_in(s.at, frozenset(f.forms))
+        if degree is None:
+            found = roots_along(f.on_surface(s), np.zeros((0, 1)), oned.REACH, _FINE, _MOST_ROOTS)
+        else:
+            found = roots_of_degree(degree, f.on_surface(s), np.zeros((0, 1)), oned.REACH)
+        roots = sorted({float(r) for r in found[0] if r < oned.REACH})
         (singular if s.kind in ("singular", "pole") else cuts).extend(roots)
         if s.kind == "jump" and roots:
             # A root is found to rounding, and what jumps there counts for as much.

@@ -145,8 +145,9 @@ def build(shape: Shape, state: State, env: Values, last: Sym | None = None, slac
     c = rows @ state.covariance @ rows.T
     final = None if last is None else forms.index(last)
     sizes = rows**2 @ state.variances
-    if slack == 0 and len(forms) > 1 and max(len(forms), len(state.symbols)) <= exact.MOST and exact.is_degenerate(c):
-        root, pivots = exact.root_of(exact.congruent(rows, state.covariance), np.zeros(len(forms)), final)
+    if slack in (0, math.inf) and max(len(forms), len(state.symbols)) <= exact.MOST and _cancels(c, sizes):
+        # The numbers are meant as they are: what is left of a variance counts, however little it is.
+        root, pivots = exact.root_of(exact.congruent(rows, state.covariance), exact.NOTHING * sizes, final)
     else:
         root, pivots = pivoted_root((c + c.T) / 2, RANK * len(state.symbols) * sizes, final, slack)
     shift = rows @ state.mean
@@ -165,6 +166,11 @@ def build(shape: Shape, state: State, env: Values, last: Sym | None = None, slac
     for b in shape.breaks:
         note_break(out, b, env)
     return out
+
+
+def _cancels(c: Array, sizes: Array) -> bool:
+    """Whether forms, or what is left of one given others, have far less variance than what they are made of."""
+    return bool((np.diag(c) < 1e-3 * sizes).any()) or len(c) > 1 and exact.is_degenerate(c)
 
 
 def form_to_smooth(shape: Shape, env: Values) -> Sym | None:

@@ -22,7 +22,7 @@ from netsor.gaussian.turns import Turn, turns_of
 
 Array = np.ndarray
 Function = Callable[[Array], Array]
-_MOST_PLANES = 24
+_MOST_PLANES, _MOST_CENTRED = 24, 6
 # A coefficient below this part of a row is what rounding left of zero.
 _NOTHING = 1e-15
 
@@ -61,6 +61,12 @@ def levels_of(f: Integrand) -> tuple[Level, ...]:
     """The levels of an integrand, first variable first."""
     factors = _factors(f)
     planes = _planes(f.planes, f.rank)
+    for s in f.surfaces:
+        centre = _centre(f, s)
+        if centre is not None:
+            # Panels end there, so that an island of any size is met.
+            for k, at in enumerate(centre):
+                planes[k].append(Plane("kink", np.eye(f.rank)[k], -float(at)))
     curves: list[list[Curve]] = [[] for _ in range(f.rank)]
     for s in f.surfaces:
         k, curve = _curve(f, s)
@@ -128,6 +134,26 @@ def _curve(f: Integrand, s: Surface) -> tuple[int, Curve]:
         return whole(np.concatenate([x, np.zeros((f.rank - len(x), x.shape[1]))]))
 
     return k, Curve(at, s.kind, degree_in(s.at, newest))
+
+
+def _centre(f: Integrand, s: Surface) -> Array | None:
+    """Where a quadratic function is stationary: the middle of the ellipse on which it vanishes."""
+    if f.rank > _MOST_CENTRED or degree_in(s.at, frozenset(f.forms)) != 2:
+        return None
+    at = f.on_surface(s)
+    one = np.eye(f.rank)
+    zero = float(at(np.zeros((f.rank, 1)))[0])
+    plus, minus = at(one), at(-one)
+    slope = (plus - minus) / 2
+    bend = np.diag(plus + minus - 2 * zero)
+    for i in range(f.rank):
+        for j in range(i):
+            both = float(at((one[i] + one[j])[:, None])[0])
+            bend[i, j] = bend[j, i] = both - plus[i] - plus[j] + zero
+    values = np.linalg.eigvalsh(bend)
+    if not (values[0] > 1e-9 * values[-1] > 0 or values[-1] < 1e-9 * values[0] < 0):
+        return None
+    return np.linalg.solve(bend, -slope)
 
 
 def _planes(planes: list[Plane], rank: int) -> list[list[Plane]]:

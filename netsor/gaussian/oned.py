@@ -149,7 +149,9 @@ def integrate(
     rest = 0.0
     for p in poles:
         rest += _remainder(p, lo, hi, integral, modulus)
-    return Quadrature(float(integral.sum()), float(error.sum()) + 4 * EPS * scale + tail + rest, scale)
+    # The density is as good as its exponent, which is larger the farther out it matters.
+    exponent = float(modulus @ np.maximum(lo * lo, hi * hi)) / 2
+    return Quadrature(float(integral.sum()), float(error.sum()) + EPS * (4 * scale + exponent) + tail + rest, scale)
 
 
 def _needed_reach(f: Callable[[Array], Array], reach: float, cuts: list[float], total: float) -> tuple[float, float]:

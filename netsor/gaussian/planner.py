@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import time
 from dataclasses import replace
 
@@ -21,6 +22,8 @@ from netsor.gaussian.shape import shape_of
 from netsor.gaussian.terms import Gaussians, Term
 
 DEFAULT = Settings()
+# Scalars whose errors are more than this part of them are looked at together, in so many places.
+_LARGE, _PLACES = 1e-5, 64
 
 
 def expect(
@@ -141,4 +144,12 @@ def _scalar_value(e: Expr, law: Law) -> Estimate:
             if not all(map(math.isfinite, sides)):
                 raise Divergent("a coefficient has no finite value within the error of its scalars")
             error += max(abs(x - value) for x in sides)
+    if any(v.error > _LARGE * abs(v.value) for v in at.values()):
+        # Large errors act together, and need not act most at their ends.
+        rng = random.Random(29)
+        for _ in range(_PLACES):
+            there = evaluate(e, {s: v.value + v.error * rng.choice((-1, 1, rng.uniform(-1, 1))) for s, v in at.items()})
+            if not math.isfinite(there):
+                raise Divergent("a coefficient has no finite value within the error of its scalars")
+            error = max(error, 1.1 * abs(there - value))
     return Estimate(value, error)

@@ -10,13 +10,31 @@ from collections.abc import Callable
 
 import numpy as np
 
+from netsor.expr import add
+from netsor.expr.arrays import lambdify
 from netsor.gaussian.integrand import Integrand
 from netsor.gaussian.oned import roots_of
 from netsor.gaussian.result import Divergent
+from netsor.gaussian.terms import exponent_of
 
 Array = np.ndarray
 _NEAR, _NEARER = 1e-4, 1e-7
 _TRIALS = 24
+_FAR = 1e7
+
+
+def refuse_growth(f: Integrand) -> None:
+    """Raises Divergent where the exponents of F outgrow the square in the density, however far out that begins."""
+    exponents = [e for g in f.factors if (e := exponent_of(g)) is not None]
+    if not exponents:
+        return
+    run = lambdify((add(*exponents),), (*f.forms, *f.scalars))
+    ways = np.random.default_rng(13).standard_normal((f.rank, 32))
+    ways = np.concatenate([ways / np.linalg.norm(ways, axis=0), np.eye(f.rank), -np.eye(f.rank)], axis=1)
+    with np.errstate(all="ignore"):
+        v = np.asarray(run(*(f.root @ (_FAR * ways) + f.shift[:, None]), *f.values)[0], float)
+    if (v > 0.6 * _FAR**2).any():
+        raise Divergent("the integrand grows faster than the Gaussian density falls")
 
 
 def refuse(f: Integrand) -> None:

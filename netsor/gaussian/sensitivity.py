@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
 
 from netsor.gaussian.inputs import Inputs
 from netsor.gaussian.outcome import EPS, Outcome
@@ -16,6 +20,9 @@ _COARSE, _COARSE_JUMPS = 1e-3, 1e-2
 # Away from degenerate laws an error of this part of an input is moved one way only, and this many times the part is
 # what second derivatives add at most (of E Φ(z − t) by the variance it is t²).
 _LINEAR, _CURVATURE = 1e-7, 4e3
+_ROUNDING, _MUCH = 4e-15, 1e300
+# Errors of more than this part of an input are looked at together, in so many places.
+_LARGE, _TOGETHER = 1e-5, 24
 
 
 def propagated(run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: float, clock: Clock) -> float:
@@ -42,6 +49,7 @@ def propagated(run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: fl
     regular = _regular(inputs)
     # How much of each input is uncertain, all together: what moving them one by one leaves out is of its square.
     relative = math.fsum(error / size if size else 1.0 for error, size, *_ in moves)
+    total += _together(run, inputs, outcome, [m[0] / m[1] if m[1] else math.inf for m in moves], tol, costly, clock)
     for error, size, is_covariance, moved in moves:
         if error <= EPS * size and not shape.breaks:
             total += 4 * error / (size or 1) * outcome.scale
@@ -54,7 +62,9 @@ def propagated(run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: fl
         changes: list[float] = []
         for sign in (1, -1):
             try:
-                there = run(moved(sign * step), 1e-5 if rough else tol, math.inf, rough)
+                # Beyond rounding, what an error adds to a variance that is nothing counts, however little it is.
+                slack = math.inf if error > _ROUNDING * size else _MUCH
+                there = run(moved(sign * step), 1e-5 if rough else tol, slack, rough)
             except Divergent:
                 continue
             changes.append(there.value - base.value)
@@ -69,6 +79,40 @@ def propagated(run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: fl
         excess = bend + _CURVATURE * relative * worst if regular else math.inf
         total += worst + min(max(0.05, 2 * relative) * worst + bend, excess) + 4 * EPS * outcome.scale
     return total
+
+
+def _together(
+    run: Run, inputs: Inputs, outcome: Outcome, parts: list[float], tol: float, costly: bool, clock: Clock
+) -> float:
+    """What large errors do together, and on the way: the largest change at random corners and inner points.
+
+    Small ones act each by itself, but a b with a, b = 0 ± ε, or cos(20 a), does not move with either end of one.
+    """
+    if max(parts) < _LARGE or clock.left() <= 0:
+        return 0.0
+    rng = np.random.default_rng(23)
+    n, m = len(inputs.symbols), len(inputs.scalars)
+    base = run(inputs, 1e-5, math.inf, True) if costly else outcome
+    worst = 0.0
+    corners = [np.array(c, float) for c in itertools.product((-1.0, 1.0), repeat=min(m, 3))] if m else []
+    for k in range(_TOGETHER):
+        corner = k < _TOGETHER // 2
+        signs = rng.choice([-1.0, 1.0], (n, n)) if corner else rng.uniform(-1, 1, (n, n))
+        c = inputs.covariance + np.triu(signs * inputs.errors) + np.triu(signs * inputs.errors, 1).T
+        c[np.diag_indices(n)] = np.maximum(np.diag(c), 0.0)
+        shares = rng.choice([-1.0, 1.0], m) if corner else rng.uniform(-1, 1, m)
+        if corner and k < len(corners):
+            shares[: len(corners[k])] = corners[k]
+        scalars = {s: v + x * inputs.scalar_errors[s] for (s, v), x in zip(inputs.scalars.items(), shares)}
+        try:
+            there = run(replace(inputs, covariance=c, scalars=scalars), 1e-5 if costly else tol, math.inf, costly)
+        except Divergent:
+            continue
+        worst = max(worst, abs(there.value - base.value))
+        if clock.left() <= 0:
+            break
+    # Twelve of infinitely many.
+    return 1.3 * worst
 
 
 def _implicit(inputs: Inputs, shape: Shape, i: int, j: int) -> float:

@@ -210,7 +210,8 @@ def _exponential(exponent: Expr, done: dict[Expr, _Sum], gaussians: Gaussians) -
     groups: dict[frozenset[Sym], list[Expr]] = {}
     for child in done_of(exponent):
         terms = done[child]
-        if not all(is_polynomial(p, gaussians) for _, p in terms):
+        # (x − 0.3)⁴ in powers of x is a difference of large numbers; of squares that is mended by completing them.
+        if not all(is_polynomial(p, gaussians) and _degree(p) <= 2 for _, p in terms):
             terms = {(ONE, child): 1}
         for (scalar, product), c in terms.items():
             groups.setdefault(product.free & gaussians, []).append(mul(Const(c), scalar, product))
