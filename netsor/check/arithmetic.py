@@ -159,6 +159,8 @@ class Arithmetic(Operands):
                 if isinstance(a, Scalar) and not explicit:
                     return self.scale(left, a, node)
                 raise Fault(faults.transposed_vector_alone(node.span))
+            case Array() if left.shape and isinstance(right, InputMatrixValue):
+                raise Fault(faults.row_by_matrix(node.span, ln.span.text, rn.span.text))
             case Array() if left.shape:
                 raise Fault(faults.data_product(node.span, ln.span.text, rn.span.text, kind_name(right)))
             case FunctionValue() | Builtin() | Inlined() | Mean():
@@ -170,6 +172,8 @@ class Arithmetic(Operands):
             right_is_vector = isinstance(right, Vector)
             raise Fault(faults.at_needs_matrix(node.span, ln.span.text, kind_name(a), rn.span.text, right_is_vector))
         if isinstance(right, (MatrixValue, InputMatrixValue)):
+            if isinstance(left, Vector) and isinstance(right, MatrixValue):
+                raise Fault(faults.vector_by_matrix(node.span, ln.span.text, rn.span.text))
             raise Fault(faults.scaled_matrix(node.span, ln.span.text, rn.span.text))
         b = self.as_number(right, rn)
         if isinstance(b, Poison):

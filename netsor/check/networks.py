@@ -57,7 +57,7 @@ class Networks(Claims):
         if isinstance(value, Poison):
             return
         if not isinstance(value, Scalar):
-            raise Fault(faults.readout_shape(node.value.span, text))
+            raise Fault(faults.readout_shape(node.value.span, text, name))
         moments = {
             i.name: i for i in self.emitter.instructions if isinstance(i, Moment) and i.name in self.emitter.temporary
         }
@@ -69,12 +69,12 @@ class Networks(Claims):
             roots = [f for f in factors if isinstance(f, Pow) and f.base is WIDTH and f.exponent is Const(0.5)]
             syms = [f for f in factors if isinstance(f, Sym) and f.name in moments]
             if len(factors) != 2 or not roots or not syms:
-                raise Fault(faults.readout_shape(node.value.span, text))
+                raise Fault(faults.readout_shape(node.value.span, text, name))
             psi = moments[str(syms[0].name)].psi
             used.add(str(syms[0].name))
             pair = self.readout_pair(psi)
             if pair is None:
-                raise Fault(faults.readout_shape(node.value.span, text))
+                raise Fault(faults.readout_shape(node.value.span, text, name))
             scale, v, x = pair
             terms.append((float(c * scale), v, x))
         kept = [i for i in self.emitter.instructions[mark:] if i.name not in used]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable
 
 from netsor.check import faults
@@ -18,6 +19,7 @@ from netsor.check.values import (
     FunctionValue,
     Inlined,
     InputMatrixValue,
+    InputValue,
     Mean,
     Poison,
     Scalar,
@@ -145,7 +147,8 @@ class Operands:
             )
         if isinstance(base, InputMatrixValue):
             raise Fault(faults.nameless_row(node.span))
-        raise Fault(faults.not_indexed(node.span, node.base.span.text, kind_name(base)))
+        dimension = base.dimension if isinstance(base, InputValue) else None
+        raise Fault(faults.not_indexed(node.span, node.base.span.text, kind_name(base), dimension))
 
     def later_member(self, name: str, indices: Indices) -> Span | None:
         return None
@@ -193,6 +196,9 @@ class Operands:
 
     def range(self, node: ast.Range) -> range:
         low, high = self.integer(node.low, "the start of a range"), self.integer(node.high, "the end of a range")
+        if high - low >= sys.maxsize:
+            # Python has no length for such a range, and no program has room for it.
+            raise Fault(faults.too_long(node.span, high - low + 1, "members in one range"))
         return range(low, high + 1)
 
     def block(self):  # noqa: ANN201 - a context manager, provided by the statement half

@@ -128,7 +128,3 @@ class Collector:
     @property
     def has_errors(self) -> bool:
         return any(d.is_error for d in self.items)
-
-    def raise_if_errors(self) -> None:
-        if self.has_errors:
-            raise NetsorError(self)

@@ -242,7 +242,7 @@ def matrix_mean(span: Span, name: str) -> Diagnostic:
 def too_long(span: Span, count: int, what: str = "instructions") -> Diagnostic:
     return Diagnostic(
         "E411",
-        f"the program would have {count:,} {what}, and a million is the most",
+        f"the program would have {count if count < 10**15 else float(count):,} {what}, and a million is the most",
         span,
         label="unrolled here",
         hint="make the range smaller",

@@ -56,6 +56,28 @@ def covector_by_matrix(span: Span, x: str, matrix: str) -> Diagnostic:
     )
 
 
+def vector_by_matrix(span: Span, x: str, matrix: str) -> Diagnostic:
+    return Diagnostic(
+        "E303",
+        f"`{short(span.text)}` is a vector before a matrix, which is no instruction",
+        span,
+        label="MATMUL has the matrix first",
+        notes=("a program touches its matrices only through MATMUL: a matrix (or its transpose) times a vector",),
+        hint=f"write `{matrix} {bracketed(short(x))}`",
+    )
+
+
+def row_by_matrix(span: Span, row: str, matrix: str) -> Diagnostic:
+    return Diagnostic(
+        "E303",
+        f"`{short(span.text)}` is a row of data before a matrix, which is no instruction",
+        span,
+        label="the matrix comes first",
+        notes=("an input matrix is applied to a row of data, and gives a member of 𝒱",),
+        hint=f"write `{matrix} {short(row)}`",
+    )
+
+
 def scaled_matrix(span: Span, factor: str, matrix: str) -> Diagnostic:
     written = f"-{matrix} x" if factor == "-" else f"{short(factor)} {matrix} x"
     return Diagnostic(
@@ -422,14 +444,19 @@ def family_as_value(span: Span, name: str, members: Sequence[tuple[int, ...]]) -
     )
 
 
-def not_indexed(span: Span, name: str, kind: str) -> Diagnostic:
+def not_indexed(span: Span, name: str, kind: str, dimension: int | None = None) -> Diagnostic:
+    """`dimension` is that of an input of a network."""
+    family = {
+        "a matrix": f"declare a family: `matrix {short(name)}[1..3]`",
+        "an input of the network": f"make it a family in the header: `{short(name)}[1..3] : {dimension}`",
+    }.get(kind, f"declare a family: `vector {short(name)}[1..3] ~ N(0, 1)`")
     return Diagnostic(
         "E317",
         f"`{short(name)}` is {kind} and has no members to index",
         span,
         label="not a family",
         notes=("the coordinates of a vector are never addressed one by one",) if kind == "a vector" else (),
-        hint=f"write `{short(name)}`, or declare a family: `vector {short(name)}[1..3] ~ N(0, 1)`",
+        hint=f"write `{short(name)}`, or {family}",
     )
 
 

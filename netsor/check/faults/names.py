@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from netsor.check.faults.words import primed
@@ -26,6 +27,16 @@ def unknown_name(span: Span, name: str, like: str | None, later: Span | None) ->
             span,
             label="not found in this scope",
             hint=f"did you mean `{like}`?" if like else f"define it above, as in `{name}(u) = tanh(u)`",
+        )
+    before = re.search(r"(\w+)\s*\^\s*\Z", span.source.text[: span.start])
+    if name == "t" and before:
+        return Diagnostic(
+            "E201",
+            f"`{name}` is not defined",
+            span,
+            label="not found in this scope",
+            notes=("a transpose is written `^T`, with a capital letter, or `ᵀ`",),
+            hint=f"write `{before[1]}^T`",
         )
     declared = f"`matrix {name}`" if name[:1].isupper() else f"`vector {name} ~ N(0, 1)`, `scalar {name} = 1`"
     hint = f"did you mean `{like}`?" if like else f"declare it above: {declared} or `{name} := …`"

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 from netsor.check.faults.words import short
 from netsor.diagnostics import Diagnostic, Span
 
 
-def readout_shape(span: Span, text: str) -> Diagnostic:
+def readout_shape(span: Span, text: str, name: str) -> Diagnostic:
+    """`name` is the output's own, for another one may be taken."""
+    inner = re.fullmatch(r"((?:\w+\s*(?:ᵀ|⊤|\^T)\s*|⟨).*?)(?:\s*/\s*(?:n|√n|√ n|sqrt n))?", text.strip(), re.S)
+    meant = f"{short(inner[1])} / √n" if inner else "vᵀ x / √n"
     return Diagnostic(
         "E601",
         f"`{short(text)}` is no readout",
         span,
         label="a network's output is vᵀ x / √n",
         notes=("Setup D.1: f(ξ) = vᵀ x(ξ) / √n, with v a vector of parameters",),
-        hint="write `output f := vᵀ x / √n`",
+        hint=f"write `output {name} := {meant}`",
     )
 
 
