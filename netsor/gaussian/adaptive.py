@@ -194,6 +194,7 @@ def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = No
     levels = levels_of(f)
     reach = min(8.6, math.sqrt(-2 * math.log(min(tol, 1e-3))) + 0.8)
     best = Quadrature(math.nan, math.inf, 0.0)
+    before: tuple[float, float] | None = None
     scale = _size(f)
     nodes = 16 if tol < 1e-11 else 12
     targets = [t for t in (1e-4, 1e-6, 1e-8, 1e-10) if t > 30 * tol] + [tol]
@@ -217,12 +218,14 @@ def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = No
             if reach <= 12:
                 reach, farther = reach + 1.0, shell
                 continue
-        error = bound + 0.1 * shell + 5e-14 * size
-        if math.isfinite(best.error):
-            gap = abs(value - best.value)
-            if gap > best.error + error:
-                error = max(error, gap)
-                best = best._replace(error=2 * error)
+        own = error = bound + 0.1 * shell + 5e-14 * size
+        if before is not None:
+            # Runs are held to what each said of itself: one that agrees with a raised error has proved nothing.
+            gap = abs(value - before[0])
+            if gap > before[1] + own:
+                error = max(own, gap)
+                best = best._replace(error=max(best.error, 2 * gap))
+        before = (value, own)
         if size > 0 and (size > 4 * scale or size < scale / 4):
             # The tolerance was meant for another size.
             far = size < scale / 4

@@ -27,6 +27,8 @@ _CURVED_SECONDS = 3.0
 _DRAWS = 2**15
 # Points of a line among which roots are sought, and how many steep ones get panels of their own.
 _FINE, _MOST_BENDS, _MOST_ROOTS = 12001, 400, 2000
+# What lies between two roots nearer than this is an island.
+_ISLAND = 0.1
 # Turns steeper than this are not for a lattice.
 _STEEP = 5.0
 # Where a lattice gets this far no other rule in as many dimensions gets farther.
@@ -298,12 +300,25 @@ def _one_variable(f: Integrand) -> Quadrature:
             found = roots_of_degree(degree, f.on_surface(s), np.zeros((0, 1)), oned.REACH)
         roots = sorted({float(r) for r in found[0] if r < oned.REACH})
         (singular if s.kind in ("singular", "pole") else cuts).extend(roots)
+        for low, high in zip(roots, roots[1:]):
+            if high - low < _ISLAND:
+                # A narrow island's argument is rounded like its place.
+                middle = (low + high) / 2
+                with np.errstate(all="ignore"):
+                    height = float(np.nan_to_num(np.abs(f(np.array([[middle]])))[0], posinf=0.0))
+                moved += 2 * EPS * (1 + abs(middle)) * math.exp(-0.5 * middle * middle) * height
         if s.kind == "jump" and roots:
             # A root is found to rounding, and what jumps there counts for as much.
             r = np.array(roots)
             with np.errstate(all="ignore"):
                 step = np.nan_to_num(np.abs(f((r + 1e-9)[None]) - f((r - 1e-9)[None])), posinf=0.0)
             moved += 8 * EPS * float(((1 + np.abs(r)) * np.exp(-0.5 * r * r) * step).sum())
+    if cuts:
+        # What is steep about a kink, as tanh(10⁶ |u|) is, moves with the rounding of the kink's place.
+        r = np.array(cuts)
+        with np.errstate(all="ignore"):
+            heights = np.nan_to_num(np.abs(f(r[None])), posinf=0.0)
+        moved += EPS * float(((1 + np.abs(r)) * np.exp(-0.5 * r * r) * heights).sum())
     for turn in turns_of(f, 0):
         steep, rounding = turn.on_the_line(f, oned.REACH, _FINE, _MOST_BENDS)
         cuts.extend(steep)

@@ -9,7 +9,7 @@ import numpy as np
 
 from netsor.expr import Call, Const, Expr, Sym, add, canonical, diff, is_singular, mul, substitute
 from netsor.expr.arrays import lambdify
-from netsor.gaussian import oned
+from netsor.gaussian import exact, oned
 from netsor.gaussian.integrand import build, value_of
 from netsor.gaussian.outcome import Outcome, Task, scaled, total
 from netsor.gaussian.result import Divergent, NoPointwiseMeaning
@@ -75,7 +75,8 @@ def _refuse_jumps(rest: Expr, given: State, task: Task) -> None:
         parts = affine(m[1], task.gaussians)
         if parts:
             a = given.vector([(s, value_of(c, task.env)) for s, c in parts[0].items()])
-            if float(a @ given.covariance @ a) <= RANK * 10 * float(a**2 @ given.variances):
+            least = exact.NOTHING if task.slack == 0 else RANK * 10
+            if float(a @ given.covariance @ a) <= least * float(a**2 @ given.variances):
                 raise NoPointwiseMeaning("two Dirac masses at the same point")
 
 

@@ -37,6 +37,10 @@ def quadratic_roots(f: Callable[[Array], Array], x: Array, reach: float) -> Arra
         a = np.where(np.abs(a) <= 4e-16 * (np.abs(low) + np.abs(c) + np.abs(high)), 0.0, a)
         q = -0.5 * (b + np.copysign(np.sqrt(b * b - 4 * a * c), b))
         out = np.stack([q / a, c / q], axis=1)
+        # The coefficients are differences; the function itself may know its zeros better.
+        for k in (0, 1):
+            step = f(np.concatenate([x, out[None, :, k]])) / (2 * a * out[:, k] + b)
+            out[:, k] -= np.where(np.abs(step) < 1e-3 * (1e-3 + np.abs(out[:, k])), step, 0.0)
     return np.where(np.isfinite(out), np.clip(out, -reach, reach), reach)
 
 
