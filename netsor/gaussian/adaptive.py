@@ -18,7 +18,7 @@ import numpy as np
 from netsor.gaussian.integrand import Integrand
 from netsor.gaussian.layers import Level, cuts_at, levels_of
 from netsor.gaussian.oned import Quadrature, coefficient_rows, legendre, lobatto, nodes_of
-from netsor.gaussian.result import Clock, Divergent
+from netsor.gaussian.result import Clock, Divergent, OutOfTime
 
 Array = np.ndarray
 EPS = 2.0**-52
@@ -28,10 +28,6 @@ _PANEL = 1.75
 _MOST_PANELS = 2000
 _ROWS, _POINTS = 20_000, 1 << 19
 _SQRT_2PI = math.sqrt(2 * math.pi)
-
-
-class OutOfTime(Exception):
-    """A pass was given up."""
 
 
 class Rule(NamedTuple):

@@ -56,7 +56,7 @@ def zeros_of(at: Expr, gaussians: frozenset[Sym]) -> list[Expr]:
         if node is None:
             out += _parts(canonical(e), gaussians)
             continue
-        todo.extend(_exchanged(e, node, branch) for branch in _branches(node))
+        todo.extend(exchanged(e, node, branch) for branch in _branches(node))
     out.extend(todo)
     return [e for e in dict.fromkeys(out) if e is not None and e.free & gaussians]
 
@@ -90,7 +90,8 @@ def _branches(node: Expr) -> list[Expr]:
     return list(dict.fromkeys(out))
 
 
-def _exchanged(root: Expr, old: Expr, new: Expr) -> Expr:
+def exchanged(root: Expr, old: Expr, new: Expr) -> Expr:
+    """The expression with a part of it exchanged for another, wherever it occurs."""
     done: dict[Expr, Expr] = {}
     for node in postorder(root):
         done[node] = new if node is old else with_children(node, tuple(done[c] for c in node.children))

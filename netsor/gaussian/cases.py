@@ -11,6 +11,7 @@ from functools import lru_cache
 from netsor.expr import FUNCTIONS, ONE, ZERO, Call, Cond, Const, Expr, add, canonical, compare, cond, mul, postorder
 from netsor.expr.differentiate import plain_tests
 from netsor.expr.nodes import with_children
+from netsor.gaussian.branches import exchanged
 from netsor.gaussian.terms import Gaussians, Term, expand, factors_of
 
 _MOST_CASES = 64
@@ -64,7 +65,7 @@ def _split(f: Expr, gaussians: Gaussians, deep: bool) -> Expr:
             mine = node.free & gaussians
             pieces = FUNCTIONS[node.fn].pieces
             if mine and mine != support and pieces is not None:
-                return _split(canonical(_exchanged(f, node, pieces(*node.children))), gaussians, deep)
+                return _split(canonical(exchanged(f, node, pieces(*node.children))), gaussians, deep)
     return f
 
 
@@ -75,7 +76,7 @@ def _by_winner(f: Expr, node: Call) -> Expr:
     for i, x in enumerate(node.children):
         wins = [cond(compare(op, x, y), ONE, ZERO) for y in node.children[:i]]
         wins += [cond(compare(op, y, x), ZERO, ONE) for y in node.children[i + 1 :]]
-        terms.append(mul(_exchanged(f, node, x), *wins))
+        terms.append(mul(exchanged(f, node, x), *wins))
     return canonical(add(*terms))
 
 
@@ -86,11 +87,4 @@ def _replaced(root: Expr, test: Expr, holds: bool) -> Expr:
             done[node] = done[node.then] if holds else done[node.other]
         else:
             done[node] = with_children(node, tuple(done[c] for c in node.children))
-    return done[root]
-
-
-def _exchanged(root: Expr, old: Expr, new: Expr) -> Expr:
-    done: dict[Expr, Expr] = {}
-    for node in postorder(root):
-        done[node] = new if node is old else with_children(node, tuple(done[c] for c in node.children))
     return done[root]

@@ -12,7 +12,7 @@ import numpy as np
 
 from netsor.expr import Expr, Sym, canonical, evaluate, mul
 from netsor.expr.arrays import lambdify
-from netsor.expr.nodes import with_children
+from netsor.gaussian.branches import exchanged
 from netsor.gaussian.integrand import Integrand, Values, build, note_break
 from netsor.gaussian.shape import Break, Shape, affine
 from netsor.gaussian.smooth import Smoothing, smoothing
@@ -88,7 +88,7 @@ def _without(shape: Shape, s: Sym, inner: Expr, f: Integrand, env: Values) -> In
         return None
     if f.powers and np.abs(f.gain[:, -1]).max() > 0:
         return None
-    outer = canonical(_exchanged(mul(*(g for g in f.factors if s in g.free)), inner))
+    outer = canonical(exchanged(mul(*(g for g in f.factors if s in g.free)), inner, _INNER))
     if outer.free & frozenset(f.forms):
         return None
     g = smoothing(
@@ -121,9 +121,3 @@ def _without(shape: Shape, s: Sym, inner: Expr, f: Integrand, env: Values) -> In
     elif evaluate(closed.slope, dict(env)) == 0:
         return None
     return out
-
-
-def _exchanged(e: Expr, inner: Expr) -> Expr:
-    if e is inner:
-        return _INNER
-    return with_children(e, tuple(_exchanged(c, inner) for c in e.children)) if e.children else e

@@ -17,7 +17,7 @@ import numpy as np
 from netsor.gaussian.integrand import Integrand
 from netsor.gaussian.layers import Level, cuts_at, levels_of
 from netsor.gaussian.oned import Quadrature, legendre
-from netsor.gaussian.result import Clock, Divergent
+from netsor.gaussian.result import Clock, Divergent, OutOfTime
 
 Array = np.ndarray
 # The last ones where a Gaussian edge has died away: what is left of it would fall between the nodes beyond.
@@ -26,10 +26,6 @@ _WIDEST = 0.35
 _CHUNK = 1 << 18
 # Nodes a panel.
 _NODES = (7, 10, 14, 19, 25, 33, 43, 56, 72, 92)
-
-
-class OutOfTime(Exception):
-    """A pass was given up."""
 
 
 class Sums(NamedTuple):

@@ -12,8 +12,6 @@ from netsor.gaussian.result import Clock, Divergent
 
 _SCRAMBLINGS = 12
 _LEVELS = (10, 12, 14, 15, 16, 17, 18, 19)
-# As another opinion beside another rule.
-FEW_LEVELS = (10, 13, 15, 17)
 
 
 def integrate(

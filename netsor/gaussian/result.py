@@ -16,6 +16,10 @@ class NoPointwiseMeaning(Exception):
     """A Dirac mass meets a jump at the same point, so that the product means nothing without Stein's lemma."""
 
 
+class OutOfTime(Exception):
+    """A run of a rule was given up; what runs before it have found stands."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """Spend up to `budget` seconds (None: no end) on an error below `tol` times the size of the integrand."""

@@ -35,7 +35,6 @@ from netsor.gaussian.terms import Gaussians, exponent_of, factors_of, integer_po
 
 # Linear parts of affine expressions: {Gaussian: coefficient}, coefficients numbers or expressions of scalars.
 Linear = dict[Sym, Expr]
-_JUMPING = {"step", "sign"}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,81 @@
+"""E F(x) of one standard normal x: every break, turn and singular point found, and what their rounding moves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from netsor.gaussian import oned
+from netsor.gaussian.integrand import Integrand
+from netsor.gaussian.oned import Quadrature
+from netsor.gaussian.outcome import EPS
+from netsor.gaussian.result import Divergent
+from netsor.gaussian.roots import roots_along, roots_of_degree
+from netsor.gaussian.shape import degree_in
+from netsor.gaussian.turns import EDGES, turns_of
+
+Array = np.ndarray
+# Points of a line among which roots are sought, and how many steep ones get panels of their own.
+_FINE, _MOST_BENDS, _MOST_ROOTS = 12001, 400, 2000
+# What lies between two roots nearer than this is an island.
+_ISLAND = 0.1
+
+
+def integrate(f: Integrand) -> Quadrature:
+    """E F(x), panels cut at all that is found; Divergent where it does not exist."""
+    cuts: list[float] = []
+    singular: list[float] = []
+    moved = 0.0
+    for p in f.planes:
+        a = float(p.a[0])
+        if a == 0:
+            continue
+        at = -p.b / a
+        if p.kind == "pole":
+            raise Divergent("tan has poles where its argument has a density")
+        if p.soft:
+            width = p.soft / abs(a)
+            if width < 1.0:
+                ends = EDGES if p.kind == "soft" else (-8.5, -3, -1, 1, 3, 8.5)
+                cuts += [at + w * width for w in ends]
+        else:
+            (singular if p.kind == "singular" else cuts).append(at)
+    for s in f.surfaces:
+        degree = degree_in(s.at, frozenset(f.forms))
+        if degree is None:
+            found = roots_along(f.on_surface(s), np.zeros((0, 1)), oned.REACH, _FINE, _MOST_ROOTS)
+        else:
+            found = roots_of_degree(degree, f.on_surface(s), np.zeros((0, 1)), oned.REACH)
+        roots = sorted({float(r) for r in found[0] if r < oned.REACH})
+        (singular if s.kind in ("singular", "pole") else cuts).extend(roots)
+        for low, high in zip(roots, roots[1:]):
+            if high - low < _ISLAND:
+                # A narrow island's argument is rounded like its place.
+                middle = (low + high) / 2
+                with np.errstate(all="ignore"):
+                    height = float(np.nan_to_num(np.abs(f(np.array([[middle]])))[0], posinf=0.0))
+                moved += 2 * EPS * (1 + abs(middle)) * math.exp(-0.5 * middle * middle) * height
+        if s.kind == "jump" and roots:
+            # A root is found to rounding, and what jumps there counts for as much.
+            r = np.array(roots)
+            with np.errstate(all="ignore"):
+                step = np.nan_to_num(np.abs(f((r + 1e-9)[None]) - f((r - 1e-9)[None])), posinf=0.0)
+            moved += 8 * EPS * float(((1 + np.abs(r)) * np.exp(-0.5 * r * r) * step).sum())
+    if cuts:
+        # What is steep about a kink, as tanh(10⁶ |u|) is, moves with the rounding of the kink's place.
+        r = np.array(cuts)
+        with np.errstate(all="ignore"):
+            heights = np.nan_to_num(np.abs(f(r[None])), posinf=0.0)
+        moved += EPS * float(((1 + np.abs(r)) * np.exp(-0.5 * r * r) * heights).sum())
+    for turn in turns_of(f, 0):
+        steep, rounding = turn.on_the_line(f, oned.REACH, _FINE, _MOST_BENDS)
+        cuts.extend(steep)
+        moved += rounding
+    q = oned.integrate(lambda x: f(x[None]), cuts, singular)
+    return q._replace(error=q.error + moved)
+
+
+def _on_the_line(at: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    return lambda x: at(x[None])
