@@ -16,7 +16,7 @@ from netsor.gaussian.outcome import Outcome, Task
 from netsor.gaussian.result import Clock, Divergent
 from netsor.gaussian.shape import affine, breaks_of
 from netsor.gaussian.smooth import Smoothing, smoothing
-from netsor.gaussian.state import State
+from netsor.gaussian.state import ROUNDED, State
 from netsor.gaussian.terms import expand, factors_of
 
 Array = np.ndarray
@@ -68,7 +68,7 @@ def expect_many(
 
 
 def _one(e: Expr, symbols: tuple[Sym, ...], c: Array, env: Mapping[Sym, float], tol: float) -> Outcome:
-    task = Task(frozenset(symbols), env, tol, Clock(None), math.inf)
+    task = Task(frozenset(symbols), env, tol, Clock(None), ROUNDED)
     return expectation(e, State.centred(symbols, c), task)
 
 

@@ -13,6 +13,7 @@ from netsor.gaussian.inputs import Inputs
 from netsor.gaussian.outcome import EPS, Outcome
 from netsor.gaussian.result import Clock, Divergent
 from netsor.gaussian.shape import Shape
+from netsor.gaussian.state import ROUNDED
 
 Run = Callable[[Inputs, float, float, bool], Outcome]
 # Costly blocks are moved by more than the error, and roughly: the slope to a hundredth is enough for a bound.
@@ -20,7 +21,7 @@ _COARSE, _COARSE_JUMPS = 1e-3, 1e-2
 # Away from degenerate laws an error of this part of an input is moved one way only, and this many times the part is
 # what second derivatives add at most (of E Φ(z − t) by the variance it is t²).
 _LINEAR, _CURVATURE = 1e-7, 4e3
-_ROUNDING, _MUCH = 4e-15, 1e300
+_ROUNDING = 4e-15
 # Errors of more than this part of an input are looked at together, in so many places.
 _LARGE, _TOGETHER = 1e-5, 24
 
@@ -63,7 +64,7 @@ def propagated(run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: fl
         for sign in (1, -1):
             try:
                 # Beyond rounding, what an error adds to a variance that is nothing counts, however little it is.
-                slack = math.inf if error > _ROUNDING * size else _MUCH
+                slack = math.inf if error > _ROUNDING * size else ROUNDED
                 there = run(moved(sign * step), 1e-5 if rough else tol, slack, rough)
             except Divergent:
                 continue

@@ -17,6 +17,8 @@ from netsor.gaussian.result import Divergent, NoPointwiseMeaning
 Array = np.ndarray
 # A conditional variance below this part of the variance itself is rounding.
 RANK = 4e-15
+# As a slack: the matrix is rounded, and however far from definite that makes it is to be overlooked.
+ROUNDED = 1e300
 
 
 class Narrowed(NamedTuple):

@@ -59,3 +59,10 @@ def name_end(text: str, start: int, end: int) -> int:
         more = _NAME.match("a" + text[end + 1 : end + 256])
         end += more.end() if more else 1
     return end
+
+
+def is_name(text: str) -> bool:
+    """Whether a program could use this text as a name of its own."""
+    found = _NAME.match(text)
+    whole = found is not None and name_end(text, 0, found.end()) == len(text)
+    return whole and text not in KEYWORDS and text not in RESERVED
