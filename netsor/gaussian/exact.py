@@ -51,8 +51,11 @@ def floats(a: Rows) -> Array:
     return np.array([[float(x) for x in row] for row in a])
 
 
-def root_of(c: Rows, floor: Array, last: int | None) -> tuple[Array, list[int]]:
-    """(A, pivots) with A A' = C, as `pivoted_root` has it; variances below `floor` count as none."""
+def root_of(c: Rows, floor: Array, last: int | None, lenient: bool = False) -> tuple[Array, list[int]]:
+    """(A, pivots) with A A' = C, as `pivoted_root` has it; variances below `floor` count as none.
+
+    A `lenient` one takes a negative variance, which a matrix moved by its errors may have, for none too.
+    """
     n = len(c)
     left = [row[:] for row in c]
     whole = [float(c[i][i]) for i in range(n)]
@@ -61,7 +64,7 @@ def root_of(c: Rows, floor: Array, last: int | None) -> tuple[Array, list[int]]:
     pivots: list[int] = []
     for _ in range(n):
         rest = [i for i in range(n) if i not in pivots]
-        if any(float(left[i][i]) < -8 * float(least[i]) - 1e-14 * whole[i] for i in rest):
+        if not lenient and any(float(left[i][i]) < -8 * float(least[i]) - 1e-14 * whole[i] for i in rest):
             raise Divergent("the covariance is indefinite beyond rounding")
         alive = [i for i in rest if float(left[i][i]) > least[i]]
         if not alive:

@@ -147,7 +147,7 @@ def build(shape: Shape, state: State, env: Values, last: Sym | None = None, slac
     sizes = rows**2 @ state.variances
     if slack in (0, math.inf) and max(len(forms), len(state.symbols)) <= exact.MOST and _cancels(c, sizes):
         # The numbers are meant as they are: what is left of a variance counts, however little it is.
-        root, pivots = exact.root_of(exact.congruent(rows, state.covariance), exact.NOTHING * sizes, final)
+        root, pivots = exact.root_of(exact.congruent(rows, state.covariance), exact.NOTHING * sizes, final, slack > 0)
     else:
         root, pivots = pivoted_root((c + c.T) / 2, RANK * len(state.symbols) * sizes, final, slack)
     shift = rows @ state.mean

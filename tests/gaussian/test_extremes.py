@@ -167,3 +167,18 @@ def test_errors_of_a_variance_that_is_nothing() -> None:
     # Var(X − Y) may be 2e-14.
     assert expect(call("abs", X - Y), law).error >= float(np.sqrt(2e-14 * 2 / np.pi))
     assert expect(call("step", X - Y - Const(1e-8)), law).error >= float(mp.ncdf(-1e-8 / np.sqrt(2e-14)))
+
+
+@pytest.mark.parametrize("part", [1e-13, 1e-9, 1e-5])
+def test_errors_of_perfectly_correlated_variables(part: float) -> None:
+    # Whatever the errors have made of the matrix, definite or not, the truth at ρ = 1 is within the bound.
+    for signs in ((1, 1, -1), (-1, -1, 1), (-1, 1, 1), (1, -1, -1)):
+        moved = part * np.array([[signs[0], signs[2]], [signs[2], signs[1]]])
+        law = FixedLaw([X, Y], np.ones((2, 2)) + moved, np.full((2, 2), part))
+        for e, truth in (
+            (call("step", X) * call("step", Y), 0.5),
+            (call("relu", X) * call("relu", Y), 0.5),
+            (call("step", X - Y - Const(1e-3)), 0.0),
+        ):
+            found = expect(e, law)
+            assert abs(found.value - truth) <= found.error + 1e-15
