@@ -171,7 +171,7 @@ def vanishes_on(gap: Expr, u: Expr) -> bool:
             scale = 1 + max(abs(v) for v in env.values())
             if math.isnan(value):
                 continue
-            if abs(value) > 1e-9 * scale**2:
+            if abs(value) > 1e-9 * scale * scale:
                 return False
             tried += 1
         if tried >= 3:

@@ -50,7 +50,10 @@ def propagated(run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: fl
     regular = _regular(inputs)
     # How much of each input is uncertain, all together: what moving them one by one leaves out is of its square.
     relative = math.fsum(error / size if size else 1.0 for error, size, *_ in moves)
-    total += _together(run, inputs, outcome, [m[0] / m[1] if m[1] else math.inf for m in moves], tol, costly, clock)
+    parts = [m[0] / m[1] if m[1] else math.inf for m in moves]
+    # Next to a degenerate law the response is that of a root, and all together do more than the sum of each.
+    if max(parts) >= _LARGE or not regular and shape.breaks and max(parts) > _ROUNDING:
+        total += _together(run, inputs, outcome, tol, costly, clock)
     for error, size, is_covariance, moved in moves:
         if error <= EPS * size and not shape.breaks:
             total += 4 * error / (size or 1) * outcome.scale
@@ -82,15 +85,12 @@ def propagated(run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: fl
     return total
 
 
-def _together(
-    run: Run, inputs: Inputs, outcome: Outcome, parts: list[float], tol: float, costly: bool, clock: Clock
-) -> float:
+def _together(run: Run, inputs: Inputs, outcome: Outcome, tol: float, costly: bool, clock: Clock) -> float:
     """What large errors do together, and on the way: the largest change at random corners and inner points.
 
-    Small ones act each by itself, but a b with a, b = 0 ± ε, or cos(20 a), does not move with either end of one.
+    Small ones act each by itself as a rule, but a b with a, b = 0 ± ε, or cos(20 a), does not move with either end of
+    one.
     """
-    if max(parts) < _LARGE or clock.left() <= 0:
-        return 0.0
     rng = np.random.default_rng(23)
     n, m = len(inputs.symbols), len(inputs.scalars)
     base = run(inputs, 1e-5, math.inf, True) if costly else outcome
@@ -99,6 +99,9 @@ def _together(
     for k in range(_TOGETHER):
         corner = k < _TOGETHER // 2
         signs = rng.choice([-1.0, 1.0], (n, n)) if corner else rng.uniform(-1, 1, (n, n))
+        if n == 2 and k < 8:
+            # All corners of a pair.
+            signs[np.triu_indices(2)] = [1 - 2 * (k >> i & 1) for i in range(3)]
         c = inputs.covariance + np.triu(signs * inputs.errors) + np.triu(signs * inputs.errors, 1).T
         c[np.diag_indices(n)] = np.maximum(np.diag(c), 0.0)
         shares = rng.choice([-1.0, 1.0], m) if corner else rng.uniform(-1, 1, m)
