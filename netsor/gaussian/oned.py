@@ -20,6 +20,9 @@ REACH = 8.6
 _BASE = np.linspace(-REACH, REACH, 11)
 _FARTHEST = 37.5
 _DEEPEST, _DEEPEST_AT_ZERO = 48, 120
+# Places between the reach and the farthest; beyond the reach a density above this part of the whole counts.
+_PARTS = np.linspace(0.0, 1.0, 60)
+_COUNTS = 1e-16
 
 
 class Quadrature(NamedTuple):
@@ -156,18 +159,19 @@ def integrate(
 
 def _needed_reach(f: Callable[[Array], Array], reach: float, cuts: list[float], total: float) -> tuple[float, float]:
     """(how far there is anything that counts, a bound on what lies beyond that) from values farther out."""
-    far = np.linspace(reach, _FARTHEST, 60)
+    # The first place is inside: how fast it falls there says what is left.
+    at = np.concatenate([[reach - 0.5], reach + (_FARTHEST - reach) * _PARTS])
     beyond = [abs(c) for c in cuts if reach < abs(c) < _FARTHEST]
-    at = np.unique(np.concatenate([far, *([c, c + 1e-6, c + 0.05, c + 0.3] for c in beyond)]))
-    at = at[at <= _FARTHEST]
+    if beyond:
+        more = np.concatenate([[c, c + 1e-6, c + 0.05, c + 0.3] for c in beyond])
+        at = np.concatenate([at[:1], np.sort(np.concatenate([at[1:], more[more <= _FARTHEST]]))])
     both = np.concatenate([at, -at])
     with np.errstate(all="ignore"):
         v = np.abs(f(both)) * np.exp(-0.5 * both * both) / _SQRT_2PI
-        ends = np.abs(f(np.array([reach - 0.5, 0.5 - reach])))
-        ends *= math.exp(-0.5 * (reach - 0.5) ** 2) / _SQRT_2PI
     # What overflows so far out is seen where it does not.
     v = np.where(np.isfinite(v), v, 0.0).reshape(2, len(at))
-    counts = at[(v > 1e-18 * total).any(axis=0)]
+    ends, v, at = v[:, 0], v[:, 1:], at[1:]
+    counts = at[(v > _COUNTS * total).any(axis=0)]
     needed = float(counts[-1]) + 0.6 if len(counts) and counts[-1] > reach else reach
     tail = 0.0
     for edge, inside in zip(v[:, 0], ends, strict=True):
