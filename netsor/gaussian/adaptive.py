@@ -1,4 +1,4 @@
-"""E F(x) for two or three standard normals by nested panels that are halved where they are not resolved.
+"""E F(x) for two to four standard normals by nested panels that are halved where they are not resolved.
 
 Every level is cut where planes and curves break F, at once for all points of the levels before it; where the shape of
 what lies inside changes (two curves meet, one turns back) the level outside has a kink or a root, which no list of

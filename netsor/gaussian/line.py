@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
@@ -75,7 +74,3 @@ def integrate(f: Integrand) -> Quadrature:
         moved += rounding
     q = oned.integrate(lambda x: f(x[None]), cuts, singular)
     return q._replace(error=q.error + moved)
-
-
-def _on_the_line(at: Callable[[Array], Array]) -> Callable[[Array], Array]:
-    return lambda x: at(x[None])
