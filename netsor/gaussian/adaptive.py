@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netsor.gaussian.integrand import Integrand
-from netsor.gaussian.layers import Level, cuts_at, levels_of
+from netsor.gaussian.layers import Level, cuts_at, levels_of, with_tips
 from netsor.gaussian.oned import Quadrature, coefficient_rows, legendre, lobatto, nodes_of
 from netsor.gaussian.result import Clock, Divergent, OutOfTime
 
@@ -24,8 +24,10 @@ Array = np.ndarray
 EPS = 2.0**-52
 _EDGES = (-8.0, -3.0, -1.0, 1.0, 3.0, 8.0)
 _WIDEST = 0.6
-_PANEL = 1.75
+_NARROWEST, _WIDER = 1.6, 1.2
 _MOST_PANELS = 2000
+# How many times a run at the last tolerance may cost what a rough one does.
+_DEARER = {2: 20, 3: 30, 4: 100}
 _ROWS, _POINTS = 20_000, 1 << 19
 _SQRT_2PI = math.sqrt(2 * math.pi)
 
@@ -67,12 +69,52 @@ def resolution(values: Array, half: Array, noise: Array | float, r: Rule) -> tup
     return integral, half * np.where(tail <= 3 * noise, 0.0, tail * part)
 
 
+class Panels(NamedTuple):
+    """Panels [low, high] of the rows `owner`; towards the end on which there is a `tip` (1: low, 2: high, 3: both)
+    their nodes close in as s² does, which makes of a root in the distance something smooth.
+    """
+
+    owner: Array
+    low: Array
+    high: Array
+    tip: Array
+
+    def part(self, which: Array | slice) -> Panels:
+        return Panels(*(v[which] for v in self))
+
+    def nodes(self, n: int, ends: bool) -> tuple[Array, Array | float]:
+        """(nodes (P, n), by how much they are stretched there, over √2π)."""
+        at = nodes_of(self.low, self.high, n, ends)
+        if not self.tip.any():
+            return at, 1 / _SQRT_2PI
+        s = (1 + (lobatto if ends else legendre)(n)[0]) / 2
+        stretch = np.full(at.shape, 1 / _SQRT_2PI)
+        towards = (s * s, 2 * s), (1 - (1 - s) ** 2, 2 * (1 - s)), (s * s * (3 - 2 * s), 6 * s * (1 - s))
+        for tip, (moved, slope) in enumerate(towards, 1):
+            rows = np.flatnonzero(self.tip == tip)
+            low, high = self.low[rows, None], self.high[rows, None]
+            at[rows] = np.clip(low + (high - low) * moved, at[rows, :1], at[rows, -1:])
+            stretch[rows] *= slope
+        return at, stretch
+
+    def halved(self) -> Panels:
+        """Each in two, in the middle of its nodes."""
+        middle, quarter = (self.low + self.high) / 2, (self.high - self.low) / 4
+        middle = np.choose(self.tip, [middle, self.low + quarter, self.high - quarter, middle])
+        return Panels(
+            np.tile(self.owner, 2),
+            np.concatenate([self.low, middle]),
+            np.concatenate([middle, self.high]),
+            np.concatenate([self.tip & 1, self.tip & 2]),
+        )
+
+
 class _Pass:
     """One run at an absolute tolerance; the levels' sums are arrays with an entry for each row."""
 
-    def __init__(self, levels: tuple[Level, ...], reach: float, nodes: int, panels: int, late: Callable[[], bool]):
+    def __init__(self, levels: tuple[Level, ...], reach: float, nodes: int, base: Array, late: Callable[[], bool]):
         self.levels, self.reach, self.nodes, self.late = levels, reach, nodes, late
-        self.base = np.linspace(-reach, reach, panels + 1)
+        self.base = base
         self.rules = [rule(nodes, not _is_singular(level)) for level in levels]
 
     def level(self, k: int, x: Array, tolerance: Array) -> Array:
@@ -81,14 +123,15 @@ class _Pass:
         if n > _ROWS:
             parts = [self.level(k, x[:, i : i + _ROWS], tolerance[i : i + _ROWS]) for i in range(0, n, _ROWS)]
             return np.concatenate(parts, axis=1)
-        owner, low, high = self._first_panels(k, x)
+        panels = self._first_panels(k, x)
         inner = k + 1 < len(self.levels)
         mine = 0.5 * tolerance if inner else tolerance
         out = np.zeros((4, n))
         done = np.zeros(n)
-        count = np.bincount(owner, minlength=n)
-        while len(owner):
-            sums, error = self._panels(k, x, tolerance, owner, low, high)
+        count = np.bincount(panels.owner, minlength=n)
+        while len(panels.owner):
+            owner, low, high, _ = panels
+            sums, error = self._panels(k, x, tolerance, panels)
             total = done + np.bincount(owner, error, minlength=n)
             # The share of a panel: of what is left of the tolerance, by number.
             share = np.maximum(mine - done, 0.1 * mine) / np.maximum(2 * np.bincount(owner, minlength=n), 1)
@@ -98,41 +141,53 @@ class _Pass:
             done += np.bincount(owner[good], error[good], minlength=n)
             for i in range(4):
                 out[i] += np.bincount(owner[good], sums[i, good], minlength=n)
-            owner, low, high = owner[bad], low[bad], high[bad]
-            middle = (low + high) / 2
-            owner, low, high = np.tile(owner, 2), np.concatenate([low, middle]), np.concatenate([middle, high])
-            count = count + np.bincount(owner, minlength=n)
+            panels = panels.part(bad).halved()
+            count = count + np.bincount(panels.owner, minlength=n)
         out[1] += done
         return out
 
-    def _first_panels(self, k: int, x: Array) -> tuple[Array, Array, Array]:
+    def _first_panels(self, k: int, x: Array) -> Panels:
         level, n = self.levels[k], x.shape[1]
-        edges = [np.broadcast_to(self.base, (n, len(self.base))), cuts_at(level, x, k, self.reach, _EDGES, _WIDEST)]
-        edges += [c.cuts(x, self.reach) for c in level.curves]
-        edges += [t.cuts(x, self.reach) for t in level.turns]
-        sorted_edges = np.sort(np.concatenate(edges, axis=1), axis=1)
-        low, high = sorted_edges[:, :-1], sorted_edges[:, 1:]
-        owner, column = np.nonzero(high - low > 4 * EPS * self.reach)
-        return owner, low[owner, column], high[owner, column]
+        known = [cuts_at(level, x, k, self.reach, _EDGES, _WIDEST), *(t.cuts(x, self.reach) for t in level.turns)]
+        events = np.concatenate(known, axis=1)
+        edges = [np.broadcast_to(self.base, (n, len(self.base))), events]
+        edges += [c.cuts(x, self.reach, also=events) for c in level.curves]
+        if not level.tips:
+            at = np.sort(np.concatenate(edges, axis=1), axis=1)
+            owner, column = np.nonzero(at[:, 1:] - at[:, :-1] > 4 * EPS * self.reach)
+            return Panels(owner, at[owner, column], at[owner, column + 1], np.zeros(len(owner), int))
+        plain = sum(e.shape[1] for e in edges)
+        at = np.concatenate(edges + [t.cuts(x, self.reach) for t in level.tips], axis=1)
+        order = np.argsort(at, axis=1)
+        at = np.take_along_axis(at, order, axis=1)
+        tip = (order >= plain) & (at < self.reach)
+        wide = at[:, 1:] - at[:, :-1] > 4 * EPS * self.reach
+        # A cut at the same place shares the mark.
+        left, right = tip[:, :-1].copy(), tip[:, 1:].copy()
+        tip[:, 1:] |= left & ~wide
+        tip[:, :-1] |= right & ~wide
+        owner, column = np.nonzero(wide)
+        return Panels(owner, at[owner, column], at[owner, column + 1], tip[owner, column] + 2 * tip[owner, column + 1])
 
-    def _panels(self, k: int, x: Array, tolerance: Array, owner: Array, low: Array, high: Array) -> tuple[Array, Array]:
+    def _panels(self, k: int, x: Array, tolerance: Array, panels: Panels) -> tuple[Array, Array]:
         """((4, P) sums without the panels' own error, (P,) that error)."""
         step = max(1, _POINTS // self.nodes)
-        if len(owner) > step:
+        if len(panels.owner) > step:
             parts = [
-                self._panels(k, x, tolerance, owner[i : i + step], low[i : i + step], high[i : i + step])
-                for i in range(0, len(owner), step)
+                self._panels(k, x, tolerance, panels.part(slice(i, i + step)))
+                for i in range(0, len(panels.owner), step)
             ]
             return np.concatenate([p[0] for p in parts], axis=1), np.concatenate([p[1] for p in parts])
         if self.late():
             raise OutOfTime
         r = self.rules[k]
         w = r.weights
-        half = (high - low) / 2
-        at = nodes_of(low, high, self.nodes, r.ends)
+        owner = panels.owner
+        half = (panels.high - panels.low) / 2
+        at, stretch = panels.nodes(self.nodes, r.ends)
         shape = at.shape
         points = np.concatenate([np.repeat(x[:, owner], self.nodes, axis=1), at.reshape(1, -1)])
-        density = np.exp(-0.5 * at * at) / _SQRT_2PI
+        density = np.exp(-0.5 * at * at) * stretch
         factor = self.levels[k].factor
         with np.errstate(all="ignore"):
             values = factor(points).reshape(shape) if factor else np.ones(shape)
@@ -187,8 +242,8 @@ def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = No
         # One run at least is owed where nothing else can answer.
         return time.monotonic() - start > allowed and (seconds is not None or math.isfinite(best.error))
 
-    levels = levels_of(f)
-    reach = min(8.6, math.sqrt(-2 * math.log(min(tol, 1e-3))) + 0.8)
+    levels = with_tips(f, levels_of(f))
+    reach = min(8.6, math.sqrt(-2 * math.log(min(tol, 1e-3))) + 1.3)
     best = Quadrature(math.nan, math.inf, 0.0)
     before: tuple[float, float] | None = None
     scale = _size(f)
@@ -200,8 +255,7 @@ def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = No
         began = time.monotonic()
         try:
             # No two runs have the same panels: what one of them overlooks, the other may see.
-            panels = math.ceil(2 * reach / _PANEL) + step
-            run = _Pass(levels, reach, 10 if goal > 1e-7 else nodes, panels, late)
+            run = _Pass(levels, reach, 10 if goal > 1e-7 else nodes, _first_edges(reach, step), late)
             value, bound, size, shell = run.level(0, np.zeros((0, 1)), np.array([0.5 * goal * scale]))[:, 0]
         except OutOfTime:
             break
@@ -235,10 +289,23 @@ def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = No
         if best.error <= tol * best.scale:
             break
         step += 1
+        took, left = time.monotonic() - began, allowed - (time.monotonic() - start)
         # The next run costs some times this one; another rule may have a use for the time.
-        if 2 * (time.monotonic() - began) > allowed - (time.monotonic() - start) and math.isfinite(best.error):
+        if 2 * took > left and math.isfinite(best.error):
             break
+        if took * _DEARER[f.rank] < left:
+            # There is time to go straight to the last one.
+            step = max(step, len(targets) - 1)
     return best
+
+
+def _first_edges(reach: float, run: int) -> Array:
+    """Panels that widen outwards, where the density leaves less to be resolved; other ones for every run."""
+    out = [_NARROWEST * (0.0, 0.5, 0.25, 0.4)[run % 4]]
+    while out[-1] < reach - 0.4 * _NARROWEST:
+        out.append(out[-1] + _NARROWEST * _WIDER ** (len(out) - 1))
+    half = np.array(out) * reach / out[-1]
+    return np.unique(np.concatenate([-half, half]))
 
 
 def _size(f: Integrand) -> float:

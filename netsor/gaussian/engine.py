@@ -14,6 +14,7 @@ from netsor.gaussian.given import smoothed_given_rest
 from netsor.gaussian.integrand import Integrand, build, common_factors, form_to_smooth, value_of, without_last
 from netsor.gaussian.oned import Quadrature
 from netsor.gaussian.outcome import EPS, Outcome, Task, scaled, total
+from netsor.gaussian.pieces import by_pieces, moved
 from netsor.gaussian.result import Clock, Divergent
 from netsor.gaussian.shape import Shape, affine, is_quadratic, shape_of
 from netsor.gaussian.state import State
@@ -91,6 +92,9 @@ def _directly(shape: Shape, state: State, task: Task) -> Integrand:
         smoothed = smoothed_given_rest(shape, state, task.env, task.slack)
         if smoothed is not None:
             return smoothed
+        pieces = by_pieces(shape, state, task.env, task.slack)
+        if pieces is not None:
+            return pieces
         last = _straightening(shape)
         if last is not None:
             return build(shape, state, task.env, last=last, slack=task.slack)
@@ -127,12 +131,19 @@ def quadrature(f: Integrand, task: Task) -> Outcome:
         # Interpolated factors are good to some 1e-14, and the split of the covariance to its defect.
         slack = (3e-15 + 20 * f.defect) * len(f.closed) * o.scale
         o = replace(o, error=o.error + slack)
+    rounding = moved(f)
+    if rounding is not None and f.rank <= 3:
+        if f.rank == 1:
+            rough = line.integrate(rounding)
+        else:
+            rough = adaptive.integrate(rounding, 0.1, task.clock, _part(task.clock, 0.1))
+        o = replace(o, error=o.error + 2 * rough.scale)
     return o
 
 
 def _by_dimension(f: Integrand, task: Task) -> Outcome:
     # In few dimensions ten more digits are cheap, and what is built on this one will want them.
-    spare = {2: 1e-4, 3: 0.03}.get(f.rank, 0.5)
+    spare = {2: 1e-4, 3: 0.3}.get(f.rank, 0.5)
     tol = max(spare * min(task.tol, 1e-6), 1e-13)
     if f.rank == 0:
         value = float(f(np.zeros((0, 1)))[0])
@@ -148,7 +159,8 @@ def _by_dimension(f: Integrand, task: Task) -> Outcome:
     how = " + closed form" if f.closed or f.given else ""
     if task.rough and f.rank >= 3:
         return _outcome(lattice.rough(f, f.rank) if f.rank <= 6 else qmc.rough(f), f.rank, "rough")
-    if 2 <= f.rank <= 6 and not np.abs(f.shift).max(initial=0.0) and _is_radial(f) and _through_origin(f):
+    centred = not f.given and not np.abs(f.shift).max(initial=0.0)
+    if 2 <= f.rank <= 6 and centred and _is_radial(f) and _through_origin(f):
         radial = _radial(replace(f, radial=True), tol, task, how)
         if radial is not None:
             return radial
@@ -159,7 +171,7 @@ def _by_dimension(f: Integrand, task: Task) -> Outcome:
         if math.isfinite(q.error) and q.error <= (_DEEP[f.rank] if name == "lattice" else task.tol) * q.scale:
             break
     q, name = _best(found)
-    q = _held_to_draws(q, f) if f.surfaces else q
+    q = _held_to_draws(q, f) if f.surfaces or f.given else q
     return _outcome(q, f.rank, name + ("" if name == "quasi-Monte Carlo" else f" {f.rank}-D") + how)
 
 
@@ -213,7 +225,8 @@ def _held_to_draws(q: Quadrature, f: Integrand) -> Quadrature:
     mean, spread = float(v.mean()), float(v.std()) / math.sqrt(_DRAWS)
     gap = abs(mean - q.value)
     missed = q.scale == 0 and spread > 0
-    if not missed and gap <= q.error + 6 * spread:
+    # Draws that are all the same say nothing of what is rare.
+    if not missed and (spread == 0 or gap <= q.error + 6 * spread):
         return q
     return q._replace(error=max(q.error, gap + 6 * spread), scale=max(q.scale, float(np.abs(v).mean())))
 

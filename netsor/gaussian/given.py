@@ -17,6 +17,7 @@ from netsor.gaussian.integrand import Integrand, Values, build, note_break
 from netsor.gaussian.shape import Break, Shape, affine
 from netsor.gaussian.smooth import Smoothing, smoothing
 from netsor.gaussian.state import State
+from netsor.gaussian.tips import tips_of
 
 Array = np.ndarray
 _INNER = Sym(("inner", 0))
@@ -49,6 +50,13 @@ class GivenRest:
         rows = np.abs(np.vstack([self.a[None], f.root[used]]))
         there = np.flatnonzero((rows > 1e-15 * rows.max(axis=1, keepdims=True, initial=1e-300)).any(axis=0))
         return int(there[-1]) if len(there) else 0
+
+    def tips(self, f: Integrand) -> list[list[Expr]]:
+        """For each level the functions over whose zeros something ends.
+
+        What was smoothed is as sharp as it was where the slope vanishes, and turns there where the offset does too.
+        """
+        return tips_of(f, (self.offset, self.slope))
 
 
 def smoothed_given_rest(shape: Shape, state: State, env: Values, slack: float) -> Integrand | None:

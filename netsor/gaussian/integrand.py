@@ -52,11 +52,13 @@ class Closed:
 
 
 class Conditional(Protocol):
-    """A factor over a variable that is integrated in closed form given all others."""
+    """A factor over a variable that is integrated in closed form given all others; over its `tips` something ends."""
 
     def value(self, f: Integrand, x: Array) -> Array: ...
 
     def last_variable(self, f: Integrand) -> int: ...
+
+    def tips(self, f: Integrand) -> list[list[Expr]]: ...
 
 
 @dataclass

@@ -9,15 +9,16 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from netsor.expr import Expr, mul
+from netsor.expr import Expr, Sym, mul
 from netsor.expr.arrays import lambdify
 from netsor.gaussian.integrand import Integrand, Plane, Surface
 from netsor.gaussian.roots import roots_of_degree
 from netsor.gaussian.shape import degree_in
+from netsor.gaussian.tips import coordinate, tips_of
 from netsor.gaussian.turns import Turn, turns_of
 
 Array = np.ndarray
@@ -35,19 +36,23 @@ class Curve:
     kind: str
     degree: int | None
 
-    def cuts(self, x: Array, reach: float, points: int = 64) -> Array:
-        """Where it crosses the next coordinate, for each column of x."""
-        return roots_of_degree(self.degree, self.at, x, reach, points)
+    def cuts(self, x: Array, reach: float, points: int = 64, also: Array | None = None) -> Array:
+        """Where it crosses the next coordinate, for each column of x; roots are sought about the places `also` too."""
+        return roots_of_degree(self.degree, self.at, x, reach, points, also)
 
 
 @dataclass(frozen=True)
 class Level:
-    """What happens when x_k is added: the factor F_k (None: 1), the planes, curves and turns that cut x_k."""
+    """What happens when x_k is added: the factor F_k (None: 1), the planes, curves and turns that cut x_k.
+
+    Over the `tips` something inside ends: there the levels inside have roots and kinks.
+    """
 
     factor: Function | None
     planes: tuple[Plane, ...]
     curves: tuple[Curve, ...]
     turns: tuple[Turn, ...]
+    tips: tuple[Curve, ...] = ()
 
 
 def last_variable(row: Array) -> int:
@@ -55,6 +60,22 @@ def last_variable(row: Array) -> int:
     size = float(np.abs(row).max(initial=0.0))
     there = np.flatnonzero(np.abs(row) > _NOTHING * size)
     return int(there[-1]) if len(there) else -1
+
+
+def with_tips(f: Integrand, levels: tuple[Level, ...]) -> tuple[Level, ...]:
+    """The levels with the places where what lies inside them changes its shape."""
+    coordinates = tuple(coordinate(k) for k in range(f.rank))
+    inside = f.given[0].tips(f) if f.given else tips_of(f)
+    return tuple(
+        replace(level, tips=tuple(curve_in(e, coordinates[: k + 1]) for e in tips))
+        for k, (level, tips) in enumerate(zip(levels, inside, strict=True))
+    )
+
+
+def curve_in(e: Expr, coordinates: tuple[Sym, ...]) -> Curve:
+    """The curve on which a function of the coordinates vanishes."""
+    run = lambdify((e,), coordinates)
+    return Curve(lambda x: run(*x)[0] + np.zeros(x.shape[1]), "kink", degree_in(e, frozenset(coordinates[-1:])))
 
 
 def levels_of(f: Integrand) -> tuple[Level, ...]:

@@ -8,11 +8,13 @@ import numpy as np
 
 from netsor.gaussian import oned
 from netsor.gaussian.integrand import Integrand
+from netsor.gaussian.layers import curve_in
 from netsor.gaussian.oned import Quadrature
 from netsor.gaussian.outcome import EPS
 from netsor.gaussian.result import Divergent
 from netsor.gaussian.roots import roots_along, roots_of_degree
 from netsor.gaussian.shape import degree_in
+from netsor.gaussian.tips import coordinate
 from netsor.gaussian.turns import EDGES, turns_of
 
 Array = np.ndarray
@@ -62,6 +64,11 @@ def integrate(f: Integrand) -> Quadrature:
             with np.errstate(all="ignore"):
                 step = np.nan_to_num(np.abs(f((r + 1e-9)[None]) - f((r - 1e-9)[None])), posinf=0.0)
             moved += 8 * EPS * float(((1 + np.abs(r)) * np.exp(-0.5 * r * r) * step).sum())
+    for h in f.given:
+        # Where two ends of what was integrated meet there is a root.
+        for e in h.tips(f)[0]:
+            found = curve_in(e, (coordinate(0),)).cuts(np.zeros((0, 1)), oned.REACH, _FINE)
+            singular.extend({float(r) for r in found[0] if r < oned.REACH})
     if cuts:
         # What is steep about a kink, as tanh(10⁶ |u|) is, moves with the rounding of the kink's place.
         r = np.array(cuts)

@@ -86,8 +86,8 @@ def _nodes(
 ) -> tuple[Array, Array, Array]:
     """(the columns of x that they belong to, x_k, weights) of the nodes of a level."""
     n = x.shape[1]
-    curved = [c.cuts(x, reach, 48) for c in level.curves]
-    table = np.concatenate([cuts_at(level, x, k, reach, _EDGES, _WIDEST), *curved], axis=1)
+    straight = cuts_at(level, x, k, reach, _EDGES, _WIDEST)
+    table = np.concatenate([straight, *(c.cuts(x, reach, 48, straight) for c in level.curves)], axis=1)
     if table.shape[1]:
         ends = np.broadcast_to((-reach, reach), (n, 2))
         table = np.sort(np.concatenate([ends, table], axis=1), axis=1)

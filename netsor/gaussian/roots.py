@@ -7,13 +7,21 @@ from collections.abc import Callable
 import numpy as np
 
 Array = np.ndarray
+_FINEST = 1000
 _GOLDEN = 0.3819660112501051
 
 
-def roots_of_degree(degree: int | None, f: Callable[[Array], Array], x: Array, reach: float, points: int = 64) -> Array:
+def roots_of_degree(
+    degree: int | None,
+    f: Callable[[Array], Array],
+    x: Array,
+    reach: float,
+    points: int = 64,
+    also: Array | None = None,
+) -> Array:
     """The zeros along the next coordinate of a function of degree one, two or, None, of no degree."""
     if degree is None:
-        return roots_along(f, x, reach, points)
+        return roots_along(f, x, reach, points, also=also)
     return (straight_roots if degree < 2 else quadratic_roots)(f, x, reach)
 
 
@@ -44,32 +52,41 @@ def quadratic_roots(f: Callable[[Array], Array], x: Array, reach: float) -> Arra
     return np.where(np.isfinite(out), np.clip(out, -reach, reach), reach)
 
 
-def roots_along(f: Callable[[Array], Array], x: Array, reach: float, points: int = 64, most: int = 6) -> Array:
-    """(N, most): where f(x, ·) changes sign along the next coordinate; what is left over is `reach`.
+def roots_along(
+    f: Callable[[Array], Array], x: Array, reach: float, points: int = 64, most: int = 200, also: Array | None = None
+) -> Array:
+    """(N, ≤ most): where f(x, ·) changes sign along the next coordinate; what is left over is `reach`.
 
-    Two roots between neighbours of the grid show as a dip of |f|, which is followed down.
+    Two roots between neighbours of the grid, to which the places `also` (N, J) belong, show as a dip of |f|, which is
+    followed down.
     """
     n = x.shape[1]
     t = np.linspace(-1, 1, points)
-    grid = reach * (0.55 * t + 0.45 * t**3) + 1e-9
-    every = np.concatenate([np.repeat(x, points, axis=1), np.tile(grid, n)[None]])
+    grid = np.broadcast_to(reach * (0.55 * t + 0.45 * t**3) + 1e-9, (n, points))
+    if also is not None and also.shape[1]:
+        grid = np.sort(np.concatenate([grid, also], axis=1), axis=1)
+    every = np.concatenate([np.repeat(x, grid.shape[1], axis=1), grid.reshape(1, -1)])
     with np.errstate(all="ignore"):
-        v = f(every).reshape(n, points)
-    rows, columns = np.nonzero(np.sign(v[:, 1:]) * np.sign(v[:, :-1]) < 0)
-    a, b = grid[columns], grid[columns + 1]
+        v = f(every).reshape(grid.shape)
+    changes = np.sign(v[:, 1:]) * np.sign(v[:, :-1]) < 0
+    if points < _FINEST and changes.sum(axis=1).max(initial=0) > points / 8:
+        # What changes so often may change oftener.
+        return roots_along(f, x, reach, 4 * points, most, also)
+    rows, columns = np.nonzero(changes)
+    a, b = grid[rows, columns], grid[rows, columns + 1]
     fa, fb = v[rows, columns], v[rows, columns + 1]
     more = _dips(f, x, grid, v)
     if more is not None:
         rows, a, b, fa, fb = (np.concatenate(p) for p in zip((rows, a, b, fa, fb), more))
-    out = np.full((n, most), reach)
     if not len(rows):
-        return out
+        return np.full((n, 1), reach)
     at = bracketed(lambda t, i: f(np.concatenate([x[:, rows[i]], t[None]])), a, b, fa, fb)
     order = np.argsort(rows, kind="stable")
     rows, at = rows[order], at[order]
     first = np.searchsorted(rows, rows)
     place = np.arange(len(rows)) - first
     good = place < most
+    out = np.full((n, min(most, int(place.max()) + 1)), reach)
     out[rows[good], place[good]] = at[good]
     return out
 
@@ -87,7 +104,7 @@ def _dips(f: Callable[[Array], Array], x: Array, grid: Array, v: Array) -> tuple
     if not len(rows):
         return None
     columns = columns + 1
-    a, m, b = grid[columns - 1], grid[columns], grid[columns + 1]
+    a, m, b = grid[rows, columns - 1], grid[rows, columns], grid[rows, columns + 1]
     fm, side = size[rows, columns], sign[rows, columns]
     at = x[:, rows]
     found = np.zeros(len(rows), bool)
@@ -108,7 +125,7 @@ def _dips(f: Callable[[Array], Array], x: Array, grid: Array, v: Array) -> tuple
     if not found.any():
         return None
     i = np.flatnonzero(found)
-    lo, hi = grid[columns[i] - 1], grid[columns[i] + 1]
+    lo, hi = grid[rows[i], columns[i] - 1], grid[rows[i], columns[i] + 1]
     flo, fhi = v[rows[i], columns[i] - 1], v[rows[i], columns[i] + 1]
     bottom = side[i] * fm[i]
     return (

@@ -36,7 +36,7 @@ class Turn:
     # The degree of `at` in the newest coordinate, where it is a polynomial of degree ≤ 2.
     degree: int | None = None
 
-    def places(self, x: Array, reach: float, points: int = 64, most: int = 4) -> tuple[Array, Array, Array]:
+    def places(self, x: Array, reach: float, points: int = 64, most: int = 200) -> tuple[Array, Array, Array]:
         """(where, width, whether it is narrow), each (N, J), along the next coordinate for each column of x."""
         f = self.at if self.kind == "edge" else self.slope
         if self.degree is None:
