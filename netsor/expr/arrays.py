@@ -59,8 +59,10 @@ def _power(base: Any, exponent: Any) -> Any:
         if exponent == -1:
             return 1.0 / base
         if isinstance(exponent, int) and 0 < exponent <= 4:
+            if exponent == 1:
+                return base
             square = base * base
-            return (square, square * base, square * square)[exponent - 2] if exponent > 1 else base
+            return square if exponent == 2 else square * (base if exponent == 3 else square)
     return np.power(base, float(exponent) if isinstance(exponent, int) else exponent)
 
 

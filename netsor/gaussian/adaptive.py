@@ -27,8 +27,8 @@ _WIDEST = 0.6
 _NARROWEST, _WIDER = 1.6, 1.2
 _MOST_PANELS = 2000
 # How many times a run at the last tolerance may cost what a rough one does.
-_DEARER = {2: 20, 3: 30, 4: 100}
-_ROWS, _POINTS = 20_000, 1 << 19
+_DEARER = {2: 20, 3: 15, 4: 60}
+_ROWS, _POINTS = 20_000, 1 << 15
 _SQRT_2PI = math.sqrt(2 * math.pi)
 
 
