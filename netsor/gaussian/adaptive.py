@@ -116,6 +116,8 @@ class _Pass:
         self.levels, self.reach, self.nodes, self.late = levels, reach, nodes, late
         self.base = base
         self.rules = [rule(nodes, not _is_singular(level)) for level in levels]
+        # How many panels there were to begin with, and how many came by halving.
+        self.first = self.more = 0
 
     def level(self, k: int, x: Array, tolerance: Array) -> Array:
         """(4, N): integral, bound, integral of the modulus, that over the outermost unit, for each column of x."""
@@ -124,6 +126,7 @@ class _Pass:
             parts = [self.level(k, x[:, i : i + _ROWS], tolerance[i : i + _ROWS]) for i in range(0, n, _ROWS)]
             return np.concatenate(parts, axis=1)
         panels = self._first_panels(k, x)
+        self.first += len(panels.owner)
         inner = k + 1 < len(self.levels)
         mine = 0.5 * tolerance if inner else tolerance
         out = np.zeros((4, n))
@@ -142,6 +145,7 @@ class _Pass:
             for i in range(4):
                 out[i] += np.bincount(owner[good], sums[i, good], minlength=n)
             panels = panels.part(bad).halved()
+            self.more += len(panels.owner)
             count = count + np.bincount(panels.owner, minlength=n)
         out[1] += done
         return out
@@ -230,8 +234,10 @@ def _is_singular(level: Level) -> bool:
     return any(p.kind == "singular" for p in level.planes) or any(c.kind == "singular" for c in level.curves)
 
 
-def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = None) -> Quadrature:
-    """E F(x) to tol · E|F|, first roughly and then finely: what the rough run said of itself is held to the fine one.
+def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = None, floor: float = 0.0) -> Quadrature:
+    """E F(x) to tol · E|F|, or to the `floor`, first roughly and then finely.
+
+    What the rough run said of itself is held to the fine one.
 
     With `seconds` it gives up after them, and answers with what it has (nothing: an infinite error).
     """
@@ -249,19 +255,21 @@ def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = No
     scale = _size(f)
     nodes = 16 if tol < 1e-11 else 12
     targets = [t for t in (1e-4, 1e-6, 1e-8, 1e-10) if t > 30 * tol] + [tol]
-    step, farther = 0, math.inf
+    step, runs, again, farther = 0, 0, 2, math.inf
+    disputed = False
     while step < len(targets):
         goal = targets[step]
         began = time.monotonic()
         try:
             # No two runs have the same panels: what one of them overlooks, the other may see.
-            run = _Pass(levels, reach, 10 if goal > 1e-7 else nodes, _first_edges(reach, step), late)
-            value, bound, size, shell = run.level(0, np.zeros((0, 1)), np.array([0.5 * goal * scale]))[:, 0]
+            run = _Pass(levels, reach, 10 if goal > 1e-7 else nodes, _first_edges(reach, runs), late)
+            runs += 1
+            value, bound, size, shell = run.level(0, np.zeros((0, 1)), np.array([0.5 * max(goal * scale, floor)]))[:, 0]
         except OutOfTime:
             break
         if not math.isfinite(value):
             raise Divergent("the integrand overflows")
-        if 0.1 * shell > 0.3 * goal * size and reach < 20:
+        if 0.1 * shell > 0.3 * max(goal * size, floor) and reach < 20:
             # Heavy integrands reach farther than the density.
             if reach > 12 and shell > 0.5 * farther:
                 raise Divergent("the integrand grows as fast as the Gaussian density falls")
@@ -272,7 +280,8 @@ def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = No
         if before is not None:
             # Runs are held to what each said of itself: one that agrees with a raised error has proved nothing.
             gap = abs(value - before[0])
-            if gap > before[1] + own:
+            disputed = gap > before[1] + own
+            if disputed:
                 error = max(own, gap)
                 best = best._replace(error=max(best.error, 2 * gap))
         before = (value, own)
@@ -286,22 +295,26 @@ def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = No
                 continue
         if error < best.error or error <= tol * size:
             best = Quadrature(float(value), float(error), float(size))
-        if best.error <= tol * best.scale:
+        if best.error <= max(tol * best.scale, floor):
             break
-        step += 1
+        if disputed and again:
+            # One of the two was wrong; a third one with other panels tells which.
+            again -= 1
+        else:
+            step += 1
         took, left = time.monotonic() - began, allowed - (time.monotonic() - start)
         # The next run costs some times this one; another rule may have a use for the time.
         if 2 * took > left and math.isfinite(best.error):
             break
-        if took * _DEARER[f.rank] < left:
+        if took * _DEARER[f.rank] < left and (f.rank == 2 or run.more < 0.3 * run.first):
             # There is time to go straight to the last one.
             step = max(step, len(targets) - 1)
     return best
 
 
-def _first_edges(reach: float, run: int) -> Array:
+def _first_edges(reach: float, which: int) -> Array:
     """Panels that widen outwards, where the density leaves less to be resolved; other ones for every run."""
-    out = [_NARROWEST * (0.0, 0.5, 0.25, 0.4)[run % 4]]
+    out = [_NARROWEST * (0.0, 0.5, 0.25, 0.4)[which % 4]]
     while out[-1] < reach - 0.4 * _NARROWEST:
         out.append(out[-1] + _NARROWEST * _WIDER ** (len(out) - 1))
     half = np.array(out) * reach / out[-1]

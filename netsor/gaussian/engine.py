@@ -32,9 +32,11 @@ _DEEP = {2: 1e-12, 3: 1e-9, 4: 1e-6, 5: 1e-6, 6: 1e-6}
 def expectation(e: Expr, state: State, task: Task) -> Outcome:
     """E e for any canonical expression: term by term, but for those that need each other's company to be finite."""
     parts = []
-    for group in squares.grouped(expand(e, task.gaussians), task.gaussians):
+    groups = squares.grouped(expand(e, task.gaussians), task.gaussians)
+    task = replace(task, floor=task.floor / len(groups)) if task.floor and len(groups) > 1 else task
+    for group in groups:
         if len(group) > 1:
-            o = squares.sum_of_powers(group, state, task, expectation)
+            o = squares.sum_of_powers(group, state, _exacting(task), expectation)
             if o is not None:
                 parts.append(o)
                 continue
@@ -46,17 +48,23 @@ def _term(t: Term, state: State, task: Task) -> Outcome:
     c = t.coefficient * value_of(t.scalar, task.env)
     if t.product is ONE:
         return Outcome(c, 0.0, abs(c), 0, "exact algebra")
-    o = product(t.product, state, task)
+    o = product(t.product, state, replace(task, floor=task.floor / abs(c)) if task.floor and c else task)
     return Outcome(c * o.value, abs(c) * o.error, abs(c) * o.scale, o.dimension, o.method)
+
+
+def _exacting(task: Task) -> Task:
+    """The task of a part that what is made of it may magnify."""
+    return replace(task, floor=0.0) if task.floor else task
 
 
 def product(e: Expr, state: State, task: Task) -> Outcome:
     """E of a product of factors."""
     shape = shape_of(e, task.gaussians)
     if shape.masses:
-        return masses.mass(e, state, task, expectation)
+        return masses.mass(e, state, _exacting(task), expectation)
     if shape.exponent is not ZERO:
         log, size, moved = algebra.tilt(shape.exponent, state, task)
+        task = replace(task, floor=task.floor * math.exp(min(-log, 500.0)))
         kept = [f for f in factors_of(e) if not _in_exponent(f, shape, task)]
         rest = canonical(mul(*kept))
         if rest is ONE:
@@ -65,12 +73,12 @@ def product(e: Expr, state: State, task: Task) -> Outcome:
     if not shape.trigonometric:
         for f in factors_of(e):
             if squares.is_power_of_square(f, task.gaussians):
-                o = squares.power_of_square(f, e, state, task, expectation)
+                o = squares.power_of_square(f, e, state, _exacting(task), expectation)
                 if o is not None:
                     return o
     if shape.trigonometric or not shape.factors:
         return algebra.exact(shape, state, task)
-    by_parts = steps.by_steins_lemma(e, shape, state, task, expectation)
+    by_parts = steps.by_steins_lemma(e, shape, state, _exacting(task), expectation)
     return quadrature(reduced(shape, state, task), task) if by_parts is None else by_parts
 
 
@@ -168,7 +176,8 @@ def _by_dimension(f: Integrand, task: Task) -> Outcome:
     for name, rule in _rules(f, tol, task):
         q = rule()
         found.append((q, name))
-        if math.isfinite(q.error) and q.error <= (_DEEP[f.rank] if name == "lattice" else task.tol) * q.scale:
+        goal = max((_DEEP[f.rank] if name == "lattice" else task.tol) * q.scale, task.floor)
+        if math.isfinite(q.error) and q.error <= goal:
             break
     q, name = _best(found)
     q = _held_to_draws(q, f) if f.surfaces or f.given else q
@@ -185,15 +194,16 @@ def _rules(f: Integrand, tol: float, task: Task) -> Iterator[tuple[str, Callable
         yield "lattice", lambda: lattice.integrate(f, f.rank, tol, clock, slope)
     wary = bool(f.surfaces) or bool(f.given) or steep or _is_radial(f)
     if f.rank == 2:
-        yield "adaptive quadrature", lambda: adaptive.integrate(f, tol, clock)
+        yield "adaptive quadrature", lambda: adaptive.integrate(f, tol, clock, None, task.floor)
     elif f.rank == 3:
         if not wary:
-            yield "quadrature", lambda: nested.integrate(f, tol, clock, wary, _part(clock, 0.1))
-        yield "adaptive quadrature", lambda: adaptive.integrate(f, tol, clock, _part(clock, 0.6))
+            yield "quadrature", lambda: nested.integrate(f, tol, clock, wary, _part(clock, 0.1), task.floor)
+        yield "adaptive quadrature", lambda: adaptive.integrate(f, tol, clock, _part(clock, 0.6), task.floor)
     elif f.rank <= 6:
-        yield "quadrature", lambda: nested.integrate(f, tol, clock, wary, _part(clock, 0.5))
+        yield "quadrature", lambda: nested.integrate(f, tol, clock, wary, _part(clock, 0.5), task.floor)
         if f.rank == 4:
-            yield "adaptive quadrature", lambda: adaptive.integrate(f, 0.3 * task.tol, clock, _part(clock, 0.5))
+            least = 0.3 * task.tol
+            yield "adaptive quadrature", lambda: adaptive.integrate(f, least, clock, _part(clock, 0.5), task.floor)
     if f.rank > 2:
         yield "quasi-Monte Carlo", lambda: qmc.integrate(f, tol, clock)
 

@@ -106,8 +106,10 @@ def _nodes(
     return keep // (weights.shape[1] * weights.shape[2]), at.reshape(-1)[keep], flat[keep]
 
 
-def integrate(f: Integrand, tol: float, clock: Clock, wary: bool = False, seconds: float | None = None) -> Quadrature:
-    """E F(x), refined until two resolutions differ by less than tol · E|F|.
+def integrate(
+    f: Integrand, tol: float, clock: Clock, wary: bool = False, seconds: float | None = None, floor: float = 0.0
+) -> Quadrature:
+    """E F(x), refined until two resolutions differ by less than tol · E|F|, or the `floor`.
 
     The finer of two is better than their difference says by the factor by which the differences fall, of which a
     tenth is trusted, or nothing of it (`wary`) where F breaks in places that are not cut. Beyond a distance t a
@@ -154,7 +156,7 @@ def integrate(f: Integrand, tol: float, clock: Clock, wary: bool = False, second
             change = now
             if error < best.error:
                 best = Quadrature(value, error, scale)
-            if best.error <= max(tol, 1e-12) * scale:
+            if best.error <= max(max(tol, 1e-12) * scale, floor):
                 break
         before = value
         step += 1

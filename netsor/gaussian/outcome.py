@@ -27,7 +27,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Task:
-    """What stays the same while one block is worked on; `slack` is how far its covariance may be from definite."""
+    """What stays the same while one block is worked on; `slack` is how far its covariance may be from definite.
+
+    Errors below `floor` do not matter to what the block is a part of.
+    """
 
     gaussians: Gaussians
     env: Mapping[Sym, float]
@@ -35,6 +38,7 @@ class Task:
     clock: Clock
     slack: float = 0.0
     rough: bool = False
+    floor: float = 0.0
 
 
 def total(parts: list[Outcome]) -> Outcome:

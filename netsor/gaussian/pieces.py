@@ -43,7 +43,8 @@ class Pieces:
         for mask, rule in ((wide, self._wide), (~wide & (high > low), self._narrow)):
             owner, column = np.nonzero(mask)
             if len(owner):
-                out += np.bincount(owner, rule(x, owner, low[owner, column], high[owner, column]), minlength=len(out))
+                owner, parts = rule(x, owner, low[owner, column], high[owner, column])
+                out += np.bincount(owner, parts, minlength=len(out))
         return out
 
     def moved(self, x: Array) -> Array:
@@ -69,13 +70,13 @@ class Pieces:
         m = z.shape[1]
         return self.level.factor(np.concatenate([np.repeat(x[:, owner], m, axis=1), z.reshape(1, -1)])).reshape(z.shape)  # type: ignore[misc]
 
-    def _narrow(self, x: Array, owner: Array, low: Array, high: Array) -> Array:
+    def _narrow(self, x: Array, owner: Array, low: Array, high: Array) -> tuple[Array, Array]:
         t, w = legendre(_NODES)
         half = (high - low) / 2
         z = ((low + high) / 2)[:, None] + half[:, None] * t
-        return half * ((self._at(x, owner, z) * np.exp(-0.5 * z * z)) @ w) / _SQRT_2PI
+        return owner, half * ((self._at(x, owner, z) * np.exp(-0.5 * z * z)) @ w) / _SQRT_2PI
 
-    def _wide(self, x: Array, owner: Array, low: Array, high: Array) -> Array:
+    def _wide(self, x: Array, owner: Array, low: Array, high: Array) -> tuple[Array, Array]:
         """Σ c_j ∫ (z − m)^j φ over the panel, c_j from values at degree + 1 places around m.
 
         ∫ (z − m)^{j+1} φ = −[(z − m)^j φ] + j ∫ (z − m)^{j−1} φ − m ∫ (z − m)^j φ.
@@ -87,6 +88,10 @@ class Pieces:
         size = _NARROW / 2
         middle = np.clip(0.0, low + size, high - size)
         values = self._at(x, owner, middle[:, None] + size * t)
+        alive = np.flatnonzero(values.any(axis=1))
+        if len(alive) < len(owner):
+            # Outside balls and behind gates there is nothing.
+            owner, values, low, high, middle = (v[alive] for v in (owner, values, low, high, middle))
         ends = [np.exp(-0.5 * e * e) / _SQRT_2PI for e in (low, high)]
         mass = np.where(low > 0, ndtr(-low) - ndtr(-high), ndtr(high) - ndtr(low))
         a, b = (low - middle) / size, (high - middle) / size
@@ -96,7 +101,7 @@ class Pieces:
             out += (values @ coefficients[j]) * now
             following = (ends[0] * a**j - ends[1] * b**j + j / size * before - middle * now) / size
             before, now = now, following
-        return out
+        return owner, out
 
     def last_variable(self, f: Integrand) -> int:
         """The last coordinate that it depends on."""

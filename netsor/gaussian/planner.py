@@ -7,7 +7,10 @@ import random
 import time
 from dataclasses import replace
 
+import numpy as np
+
 from netsor.expr import ONE, ZERO, Const, Expr, add, canonical, evaluate, mul
+from netsor.expr.arrays import lambdify
 from netsor.gaussian import squares
 from netsor.gaussian.blocks import blocks, gaussians_of, parity, vanishing
 from netsor.gaussian.cases import expanded
@@ -24,6 +27,7 @@ from netsor.gaussian.terms import Gaussians, Term
 DEFAULT = Settings()
 # Scalars whose errors are more than this part of them are looked at together, in so many places.
 _LARGE, _PLACES = 1e-5, 64
+_SHARE, _DRAWS = 0.3, 1024
 
 
 def expect(
@@ -52,11 +56,14 @@ def expect(
     values, errors, scales, parts = [], [], [], []
     hard = sum(len(b.free & gaussians) > 2 for _, split in terms for b in split)
     methods: dict[str, None] = {}
+    # What is little beside the other terms need not be known as well.
+    floor = _SHARE * settings.tol * _size(e, gaussians, law) / hard if len(terms) > 1 and hard > 1 else 0.0
     for t, split in terms:
         coefficient = _scalar_value(t.scalar, law)
         value, error = t.coefficient * coefficient.value, abs(t.coefficient) * coefficient.error
         scale = abs(value)
-        for block in sorted(split, key=lambda b: len(b.free & gaussians)):
+        split = sorted(split, key=lambda b: len(b.free & gaussians))
+        for block in split:
             if value == 0 and error == 0:
                 break
             # None takes the time of those that come after it, nor is time left over if they need little.
@@ -64,7 +71,8 @@ def expect(
             if len(block.free & gaussians) > 2:
                 own = Clock(None if settings.budget is None else max(clock.left() * min(1.0, 2 / hard), 0.0))
                 hard -= 1
-            part = _block(block, gaussians, law, settings, own, cache)
+            spare = floor / abs(value) if value and block is split[-1] else 0.0
+            part = _block(block, gaussians, law, settings, own, cache, spare)
             parts.append(part)
             if trace is not None:
                 trace.append(part)
@@ -87,21 +95,39 @@ def expect(
     return Expectation(value, error, " + ".join(names), error <= settings.tol * scale, tuple(parts), scale)
 
 
+def _size(e: Expr, gaussians: Gaussians, law: Law) -> float:
+    """About E|e|, from few draws; 0 where they say nothing."""
+    inputs = gather(e, frozenset(e.free & gaussians), law)
+    values, vectors = np.linalg.eigh(inputs.covariance)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    z = root @ np.random.default_rng(3).standard_normal((len(root), _DRAWS))
+    try:
+        run = lambdify((e,), (*inputs.symbols, *inputs.scalars))
+    except ValueError:
+        # A Dirac mass has no values.
+        return 0.0
+    with np.errstate(all="ignore"):
+        size = float(np.abs(run(*z, *inputs.scalars.values())[0]).mean())
+    return size if math.isfinite(size) else 0.0
+
+
 def _together(group: list[Term]) -> Term:
     """Terms that are finite as a sum alone."""
     return Term(1, ONE, canonical(add(*(mul(Const(t.coefficient), t.scalar, t.product) for t in group))))
 
 
-def _block(block: Expr, gaussians: Gaussians, law: Law, settings: Settings, clock: Clock, cache: dict) -> Part:
+def _block(
+    block: Expr, gaussians: Gaussians, law: Law, settings: Settings, clock: Clock, cache: dict, floor: float
+) -> Part:
     key = ("block", block)
     found = cache.get(key)
-    if found is not None and (found.error <= settings.tol * found.scale or clock.left() <= 0):
+    if found is not None and (found.error <= max(settings.tol * found.scale, floor) or clock.left() <= 0):
         return found
     mine = frozenset(block.free & gaussians)
     nameless, inputs = anonymous(block, gather(block, mine, law))
     same = ("numbers", nameless, inputs.key())
     found = cache.get(same)
-    if found is not None and found.error <= settings.tol * found.scale:
+    if found is not None and found.error <= max(settings.tol * found.scale, floor):
         cache[key] = found = replace(found, integrand=block, seconds=0.0)
         return found
     variables = frozenset(inputs.symbols)
@@ -110,7 +136,7 @@ def _block(block: Expr, gaussians: Gaussians, law: Law, settings: Settings, cloc
     start = time.perf_counter()
 
     def run(at: Inputs, tol: float, slack: float, rough: bool = False) -> Outcome:
-        return expectation(nameless, at.state(), Task(variables, at.scalars, tol, clock, slack, rough))
+        return expectation(nameless, at.state(), Task(variables, at.scalars, tol, clock, slack, rough, floor))
 
     outcome = run(inputs, settings.tol, inputs.slack())
     carried = propagated(run, inputs, outcome, shape_of(nameless, variables), settings.tol, clock)

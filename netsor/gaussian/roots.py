@@ -46,9 +46,11 @@ def quadratic_roots(f: Callable[[Array], Array], x: Array, reach: float) -> Arra
         q = -0.5 * (b + np.copysign(np.sqrt(b * b - 4 * a * c), b))
         out = np.stack([q / a, c / q], axis=1)
         # The coefficients are differences; the function itself may know its zeros better.
-        for k in (0, 1):
-            step = f(np.concatenate([x, out[None, :, k]])) / (2 * a * out[:, k] + b)
-            out[:, k] -= np.where(np.abs(step) < 1e-3 * (1e-3 + np.abs(out[:, k])), step, 0.0)
+        rows = np.flatnonzero((np.abs(out) < reach).any(axis=1))
+        if len(rows):
+            t, a, b, at = out[rows], a[rows, None], b[rows, None], x[:, rows].repeat(2, axis=1)
+            step = f(np.concatenate([at, t.reshape(1, -1)])).reshape(t.shape) / (2 * a * t + b)
+            out[rows] -= np.where(np.abs(step) < 1e-3 * (1e-3 + np.abs(t)), step, 0.0)
     return np.where(np.isfinite(out), np.clip(out, -reach, reach), reach)
 
 
