@@ -23,6 +23,8 @@ from netsor.gaussian.turns import steepest
 
 Array = np.ndarray
 _DRAWS = 2**15
+# No number of draws that there is time for gets farther.
+_BEYOND_DRAWS = 1e-6
 # Turns steeper than this are not for a lattice.
 _STEEP = 5.0
 # Where a lattice gets this far no other rule in as many dimensions gets farther.
@@ -174,6 +176,8 @@ def _by_dimension(f: Integrand, task: Task) -> Outcome:
             return radial
     found: list[tuple[Quadrature, str]] = []
     for name, rule in _rules(f, tol, task):
+        if name == "quasi-Monte Carlo" and any(p.error < _BEYOND_DRAWS * p.scale for p, _ in found):
+            break
         q = rule()
         found.append((q, name))
         goal = max((_DEEP[f.rank] if name == "lattice" else task.tol) * q.scale, task.floor)
@@ -198,7 +202,7 @@ def _rules(f: Integrand, tol: float, task: Task) -> Iterator[tuple[str, Callable
     elif f.rank == 3:
         if not wary:
             yield "quadrature", lambda: nested.integrate(f, tol, clock, wary, _part(clock, 0.1), task.floor)
-        yield "adaptive quadrature", lambda: adaptive.integrate(f, tol, clock, _part(clock, 0.6), task.floor)
+        yield "adaptive quadrature", lambda: adaptive.integrate(f, tol, clock, _part(clock, 0.8), task.floor)
     elif f.rank <= 6:
         yield "quadrature", lambda: nested.integrate(f, tol, clock, wary, _part(clock, 0.5), task.floor)
         if f.rank == 4:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from netsor.expr import ONE, ZERO, Const, Expr, add, canonical, evaluate, mul
+from netsor.expr import ONE, ZERO, Const, Expr, Sym, add, canonical, evaluate, mul
 from netsor.expr.arrays import lambdify
 from netsor.gaussian import squares
 from netsor.gaussian.blocks import blocks, gaussians_of, parity, vanishing
@@ -21,7 +21,7 @@ from netsor.gaussian.law import Estimate, Law
 from netsor.gaussian.outcome import EPS, Outcome, Task
 from netsor.gaussian.result import Clock, Divergent, Expectation, Part, Settings
 from netsor.gaussian.sensitivity import propagated
-from netsor.gaussian.shape import shape_of
+from netsor.gaussian.shape import is_curved, shape_of
 from netsor.gaussian.terms import Gaussians, Term
 
 DEFAULT = Settings()
@@ -52,6 +52,7 @@ def expect(
         split = blocks(t.product, gaussians, law) if t.product is not ONE else []
         if not any(vanishing(b, gaussians) for b in split):
             terms.append((t, split))
+    terms = _joined(terms, e, gaussians)
     # Blocks that are cheap come first: one of them may turn out to be zero.
     values, errors, scales, parts = [], [], [], []
     hard = sum(len(b.free & gaussians) > 2 for _, split in terms for b in split)
@@ -109,6 +110,22 @@ def _size(e: Expr, gaussians: Gaussians, law: Law) -> float:
     with np.errstate(all="ignore"):
         size = float(np.abs(run(*z, *inputs.scalars.values())[0]).mean())
     return size if math.isfinite(size) else 0.0
+
+
+def _joined(terms: list[tuple[Term, list[Expr]]], e: Expr, gaussians: Gaussians) -> list[tuple[Term, list[Expr]]]:
+    """Terms of `e` over the same variables with curved breaks as one: none of them is easier alone."""
+    groups: dict[frozenset[Sym], list[int]] = {}
+    for i, (_, split) in enumerate(terms):
+        if len(split) == 1 and is_curved(split[0], gaussians):
+            groups.setdefault(frozenset(split[0].free & gaussians), []).append(i)
+    out = list(terms)
+    for places in groups.values():
+        if len(places) > 1:
+            whole = Term(1, ONE, e) if len(places) == len(terms) else _together([terms[i][0] for i in places])
+            out[places[0]] = (whole, [whole.product])
+            for i in places[1:]:
+                out[i] = (Term(0, ONE, ONE), [])
+    return out
 
 
 def _together(group: list[Term]) -> Term:

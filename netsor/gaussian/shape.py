@@ -244,6 +244,18 @@ def _one_sided(node: Expr) -> Expr:
     return node
 
 
+def is_curved(block: Expr, gaussians: Gaussians) -> bool:
+    """Whether a block asks for panels in three variables or more: its jumps or kinks are not all on planes.
+
+    Dirac masses and exponentials have ways of their own.
+    """
+    shape = shape_of(block, gaussians)
+    if shape.masses or shape.exponent is not ZERO or len({s for _, items in shape.forms for s, _ in items}) < 3:
+        return False
+    forms = frozenset(shape.form_symbols)
+    return any(affine(b.at, forms) is None for b in shape.breaks if b.kind in ("jump", "kink"))
+
+
 @lru_cache(maxsize=20_000)
 def breaks_of(factor: Expr, forms: Gaussians) -> tuple[Break, ...]:
     """The breaks of a factor, those of nested functions included."""
