@@ -36,7 +36,7 @@ def gaussians_of(e: Expr, law: Law) -> Gaussians:
 def blocks(product: Expr, gaussians: Gaussians, law: Law) -> list[Expr]:
     """The factors of a product in groups whose variables are independent of the other groups' variables."""
     factors = factors_of(product)
-    if len(factors) == 1 and len(product.free & gaussians) <= 1:
+    if len(product.free & gaussians) <= 1:
         return [product]
     parent: dict[Sym, Sym] = {}
 

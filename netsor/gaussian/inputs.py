@@ -82,8 +82,8 @@ def anonymous(block: Expr, inputs: Inputs) -> tuple[Expr, Inputs]:
     scalars = sorted(inputs.scalars, key=lambda s: names[s].name)
     return block, Inputs(
         tuple(names[inputs.symbols[i]] for i in order),
-        inputs.covariance[np.ix_(order, order)],
-        inputs.errors[np.ix_(order, order)],
+        inputs.covariance[order][:, order],
+        inputs.errors[order][:, order],
         {names[s]: inputs.scalars[s] for s in scalars},
         {names[s]: inputs.scalar_errors[s] for s in scalars},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -88,9 +89,6 @@ class Integrand:
     # Under the radial map s ↦ s e^{−κ/s²}, which spreads what happens near the origin over all scales.
     radial: bool = False
 
-    def compiled(self, factors: tuple[Expr, ...]) -> Callable[..., tuple]:
-        return lambdify((mul(*factors) if factors else ONE,), (*self.forms, *self.scalars))
-
     def __call__(self, x: Array) -> Array:
         """F at the columns of x (r, N); under the radial map times its Jacobian and the quotient of the densities."""
         if self.radial:
@@ -100,7 +98,7 @@ class Integrand:
             value = replace(self, radial=False)(np.where(dead, 1.0, y))
             return np.where(dead, 0.0, value * factor)
         forms = self.root @ x + self.shift[:, None] if len(self.forms) else np.zeros((0, x.shape[1]))
-        (value,) = self.compiled(self.factors)(*forms, *self.values)
+        (value,) = _compiled(self.factors, self.forms, self.scalars)(*forms, *self.values)
         out = np.broadcast_to(np.asarray(value, float), x.shape[1:])
         if self.powers:
             out = out * self.polynomial(x)
@@ -121,6 +119,11 @@ class Integrand:
             return np.ones(())
         means = self.mean[:, None] + self.gain[:, :known] @ x
         return moments(self.powers, self.spread)(list(means))
+
+
+@lru_cache(maxsize=4096)
+def _compiled(factors: tuple[Expr, ...], forms: tuple[Sym, ...], scalars: tuple[Sym, ...]) -> Callable[..., tuple]:
+    return lambdify((mul(*factors) if factors else ONE,), (*forms, *scalars))
 
 
 def drawn_in(x: Array) -> tuple[Array, Array]:

@@ -14,10 +14,10 @@ from netsor.gaussian.result import Divergent
 Array = np.ndarray
 EPS = 2.0**-52
 _SQRT_2PI = math.sqrt(2 * math.pi)
-_NODES = 20
-REACH = 8.6
-# Panels of this length are resolved to rounding by twenty nodes if poles are a unit and a half away.
-_BASE = np.linspace(-REACH, REACH, 11)
+_NODES = 24
+REACH = 9.5
+# Panels of this length are resolved to rounding by twenty-four nodes if poles are a unit and a half away.
+_BASE = np.linspace(-REACH, REACH, 13)
 _FARTHEST = 37.5
 _DEEPEST, _DEEPEST_AT_ZERO = 48, 120
 # Places between the reach and the farthest; beyond the reach a density above this part of the whole counts.
@@ -80,15 +80,21 @@ def panel_sums(values: Array, half: Array, ends: bool = False) -> tuple[Array, A
     With t the relative size of the last Legendre coefficients the estimate is 10 t^{3/2}: pessimistic by far where
     the coefficients fall geometrically (the rule's error is then about t²), right where they fall like k⁻².
     """
-    _, w = (lobatto if ends else legendre)(values.shape[1])
-    integral = half * (values @ w)
-    modulus = half * (np.abs(values) @ w)
-    top = np.abs(values).max(axis=1)
-    tail = np.abs(values @ coefficient_rows(values.shape[1], ends)[-5:].T).max(axis=1)
-    with np.errstate(all="ignore"):
-        ratio = np.where(top > 0, np.minimum(tail / top, 1.0), 0.0)
-    error = half * top * np.minimum(2 * ratio, 10 * ratio**1.5)
+    functionals = _functionals(values.shape[1], ends)
+    out = values @ functionals
+    size = np.abs(values)
+    integral, modulus = half * out[:, 0], half * (size @ functionals[:, 0])
+    top = size.max(axis=1)
+    tail = np.abs(out[:, 1:]).max(axis=1)
+    ratio = np.minimum(tail / np.maximum(top, 1e-300), 1.0)
+    error = half * top * np.minimum(2 * ratio, 10 * ratio * np.sqrt(ratio))
     return integral, error, modulus
+
+
+@lru_cache(maxsize=64)
+def _functionals(n: int, ends: bool) -> Array:
+    """(n, 6): the weights of the rule, and what gives the last five coefficients."""
+    return np.column_stack([(lobatto if ends else legendre)(n)[1], coefficient_rows(n, ends)[-5:].T])
 
 
 def integrate(
@@ -104,16 +110,23 @@ def integrate(
     Raises Divergent where f has no value or the integral does not converge at a singular point or at infinity.
     """
     poles = sorted({float(p) for p in singular if abs(p) < _FARTHEST})
-    inner = [float(c) for c in cuts if abs(c) < _FARTHEST]
+    inner = sorted({float(c) for c in cuts if abs(c) < _FARTHEST})
     reach = REACH
-    edges = _edges(reach, inner + poles)
-    edges = _graded(edges, poles)
-    lo, hi = edges[:-1], edges[1:]
-    keep = hi - lo > 0
-    lo, hi = lo[keep], hi[keep]
-    integral, error, modulus = _panels(f, lo, hi, poles)
-    # Heavy integrands, and those that begin far out, reach farther than the density.
-    needed, tail = _needed_reach(f, reach, inner + poles, float(modulus.sum()))
+    if poles:
+        edges = _graded(_edges(reach, inner + poles), poles)
+        lo, hi = edges[:-1], edges[1:]
+        keep = hi - lo > 0
+        lo, hi = lo[keep], hi[keep]
+        integral, error, modulus = _panels(f, lo, hi, poles)
+        # Heavy integrands, and those that begin far out, reach farther than the density.
+        needed, tail = _needed_reach(f, reach, inner + poles, float(modulus.sum()))
+    else:
+        lo, hi, nodes, beyond, every, density = _start(tuple(inner))
+        with np.errstate(all="ignore"):
+            values = f(every) * density
+        panels = _valid(values[: nodes.size].reshape(nodes.shape), nodes)
+        integral, error, modulus = panel_sums(panels, (hi - lo) / 2, True)
+        needed, tail = _reach_of(values[nodes.size :], beyond, reach, float(modulus.sum()))
     while reach < needed:
         grown = min(reach + 4.0, _FARTHEST)
         more = np.unique(
@@ -157,27 +170,49 @@ def integrate(
     return Quadrature(float(integral.sum()), float(error.sum()) + EPS * (4 * scale + exponent) + tail + rest, scale)
 
 
-def _needed_reach(f: Callable[[Array], Array], reach: float, cuts: list[float], total: float) -> tuple[float, float]:
-    """(how far there is anything that counts, a bound on what lies beyond that) from values farther out."""
-    # The first place is inside: how fast it falls there says what is left.
+@lru_cache(maxsize=512)
+def _start(cuts: tuple[float, ...]) -> tuple[Array, Array, Array, Array, Array, Array]:
+    """(low ends, high ends, nodes (P, n), places beyond, all of these in one, the density there) of the first panels.
+
+    Panels and places do not depend on the integrand, but for its cuts.
+    """
+    edges = _edges(REACH, list(cuts))
+    lo, hi = edges[:-1], edges[1:]
+    nodes, beyond = nodes_of(lo, hi, _NODES, True), _places_beyond(REACH, list(cuts))
+    every = np.concatenate([nodes.ravel(), beyond, -beyond])
+    return lo, hi, nodes, beyond, every, np.exp(-0.5 * every * every) / _SQRT_2PI
+
+
+def _places_beyond(reach: float, cuts: list[float]) -> Array:
+    """Places beyond the reach, about cuts too; the first one is inside."""
     at = np.concatenate([[reach - 0.5], reach + (_FARTHEST - reach) * _PARTS])
     beyond = [abs(c) for c in cuts if reach < abs(c) < _FARTHEST]
     if beyond:
         more = np.concatenate([[c, c + 1e-6, c + 0.05, c + 0.3] for c in beyond])
         at = np.concatenate([at[:1], np.sort(np.concatenate([at[1:], more[more <= _FARTHEST]]))])
+    return at
+
+
+def _needed_reach(f: Callable[[Array], Array], reach: float, cuts: list[float], total: float) -> tuple[float, float]:
+    """(how far there is anything that counts, a bound on what lies beyond that) from values farther out."""
+    at = _places_beyond(reach, cuts)
     both = np.concatenate([at, -at])
     with np.errstate(all="ignore"):
-        v = np.abs(f(both)) * np.exp(-0.5 * both * both) / _SQRT_2PI
+        return _reach_of(f(both) * np.exp(-0.5 * both * both) / _SQRT_2PI, at, reach, total)
+
+
+def _reach_of(values: Array, at: Array, reach: float, total: float) -> tuple[float, float]:
+    """The same from the values, times the density, at the places and their negatives."""
+    v = np.abs(values)
     # What overflows so far out is seen where it does not.
     v = np.where(np.isfinite(v), v, 0.0).reshape(2, len(at))
-    ends, v, at = v[:, 0], v[:, 1:], at[1:]
-    counts = at[(v > _COUNTS * total).any(axis=0)]
-    needed = float(counts[-1]) + 0.6 if len(counts) and counts[-1] > reach else reach
+    counts = np.flatnonzero((v[:, 1:] > _COUNTS * total).any(axis=0))
+    needed = max(float(at[counts[-1] + 1]) + 0.6, reach) if len(counts) and at[counts[-1] + 1] > reach else reach
     tail = 0.0
-    for edge, inside in zip(v[:, 0], ends, strict=True):
-        # Beyond the edge it falls at least as it does towards it.
+    for inside, edge in v[:, :2].tolist():
+        # Beyond the edge it falls at least as it does from the place inside, which says what is left.
         fall = 2 * math.log(inside / edge) if 0 < edge < inside < math.inf else 0.0
-        tail += float(edge) / fall if fall > 0.2 else float(edge) * 5
+        tail += edge / fall if fall > 0.2 else edge * 5
     return min(max(needed, reach + 1.0 if tail > 1e-14 * total else reach), _FARTHEST), tail
 
 
@@ -229,6 +264,11 @@ def _panels_by(
         for p in poles:
             # So near to a singular point that it is reached by rounding: `_remainder` answers for these nodes.
             values[~np.isfinite(values) & (np.abs(x - p) <= 2.0**-40 * (1 + abs(p)))] = 0.0
+    return panel_sums(_valid(values, x), half, ends)
+
+
+def _valid(values: Array, x: Array) -> Array:
+    """The values, if there is one at every node."""
     if not np.isfinite(values).all():
         missing = np.isnan(values)
         if missing.any():
@@ -238,7 +278,7 @@ def _panels_by(
             how_far = "just" if abs(at) < 1e-3 else f"{abs(at):.2g} standard deviations"
             raise Divergent(f"the integrand has no real value {how_far} {way} the mean")
         raise Divergent("the integrand overflows")
-    return panel_sums(values, half, ends)
+    return values
 
 
 def _remainder(p: float, lo: Array, hi: Array, integral: Array, modulus: Array) -> float:
