@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netsor.gaussian.integrand import Integrand
-from netsor.gaussian.layers import Level, cuts_at, levels_of, with_tips
+from netsor.gaussian.layers import Level, closing_in, cuts_at, levels_of, panel_ends, with_tips
 from netsor.gaussian.oned import Quadrature, coefficient_rows, legendre, lobatto, nodes_of
 from netsor.gaussian.result import Clock, Divergent, OutOfTime
 
@@ -70,9 +70,7 @@ def resolution(values: Array, half: Array, noise: Array | float, r: Rule) -> tup
 
 
 class Panels(NamedTuple):
-    """Panels [low, high] of the rows `owner`; towards the end on which there is a `tip` (1: low, 2: high, 3: both)
-    their nodes close in as s² does, which makes of a root in the distance something smooth.
-    """
+    """Panels [low, high] of the rows `owner`, closing in on the ends with a `tip` (1: low, 2: high, 3: both)."""
 
     owner: Array
     low: Array
@@ -87,14 +85,12 @@ class Panels(NamedTuple):
         at = nodes_of(self.low, self.high, n, ends)
         if not self.tip.any():
             return at, 1 / _SQRT_2PI
-        s = (1 + (lobatto if ends else legendre)(n)[0]) / 2
+        places, slopes = closing_in((1 + (lobatto if ends else legendre)(n)[0]) / 2)
+        rows = np.flatnonzero(self.tip)
+        tip, low, high = self.tip[rows], self.low[rows, None], self.high[rows, None]
+        at[rows] = np.clip(low + (high - low) * places[tip], at[rows, :1], at[rows, -1:])
         stretch = np.full(at.shape, 1 / _SQRT_2PI)
-        towards = (s * s, 2 * s), (1 - (1 - s) ** 2, 2 * (1 - s)), (s * s * (3 - 2 * s), 6 * s * (1 - s))
-        for tip, (moved, slope) in enumerate(towards, 1):
-            rows = np.flatnonzero(self.tip == tip)
-            low, high = self.low[rows, None], self.high[rows, None]
-            at[rows] = np.clip(low + (high - low) * moved, at[rows, :1], at[rows, -1:])
-            stretch[rows] *= slope
+        stretch[rows] *= slopes[tip]
         return at, stretch
 
     def halved(self) -> Panels:
@@ -156,22 +152,10 @@ class _Pass:
         events = np.concatenate(known, axis=1)
         edges = [np.broadcast_to(self.base, (n, len(self.base))), events]
         edges += [c.cuts(x, self.reach, also=events) for c in level.curves]
-        if not level.tips:
-            at = np.sort(np.concatenate(edges, axis=1), axis=1)
-            owner, column = np.nonzero(at[:, 1:] - at[:, :-1] > 4 * EPS * self.reach)
-            return Panels(owner, at[owner, column], at[owner, column + 1], np.zeros(len(owner), int))
-        plain = sum(e.shape[1] for e in edges)
-        at = np.concatenate(edges + [t.cuts(x, self.reach) for t in level.tips], axis=1)
-        order = np.argsort(at, axis=1)
-        at = np.take_along_axis(at, order, axis=1)
-        tip = (order >= plain) & (at < self.reach)
-        wide = at[:, 1:] - at[:, :-1] > 4 * EPS * self.reach
-        # A cut at the same place shares the mark.
-        left, right = tip[:, :-1].copy(), tip[:, 1:].copy()
-        tip[:, 1:] |= left & ~wide
-        tip[:, :-1] |= right & ~wide
-        owner, column = np.nonzero(wide)
-        return Panels(owner, at[owner, column], at[owner, column + 1], tip[owner, column] + 2 * tip[owner, column + 1])
+        least = 4 * EPS * self.reach
+        low, high, tip = panel_ends(edges, [t.cuts(x, self.reach) for t in level.tips], self.reach, least)
+        owner, column = np.nonzero(high - low > least)
+        return Panels(owner, low[owner, column], high[owner, column], tip[owner, column])
 
     def _panels(self, k: int, x: Array, tolerance: Array, panels: Panels) -> tuple[Array, Array]:
         """((4, P) sums without the panels' own error, (P,) that error)."""

@@ -200,7 +200,7 @@ def _rules(f: Integrand, tol: float, task: Task) -> Iterator[tuple[str, Callable
     if f.rank == 2:
         yield "adaptive quadrature", lambda: adaptive.integrate(f, tol, clock, None, task.floor)
     elif f.rank == 3:
-        if not wary:
+        if not wary or not steep and f.given and not _is_radial(f) and nested.knows_all_breaks(f):
             yield "quadrature", lambda: nested.integrate(f, tol, clock, wary, _part(clock, 0.1), task.floor)
         yield "adaptive quadrature", lambda: adaptive.integrate(f, tol, clock, _part(clock, 0.8), task.floor)
     elif f.rank <= 6:

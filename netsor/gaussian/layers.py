@@ -215,6 +215,36 @@ def _distinct(planes: list[Plane]) -> list[Plane]:
     return kept
 
 
+def closing_in(s: Array) -> tuple[Array, Array]:
+    """(places, slopes), each (4, n), of nodes s in [0, 1]: as they are, and closing in on the low, high, both ends.
+
+    Towards an end they do as s² does, which makes of a root in the distance something smooth.
+    """
+    places = np.stack([s, s * s, 1 - (1 - s) ** 2, s * s * (3 - 2 * s)])
+    slopes = np.stack([np.ones(len(s)), 2 * s, 2 * (1 - s), 6 * s * (1 - s)])
+    return places, slopes
+
+
+def panel_ends(edges: list[Array], tips: list[Array], reach: float, least: float) -> tuple[Array, Array, Array]:
+    """(low ends, high ends, ends on which there is a tip: 1 low, 2 high, 3 both), each (N, panels), from cuts (N, J).
+
+    Of two cuts nearer than `least` both count as tips if one is.
+    """
+    at = np.concatenate(edges + tips, axis=1)
+    if not tips:
+        at = np.sort(at, axis=1)
+        return at[:, :-1], at[:, 1:], np.zeros((len(at), at.shape[1] - 1), int)
+    plain = sum(e.shape[1] for e in edges)
+    order = np.argsort(at, axis=1)
+    at = np.take_along_axis(at, order, axis=1)
+    tip = (order >= plain) & (np.abs(at) < reach)
+    narrow = at[:, 1:] - at[:, :-1] <= least
+    left, right = tip[:, :-1].copy(), tip[:, 1:].copy()
+    tip[:, 1:] |= left & narrow
+    tip[:, :-1] |= right & narrow
+    return at[:, :-1], at[:, 1:], tip[:, :-1] + 2 * tip[:, 1:]
+
+
 def cuts_at(level: Level, x: Array, k: int, reach: float, edges: tuple[float, ...], widest: float) -> Array:
     """The places (N, J) where x_k is cut given the columns of x (k, N).
 

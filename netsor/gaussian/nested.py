@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netsor.gaussian.integrand import Integrand
-from netsor.gaussian.layers import Level, cuts_at, levels_of
+from netsor.gaussian.layers import Level, closing_in, cuts_at, levels_of, panel_ends, with_tips
 from netsor.gaussian.oned import Quadrature, legendre
 from netsor.gaussian.result import Clock, Divergent, OutOfTime
 
@@ -88,13 +88,15 @@ def _nodes(
     n = x.shape[1]
     straight = cuts_at(level, x, k, reach, _EDGES, _WIDEST)
     table = np.concatenate([straight, *(c.cuts(x, reach, 48, straight) for c in level.curves)], axis=1)
-    if table.shape[1]:
+    tips = [c.cuts(x, reach, 48) for c in level.tips]
+    if table.shape[1] or tips:
         ends = np.broadcast_to((-reach, reach), (n, 2))
-        table = np.sort(np.concatenate([ends, table], axis=1), axis=1)
-        half = np.diff(table, axis=1) / 2
+        low, high, tip = panel_ends([ends, table], tips, reach, 0.0)
         t, w = legendre(nodes)
-        at = ((table[:, 1:] + table[:, :-1]) / 2)[:, :, None] + half[:, :, None] * t
-        w = half[:, :, None] * w
+        places, slopes = closing_in((1 + t) / 2)
+        width = (high - low)[:, :, None]
+        at = low[:, :, None] + width * places[tip]
+        w = 0.5 * width * slopes[tip] * w
     else:
         # Nothing breaks here: on a whole line no rule does better than equal steps.
         step = 2 * reach / (nodes + 2)
@@ -104,6 +106,12 @@ def _nodes(
     flat = weights.reshape(-1)
     keep = np.flatnonzero(flat > drop)
     return keep // (weights.shape[1] * weights.shape[2]), at.reshape(-1)[keep], flat[keep]
+
+
+def knows_all_breaks(f: Integrand) -> bool:
+    """Whether all that curves cut and end over is found in closed form."""
+    levels = with_tips(f, levels_of(f))
+    return all(c.degree is not None for level in levels for c in (*level.curves, *level.tips))
 
 
 def integrate(
@@ -121,7 +129,7 @@ def integrate(
     def late() -> bool:
         return seconds is not None and time.monotonic() - start > seconds
 
-    levels = levels_of(f)
+    levels = with_tips(f, levels_of(f))
     reach = min(8.4, math.sqrt(-2 * math.log(min(tol, 1e-3))) + 0.6)
     spare = 1e-3 * min(tol, 1e-3)
     before: float | None = None
