@@ -149,7 +149,7 @@ class _Pass:
     def _first_panels(self, k: int, x: Array) -> Panels:
         level, n = self.levels[k], x.shape[1]
         known = [cuts_at(level, x, k, self.reach, _EDGES, _WIDEST), *(t.cuts(x, self.reach) for t in level.turns)]
-        events = np.concatenate(known, axis=1)
+        events = np.concatenate([*known, *(b.cuts(x, self.reach) for b in level.bands)], axis=1)
         edges = [np.broadcast_to(self.base, (n, len(self.base))), events]
         edges += [c.cuts(x, self.reach, also=events) for c in level.curves]
         least = 4 * EPS * self.reach

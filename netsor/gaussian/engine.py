@@ -18,6 +18,7 @@ from netsor.gaussian.pieces import by_pieces, moved
 from netsor.gaussian.result import Clock, Divergent
 from netsor.gaussian.shape import Shape, affine, is_quadratic, shape_of
 from netsor.gaussian.state import State
+from netsor.gaussian.tables import Table
 from netsor.gaussian.terms import Term, expand, factors_of
 from netsor.gaussian.turns import steepest
 
@@ -139,7 +140,8 @@ def quadrature(f: Integrand, task: Task) -> Outcome:
     o = _by_dimension(f, task)
     if f.closed:
         # Interpolated factors are good to some 1e-14, and the split of the covariance to its defect.
-        slack = (3e-15 + 20 * f.defect) * len(f.closed) * o.scale
+        tables = sum(isinstance(c.g, Table) for c in f.closed)
+        slack = ((3e-15 + 20 * f.defect) * len(f.closed) + 7e-15 * tables) * o.scale
         o = replace(o, error=o.error + slack)
     rounding = moved(f)
     if rounding is not None and f.rank <= 3:

@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from netsor.expr import Expr, Sym, canonical, evaluate, mul
+from netsor.expr import Const, Expr, Sym, add, canonical, evaluate, mul
 from netsor.expr.arrays import lambdify
 from netsor.gaussian.branches import exchanged
 from netsor.gaussian.integrand import Integrand, Values, build, note_break
 from netsor.gaussian.shape import Break, Shape, affine
 from netsor.gaussian.smooth import Smoothing, smoothing
 from netsor.gaussian.state import State
-from netsor.gaussian.tips import tips_of
+from netsor.gaussian.tips import PLACES, bands_of, in_coordinates, linear, put_band, tips_of
 
 Array = np.ndarray
 _INNER = Sym(("inner", 0))
@@ -57,6 +57,15 @@ class GivenRest:
         What was smoothed is as sharp as it was where the slope vanishes, and turns there where the offset does too.
         """
         return tips_of(f, (self.offset, self.slope))
+
+    def bands(self, f: Integrand) -> list[list[tuple[Expr, ...]]]:
+        """For each level the functions that vanish where an edge of g passes given places z."""
+        out = bands_of(f)
+        offset, slope = in_coordinates(f, self.offset), in_coordinates(f, self.slope)
+        for edge in self.g.edges:
+            at = (linear(self.a, self.b + self.s * z) for z in PLACES)
+            put_band(out, [canonical(add(offset, mul(slope, u), Const(-edge))) for u in at])
+        return out
 
 
 def smoothed_given_rest(shape: Shape, state: State, env: Values, slack: float) -> Integrand | None:

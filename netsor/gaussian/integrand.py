@@ -61,6 +61,8 @@ class Conditional(Protocol):
 
     def tips(self, f: Integrand) -> list[list[Expr]]: ...
 
+    def bands(self, f: Integrand) -> list[list[tuple[Expr, ...]]]: ...
+
 
 @dataclass
 class Integrand:
@@ -166,7 +168,9 @@ def build(shape: Shape, state: State, env: Values, last: Sym | None = None, slac
         out.mean = state.mean[index]
         cross = state.covariance[index] @ rows[pivots].T if rank else np.zeros((len(index), 0))
         triangle = root[pivots]
-        out.gain = np.linalg.solve(triangle, cross.T).T if rank else cross
+        gain = np.linalg.solve(triangle, cross.T).T if rank else cross
+        # What rounding leaves of nothing would put a polynomial on a level where it is not.
+        out.gain = np.where(np.abs(gain) <= 1e-14 * np.abs(gain).max(axis=1, keepdims=True, initial=0.0), 0.0, gain)
         out.spread = state.covariance[np.ix_(index, index)] - out.gain @ out.gain.T
     for b in shape.breaks:
         note_break(out, b, env)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,12 +18,13 @@ from netsor.expr.arrays import lambdify
 from netsor.gaussian.integrand import Integrand, Plane, Surface
 from netsor.gaussian.roots import roots_of_degree
 from netsor.gaussian.shape import degree_in
-from netsor.gaussian.tips import coordinate, tips_of
+from netsor.gaussian.tips import bands_of, coordinate, tips_of
 from netsor.gaussian.turns import Turn, turns_of
 
 Array = np.ndarray
 Function = Callable[[Array], Array]
 _MOST_PLANES, _MOST_CENTRED = 24, 6
+_WIDEST_BAND = 0.6
 # A coefficient below this part of a row is what rounding left of zero.
 _NOTHING = 1e-15
 
@@ -42,10 +43,25 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Band:
+    """What changes on the way across a family of curves: cut where they lie close together."""
+
+    members: tuple[Curve, ...]
+
+    def cuts(self, x: Array, reach: float) -> Array:
+        """Where they cross the next coordinate, for each column of x; `reach` for those with no other one near."""
+        at = np.sort(np.concatenate([c.cuts(x, reach) for c in self.members], axis=1), axis=1)
+        near = np.diff(at, axis=1) < _WIDEST_BAND
+        alone = np.zeros((len(at), 1), bool)
+        return np.where(np.concatenate([alone, near], axis=1) | np.concatenate([near, alone], axis=1), at, reach)
+
+
+@dataclass(frozen=True)
 class Level:
     """What happens when x_k is added: the factor F_k (None: 1), the planes, curves and turns that cut x_k.
 
-    Over the `tips` something inside ends: there the levels inside have roots and kinks.
+    Over the `tips` something inside ends: there the levels inside have roots and kinks. Across the `bands` something
+    inside comes and goes.
     """
 
     factor: Function | None
@@ -53,6 +69,7 @@ class Level:
     curves: tuple[Curve, ...]
     turns: tuple[Turn, ...]
     tips: tuple[Curve, ...] = ()
+    bands: tuple[Band, ...] = ()
 
 
 def last_variable(row: Array) -> int:
@@ -65,10 +82,15 @@ def last_variable(row: Array) -> int:
 def with_tips(f: Integrand, levels: tuple[Level, ...]) -> tuple[Level, ...]:
     """The levels with the places where what lies inside them changes its shape."""
     coordinates = tuple(coordinate(k) for k in range(f.rank))
-    inside = f.given[0].tips(f) if f.given else tips_of(f)
+    tips = f.given[0].tips(f) if f.given else tips_of(f)
+    bands = f.given[0].bands(f) if f.given else bands_of(f)
+
+    def curves(members: Iterable[Expr], k: int) -> tuple[Curve, ...]:
+        return tuple(curve_in(e, coordinates[: k + 1]) for e in members)
+
     return tuple(
-        replace(level, tips=tuple(curve_in(e, coordinates[: k + 1]) for e in tips))
-        for k, (level, tips) in enumerate(zip(levels, inside, strict=True))
+        replace(level, tips=curves(tips[k], k), bands=tuple(Band(curves(b, k)) for b in bands[k]))
+        for k, level in enumerate(levels)
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from netsor.gaussian import oned
 from netsor.gaussian.integrand import Integrand
-from netsor.gaussian.layers import curve_in
+from netsor.gaussian.layers import Band, curve_in
 from netsor.gaussian.oned import Quadrature
 from netsor.gaussian.outcome import EPS
 from netsor.gaussian.result import Divergent
@@ -28,6 +28,7 @@ def integrate(f: Integrand) -> Quadrature:
     """E F(x), panels cut at all that is found; Divergent where it does not exist."""
     cuts: list[float] = []
     singular: list[float] = []
+    tips: list[float] = []
     moved = 0.0
     for p in f.planes:
         a = float(p.a[0])
@@ -65,10 +66,13 @@ def integrate(f: Integrand) -> Quadrature:
                 step = np.nan_to_num(np.abs(f((r + 1e-9)[None]) - f((r - 1e-9)[None])), posinf=0.0)
             moved += 8 * EPS * float(((1 + np.abs(r)) * np.exp(-0.5 * r * r) * step).sum())
     for h in f.given:
+        for members in h.bands(f)[0]:
+            band = Band(tuple(curve_in(e, (coordinate(0),)) for e in members))
+            cuts.extend(float(r) for r in band.cuts(np.zeros((0, 1)), oned.REACH)[0] if r < oned.REACH)
         # Where two ends of what was integrated meet there is a root.
         for e in h.tips(f)[0]:
             found = curve_in(e, (coordinate(0),)).cuts(np.zeros((0, 1)), oned.REACH, _FINE)
-            singular.extend({float(r) for r in found[0] if r < oned.REACH})
+            tips.extend(float(r) for r in found[0] if r < oned.REACH)
     if cuts:
         # What is steep about a kink, as tanh(10⁶ |u|) is, moves with the rounding of the kink's place.
         r = np.array(cuts)
@@ -79,5 +83,5 @@ def integrate(f: Integrand) -> Quadrature:
         steep, rounding = turn.on_the_line(f, oned.REACH, _FINE, _MOST_BENDS)
         cuts.extend(steep)
         moved += rounding
-    q = oned.integrate(lambda x: f(x[None]), cuts, singular)
+    q = oned.integrate(lambda x: f(x[None]), cuts, singular, tips)
     return q._replace(error=q.error + moved)

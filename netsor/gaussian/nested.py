@@ -87,11 +87,15 @@ def _nodes(
     """(the columns of x that they belong to, x_k, weights) of the nodes of a level."""
     n = x.shape[1]
     straight = cuts_at(level, x, k, reach, _EDGES, _WIDEST)
-    table = np.concatenate([straight, *(c.cuts(x, reach, 48, straight) for c in level.curves)], axis=1)
+    table = [
+        straight,
+        *(c.cuts(x, reach, 48, straight) for c in level.curves),
+        *(b.cuts(x, reach) for b in level.bands),
+    ]
     tips = [c.cuts(x, reach, 48) for c in level.tips]
-    if table.shape[1] or tips:
+    if tips or any(cuts.shape[1] for cuts in table):
         ends = np.broadcast_to((-reach, reach), (n, 2))
-        low, high, tip = panel_ends([ends, table], tips, reach, 0.0)
+        low, high, tip = panel_ends([ends, *table], tips, reach, 0.0)
         t, w = legendre(nodes)
         places, slopes = closing_in((1 + t) / 2)
         width = (high - low)[:, :, None]

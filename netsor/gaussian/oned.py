@@ -23,6 +23,8 @@ _DEEPEST, _DEEPEST_AT_ZERO = 48, 120
 # Places between the reach and the farthest; beyond the reach a density above this part of the whole counts.
 _PARTS = np.linspace(0.0, 1.0, 60)
 _COUNTS = 1e-16
+# Less than this has lost its digits.
+_NOTHING = 1e-280
 
 
 class Quadrature(NamedTuple):
@@ -101,19 +103,23 @@ def integrate(
     f: Callable[[Array], Array],
     cuts: Iterable[float] = (),
     singular: Iterable[float] = (),
+    tips: Iterable[float] = (),
     tol: float = 1e-13,
     rounds: int = 40,
     most: int = 6000,
 ) -> Quadrature:
     """E f(x), x standard normal; `cuts` are kinks, jumps and edges of scales, `singular` points of possible blow-up.
 
+    At `tips` it is bounded, but has a root in the distance.
+
     Raises Divergent where f has no value or the integral does not converge at a singular point or at infinity.
     """
     poles = sorted({float(p) for p in singular if abs(p) < _FARTHEST})
+    ends = sorted({float(t) for t in tips if abs(t) < REACH})
     inner = sorted({float(c) for c in cuts if abs(c) < _FARTHEST})
     reach = REACH
-    if poles:
-        edges = _graded(_edges(reach, inner + poles), poles)
+    if poles or ends:
+        edges = _graded(_edges(reach, inner + poles + ends), sorted({*poles, *ends}))
         lo, hi = edges[:-1], edges[1:]
         keep = hi - lo > 0
         lo, hi = lo[keep], hi[keep]
@@ -143,7 +149,7 @@ def integrate(
         if reach >= needed:
             needed, tail = _needed_reach(f, reach, inner + poles, float(modulus.sum()))
     outermost = modulus[(lo >= reach - 2.2) | (hi <= 2.2 - reach)].sum()
-    if reach >= _FARTHEST and outermost > 1e-12 * modulus.sum() > 0:
+    if reach >= _FARTHEST and outermost > 1e-12 * modulus.sum() > _NOTHING:
         raise Divergent("the integrand grows as fast as the Gaussian density falls")
     for _ in range(rounds):
         scale = float(modulus.sum())

@@ -18,11 +18,12 @@ from netsor.gaussian.layers import Level, cuts_at, last_variable, levels_of
 from netsor.gaussian.oned import EPS, legendre
 from netsor.gaussian.shape import Gaussians, Shape, affine, degree_in
 from netsor.gaussian.state import State
-from netsor.gaussian.tips import tips_of
+from netsor.gaussian.tips import bands_of, tips_of
 
 Array = np.ndarray
 _SQRT_2PI = math.sqrt(2 * math.pi)
 _HIGHEST = 8
+_LEAST_OWN = 1e-5
 # Beyond this no polynomial has anything left; on panels this narrow Legendre's nodes see the density exactly.
 _REACH, _NARROW, _NODES = 14.0, 1.5, 14
 
@@ -34,6 +35,8 @@ class Pieces:
     whole: Integrand
     level: Level
     degree: int
+    # A place is a difference of what is known: so much larger than its rounding is that of the terms.
+    magnified: float
 
     def value(self, f: Integrand, x: Array) -> Array:
         """At the columns of x; coordinates that are not there yet do not matter."""
@@ -54,7 +57,7 @@ class Pieces:
         a, b = low[owner, column], high[owner, column]
         size = np.abs(self._at(x, owner, np.clip((a + b) / 2, a, b)[:, None]))[:, 0]
         ends = sum((1 + np.abs(e)) * np.exp(-0.5 * e * e) for e in (a, b))
-        return EPS * np.bincount(owner, size * ends, minlength=x.shape[1]) / _SQRT_2PI
+        return self.magnified * EPS * np.bincount(owner, size * ends, minlength=x.shape[1]) / _SQRT_2PI
 
     def _panels(self, x: Array) -> tuple[Array, Array, Array]:
         """(all coordinates but the last, (N, m) low and high ends of the last one's panels)."""
@@ -113,6 +116,10 @@ class Pieces:
         """For each level the functions over whose zeros something ends."""
         return tips_of(self.whole)[:-1]
 
+    def bands(self, f: Integrand) -> list[list[tuple[Expr, ...]]]:
+        """For each level the functions that vanish where something passes given places."""
+        return bands_of(self.whole)[:-1]
+
 
 @dataclass(frozen=True)
 class _Moved:
@@ -128,6 +135,9 @@ class _Moved:
 
     def tips(self, f: Integrand) -> list[list[Expr]]:
         return self.pieces.tips(f)
+
+    def bands(self, f: Integrand) -> list[list[tuple[Expr, ...]]]:
+        return self.pieces.bands(f)
 
 
 def moved(f: Integrand) -> Integrand | None:
@@ -190,9 +200,13 @@ def by_pieces(shape: Shape, state: State, env: Values, slack: float) -> Integran
 
 def _without(shape: Shape, s: Sym, f: Integrand, env: Values) -> Integrand | None:
     i = f.forms.index(s)
-    if f.rank < 2 or np.abs(np.delete(f.root[:, -1], i)).max(initial=0.0) > 0 or f.root[i, -1] == 0:
+    own = abs(float(f.root[i, -1]))
+    if f.rank < 2 or np.abs(np.delete(f.root[:, -1], i)).max(initial=0.0) > 0:
         return None
-    moved = bool(f.powers) and np.abs(f.gain[:, -1]).max() > 0
+    if own < _LEAST_OWN * float(np.linalg.norm(f.root[i])):
+        # Next to a degenerate law what is left of a variable given the others is as sharp as what it was.
+        return None
+    moved = bool(f.powers) and max(map(last_variable, f.gain)) == f.rank - 1
     degree = sum(piecewise_degree(g, frozenset((s,))) or 0 for g in f.factors if s in g.free)
     degree += sum(f.powers) if moved else 0
     if degree > _HIGHEST:
@@ -212,7 +226,7 @@ def _without(shape: Shape, s: Sym, f: Integrand, env: Values) -> Integrand | Non
         bends=[],
         powers=() if moved else f.powers,
         gain=f.gain[:, :-1],
-        given=(Pieces(f, level, degree),),
+        given=(Pieces(f, level, degree, float(np.linalg.norm(f.root[i])) / own),),
     )
     for b in shape.breaks:
         if s not in b.at.free:

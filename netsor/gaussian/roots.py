@@ -42,7 +42,7 @@ def quadratic_roots(f: Callable[[Array], Array], x: Array, reach: float) -> Arra
         low, c, high = (f(np.concatenate([x, np.full((1, n), t)])) for t in (-1.0, 0.0, 1.0))
         a, b = (low + high) / 2 - c, (high - low) / 2
         # A leading coefficient that is rounding has no second root.
-        a = np.where(np.abs(a) <= 4e-16 * (np.abs(low) + np.abs(c) + np.abs(high)), 0.0, a)
+        a = np.where(np.abs(a) <= 1e-14 * (np.abs(low) + np.abs(c) + np.abs(high)), 0.0, a)
         q = -0.5 * (b + np.copysign(np.sqrt(b * b - 4 * a * c), b))
         out = np.stack([q / a, c / q], axis=1)
         # The coefficients are differences; the function itself may know its zeros better.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +18,7 @@ from netsor.gaussian.shape import affine, breaks_of
 Array = np.ndarray
 _ORDER = 12
 _REACH = 8.8
-_MOST_PANELS = 3000
+_MOST_PANELS, _SOME = 3000, 200
 
 
 class Table:
@@ -64,13 +65,19 @@ def table(g: Expr, u: Sym, s: float, reach: float, scalars: tuple[tuple[Sym, flo
     # Values at Chebyshev nodes to coefficients.
     transform = 2 / _ORDER * np.cos(math.pi * np.outer(np.arange(_ORDER), np.arange(_ORDER) + 0.5) / _ORDER)
     transform[0] /= 2
+    fine: int | None = None
     for _ in range(5):
         panels = math.ceil(2 * reach / width)
         if panels > _MOST_PANELS:
             return None
         low = -reach
         nodes = low + width * (np.arange(panels)[:, None] + 0.5 + 0.5 * x)
-        v = _smoothed(compiled, values, nodes.ravel(), s, kinks).reshape(nodes.shape)
+        every = nodes.ravel()
+        if fine is None:
+            fine = _panels_needed(lambda c, m: _smoothed(compiled, values, c, s, kinks, m), every, s)
+        if fine is None:
+            return None
+        v = _smoothed(compiled, values, every, s, kinks, fine).reshape(nodes.shape)
         coefficients = transform @ v.T
         size = float(np.abs(v).max())
         tail = float(np.abs(coefficients[-2:]).max())
@@ -80,8 +87,21 @@ def table(g: Expr, u: Sym, s: float, reach: float, scalars: tuple[tuple[Sym, flo
     return None
 
 
-def _smoothed(compiled, values: tuple[float, ...], c: Array, s: float, kinks: list[float]) -> Array:  # noqa: ANN001
-    base = np.linspace(-_REACH, _REACH, math.ceil(_REACH * max(1.0, s)) + 1)
+def _panels_needed(smoothed: Callable[[Array, int], Array], c: Array, s: float) -> int | None:
+    """How many panels resolve the smoothing, as twice as many say at some of the places."""
+    some = c[np.random.default_rng(2).permutation(len(c))[:_SOME]]
+    panels = math.ceil(_REACH * max(1.0, s))
+    before = smoothed(some, panels)
+    for _ in range(6):
+        now = smoothed(some, 2 * panels)
+        if np.abs(now - before).max() <= 4e-15 * np.abs(now).max():
+            return panels
+        panels, before = 2 * panels, now
+    return None
+
+
+def _smoothed(compiled, values: tuple[float, ...], c: Array, s: float, kinks: list[float], panels: int) -> Array:  # noqa: ANN001
+    base = np.linspace(-_REACH, _REACH, panels + 1)
     t, w = legendre(16)
     out = np.zeros(len(c))
     step = max(1, 200_000 // (16 * (len(base) + len(kinks))))

@@ -15,7 +15,23 @@ from functools import lru_cache
 
 import numpy as np
 
-from netsor.expr import HALF, MINUS_ONE, TWO, ZERO, Const, Expr, Sym, add, canonical, diff, mul, power, substitute
+from netsor.expr import (
+    HALF,
+    MINUS_ONE,
+    TWO,
+    ZERO,
+    Const,
+    Expr,
+    Mul,
+    Pow,
+    Sym,
+    add,
+    canonical,
+    diff,
+    mul,
+    power,
+    substitute,
+)
 from netsor.gaussian.integrand import Integrand
 from netsor.gaussian.shape import degree_in
 
@@ -23,7 +39,8 @@ from netsor.gaussian.shape import degree_in
 _MOST = 8
 # A coefficient below this part of a row is what rounding left of zero.
 _NOTHING = 1e-15
-_FOUR = Const(4)
+# Where a curve that passes matters to what has been integrated.
+PLACES = (-8, -4, -2, 0, 2, 4, 8)
 
 
 @lru_cache(maxsize=64)
@@ -117,11 +134,49 @@ def tips_of(f: Integrand, also: tuple[Expr, ...] = ()) -> list[list[Expr]]:
             pairs = itertools.chain(itertools.combinations(read, 2), itertools.product(read, flat))
             found += [_resultant(p, q) for p, q in pairs]
         for e in found:
-            _put(tips, canonical(e))
+            for g in _roots_of(canonical(e)):
+                _put(tips, g)
     return tips
 
 
+def _roots_of(e: Expr) -> list[Expr]:
+    """Functions that vanish where a product does, and change their signs there."""
+    if isinstance(e, Mul):
+        return [g for f in e.children for g in _roots_of(f)]
+    if isinstance(e, Pow) and isinstance(e.exponent, Const) and e.exponent.value > 0:
+        return _roots_of(e.base)
+    return [e]
+
+
+def bands_of(f: Integrand) -> list[list[tuple[Expr, ...]]]:
+    """For each level the functions that vanish where a curve of the next one passes given places.
+
+    The integral over x_k of what breaks at p(x₁ … x_k) = 0 changes where p(x₁ … x_{k−1}, t) vanishes for some |t| ≤ 8:
+    step(y − 2 − 10⁵ (x − 0.37)²) leaves a spike at x = 0.37.
+    """
+    out: list[list[tuple[Expr, ...]]] = [[] for _ in range(f.rank)]
+    for surface in f.surfaces:
+        e = in_coordinates(f, surface.at)
+        k = last_of(e, f.rank)
+        if k > 0:
+            put_band(out, [canonical(substitute(e, {coordinate(k): Const(t)})) for t in PLACES])
+    return out
+
+
+def put_band(levels: list[list[tuple[Expr, ...]]], members: list[Expr]) -> None:
+    """Adds functions that belong together to the level on which most of them vanish somewhere."""
+    last = [last_of(e, len(levels)) for e in members]
+    k = max(last)
+    if k >= 0:
+        levels[k].append(tuple(e for e, at in zip(members, last) if at == k))
+
+
+def last_of(e: Expr, rank: int) -> int:
+    """The last coordinate of which a function depends; −1 for a constant."""
+    return max((k for k in range(rank) if coordinate(k) in e.free), default=-1)
+
+
 def _put(levels: list[list[Expr]], e: Expr) -> None:
-    last = max((k for k in range(len(levels)) if coordinate(k) in e.free), default=-1)
+    last = last_of(e, len(levels))
     if last >= 0 and e not in levels[last]:
         levels[last].append(e)
