@@ -157,6 +157,8 @@ def build(shape: Shape, state: State, env: Values, last: Sym | None = None, slac
         root, pivots = exact.root_of(exact.congruent(rows, state.covariance), exact.NOTHING * sizes, final, slack > 0)
     else:
         root, pivots = pivoted_root((c + c.T) / 2, RANK * len(state.symbols) * sizes, final, slack)
+    # What rounding leaves of nothing would make one level depend on another.
+    root = np.where(np.abs(root) <= 2e-16 * np.linalg.norm(root, axis=1, keepdims=True), 0.0, root)
     shift = rows @ state.mean
     rank = root.shape[1]
     scalars = shape.scalars

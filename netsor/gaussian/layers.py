@@ -24,7 +24,7 @@ from netsor.gaussian.turns import Turn, turns_of
 Array = np.ndarray
 Function = Callable[[Array], Array]
 _MOST_PLANES, _MOST_CENTRED = 24, 6
-_WIDEST_BAND = 0.6
+_WIDEST_BAND, _SAME_PLACE = 0.6, 1e-12
 # A coefficient below this part of a row is what rounding left of zero.
 _NOTHING = 1e-15
 
@@ -51,7 +51,8 @@ class Band:
     def cuts(self, x: Array, reach: float) -> Array:
         """Where they cross the next coordinate, for each column of x; `reach` for those with no other one near."""
         at = np.sort(np.concatenate([c.cuts(x, reach) for c in self.members], axis=1), axis=1)
-        near = np.diff(at, axis=1) < _WIDEST_BAND
+        gap = np.diff(at, axis=1)
+        near = (gap < _WIDEST_BAND) & (gap > _SAME_PLACE)
         alone = np.zeros((len(at), 1), bool)
         return np.where(np.concatenate([alone, near], axis=1) | np.concatenate([near, alone], axis=1), at, reach)
 

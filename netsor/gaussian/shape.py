@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+
 from netsor.expr import (
     FUNCTIONS,
     ONE,
@@ -142,10 +144,14 @@ def degree_in(e: Expr, variables: Gaussians) -> int | None:
 
 
 class _Forms:
-    """Affine arguments, each as constant + scale · form with forms numbered as they are met."""
+    """Affine arguments, each as constant + scale · form with forms numbered as they are met.
 
-    def __init__(self, gaussians: Gaussians):
+    With `gathering`, the affine terms of a sum that has others are one argument: z + w of relu(x y + z + w).
+    """
+
+    def __init__(self, gaussians: Gaussians, gathering: bool = False):
         self.gaussians = gaussians
+        self.gathering = gathering
         self.known: dict[tuple[tuple[Sym, Expr], ...], Sym] = {}
 
     def replaced(self, linear: Linear, constant: Expr) -> Expr:
@@ -173,6 +179,13 @@ class _Forms:
             if not node.free & self.gaussians:
                 done[node] = node
                 continue
+            straight = [c for c in node.children if c not in done]
+            if self.gathering and isinstance(node, Add) and len(straight) > 1:
+                affine_part = _affine(add(*straight), {c: parts[c] for c in straight}, self.gaussians)
+                if affine_part is not None and affine_part[0]:
+                    others = (done[c] for c in node.children if c in done)
+                    done[node] = add(self.replaced(*affine_part), *others)
+                    continue
             children = tuple(self._argument(c, parts, done) for c in node.children)
             done[node] = with_children(node, children)
         return done[root] if root in done else self._argument(root, parts, done)
@@ -182,6 +195,26 @@ class _Forms:
             linear, constant = parts[c]  # type: ignore[misc]
             done[c] = self.replaced(linear, constant)
         return done[c]
+
+
+def _is_worth_gathering(factors: list[Expr], forms: _Forms) -> bool:
+    """Whether gathered sums leave fewer dimensions than the forms that there are without."""
+    if len(forms.known) < 3 or all(len(items) == 1 and len(f.free) < 3 for f in factors for items in forms.known):
+        return False
+    gathered = _Forms(forms.gaussians, True)
+    for f in factors:
+        gathered.rewrite(f)
+    return _rank(gathered) < _rank(forms)
+
+
+def _rank(forms: _Forms) -> int:
+    """The rank of the forms' coefficients; of those that are not numbers only where they stand is known."""
+    symbols = list({s: None for items in forms.known for s, _ in items})
+    rows = np.zeros((len(forms.known), len(symbols)))
+    for i, items in enumerate(forms.known):
+        for s, c in items:
+            rows[i, symbols.index(s)] = float(c.value) if isinstance(c, Const) else 0.6180339887 + 0.31 * i
+    return int(np.linalg.matrix_rank(rows)) if rows.size else 0
 
 
 @lru_cache(maxsize=20_000)
@@ -219,9 +252,14 @@ def shape_of(block: Expr, gaussians: Gaussians) -> Shape:
     forms = _Forms(gaussians)
     for f in rest:
         forms.rewrite(f)
+    gathering = _is_worth_gathering(rest, forms)
+    if gathering:
+        forms = _Forms(gaussians, True)
+        for f in rest:
+            forms.rewrite(f)
     alone = {items[0][0] for items in forms.known if len(items) == 1}
     rest.extend(mul(*[s] * powers.pop(s)) for s in [s for s in powers if s in alone])
-    forms = _Forms(gaussians)
+    forms = _Forms(gaussians, gathering)
     factors = tuple(plain_tests(forms.rewrite(f)) for f in rest)
     listed = tuple((symbol, items) for items, symbol in forms.known.items())
     breaks = tuple(dict.fromkeys(b for f in factors for b in breaks_of(f, frozenset(s for s, _ in listed))))

@@ -158,8 +158,11 @@ def bands_of(f: Integrand) -> list[list[tuple[Expr, ...]]]:
     for surface in f.surfaces:
         e = in_coordinates(f, surface.at)
         k = last_of(e, f.rank)
-        if k > 0:
-            put_band(out, [canonical(substitute(e, {coordinate(k): Const(t)})) for t in PLACES])
+        for j in range(k, 0, -1):
+            # What lies between this level and the curve's is in its middle, or passes the places itself.
+            inside = [coordinate(i) for i in range(j, k + 1)]
+            ways = [{x: Const(t) if x is moving else ZERO for x in inside} for moving in inside for t in PLACES]
+            put_band(out, [canonical(substitute(e, dict(way))) for way in ways])
     return out
 
 
