@@ -23,6 +23,8 @@ Array = np.ndarray
 _FEW = 160
 _DEGREES = (40, 80, 160)
 _REACH = 8.5
+# Panels about a steep turn, in its widths: exponentials have died away beyond, and what falls slower is straight.
+_TURNS = (-400, -130, -40, -16, -5, -1.6, 1.6, 5, 16, 40, 130, 400)
 # Standard deviations beyond three need finer grids than are worth it here.
 _WIDEST = 9.0
 
@@ -279,7 +281,7 @@ def _panel_pairs(f: Expr, u: Sym, g: Smoothing, su: Array, sv: Array, rho: Array
             cuts.append(centre)
         else:
             width = 1 / (abs(slope) * su)
-            cuts += [np.where(width < 0.7, centre + w * width, _REACH) for w in (-16, -5, -1.6, 1.6, 5, 16)]
+            cuts += [np.where(width < 0.7, centre + w * width, _REACH) for w in _TURNS]
     steep = np.where(np.abs(rho) > 1e-8, rho, 1e-8)
     for t in g.edges:
         centre, width = t / (sv * steep), spread / np.abs(steep)
