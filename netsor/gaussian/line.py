@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
+from netsor.expr import Add, Call, Const, Expr, Mul, Pow, add, call, mul, power
+from netsor.expr.arrays import lambdify
 from netsor.gaussian import oned
 from netsor.gaussian.integrand import Integrand
 from netsor.gaussian.layers import Band, curve_in
@@ -83,5 +86,38 @@ def integrate(f: Integrand) -> Quadrature:
         steep, rounding = turn.on_the_line(f, oned.REACH, _FINE, _MOST_BENDS)
         cuts.extend(steep)
         moved += rounding
+    moved += _cancelled(f)
     q = oned.integrate(lambda x: f(x[None]), cuts, singular, tips)
     return q._replace(error=q.error + moved)
+
+
+def _cancelled(f: Integrand) -> float:
+    """What rounding leaves of terms that cancel, as in 1 + tanh(x − 8): it is as large as they are."""
+    terms = _terms_of(f.factors)
+    if terms is None:
+        return 0.0
+    x, weights = oned.plain_rule()
+    with np.errstate(all="ignore"):
+        size = lambdify((terms,), (*f.forms, *f.scalars))(*(f.root @ x[None] + f.shift[:, None]), *f.values)[0]
+        total = float((np.nan_to_num(size, posinf=0.0) * weights).sum())
+    return 2 * EPS * total
+
+
+@lru_cache(maxsize=4096)
+def _terms_of(factors: tuple[Expr, ...]) -> Expr | None:
+    """The product of the factors with the moduli of all terms in place of their sums; None where nothing is added."""
+    found = False
+
+    def size(e: Expr) -> Expr:
+        nonlocal found
+        if isinstance(e, Add):
+            found = found or any(isinstance(c, Call) for c in e.children)
+            return add(*map(size, e.children))
+        if isinstance(e, Mul):
+            return mul(*map(size, e.children))
+        if isinstance(e, Pow) and isinstance(e.exponent, Const) and e.exponent.value > 0:
+            return power(size(e.base), e.exponent)
+        return call("abs", e)
+
+    whole = mul(*map(size, factors))
+    return whole if found else None

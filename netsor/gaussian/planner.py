@@ -27,7 +27,7 @@ from netsor.gaussian.terms import Gaussians, Term
 DEFAULT = Settings()
 # Scalars whose errors are more than this part of them are looked at together, in so many places.
 _LARGE, _PLACES = 1e-5, 64
-_SHARE, _DRAWS = 0.3, 1024
+_SHARE, _DRAWS, _FEW = 0.3, 1024, 4
 
 
 def expect(
@@ -58,7 +58,9 @@ def expect(
     hard = sum(len(b.free & gaussians) > 2 for _, split in terms for b in split)
     methods: dict[str, None] = {}
     # What is little beside the other terms need not be known as well.
-    floor = _SHARE * settings.tol * _size(e, gaussians, law) / hard if len(terms) > 1 and hard > 1 else 0.0
+    # (Draws need every covariance, which blocks of many variables do not.)
+    few = len(terms) > 1 and hard > 1 and len(e.free & gaussians) <= _FEW
+    floor = _SHARE * settings.tol * _size(e, gaussians, law) / hard if few else 0.0
     for t, split in terms:
         coefficient = _scalar_value(t.scalar, law)
         value, error = t.coefficient * coefficient.value, abs(t.coefficient) * coefficient.error

@@ -276,8 +276,8 @@ def shape_of(block: Expr, gaussians: Gaussians) -> Shape:
 
 
 def _one_sided(node: Expr) -> Expr:
-    """a > b as a − b > 0, so that the test is a function of the difference alone."""
-    if isinstance(node, Cmp) and node.children[1] is not ZERO and node.children[1].free:
+    """a > b as a − b > 0: the test is a function of the difference alone, not of what rounding leaves of 1 + x³ < 1."""
+    if isinstance(node, Cmp) and node.children[1] is not ZERO:
         return compare(node.op, add(node.children[0], neg(node.children[1])), ZERO)
     return node
 

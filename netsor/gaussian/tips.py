@@ -170,8 +170,10 @@ def put_band(levels: list[list[tuple[Expr, ...]]], members: list[Expr]) -> None:
     """Adds functions that belong together to the level on which most of them vanish somewhere."""
     last = [last_of(e, len(levels)) for e in members]
     k = max(last)
-    if k >= 0:
-        levels[k].append(tuple(e for e, at in zip(members, last) if at == k))
+    mine = tuple(e for e, at in zip(members, last) if at == k)
+    # Roots that are sought on grids are dear on all levels but the first, where there is one row.
+    if k == 0 or k > 0 and all(degree_in(e, frozenset((coordinate(k),))) is not None for e in mine):
+        levels[k].append(mine)
 
 
 def last_of(e: Expr, rank: int) -> int:

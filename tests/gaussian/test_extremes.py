@@ -182,3 +182,18 @@ def test_errors_of_perfectly_correlated_variables(part: float) -> None:
         ):
             found = expect(e, law)
             assert abs(found.value - truth) <= found.error + 1e-15
+
+
+@pytest.mark.parametrize("base", [1.0, 1e6])
+def test_conditions_are_not_decided_by_rounding(base: float) -> None:
+    cubic = cond(compare("<", Const(base) + power(X, Const(3)), Const(base)), Const(1), Const(0))
+    held(cubic, line(), 0.5, 1e-10)
+    square = cond(compare("<", Const(base) - power(X, Const(2)), Const(base)), Const(2), Const(1))
+    held(square, line(), 2.0, 1e-10)
+
+
+def test_terms_that_cancel_leave_their_rounding() -> None:
+    with mp.workdps(40):
+        truth = mp.quad(lambda t: (1 + mp.tanh(t - 8)) * mp.npdf(t), [-12, -4, 0, 2, 4, 6, 8, 10, 16])
+    found = expect(1 + call("tanh", X - 8), line())
+    assert abs(found.value - float(truth)) <= found.error <= 1e-8 * found.scale
