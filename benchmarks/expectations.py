@@ -18,8 +18,9 @@ from dataclasses import dataclass
 import mpmath
 import numpy as np
 from scipy import integrate, special
+from scipy.stats import chi2
 
-from netsor.expr import ONE, Const, Expr, Sym, call, diff, sym
+from netsor.expr import ONE, Const, Expr, Sym, add, call, diff, sym
 from netsor.gaussian import FixedLaw, Settings, expect, expect_many
 
 mpmath.mp.dps = 30
@@ -193,12 +194,13 @@ def largest(d: int, rho: float) -> Case:
 
 def curved() -> Iterator[Case]:
     """Kinks and jumps off the planes, with values in closed form."""
-    disc = (
-        lambda u: call("step", Const(1) - u[0] ** Const(2) - u[1] ** Const(2)),
-        lambda u: ((u * u).sum(axis=0) < 1) * 1.0,
-    )
-    inside = -math.expm1(-0.5)
-    yield Case("curved", (), np.eye(2), inside, inside, "step(1 − x² − y²)", 1e-10, disc)
+    for d in (2, 3, 4, 5):
+        ball = (
+            lambda u: call("step", Const(1) - add(*(x ** Const(2) for x in u))),
+            lambda u: ((u * u).sum(axis=0) < 1) * 1.0,
+        )
+        inside = float(chi2.cdf(1, d))
+        yield Case("curved", (), np.eye(d), inside, inside, f"step(1 − |x|²) of {d}", 1e-10 if d == 2 else 1e-8, ball)
     # Of independent variables xy + zw has the law of Laplace.
     sums = (
         lambda u: call("relu", u[0] * u[1] + u[2] * u[3]),

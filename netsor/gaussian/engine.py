@@ -291,7 +291,7 @@ def is_sharp(f: Integrand) -> bool:
     """Whether something happens within less than 0.4 standard deviations that a lattice would not see."""
     return (
         bool(f.surfaces)
-        or bool(f.given)
+        or any(h.is_sharp(f) for h in f.given)
         or any(
             p.kind != "soft" and p.soft < 0.4 * float(np.linalg.norm(p.a)) and float(np.abs(p.a).max(initial=0.0)) > 0
             for p in f.planes

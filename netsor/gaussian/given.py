@@ -44,6 +44,10 @@ class GivenRest:
         size = 1e-14 * (np.abs(centre) + self.s) + 1e-280
         return self.g(centre + np.zeros(x.shape[1]), np.maximum(spread, size))
 
+    def is_sharp(self, f: Integrand) -> bool:
+        """Whether there are places where nothing is smoothed."""
+        return bool(self.slope.free & frozenset(f.forms))
+
     def last_variable(self, f: Integrand) -> int:
         """The last coordinate that it depends on."""
         used = [i for i, s in enumerate(f.forms) if s in self.offset.free | self.slope.free]
@@ -72,12 +76,14 @@ def smoothed_given_rest(shape: Shape, state: State, env: Values, slack: float) -
     """The integrand without one of its variables, in which its curved breaks were affine; None where there is none."""
     forms = frozenset(shape.form_symbols)
     curved = [b.at for b in shape.breaks if b.kind != "soft" and affine(b.at, forms) is None]
+    candidates: list[tuple[bool, Sym, Expr]] = []
     for s in shape.form_symbols if curved else ():
-        if not all(s in at.free for at in curved):
-            continue
         inner = _argument([f for f in shape.factors if s in f.free], s)
-        if inner is None:
-            continue
+        if inner is not None and all(s in at.free for at in curved):
+            linear, _ = affine(inner, frozenset((s,)))  # type: ignore[misc]
+            candidates.append((bool(linear[s].free & forms), s, inner))
+    # With a slope that is the same everywhere nothing is left sharp.
+    for _, s, inner in sorted(candidates, key=lambda c: c[0]):
         found = _without(shape, s, inner, build(shape, state, env, last=s, slack=slack), env)
         if found is not None:
             return found
@@ -115,7 +121,8 @@ def _without(shape: Shape, s: Sym, inner: Expr, f: Integrand, env: Values) -> In
         return None
     linear, offset = affine(inner, frozenset((s,)))  # type: ignore[misc]
     keep = [j for j in range(len(f.forms)) if j != i]
-    closed = GivenRest(g, offset, linear[s], f.root[i, :-1], float(f.shift[i]), abs(float(f.root[i, -1])))
+    row = np.where(np.abs(f.root[i]) <= 4e-15 * np.linalg.norm(f.root[i]), 0.0, f.root[i])
+    closed = GivenRest(g, offset, linear[s], row[:-1], float(f.shift[i]), abs(float(f.root[i, -1])))
     out = replace(
         f,
         rank=f.rank - 1,

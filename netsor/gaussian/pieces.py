@@ -106,6 +106,9 @@ class Pieces:
             before, now = now, following
         return owner, out
 
+    def is_sharp(self, f: Integrand) -> bool:
+        return True
+
     def last_variable(self, f: Integrand) -> int:
         """The last coordinate that it depends on."""
         f = self.whole
@@ -129,6 +132,9 @@ class _Moved:
 
     def value(self, f: Integrand, x: Array) -> Array:
         return self.pieces.moved(x)
+
+    def is_sharp(self, f: Integrand) -> bool:
+        return True
 
     def last_variable(self, f: Integrand) -> int:
         return self.pieces.last_variable(f)

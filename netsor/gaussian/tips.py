@@ -38,7 +38,7 @@ from netsor.gaussian.shape import degree_in
 # More curves than this on one level are not crossed with each other.
 _MOST = 8
 # A coefficient below this part of a row is what rounding left of zero.
-_NOTHING = 1e-15
+_NOTHING = 4e-15
 # Where a curve that passes matters to what has been integrated.
 PLACES = (-8, -4, -2, 0, 2, 4, 8)
 
