@@ -49,10 +49,14 @@ class Band:
     members: tuple[Curve, ...]
 
     def cuts(self, x: Array, reach: float) -> Array:
-        """Where they cross the next coordinate, for each column of x; `reach` for those with no other one near."""
-        at = np.sort(np.concatenate([c.cuts(x, reach) for c in self.members], axis=1), axis=1)
+        """Where they cross the next coordinate, for each column of x; `reach` where no other one of them is near."""
+        parts = [c.cuts(x, reach) for c in self.members]
+        labels = np.repeat(np.arange(len(parts)), [p.shape[1] for p in parts])
+        at = np.concatenate(parts, axis=1)
+        order = np.argsort(at, axis=1)
+        at, labels = np.take_along_axis(at, order, axis=1), labels[order]
         gap = np.diff(at, axis=1)
-        near = (gap < _WIDEST_BAND) & (gap > _SAME_PLACE)
+        near = (gap < _WIDEST_BAND) & (gap > _SAME_PLACE) & (np.diff(labels, axis=1) != 0)
         alone = np.zeros((len(at), 1), bool)
         return np.where(np.concatenate([alone, near], axis=1) | np.concatenate([near, alone], axis=1), at, reach)
 

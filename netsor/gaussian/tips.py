@@ -40,7 +40,7 @@ _MOST = 8
 # A coefficient below this part of a row is what rounding left of zero.
 _NOTHING = 4e-15
 # Where a curve that passes matters to what has been integrated.
-PLACES = (-8, -4, -2, 0, 2, 4, 8)
+PLACES = (-8, -7, -5.5, -4, -2, 0, 2, 4, 5.5, 7, 8)
 
 
 @lru_cache(maxsize=64)
