@@ -21,21 +21,6 @@ from netsor.core.program import (
 )
 
 __all__ = [
-    "Constant",
-    "Data",
-    "DataRef",
-    "Embedding",
-    "Group",
-    "InputMatrix",
-    "InputRef",
-    "Instruction",
-    "MatMul",
-    "Matrix",
-    "Moment",
-    "NetworkInput",
-    "Nonlin",
-    "Output",
-    "Program",
-    "Readout",
-    "Trained",
+    "Constant", "Data", "DataRef", "Embedding", "Group", "InputMatrix", "InputRef", "Instruction", "MatMul", "Matrix",
+    "Moment", "NetworkInput", "Nonlin", "Output", "Program", "Readout", "Trained",
 ]

@@ -175,3 +175,4 @@ class Kernels:
 
         self._workers.each(len(ranges), work)
         return np.sqrt(parts.sum(axis=0))
+

@@ -38,7 +38,9 @@ class Side:
 class Asked:
     """One matrix as far as it has been asked: the right side holds W v, the left side Wᵀ u."""
 
-    def __init__(self, variance: float, queries: tuple[int, int], streams: Streams, kernels: Kernels | DeviceKernels):
+    def __init__(
+        self, variance: float, queries: tuple[int, int], streams: Streams, kernels: Kernels | DeviceKernels
+    ):
         self.n = streams.width
         self.deviation = float(np.sqrt(variance / self.n))
         self.streams, self.kernels = streams, kernels

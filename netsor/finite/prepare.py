@@ -109,7 +109,6 @@ def _choose(
     on_device: bool,
 ) -> tuple[str, str, int]:
     """The cheapest engine that fits, a sentence that says why, and the bytes that it needs."""
-
     def need(name: str, width: int) -> int:
         return memory.estimate(plans[name], initials[name], width, itemsize, name, threads, on_device)
 
@@ -142,7 +141,9 @@ def _choose(
     return chosen, f"expected cheaper: {times} a draw for the products", needs[chosen]
 
 
-def _refuse_years(program: Program, plan: Plan, n: int, itemsize: int, engine: str, threads: int, draws: int) -> None:
+def _refuse_years(
+    program: Program, plan: Plan, n: int, itemsize: int, engine: str, threads: int, draws: int
+) -> None:
     def seconds(width: int) -> Decimal:
         # The number of draws may lie beyond the floats.
         return draws * Decimal(cost.draw_seconds(plan, width, itemsize, engine, threads))

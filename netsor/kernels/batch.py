@@ -319,7 +319,9 @@ class Batch:
         """Whether a block is no function of one variable, and no product that is one call for all pairs."""
         return len(gaussians) > 2 or len(gaussians) == 2 and (block.free != gaussians or isinstance(block, Add))
 
-    def _sum(self, pieces: Sequence[Product], block: Expr, gaussians: frozenset[Sym], whole: bool = True) -> Quantity:
+    def _sum(
+        self, pieces: Sequence[Product], block: Expr, gaussians: frozenset[Sym], whole: bool = True
+    ) -> Quantity:
         domain = self.join(block.free)
         value, error = np.zeros(self.size(domain)), np.zeros(self.size(domain))
         for p in pieces:

@@ -144,7 +144,9 @@ def _method(state: Limit, name: str, own: Mapping[str, Expectation]) -> str:
 
 def _not_reached(name: str, value: LimitValue, tol: float, taken: Sequence[Taken], span: Span | None) -> Diagnostic:
     hardest = max(taken, key=lambda t: t.result.error, default=None)
-    notes = [f"the error bound is {value.error:.1e}, and {tol:.1e} of what is averaged is {tol * value.size:.1e}"]
+    notes = [
+        f"the error bound is {value.error:.1e}, and {tol:.1e} of what is averaged is {tol * value.size:.1e}"
+    ]
     if hardest is not None:
         notes.append(
             f"the hardest expectation was {hardest.purpose}, by {hardest.result.method}: ± {hardest.result.error:.1e}"

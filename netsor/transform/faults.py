@@ -13,25 +13,21 @@ def _error(code: str, message: str, span: Span | None = None, **more: object) ->
 
 def not_a_network(name: str) -> NetsorError:
     return _error(
-        "E651",
-        f"`{name}` is a program, and only a network has a gradient with respect to parameters",
+        "E651", f"`{name}` is a program, and only a network has a gradient with respect to parameters",
         hint="begin the file with `network NAME(ξ : d)` and end it with a readout `output f := vᵀx / √n`",
     )
 
 
 def no_readout(name: str) -> NetsorError:
     return _error(
-        "E652",
-        f"the network `{name}` has no readout, so there is nothing to differentiate",
+        "E652", f"the network `{name}` has no readout, so there is nothing to differentiate",
         hint="add a readout: `output f := vᵀx / √n`",
     )
 
 
 def no_derivative(variable: str, argument: str, span: Span | None) -> NetsorError:
     return _error(
-        "E653",
-        f"`{variable}` jumps, so it has no derivative in `{argument}`",
-        span,
+        "E653", f"`{variable}` jumps, so it has no derivative in `{argument}`", span,
         notes=("the gradient of a network is made of the derivatives of its nonlinearities (Eq. 78)",),
         hint="use a continuous nonlinearity such as relu or tanh",
     )
@@ -45,9 +41,7 @@ def wrong_shape(what: str, wanted: str, got: Sequence[int] | str, hint: str) -> 
 def unknown_input(name: str, known: Sequence[str]) -> NetsorError:
     listed = ", ".join(f"`{k}`" for k in known)
     return _error(
-        "E662",
-        f"there is no input `{name}`",
-        notes=(f"the network's inputs are {listed}",),
+        "E662", f"there is no input `{name}`", notes=(f"the network's inputs are {listed}",),
         hint=f"give rows for `{known[0]}`",
     )
 
@@ -58,9 +52,7 @@ def not_finite(what: str, place: str) -> NetsorError:
 
 def unknown_row(row: object, rows: int) -> NetsorError:
     return _error(
-        "E656",
-        f"the order names row {row}, and the inputs have rows 1 to {rows}",
-        notes=("rows count from 1",),
+        "E656", f"the order names row {row}, and the inputs have rows 1 to {rows}", notes=("rows count from 1",),
         hint=f"name rows from 1 to {rows}, such as {rows}; without an order they come in turn",
     )
 
@@ -82,16 +74,14 @@ def bad_loss(message: str, hint: str = "") -> NetsorError:
 
 def conflicting_readouts(first: str, second: str) -> NetsorError:
     return _error(
-        "E659",
-        f"{first} and {second} have one embedding, so they cannot have different outputs at step 0",
+        "E659", f"{first} and {second} have one embedding, so they cannot have different outputs at step 0",
         hint="give them one value of f0",
     )
 
 
 def cannot_condition(variable: str, why: str) -> NetsorError:
     return _error(
-        "E660",
-        f"the readout vector `{variable}` {why}, so v̂ of Eq. 71 is not its law given the outputs at step 0",
+        "E660", f"the readout vector `{variable}` {why}, so v̂ of Eq. 71 is not its law given the outputs at step 0",
         notes=("Eq. 69 needs a Gaussian v that is independent of the embeddings (the Simple GIA Check)",),
         hint="start from the network's own outputs with `--f0 network`",
     )
@@ -99,7 +89,6 @@ def cannot_condition(variable: str, why: str) -> NetsorError:
 
 def not_trainable(name: str) -> NetsorError:
     return _error(
-        "E661",
-        f"`{name}` is no parameter of the network, so it cannot be trained",
+        "E661", f"`{name}` is no parameter of the network, so it cannot be trained",
         hint="after `train` name a declared matrix or vector",
     )
