@@ -6,14 +6,14 @@ expectation is known, and what is left is smooth except where β = 0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from netsor.expr import Const, Expr, Sym, add, canonical, evaluate, mul
 from netsor.expr.arrays import lambdify
 from netsor.gaussian.branches import exchanged
-from netsor.gaussian.integrand import Integrand, Values, build, note_break
+from netsor.gaussian.integrand import Integrand, Values, build, note_break, without_form
 from netsor.gaussian.shape import Break, Shape, affine
 from netsor.gaussian.smooth import Smoothing, smoothing
 from netsor.gaussian.state import State
@@ -80,8 +80,8 @@ def smoothed_given_rest(shape: Shape, state: State, env: Values, slack: float) -
     for s in shape.form_symbols if curved else ():
         inner = _argument([f for f in shape.factors if s in f.free], s)
         if inner is not None and all(s in at.free for at in curved):
-            linear, _ = affine(inner, frozenset((s,)))  # type: ignore[misc]
-            candidates.append((bool(linear[s].free & forms), s, inner))
+            slopes, _ = affine(inner, frozenset((s,)))  # type: ignore[misc]
+            candidates.append((bool(slopes[s].free & forms), s, inner))
     # With a slope that is the same everywhere nothing is left sharp.
     for _, s, inner in sorted(candidates, key=lambda c: c[0]):
         found = _without(shape, s, inner, build(shape, state, env, last=s, slack=slack), env)
@@ -119,26 +119,10 @@ def _without(shape: Shape, s: Sym, inner: Expr, f: Integrand, env: Values) -> In
     )
     if g is None:
         return None
-    linear, offset = affine(inner, frozenset((s,)))  # type: ignore[misc]
-    keep = [j for j in range(len(f.forms)) if j != i]
+    slopes, offset = affine(inner, frozenset((s,)))  # type: ignore[misc]
     row = np.where(np.abs(f.root[i]) <= 4e-15 * np.linalg.norm(f.root[i]), 0.0, f.root[i])
-    closed = GivenRest(g, offset, linear[s], row[:-1], float(f.shift[i]), abs(float(f.root[i, -1])))
-    out = replace(
-        f,
-        rank=f.rank - 1,
-        factors=tuple(h for h in f.factors if s not in h.free),
-        forms=tuple(f.forms[j] for j in keep),
-        root=f.root[keep, :-1],
-        shift=f.shift[keep],
-        planes=[],
-        surfaces=[],
-        bends=[],
-        gain=f.gain[:, :-1],
-        given=(closed,),
-    )
-    for b in shape.breaks:
-        if s not in b.at.free:
-            note_break(out, b, env)
+    closed = GivenRest(g, offset, slopes[s], row[:-1], float(f.shift[i]), abs(float(f.root[i, -1])))
+    out = without_form(f, shape, s, env, closed)
     # Where the slope is nothing, what was smoothed is as sharp as it was.
     if closed.slope.free & frozenset(out.forms):
         note_break(out, Break("kink", closed.slope), env)

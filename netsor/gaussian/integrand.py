@@ -246,6 +246,28 @@ def without_last(f: Integrand, s: Sym, env: Values) -> Integrand | None:
     )
 
 
+def without_form(f: Integrand, shape: Shape, s: Sym, env: Values, given: Conditional) -> Integrand:
+    """The integrand without its last variable, on which the form s alone depends: `given` stands for its factors."""
+    keep = [j for j, form in enumerate(f.forms) if form is not s]
+    out = replace(
+        f,
+        rank=f.rank - 1,
+        factors=tuple(g for g in f.factors if s not in g.free),
+        forms=tuple(f.forms[j] for j in keep),
+        root=f.root[keep, :-1],
+        shift=f.shift[keep],
+        planes=[],
+        surfaces=[],
+        bends=[],
+        gain=f.gain[:, :-1],
+        given=(given,),
+    )
+    for b in shape.breaks:
+        if s not in b.at.free:
+            note_break(out, b, env)
+    return out
+
+
 def common_factors(shape: Shape, state: State, env: Values) -> Integrand | None:
     """The integrand over the common factors of the forms' covariance, if each factor is a function of one form."""
     forms = shape.form_symbols

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from netsor.expr import FUNCTIONS, Add, Call, Cond, Const, Expr, Mul, Pow, Sym, postorder
-from netsor.gaussian.integrand import Integrand, Values, build, note_break
+from netsor.gaussian.integrand import Integrand, Values, build, without_form
 from netsor.gaussian.layers import Level, cuts_at, last_variable, levels_of
 from netsor.gaussian.oned import EPS, legendre
 from netsor.gaussian.shape import Gaussians, Shape, affine, degree_in
@@ -206,9 +206,9 @@ def by_pieces(shape: Shape, state: State, env: Values, slack: float) -> Integran
 
 def _without(shape: Shape, s: Sym, f: Integrand, env: Values) -> Integrand | None:
     i = f.forms.index(s)
-    own = abs(float(f.root[i, -1]))
     if f.rank < 2 or np.abs(np.delete(f.root[:, -1], i)).max(initial=0.0) > 0:
         return None
+    own = abs(float(f.root[i, -1]))
     if own < _LEAST_OWN * float(np.linalg.norm(f.root[i])):
         # Next to a degenerate law what is left of a variable given the others is as sharp as what it was.
         return None
@@ -219,22 +219,6 @@ def _without(shape: Shape, s: Sym, f: Integrand, env: Values) -> Integrand | Non
         return None
     last = levels_of(f)[-1]
     level = replace(last, planes=tuple(p for p in last.planes if p.soft == 0 and np.abs(p.a[-1]) > 0), turns=())
-    keep = [j for j in range(len(f.forms)) if j != i]
-    out = replace(
-        f,
-        rank=f.rank - 1,
-        factors=tuple(h for h in f.factors if s not in h.free),
-        forms=tuple(f.forms[j] for j in keep),
-        root=f.root[keep, :-1],
-        shift=f.shift[keep],
-        planes=[],
-        surfaces=[],
-        bends=[],
-        powers=() if moved else f.powers,
-        gain=f.gain[:, :-1],
-        given=(Pieces(f, level, degree, float(np.linalg.norm(f.root[i])) / own),),
-    )
-    for b in shape.breaks:
-        if s not in b.at.free:
-            note_break(out, b, env)
-    return out
+    given = Pieces(f, level, degree, float(np.linalg.norm(f.root[i])) / own)
+    out = without_form(f, shape, s, env, given)
+    return replace(out, powers=()) if moved else out

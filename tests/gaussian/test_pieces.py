@@ -116,6 +116,12 @@ def test_laws_next_to_degenerate_ones() -> None:
     held(call("hardtanh", Const(1) - square(X) + Const(2) * square(Y)), line, 1.0, 1e-9)
 
 
+def test_conditions_on_variables_that_do_not_vary() -> None:
+    inside = call("step", Const(1) - square(X) - square(Y))
+    held(inside, FixedLaw([X, Y], np.zeros((2, 2))), 1.0, 1e-14)
+    held(inside, FixedLaw([X, Y], np.diag([1.0, 0.0])), math.erf(math.sqrt(0.5)), 1e-13)
+
+
 def test_curves_with_more_than_a_few_roots() -> None:
     # cos(20 x) > 0 and y > 0 change sign a hundred times on the line; by symmetry half of E 1[cos 20x > 0].
     e = cond(compare(">", call("cos", Const(20) * X) * call("tanh", Y), Const(0)), Const(1), Const(0))
