@@ -249,8 +249,11 @@ def _held_to_draws(q: Quadrature, f: Integrand) -> Quadrature:
         mean, spread = float(v.mean()), float(v.std()) / math.sqrt(_DRAWS)
         gap = abs(mean - q.value)
         few = float(np.abs(v).max()) > _FEW * float(np.abs(v).sum())
-        if q.scale > 0 and (few or gap <= q.error + 6 * spread) or spread == 0:
+        if q.scale > 0 and (few or spread == 0 or gap <= q.error + 6 * spread):
             return q
+        if spread == 0:
+            # Of a rule that saw nothing either, the other draws tell.
+            continue
         gaps.append(gap + 6 * spread)
         size = max(size, float(np.abs(v).mean()))
     return q._replace(error=max(q.error, min(gaps)), scale=max(q.scale, size)) if gaps else q
