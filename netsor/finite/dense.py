@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ldexp, sqrt
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from netsor.core import Program
 from netsor.finite.initial import draw_matrix
 from netsor.finite.plan import Product
+from netsor.finite.scales import exponent, largest, times_power
 from netsor.finite.streams import Array, Streams
 from netsor.finite.workers import Workers
 
@@ -29,27 +31,37 @@ class Dense:
     ):
         self._program, self._streams, self._dtype, self._workers = program, streams, dtype, workers
         self._given = given
-        self._matrix: dict[str, Array] = {}
+        self._matrix: dict[str, tuple[Array, int]] = {}
 
     def multiply(self, p: Product, xs: list[Array]) -> list[Array]:
         """W x for each x, or Wᵀ x of the same W, as one product of matrices; shapes (n,)."""
-        w = self._matrix.get(p.matrix)
-        if w is None:
-            w = self._matrix[p.matrix] = self._draw(p.matrix)
+        found = self._matrix.get(p.matrix)
+        if found is None:
+            found = self._matrix[p.matrix] = drawn_or_given(
+                self._program, self._streams, p.matrix, self._dtype, self._workers, self._given
+            )
+        w, s = found
         self._workers.check()
         with np.errstate(all="ignore"):
+            powers = [exponent(largest(x), self._dtype) for x in xs]
+            xs = [times_power(x, -e) for x, e in zip(xs, powers, strict=True)]
             if len(xs) == 1:
-                return [xs[0] @ w if p.transposed else w @ xs[0]]
-            rows = np.stack(xs)
-            out = rows @ (w if p.transposed else w.T)
-        return [row.copy() for row in out]
-
-    def _draw(self, name: str) -> Array:
-        if name in self._given:
-            return np.asarray(self._given[name], self._dtype)
-        m = self._program.matrix[name]
-        return draw_matrix(self._streams, name, m.variance, self._dtype, self._workers)
+                out = [xs[0] @ w if p.transposed else w @ xs[0]]
+            else:
+                out = [row.copy() for row in np.stack(xs) @ (w if p.transposed else w.T)]
+            return [times_power(y, e + s) for y, e in zip(out, powers, strict=True)]
 
     def release(self, name: str) -> None:
         """Forget a matrix that no product needs any more."""
         self._matrix.pop(name, None)
+
+
+def drawn_or_given(
+    program: Program, streams: Streams, name: str, dtype: Any, workers: Workers, given: Mapping[str, Array]
+) -> tuple[Array, int]:
+    """A matrix as 2^-s W with its s: the numbers given for it, or a draw (Setup B.2)."""
+    if name in given:
+        return np.asarray(given[name], dtype), 0
+    variance = program.matrix[name].variance
+    s = exponent(sqrt(variance), dtype)
+    return draw_matrix(streams, name, ldexp(variance, -2 * s), dtype, workers), s

@@ -17,8 +17,9 @@ from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.expr import WIDTH, sym
 from netsor.expr.arrays import lambdify
-from netsor.finite.initial import draw_matrix
+from netsor.finite.dense import drawn_or_given
 from netsor.finite.plan import Product, Stage
+from netsor.finite.scales import exponent, times_power
 from netsor.finite.streams import CHUNK, Array, Streams, spans
 from netsor.finite.sweep import Hook, Sweep
 from netsor.finite.workers import Workers
@@ -117,9 +118,9 @@ class DeviceKernels:
         """A vector of one number."""
         return self._xp.full((n,), value, dtype=self._device.dtype(self.dtype), device=self._device.place)
 
-    def is_finite(self, x: Any) -> bool:
-        """Whether all coordinates are finite."""
-        return bool(self._xp.all(self._xp.isfinite(x)))
+    def largest(self, x: Any) -> float:
+        """max |x_α|; no number where a coordinate is none."""
+        return float(self._xp.max(self._xp.abs(x)))
 
     def multiply(self, x: Any, factor: float) -> None:
         """x := factor x."""
@@ -182,21 +183,22 @@ class DeviceDense:
     ):
         self._program, self._streams, self._dtype, self._workers = program, streams, dtype, workers
         self._given, self._device = given, device
-        self._matrix: dict[str, Any] = {}
+        self._matrix: dict[str, tuple[Any, int]] = {}
 
     def multiply(self, p: Product, xs: list[Any]) -> list[Any]:
         """W x for each x, or Wᵀ x of the same W, as one product of matrices; shapes (n,)."""
         self._workers.check()
-        w = self._matrix.get(p.matrix)
-        if w is None:
-            host = self._given.get(p.matrix)
-            if host is None:
-                variance = self._program.matrix[p.matrix].variance
-                host = draw_matrix(self._streams, p.matrix, variance, self._dtype, self._workers)
-            w = self._matrix[p.matrix] = self._device.send(host, self._dtype)
-        rows = self._device.xp.stack(xs)
+        w, s = self._matrix.get(p.matrix) or self._draw(p.matrix)
+        xp = self._device.xp
+        powers = [exponent(float(xp.max(xp.abs(x))), self._dtype) for x in xs]
+        rows = xp.stack([times_power(x, -e) for x, e in zip(xs, powers, strict=True)])
         out = rows @ (w if p.transposed else w.T)
-        return [out[i, :] for i in range(len(xs))]
+        return [times_power(out[i, :], e + s) for i, e in enumerate(powers)]
+
+    def _draw(self, name: str) -> tuple[Any, int]:
+        host, s = drawn_or_given(self._program, self._streams, name, self._dtype, self._workers, self._given)
+        self._matrix[name] = self._device.send(host, self._dtype), s
+        return self._matrix[name]
 
     def release(self, name: str) -> None:
         """Forget a matrix that no product needs any more."""

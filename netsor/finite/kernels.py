@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from netsor.finite.scales import largest
 from netsor.finite.streams import CHUNK, Array, Streams, spans
 from netsor.finite.workers import Workers
 
@@ -81,11 +82,9 @@ class Kernels:
         """A vector of one number."""
         return np.full(n, value, self.dtype)
 
-    def is_finite(self, x: Array) -> bool:
-        """Whether all coordinates are finite."""
-        with np.errstate(all="ignore"):
-            # A sum is one pass without a second array; only where it overflows does one have to look closer.
-            return bool(np.isfinite(np.add.reduce(x, dtype=np.float64)) or np.isfinite(x).all())
+    def largest(self, x: Array) -> float:
+        """max |x_α|; no number where a coordinate is none."""
+        return largest(x)
 
     def multiply(self, x: Array, factor: float) -> None:
         """x := factor x."""

@@ -11,12 +11,15 @@ Y. M. Lu, "Householder Dice", IEEE Trans. Inf. Theory 2021). T products take O(n
 
 from __future__ import annotations
 
+from math import ldexp, sqrt
+
 import numpy as np
 
 from netsor.core import Program
 from netsor.finite.device import DeviceKernels
 from netsor.finite.kernels import Kernels
 from netsor.finite.plan import Product
+from netsor.finite.scales import exponent, times_power
 from netsor.finite.streams import Array, Streams
 from netsor.finite.workers import Workers
 
@@ -42,18 +45,24 @@ class Asked:
         self, variance: float, queries: tuple[int, int], streams: Streams, kernels: Kernels | DeviceKernels
     ):
         self.n = streams.width
-        self.deviation = float(np.sqrt(variance / self.n))
         self.streams, self.kernels = streams, kernels
+        # What is known is known of 2^-power W.
+        self.power = exponent(sqrt(variance), kernels.dtype)
+        self.deviation = sqrt(ldexp(variance, -2 * self.power) / self.n)
         self.sides = tuple(Side(min(q, self.n), self.n, kernels) for q in queries)
 
     def multiply(self, transposed: bool, names: list[str], xs: list[Array]) -> list[Array]:
         """W x (or Wᵀ x) for each x, all asked at once; `names` key their fresh Gaussians."""
         side, other = self.sides[transposed], self.sides[not transposed]
-        finite = [self.kernels.is_finite(x) for x in xs]
-        rows = [x for x, ok in zip(xs, finite, strict=True) if ok]
-        keys = [name for name, ok in zip(names, finite, strict=True) if ok]
-        known = iter(self._ask(side, other, keys, rows) if rows else [])
-        return [next(known) if ok else self.kernels.constant(self.n, np.nan) for ok in finite]
+        sizes = [self.kernels.largest(x) for x in xs]
+        asked = [i for i, size in enumerate(sizes) if np.isfinite(size)]
+        powers = [exponent(sizes[i], self.kernels.dtype) for i in asked]
+        rows = [times_power(xs[i], -e) for i, e in zip(asked, powers, strict=True)]
+        out: list[Array | None] = [None] * len(xs)
+        known = self._ask(side, other, [names[i] for i in asked], rows) if rows else []
+        for i, e, y in zip(asked, powers, known, strict=True):
+            out[i] = times_power(y, e + self.power)
+        return [self.kernels.constant(self.n, np.nan) if y is None else y for y in out]
 
     def _ask(self, side: Side, other: Side, names: list[str], xs: list[Array]) -> list[Array]:
         r, q = side.count, len(xs)
