@@ -8,22 +8,29 @@ hardtanh, elu, their powers, derivatives and products, and users' `if`s. A facto
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property, lru_cache
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
-from netsor.expr import FUNCTIONS, ONE, Call, Cond, Const, Expr, Sym, canonical, evaluate, postorder, substitute
+from netsor.expr import FUNCTIONS, ONE, Call, Cond, Const, Expr, Sym, add, canonical, evaluate, postorder, substitute
 from netsor.expr.evaluate import truth
 from netsor.expr.nodes import with_children
+from netsor.gaussian.oned import legendre
 from netsor.gaussian.shape import affine, breaks_of
 from netsor.gaussian.terms import expand, exponent_of, factors_of, integer_power, monomial
 
 Array = np.ndarray
 _SQRT_2PI = math.sqrt(2 * math.pi)
 _HIGHEST = 12
+# Pieces narrower than this many deviations are integrated at so many nodes, exactly to rounding.
+_NARROW, _NODES = 1.5, 16
+# Beyond this many deviations the moments of tails are products of ratios, which are smooth functions of a place t.
+_FAR, _SPREAD, _DEGREE, _TERMS = 2.0, 5.0, 24, 600
 
 
 @dataclass(frozen=True)
@@ -38,112 +45,289 @@ class Monomial:
 
 
 @dataclass(frozen=True)
-class Piece:
-    low: float
-    high: float
-    terms: tuple[Monomial, ...]
+class Group:
+    """Σ_k c_k u^k e^{αu − qu²/2} (Φ(λu + μ)) with coefficients that change at `edges`.
+
+    `pieces` are the coefficients between the edges; `near` are those of each piece in powers of u less its low end (of
+    its high end for the first), `jumps` those of what is added at each edge, in powers of u less the edge: next to an
+    edge, where tails are, they do not cancel as powers of u do.
+    """
+
+    alpha: complex
+    q: float
+    phi: tuple[float, float] | None
+    edges: tuple[float, ...]
+    pieces: tuple[tuple[complex, ...], ...]
+    near: tuple[tuple[float, ...], ...] = ()
+    jumps: tuple[tuple[float, ...], ...] = ()
+
+    def __call__(self, c: Array, s: Any) -> Any:
+        """The expectation under N(c, s²)."""
+        if self.phi is not None:
+            powers = self.pieces[0]
+            return _combined(powers, _normal_moments(len(powers) - 1, self.alpha, *self.phi, c, s))
+        law = _Tilted(self.alpha, self.q, c, s)
+        if not self.edges:
+            return _combined(self.pieces[0], law.moments(len(self.pieces[0]) - 1))
+        if len(self.edges) > 1 and (narrow := law.sd * _NARROW > self._least_gap).any():
+            narrow = np.broadcast_to(narrow, law.mean.shape)
+            out = np.empty(law.mean.shape)
+            out[narrow] = self._piece_by_piece(law.at(narrow))
+            if not narrow.all():
+                out[~narrow] = self._from_the_middle(law.at(~narrow))
+            return out
+        return self._from_the_middle(law)
+
+    @cached_property
+    def _least_gap(self) -> float:
+        return min(b - a for a, b in zip(self.edges, self.edges[1:]))
+
+    @cached_property
+    def _columns(self) -> tuple[Array, ...]:
+        """For each power its coefficients in all pieces."""
+        return tuple(np.array([np.real(c) for c in column]) for column in zip_longest(*self.pieces, fillvalue=0.0))
+
+    def _from_the_middle(self, law: _Tilted) -> Array:
+        """The polynomial around the mean everywhere, and at each edge beyond what is added there: tails alone."""
+        out: Any = 0.0
+        place = np.searchsorted(self._edges, law.mean)
+        for column, moment in zip(self._columns, law.moments(len(self._columns) - 1)):
+            if column.any():
+                # Where there is nothing an exponential may overflow.
+                out = out + np.where(column[place], column[place] * moment, 0.0)
+        for edge, jump in zip(self.edges, self.jumps):
+            out = out + law.beyond(edge, jump)
+        return out
+
+    @cached_property
+    def _edges(self) -> Array:
+        return np.array(self.edges)
+
+    def _piece_by_piece(self, law: _Tilted) -> Array:
+        """Each piece by itself: the outer ones as tails, a narrow one at nodes, where a difference of tails cancels."""
+        out = np.zeros(law.mean.shape)
+        out += law.tail(self.edges[0], _mirrored(self.near[0]), -1)
+        out += law.tail(self.edges[-1], self.near[-1], 1)
+        for i, (low, high) in enumerate(zip(self.edges, self.edges[1:]), 1):
+            if not any(self.near[i]):
+                continue
+            narrow = np.broadcast_to(law.sd * _NARROW > high - low, law.mean.shape)
+            out[narrow] += law.at(narrow).between(low, high, self.near[i])
+            if not narrow.all():
+                out[~narrow] += self._alone(i)._from_the_middle(law.at(~narrow))
+        return out
+
+    def _alone(self, i: int) -> Group:
+        """The i-th piece, and nothing on either side."""
+        ends, start, stop = self.edges[i - 1 : i + 1], self.near[i], _moved(self.near[i], self.edges[i - 1 : i + 1])
+        jumps = (start, tuple(-c for c in stop))
+        return replace(self, edges=ends, pieces=((), self.pieces[i], ()), near=(), jumps=jumps)
 
 
 @dataclass(frozen=True)
 class Smoothing:
     """(c, s) ↦ E g(c + s z) in closed form; `edges` are the places where g is not smooth."""
 
-    pieces: tuple[Piece, ...]
+    groups: tuple[Group, ...]
     edges: tuple[float, ...]
 
     def __call__(self, c: Array, s: Any) -> Array:
         """The expectation at arrays c and s > 0."""
         out: Any = 0.0
         with np.errstate(all="ignore"):
-            for p in self.pieces:
-                for group in _by_exponent(p.terms):
-                    out = out + _group(group, p.low, p.high, c, s)
+            for g in self.groups:
+                out = out + g(c, s)
         return np.asarray(np.real(out), float) + np.zeros(np.shape(c))
 
 
-def _by_exponent(terms: tuple[Monomial, ...]) -> list[list[Monomial]]:
-    groups: dict[tuple, list[Monomial]] = {}
+def _groups(pieces: Sequence[Expr], u: Sym, edges: tuple[float, ...]) -> tuple[Group, ...] | None:
+    """The groups of a function that is `pieces` between its edges; None where a piece is not of their form."""
+    known = []
+    for g in pieces:
+        terms = _monomials(g, u, whole=not edges)
+        if terms is None:
+            return None
+        known.append(_by_exponent(terms))
+    sides = [(_powers_from(pieces[i], u, e), _powers_from(pieces[i + 1], u, e)) for i, e in enumerate(edges)]
+    out = []
+    for key in dict.fromkeys(key for found in known for key in found):
+        alpha, q, phi = key
+        powers = tuple(tuple(found.get(key, ())) for found in known)
+
+        def about(i: int, e: int, side: int, key: tuple = key, powers: tuple = powers) -> tuple[float, ...]:
+            found = sides[e][side]
+            if found is None or key[1]:
+                return _about(powers[i], edges[e])
+            return found.get(key[0], ())
+
+        jumps = tuple(_difference(about(i + 1, i, 1), about(i, i, 0)) for i in range(len(edges)))
+        near = (about(0, 0, 0), *(about(i + 1, i, 1) for i in range(len(edges)))) if edges else ()
+        out.append(Group(alpha, q, phi, edges, powers, near, jumps))
+    return tuple(out)
+
+
+def _difference(p: Sequence[float], q: Sequence[float]) -> tuple[float, ...]:
+    return tuple(a - b for a, b in zip_longest(p, q, fillvalue=0.0))
+
+
+def _by_exponent(terms: Sequence[Monomial]) -> dict[tuple, list[complex]]:
+    """The coefficients c_0, c_1, … of the terms with the same (α, q, Φ)."""
+    out: dict[tuple, list[complex]] = {}
     for t in terms:
-        groups.setdefault((t.alpha, t.q, t.phi), []).append(t)
-    return list(groups.values())
-
-
-def _group(group: list[Monomial], low: float, high: float, c: Array, s: Any) -> Any:
-    first = group[0]
-    top = max(t.k for t in group)
-    if first.phi is not None:
-        table = _normal_moments(top, first.alpha, *first.phi, c, s)
-    else:
-        table = truncated(top, first.alpha, first.q, low, high, c, s)
-    out = group[0].coefficient * table[group[0].k]
-    for t in group[1:]:
-        out = out + t.coefficient * table[t.k]
+        powers = out.setdefault((t.alpha, t.q, t.phi), [])
+        powers += [0.0] * (t.k + 1 - len(powers))
+        powers[t.k] += t.coefficient
     return out
 
 
-def truncated(top: int, alpha: Any, q: float, low: float, high: float, c: Array, s: Any) -> list[Array]:
-    """E u^k e^{αu − qu²/2} 1[low < u < high] for k = 0 … top, u ~ N(c, s²)."""
-    from scipy.special import log_ndtr, ndtr
+def _powers_from(g: Expr, u: Sym, end: float) -> dict[complex, tuple[float, ...]] | None:
+    """For each α the coefficients of e^{αu} in powers of u − end, as g itself has them.
 
-    if q:
-        shrink = 1 + q * s * s
-        mean = (c + alpha * s * s) / shrink
-        sd = s / np.sqrt(shrink)
-        log = (alpha * c + 0.5 * alpha**2 * s * s - 0.5 * q * c * c) / shrink - 0.5 * np.log(shrink)
-    else:
-        mean = c + alpha * s * s if alpha else c
-        sd = s
-        log = alpha * c + 0.5 * alpha**2 * s * s if alpha else None
-    if low == -math.inf and high == math.inf:
-        table = [np.exp(log) if log is not None else np.ones(np.shape(c))]
+    (u − 1.7)^2 is one square there; multiplied out about 0 it keeps the rounding of 1.7², which next to the end is not
+    small.
+    """
+    terms = _monomials(canonical(substitute(g, {u: add(u, Const(end))})), u, whole=False)
+    if terms is None:
+        return None
+    found = {alpha: powers for (alpha, q, _), powers in _by_exponent(terms).items() if not q}
+    return {a: tuple(float(np.real(c)) * math.exp(-float(np.real(a)) * end) for c in p) for a, p in found.items()}
+
+
+def _about(powers: Sequence[complex], at: float) -> tuple[float, ...]:
+    """The coefficients of Σ c_k u^k in powers of u − at, by Horner's scheme in rational numbers."""
+    c = [Fraction(float(np.real(x))) for x in powers]
+    for i in range(len(c)):
+        for k in range(len(c) - 2, i - 1, -1):
+            c[k] += Fraction(at) * c[k + 1]
+    return tuple(map(float, c))
+
+
+def _moved(powers: Sequence[float], ends: Sequence[float]) -> tuple[float, ...]:
+    """The coefficients in powers of u less the second end of what they are in powers of u less the first."""
+    return _about(powers, ends[1] - ends[0])
+
+
+def _mirrored(powers: Sequence[float]) -> tuple[float, ...]:
+    """Coefficients in x of a polynomial in −x."""
+    return tuple(-c if k % 2 else c for k, c in enumerate(powers))
+
+
+def _combined(powers: Sequence[complex], table: Sequence[Array]) -> Any:
+    out: Any = 0.0
+    for c, moment in zip(powers, table):
+        if c:
+            out = out + c * moment
+    return out
+
+
+class _Tilted:
+    """e^{αu − qu²/2} times the density of N(c, s²): a multiple of that of N(mean, sd²)."""
+
+    def __init__(self, alpha: Any, q: float, c: Array, s: Any):
+        self.alpha, self.q, self.c, self.s = alpha, q, np.asarray(c), np.asarray(s)
+        self.is_plain = not alpha and not q
+        self.shrink = 1 + q * s * s if q else 1.0
+        self.mean = (c + alpha * s * s) / self.shrink if not self.is_plain else self.c
+        self.sd = s / np.sqrt(self.shrink) if q else self.s
+
+    def at(self, mask: Array) -> _Tilted:
+        """The same at some of the places."""
+        c, s = np.broadcast_arrays(self.c, self.s)
+        return _Tilted(self.alpha, self.q, c[mask], s[mask])
+
+    @property
+    def log(self) -> Any:
+        """The logarithm of its mass."""
+        a, q, c, s = self.alpha, self.q, self.c, self.s
+        return (a * c + 0.5 * a**2 * s * s - 0.5 * q * c * c) / self.shrink - 0.5 * np.log(self.shrink)
+
+    def moments(self, top: int) -> list[Any]:
+        """∫ u^k for k = 0 … top."""
+        table = [np.ones(self.c.shape) if self.is_plain else np.exp(self.log)]
         for k in range(1, top + 1):
-            table.append(mean * table[-1] + ((k - 1) * sd * sd * table[-2] if k > 1 else 0.0))
+            table.append(self.mean * table[-1] + ((k - 1) * self.sd * self.sd * table[-2] if k > 1 else 0.0))
         return table
-    a, b = (low - mean) / sd, (high - mean) / sd
-    if log is None:
-        if low == -math.inf:
-            mass = ndtr(b)
-        elif high == math.inf:
-            mass = ndtr(-a)
+
+    def beyond(self, end: float, powers: Sequence[float]) -> Array:
+        """∫ Σ d_k (u − end)^k over the side of the end on which the mean is not, and with −1 on its lower side."""
+        x = (self.mean - end) / self.sd
+        return self._summed(self._half_moments(-np.abs(x), end, powers), powers, np.where(x > 0, -1.0, 1.0))
+
+    def tail(self, end: float, powers: Sequence[float], side: int) -> Array:
+        """∫ Σ d_k |u − end|^k over u > end, or over u < end if the side is −1."""
+        x = side * (self.mean - end) / self.sd
+        return self._summed(self._half_moments(x, end, powers), powers, 1.0)
+
+    def between(self, low: float, high: float, powers: Sequence[float]) -> Array:
+        """∫ Σ d_k (u − low)^k over low < u < high, at Gauss–Legendre nodes."""
+        t, w = legendre(_NODES)
+        half = (high - low) / 2
+        v = half * (1 + t)
+        u = low + v
+        values = np.polynomial.polynomial.polyval(v, powers) * half * w
+        c, s = np.broadcast_arrays(self.c, self.s)
+        x = (u - c[..., None]) / s[..., None]
+        return np.exp(self.alpha * u - 0.5 * self.q * u * u - 0.5 * x * x) @ values / (_SQRT_2PI * s)
+
+    def _summed(self, table: Sequence[Array], powers: Sequence[float], sign: Any) -> Array:
+        """Σ d_k (± sd)^k m_k, with the sign in front of all once more."""
+        out: Any = 0.0
+        scale: Any = 1.0
+        for k, (c, moment) in enumerate(zip(powers, table)):
+            if c:
+                out = out + (c * scale * moment if k % 2 else sign * (c * scale * moment))
+            scale = scale * self.sd
+        return out
+
+    def _half_moments(self, x: Array, end: float, powers: Sequence[float]) -> list[Array]:
+        """E (x + z)^k 1[x + z > 0] times the mass, where x is the mean's distance from the end in deviations."""
+        from scipy.special import erfcx, ndtr
+
+        top = max((k for k, c in enumerate(powers) if c), default=0)
+        # The integrand at the end. exp(log) may overflow where the mass underflows, so they are not multiplied.
+        edge = np.exp(-0.5 * x * x) / _SQRT_2PI if self.is_plain else self._at(end)
+        if self.is_plain:
+            table = [ndtr(x)]
         else:
-            mass = np.where(a > 0, ndtr(-a) - ndtr(-b), ndtr(b) - ndtr(a))
-        at_low = np.exp(-0.5 * a * a) / _SQRT_2PI if low > -math.inf else 0.0
-        at_high = np.exp(-0.5 * b * b) / _SQRT_2PI if high < math.inf else 0.0
-    else:
-        # The integrand at the ends, of which nothing cancels: log is of the size α²s², and so is a²/2.
-        shrunk = np.sqrt(shrink) if q else 1.0
-        at_low = _at_end(low, alpha, q, c, s) / shrunk if low > -math.inf else 0.0
-        at_high = _at_end(high, alpha, q, c, s) / shrunk if high < math.inf else 0.0
-        # exp(log) may overflow where the mass underflows: they are multiplied as logarithms.
-        if low == -math.inf:
-            mass = np.where(b < -1, at_high * _mills(-b), np.exp(log + log_ndtr(b)))
-        elif high == math.inf:
-            mass = np.where(a > 1, at_low * _mills(a), np.exp(log + log_ndtr(-a)))
-        else:
-            right = a > 0
-            first = log_ndtr(np.where(right, -a, b))
-            mass = np.exp(log + first) * -np.expm1(log_ndtr(np.where(right, -b, a)) - first)
-    table = [mass]
-    for k in range(1, top + 1):
-        edge = 0.0
-        if low > -math.inf:
-            edge = edge + low ** (k - 1) * at_low
-        if high < math.inf:
-            edge = edge - high ** (k - 1) * at_high
-        table.append(mean * table[-1] + ((k - 1) * sd * sd * table[-2] if k > 1 else 0.0) + sd * edge)
-    return table
+            mills = math.sqrt(math.pi / 2) * erfcx(np.maximum(-x, -20.0) / math.sqrt(2))
+            table = [np.where(x < -1, edge * mills, np.exp(self.log) * ndtr(np.maximum(x, -1.0)))]
+        for k in range(top):
+            table.append(x * table[-1] + (k * table[-2] if k else edge))
+        if top:
+            far = np.flatnonzero(x < -_FAR)
+            if len(far):
+                y, mass = -x[far], table[0][far]
+                t = (y - (_FAR + _SPREAD)) / (y - (_FAR - _SPREAD))
+                for k in range(1, top + 1):
+                    ratio = np.full(len(t), _tail_ratios(k)[-1])
+                    for c in _tail_ratios(k)[-2::-1]:
+                        ratio *= t
+                        ratio += c
+                    mass = mass * ratio / y
+                    table[k][far] = mass
+        return table
+
+    def _at(self, end: float) -> Any:
+        """e^{αu − qu²/2} φ((u − c)/s) at an end, as a multiple of the density of (u − mean)/sd."""
+        x = (end - self.c) / self.s
+        return np.exp(self.alpha * end - 0.5 * self.q * end * end - 0.5 * x * x) / (_SQRT_2PI * np.sqrt(self.shrink))
 
 
-def _at_end(at: float, alpha: Any, q: float, c: Array, s: Any) -> Any:
-    """e^{αu − qu²/2} φ((u − c)/s) at an end."""
-    return np.exp(alpha * at - 0.5 * q * at * at - 0.5 * ((at - c) / s) ** 2) / _SQRT_2PI
+@lru_cache(maxsize=64)
+def _tail_ratios(k: int) -> tuple[float, ...]:
+    """A polynomial in t = (y − f − l)/(y − f + l), l = `_SPREAD`, for y m_k/m_{k−1} on y > f = `_FAR`, where
+    m_k = E (z − y)^k 1[z > y].
 
-
-def _mills(x: Array) -> Array:
-    """Φ(−x)/φ(x)."""
-    from scipy.special import erfcx
-
-    return math.sqrt(math.pi / 2) * erfcx(np.maximum(x, -20.0) / math.sqrt(2))
+    From m_{k+1} = k m_{k−1} − y m_k the ratio is k/(y + m_{k+1}/m_k), a continued fraction in which nothing cancels
+    (Gautschi 1967, on repeated integrals of erfc).
+    """
+    t = np.cos(np.pi * (np.arange(_DEGREE + 1) + 0.5) / (_DEGREE + 1))
+    y = _FAR + _SPREAD * (1 + t) / (1 - t)
+    ratio = np.zeros_like(y)
+    for j in range(k + _TERMS, k - 1, -1):
+        ratio = j / (y + ratio)
+    series = np.polynomial.chebyshev.chebfit(t, y * ratio, _DEGREE)
+    return tuple(map(float, np.polynomial.chebyshev.cheb2poly(series)))
 
 
 def _normal_moments(top: int, alpha: Any, slope: float, offset: float, c: Array, s: Any) -> list[Array]:
@@ -155,7 +339,7 @@ def _normal_moments(top: int, alpha: Any, slope: float, offset: float, c: Array,
     table = [ndtr((slope * mean + offset) / np.sqrt(1 + slope * slope * s * s)) * np.ones(np.shape(c))]
     if top:
         scale = slope * math.exp(-0.5 * offset * offset) / _SQRT_2PI
-        bell = truncated(top - 1, -slope * offset, slope * slope, -math.inf, math.inf, mean, s)
+        bell = _Tilted(-slope * offset, slope * slope, mean, s).moments(top - 1)
         for k in range(1, top + 1):
             table.append(
                 mean * table[-1] + s * s * ((k - 1) * table[-2] if k > 1 else 0.0) + s * s * scale * bell[k - 1]
@@ -178,19 +362,14 @@ def smoothing(g: Expr, u: Sym, scalars: tuple[tuple[Sym, float], ...] = ()) -> S
         if b.kind in ("singular", "pole") or parts is None or parts[0][u].free:
             return None
         edges.add(-evaluate(parts[1]) / evaluate(parts[0][u]))
-    cuts = sorted(edges)
-    pieces = []
+    cuts = tuple(sorted(edges))
     bounds = [-math.inf, *cuts, math.inf]
+    pieces = []
     for low, high in zip(bounds, bounds[1:]):
         inside = (low + high) / 2 if math.isfinite(low + high) else (high - 1 if math.isfinite(high) else low + 1)
-        if not math.isfinite(inside):
-            inside = 0.37
-        terms = _monomials(_branchless(g, u, inside), u, whole=not cuts)
-        if terms is None:
-            return None
-        if terms:
-            pieces.append(Piece(low, high, terms))
-    return Smoothing(tuple(pieces), tuple(cuts))
+        pieces.append(_branchless(g, u, inside if math.isfinite(inside) else 0.37))
+    groups = _groups(pieces, u, cuts)
+    return None if groups is None else Smoothing(groups, cuts)
 
 
 def _branchless(g: Expr, u: Sym, at: float) -> Expr:
