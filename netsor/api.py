@@ -139,6 +139,7 @@ for _kind, _view in (
     ("LimitResult", "limit"),
     ("FiniteResult", "finite"),
     ("Kernels", "kernels"),
+    ("Covariances", "kernels"),
     ("Derivation", "derivation"),
 ):
     register(_kind, html=f"netsor.report.views:{_view}_html")

@@ -11,7 +11,7 @@ from netsor.core import Program
 if TYPE_CHECKING:
     from netsor.finite import FiniteResult
     from netsor.independence import ExactReport
-    from netsor.kernels import EmpiricalKernels, Kernels
+    from netsor.kernels import Covariances, EmpiricalCovariances, EmpiricalKernels, Kernels
     from netsor.limit import LimitResult
     from netsor.train import Training
 
@@ -82,8 +82,9 @@ class Networks:
         At infinite width `.ntk.value` has shape (N, M), or (N, M, outputs, outputs), with `.error` bounding
         |value − limit|; `method` is "backward" (Eq. 100) or "paths" (Eq. 96). `tol` is relative to the largest entry;
         what `budget` seconds do not suffice for has a larger error, and `.diagnostics` say so (W901). With a `width`
-        they are the kernels of `seeds` drawn networks, with `.ntk.mean` and `.stderr`. Raises NetsorError: no network
-        (E609), inputs that do not fit (E654, E655), paths where A2 fails (E611), a kernel that does not exist (E801).
+        they are the kernels of `seeds` drawn networks, with `.ntk.mean` and `.stderr`. `.nngp` is None where the
+        covariance of the outputs is not known (E617 in `.diagnostics`). Raises NetsorError: no network (E609), inputs
+        that do not fit (E654, E655), paths where A2 fails (E611), a kernel that does not exist (E801).
         """
         from netsor.kernels import infer_empirical_kernels, infer_kernels
 
@@ -93,6 +94,32 @@ class Networks:
                 progress=progress,
             )  # fmt: skip
         return infer_kernels(self.program, inputs, inputs2, method, tol, by_parameter, classes, progress, budget)
+
+    def nngp(
+        self,
+        inputs: Any,
+        inputs2: Any = None,
+        *,
+        width: int | None = None,
+        seeds: int = 1,
+        seed: int = 0,
+        tol: float = 1e-10,
+        budget: float | None = None,
+        progress: Callable[[str], None] | None = None,
+    ) -> Covariances | EmpiricalCovariances:
+        """The NNGP kernel alone, from the forward pass alone: the nonlinearities need no derivative.
+
+        Arguments and shapes as of `ntk`; `.value` and `.error`, or with a `width` `.mean` and `.stderr`. Raises
+        NetsorError: no network (E609), inputs that do not fit (E654, E655), a covariance that is not known (E617) or
+        does not exist (E801).
+        """
+        from netsor.kernels import infer_empirical_nngp, infer_nngp
+
+        if width is not None:
+            return infer_empirical_nngp(
+                self.program, inputs, inputs2, width=width, seeds=seeds, seed=seed, progress=progress
+            )
+        return infer_nngp(self.program, inputs, inputs2, tol, progress, budget)
 
     def sgd(
         self,

@@ -19,7 +19,7 @@ from netsor.check.values import (
     kind_name,
 )
 from netsor.core import Moment, Readout, Trained
-from netsor.expr import ONE, WIDTH, Add, Const, Expr, Mul, Pow, Sym, mul, split_coefficient
+from netsor.expr import ONE, WIDTH, Add, Const, Expr, Mul, Pow, Sym, mul, power, split_coefficient
 from netsor.syntax import ast
 
 
@@ -90,18 +90,15 @@ class Networks(Claims):
         """ψ = c v x with v a declared vector of parameters."""
         declared = {n for g in self.groups for n in g.names}
         c, rest = split_coefficient(psi)
-        if (
-            isinstance(rest, Pow)
-            and rest.exponent is Const(2)
-            and isinstance(rest.base, Sym)
-            and rest.base.name in declared
-        ):
-            return float(c), str(rest.base.name), rest.base
         factors = list(rest.children) if isinstance(rest, Mul) else [rest]
         for i, f in enumerate(factors):
+            others = factors[:i] + factors[i + 1 :]
+            if isinstance(f, Pow) and isinstance(f.exponent, Const) and f.exponent.value in range(2, 100):
+                # One of the v's is the readout's, the others belong to the embedding.
+                others.append(power(f.base, Const(f.exponent.value - 1)))
+                f = f.base
             if isinstance(f, Sym) and f.name in declared:
-                others = factors[:i] + factors[i + 1 :]
-                return (float(c), str(f.name), mul(*others)) if others else (float(c), str(f.name), ONE)
+                return float(c), str(f.name), mul(*others) if others else ONE
         return None
 
     def train_line(self, node: ast.Train) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from netsor.check.assumptions import Assumption, infer_assumptions
 from netsor.check.languages import infer_language
+from netsor.check.outputs import growing
 from netsor.check.readouts import readout_faults
 from netsor.check.statements import Checker
 from netsor.core import MatMul, Moment, Nonlin, Program
@@ -75,7 +76,7 @@ def check_tree(
     if faults:
         program = None
         found = tuple(sorted((d for d in found if d.is_error), key=lambda d: d.span.start if d.span else -1))
-    if program is not None and (mixed := readout_faults(program)):
+    if program is not None and (mixed := [*readout_faults(program), *growing(program)]):
         found = (*found, *mixed)
         program = None if any(d.is_error for d in mixed) else program
     if program is None:

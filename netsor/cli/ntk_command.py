@@ -8,7 +8,7 @@ from typing import Any
 from netsor.cli.eval_command import Progress
 from netsor.cli.network_options import add_rows, add_tolerance, read_rows
 from netsor.cli.options import add_file, add_json, add_values, positive_number, positive_whole_number, whole_number
-from netsor.cli.output import error_text, print_json, report, table, value_text
+from netsor.cli.output import error_text, exit_status, print_json, report, table, value_text
 
 _MOST_ROWS = 12
 
@@ -17,12 +17,18 @@ def register(commands: Any) -> None:
     parser = commands.add_parser(
         "ntk",
         help="kernels of a network at infinite width (NNGP and NTK), or at a width",
-        epilog="example: netsor ntk programs/networks/mlp_relu.netsor --inputs X.npy --by-parameter",
+        epilog="examples: netsor ntk programs/networks/mlp_relu.netsor --inputs X.npy --by-parameter; "
+        "netsor ntk steps.netsor --inputs X.npy --nngp",
     )
     add_file(parser)
     add_rows(parser, required=True)
     parser.add_argument(
         "--inputs2", action="append", metavar="Y", help="rows of the second argument (the same as --inputs)"
+    )
+    parser.add_argument(
+        "--nngp",
+        action="store_true",
+        help="the NNGP kernel alone, from the forward pass alone: nonlinearities need no derivative",
     )
     parser.add_argument(
         "--method",
@@ -50,46 +56,47 @@ def run(args: argparse.Namespace) -> int:
     document = load(args.file, args.set, args.data)
     report(document.report.diagnostics)
     inputs, inputs2 = read_rows(args.inputs, "--inputs"), read_rows(args.inputs2, "--inputs2")
+    if args.width is not None and (args.paths or args.method == "paths"):
+        args.refuse("paths belong to the limit, and --width asks for kernels at a width; leave one of them out")
+    if args.nngp and (args.paths or args.by_parameter or args.method == "paths"):
+        args.refuse("--nngp asks for the NNGP kernel alone; --method, --by-parameter and --paths are of the NTK")
+    found: Any
     with Progress("kernels") as progress:
-        if args.width is None:
-            found = document.ntk(
-                inputs,
-                inputs2,
-                method=args.method,
-                tol=args.tol,
-                by_parameter=args.by_parameter,
-                classes=args.paths,
-                budget=args.budget,
-                progress=progress,
-            )
+        if args.width is not None:
+            drawn = {"width": args.width, "seeds": args.seeds, "seed": args.seed, "progress": progress}
+            if args.nngp:
+                found = document.nngp(inputs, inputs2, **drawn)
+            else:
+                found = document.ntk(inputs, inputs2, by_parameter=args.by_parameter, **drawn)
         else:
-            if args.paths or args.method == "paths":
-                args.refuse("paths belong to the limit, and --width asks for kernels at a width; leave one of them out")
-            found = document.ntk(
-                inputs,
-                inputs2,
-                width=args.width,
-                seeds=args.seeds,
-                seed=args.seed,
-                by_parameter=args.by_parameter,
-                progress=progress,
-            )
+            wanted = {"tol": args.tol, "budget": args.budget, "progress": progress}
+            if args.nngp:
+                found = document.nngp(inputs, inputs2, **wanted)
+            else:
+                found = document.ntk(
+                    inputs, inputs2, method=args.method, by_parameter=args.by_parameter, classes=args.paths, **wanted
+                )
     report(found.diagnostics)
-    result = found.as_dict()
+    result, status = found.as_dict(), exit_status(found.diagnostics)
     if args.json:
+        if status:
+            from netsor.diagnostics.render import to_json
+
+            result = {"ok": False, **result, "diagnostics": [to_json(d) for d in found.diagnostics]}
         print_json(result)
     else:
         print(_text(document.program.name, result))
-    return 0
+    return status
 
 
 def _text(name: str, result: dict[str, Any]) -> str:
     where = f"width {result['width']}, {result['seeds']} seeds, " if "width" in result else ""
     parts = [f"{name}: {where}{result['inputs']} inputs"]
-    kernels = [("NNGP", result["nngp"]), ("NTK", result["ntk"])]
+    kernels = [("NNGP", result["nngp"]), ("NTK", result.get("ntk"))]
     kernels += [(f"NTK of {k}", v) for k, v in result.get("by_parameter", {}).items()]
     for title, kernel in kernels:
-        parts.append(_kernel(title, kernel, "width" in result))
+        if kernel is not None:
+            parts.append(_kernel(title, kernel, "width" in result))
     if "paths" in result:
         rows = [["class of paths", "share of the NTK on input 1", "largest share"]]
         total = _first(result["ntk"]["value"])

@@ -11,8 +11,9 @@ import numpy as np
 
 from netsor.expr import ONE, ZERO, Const, Expr, Sym, add, canonical, evaluate, mul
 from netsor.expr.arrays import lambdify
+from netsor.expr.parity import parity
 from netsor.gaussian import squares
-from netsor.gaussian.blocks import blocks, gaussians_of, parity, vanishing
+from netsor.gaussian.blocks import blocks, gaussians_of, vanishing
 from netsor.gaussian.cases import expanded
 from netsor.gaussian.engine import expectation
 from netsor.gaussian.homogeneous import pulled

@@ -1,14 +1,27 @@
 """Kernels of networks: NNGP and NTK at infinite width by two routes, and empirically at a width."""
 
-from netsor.kernels.empirical import EmpiricalKernel, EmpiricalKernels, infer_empirical_kernels
-from netsor.kernels.kernel import Kernel, Kernels, infer_kernels, infer_nngp
+from netsor.kernels.conditioned import infer_conditioned_ntk
+from netsor.kernels.empirical import (
+    EmpiricalCovariances,
+    EmpiricalKernel,
+    EmpiricalKernels,
+    infer_empirical_kernels,
+    infer_empirical_nngp,
+)
+from netsor.kernels.kernel import Covariances, Kernel, Kernels, infer_gram, infer_kernels, infer_nngp, infer_ntk
 
 __all__ = [
+    "Covariances",
+    "EmpiricalCovariances",
     "EmpiricalKernel",
     "EmpiricalKernels",
     "Kernel",
     "Kernels",
+    "infer_conditioned_ntk",
     "infer_empirical_kernels",
+    "infer_empirical_nngp",
+    "infer_gram",
     "infer_kernels",
     "infer_nngp",
+    "infer_ntk",
 ]

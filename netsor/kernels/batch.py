@@ -16,8 +16,9 @@ import numpy as np
 from netsor.core import DataRef, Moment
 from netsor.expr import ONE, ZERO, Add, Const, Expr, Sym, canonical, mul, substitute
 from netsor.expr.arrays import lambdify
+from netsor.expr.parity import parity
 from netsor.gaussian import NoPointwiseMeaning
-from netsor.gaussian.blocks import gaussians_of, parity, vanishing
+from netsor.gaussian.blocks import gaussians_of, vanishing
 from netsor.gaussian.engine import expectation
 from netsor.gaussian.many import expect_many
 from netsor.gaussian.outcome import Task

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from netsor.check.outputs import verify_covariance
 from netsor.core import Program
-from netsor.diagnostics import Diagnostic
+from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.expr import Add, Const, Expr, Mul, Sym
 from netsor.expr.arrays import lambdify
 from netsor.finite import run_vectors
 from netsor.finite.arguments import draws_of, width_of
 from netsor.kernels.kernel import verify_network
 from netsor.kernels.pairs import flat_rows, shaped_rows
-from netsor.kernels.terms import nngp_terms, ntk_terms
+from netsor.kernels.terms import KernelTerm, nngp_terms, ntk_terms
 from netsor.transform.backward import Passes, passes
 from netsor.transform.examples import inner
+from netsor.transform.forward import Instances, instances
 
 Array = np.ndarray
+# The terms of a kernel between two examples (p, q) and two readouts (a, b).
+Terms = Callable[[Any, int, int, int, int], list[KernelTerm]]
 
 
 @dataclass(frozen=True)
@@ -51,20 +56,42 @@ class EmpiricalKernels:
     inputs: int
     width: int
     seeds: int
-    nngp: EmpiricalKernel
+    # None where it is no covariance of the outputs, which the diagnostics say.
+    nngp: EmpiricalKernel | None
     ntk: EmpiricalKernel
     by_parameter: dict[str, EmpiricalKernel]
-    # What is drawn reaches no tolerance that could be missed.
     diagnostics: tuple[Diagnostic, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         out: dict[str, Any] = {
             "inputs": self.inputs, "width": self.width, "seeds": self.seeds,
-            "nngp": self.nngp.as_dict(), "ntk": self.ntk.as_dict(),
+            "nngp": None if self.nngp is None else self.nngp.as_dict(), "ntk": self.ntk.as_dict(),
         }  # fmt: skip
         if self.by_parameter:
             out["by_parameter"] = {k: v.as_dict() for k, v in self.by_parameter.items()}
         return out
+
+
+@dataclass(frozen=True)
+class EmpiricalCovariances:
+    """The NNGP kernel alone of `seeds` draws at width n."""
+
+    inputs: int
+    width: int
+    seeds: int
+    nngp: EmpiricalKernel
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def mean(self) -> Array:
+        return self.nngp.mean
+
+    @property
+    def stderr(self) -> Array | None:
+        return self.nngp.stderr
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"inputs": self.inputs, "width": self.width, "seeds": self.seeds, "nngp": self.nngp.as_dict()}
 
 
 def infer_empirical_kernels(
@@ -86,50 +113,111 @@ def infer_empirical_kernels(
     positive integer (E701) and where the memory does not suffice (E702).
     """
     verify_network(network)
-    n, draws = width_of(width), draws_of(seeds)
-    x = flat_rows(network, inputs)
-    rows = x if inputs2 is None else np.concatenate([x, flat_rows(network, inputs2)])
-    made = passes(network, shaped_rows(network, rows))
-    program = made.builder.build(network.name)
-    names = _vectors_of(made)
-    columns = made.row_of[: len(x)] if inputs2 is None else made.row_of[len(x) :]
-    found: dict[str, list[Array]] = {"": []}
-    for k, draw in enumerate(draws):
-        if progress:
-            progress(f"draw {k + 1} of {len(draws)}")
-        values = run_vectors(program, n, seed, names, draw=draw, **options)
-        sample = _Sample(made, {name: np.asarray(v) for name, v in values.items()}, n)
-        for name, kernel in sample.kernels(made.row_of[: len(x)], columns).items():
-            found.setdefault(name, []).append(kernel)
-    shape = (len(draws), len(x), len(columns)) + (len(network.readouts),) * 2 * (len(network.readouts) > 1)
-    parts = {name: EmpiricalKernel(np.array(v)) for name, v in found.items() if v}
-    nngp = parts.pop("", EmpiricalKernel(np.zeros(shape)))
-    total = sum((p.values for p in parts.values()), np.zeros(shape))
-    return EmpiricalKernels(len(x), n, len(draws), nngp, EmpiricalKernel(total), parts if by_parameter else {})
+    said: tuple[Diagnostic, ...] = ()
+    covariance: Terms | None = None
+    try:
+        covariance = partial(nngp_terms, verify_covariance(network))
+    except NetsorError as fault:
+        said = fault.diagnostics
+    drawn = _Drawn.of(network, inputs, inputs2, width, seeds, True)
+
+    def terms(made: Instances, *at: int) -> list[KernelTerm]:
+        assert isinstance(made, Passes)
+        return [*(covariance(made, *at) if covariance else ()), *ntk_terms(made, *at)]
+
+    parts = drawn.kernels(terms, seed, progress, options)
+    zero = np.zeros(drawn.shape)
+    nngp = parts.pop("", EmpiricalKernel(zero))
+    total = EmpiricalKernel(sum((p.values for p in parts.values()), zero))
+    first = nngp if covariance else None
+    return EmpiricalKernels(drawn.count, drawn.n, drawn.shape[0], first, total, parts if by_parameter else {}, said)
 
 
-def _vectors_of(made: Passes) -> list[str]:
-    """The vectors that kernels are inner products of."""
-    names: dict[str, None] = {}
-    count = len(made.network.readouts)
-    for p in range(len(made.examples)):
-        for a in range(count):
-            for term in (*nngp_terms(made, p, p, a, a), *ntk_terms(made, p, p, a, a)):
-                for psi in term.moments:
-                    names.update((str(s.name), None) for s in sorted(psi.free, key=lambda s: s.digest))
-    return list(names)
+def infer_empirical_nngp(
+    network: Program,
+    inputs: Any,
+    inputs2: Any = None,
+    *,
+    width: int,
+    seeds: int = 1,
+    seed: int = 0,
+    progress: Callable[..., None] | None = None,
+    **options: Any,
+) -> EmpiricalCovariances:
+    """The NNGP kernel alone at width n, from the forward pass alone; arguments and faults as above, and E617."""
+    verify_network(network)
+    covariance = partial(nngp_terms, verify_covariance(network))
+    drawn = _Drawn.of(network, inputs, inputs2, width, seeds, False)
+    nngp = drawn.kernels(covariance, seed, progress, options).get("", EmpiricalKernel(np.zeros(drawn.shape)))
+    return EmpiricalCovariances(drawn.count, drawn.n, drawn.shape[0], nngp)
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A network on its rows, to be drawn at width n; `shape` is that of kernels, draws first."""
+
+    made: Instances
+    n: int
+    draws: Sequence[int]
+    rows: list[int]
+    columns: list[int]
+
+    @classmethod
+    def of(cls, network: Program, inputs: Any, inputs2: Any, width: int, seeds: int, backward: bool) -> _Drawn:
+        n, draws = width_of(width), draws_of(seeds)
+        x = flat_rows(network, inputs)
+        rows = x if inputs2 is None else np.concatenate([x, flat_rows(network, inputs2)])
+        made = (passes if backward else instances)(network, shaped_rows(network, rows))
+        columns = made.row_of[: len(x)] if inputs2 is None else made.row_of[len(x) :]
+        return cls(made, n, draws, made.row_of[: len(x)], columns)
+
+    @property
+    def count(self) -> int:
+        return len(self.rows)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        outputs = len(self.made.network.readouts)
+        return (len(self.draws), len(self.rows), len(self.columns), *(outputs, outputs) * (outputs > 1))
+
+    def kernels(
+        self, terms: Terms, seed: int, progress: Callable[..., None] | None, options: Mapping[str, Any]
+    ) -> dict[str, EmpiricalKernel]:
+        """The sums of terms by parameter, of all draws."""
+        program = self.made.builder.build(self.made.network.name)
+        names = self._vectors_of(terms)
+        found: dict[str, list[Array]] = {}
+        for k, draw in enumerate(self.draws):
+            if progress:
+                progress(f"draw {k + 1} of {len(self.draws)}")
+            values = run_vectors(program, self.n, seed, names, draw=draw, **options)
+            sample = _Sample(self.made, terms, {name: np.asarray(v) for name, v in values.items()}, self.n)
+            for name, kernel in sample.kernels(self.rows, self.columns).items():
+                found.setdefault(name, []).append(kernel)
+        return {name: EmpiricalKernel(np.array(v)) for name, v in found.items()}
+
+    def _vectors_of(self, terms: Terms) -> list[str]:
+        """The vectors that kernels are inner products of."""
+        names: dict[str, None] = {}
+        for p in range(len(self.made.examples)):
+            for a in range(len(self.made.network.readouts)):
+                for term in terms(self.made, p, p, a, a):
+                    for psi in term.moments:
+                        names.update((str(s.name), None) for s in sorted(psi.free, key=lambda s: s.digest))
+        return list(names)
 
 
 @dataclass
 class _Sample:
     """The vectors of one draw."""
 
-    made: Passes
+    made: Instances
+    terms: Terms
     vectors: dict[str, Array]
     n: int
 
     def kernels(self, rows: list[int], columns: list[int]) -> dict[str, Array]:
-        """The NNGP kernel under "", and the NTK by parameter."""
+        """The sums of terms by parameter; the NNGP kernel has none, and stands under ""."""
         count = len(self.made.network.readouts)
         shape = (len(rows), len(columns), count, count)
         out: dict[str, Array] = {}
@@ -162,9 +250,8 @@ class _Sample:
     def _entry(self, p: int, q: int, a: int, b: int) -> dict[str, float]:
         out: dict[str, float] = {}
         examples = self.made.examples
-        terms = [*nngp_terms(self.made, p, q, a, b), *ntk_terms(self.made, p, q, a, b)]
         numbers = {ref: row for e in (examples[p], examples[q]) for ref, row in e.sources.values()}
-        for term in terms:
+        for term in self.terms(self.made, p, q, a, b):
             value = term.scale
             for psi in term.moments:
                 value *= self._mean(psi)

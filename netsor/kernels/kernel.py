@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from netsor.check.outputs import verify_covariance
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.gaussian.result import Clock, Divergent
 from netsor.kernels.batch import product
 from netsor.kernels.pairs import Pairs, Template, flat_rows, infer_pairs, templates
 from netsor.kernels.paths import path_contributions
-from netsor.kernels.terms import KernelTerm, nngp_terms, ntk_terms
+from netsor.kernels.terms import KernelTerm, gram_terms, nngp_terms, ntk_terms
 from netsor.shown import Shown
 
 Array = np.ndarray
@@ -36,17 +38,21 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Kernels(Shown):
-    """The NNGP kernel (the covariance of the readouts) and the NTK (Eq. 98) with what each parameter adds to it."""
+    """The NNGP kernel (the covariance of the readouts) and the NTK (Eq. 98) with what each parameter adds to it.
+
+    `nngp` is None where it is not known, and `diagnostics` say why (E617).
+    """
 
     inputs: int
-    nngp: Kernel
+    nngp: Kernel | None
     ntk: Kernel
     by_parameter: dict[str, Kernel] = field(default_factory=dict)
     classes: dict[str, Kernel] = field(default_factory=dict)
     diagnostics: tuple[Diagnostic, ...] = field(default=(), repr=False)
 
     def as_dict(self) -> dict[str, Any]:
-        out: dict[str, Any] = {"inputs": self.inputs, "nngp": self.nngp.as_dict(), "ntk": self.ntk.as_dict()}
+        nngp = None if self.nngp is None else self.nngp.as_dict()
+        out: dict[str, Any] = {"inputs": self.inputs, "nngp": nngp, "ntk": self.ntk.as_dict()}
         if self.by_parameter:
             out["by_parameter"] = {k: v.as_dict() for k, v in self.by_parameter.items()}
         if self.classes:
@@ -82,15 +88,34 @@ def infer_kernels(
     across, within = templates(network, pairs, tol, kept, Clock(budget))
     if progress:
         progress(f"{len(pairs.left)} pairs of {len(pairs.inputs)} inputs")
-    with _existence(network, "NNGP"):
-        nngp = _assembled(network, pairs, across, within, _by_moments(nngp_terms))
+    first: Kernel | None = None
+    try:
+        kinds = verify_covariance(network)
+    except NetsorError as fault:
+        # The tangent kernel is there all the same.
+        said = list(fault.diagnostics)
+    else:
+        with _existence(network, "NNGP"):
+            first = _single(network, pairs, across, within, partial(nngp_terms, kinds))
+        said = _not_reached(network, "NNGP", first, tol, budget)
     with _existence(network, "NTK"):
         ntk, found = _tangent(network, pairs, across, within, method, classes)
-    shape = nngp[""].value.shape if nngp else (len(pairs.row), len(pairs.column))
-    first = nngp.get("") or Kernel(np.zeros(shape), np.zeros(shape))
-    total = _total(list(ntk.values()), shape)
-    said = (*_not_reached(network, "NNGP", first, tol, budget), *_not_reached(network, "NTK", total, tol, budget))
-    return Kernels(len(x), first, total, ntk if by_parameter else {}, found if classes else {}, said)
+    total = _total(list(ntk.values()), _shape(network, pairs))
+    said += _not_reached(network, "NTK", total, tol, budget)
+    return Kernels(len(x), first, total, ntk if by_parameter else {}, found if classes else {}, tuple(said))
+
+
+def infer_ntk(
+    network: Program, inputs: Any, inputs2: Any = None, tol: float = 1e-10, budget: float | None = None
+) -> tuple[Kernel, tuple[Diagnostic, ...]]:
+    """The NTK alone, by MOMENTs of the backward program; arguments and faults as of `infer_kernels`."""
+    verify_network(network)
+    pairs = infer_pairs(flat_rows(network, inputs), None if inputs2 is None else flat_rows(network, inputs2))
+    across, within = templates(network, pairs, tol, clock=Clock(budget))
+    with _existence(network, "NTK"):
+        parts, _ = _tangent(network, pairs, across, within, "backward", False)
+    total = _total(list(parts.values()), _shape(network, pairs))
+    return total, tuple(_not_reached(network, "NTK", total, tol, budget))
 
 
 def _tangent(
@@ -150,14 +175,82 @@ def _not_reached(network: Program, name: str, kernel: Kernel, tol: float, budget
     ]  # fmt: skip
 
 
-def infer_nngp(network: Program, inputs: Any, tol: float = 1e-10) -> Kernel:
-    """The NNGP kernel alone: covariances of the readouts on all rows of `inputs`, shapes and faults as above."""
+@dataclass(frozen=True)
+class Covariances(Shown):
+    """The NNGP kernel alone, of `inputs` rows, with |value − limit| ≤ error."""
+
+    inputs: int
+    nngp: Kernel
+    diagnostics: tuple[Diagnostic, ...] = field(default=(), repr=False)
+
+    @property
+    def value(self) -> Array:
+        return self.nngp.value
+
+    @property
+    def error(self) -> Array:
+        return self.nngp.error
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"inputs": self.inputs, "nngp": self.nngp.as_dict()}
+
+
+def infer_nngp(
+    network: Program,
+    inputs: Any,
+    inputs2: Any = None,
+    tol: float = 1e-10,
+    progress: Callable[[str], None] | None = None,
+    budget: float | None = None,
+) -> Covariances:
+    """The NNGP kernel alone: covariances of the readouts at initialization, from the forward pass alone.
+
+    Arguments as of `infer_kernels`; the nonlinearities need no derivative. Raises NetsorError for inputs of a wrong
+    shape, where the covariance is not known (E617) and where it does not exist (E801).
+    """
     verify_network(network)
-    pairs = infer_pairs(flat_rows(network, inputs), None)
-    found = _assembled(network, pairs, *templates(network, pairs, tol), _by_moments(nngp_terms))
+    kinds = verify_covariance(network)
+    found, said = _forward_kernel(network, inputs, inputs2, partial(nngp_terms, kinds), tol, progress, budget)
+    return Covariances(len(flat_rows(network, inputs)), found, said)
+
+
+def infer_gram(network: Program, inputs: Any, tol: float = 1e-10, budget: float | None = None) -> Kernel:
+    """The limit of the Σ of Eq. 71 on all rows: covariances of the readouts given their embeddings."""
+    return _forward_kernel(network, inputs, None, gram_terms, tol, None, budget)[0]
+
+
+def _forward_kernel(
+    network: Program,
+    inputs: Any,
+    inputs2: Any,
+    terms: Callable[..., list[KernelTerm]],
+    tol: float,
+    progress: Callable[[str], None] | None,
+    budget: float | None,
+) -> tuple[Kernel, tuple[Diagnostic, ...]]:
+    x = flat_rows(network, inputs)
+    pairs = infer_pairs(x, None if inputs2 is None else flat_rows(network, inputs2))
+    across, within = templates(network, pairs, tol, clock=Clock(budget), backward=False)
+    if progress:
+        progress(f"{len(pairs.left)} pairs of {len(pairs.inputs)} inputs")
+    with _existence(network, "NNGP"):
+        found = _single(network, pairs, across, within, terms)
+    return found, tuple(_not_reached(network, "NNGP", found, tol, budget))
+
+
+def _single(
+    network: Program, pairs: Pairs, across: Template | None, within: Template | None,
+    terms: Callable[..., list[KernelTerm]],
+) -> Kernel:  # fmt: skip
+    """A kernel to which no parameter contributes."""
+    found = _assembled(network, pairs, across, within, _by_moments(terms)).get("")
+    shape = _shape(network, pairs)
+    return found or Kernel(np.zeros(shape), np.zeros(shape))
+
+
+def _shape(network: Program, pairs: Pairs) -> tuple[int, ...]:
     count = len(network.readouts)
-    shape = (len(pairs.row), len(pairs.row)) + (count, count) * (count > 1)
-    return found.get("") or Kernel(np.zeros(shape), np.zeros(shape))
+    return (len(pairs.row), len(pairs.column)) + (count, count) * (count > 1)
 
 
 Contributions = Callable[[Template, int, int], dict[str, tuple[Array, Array]]]

@@ -18,6 +18,7 @@ from netsor.kernels.batch import Batch, Inputs
 from netsor.limit import Limit
 from netsor.transform.backward import Passes, passes
 from netsor.transform.examples import read_examples
+from netsor.transform.forward import instances
 
 Array = np.ndarray
 
@@ -68,21 +69,27 @@ class Template:
 
 
 def templates(
-    network: Program, pairs: Pairs, tol: float, kept: frozenset[str] = frozenset(), clock: Clock | None = None
+    network: Program,
+    pairs: Pairs,
+    tol: float,
+    kept: frozenset[str] = frozenset(),
+    clock: Clock | None = None,
+    backward: bool = True,
 ) -> tuple[Template | None, Template | None]:
     """The template of two different inputs and that of an input with itself; None where there are no such pairs.
 
-    `kept` are constant vectors that stay symbols, see `Limit`.
+    `kept` are constant vectors that stay symbols, see `Limit`. Without `backward` it is the forward pass alone, which
+    asks for no derivatives.
     """
     rng = np.random.default_rng(20210721)
     # The numbers of a template's examples only have to be different; no result depends on them.
     sample = rng.standard_normal((2, pairs.inputs.shape[1]))
     across = within = None
     if len(pairs.left):
-        across = _template(network, sample, pairs.inputs, pairs.left, pairs.right, (0, 1), tol, kept, clock)
+        across = _template(network, sample, pairs.inputs, pairs.left, pairs.right, (0, 1), tol, kept, clock, backward)
     if len(pairs.own):
         none = np.zeros(0, int)
-        within = _template(network, sample[:1], pairs.inputs[pairs.own], none, none, (0, 0), tol, kept, clock)
+        within = _template(network, sample[:1], pairs.inputs[pairs.own], none, none, (0, 0), tol, kept, clock, backward)
     return across, within
 
 
@@ -96,8 +103,10 @@ def _template(
     tol: float,
     kept: frozenset[str],
     clock: Clock | None,
+    backward: bool,
 ) -> Template:
-    made = passes(network, shaped_rows(network, sample))
+    rows_of_sample = shaped_rows(network, sample)
+    made = passes(network, rows_of_sample) if backward else Passes(**vars(instances(network, rows_of_sample)))
     limit = Limit(made.builder.build(network.name), kept=kept)
     columns = input_columns(network)
     rows: dict[str, dict[DataRef, Array]] = {}

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from netsor.expr import ONE, Add, Const, Expr, Mul, Sym, add, canonical, mul, postorder, split_coefficient
-from netsor.gaussian.blocks import blocks, parity
+from netsor.expr.parity import parity
+from netsor.gaussian.blocks import blocks
 from netsor.gaussian.law import Law
 from netsor.gaussian.terms import Gaussians, expand, factors_of, integer_power, is_polynomial
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from netsor.check.outputs import Term
 from netsor.core import DataRef, MatMul, Program
 from netsor.expr import ZERO, Expr, mul
 from netsor.transform.backward import Passes
-from netsor.transform.forward import readout_covariance
+from netsor.transform.forward import Instances, readout_covariance
 from netsor.transform.parameters import Trainable, trainable
 
 Source = tuple[int, DataRef]
@@ -27,11 +28,36 @@ class KernelTerm:
     rows: tuple[DataRef, DataRef] | None = None
 
 
-def nngp_terms(made: Passes, p: int, q: int, a: int, b: int) -> list[KernelTerm]:
-    """The covariance of readout a on example p and readout b on example q given their embeddings: σ_v² xᵀx'/n."""
-    readouts = made.network.readouts
-    psi = readout_covariance(made.network, readouts[a].terms, readouts[b].terms, made.values[p], made.values[q])
+def nngp_terms(kinds: list[list[Term]], made: Instances, p: int, q: int, a: int, b: int) -> list[KernelTerm]:
+    """The covariance of readout a on example p and readout b on example q at initialization.
+
+    It is σ_v² xᵀx'/n where the readouts are standard, else the mean of v x v' x', without the product of the means of
+    v x and v' x' where coordinates are iid; `kinds` is what
+    `netsor.check.outputs.verify_covariance` says of the terms.
+    """
+    if all(t.kind == "standard" for t in (*kinds[a], *kinds[b])):
+        psi = gram_psi(made, p, q, a, b)
+        return [] if psi is ZERO else [KernelTerm("", 1.0, (psi,))]
+    readouts, here, there = made.network.readouts, made.values[p], made.values[q]
+    out = []
+    for (c, v, x), t in zip(readouts[a].terms, kinds[a], strict=True):
+        for (d, w, y), u in zip(readouts[b].terms, kinds[b], strict=True):
+            one, two = mul(here[v], here[x]), mul(there[w], there[y])
+            out.append(KernelTerm("", c * d, (mul(one, two),)))
+            if t.kind == u.kind == "iid" and not (t.centred or u.centred):
+                out.append(KernelTerm("", -c * d, (one, two)))
+    return [t for t in out if t.scale and ZERO not in t.moments]
+
+
+def gram_terms(made: Instances, p: int, q: int, a: int, b: int) -> list[KernelTerm]:
+    """Σ c c' Cov(v, v') xᵀx'/n: the covariance of two readouts given their embeddings, the Σ of Eq. 71."""
+    psi = gram_psi(made, p, q, a, b)
     return [] if psi is ZERO else [KernelTerm("", 1.0, (psi,))]
+
+
+def gram_psi(made: Instances, p: int, q: int, a: int, b: int) -> Expr:
+    readouts = made.network.readouts
+    return readout_covariance(made.network, readouts[a].terms, readouts[b].terms, made.values[p], made.values[q])
 
 
 def ntk_terms(made: Passes, p: int, q: int, a: int, b: int) -> list[KernelTerm]:

@@ -63,19 +63,23 @@ def finite_latex(result: Any) -> str:
 
 
 def kernels_html(result: Any) -> str:
-    """The NNGP kernel and the NTK as tables."""
+    """The NNGP kernel and the NTK as tables, those that there are."""
     parts = []
-    for title, kernel in (("NNGP kernel", result.nngp), ("Neural tangent kernel", result.ntk)):
-        error = float(kernel.error.max(initial=0.0))
-        parts.append(f"<h3>{title}</h3>{_table(kernel.value)}<p class='soft'>± {error_text(error)} at most</p>")
+    for title, kernel in (("NNGP kernel", result.nngp), ("Neural tangent kernel", getattr(result, "ntk", None))):
+        if kernel is not None:
+            error = float(kernel.error.max(initial=0.0))
+            parts.append(f"<h3>{title}</h3>{_table(kernel.value)}<p class='soft'>± {error_text(error)} at most</p>")
     return _framed("".join(parts))
 
 
 def kernels_latex(result: Any) -> str | None:
-    """Both kernels as matrices; those of several outputs are not shown so."""
-    if result.ntk.value.ndim != 2:
+    """The kernels as matrices; those of several outputs are not shown so."""
+    found = [("\\Sigma", result.nngp), ("\\mathcal{K}", getattr(result, "ntk", None))]
+    shown = [(letter, kernel.value) for letter, kernel in found if kernel is not None]
+    if any(value.ndim != 2 for _, value in shown):
         return None
-    return f"$$\\Sigma = {_matrix(result.nngp.value)}, \\qquad \\mathcal{{K}} = {_matrix(result.ntk.value)}$$"
+    formulas = [f"{letter} = {_matrix(value)}" for letter, value in shown]
+    return "$$" + ", \\qquad ".join(formulas) + "$$"
 
 
 def derivation_html(result: Any) -> str:

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from netsor.check.outputs import growing
 from netsor.core import Program
-from netsor.kernels import infer_nngp
+from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.kernels import infer_gram, infer_nngp
 from netsor.kernels.pairs import flat_rows, shaped_rows
 from netsor.transform import faults
 from netsor.transform.sgd import number_table
@@ -16,6 +18,10 @@ Array = np.ndarray
 # Relative to the largest: what is below belongs to rows that depend on others, and is rounding.
 _RANK = 1e-13
 _EQUAL = 1e-12
+# Outputs along a direction without variance are zero, up to what decimals and so many standard deviations allow.
+_DECIMALS, _DEVIATIONS = 1e-6, 100.0
+# For the Σ that f_0 is held against.
+_GRAM_TOL, _GRAM_SECONDS = 1e-10, 20.0
 
 
 def all_rows(network: Program, inputs: Any, test: Any = None) -> Array:
@@ -35,7 +41,9 @@ def first_outputs(network: Program, inputs: Any, test: Any = None, f0: Any = "ze
         table = np.asarray(f0, float) if np.ndim(f0) == 1 else f0
         if count > 1 and np.ndim(table) == 1 and len(table) == rows * count:
             table = np.reshape(table, (rows, count))
-        return np.array(number_table(table, rows, count, "f0"))
+        numbers = np.array(number_table(table, rows, count, "f0"))
+        _verify_range(network, inputs, test, numbers)
+        return numbers
     if f0 == "network":
         return f0
     if f0 == "zero":
@@ -47,6 +55,8 @@ def first_outputs(network: Program, inputs: Any, test: Any = None, f0: Any = "ze
 
 
 def _gaussian(network: Program, rows: Array, seed: int) -> Array:
+    if growing(network):
+        raise NetsorError(no_process(network))
     count = len(network.readouts)
     distinct, where = np.unique(rows + 0.0, axis=0, return_inverse=True)
     kernel = infer_nngp(network, shaped_rows(network, distinct)).value
@@ -65,3 +75,86 @@ def _gaussian(network: Program, rows: Array, seed: int) -> Array:
         if same.any():
             f[i] = f[int(np.argmax(same))]
     return f.reshape(len(distinct), count)[where.ravel()]
+
+
+def _verify_range(network: Program, inputs: Any, test: Any, f0: Array) -> None:
+    """Raises NetsorError (E659) where f_0 lies outside the range of a singular Σ̊, the limit of the Σ of Eq. 71.
+
+    With g and R the outputs and Σ̊ in units of standard deviations, an eigenvector u of R with eigenvalue λ is a
+    combination of outputs with variance λ: where that is zero (to rounding, and to the error of Σ̊) uᵀg has to be.
+    """
+    if not f0.any():
+        return
+    count = f0.shape[1]
+    rows = all_rows(network, inputs, test)
+    try:
+        gram = infer_gram(network, shaped_rows(network, rows), _GRAM_TOL, _GRAM_SECONDS)
+    except NetsorError:
+        # What does not exist is told by whoever asks for more than its range.
+        return
+    size = len(rows) * count
+    k, slack = (
+        (x.transpose(0, 2, 1, 3) if count > 1 else x).reshape(size, size) for x in (gram.value, gram.error)
+    )
+    f, variance = f0.ravel(), k.diagonal()
+    some = variance > slack.diagonal()
+    deviation = np.sqrt(np.where(some, variance, 1.0))
+    largest = float(np.abs(f).max())
+    for i in np.flatnonzero(~some).tolist():
+        if abs(f[i]) > _DECIMALS * largest + _DEVIATIONS * np.sqrt(max(variance[i], 0.0) + slack[i, i]):
+            raise faults.dependent_outputs(_place(network, inputs, i, count), f[i], "", 0.0)
+    index = np.flatnonzero(some).tolist()
+    units = np.outer(deviation[index], deviation[index])
+    r, g = k[np.ix_(index, index)] / units, f[index] / deviation[index]
+    error = float(np.linalg.norm(slack[np.ix_(index, index)] / units))
+    values, vectors = np.linalg.eigh((r + r.T) / 2)
+    none = values <= max(_EQUAL * len(index), 2 * error)
+    along = np.abs(vectors.T @ g)
+    bound = _DECIMALS * np.linalg.norm(g) + _DEVIATIONS * np.sqrt(np.maximum(values, 0) + error)
+    if not (none & (along > bound)).any():
+        return
+    # The first row that depends on those before it, and is not given what they give.
+    kept: list[int] = []
+    for i in range(len(index)):
+        block = r[np.ix_(kept, kept)]
+        c = np.linalg.lstsq(block, r[kept, i], rcond=_EQUAL)[0] if kept else np.zeros(0)
+        if 1.0 - c @ r[kept, i] > max(_EQUAL * len(index), 2 * error):
+            kept.append(i)
+            continue
+        reached = float(c @ g[kept])
+        if abs(reached - g[i]) > _DECIMALS * np.linalg.norm(g):
+            others = [_place(network, inputs, index[j], count) for j, x in zip(kept, c, strict=True) if abs(x) > 1e-9]
+            unit = deviation[index[i]]
+            raise faults.dependent_outputs(
+                _place(network, inputs, index[i], count), f[index[i]], _listed(others), reached * unit
+            )
+
+
+def _place(network: Program, inputs: Any, i: int, count: int) -> str:
+    row, training = i // count + 1, len(flat_rows(network, inputs))
+    where = f"training row {row}" if row <= training else f"test row {row - training}"
+    return where if count == 1 else f"`{network.readouts[i % count].name}` of {where}"
+
+
+def _listed(places: list[str]) -> str:
+    shown = places[:4] + (["others"] if len(places) > 4 else [])
+    return ", ".join(shown[:-1]) + " and " + shown[-1] if len(shown) > 1 else shown[0]
+
+
+def verify_residuals(lacking: list[Array], f0: Array, width: int) -> None:
+    """Raises NetsorError (E659) where a drawn network lacks more than rounding of f_0."""
+    if lacking:
+        worst = float(np.abs(np.stack(lacking)).max())
+        if worst > _DECIMALS * max(1.0, float(np.abs(f0).max())):
+            raise faults.outputs_out_of_reach(width, worst)
+
+
+def no_process(network: Program) -> Diagnostic:
+    """Outputs that grow like √n tend to no Gaussian process, from which f_0 could be drawn."""
+    return Diagnostic(
+        "E615",
+        f"the outputs of `{network.name}` at step 0 grow like √n and tend to no Gaussian process, so f0 = gaussian "
+        "has nothing to draw from",
+        notes=("E Z^v Z^x is not known to be zero (W618)",),
+        hint="give the outputs as numbers, or `--f0 zero`",
+    )

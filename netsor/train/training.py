@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 
+from netsor.check.outputs import growing
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.expr import Expr
-from netsor.kernels import infer_kernels
+from netsor.kernels import infer_conditioned_ntk, infer_ntk
 from netsor.kernels.kernel import verify_network
 from netsor.kernels.pairs import flat_rows, shaped_rows
 from netsor.limit import infer_limit
 from netsor.train.advice import not_covered, overshoots
 from netsor.train.descent import kernel_descent
-from netsor.train.start import all_rows, first_outputs
+from netsor.train.start import all_rows, first_outputs, verify_residuals
 from netsor.transform import sgd
+from netsor.transform.condition import RESIDUAL
 from netsor.transform.loss import Loss
 from netsor.transform.sgd import number_table, schedule, verify_rate
 
@@ -124,15 +126,15 @@ def train(
     """T steps of SGD on the rows `inputs` (N, d) or (N, T, d) with `targets` (N,) or (N, outputs).
 
     With `limit`, f_t is the limit of the unrolled program (Eqs. 79–90, Def. B.3), beside kernel gradient descent with
-    the tangent kernel (Eq. 68); with a `width`, f_t of `seeds` networks of that width, conditioned on f_0 by v̂ of
-    Eq. 71 unless `f0="network"`. `f0` is a list (training rows, then test rows), "zero", "gaussian" or "network";
-    `seed` is that of the draws. `loss` is an expression in f and y; a batch averages. `options` go to
-    `netsor.finite.run`. `budget` seconds are for the kernel and the limit; what they miss of `tol` is among the
-    diagnostics (W901).
+    the tangent kernel (Eq. 68), both at v̂ of Eq. 71 where its limit is not v; with a `width`, f_t of `seeds` networks
+    of that width, conditioned on f_0 by v̂ unless `f0="network"`. `f0` is a list (training rows, then test rows),
+    "zero", "gaussian" or "network"; `seed` is that of the draws. `loss` is an expression in f and y; a batch averages.
+    `options` go to `netsor.finite.run`. `budget` seconds are for the kernel and the limit; what they miss of `tol` is
+    among the diagnostics (W901).
 
     Raises NetsorError: shapes and numbers that do not fit (E654, E655), an order with a missing row (E656), settings
     (E657), a loss without a derivative (E658), outputs at step 0 that no network has (E659, E660), training that
-    diverges (E612), f_0 without a limit (E615), and what limits (E8xx) and finite runs (E7xx) raise.
+    diverges (E612), f_0 without a limit (E615, E617), and what limits (E8xx) and finite runs (E7xx) raise.
     """
     begun = time.monotonic()
     verify_network(network)
@@ -153,18 +155,21 @@ def train(
     said: list[Diagnostic] = []
     arguments: dict[str, Any] = {"steps": steps, "order": order, "batch": batch, "lr": lr, "loss": loss}
 
+    # Where E Z^v Z^x is zero the limit of v̂ is v, and v itself makes the shorter program.
+    drifting = bool(growing(network))
     # Programs first: what cannot be trained is refused before long work.
     finite_program = None
     if width is not None:
         given = f0 if own else np.asarray(start).tolist()
-        finite_program = sgd(network, inputs, targets, test, f0=given, **arguments)
+        finite_program = sgd(network, inputs, targets, test, f0=given, residuals=True, **arguments)
     program = error = kernel = runs = None
     if not own:
         assert isinstance(start, np.ndarray)
         if progress:
             progress("the kernel")
         # Half of the time is left to the program, which says what the kernel cannot.
-        found_kernel, missed = _kernel(network, inputs, test, tol, None if budget is None else budget / 2)
+        share = None if budget is None else budget / 2
+        found_kernel, missed = _kernel(network, inputs, test, drifting, tol, share)
         descent = kernel_descent(found_kernel, start, table, batches, lr, slopes)
         said += missed
         said += overshoots(descent, lr)
@@ -172,7 +177,8 @@ def train(
             kernel = descent.f
             said += not_covered(network)
     if limit:
-        unrolled = sgd(network, inputs, targets, test, f0=np.asarray(start).tolist(), condition=False, **arguments)
+        given = np.asarray(start).tolist()
+        unrolled = sgd(network, inputs, targets, test, f0=given, condition=drifting, **arguments)
         left = None if budget is None else max(budget - (time.monotonic() - begun), 0.1 * budget)
         found = infer_limit(unrolled, tol, left, progress=progress)
         said += found.diagnostics
@@ -183,19 +189,26 @@ def train(
         from netsor.finite import run
 
         result = run(finite_program, width, seeds, seed=seed, progress=progress, **options)  # type: ignore[arg-type]
-        arrays = np.stack([result.values[o.name] for o in finite_program.outputs], axis=1)
+        trained = [o.name for o in finite_program.outputs if not o.name.startswith(RESIDUAL)]
+        lacking = [result.values[o.name] for o in finite_program.outputs if o.name.startswith(RESIDUAL)]
+        if not own:
+            verify_residuals(lacking, np.asarray(start), result.width)
+        arrays = np.stack([result.values[name] for name in trained], axis=1)
         runs = Runs(result.width, np.stack([_shaped(v, steps, count) for v in arrays]))
     return Training(network.name, steps, len(x), program, error, kernel, runs, tuple(said))
 
 
 def _kernel(
-    network: Program, inputs: Any, test: Any, tol: float, budget: float | None
+    network: Program, inputs: Any, test: Any, drifting: bool, tol: float, budget: float | None
 ) -> tuple[Array, tuple[Diagnostic, ...]]:
     """K̊ of all rows against the training rows, shape (rows, training rows, outputs, outputs), and what it missed."""
+    if drifting:
+        kernel, said = infer_conditioned_ntk(network, inputs, test, tol, budget)
+        return kernel.value, said
     rows = shaped_rows(network, all_rows(network, inputs, test))
-    found = infer_kernels(network, rows, inputs, tol=tol, budget=budget)
-    value = found.ntk.value
-    return value if value.ndim == 4 else value[:, :, None, None], found.diagnostics
+    kernel, said = infer_ntk(network, rows, inputs, tol, budget)
+    value = kernel.value
+    return value if value.ndim == 4 else value[:, :, None, None], said
 
 
 def _shaped(values: Any, steps: int, outputs: int) -> Array:

@@ -4,7 +4,8 @@ With Σ = XᵀX/n and μ = Xᵀv/n over the embeddings of all rows, v̂ = v + X 
 The coefficients a are MOMENTs of scalars: Σ = L P Lᵀ is factored by Cholesky's method without square roots. A pivot
 that is zero to rounding belongs to an embedding that depends on those before it; it is replaced by 1, which leaves v̂
 as Σ⁺ gives it, since what it multiplies is then zero too. (An f that dependent embeddings cannot take is out of reach
-of any v: it is met on the rows that come first.) All coefficients tend to 0, so that Z^{v̂} = Z^v.
+of any v: it is met on the rows that come first, and residuals say what is missing on the others.) All coefficients
+tend to 0 where E Z^v Z^x is 0, and then Z^{v̂} = Z^v.
 
 In general f^j = Σ c vᵀx/√n with jointly Gaussian v's: a constraint then is a row and a readout, Σ and μ are the same
 inner products weighted with Cov(v, v'), and v̂ = v + Σ a Σ c Cov(v, v') x.
@@ -14,19 +15,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netsor.core import MatMul, Program
+from netsor.core import MatMul, Output, Program
 from netsor.expr import ONE, ZERO, Const, Expr, Sym, add, as_expr, compare, cond, mul, neg, power, sym
 from netsor.transform import faults
-from netsor.transform.builder import ONE_OVER_ROOT_N, Builder
+from netsor.transform.builder import ONE_OVER_ROOT_N, ROOT_N, Builder
 from netsor.transform.forward import Instances, Terms, Values, covariance_of, readout_covariance
 from netsor.transform.names import HAT, Stamp, decorate, member, split
 
 # Relative to Σ_ii, what is left of a pivot that rounding alone fills.
 _ROUNDING = Const(1e-12)
+# No name of a program begins so.
+RESIDUAL = "residual "
 
 
-def conditioned(made: Instances, f: Sequence[Sequence[Expr]]) -> Values:
-    """Add v̂ for every readout vector v; `f[k][j]` is readout j of example k at step 0."""
+def conditioned(made: Instances, f: Sequence[Sequence[Expr]]) -> tuple[Values, list[Output]]:
+    """Add v̂ for every readout vector v; `f[k][j]` is readout j of example k at step 0.
+
+    Returns also what v̂ᵀx/√n lacks of f by constraint, as outputs that a program may have.
+    """
     network, builder = made.network, made.builder
     heads = readout_vectors(network)
     constraints: list[tuple[Terms, Values, Expr]] = []
@@ -41,8 +47,10 @@ def conditioned(made: Instances, f: Sequence[Sequence[Expr]]) -> Values:
                     constraints.append((r.terms, values, fkj))
             elif _number(builder, before[0]) != _number(builder, fkj):
                 raise faults.conflicting_readouts(before[1], row)
-    coefficients = _solve(network, builder, constraints)
-    return {v: builder.nonlin(_hat_name(builder, v), _shifted(network, v, constraints, coefficients)) for v in heads}
+    coefficients, residuals = _solve(network, builder, constraints)
+    lacking = [Output(f"{RESIDUAL}{i}", builder.scalar(f"{RESIDUAL}{i}", r)) for i, r in enumerate(residuals, start=1)]
+    hats = {v: builder.nonlin(_hat_name(builder, v), _shifted(network, v, constraints, coefficients)) for v in heads}
+    return hats, lacking
 
 
 def readout_vectors(network: Program) -> list[str]:
@@ -55,6 +63,8 @@ def readout_vectors(network: Program) -> list[str]:
     for v in heads:
         if v not in network.group_of:
             raise faults.cannot_condition(v, "is not a member of 𝒱")
+        if covariance_of(network, v, v) == 0:
+            raise faults.cannot_condition(v, "has variance 0")
         for other in network.group_of[v][0].names:
             if other in used and (other == v or covariance_of(network, v, other) != 0):
                 relation = "" if other == v else f"correlated with `{other}`, which is "
@@ -66,8 +76,10 @@ def readout_vectors(network: Program) -> list[str]:
     return heads
 
 
-def _solve(network: Program, builder: Builder, constraints: Sequence[tuple[Terms, Values, Expr]]) -> list[Expr]:
-    """a = Σ⁺(f/√n − μ), as scalars."""
+def _solve(
+    network: Program, builder: Builder, constraints: Sequence[tuple[Terms, Values, Expr]]
+) -> tuple[list[Expr], list[Expr]]:
+    """a = Σ⁺(f/√n − μ), as scalars, and f − √n (μ + Σ a)."""
     count = len(constraints)
     root = {key: builder.names.fresh(key) for key in ("S", "μ", "D", "P", "L", "ζ", "a")}
 
@@ -104,7 +116,11 @@ def _solve(network: Program, builder: Builder, constraints: Sequence[tuple[Terms
     for i in reversed(range(count)):
         known = (mul(lower[k][i], a[k]) for k in range(i + 1, count))
         a[i] = line("a", add(mul(ζ[i], power(pivots[i], Const(-1))), neg(add(*known))), i)
-    return a
+    residuals = []
+    for i, (_, _, f) in enumerate(constraints):
+        reached = (mul(gram[max(i, j)][min(i, j)], a[j]) for j in range(count))
+        residuals.append(add(f, neg(mul(ROOT_N, add(mu[i], *reached)))))
+    return a, residuals
 
 
 def _shifted(

@@ -79,6 +79,23 @@ def conflicting_readouts(first: str, second: str) -> NetsorError:
     )
 
 
+def dependent_outputs(where: str, given: float, others: str, reached: float) -> NetsorError:
+    whose = f"every network with the outputs given for {others}" if others else "every network"
+    return _error(
+        "E659", f"no network has the outputs f0: it is {given:g} on {where}, where {whose} has {reached:.6g}",
+        notes=("the embeddings of these rows are linearly dependent, so that Σ of Eq. 71 is singular",),
+        hint=f"give {where} the output {reached:.6g}",
+    )
+
+
+def outputs_out_of_reach(width: int, lacking: float) -> NetsorError:
+    return _error(
+        "E659", f"networks of width {width} cannot have the outputs f0 at step 0: {lacking:.2g} are missing in a run",
+        notes=("the embeddings of the rows are linearly dependent at this width, so that Σ of Eq. 71 is singular",),
+        hint="take a larger width, fewer rows, or `--f0 zero`",
+    )
+
+
 def cannot_condition(variable: str, why: str) -> NetsorError:
     return _error(
         "E660", f"the readout vector `{variable}` {why}, so v̂ of Eq. 71 is not its law given the outputs at step 0",

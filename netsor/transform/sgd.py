@@ -41,6 +41,7 @@ def sgd(
     loss: Expr | None = None,
     f0: Any = "zero",
     condition: bool = True,
+    residuals: bool = False,
 ) -> Program:
     """The unrolled program of `steps` steps of SGD, with the outputs f_t of every row at every step.
 
@@ -48,7 +49,7 @@ def sgd(
     its end. `f0` gives the outputs at step 0: a number for every row, training rows first (with several readouts a
     list of them), "zero", or "network" for vᵀx/√n, which only a finite width has. Unless it is "network", v̂ of
     Eq. 71 stands for v; with `condition=False` v itself does, which has the same limit but is nobody's training run
-    at a finite width.
+    at a finite width. With `residuals` there are also outputs for what v̂ᵀx/√n lacks of f_0, zero where any v has it.
 
     The output `f[t,i]` is f_t on training row i, `f̃[t,j]` on test row j.
     """
@@ -59,11 +60,11 @@ def sgd(
     table = number_table(targets, len(made.row_of), readouts, "the targets")
     run = Unrolling(made, Loss(loss, readouts), table, lr)
     f = _first_outputs(run, f0)
-    hats = conditioned(made, f) if condition and not _is_network(f0) else {}
+    hats, lacking = conditioned(made, f) if condition and not _is_network(f0) else ({}, [])
     run.start(f, hats)
     for t, rows in enumerate(batches):
         run.step(t, rows, last=t == steps - 1)
-    return run.program(f"{network.name}_sgd")
+    return run.program(f"{network.name}_sgd", lacking if residuals else ())
 
 
 def number_table(values: Any, rows: int, columns: int, what: str) -> Numbers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from netsor.core import DataRef, InputRef, MatMul, Nonlin, Output, Program
@@ -235,6 +235,6 @@ class Unrolling:
                         out.append(Output(name, self.builder.scalar(name, f[k][j])))
         return out
 
-    def program(self, name: str) -> Program:
-        """The program without the lines that no output needs."""
-        return self.builder.build(name, self.outputs(), prune=True)
+    def program(self, name: str, more: Iterable[Output] = ()) -> Program:
+        """The program without the lines that no output needs, with `more` outputs at the end."""
+        return self.builder.build(name, [*self.outputs(), *more], prune=True)

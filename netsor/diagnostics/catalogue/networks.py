@@ -159,6 +159,31 @@ ENTRIES: tuple[Entry, ...] = (
         severity="warning",
     ),
     Entry(
+        "E617",
+        "a covariance of the outputs that is not known",
+        "The NNGP kernel is the covariance of the outputs at initialization. It is E Z^v Z^v' E Z^x Z^x' where v is "
+        "centred, independent of all else and used in the readout alone, and it is computed where the coordinates are "
+        "iid, or change their signs one by one. In other networks fluctuations of the layers below enter it.",
+        bad="netsor ntk tied.netsor --inputs X.npy --nngp",
+        good="netsor ntk mlp.netsor --inputs X.npy --nngp",
+        paper="Setup D.1, D.1.1",
+        stage="run",
+    ),
+    Entry(
+        "W618",
+        "outputs that grow like √n",
+        "f = vᵀx/√n is √n times the mean of v x. Where E Z^v Z^x is not zero, the outputs have no limit: the paper's "
+        "readouts are centred, independent of all else, and used nowhere else.",
+        bad=(
+            "network drifting(ξ : 2)\nmatrix U : (n, 2)\nvector v ~ N(1, 1)\nx := relu(U ξ)\noutput f := vᵀ x / √n\n"
+        ),
+        good=(
+            "network centred(ξ : 2)\nmatrix U : (n, 2)\nvector v ~ N(0, 1)\nx := relu(U ξ)\noutput f := vᵀ x / √n\n"
+        ),
+        paper="Setup D.1",
+        severity="warning",
+    ),
+    Entry(
         "E651",
         "the gradient of a program",
         "Only a network has parameters, and with them a gradient.",

@@ -1,0 +1,72 @@
+"""Parity: what becomes of an expression where some of its variables change their signs together."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from netsor.expr.canonical import canonical
+from netsor.expr.functions import FUNCTIONS
+from netsor.expr.nodes import ZERO, Add, Call, Cmp, Cond, Const, Expr, Mul, Pow, Sym, add, mul, neg, postorder
+
+
+@lru_cache(maxsize=50_000)
+def parity(root: Expr, gaussians: frozenset[Sym]) -> int | None:
+    """+1 if e(−z) = e(z) almost everywhere, −1 if e(−z) = −e(z), None where neither is plain to see."""
+    done: dict[Expr, int | None] = {}
+    for node in postorder(root):
+        done[node] = _parity(node, done, gaussians) if node.free & gaussians else 1
+    return done[root]
+
+
+def _parity(node: Expr, done: dict[Expr, int | None], gaussians: frozenset[Sym]) -> int | None:
+    kids = [done[c] for c in node.children]
+    match node:
+        case Sym():
+            return -1
+        case Add():
+            return kids[0] if all(k == kids[0] for k in kids) else None
+        case Mul():
+            sign = 1
+            for k in kids:
+                if k is None:
+                    return None
+                sign *= k
+            return sign
+        case Pow():
+            if node.exponent.free & gaussians:
+                return 1 if kids == [1, 1] else None
+            if kids[0] is None or kids[0] == 1:
+                return kids[0]
+            power = node.exponent.value if isinstance(node.exponent, Const) else None
+            # 1/z is odd, but its expectation does not exist.
+            if not isinstance(power, int) or power < 0:
+                return None
+            return 1 if power % 2 == 0 else kids[0]
+        case Call():
+            if all(k == 1 for k in kids):
+                return 1
+            kind = FUNCTIONS[node.fn].parity if node.fn != "tan" else None
+            if len(kids) == 1 and kids[0] == -1 and kind is not None:
+                return -1 if kind == "odd" else 1
+            return None
+        case Cond():
+            return _parity_of_branches(node, done, gaussians)
+        case _:
+            return None
+
+
+def _parity_of_branches(node: Cond, done: dict[Expr, int | None], gaussians: frozenset[Sym]) -> int | None:
+    test, a, b = node.test, done[node.then], done[node.other]
+    if not isinstance(test, Cmp):
+        return None
+    u = add(test.children[0], neg(test.children[1]))
+    side = parity(u, gaussians) if u.free & gaussians else 1
+    if side == 1:
+        return a if a == b else (b if node.then is ZERO else a if node.other is ZERO else None)
+    if side != -1 or test.op in ("==", "!=") or a is None or b is None:
+        return None
+    # The test is met at −z exactly where it is not met at z, so the branches change places.
+    swapped = canonical(mul(Const(b), node.other))
+    if swapped is canonical(node.then):
+        return 1
+    return -1 if swapped is canonical(neg(node.then)) else None
