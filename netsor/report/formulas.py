@@ -16,9 +16,12 @@ _ROW = 84.0
 def derivation_rows(derivation: Any, numbers: bool = True) -> str:
     """The lines of a derivation (`netsor.show.derivation`), definitions of the program first."""
     from netsor.show.derivation.formula import Formulas
+    from netsor.show.derivation.lines import names_in
+    from netsor.show.derivation.naming import LatexNames
     from netsor.show.derivation.style import Latex, Text
 
-    return _Rows(derivation, Formulas(derivation, Latex()), Formulas(derivation, Text())).html()
+    latex = Latex(LatexNames(names_in(derivation)))
+    return _Rows(derivation, Formulas(derivation, latex), Formulas(derivation, Text())).html()
 
 
 class _Rows:

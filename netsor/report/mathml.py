@@ -150,6 +150,8 @@ class _Parser:
             case "operatorname" | "mathrm" | "mathit":
                 word = self.raw().replace("\\", "")
                 return f'<mi mathvariant="normal">{escape(word)}</mi><mspace width="0.12em"/>'
+            case "mathtt":
+                return f'<mi mathvariant="monospace">{escape(self.raw().replace(chr(92), "").replace("{-}", "-"))}</mi>'
             case "mathbb" | "mathcal" | "mathbf":
                 return self.alphabet(name, self.raw())
             case "text":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from html import escape
 from typing import Any
 
@@ -39,10 +38,13 @@ def limit_html(result: Any) -> str:
 
 def limit_latex(result: Any) -> str:
     """One line an output: its limit, with its error."""
+    from netsor.show.derivation.naming import LatexNames
+
+    names = LatexNames(result.outputs)
     rows = []
     for name, v in result.outputs.items():
         shown = "\\text{does not exist}" if v.value is None else f"{_number(v.value, v.error)} \\pm {_power(v.error)}"
-        rows.append(f"{latex_name(name)} &\\to {shown}")
+        rows.append(f"{names(name)} &\\to {shown}")
     return _aligned(rows)
 
 
@@ -53,12 +55,15 @@ def finite_html(result: Any) -> str:
 
 def finite_latex(result: Any) -> str:
     """One line an output: its mean over the draws, with the standard error."""
+    from netsor.show.derivation.naming import LatexNames
+
     mean, stderr = result.mean(), result.stderr()
+    names = LatexNames(mean)
     rows = []
     for name, m in mean.items():
         e = stderr[name]
         shown = "\\text{no value}" if m is None else _number(m, e / 30 if e else None)
-        rows.append(f"{latex_name(name)} &= {shown}" + (f" \\pm {_power(e)}" if e else ""))
+        rows.append(f"{names(name)} &= {shown}" + (f" \\pm {_power(e)}" if e else ""))
     return _aligned(rows)
 
 
@@ -92,13 +97,6 @@ def derivation_latex(result: Any) -> str:
     from netsor.show.derivation.typeset import latex_body
 
     return latex_body(result)
-
-
-def latex_name(name: str) -> str:
-    """A name for LaTeX, through the names of derivations."""
-    from netsor.show.derivation.naming import latex_name as named
-
-    return named(unicodedata.normalize("NFC", name))
 
 
 def _framed(body: str) -> str:

@@ -29,7 +29,7 @@ from netsor.expr import (
 )
 from netsor.show.derivation.algebra import size
 from netsor.show.derivation.data import ref_text
-from netsor.show.derivation.lines import WIDEST_LAW, Derivation, Form, Gaussian, PseudoInverse
+from netsor.show.derivation.lines import WIDEST_LAW, Derivation, Form, Gaussian, PseudoInverse, names_in
 from netsor.show.derivation.style import Latex, Text
 from netsor.show.derivation.symbols import (
     COEFFICIENT,
@@ -63,6 +63,8 @@ class Formulas:
         self.derivation = derivation
         self.style = style
         self.numbered: dict[Sym, int] = {}
+        used = names_in(derivation)
+        self._coefficient, self._short = _free_letter("abcde", used), _free_letter("κλμνγ", used)
         # What is spelled once is spelled: formulas share most of their parts.
         self._done: dict[Expr, Piece] = {}
         for line in derivation.lines:
@@ -175,12 +177,12 @@ class Formulas:
             text = s.limit(names(node)[0])
             return text, _ATOM if "°" not in text and "circ" not in text else _POWER
         if what == COEFFICIENT:
-            return s.indexed("a", self.numbered.get(node, 0)), _ATOM
+            return s.indexed(self._coefficient, self.numbered.get(node, 0)), _ATOM
         if what == DATA:
             refs = [ref_text(r) for r in names(node)]
             return (s.inner(*refs), _POWER) if len(refs) == 2 else (s.name(refs[0]), _ATOM)
         if what == SHORT:
-            return s.indexed("κ", names(node)[0]), _ATOM
+            return s.indexed(self._short, names(node)[0]), _ATOM
         if what == MEAN:
             return s.expectation(self._piece(self._integrand(node))[0], whole=False), _POWER
         if what == COVARIANCE:
@@ -275,6 +277,12 @@ class Formulas:
         inside = ", ".join(head) + ("; " + ", ".join(tail) if tail else "")
         name = self.style.function(f.name, (), True)
         return f"{name}{self.style.brackets(inside)} = {self._piece(f.body)[0]}"
+
+
+def _free_letter(letters: str, used: Sequence[str]) -> str:
+    """The first letter that no name of the program bears with a number, or the last."""
+    taken = {x[0] for x in used if x[1:].strip("_[]").isdigit()}
+    return next((c for c in letters if c not in taken), letters[-1])
 
 
 def _inverse(f: Expr) -> Expr | None:

@@ -99,4 +99,14 @@ class Derivation(Shown):
     missing: frozenset[str] = frozenset()
 
 
-__all__ = ["Coefficient", "Derivation", "Dropped", "Form", "Gaussian", "Line", "Note", "PseudoInverse"]
+def names_in(d: Derivation) -> list[str]:
+    """The names that a derivation may write, in the program's order: variables, matrices, data, functions, outputs."""
+    p = d.program
+    named = (*p.matrices, *p.input_matrices, *p.embeddings, *p.constants, *p.data, *p.instructions, *p.outputs)
+    found = [*(x for g in p.groups for x in g.names), *(x.name for x in named)]
+    for f in d.functions:
+        found += [f.name, *(str(s.name) for s in f.params)]
+    return list(dict.fromkeys(found))
+
+
+__all__ = ["Coefficient", "Derivation", "Dropped", "Form", "Gaussian", "Line", "Note", "PseudoInverse", "names_in"]

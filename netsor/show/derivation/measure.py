@@ -7,6 +7,7 @@ import re
 # Commands that print nothing of their own, or whose argument is what prints.
 _SILENT = {"left", "right", "operatorname", "mathit", "mathrm", "mathbb", "mathbf", "mathcal", "tilde", "hat", "dot"}
 _SILENT |= {"mathring", "bar", "frac", "tfrac", "sqrt", "text", "begin", "end", "quad", "displaystyle", "bigl", "bigr"}
+_SILENT |= {"mathtt"}
 _TOKEN = re.compile(r"\\([A-Za-z]+)|\\.|[{}^_]|\s+|.", re.DOTALL)
 _STACKED = re.compile(r"\\begin\{(pmatrix|cases)\}(.*?)\\end\{\1\}", re.DOTALL)
 # A mark above or below is smaller than one on the line.

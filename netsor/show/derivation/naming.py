@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
+from itertools import chain, count
 
 _ACCENTS = {
     "\u0303": "tilde",
@@ -70,14 +72,51 @@ def latex_name(name: str) -> str:
     stem, digits, index = found["stem"], found["digits"], found["index"]
     if not stem:
         stem, digits = digits, ""
-    pieces = [p for p in stem.split("_") if p]
-    text = _word(pieces[0]) if pieces else "\\_"
-    below = [_word(p) for p in pieces[1:]]
+    # An accent on an underscore stands on no letter.
+    pieces = [w for w in map(_word, stem.split("_")) if w]
+    text = pieces[0] if pieces else "\\_"
+    below = pieces[1:]
     if digits:
         below.append(digits)
     if index:
         below.append(", ".join(i.strip().replace("-", "{-}") for i in index[1:-1].split(",")))
     return text + (f"_{{{', '.join(below)}}}" if below else "")
+
+
+class LatexNames:
+    """LaTeX for names, two for any two: where names would look the same, all but one are spelled as they are typed.
+
+    `latex_name` sets h_1, h1 and h[1] as one. A member of a family keeps that form, then what comes first; another gets
+    the typed name in typewriter letters. `names` are those that are known from the start; any other may be asked for.
+    """
+
+    def __init__(self, names: Iterable[str] = ()):
+        self._taken = {"n"}
+        self._found: dict[str, str] = {}
+        for name in sorted(names, key=lambda x: not x.endswith("]")):
+            self(name)
+
+    def __call__(self, name: str) -> str:
+        if name not in self._found:
+            usual = latex_name(name)
+            candidates = chain((usual, _typed(name)), (f"{{{usual}^{{({k})}}}}" for k in count(2)))
+            self._found[name] = next(c for c in candidates if _look(c) not in self._taken)
+            self._taken.add(_look(self._found[name]))
+        return self._found[name]
+
+
+def _look(latex: str) -> str:
+    """What is seen of a name, so that upright letters are no other name than slanted ones."""
+    return re.sub(r"\\math(it|rm)|[{} ]", "", latex)
+
+
+def _typed(name: str) -> str:
+    """A name letter by letter as it is typed, in typewriter letters where it is ASCII."""
+    out = ""
+    for run in re.findall(r"[\x00-\x7f]+|[^\x00-\x7f]+", unicodedata.normalize("NFC", name)):
+        typed = run.replace("_", "\\_").replace("-", "{-}")
+        out += f"\\mathtt{{{typed}}}" if run.isascii() else _word(run)
+    return out
 
 
 def _word(word: str) -> str:

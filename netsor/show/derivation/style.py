@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from netsor.show.derivation.naming import graphemes, latex_name, product_text
+from netsor.show.derivation.naming import LatexNames, graphemes, latex_name, product_text
 
 _SUPERSCRIPTS = str.maketrans("0123456789-+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺")
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -132,6 +132,9 @@ class Latex:
     words = {"and": "\\land", "or": "\\lor", "not": "\\lnot"}
     math = ("$", "$")
 
+    def __init__(self, names: LatexNames | None = None):
+        self.name = names or LatexNames()
+
     def number(self, value: int | float, exact: bool = True) -> str:
         simple = fraction_of(abs(value)) if exact else None
         if simple is not None:
@@ -143,15 +146,12 @@ class Latex:
             return ten if mantissa == "1" else f"{mantissa} \\cdot {ten}"
         return text
 
-    def name(self, name: str) -> str:
-        return latex_name(name)
-
     def over(self, letter: str, name: str) -> str:
         symbol = {"Ẑ": "\\hat{Z}", "Ż": "\\dot{Z}"}.get(letter, letter)
         return f"{symbol}^{{{name}}}"
 
     def product(self, matrix: str, transposed: bool, vector: str) -> str:
-        w, x = latex_name(matrix), latex_name(vector)
+        w, x = self.name(matrix), self.name(vector)
         if transposed:
             # An index below and ⊤ above go together; a second ^ would not.
             w = f"{w}^{{\\top}}"
@@ -159,12 +159,12 @@ class Latex:
         return f"{w}{gap}{x}"
 
     def inner(self, a: str, b: str) -> str:
-        return f"{latex_name(a)}^{{\\top}} {latex_name(b)}"
+        return f"{self.name(a)}^{{\\top}} {self.name(b)}"
 
     def limit(self, name: str) -> str:
         if graphemes(name) == 1:
-            return f"\\mathring{{{latex_name(name)}}}"
-        return f"{{{latex_name(name)}}}^{{\\circ}}"
+            return f"\\mathring{{{self.name(name)}}}"
+        return f"{{{self.name(name)}}}^{{\\circ}}"
 
     def indexed(self, letter: str, k: int) -> str:
         return f"{latex_name(letter)}_{{{k}}}"
@@ -198,12 +198,12 @@ class Latex:
 
     def function(self, name: str, marks: tuple[tuple[str, int], ...], single: bool) -> str:
         total = sum(k for _, k in marks)
-        shown = f"\\operatorname{{{name}}}" if name.isascii() and len(name) > 1 and name.isalpha() else latex_name(name)
+        shown = f"\\operatorname{{{name}}}" if name.isascii() and len(name) > 1 and name.isalpha() else self.name(name)
         if single:
             if total >= 4:
                 return f"{shown}^{{({total})}}"
             return shown + "'" * total
-        return "".join(f"\\partial_{{{latex_name(p)}}} " * k for p, k in marks) + shown
+        return "".join(f"\\partial_{{{self.name(p)}}} " * k for p, k in marks) + shown
 
     def call(self, name: str) -> str:
         known = {"exp", "log", "sin", "cos", "tan", "max", "min"}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import unicodedata
 
 from netsor.show.derivation.formula import Formulas
-from netsor.show.derivation.lines import Derivation, Line
+from netsor.show.derivation.lines import Derivation, Line, names_in
 from netsor.show.derivation.measure import broken, width_of
+from netsor.show.derivation.naming import LatexNames, latex_name
 from netsor.show.derivation.page import LONGEST, chain, head, note_text
 from netsor.show.derivation.style import Latex
 
@@ -35,7 +36,7 @@ def as_latex(d: Derivation, longest: int | None = 3 * LONGEST) -> str:
 
 def latex_body(d: Derivation, longest: int | None = 3 * LONGEST) -> str:
     """The derivation as part of a document that has amsmath and amssymb."""
-    formulas = Formulas(d, Latex(), longest is None)
+    formulas = Formulas(d, Latex(LatexNames(names_in(d))), longest is None)
     out = []
     if d.functions:
         out.append(
@@ -122,14 +123,12 @@ _WORDS = {
 
 
 def _named(c: str) -> str:
-    from netsor.show.derivation.naming import latex_name
-
     return f"${latex_name(c)}$" if c.isalpha() else ""
 
 
 def as_markdown(d: Derivation, longest: int | None = 3 * LONGEST) -> str:
     """The derivation as Markdown whose formulas are LaTeX between dollars."""
-    formulas = Formulas(d, Latex(), longest is None)
+    formulas = Formulas(d, Latex(LatexNames(names_in(d))), longest is None)
     out = [f"## {d.program.name or 'program'}: the limit as $n \\to \\infty$", ""]
     if d.functions:
         out += [f"- ${formulas.definition(f)}$" for f in d.functions] + [""]
