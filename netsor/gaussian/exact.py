@@ -36,7 +36,18 @@ def is_degenerate(c: Array) -> bool:
 
 
 def fractions(a: Array) -> Rows:
+    """Floating-point numbers as they are; Divergent where one is none."""
+    if not np.isfinite(a).all():
+        raise Divergent("a covariance is not finite")
     return [[Fraction(float(x)) for x in row] for row in np.atleast_2d(a)]
+
+
+def rounded(x: Fraction) -> float:
+    """The nearest floating-point number; Divergent where there is none so large."""
+    try:
+        return float(x)
+    except OverflowError:
+        raise Divergent("a covariance overflows") from None
 
 
 def congruent(rows: Array, c: Array) -> Rows:
@@ -48,7 +59,7 @@ def congruent(rows: Array, c: Array) -> Rows:
 
 
 def floats(a: Rows) -> Array:
-    return np.array([[float(x) for x in row] for row in a])
+    return np.array([[rounded(x) for x in row] for row in a])
 
 
 def root_of(c: Rows, floor: Array, last: int | None, lenient: bool = False) -> tuple[Array, list[int]]:
@@ -58,22 +69,22 @@ def root_of(c: Rows, floor: Array, last: int | None, lenient: bool = False) -> t
     """
     n = len(c)
     left = [row[:] for row in c]
-    whole = [float(c[i][i]) for i in range(n)]
+    whole = [rounded(c[i][i]) for i in range(n)]
     least = np.maximum(floor, [NOTHING * w for w in whole])
     columns: list[Array] = []
     pivots: list[int] = []
     for _ in range(n):
         rest = [i for i in range(n) if i not in pivots]
-        if not lenient and any(float(left[i][i]) < -8 * float(least[i]) - 1e-14 * whole[i] for i in rest):
+        if not lenient and any(rounded(left[i][i]) < -8 * float(least[i]) - 1e-14 * whole[i] for i in rest):
             raise Divergent("the covariance is indefinite beyond rounding")
-        alive = [i for i in rest if float(left[i][i]) > least[i]]
+        alive = [i for i in rest if rounded(left[i][i]) > least[i]]
         if not alive:
             break
         choice = [i for i in alive if i != last] or alive
-        p = max(choice, key=lambda i: float(left[i][i]) / max(whole[i], 1e-300))
+        p = max(choice, key=lambda i: rounded(left[i][i]) / max(whole[i], 1e-300))
         d = left[p][p]
         row = [Fraction(0) if j in pivots else left[p][j] for j in range(n)]
-        columns.append(np.array([float(x / d) for x in row]) * math.sqrt(float(d)))
+        columns.append(np.array([rounded(x / d) for x in row]) * math.sqrt(rounded(d)))
         pivots.append(p)
         left = [[x - row[i] / d * y for x, y in zip(left[i], row)] for i in range(n)]
     return (np.stack(columns, axis=1) if columns else np.zeros((n, 0))), pivots
@@ -83,10 +94,10 @@ def conditioned(c: Array, a: Array) -> tuple[float, Array, Array]:
     """(variance of u = a·z, Cov(z, u), Cov(z | u)), each entry rounded once."""
     m = fractions(c)
     n = len(m)
-    v = [Fraction(float(x)) for x in a]
+    v = fractions(a)[0]
     cross = [sum((m[i][k] * v[k] for k in range(n) if v[k]), Fraction(0)) for i in range(n)]
     variance = sum((v[k] * cross[k] for k in range(n) if v[k]), Fraction(0))
     if variance <= 0:
-        return float(variance), np.array([float(x) for x in cross]), np.asarray(c, float).copy()
+        return rounded(variance), np.array([rounded(x) for x in cross]), np.asarray(c, float).copy()
     given = [[m[i][j] - cross[i] * cross[j] / variance for j in range(n)] for i in range(n)]
-    return float(variance), np.array([float(x) for x in cross]), floats(given)
+    return rounded(variance), np.array([rounded(x) for x in cross]), floats(given)

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from netsor.expr import ZERO, Expr, Sym, canonical, postorder, substitute
-from netsor.gaussian.law import Law
+from netsor.gaussian.law import Input, Law
 from netsor.gaussian.result import Divergent
 from netsor.gaussian.shape import shape_of
 from netsor.gaussian.state import State
@@ -34,6 +34,12 @@ class Inputs:
     def slack(self) -> float:
         """How far from positive the matrix may be on account of its errors."""
         return float(self.errors.sum(axis=1).max(initial=0.0)) * 4
+
+    def error(self, i: Input) -> float:
+        """That of one input."""
+        if isinstance(i, Sym):
+            return self.scalar_errors[i]
+        return float(self.errors[self.symbols.index(i[0]), self.symbols.index(i[1])])
 
     def moved(self, i: int, j: int, by: float) -> Inputs:
         c = self.covariance.copy()
@@ -71,8 +77,10 @@ def _numbered(block: Expr) -> tuple[Expr, dict[Sym, Sym]]:
     return block, names
 
 
-def anonymous(block: Expr, inputs: Inputs) -> tuple[Expr, Inputs]:
+def anonymous(block: Expr, inputs: Inputs) -> tuple[Expr, Inputs, dict[Sym, Sym]]:
     """A block and its inputs with the symbols numbered as they occur: the same function has one name, whoever's it is.
+
+    The last is what each number stands for.
 
     Layers, steps and pairs ask for the same expectations of other variables; what is compiled for one serves all, and
     what has been computed from the same numbers is the same.
@@ -80,13 +88,15 @@ def anonymous(block: Expr, inputs: Inputs) -> tuple[Expr, Inputs]:
     block, names = _numbered(block)
     order = sorted(range(len(inputs.symbols)), key=lambda i: names[inputs.symbols[i]].name)
     scalars = sorted(inputs.scalars, key=lambda s: names[s].name)
-    return block, Inputs(
+    meant = {names[s]: s for s in (*inputs.symbols, *scalars)}
+    numbered = Inputs(
         tuple(names[inputs.symbols[i]] for i in order),
         inputs.covariance[order][:, order],
         inputs.errors[order][:, order],
         {names[s]: inputs.scalars[s] for s in scalars},
         {names[s]: inputs.scalar_errors[s] for s in scalars},
     )
+    return block, numbered, meant
 
 
 def gather(block: Expr, gaussians: Gaussians, law: Law) -> Inputs:

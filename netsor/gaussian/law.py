@@ -6,6 +6,9 @@ from typing import NamedTuple, Protocol
 
 from netsor.expr import Sym
 
+# What a law is asked for: the covariance of two Gaussian symbols, or the value of a scalar.
+Input = Sym | tuple[Sym, Sym]
+
 
 class Estimate(NamedTuple):
     """A number and a bound on its distance from the truth."""

@@ -5,23 +5,25 @@ from __future__ import annotations
 import math
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from netsor.expr import ONE, ZERO, Const, Expr, Sym, add, canonical, evaluate, mul
+from netsor.expr import ONE, ZERO, Const, Expr, Sym, add, canonical, diff, evaluate, mul
 from netsor.expr.arrays import lambdify
 from netsor.expr.parity import parity
 from netsor.gaussian import squares
 from netsor.gaussian.blocks import blocks, gaussians_of, vanishing
 from netsor.gaussian.cases import expanded
 from netsor.gaussian.engine import expectation
+from netsor.gaussian.first_order import FirstOrder, combined
 from netsor.gaussian.homogeneous import pulled
 from netsor.gaussian.inputs import Inputs, anonymous, gather
-from netsor.gaussian.law import Estimate, Law
+from netsor.gaussian.law import Input, Law
 from netsor.gaussian.outcome import EPS, Outcome, Task
 from netsor.gaussian.result import Clock, Divergent, Expectation, Part, Settings
-from netsor.gaussian.sensitivity import propagated
+from netsor.gaussian.sensitivity import response
 from netsor.gaussian.shape import is_curved, shape_of
 from netsor.gaussian.terms import Gaussians, Term
 
@@ -55,7 +57,10 @@ def expect(
             terms.append((t, split))
     terms = _joined(terms, e, gaussians)
     # Blocks that are cheap come first: one of them may turn out to be zero.
-    values, errors, scales, parts = [], [], [], []
+    found: list[FirstOrder] = []
+    scales: list[float] = []
+    parts: list[Part] = []
+    weights: list[float] = []
     hard = sum(len(b.free & gaussians) > 2 for _, split in terms for b in split)
     methods: dict[str, None] = {}
     # What is little beside the other terms need not be known as well.
@@ -63,32 +68,35 @@ def expect(
     few = len(terms) > 1 and hard > 1 and len(e.free & gaussians) <= _FEW
     floor = _SHARE * settings.tol * _size(e, gaussians, law) / hard if few else 0.0
     for t, split in terms:
-        coefficient = _scalar_value(t.scalar, law)
-        value, error = t.coefficient * coefficient.value, abs(t.coefficient) * coefficient.error
-        scale = abs(value)
+        total = FirstOrder(float(t.coefficient)).times(_scalar_value(t.scalar, law))
+        scale = abs(total.value)
+        first = len(parts)
         split = sorted(split, key=lambda b: len(b.free & gaussians))
         for block in split:
-            if value == 0 and error == 0:
+            if total.value == 0 and total.error == 0:
                 break
             # None takes the time of those that come after it, nor is time left over if they need little.
             own = clock
             if len(block.free & gaussians) > 2:
                 own = Clock(None if settings.budget is None else max(clock.left() * min(1.0, 2 / hard), 0.0))
                 hard -= 1
-            spare = floor / abs(value) if value and block is split[-1] else 0.0
+            spare = floor / abs(total.value) if total.value and block is split[-1] else 0.0
             part = _block(block, gaussians, law, settings, own, cache, spare)
+            # An error of a part counts as one of an input, by its weight.
+            weights[first:] = [w * part.value for w in weights[first:]]
+            weights.append(total.value)
             parts.append(part)
             if trace is not None:
                 trace.append(part)
             methods.update(dict.fromkeys(part.method.split(" + ")))
-            error = abs(value) * part.error + abs(part.value) * error + error * part.error
-            value, scale = value * part.value, scale * max(part.scale, abs(part.value))
-        values.append(value)
-        errors.append(error)
+            total = total.times(FirstOrder(part.value, 0.0, part.error))
+            scale *= max(part.scale, abs(part.value))
+        found.append(total)
         scales.append(scale)
     scale = math.fsum(scales)
-    value = math.fsum(values)
-    error = math.fsum(errors) + EPS * (scale if len(values) > 1 else abs(value)) * (len(values) > 0)
+    value = math.fsum(o.value for o in found)
+    rounding = EPS * (scale if len(found) > 1 else abs(value)) * (len(found) > 0)
+    error = math.fsum(o.error for o in found) + rounding
     if not math.isfinite(value) or not math.isfinite(error):
         raise Divergent("the expectation overflows")
     if len(methods) > 1:
@@ -96,7 +104,10 @@ def expect(
         names = ["exact algebra", *methods] if len(parts) > 1 or parts else list(methods)
     else:
         names = list(methods) or ["exact algebra"]
-    return Expectation(value, error, " + ".join(names), error <= settings.tol * scale, tuple(parts), scale)
+    return Expectation(
+        value, error, " + ".join(names), error <= settings.tol * scale, tuple(parts), scale, tuple(weights),
+        combined((1.0, o.slopes) for o in found), math.fsum(o.own for o in found) + rounding,
+    )  # fmt: skip
 
 
 def _size(e: Expr, gaussians: Gaussians, law: Law) -> float:
@@ -144,11 +155,11 @@ def _block(
     if found is not None and (found.error <= max(settings.tol * found.scale, floor) or clock.left() <= 0):
         return found
     mine = frozenset(block.free & gaussians)
-    nameless, inputs = anonymous(block, gather(block, mine, law))
+    nameless, inputs, meant = anonymous(block, gather(block, mine, law))
     same = ("numbers", nameless, inputs.key())
     found = cache.get(same)
     if found is not None and found.error <= max(settings.tol * found.scale, floor):
-        cache[key] = found = replace(found, integrand=block, seconds=0.0)
+        cache[key] = found = replace(found, integrand=block, seconds=0.0, slopes=_named(found.slopes, meant))
         return found
     variables = frozenset(inputs.symbols)
     # The inputs may have been limits that took their time; what is left must do for one rule at least.
@@ -159,37 +170,62 @@ def _block(
         return expectation(nameless, at.state(), Task(variables, at.scalars, tol, clock, slack, rough, floor))
 
     outcome = run(inputs, settings.tol, inputs.slack())
-    carried = propagated(run, inputs, outcome, shape_of(nameless, variables), settings.tol, clock)
+    carried = response(run, inputs, outcome, shape_of(nameless, variables), settings.tol, clock)
+    own = outcome.error + carried.rest
     part = Part(
         block,
         len(mine),
         outcome.dimension,
         outcome.method,
         outcome.value,
-        outcome.error + carried,
+        own + math.fsum(abs(slope) * inputs.error(i) for i, slope in carried.slopes.items()),
         outcome.scale,
         time.perf_counter() - start,
+        own,
+        carried.slopes,
     )
-    cache[key] = cache[same] = part
+    cache[same] = part
+    cache[key] = part = replace(part, slopes=_named(carried.slopes, meant))
     return part
 
 
-def _scalar_value(e: Expr, law: Law) -> Estimate:
+def _named(slopes: Mapping[Input, float], meant: Mapping[Sym, Sym]) -> dict[Input, float]:
+    """Slopes of a block whose symbols are numbered, by the law's own symbols."""
+    out: dict[Input, float] = {}
+    for i, slope in slopes.items():
+        if isinstance(i, Sym):
+            out[meant[i]] = slope
+        else:
+            a, b = meant[i[0]], meant[i[1]]
+            out[(a, b) if a.digest <= b.digest else (b, a)] = slope
+    return out
+
+
+def _scalar_value(e: Expr, law: Law) -> FirstOrder:
     """A function of scalars, with the error that theirs allow."""
     if e is ONE:
-        return Estimate(1.0, 0.0)
+        return FirstOrder(1.0)
     at = {s: law.scalar(s) for s in sorted(e.free, key=lambda s: s.digest)}
     point = {s: v.value for s, v in at.items()}
     value = evaluate(e, point)
     if not math.isfinite(value):
         raise Divergent("a coefficient has no finite value")
-    error = 2 * EPS * abs(value)
+    own = error = 2 * EPS * abs(value)
+    slopes: dict[Input, float] = {}
     for s, v in at.items():
         if v.error > 0:
-            sides = [evaluate(e, {**point, s: v.value + d}) for d in (-v.error, v.error)]
+            sides = [evaluate(e, {**point, s: v.value + d}) - value for d in (-v.error, v.error)]
             if not all(map(math.isfinite, sides)):
                 raise Divergent("a coefficient has no finite value within the error of its scalars")
-            error += max(abs(x - value) for x in sides)
+            worst = max(map(abs, sides))
+            error += worst
+            slope = evaluate(diff(e, s), point)
+            bend = abs(sides[0] + sides[1]) + 2 * EPS * abs(value)
+            if math.isfinite(slope) and abs(abs(slope) * v.error - worst) <= 2 * bend:
+                slopes[s] = slope
+                own += bend
+            else:
+                own += worst
     if any(v.error > _LARGE * abs(v.value) for v in at.values()):
         # Large errors act together, and need not act most at their ends.
         rng = random.Random(29)
@@ -198,4 +234,5 @@ def _scalar_value(e: Expr, law: Law) -> Estimate:
             if not math.isfinite(there):
                 raise Divergent("a coefficient has no finite value within the error of its scalars")
             error = max(error, 1.1 * abs(there - value))
-    return Estimate(value, error)
+        own, slopes = error, {}
+    return FirstOrder(value, own, error, slopes)

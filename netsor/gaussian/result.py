@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from netsor.expr import Expr
+from netsor.gaussian.law import Input
 
 
 class Divergent(Exception):
@@ -41,7 +43,10 @@ class Clock:
 
 @dataclass(frozen=True)
 class Part:
-    """One block of an expectation: E integrand over `before` Gaussians, of which `after` had to be integrated."""
+    """One block of an expectation: E integrand over `before` Gaussians, of which `after` had to be integrated.
+
+    An error of an input acts with its slope, see `FirstOrder`; `own` is what was lost in the block itself.
+    """
 
     integrand: Expr
     before: int
@@ -51,13 +56,17 @@ class Part:
     error: float
     scale: float
     seconds: float
+    own: float = 0.0
+    slopes: Mapping[Input, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Expectation:
     """A value with |value − E integrand| ≤ error, how it was found, and whether the tolerance was reached.
 
-    `scale` is the size that the tolerance refers to, about E|integrand|.
+    `scale` is the size that the tolerance refers to, about E|integrand|. To first order the error is Σ weight · (error
+    of the part) + Σ slope · (error of the scalar in a coefficient), and `own` is the rest; `error` is that of the worst
+    signs.
     """
 
     value: float
@@ -66,3 +75,6 @@ class Expectation:
     converged: bool = True
     parts: tuple[Part, ...] = ()
     scale: float = 0.0
+    weights: tuple[float, ...] = ()
+    slopes: Mapping[Input, float] = field(default_factory=dict)
+    own: float = 0.0

@@ -1,141 +1,244 @@
-"""What the errors of covariances and scalars do to an expectation: it is computed again with each of them moved."""
+"""What the errors of covariances and scalars do to an expectation: its slopes, or where they do not tell, the worst.
+
+Under N(0, C + E) an expectation is analytic in E as long as C + E is a covariance, its real part for complex E: with
+λ the least eigenvalue of the correlations and ε that of E relative to the variances, what is left of first order is at
+most a constant times (ε/λ)² E|F| (Cauchy's estimate). What is smooth in itself is smooth in C at λ = 0 too.
+"""
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable
-from dataclasses import replace
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from netsor.gaussian.inputs import Inputs
+from netsor.gaussian.integrand import value_of
+from netsor.gaussian.law import Input
+from netsor.gaussian.moves import Move, moves_of
 from netsor.gaussian.outcome import EPS, Outcome
 from netsor.gaussian.result import Clock, Divergent
-from netsor.gaussian.shape import Shape
-from netsor.gaussian.state import ROUNDED
+from netsor.gaussian.shape import Shape, affine
+from netsor.gaussian.worst import LARGE, Run, worst
 
-Run = Callable[[Inputs, float, float, bool], Outcome]
-# Costly blocks are moved by more than the error, and roughly: the slope to a hundredth is enough for a bound.
+Array = np.ndarray
+# Steps of integrals in many dimensions, which are found roughly: jumps need to move past nodes to be seen.
 _COARSE, _COARSE_JUMPS = 1e-3, 1e-2
-# Away from degenerate laws an error of this part of an input is moved one way only, and this many times the part is
-# what second derivatives add at most (of E Φ(z − t) by the variance it is t²).
-_LINEAR, _CURVATURE = 1e-7, 4e3
-_ROUNDING = 4e-15
-# Errors of more than this part of an input are looked at together, in so many places.
-_LARGE, _TOGETHER = 1e-5, 24
+# Kinks in two dimensions: what the moved integral is computed to, and by how much it is moved.
+_MIDDLE_TOL, _MIDDLE = 1e-9, 1e-5
+# The constant of second and of third order, times E|F|, with room for functions that grow.
+_BEND = 100.0
+# Steps relative to λ: one way, where errors of first order remain, and both ways.
+_STEP, _BOTH_WAYS = 1e-8, 3e-6
+# Laws are nearly degenerate where λ is less than this. No slope is asked for where the errors are more than this of λ.
+_DEGENERATE, _MOST = 2e-2, 1e-4
+# A scalar's slope has to be known to this part of it.
+_DOUBT = 1e-2
 
 
-def propagated(run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: float, clock: Clock) -> float:
-    """Σ over the inputs of |E(input moved by its error) − E|, both ways unless the response is plainly linear."""
-    total = 0.0
-    moves: list[tuple[float, float, bool, Callable[[float], Inputs]]] = []
-    n = len(inputs.symbols)
-    for i in range(n):
-        for j in range(i + 1):
-            size = math.sqrt(max(inputs.covariance[i, i] * inputs.covariance[j, j], 0.0)) or abs(
-                inputs.covariance[i, j]
-            )
-            error = max(float(inputs.errors[i, j]), _implicit(inputs, shape, i, j))
-            if error > 0:
-                moves.append((error, size, True, lambda by, i=i, j=j: inputs.moved(i, j, by)))  # type: ignore[misc]
-    for s, error in inputs.scalar_errors.items():
-        if error > 0:
-            moves.append((error, abs(inputs.scalars[s]), False, lambda by, s=s: inputs.scalar_moved(s, by)))  # type: ignore[misc]
+class Response(NamedTuple):
+    """Slopes by input, and a bound on what errors of the inputs do beyond them."""
+
+    slopes: dict[Input, float]
+    rest: float
+
+
+def response(run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: float, clock: Clock) -> Response:
+    """How an expectation answers to the errors of its inputs."""
+    moves = moves_of(inputs, shape)
     if not moves:
-        return 0.0
-    costly = n >= 3 and outcome.dimension >= 1 and outcome.method != "exact algebra"
-    coarse = _COARSE_JUMPS if any(b.kind == "jump" for b in shape.breaks) else _COARSE
-    base = run(inputs, 1e-5, math.inf, True) if costly else outcome
-    regular = _regular(inputs)
-    # How much of each input is uncertain, all together: what moving them one by one leaves out is of its square.
-    relative = math.fsum(error / size if size else 1.0 for error, size, *_ in moves)
-    parts = [m[0] / m[1] if m[1] else math.inf for m in moves]
-    # Next to a degenerate law the response is that of a root, and all together do more than the sum of each.
-    if max(parts) >= _LARGE or not regular and shape.breaks and max(parts) > _ROUNDING:
-        total += _together(run, inputs, outcome, tol, costly, clock)
-    for error, size, is_covariance, moved in moves:
-        if error <= EPS * size and not shape.breaks:
-            total += 4 * error / (size or 1) * outcome.scale
+        return Response({}, 0.0)
+    law = _Conditions(inputs, shape)
+    covariances = math.fsum(m.part for m in moves if m.at is not None)
+    late = outcome.dimension > 1 and clock.left() <= 0
+    if late or max(m.part for m in moves) >= LARGE or covariances > _MOST * law.reach:
+        return Response({}, worst(run, inputs, outcome, shape, tol, clock, moves, moves))
+    slopes = _Slopes(run, inputs, outcome, shape, tol, law)
+    found: dict[Input, float] = {}
+    left: list[Move] = []
+    rest = _BEND * outcome.scale * (covariances / law.reach) ** 2
+    for m in moves:
+        if m.whole <= EPS * m.size and not shape.breaks:
+            rest += 4 * m.part * outcome.scale
             continue
-        late = not costly and outcome.dimension > 1 and clock.left() <= 0
-        rough = costly or late
-        step = max(error, coarse * size) if rough else error
-        if late:
-            base = run(inputs, 1e-5, math.inf, True)
-        changes: list[float] = []
-        for sign in (1, -1):
-            try:
-                # Beyond rounding, what an error adds to a variance that is nothing counts, however little it is.
-                slack = math.inf if error > _ROUNDING * size else ROUNDED
-                there = run(moved(sign * step), 1e-5 if rough else tol, slack, rough)
-            except Divergent:
-                continue
-            changes.append(there.value - base.value)
-            if changes[-1] != 0 and is_covariance and regular and (costly or error < _LINEAR * size):
-                break
-        worst = max(map(abs, changes), default=0.0)
-        if rough:
-            total += 1.3 * worst * min(1.0, error / step if step else 1.0)
+        slope = slopes.of(m)
+        if slope is None:
+            left.append(m)
             continue
-        # The difference carries the rounding of both; beyond that the response to small errors is linear.
-        bend = abs(math.fsum(changes)) if len(changes) == 2 else worst * worst / (outcome.scale or 1.0)
-        excess = bend + _CURVATURE * relative * worst if regular else math.inf
-        total += worst + min(max(0.05, 2 * relative) * worst + bend, excess) + 4 * EPS * outcome.scale
-    return total
+        value, doubt = slope
+        found[m.input] = value
+        rest += abs(value) * (m.whole - m.error) + doubt * m.whole
+    if left:
+        rest += worst(run, inputs, outcome, shape, tol, clock, left, moves)
+    return Response(found, rest)
 
 
-def _together(run: Run, inputs: Inputs, outcome: Outcome, tol: float, costly: bool, clock: Clock) -> float:
-    """What large errors do together, and on the way: the largest change at random corners and inner points.
+class _Conditions:
+    """How far a law is from a degenerate one, as far as that matters to an integrand."""
 
-    Small ones act each by itself as a rule, but a b with a, b = 0 ± ε, or cos(20 a), does not move with either end of
-    one.
-    """
-    rng = np.random.default_rng(23)
-    n, m = len(inputs.symbols), len(inputs.scalars)
-    base = run(inputs, 1e-5, math.inf, True) if costly else outcome
-    worst = 0.0
-    corners = [np.array(c, float) for c in itertools.product((-1.0, 1.0), repeat=min(m, 3))] if m else []
-    for k in range(_TOGETHER):
-        corner = k < _TOGETHER // 2
-        signs = rng.choice([-1.0, 1.0], (n, n)) if corner else rng.uniform(-1, 1, (n, n))
-        if n == 2 and k < 8:
-            # All corners of a pair.
-            signs[np.triu_indices(2)] = [1 - 2 * (k >> i & 1) for i in range(3)]
-        c = inputs.covariance + np.triu(signs * inputs.errors) + np.triu(signs * inputs.errors, 1).T
-        c[np.diag_indices(n)] = np.maximum(np.diag(c), 0.0)
-        shares = rng.choice([-1.0, 1.0], m) if corner else rng.uniform(-1, 1, m)
-        if corner and k < len(corners):
-            shares[: len(corners[k])] = corners[k]
-        scalars = {s: v + x * inputs.scalar_errors[s] for (s, v), x in zip(inputs.scalars.items(), shares)}
+    def __init__(self, inputs: Inputs, shape: Shape):
+        self.inputs = inputs
+        self.shape = shape
+
+    @cached_property
+    def least(self) -> float:
+        """λ, the least eigenvalue of the correlations of all variables whose variance matters."""
+        c = self.inputs.covariance
+        d = np.sqrt(np.maximum(np.diag(c), 0.0))
+        used = np.flatnonzero(d > 0)
+        if len(used) < 2:
+            return 1.0
+        r = (c / np.where(d > 0, d, 1.0)[:, None] / np.where(d > 0, d, 1.0))[np.ix_(used, used)]
+        if len(used) == 2:
+            return max(1 - abs(float(r[0, 1])), 0.0)
+        return max(float(np.linalg.eigvalsh(r)[0]), 0.0)
+
+    @cached_property
+    def width(self) -> float:
+        """The square of the narrowest scale on which the integrand turns, in standard deviations; 0 for a kink."""
+        if any(b.kind != "soft" for b in self.shape.breaks) or self.shape.masses:
+            return 0.0
+        narrow = 1.0
+        if not self.shape.breaks:
+            return narrow
+        forms = frozenset(self.shape.form_symbols)
+        rows = dict(self.shape.forms)
+        place = {s: k for k, s in enumerate(self.inputs.symbols)}
+        for b in self.shape.breaks:
+            parts = affine(b.at, forms)
+            if parts is None:
+                return 0.0
+            a = np.zeros(len(place))
+            for form, c in parts[0].items():
+                for s, k in rows[form]:
+                    a[place[s]] += value_of(c, self.inputs.scalars) * value_of(k, self.inputs.scalars)
+            variance = float(a @ self.inputs.covariance @ a)
+            narrow = min(narrow, 1 / variance if variance > 0 else 1.0)
+        return narrow
+
+    @property
+    def reach(self) -> float:
+        """What stands for λ: smooth functions do not mind a degenerate law."""
+        return max(self.least, self.width)
+
+
+class _Slopes:
+    """The derivatives of an expectation by its inputs, from differences, each with a bound on its error."""
+
+    def __init__(self, run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: float, law: _Conditions):
+        self.run, self.inputs, self.outcome, self.law = run, inputs, outcome, law
+        self.rough = outcome.dimension > 2
+        jumps = any(b.kind == "jump" for b in shape.breaks)
+        self.coarse = _COARSE_JUMPS if jumps else _COARSE
+        self.middle = (
+            outcome.dimension == 2 and len(inputs.symbols) > 2 and "lattice" not in outcome.method and law.width == 0
+        )
+        self.tol = 1e-5 if self.rough else max(tol, _MIDDLE_TOL) if self.middle else tol
+        self._variances: dict[int, tuple[float, float] | None] = {}
+
+    @cached_property
+    def base(self) -> Outcome:
+        return self.run(self.inputs, self.tol, math.inf, True) if self.rough else self.outcome
+
+    def of(self, m: Move) -> tuple[float, float] | None:
+        """(slope, bound on its error); None where differences do not tell."""
         try:
-            there = run(replace(inputs, covariance=c, scalars=scalars), 1e-5 if costly else tol, math.inf, costly)
+            if m.at is None:
+                return self._by_scalar(m)
+            i, j = m.at
+            if self.inputs.covariance[i, i] <= 0 or self.inputs.covariance[j, j] <= 0:
+                # A factor that is linear in its variable: so is the expectation in its covariances.
+                return self._one_way(m, _COARSE, 0.0)
+            if i == j:
+                return self._by_variance(i, m)
+            if self.law.least >= _DEGENERATE:
+                return self._one_way(m, self._step(_STEP, 0.5), 1.0)
+            return self._both_ways(m) if self.law.width < _DEGENERATE else self._inside(m)
         except Divergent:
-            continue
-        worst = max(worst, abs(there.value - base.value))
-        if clock.left() <= 0:
-            break
-    # Twelve of infinitely many.
-    return 1.3 * worst
+            return None
 
+    def _step(self, least: float, order: float) -> float:
+        """The step relative to λ that is best for what the integrals are known to."""
+        if self.rough:
+            return self.coarse
+        if self.middle:
+            return _MIDDLE * self.law.reach
+        known = 4 * self.outcome.error / (_BEND * self.outcome.scale) if self.outcome.scale > 0 else 0.0
+        return float(max(least, min(known**order, 1e-3)) * self.law.reach)
 
-def _implicit(inputs: Inputs, shape: Shape, i: int, j: int) -> float:
-    """The rounding of a given covariance counts where variables are nearly the same and something jumps."""
-    if i == j or not any(b.kind == "jump" for b in shape.breaks):
-        return 0.0
-    if len(inputs.symbols) == 2 and all(len(items) == 1 for _, items in shape.forms):
-        # Two variables: their conditional variance is computed without rounding.
-        return 0.0
-    size = inputs.covariance[i, i] * inputs.covariance[j, j]
-    c = inputs.covariance[i, j]
-    return EPS * abs(c) if size > 0 and c * c > 0.999 * size and c * c != size else 0.0
+    def _at(self, inputs: Inputs) -> Outcome:
+        return self.run(inputs, self.tol, math.inf, self.rough)
 
+    def _noise(self, there: Outcome) -> float:
+        """How much a difference may be off by rounding and by what the rules leave."""
+        if self.rough:
+            return 30 * abs(self.base.value - self.outcome.value) * self.coarse
+        return self.outcome.error + there.error + 4 * EPS * self.outcome.scale
 
-def _regular(inputs: Inputs) -> bool:
-    n = len(inputs.symbols)
-    for i in range(n):
-        for j in range(i):
-            size = inputs.covariance[i, i] * inputs.covariance[j, j]
-            if inputs.covariance[i, j] ** 2 > 0.98 * size:
-                return False
-    return True
+    def _one_way(self, m: Move, step: float, bend: float) -> tuple[float, float]:
+        c = self.inputs.covariance[m.at]
+        sign = -1.0 if m.at is not None and m.at[0] != m.at[1] and c > 0 else 1.0
+        by = sign * step * m.size
+        there = self._at(m.applied(self.inputs, by))
+        slope = (there.value - self.base.value) / by
+        doubt = self._noise(there) / abs(by) + bend * _BEND * step * self._scale(m)
+        return slope, doubt + (0.02 * abs(slope) if self.rough else 0.0)
+
+    def _scale(self, m: Move) -> float:
+        """What a second derivative is a multiple of, for an input in its own unit."""
+        if self.rough:
+            # Its own bend is far below what a coarse integral shows.
+            return 0.0
+        return self.outcome.scale / (m.size * self.law.reach**2)
+
+    def _by_variance(self, i: int, m: Move | None = None) -> tuple[float, float]:
+        found = self._variances.get(i)
+        if found is None:
+            s = self.inputs.symbols[i]
+            m = m or Move((s, s), (i, i), 0.0, 0.0, float(self.inputs.covariance[i, i]))
+            if self.law.least >= _DEGENERATE or self.law.width >= _DEGENERATE:
+                found = self._one_way(m, self._step(_STEP, 0.5), 1.0)
+            else:
+                found = self._both_ways(m)
+            self._variances[i] = found
+        return found
+
+    def _both_ways(self, m: Move) -> tuple[float, float]:
+        step = self._step(_BOTH_WAYS, 1 / 3)
+        by = step * m.size
+        up, down = (self._at(m.applied(self.inputs, sign * by)) for sign in (1, -1))
+        slope = (up.value - down.value) / (2 * by)
+        noise = max(self._noise(up), self._noise(down)) / by
+        doubt = noise + _BEND * step * step * self._scale(m) / self.law.reach
+        return slope, doubt + (0.02 * abs(slope) if self.rough else 0.0)
+
+    def _inside(self, m: Move) -> tuple[float, float]:
+        """By C + h v v', v = ±σ_i e_i + σ_j e_j, which is a covariance however degenerate C is."""
+        i, j = m.at  # type: ignore[misc]
+        step = self._step(_STEP, 0.5)
+        c = self.inputs.covariance
+        sign = -1.0 if c[i, j] > 0 else 1.0
+        moved = self.inputs.moved(i, i, step * c[i, i]).moved(j, j, step * c[j, j])
+        moved = moved.moved(i, j, sign * step * m.size)
+        there = self._at(moved)
+        whole = (there.value - self.base.value) / step
+        (a, a_doubt), (b, b_doubt) = self._by_variance(i), self._by_variance(j)
+        slope = (whole - a * c[i, i] - b * c[j, j]) / (sign * m.size)
+        doubt = self._noise(there) / step + a_doubt * c[i, i] + b_doubt * c[j, j]
+        doubt = doubt / m.size + 4 * _BEND * step * self._scale(m)
+        return float(slope), float(doubt + (0.02 * abs(slope) if self.rough else 0.0))
+
+    def _by_scalar(self, m: Move) -> tuple[float, float] | None:
+        """Both ways, and only where that shows no bend to speak of: nothing is known of how a scalar enters."""
+        small = self.coarse if self.rough else _MIDDLE if self.middle else 1e-6
+        for by in dict.fromkeys((small * max(m.size, 1e-3), small * m.size)):
+            if by < m.whole:
+                continue
+            up, down = (self._at(m.applied(self.inputs, sign * by)) for sign in (1, -1))
+            slope = (up.value - down.value) / (2 * by)
+            bend = abs(up.value + down.value - 2 * self.base.value)
+            doubt = (bend + max(self._noise(up), self._noise(down))) / by
+            if doubt <= _DOUBT * abs(slope) or doubt * m.whole <= EPS * self.outcome.scale:
+                return slope, doubt + (0.02 * abs(slope) if self.rough else 0.0)
+        return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -197,8 +196,8 @@ def pivoted_root(c: Array, floor: Array, last: int | None = None, slack: float =
 
 def _conditional_variance(a: float, b: float, c: float) -> float:
     """b − c²/a without cancellation, in rational arithmetic."""
-    p, q, r = Fraction(a), Fraction(b), Fraction(c)
-    return float(q - r * r / p)
+    (p, q, r), *_ = exact.fractions(np.array([a, b, c]))
+    return exact.rounded(q - r * r / p)
 
 
 def moments(powers: Sequence[int], covariance: Array) -> Callable[[Sequence], Array]:
