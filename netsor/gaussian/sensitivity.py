@@ -2,7 +2,8 @@
 
 Under N(0, C + E) an expectation is analytic in E as long as C + E is a covariance, its real part for complex E: with
 λ the least eigenvalue of the correlations and ε that of E relative to the variances, what is left of first order is at
-most a constant times (ε/λ)² E|F| (Cauchy's estimate). What is smooth in itself is smooth in C at λ = 0 too.
+most a constant times (ε/λ)² E|F| (Cauchy's estimate), or ε²/λ where the first derivatives stay as they are up to λ = 0:
+across kinks whose own argument keeps its variance. What is smooth in itself is smooth in C at λ = 0 too.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netsor.expr import Expr
 from netsor.gaussian.inputs import Inputs
 from netsor.gaussian.integrand import value_of
 from netsor.gaussian.law import Input
@@ -57,7 +59,7 @@ def response(run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: floa
     slopes = _Slopes(run, inputs, outcome, shape, tol, law)
     found: dict[Input, float] = {}
     left: list[Move] = []
-    rest = _BEND * outcome.scale * (covariances / law.reach) ** 2
+    rest = _BEND * outcome.scale * covariances**2 / (law.reach * law.tame)
     for m in moves:
         if m.whole <= EPS * m.size and not shape.breaks:
             rest += 4 * m.part * outcome.scale
@@ -69,6 +71,9 @@ def response(run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: floa
         value, doubt = slope
         found[m.input] = value
         rest += abs(value) * (m.whole - m.error) + doubt * m.whole
+    first = math.fsum(abs(found[m.input]) * m.whole for m in moves if m.input in found)
+    # What is far out in a tail bends as the square of its slope.
+    rest += 4 * first * first / outcome.scale if outcome.scale > 0 else 0.0
     if left:
         rest += worst(run, inputs, outcome, shape, tol, clock, left, moves)
     return Response(found, rest)
@@ -100,22 +105,38 @@ class _Conditions:
         if any(b.kind != "soft" for b in self.shape.breaks) or self.shape.masses:
             return 0.0
         narrow = 1.0
-        if not self.shape.breaks:
-            return narrow
-        forms = frozenset(self.shape.form_symbols)
-        rows = dict(self.shape.forms)
-        place = {s: k for k, s in enumerate(self.inputs.symbols)}
         for b in self.shape.breaks:
-            parts = affine(b.at, forms)
-            if parts is None:
+            row = self._row(b.at)
+            if row is None:
                 return 0.0
-            a = np.zeros(len(place))
-            for form, c in parts[0].items():
-                for s, k in rows[form]:
-                    a[place[s]] += value_of(c, self.inputs.scalars) * value_of(k, self.inputs.scalars)
-            variance = float(a @ self.inputs.covariance @ a)
+            variance = float(row @ self.inputs.covariance @ row)
             narrow = min(narrow, 1 / variance if variance > 0 else 1.0)
         return narrow
+
+    @cached_property
+    def tame(self) -> float:
+        """1 where the first derivatives in C are bounded at λ = 0, else λ."""
+        for b in self.shape.breaks:
+            row = self._row(b.at)
+            if b.kind not in ("soft", "kink") or row is None or self.shape.masses:
+                return self.reach
+            variance = float(row @ self.inputs.covariance @ row)
+            if variance < _DEGENERATE * float(row * row @ np.diag(self.inputs.covariance)):
+                return self.reach
+        return self.reach if self.shape.masses else 1.0
+
+    def _row(self, at: Expr) -> Array | None:
+        """The coefficients of an affine argument; None for others."""
+        parts = affine(at, frozenset(self.shape.form_symbols))
+        if parts is None:
+            return None
+        rows = dict(self.shape.forms)
+        place = {s: k for k, s in enumerate(self.inputs.symbols)}
+        a = np.zeros(len(place))
+        for form, c in parts[0].items():
+            for s, k in rows[form]:
+                a[place[s]] += value_of(c, self.inputs.scalars) * value_of(k, self.inputs.scalars)
+        return a
 
     @property
     def reach(self) -> float:
@@ -183,6 +204,7 @@ class _Slopes:
         there = self._at(m.applied(self.inputs, by))
         slope = (there.value - self.base.value) / by
         doubt = self._noise(there) / abs(by) + bend * _BEND * step * self._scale(m)
+        doubt += 2 * abs(slope * by) * abs(slope) / (self.outcome.scale or 1.0)
         return slope, doubt + (0.02 * abs(slope) if self.rough else 0.0)
 
     def _scale(self, m: Move) -> float:
@@ -190,7 +212,7 @@ class _Slopes:
         if self.rough:
             # Its own bend is far below what a coarse integral shows.
             return 0.0
-        return self.outcome.scale / (m.size * self.law.reach**2)
+        return self.outcome.scale / (m.size * self.law.reach * self.law.tame)
 
     def _by_variance(self, i: int, m: Move | None = None) -> tuple[float, float]:
         found = self._variances.get(i)

@@ -30,8 +30,10 @@ from netsor.expr import (
 from netsor.expr.asymptotics import at_infinite_width
 from netsor.expr.functions import REALS
 from netsor.expr.intervals import infer_range
-from netsor.gaussian import Divergent, Estimate, Expectation, NoPointwiseMeaning, Settings, expect, vanishes
+from netsor.gaussian import Divergent, Estimate, Expectation, NoPointwiseMeaning, Part, Settings, expect, vanishes
+from netsor.gaussian.law import Input
 from netsor.limit.definition import ZDOT, ZHAT, ZINIT, ZMOMENT, ZNONLIN
+from netsor.limit.noise import NONE, Form, Known, Noises, Origin
 from netsor.limit.scalars import function_of_scalars, may_jump
 from netsor.limit.stein import stein_coefficients
 from netsor.limit.symbols import coefficient, hat, scalar, spell
@@ -94,8 +96,11 @@ class Limit:
         self._initial: dict[Sym, str] = {}
         self._derivatives: dict[Sym, tuple[Sym, Expr, str]] = {}
         self._product_of: dict[Sym, Sym] = {}
-        self._estimates: dict[Sym, Estimate] = {}
-        self._covariances: dict[tuple[Sym, Sym], Estimate] = {}
+        self._estimates: dict[Sym, Known] = {}
+        self._covariances: dict[tuple[Sym, Sym], Known] = {}
+        self._noises = Noises()
+        # By identity: a part that was computed again has other errors.
+        self._parts: dict[int, tuple[Part, Form]] = {}
         self._independence: dict[tuple[Sym, Sym], bool] = {}
         self._cache: dict = {}
         self._depth = 0
@@ -241,7 +246,7 @@ class Limit:
     def independent(self, a: Sym, b: Sym) -> bool:
         if a is b:
             return False
-        key = (a, b) if a.digest <= b.digest else (b, a)
+        key = _ordered(a, b)
         found = self._independence.get(key)
         if found is None:
             found = self._nested(lambda: _kept(self._independence, key, self._are_independent(*key)))
@@ -270,30 +275,32 @@ class Limit:
         return 0.0
 
     def covariance(self, a: Sym, b: Sym) -> Estimate:
-        key = (a, b) if a.digest <= b.digest else (b, a)
+        key = _ordered(a, b)
         found = self._covariances.get(key)
         if found is None:
             found = self._nested(lambda: _kept(self._covariances, key, self._covariance(*key)))
-        return found
+        return found.estimate
 
-    def _covariance(self, a: Sym, b: Sym) -> Estimate:
+    def _covariance(self, a: Sym, b: Sym) -> Known:
         p, q = self._products.get(a), self._products.get(b)
         if p is None and q is None:
             value = self._initial_covariance(a, b)
-            return Estimate(value, 0.0 if self._initial[a] in self.program.group_of else 4e-16 * abs(value))
+            error = 0.0 if self._initial[a] in self.program.group_of else 4e-16 * abs(value)
+            what = Origin(f"Cov({spell(a)}, {spell(b)})", "exact algebra")
+            return Known(value, error, self._noises.fresh(error, what))
         if a is not b and self.independent(a, b):
-            return Estimate(0.0, 0.0)
+            return Known(0.0, 0.0)
         assert p is not None and q is not None
-        what = f"Cov({spell(a)}, {spell(b)})" if a is not b else f"Var({spell(a)})"
-        return self._expect(ZHAT(p.variance, p.operand, q.operand), what, p.name)
+        purpose = f"Cov({spell(a)}, {spell(b)})" if a is not b else f"Var({spell(a)})"
+        return self._expect(ZHAT(p.variance, p.operand, q.operand), purpose, p.name)
 
     def scalar(self, s: Sym) -> Estimate:
         found = self._estimates.get(s)
         if found is None:
             found = self._nested(lambda: _kept(self._estimates, s, self._scalar(s)))
-        return found
+        return found.estimate
 
-    def _scalar(self, s: Sym) -> Estimate:
+    def _scalar(self, s: Sym) -> Known:
         if s in self._derivatives:
             return self._take_coefficient(s)
         name = s.name[1]
@@ -305,10 +312,13 @@ class Limit:
                 Sym(c.name): Const(c.limit) for c in self.program.constants if c.name in i.scalars and not c.value.free
             }
             tagged: dict[Sym, Expr] = {Sym(name): scalar(name) for name in i.scalars}
-            return function_of_scalars(
+            found = function_of_scalars(
                 substitute(substitute(written, fixed), tagged), self._known, self._range, written, self._as_typed(i),
                 i.name, i.span,
             )  # fmt: skip
+            own = self._noises.fresh(found.own, Origin(name, "exact algebra"))
+            form = self._noises.combined([(1.0, own), *((c, self._form(k)) for k, c in found.slopes.items())])
+            return Known(found.value, min(found.error, form.size), form)
         integrand = ZMOMENT(i, self._z, self._scalars)
         return self._expect(integrand, f"{name}", name)
 
@@ -331,12 +341,17 @@ class Limit:
         value = self._scalars[s.name[1]]
         return Estimate(float(value.value), 0.0) if isinstance(value, Const) else self.scalar(value)  # type: ignore[arg-type]
 
+    def _form(self, i: Input) -> Form:
+        """How the error of a number that is known is made up."""
+        found = self._estimates.get(i) if isinstance(i, Sym) else self._covariances.get(i)
+        return NONE if found is None else found.form
+
     def _range(self, s: Sym) -> tuple[float, float]:
         """What a scalar's own text shows of its range: a mean of squares is never negative."""
         i = self.program.by_name.get(s.name[1])
         return REALS if not isinstance(i, Moment) or WIDTH in i.psi.free else infer_range(unfold(i.psi), {})
 
-    def _take_coefficient(self, s: Sym) -> Estimate:
+    def _take_coefficient(self, s: Sym) -> Known:
         found = self._pointwise(s)
         if found is not None:
             return found
@@ -346,18 +361,26 @@ class Limit:
         b = [self._expect(canonical(mul(t, operand)), f"E {spell(t)} Z^x in Ż^{name}", name) for t in partners]
         c = [[self.covariance(t, u) for u in partners] for t in partners]
         known = [self._beside(s, t) for t in partners]
-        return stein_coefficients(c, b, known)[which]
+        given = [None if k is None else k.estimate for k in known]
+        a = stein_coefficients(c, [e.estimate for e in b], given)[which]
+        parts = [(1.0, self._noises.fresh(a.own, Origin(spell(s), "Stein's lemma")))]
+        parts += zip(a.by_b.tolist(), (e.form for e in b), strict=True)
+        parts += [(float(x), k.form) for x, k in zip(a.by_known, known, strict=True) if k is not None]
+        for t, row in zip(partners, a.by_c.tolist(), strict=True):
+            parts += [(x, self._form(_ordered(t, u))) for x, u in zip(row, partners, strict=True)]
+        form = self._noises.combined(parts)
+        return Known(a.estimate.value, min(a.estimate.error, form.size), form)
 
-    def _pointwise(self, s: Sym) -> Estimate | None:
+    def _pointwise(self, s: Sym) -> Known | None:
         """E ∂Z^x/∂Ẑ^{Wᵀy} as it stands; None where the derivative means nothing pointwise."""
         partner, derivative, name = self._derivatives[s]
         try:
-            found = self.expectation(derivative, f"E ∂Z/∂{spell(partner)} in Ż^{name}", name)
+            found, form = self._taken(derivative, f"E ∂Z/∂{spell(partner)} in Ż^{name}", name)
         except NoPointwiseMeaning:
             return None
-        return Estimate(found.value, found.error)
+        return Known(found.value, found.error, form)
 
-    def _beside(self, s: Sym, partner: Sym) -> Estimate | None:
+    def _beside(self, s: Sym, partner: Sym) -> Known | None:
         """What Ż takes for another Ẑ^{Wᵀy} of the same product without Stein's lemma, if it does."""
         other = self.beside(s, partner)
         if other in self._derivatives:
@@ -395,19 +418,25 @@ class Limit:
         """Drop every number, to be found again with more time; those that were good come from the cache."""
         self._estimates.clear()
         self._covariances.clear()
+        # A part that nobody has asked for yet would be taken for one of the numbers that are to come.
+        self._cache = {k: p for k, p in self._cache.items() if id(p) in self._parts or k[0] == "numbers"}
 
     # --- expectations -----------------------------------------------------------------------------------------
 
-    def _expect(self, integrand: Expr, purpose: str, name: str) -> Estimate:
+    def _expect(self, integrand: Expr, purpose: str, name: str) -> Known:
         try:
-            result = self.expectation(integrand, purpose, name)
+            result, form = self._taken(integrand, purpose, name)
         except NoPointwiseMeaning as fault:
             i = self.program.by_name.get(name)
             raise NetsorError(diverges(name, i.span if i else None, purpose, str(fault))) from None
-        return Estimate(result.value, result.error)
+        return Known(result.value, result.error, form)
 
     def expectation(self, integrand: Expr, purpose: str, name: str) -> Expectation:
         """E of an expression in Ẑ's; `name` is the variable of the program that it is taken for."""
+        return self._taken(integrand, purpose, name)[0]
+
+    def _taken(self, integrand: Expr, purpose: str, name: str) -> tuple[Expectation, Form]:
+        """An expectation, and how its error is made up."""
         i = self.program.by_name.get(name)
         span = i.span if i else None
         if self.progress:
@@ -421,8 +450,27 @@ class Limit:
             result = expect(integrand, self, settings, cache=self._cache)
         except Divergent as fault:
             raise NetsorError(diverges(name, span, purpose, str(fault))) from None
+        own = self._noises.fresh(result.own, Origin(purpose, result.method))
+        parts = [(w, self._part(p, purpose)) for w, p in zip(result.weights, result.parts, strict=True)]
+        scalars = [(slope, self._form(s)) for s, slope in result.slopes.items()]
+        form = self._noises.combined([(1.0, own), *parts, *scalars])
+        error = min(result.error, form.size)
+        result = replace(result, error=error, converged=error <= settings.tol * result.scale)
         self.taken.append(Taken(purpose, span, integrand, result, time.perf_counter() - start))
-        return result
+        return result, form
+
+    def _part(self, part: Part, purpose: str) -> Form:
+        """How the error of one block is made up; it is one error wherever the block occurs."""
+        found = self._parts.get(id(part))
+        if found is None:
+            own = self._noises.fresh(part.own, Origin(purpose, part.method))
+            inputs = [(slope, self._form(i)) for i, slope in part.slopes.items()]
+            found = self._parts[id(part)] = part, self._noises.combined([(1.0, own), *inputs])
+        return found[1]
+
+    def culprit(self, s: Sym) -> tuple[Origin, float] | None:
+        """Where the errors that act most in a scalar were made, and how much of its bound they are."""
+        return self._noises.largest(self._form(s))
 
     def _nested(self, work: Callable[[], T]) -> T:
         """Do work that keeps its own result and may need other limits first, however long the chain of them is."""
@@ -450,6 +498,10 @@ class Limit:
             yield
         finally:
             self._depth -= 1
+
+
+def _ordered(a: Sym, b: Sym) -> tuple[Sym, Sym]:
+    return (a, b) if a.digest <= b.digest else (b, a)
 
 
 def _kept(table: dict[K, T], key: K, value: T) -> T:

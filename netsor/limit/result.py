@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from netsor.core import Moment, Output, Program
-from netsor.diagnostics import Diagnostic, NetsorError, Span
+from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.expr import Const, Sym, diff, evaluate
 from netsor.expr.asymptotics import at_infinite_width
 from netsor.gaussian import Expectation, Settings
@@ -84,7 +84,7 @@ def infer_limit(
         work_through(rough, 0.8)
     for output in asked:
         if output.name not in faults and not values[output.name].converged:
-            faults[output.name] = (_not_reached(output.name, values[output.name], tol, state.taken, output.span),)
+            faults[output.name] = (_not_reached(output, values[output.name], tol, state),)
     found = tuple(dict.fromkeys(d for o in asked for d in faults.get(o.name, ())))
     return LimitResult(program.name, values, found, tuple(state.taken))
 
@@ -142,19 +142,19 @@ def _method(state: Limit, name: str, own: Mapping[str, Expectation]) -> str:
     return next(iter(found), "exact algebra")
 
 
-def _not_reached(name: str, value: LimitValue, tol: float, taken: Sequence[Taken], span: Span | None) -> Diagnostic:
-    hardest = max(taken, key=lambda t: t.result.error, default=None)
+def _not_reached(output: Output, value: LimitValue, tol: float, state: Limit) -> Diagnostic:
     notes = [
         f"the error bound is {value.error:.1e}, and {tol:.1e} of what is averaged is {tol * value.size:.1e}"
     ]
-    if hardest is not None:
-        notes.append(
-            f"the hardest expectation was {hardest.purpose}, by {hardest.result.method}: ± {hardest.result.error:.1e}"
-        )
+    moment = state.moment(output.scalar)
+    culprit = state.culprit(moment) if isinstance(moment, Sym) else None
+    if culprit is not None:
+        origin, share = culprit
+        notes.append(f"the hardest expectation was {origin.purpose}, by {origin.method}: ± {share:.1e} of this")
     return Diagnostic(
         "W901",
-        f"the limit of `{name}` was not reached to the tolerance asked for",
-        span,
+        f"the limit of `{output.name}` was not reached to the tolerance asked for",
+        output.span,
         severity="warning",
         notes=tuple(notes),
         hint="give more time with `--budget SECONDS`, or accept this error with a larger `--tol`",

@@ -6,8 +6,10 @@ import math
 from collections.abc import Callable
 
 from netsor.diagnostics import Diagnostic, NetsorError, Span
-from netsor.expr import FUNCTIONS, Apply, Call, Cond, Expr, Sym, evaluate, postorder, to_text
+from netsor.expr import FUNCTIONS, Apply, Call, Cond, Expr, Sym, diff, evaluate, postorder, to_text
 from netsor.gaussian import Estimate
+from netsor.gaussian.first_order import FirstOrder
+from netsor.gaussian.law import Input
 
 _ROUNDING = 4e-16
 
@@ -20,7 +22,7 @@ def function_of_scalars(
     shown: Callable[[Sym], str],
     name: str,
     span: Span | None,
-) -> Estimate:
+) -> FirstOrder:
     """ψ(; θ̊) (Eq. 63 with k = 0), with the error that |θ − θ̊| allows; `range_of` bounds a scalar at every width,
     `written` and `shown` spell ψ and its scalars for a reader.
 
@@ -42,14 +44,21 @@ def function_of_scalars(
                 notes=("a function of scalars must be continuous at their limits (Assumption B.8, 1)",),
             )
         )
-    error = _ROUNDING * _magnitude(e, point)
+    own = error = _ROUNDING * _magnitude(e, point)
+    slopes: dict[Input, float] = {}
     for s, v in at.items():
         reach = v.error + _ROUNDING * abs(v.value)
         low, high = range_of(s)
 
-        def change_within(t: float, s: Sym = s, ends: tuple[float, ...] = (low - v.value, high - v.value)) -> float:
-            at_sides = [evaluate(e, {**point, s: point[s] + min(max(u, ends[0]), ends[1])}) for u in (-t, t)]
-            return max(abs(x - value) if math.isfinite(x) else math.inf for x in at_sides)
+        def changes_within(
+            t: float, s: Sym = s, ends: tuple[float, ...] = (low - v.value, high - v.value)
+        ) -> list[tuple[float, float]]:
+            """(step, change) down and up."""
+            steps = [min(max(u, ends[0]), ends[1]) for u in (-t, t)]
+            return [(u, evaluate(e, {**point, s: point[s] + u}) - value) for u in steps]
+
+        def change_within(t: float) -> float:
+            return max(abs(x) if math.isfinite(x) else math.inf for _, x in changes_within(t))
 
         # A jump is as high nearby as farther off; a steep slope is not.
         nudge = 1e-12 * max(1.0, abs(v.value))
@@ -67,7 +76,23 @@ def function_of_scalars(
                 )
             )
         error += change
-    return Estimate(value, error)
+        slope = _slope(e, s, point)
+        # What a straight line leaves, beyond the rounding of the scalar itself.
+        bent = max(abs(x - slope * u) for u, x in changes_within(reach)) + abs(slope) * (reach - v.error)
+        if v.error > 0 and bent < change:
+            slopes[s] = slope
+            own += bent
+        else:
+            own += change
+    return FirstOrder(value, min(own, error), error, slopes)
+
+
+def _slope(e: Expr, s: Sym, point: dict[Sym, float]) -> float:
+    """∂e/∂s at a point; nan where it has none."""
+    try:
+        return float(evaluate(diff(e, s), point))
+    except (ArithmeticError, ValueError):
+        return math.nan
 
 
 def may_jump(e: Expr) -> bool:

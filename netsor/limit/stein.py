@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
 
 from netsor.gaussian import Estimate
 
 
+class Solved(NamedTuple):
+    """A coefficient a_r, how it moves with b, C and the coefficients known otherwise, and what is left beyond that."""
+
+    estimate: Estimate
+    by_b: np.ndarray
+    by_c: np.ndarray
+    by_known: np.ndarray
+    own: float
+
+
 def stein_coefficients(
     c: Sequence[Sequence[Estimate]], b: Sequence[Estimate], known: Sequence[Estimate | None] | None = None
-) -> list[Estimate]:
+) -> list[Solved]:
     """a = C⁺ b with C_ij = E Ẑ^i Ẑ^j and b_i = E Ẑ^i Z^x (Eq. 67), with the errors of C and b carried along.
 
     Directions in which C is zero up to its own error carry no information about a, and the pseudoinverse leaves them.
     Where C is singular, many a give the same Ż, and only together: those that are `known` otherwise are kept, and the
     others are what Stein's lemma C a = b leaves for them.
     """
-    import numpy as np
-
     matrix = np.array([[e.value for e in row] for row in c])
     slack = np.array([[e.error for e in row] for row in c])
     rhs = np.array([e.value for e in b])
@@ -31,8 +42,16 @@ def stein_coefficients(
     keep = values > 4 * floor
     inverse = (right[keep].T / values[keep]) @ left[:, keep].T
     rest = rhs - matrix @ a
-    # First order in the perturbations: δa = C⁺(δb − δC a), the a that are known included.
+    # First order in the perturbations: δa = C⁺(δb − δC a − C δa'), a' those that are known.
     moved = rhs_error + np.abs(matrix) @ error
     a[found] = inverse @ rest
+    given_error = error.copy()
     error[found] = np.abs(inverse) @ (moved + slack @ np.abs(a))
-    return [Estimate(float(x), float(e) + 1e-15 * abs(float(x))) for x, e in zip(a, error, strict=True)]
+    out = []
+    for r, (x, e) in enumerate(zip(a, error, strict=True)):
+        row = inverse[found.index(r)] if r in found else np.zeros(len(b))
+        second = float(np.abs(row) @ (slack @ error))
+        own = 1e-15 * abs(float(x)) + second
+        by_known = np.where(given_error > 0, -(row @ matrix), 0.0) + (r not in found) * np.eye(len(b))[r]
+        out.append(Solved(Estimate(float(x), float(e) + own), row, -np.outer(row, a), by_known, own))
+    return out

@@ -60,7 +60,7 @@ class Values:
                 if c.system is None:
                     return self.number(c.formula) if c.formula is not None else Estimate(0.0)
                 rows = [[self.number(e) for e in row] for row in c.system.c]
-                return stein_coefficients(rows, [self.number(e) for e in c.system.b])[c.index]
+                return stein_coefficients(rows, [self.number(e) for e in c.system.b])[c.index].estimate
         raise LookupError(kind(s))
 
     def hats(self, a: Sym, b: Sym) -> Estimate:
