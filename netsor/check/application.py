@@ -30,6 +30,7 @@ from netsor.expr import (
     Sym,
     apply,
     call,
+    canonical,
     compare,
     cond,
     logic,
@@ -168,7 +169,12 @@ class Application(Arithmetic):
         function = Function(f.name, params, call(f.name, *params))
         orders = (f.order,) + (0,) * (count - 1)
         self.differentiable(function, orders, node)
-        return self.coordinatewise(node, node.args, lambda *a: apply(function, a, orders))
+        return self.coordinatewise(node, node.args, lambda *a: self.at_numbers(apply(function, a, orders)))
+
+    @staticmethod
+    def at_numbers(e: Expr) -> Expr:
+        """A function at numbers is a number, a derivative too."""
+        return e if e.free else canonical(e)
 
     def differentiable(self, function: Function, orders: tuple[int, ...], node: ast.Node) -> None:
         from netsor.expr.functions import TooSingular
@@ -199,11 +205,7 @@ class Application(Arithmetic):
             return POISON
         if any(f.orders):
             self.differentiable(function, f.orders, node)
-        e = apply(function, [v.expr for v in values], f.orders)  # type: ignore[union-attr]
-        if all(isinstance(v, Scalar) and v.number is not None for v in values):
-            from netsor.expr import canonical
-
-            e = canonical(e)
+        e = self.at_numbers(apply(function, [v.expr for v in values], f.orders))  # type: ignore[union-attr]
         return self.finite(self.join(inlined_functions(e), *values), node)
 
     def scope_place(self, name: str) -> Span | None:

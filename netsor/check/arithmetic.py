@@ -88,7 +88,9 @@ class Arithmetic(Operands):
             raise Fault(faults.transposed_vector_alone(node.span))
         assert isinstance(left, Number) and isinstance(right, Number)
         e = add(left.expr, right.expr)
-        return Covector(e) if isinstance(left, Covector) else self.join(e, left, right)
+        if isinstance(left, Covector):
+            return Covector(e)
+        return self.finite(self.join(e, left, right), node)
 
     def quotient(self, left: Number, right: Number, node: ast.Binary) -> Value:
         if isinstance(right, Covector):
@@ -132,7 +134,7 @@ class Arithmetic(Operands):
             if isinstance(a, Scalar) or isinstance(b, Scalar):
                 return Covector(mul(a.expr, b.expr))
             raise Fault(faults.transposed_vector_alone(node.span))
-        return self.join(find_quotients(mul(a.expr, b.expr)), a, b)
+        return self.finite(self.join(find_quotients(mul(a.expr, b.expr)), a, b), node)
 
     def juxtapose(self, node: ast.Juxtapose | ast.MatMul) -> Value:
         left, right = self.value(node.left), self.value(node.right)
@@ -234,7 +236,9 @@ class Arithmetic(Operands):
         if isinstance(left, Array) and isinstance(right, Array):
             if len(left.shape) != 1 or left.shape != right.shape:
                 raise Fault(faults.inner_shapes(node.span, left.shape, right.shape))
-            return Scalar(Const(math.fsum(a * b for a, b in zip(left.values, right.values, strict=True))))  # type: ignore[arg-type]
+            products = [a * b for a, b in zip(left.values, right.values, strict=True)]  # type: ignore[arg-type]
+            total = math.fsum(products) if all(map(math.isfinite, products)) else math.nan
+            return self.finite(Scalar(Const(total)), node)
         a, b = self.as_number(left, node.left), self.as_number(right, node.right)
         if isinstance(a, Poison) or isinstance(b, Poison):
             return POISON

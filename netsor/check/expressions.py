@@ -87,4 +87,4 @@ class Expressions(Application):
         if any(covectors) and not all(covectors):
             raise Fault(faults.transposed_vector_alone(node.span))
         e = add(*(p.expr for p in parts))
-        return Covector(e) if any(covectors) else self.join(e, *parts)
+        return Covector(e) if any(covectors) else self.finite(self.join(e, *parts), node)

@@ -34,6 +34,7 @@ from netsor.expr import (
     Const,
     Expr,
 )
+from netsor.expr.nodes import has_infinite_constant
 from netsor.syntax import ast
 
 Number = Scalar | Vector | Covector
@@ -213,6 +214,8 @@ class Operands:
         """A constant must be a finite number, told where it is made rather than where it is used."""
         if isinstance(made, Scalar) and not made.expr.free and made.number is None:
             raise Fault(faults.no_value(node.span))
+        if has_infinite_constant(made.expr):
+            raise Fault(faults.too_large(node.span))
         return made
 
     @staticmethod

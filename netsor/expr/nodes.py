@@ -115,6 +115,9 @@ class Const(Expr):
     def __new__(cls, value: Number) -> Const:
         if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
             value = int(value)
+        elif isinstance(value, int) and value.bit_length() > 200:
+            # No power of it is exact any more, and products of such integers would leave what floats can hold.
+            value = float(value) if value.bit_length() <= 1023 else math.copysign(math.inf, value)
         # numpy's float64 is a float, but does not print as one.
         if type(value) is not int and type(value) is not float:
             value = float(value)
@@ -290,6 +293,19 @@ class Star(Expr):
 ZERO, ONE, MINUS_ONE, TWO, HALF = Const(0), Const(1), Const(-1), Const(2), Const(0.5)
 # Kept alive for good: every sum and product meets them.
 WIDTH = Sym("n")
+
+
+def has_infinite_constant(e: Expr) -> bool:
+    """Whether folding a sum, a product or a power just overflowed, or met inf − inf: its numbers are then no numbers.
+
+    Only what the last constructor made is looked at; what stands below was looked at when it was made.
+    """
+    tops = e.children if isinstance(e, Add) else (e,)
+    for top in tops:
+        inside = top.children if isinstance(top, (Mul, Pow)) else (top,)
+        if any(isinstance(c, Const) and not math.isfinite(c.value) for c in inside):
+            return True
+    return False
 
 
 def as_expr(value: Expr | Number) -> Expr:

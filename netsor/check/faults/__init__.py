@@ -14,6 +14,7 @@ from netsor.check.faults.claims import (
     promise_slot,
     promise_unused,
     several_instructions,
+    too_large,
     width_in_function,
 )
 from netsor.check.faults.declarations import (

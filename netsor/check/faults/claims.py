@@ -135,6 +135,16 @@ def no_value(span: Span) -> Diagnostic:
     )
 
 
+def too_large(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E506",
+        f"the numbers in `{short(span.text)}` make one that is too large",
+        span,
+        label="beyond 1.8e308, the largest number",
+        hint="multiply the numbers yourself, or scale what they stand before",
+    )
+
+
 def division_by_zero(span: Span) -> Diagnostic:
     return Diagnostic(
         "E506",
