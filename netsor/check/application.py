@@ -149,7 +149,7 @@ class Application(Arithmetic):
         if isinstance(x, Scalar):
             return x
         self.check_emitting(node)
-        return Scalar(self.emitter.moment(self.stem, self.checked(x.expr, node.span), node.span))
+        return Scalar(self.emitter.moment(self.stem, self.checked(x.expr, node.span, True), node.span))
 
     def builtin_call(self, node: ast.Apply, f: Builtin) -> Value:
         low, high = FUNCTIONS[f.name].arity

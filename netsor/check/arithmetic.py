@@ -36,7 +36,7 @@ from netsor.expr import (
     mul,
     power,
 )
-from netsor.expr.asymptotics import find_quotients
+from netsor.expr.quotients import find_quotients
 from netsor.syntax import ast
 
 
@@ -250,4 +250,4 @@ class Arithmetic(Operands):
     def inner_product(self, x: Expr, y: Expr, span: Span) -> Scalar:
         """xᵀ y = n · (1/n) Σ x y: a MOMENT, and the factor n that a division has to meet."""
         self.check_emitting_span(span)
-        return Scalar(mul(WIDTH, self.emitter.moment(self.stem, self.checked(mul(x, y), span), span)))
+        return Scalar(mul(WIDTH, self.emitter.moment(self.stem, self.checked(mul(x, y), span, True), span)))

@@ -122,7 +122,7 @@ class Declarations(Expressions):
         except Diverges as d:
             if d.grows:
                 raise Fault(faults.constant_diverges(node.value.span, name, node.value.span.text, d.rate)) from None
-            raise Fault(faults.no_limit(node.value.span, node.value.span.text, d.rate)) from None
+            raise Fault(faults.no_limit(node.value.span, node.value.span.text, d.rate, d.known)) from None
         if not math.isfinite(limit):
             raise Fault(faults.no_value(node.value.span))
         core = self.bind(node.target.name, indices, Scalar(Sym(name)), node.target.span)

@@ -23,8 +23,8 @@ from netsor.expr import (
     postorder,
     split_coefficient,
 )
-from netsor.expr.asymptotics import find_quotients, settled
 from netsor.expr.nodes import with_children
+from netsor.expr.quotients import find_quotients, settled
 
 _INDEXED = re.compile(r"^(.*?)(\[[^\]]*\])?$", re.S)
 

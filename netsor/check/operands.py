@@ -231,8 +231,11 @@ class Operands:
         if self.pure:
             raise NeedsInstructions(span)
 
-    def checked(self, e: Expr, span: Span) -> Expr:
-        """An expression about to become an instruction: every factor in n must have a finite limit."""
+    def checked(self, e: Expr, span: Span, averaged: bool = False) -> Expr:
+        """An expression about to become an instruction: every factor in n must have a finite limit.
+
+        `averaged` tells a MOMENT, whose mean over coordinates may be of a lower order than they are.
+        """
         raise NotImplementedError
 
 

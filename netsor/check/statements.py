@@ -22,9 +22,10 @@ from netsor.check.values import (
     kind_name,
 )
 from netsor.core import Moment, Output, Program
-from netsor.diagnostics import Span
-from netsor.expr import WIDTH, Const, Expr, Mul, Sym, substitute
-from netsor.expr.asymptotics import Diverges, at_infinite_width, find_quotients
+from netsor.diagnostics import Diagnostic, Span
+from netsor.expr import WIDTH, ZERO, Add, Const, Expr, Mul, Sym, canonical, mul, split_coefficient, substitute, to_text
+from netsor.expr.asymptotics import Diverges, at_infinite_width, what_diverges
+from netsor.expr.quotients import find_quotients
 from netsor.syntax import ast
 
 # What Python's own stack must hold for trees 500 levels deep and definitions that use one another.
@@ -318,7 +319,7 @@ class Checker(Networks):
             self.constant_values[Sym(name)] = substitute(e, self.constant_values)
             self.moving.add(Sym(name))
 
-    def checked(self, e: Expr, span: Span) -> Expr:
+    def checked(self, e: Expr, span: Span, averaged: bool = False) -> Expr:
         written = e
         while True:
             if WIDTH not in e.free and not (e.free & self.moving):
@@ -336,9 +337,39 @@ class Checker(Networks):
             written = e
         text = span.text
         if not rate.grows:
-            raise Fault(faults.no_limit(span, text, rate.rate))
+            raise Fault(faults.no_limit(span, text, rate.rate, rate.known))
         inner = any(c in text for c in "ᵀ⊤⟨<") or "^T" in text
-        raise Fault(faults.divergent(span, text, rate.rate, inner))
+        raise Fault(self.without_limit(e, span, rate.rate, inner, averaged))
+
+    def without_limit(self, e: Expr, span: Span, rate: str, inner: bool, averaged: bool) -> Diagnostic:
+        """Why an expression with a factor that grows has no limit: it may grow, stay random, or be ∞ · 0."""
+        found = what_diverges(find_quotients(substitute(e, self.constant_values)))
+        if found is None:
+            return faults.divergent(span, span.text, rate, inner)
+        factor, rest = found
+        product = mul(factor, rest)
+        terms = e.children if isinstance(e, Add) else (e,)
+        is_whole = any(split_coefficient(t)[1] is split_coefficient(product)[1] for t in terms)
+        vectors = self.emitter.vectors_of(rest)
+        try:
+            vanishes = bool(vectors) and canonical(at_infinite_width(rest)) is ZERO
+        except Diverges:
+            vanishes = False
+        if vanishes:
+            return faults.indeterminate(span, span.text, to_text(factor))
+        # n · xᵀ y / n is an inner product without its division.
+        if (not vectors or averaged and is_whole) and not (inner and factor is WIDTH):
+            mean = to_text(rest, self.as_mean)
+            return faults.fluctuation(span, span.text, to_text(factor), f"mean({mean})" if vectors else mean, inner)
+        return faults.divergent(span, span.text if is_whole or inner else to_text(product), rate, inner)
+
+    def as_mean(self, s: Sym) -> str:
+        """A scalar as the text has it, also one that the line made on the way."""
+        made = next((i for i in reversed(self.emitter.instructions) if i.name == s.name), None)
+        if not isinstance(made, Moment) or str(s.name) not in self.emitter.temporary:
+            return str(s.name)
+        text = to_text(made.psi, self.as_mean)
+        return f"mean({text})" if made.vectors else f"({text})"
 
     # --- outputs ----------------------------------------------------------------------------------------------
 

@@ -1,15 +1,44 @@
-"""Expressions in the width n alone: their limit as n → ∞, or the rate at which they diverge."""
+"""Expressions in the width n alone: their limit as n → ∞, the rate at which they diverge, or that neither is known."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
+from fractions import Fraction
 from functools import lru_cache
 
 from netsor.expr.differentiate import diff
 from netsor.expr.evaluate import evaluate
-from netsor.expr.functions import FUNCTIONS
+from netsor.expr.functions import FUNCTIONS, REALS, TooSingular
+from netsor.expr.growth import (
+    CONSTANT,
+    KEPT,
+    NOUGHT,
+    ONE_SERIES,
+    UNIT,
+    WIDTH_SERIES,
+    ZERO_SERIES,
+    Coefficient,
+    Diverges,
+    Series,
+    approximate,
+    coefficient,
+    compose,
+    exponential,
+    faster,
+    growth,
+    logarithm,
+    negative,
+    number,
+    plus,
+    raise_to,
+    rate_text,
+    scaled,
+    times,
+    unknown,
+)
 from netsor.expr.nodes import (
+    ONE,
     WIDTH,
     ZERO,
     Add,
@@ -18,299 +47,302 @@ from netsor.expr.nodes import (
     Cond,
     Const,
     Expr,
+    Logic,
     Mul,
     Pow,
     Star,
     Sym,
+    add,
     call,
     mul,
     postorder,
     rewrite,
-    substitute,
+    split_coefficient,
     with_children,
 )
-from netsor.expr.unfold import star_limit, unfold
+from netsor.expr.printing import to_text
+from netsor.expr.unfold import star_limit, star_quotient, unfold
 
-# A term c · n^p · (log n)^q is stored as {(p, q): c}; p first, so that tuples order terms by growth.
-Order = tuple[float, float]
-Series = dict[Order, float]
-_KEPT_TERMS = 10
-_ONE: Order = (0.0, 0.0)
-
-
-class Diverges(Exception):
-    """The expression has no finite limit; `rate` says how it behaves, as text such as `√n`.
-
-    `grows` tells a rate of growth from the other ways of having no limit, such as `no real value`.
-    """
-
-    def __init__(self, rate: str, grows: bool = False):
-        self.rate = rate
-        self.grows = grows
-        super().__init__(rate)
-
-
-def rate_text(order: Order) -> str:
-    """The growth n^p (log n)^q as a person writes it."""
-    p, q = order
-    if p == 0:
-        power = ""
-    elif p == 0.5:
-        power = "√n"
-    elif p == -0.5:
-        power = "1/√n"
-    elif p == 1:
-        power = "n"
-    else:
-        power = f"n^{p:g}" if p > 0 else f"n^({p:g})"
-    logs = "" if q == 0 else "log n" if q == 1 else f"(log n)^{q:g}"
-    return " ".join(t for t in (power, logs) if t) or "1"
+__all__ = ["Diverges", "at_infinite_width", "series_in_width", "width_limit"]
 
 
 @lru_cache(maxsize=4096)
 def width_limit(e: Expr) -> float:
-    """lim_{n→∞} of an expression in n alone; raises `Diverges` where it is infinite or does not exist."""
-    e = unfold(e)
-    try:
-        series = _series(e)
-    except Diverges:
-        if _is_squeezed(e):
-            return 0.0
-        if isinstance(e, Add):
-            return math.fsum(width_limit(term) for term in e.children)
-        raise
-    if not series:
-        return 0.0
-    lead = max(series)
-    if lead > _ONE:
-        raise Diverges(rate_text(lead), grows=True)
-    return series.get(_ONE, 0.0)
+    """lim_{n→∞} of an expression in n alone.
+
+    Raises `Diverges` where it is infinite, does not exist, or cannot be told from the terms of its series.
+    """
+    s = series_in_width(e)
+    if s.terms and growth(s.terms[0][0]) > 0:
+        raise Diverges(rate_text(s.terms[0][0]), grows=True)
+    if s.rest is not None and growth(s.rest) >= 0:
+        raise Diverges(s.why, known=s.why.startswith(_OSCILLATES))
+    return float(s.at(CONSTANT).value)
 
 
-def _is_squeezed(e: Expr) -> bool:
-    """Whether a product tends to zero whatever its sines and cosines do, as sin(n)/n does."""
-    factors = e.children if isinstance(e, Mul) else ()
-    rest = [f for f in factors if not (isinstance(f, Call) and f.fn in ("sin", "cos"))]
-    if len(rest) == len(factors):
-        return False
-    try:
-        return width_limit(mul(*rest)) == 0
-    except Diverges:
-        return False
+_OSCILLATES = ("sin of", "cos of")
 
 
-def _trim(series: Series) -> Series:
-    scale = max((abs(c) for c in series.values()), default=0.0)
-    kept = {k: c for k, c in series.items() if abs(c) > 1e-13 * scale}
-    return {k: kept[k] for k in sorted(kept, reverse=True)[:_KEPT_TERMS]}
+@lru_cache(maxsize=1024)
+def series_in_width(e: Expr) -> Series:
+    """The asymptotic series of an expression in n alone as n → ∞; raises Diverges."""
+    return _series(rewrite(unfold(e), lambda node: star_quotient(node) if isinstance(node, Star) else node), {})
 
 
-def _plus(a: Series, b: Series) -> Series:
-    out = dict(a)
-    for k, c in b.items():
-        total = out.get(k, 0.0) + c
-        # Terms that cancel leave rounding behind, which is no term.
-        out[k] = 0.0 if abs(total) <= 1e-14 * (abs(c) + abs(out.get(k, 0.0))) else total
-    return _trim({k: c for k, c in out.items() if c != 0})
+Known = dict[Expr, "Series | Diverges"]
 
 
-def _times(a: Series, b: Series) -> Series:
-    out: Series = {}
-    for (p, q), c in a.items():
-        for (r, s), d in b.items():
-            key = (round(p + r, 12), round(q + s, 12))
-            out[key] = out.get(key, 0.0) + c * d
-    return _trim({k: c for k, c in out.items() if c != 0})
-
-
-def _small_part(series: Series) -> tuple[Order, float, Series]:
-    """The leading order and coefficient, and u in series = leading · (1 + u)."""
-    lead = max(series)
-    c = series[lead]
-    inverse: Series = {(-lead[0], -lead[1]): 1 / c}
-    rest = {k: v for k, v in series.items() if k != lead}
-    return lead, c, _times(rest, inverse)
-
-
-def _taylor(coefficients: Iterator[float], u: Series) -> Series:
-    out: Series = {}
-    power: Series = {_ONE: 1.0}
-    for c in coefficients:
-        if c != 0:
-            out = _plus(out, {k: c * v for k, v in power.items()})
-        if not u:
-            break
-        power = _times(power, u)
-        if not power:
-            break
-    return out
-
-
-def _raise_to(series: Series, r: float) -> Series:
-    if not series:
-        if r > 0:
-            return {}
-        raise Diverges("division by zero")
-    lead, c, u = _small_part(series)
-    if c < 0 and not float(r).is_integer():
-        raise Diverges("no real value")
-
-    def binomial() -> Iterator[float]:
-        value = 1.0
-        for k in range(_KEPT_TERMS):
-            yield value
-            value *= (r - k) / (k + 1)
-
-    head: Series = {(round(lead[0] * r, 12), round(lead[1] * r, 12)): c**r}
-    return _times(head, _taylor(binomial(), u))
-
-
-def _series(root: Expr) -> Series:
-    done: dict[Expr, Series] = {}
-    for node in postorder(root):
-        if isinstance(node, (Cmp,)) or not isinstance(node, Expr):
+def _series(root: Expr, done: Known) -> Series:
+    # A branch that is not taken may have no value, so what goes wrong is kept until someone asks.
+    for node in postorder(root, known=lambda e: e in done):
+        if isinstance(node, (Cmp, Logic)):
             continue
-        done[node] = _rule(node, done)
-    return done[root]
+        try:
+            done[node] = _rule(node, done)
+        except Diverges as fault:
+            done[node] = fault
+    return _of(root, done)
 
 
-def _rule(node: Expr, done: dict[Expr, Series]) -> Series:
+def _of(node: Expr, done: Known) -> Series:
+    found = done[node]
+    if isinstance(found, Diverges):
+        raise found
+    return found
+
+
+def _rule(node: Expr, done: Known) -> Series:
     match node:
         case Const():
-            return {_ONE: float(node.value)} if node.value != 0 else {}
+            return number(coefficient(node.value))
         case Sym():
             if node is not WIDTH:
                 raise KeyError(node.name)
-            return {(1.0, 0.0): 1.0}
+            return WIDTH_SERIES
         case Add():
-            out: Series = {}
-            for c in node.children:
-                out = _plus(out, done[c])
-            return out
+            return plus(*(_of(c, done) for c in node.children))
         case Mul():
-            out = {_ONE: 1.0}
+            out = ONE_SERIES
             for c in node.children:
-                out = _times(out, done[c])
+                out = times(out, _of(c, done))
             return out
         case Pow():
+            base = _of(node.base, done)
+            text = to_text(node.base)
             if isinstance(node.exponent, Const):
-                return _raise_to(done[node.base], float(node.exponent.value))
-            return _rule_exp(_times(done[node.exponent], _rule_log(done[node.base])))
-        case Call() if node.fn == "exp":
-            return _rule_exp(done[node.children[0]])
-        case Call() if node.fn == "log":
-            return _rule_log(done[node.children[0]])
-        case Call():
-            return _rule_call(node, [done[c] for c in node.children])
+                r = coefficient(node.exponent.value).value
+                return raise_to(base, r, text)
+            return exponential(times(_of(node.exponent, done), logarithm(base, text)), to_text(node))
         case Cond():
-            return done[node.then] if _eventually(node.test, done) else done[node.other]
+            return _branch(node, done)
+        case Call():
+            try:
+                return _call(node, done)
+            except Diverges as fault:
+                low, high = FUNCTIONS[node.fn].image(*(REALS for _ in node.children))
+                if fault.grows or not (math.isfinite(low) and math.isfinite(high)):
+                    raise
+                return unknown(CONSTANT, fault.rate)
         case _:
-            raise Diverges("an unknown rate")
+            raise Diverges("it is no function whose limit is known", known=False)
 
 
-def _rule_log(s: Series) -> Series:
-    if not s:
-        raise Diverges("log of zero")
-    (p, q), c, u = _small_part(s)
-    if c <= 0:
-        raise Diverges("no real value")
-    if q != 0:
-        raise Diverges("log log n")
-    head: Series = _plus({(0.0, 1.0): p} if p else {}, {_ONE: math.log(c)} if c != 1 else {})
-    return _plus(head, _taylor((0.0 if k == 0 else (-1) ** (k + 1) / k for k in range(_KEPT_TERMS)), u))
+def _branch(node: Cond, done: Known) -> Series:
+    try:
+        return _of(node.then if _eventually(node.test, done) else node.other, done)
+    except Diverges as fault:
+        ends = [done[c] for c in (node.then, node.other)]
+        if fault.known or any(isinstance(s, Diverges) for s in ends):
+            raise
+        bound = faster(*(s.bound for s in ends if isinstance(s, Series)))
+        return ZERO_SERIES if bound is None else unknown(bound, fault.rate)
 
 
-def _rule_exp(s: Series) -> Series:
-    growing = {k: c for k, c in s.items() if k > _ONE}
-    a = growing.pop((0.0, 1.0), 0.0)
-    if growing:
-        if growing[max(growing)] < 0:
-            return {}  # smaller than every power of n
-        raise Diverges(f"exp({rate_text(max(growing))})", grows=True)
-    small = {k: c for k, c in s.items() if k < _ONE}
-    head: Series = {(a, 0.0): math.exp(s.get(_ONE, 0.0))}
-    return _times(head, _taylor((1 / math.factorial(k) for k in range(_KEPT_TERMS)), small))
-
-
-# What functions tend to where their argument grows without bound: (at −∞, at +∞); None stands for the argument itself.
-_AT_INFINITY: dict[str, tuple[float | None, float | None]] = {
-    "tanh": (-1, 1),
-    "erf": (-1, 1),
-    "sign": (-1, 1),
-    "hardtanh": (-1, 1),
-    "sigmoid": (0, 1),
-    "Phi": (0, 1),
-    "step": (0, 1),
-    "atan": (-math.pi / 2, math.pi / 2),
-    "relu": (0, None),
-    "gelu": (0, None),
-    "silu": (0, None),
-    "softplus": (0, None),
-    "elu": (-1, None),
-}
-
-
-def _rule_call(node: Call, args: list[Series]) -> Series:
-    lead = [max(a) if a else _ONE for a in args]
-    if node.fn in ("max", "min"):
-        best = args[0]
-        for a in args[1:]:
-            gap = _plus(a, {k: -c for k, c in best.items()})
-            ahead = bool(gap) and gap[max(gap)] > 0
-            best = a if ahead == (node.fn == "max") and gap else best
-        return best
-    if all(order <= _ONE for order in lead):
-        return _at_finite_point(node, args)
-    if len(args) == 1:
-        s = args[0]
-        up = s[lead[0]] > 0
-        if node.fn == "abs":
-            return s if up else {k: -c for k, c in s.items()}
-        if node.fn in _AT_INFINITY:
-            end = _AT_INFINITY[node.fn][int(up)]
-            return s if end is None else {_ONE: float(end)} if end else {}
-    raise Diverges(f"{node.fn} of {rate_text(max(lead))}")
-
-
-def _at_finite_point(node: Call, args: list[Series]) -> Series:
-    points = [a.get(_ONE, 0.0) for a in args]
-    entry = FUNCTIONS[node.fn]
-    if entry.pieces is not None and any(abs(points[0] - b) < 1e-12 for b in entry.breaks):
-        return _series(entry.pieces(*node.children))  # the side from which the kink is approached matters
-    value = evaluate(substitute_children(node, [Const(p) for p in points]))
-    if not math.isfinite(value):
-        raise Diverges(f"{node.fn} at {points[0]:g}")
-    if len(args) != 1:
-        return {_ONE: value} if value else {}
-    small = {k: c for k, c in args[0].items() if k < _ONE}
-    t = Sym(("asymptotics", "t"))
-
-    def coefficients() -> Iterator[float]:
-        f: Expr = call(node.fn, t)
-        factorial = 1.0
-        for k in range(5):
-            if k:
-                f = diff(f, t)
-                factorial *= k
-            c = evaluate(f, {t: points[0]})
-            if not math.isfinite(c):
-                return
-            yield c / factorial
-
-    return _taylor(coefficients(), small)
-
-
-def substitute_children(node: Expr, children: list[Expr]) -> Expr:
-    return with_children(node, tuple(children))
-
-
-def _eventually(test: Expr, done: dict[Expr, Series]) -> bool:
-    """Whether a comparison holds for all large n."""
-    if not isinstance(test, Cmp):
-        raise Diverges("an unknown rate")
-    gap = _plus(done[test.children[0]], {k: -c for k, c in done[test.children[1]].items()})
-    sign = 0 if not gap else (1 if gap[max(gap)] > 0 else -1)
+def _eventually(test: Expr, done: Known) -> bool:
+    """Whether a condition holds for all large n; raises Diverges where that is not known."""
+    if isinstance(test, Logic):
+        parts = [_eventually(c, done) for c in test.children]
+        return not parts[0] if test.op == "not" else all(parts) if test.op == "and" else any(parts)
+    a, b = test.children
+    gap = plus(_of(a, done), negative(_of(b, done)))
+    sign = 0
+    if not gap.is_zero:
+        sign = 1 if gap.leading(f"whether `{to_text(test)}`")[1].value > 0 else -1
+    assert isinstance(test, Cmp)
     return {"<": sign < 0, "<=": sign <= 0, ">": sign > 0, ">=": sign >= 0, "==": sign == 0, "!=": sign != 0}[test.op]
+
+
+def _call(node: Call, done: Known) -> Series:
+    fn = node.fn
+    entry = FUNCTIONS[fn]
+    if entry.pieces is not None:
+        return _series(entry.pieces(*node.children), done)
+    text = to_text(node)
+    if len(node.children) != 1:
+        raise Diverges(f"the limit of `{text}` is not known", known=False)
+    u = _of(node.children[0], done)
+    rule = _RULES.get(fn)
+    if rule is not None:
+        return rule(u, text)
+    if u.bound is not None and growth(u.bound) > 0:
+        raise Diverges(f"{fn} of {rate_text(u.bound)}", known=False)
+    return _taylor(fn, *_about_limit(u, text))
+
+
+def _about_limit(u: Series, text: str) -> tuple[Coefficient, Series]:
+    """c and v → 0 in u = c + v; raises Diverges where u is not known to converge."""
+    if u.rest is not None and growth(u.rest) >= 0:
+        raise Diverges(u.why, known=False)
+    c = u.at(CONSTANT)
+    return c, Series(tuple(t for t in u.terms if t[0] != CONSTANT), u.rest, u.why)
+
+
+def _taylor(fn: str, c: Coefficient, v: Series) -> Series:
+    """f(c + v) of any function that can be differentiated, to fourth order."""
+    t = Sym(("asymptotics", "t"))
+    f: Expr = call(fn, t)
+    coefficients = []
+    for k in range(5):
+        try:
+            f = diff(f, t) if k else f
+        except TooSingular:
+            break
+        value = evaluate(f, {t: float(c.value)}) / math.factorial(k)
+        if not math.isfinite(value):
+            if k == 0:
+                raise Diverges(f"{fn} at {float(c.value):g}", known=False)
+            break
+        coefficients.append(approximate(value, 1e-14 * (1 + abs(value))))
+    return compose(coefficients, v)
+
+
+def _grows(u: Series) -> int:
+    """1 or −1 where u tends to ±∞, else 0."""
+    if not u.terms or growth(u.terms[0][0]) <= 0:
+        return 0
+    return 1 if u.terms[0][1].value > 0 else -1
+
+
+def _turned(f: Callable[[Series, str], Series], u: Series, end: float, text: str) -> Series:
+    """f(u), or its limit `end` with the remainder O(1/u) where u grows and f cannot be expanded."""
+    try:
+        return f(u, text)
+    except Diverges:
+        if not _grows(u):
+            raise
+        why = f"`{text}` is near its limit, which is all that is known"
+        return plus(number(coefficient(end)), unknown(u.terms[0][0].raised(Fraction(-1)), why))
+
+
+def _sigmoid(u: Series, text: str) -> Series:
+    """1/(1 + e^{−u})."""
+    whole = lambda v, t: raise_to(plus(ONE_SERIES, exponential(negative(v), t)), Fraction(-1), t)  # noqa: E731
+    return _turned(whole, u, 1.0 if _grows(u) > 0 else 0.0, text)
+
+
+def _tanh(u: Series, text: str) -> Series:
+    """2 σ(2u) − 1."""
+    two = Coefficient(Fraction(2))
+    return plus(scaled(_sigmoid(scaled(u, two), text), two), negative(ONE_SERIES))
+
+
+def _softplus(u: Series, text: str) -> Series:
+    return logarithm(plus(ONE_SERIES, exponential(u, text)), text)
+
+
+def _sine(u: Series, text: str) -> Series:
+    return _wave(u, text, (NOUGHT, UNIT, NOUGHT, Coefficient(Fraction(-1))), "sin")
+
+
+def _cosine(u: Series, text: str) -> Series:
+    return _wave(u, text, (UNIT, NOUGHT, Coefficient(Fraction(-1)), NOUGHT), "cos")
+
+
+def _wave(u: Series, text: str, at_zero: tuple[Coefficient, ...], fn: str) -> Series:
+    """sin or cos: their derivatives at 0 repeat with period four, and at c they are those turned by c."""
+    if _grows(u):
+        return unknown(CONSTANT, f"{fn} of {rate_text(u.terms[0][0])}")
+    c, v = _about_limit(u, text)
+    if c.is_zero:
+        derivatives = at_zero
+    else:
+        x = float(c.value)
+        error = c.error + 3e-16 * (1 + abs(x))
+        sine, cosine = Coefficient(math.sin(x), error), Coefficient(math.cos(x), error)
+        cycle = [sine, cosine, sine.times(Coefficient(Fraction(-1))), cosine.times(Coefficient(Fraction(-1)))]
+        derivatives = tuple(cycle[(k + (fn == "cos")) % 4] for k in range(4))
+    return compose([derivatives[k % 4].times(Coefficient(Fraction(1, math.factorial(k)))) for k in range(KEPT)], v)
+
+
+def _tangent(u: Series, text: str) -> Series:
+    return times(_sine(u, text), raise_to(_cosine(u, text), Fraction(-1), text))
+
+
+def _arctangent(u: Series, text: str) -> Series:
+    if sign := _grows(u):
+        # atan u = ±π/2 − atan(1/u)
+        end = Coefficient(sign * math.pi / 2, 1e-16)
+        return plus(number(end), negative(_arctangent(raise_to(u, Fraction(-1), text), text)))
+    c, v = _about_limit(u, text)
+    if not c.is_zero:
+        # atan(c + v) = atan c + atan(v / (1 + c² + c v))
+        below = plus(number(UNIT.plus(c.times(c))), scaled(v, c))
+        x = float(c.value)
+        turned = _arctangent(times(v, raise_to(below, Fraction(-1), text)), text)
+        return plus(number(Coefficient(math.atan(x), c.error + 3e-16 * abs(x))), turned)
+    odd = [Coefficient(Fraction((-1) ** (k // 2), k)) if k % 2 else NOUGHT for k in range(KEPT)]
+    return compose(odd, v)
+
+
+def _erf(u: Series, text: str) -> Series:
+    if sign := _grows(u):
+        rest = _turned(lambda v, t: _complement(v, t), scaled(u, Coefficient(Fraction(sign))), 0.0, text)
+        return scaled(plus(ONE_SERIES, negative(rest)), Coefficient(Fraction(sign)))
+    c, v = _about_limit(u, text)
+    x = float(c.value)
+    # erf'(x + t) = 2/√π e^{−x²} e^{−2xt − t²}; for the coefficients of the last factor k g_k = −2x g_{k−1} − 2 g_{k−2}.
+    g = [1.0, -2 * x]
+    for k in range(2, KEPT):
+        g.append((-2 * x * g[k - 1] - 2 * g[k - 2]) / k)
+    front = 2 / math.sqrt(math.pi) * math.exp(-x * x)
+    value = [math.erf(x), *(front * g[k] / (k + 1) for k in range(KEPT - 1))]
+    slack = (1 + abs(x)) * (c.error + 1e-15)
+    return compose([Coefficient(y, abs(y) * slack + (0.0 if c.is_zero else slack)) for y in value], v)
+
+
+def _complement(u: Series, text: str) -> Series:
+    """erfc(u) ~ e^{−u²}/(u√π) Σ_k (−1)^k (2k−1)!!/(2u²)^k for u → ∞."""
+    square = times(u, u)
+    odd = [Fraction(1)]
+    for k in range(1, KEPT):
+        odd.append(-odd[-1] * (2 * k - 1) / 2)
+    tail = compose([Coefficient(q) for q in odd], raise_to(square, Fraction(-1), text))
+    front = scaled(raise_to(u, Fraction(-1), text), Coefficient(1 / math.sqrt(math.pi), 1e-16))
+    return times(times(exponential(negative(square), text), front), tail)
+
+
+def _normal(u: Series, text: str) -> Series:
+    """Φ(u) = (1 + erf(u/√2))/2; for u → −∞ it is erfc(−u/√2)/2, without 1 − 1."""
+    half = Coefficient(Fraction(1, 2))
+    v = scaled(u, Coefficient(math.sqrt(0.5), 1e-16))
+    if _grows(u) < 0:
+        return scaled(_turned(_complement, negative(v), 0.0, text), half)
+    return scaled(plus(ONE_SERIES, _erf(v, text)), half)
+
+
+_RULES: dict[str, Callable[[Series, str], Series]] = {
+    "exp": exponential,
+    "log": logarithm,
+    "tanh": _tanh,
+    "sigmoid": _sigmoid,
+    "softplus": _softplus,
+    "sin": _sine,
+    "cos": _cosine,
+    "tan": _tangent,
+    "atan": _arctangent,
+    "erf": _erf,
+    "Phi": _normal,
+}
 
 
 def at_infinite_width(root: Expr) -> Expr:
@@ -320,129 +352,75 @@ def at_infinite_width(root: Expr) -> Expr:
     """
     if WIDTH not in root.free:
         return root
-    done: dict[Expr, Expr] = {}
+    done: dict[Expr, Expr | Diverges] = {}
+    for node in postorder(root):
+        if WIDTH not in node.free:
+            done[node] = node
+        elif node.free != frozenset((WIDTH,)):  # what is of n alone is taken as a whole by what uses it
+            try:
+                done[node] = _at_infinite_width(node, done)
+            except Diverges as fault:
+                done[node] = fault  # n x in n x − n x
+    return _limit(root, done)
 
-    def limit_of(node: Expr) -> Expr:
+
+def _limit(node: Expr, done: dict[Expr, Expr | Diverges]) -> Expr:
+    if node not in done:
         return Const(width_limit(node))
-
-    for node in postorder(root):
-        if WIDTH not in node.free:
-            done[node] = node
-        elif node.free == frozenset((WIDTH,)) and not isinstance(node, Star):
-            continue  # taken as a whole by what uses it
-        elif isinstance(node, Star):
-            body = at_infinite_width(node.body)
-            done[node] = star_limit(Star._make(node.bound, (body, ZERO), frozenset((node.bound,))))
-        elif isinstance(node, (Add, Mul)):
-            own = [c for c in node.children if c.free == frozenset((WIDTH,)) and c not in done]
-            rest = [done[c] for c in node.children if c not in own]
-            if own:
-                rest.insert(0, limit_of(with_children(node, tuple(own)) if len(own) > 1 else own[0]))
-            done[node] = with_children(node, tuple(rest)) if len(rest) > 1 else rest[0]
-        else:
-            done[node] = with_children(node, tuple(done[c] if c in done else limit_of(c) for c in node.children))
-    return done[root] if root in done else limit_of(root)
+    found = done[node]
+    if isinstance(found, Diverges):
+        raise found
+    return found
 
 
-_E = Sym(("ψ*", "e"))
-
-
-def settled(root: Expr) -> Expr:
-    """ψ in the form that its text reads back to: divisors after factors, ψ* as its quotient is found."""
-
-    def rule(node: Expr) -> Expr:
-        if isinstance(node, Mul):
-            below = [f for f in node.children if _is_divisor(f)]
-            return mul(*(f for f in node.children if f not in below), *below) if below else node
-        if isinstance(node, Star):
-            return find_quotients(rewrite(_star_as_written(node), rule))
-        return node
-
-    if not any(isinstance(node, Star) or _is_divisor(node) for node in postorder(root)):
-        return root
-    return rewrite(root, rule)
-
-
-def _is_divisor(e: Expr) -> bool:
-    return isinstance(e, Pow) and isinstance(e.exponent, Const) and e.exponent.value < 0
-
-
-def _star_as_written(node: Star) -> Expr:
-    from netsor.expr.nodes import add, neg, power
-
-    ahead = substitute(node.body, {node.bound: node.theta})
-    here = substitute(node.body, {node.bound: ZERO})
-    return mul(power(node.theta, Const(-1)), add(ahead, neg(here)))
-
-
-def find_quotients(root: Expr) -> Expr:
-    """√n (F(x + d/√n) − F(x)), in any number of variables, rewritten as ψ* of Eq. 84; anything else is left alone."""
-    if WIDTH not in root.free:
-        return root
-    done: dict[Expr, Expr] = {}
-    for node in postorder(root):
-        rebuilt = with_children(node, tuple(done[c] for c in node.children))
-        if isinstance(rebuilt, Mul):
-            rebuilt = _quotient_of_product(rebuilt)
-        elif isinstance(rebuilt, Add):
-            rebuilt = _quotient_of_sum(rebuilt)
-        done[node] = rebuilt
-    return done[root]
-
-
-def _root_n(node: Expr) -> tuple[bool, Expr]:
-    """Whether √n is a factor of a product, and the product of the others."""
+def _at_infinite_width(node: Expr, done: dict[Expr, Expr | Diverges]) -> Expr:
+    if isinstance(node, Star):
+        body = at_infinite_width(node.body)
+        return star_limit(Star._make(node.bound, (body, ZERO), frozenset((node.bound,))))
     if isinstance(node, Mul):
-        for i, f in enumerate(node.children):
-            if isinstance(f, Pow) and f.base is WIDTH and isinstance(f.exponent, Const) and f.exponent.value == 0.5:
-                return True, mul(*node.children[:i], *node.children[i + 1 :])
-    return False, node
+        # The factors in n have one limit together, which comes first: √n exp(−n) has one though √n has none.
+        own, _ = factors_in_width(node)
+        rest = [_limit(c, done) for c in node.children if c.free != frozenset((WIDTH,))]
+        return mul(*rest) if own is ONE else mul(Const(width_limit(own)), *rest)
+    if isinstance(node, Add):
+        return _sum_at_infinite_width(node, done)
+    return with_children(node, tuple(_limit(c, done) for c in node.children))
 
 
-def _quotient_of_product(node: Expr) -> Expr:
-    has, rest = _root_n(node)
-    made = _as_star(rest) if has else None
-    return node if made is None else made
+def factors_in_width(term: Expr) -> tuple[Expr, Expr]:
+    """The product of the factors that are expressions in n alone, and the product of the others, numbers included."""
+    factors = term.children if isinstance(term, Mul) else (term,)
+    own = [f for f in factors if f.free == frozenset((WIDTH,))]
+    return mul(*own), mul(*(f for f in factors if f not in own))
 
 
-def _quotient_of_sum(node: Expr) -> Expr:
-    from netsor.expr.nodes import add
-
-    split = [_root_n(t) for t in node.children]
-    if sum(has for has, _ in split) < 2:
-        return node
-    made = _as_star(add(*(rest for has, rest in split if has)))
-    return node if made is None else add(made, *(rest for has, rest in split if not has))
-
-
-def _as_star(rest: Expr) -> Expr | None:
-    from netsor.expr.canonical import canonical
-    from netsor.expr.nodes import power, star
-
-    body = _in_powers_of_e(rest)
-    if body is None or _E not in body.free:
-        return None
-    if canonical(substitute(body, {_E: ZERO})) is not ZERO:
-        return None
-    return star(_E, body, power(WIDTH, Const(-0.5)))
-
-
-def _in_powers_of_e(root: Expr) -> Expr | None:
-    """The expression with n^(−k/2) written e^k; None where n occurs otherwise."""
-    from netsor.expr.nodes import power
-
-    done: dict[Expr, Expr] = {}
-    for node in postorder(root):
-        if WIDTH not in node.free:
-            done[node] = node
-        elif node is WIDTH:
-            continue
-        elif isinstance(node, Pow) and node.base is WIDTH:
-            if not isinstance(node.exponent, Const) or node.exponent.value >= 0:
-                return None
-            done[node] = power(_E, Const(-2 * node.exponent.value))
-        elif isinstance(node, Star) or any(c is WIDTH for c in node.children):
-            return None
+def _sum_at_infinite_width(node: Add, done: dict[Expr, Expr | Diverges]) -> Expr:
+    """Σ aᵢ(n) rᵢ: the factors in n of equal r are added before their limit is taken, as in (n + 1) x − n x."""
+    gathered: dict[Expr, list[tuple[Expr, Expr]]] = {}
+    for term in node.children:
+        own, rest = factors_in_width(term)
+        c, rest = split_coefficient(rest)
+        gathered.setdefault(rest, []).append((mul(Const(c), own), term))
+    out: list[Expr] = []
+    for rest, terms in gathered.items():
+        if len(terms) == 1:
+            out.append(_limit(terms[0][1], done))
         else:
-            done[node] = with_children(node, tuple(done[c] for c in node.children))
-    return done.get(root)
+            total = add(*(a for a, _ in terms))
+            factor = Const(width_limit(total)) if total.free else total
+            out.append(mul(factor, at_infinite_width(rest)))
+    return add(*out)
+
+
+def what_diverges(root: Expr) -> tuple[Expr, Expr] | None:
+    """t → ∞ and r in a product t r that makes an expression diverge, r being no expression in n alone."""
+    for node in reversed(postorder(root)):
+        if isinstance(node, Mul) and WIDTH in node.free:
+            own, rest = factors_in_width(node)
+            if rest.free and own.free:
+                try:
+                    width_limit(own)
+                except Diverges as fault:
+                    if fault.grows:
+                        return own, rest
+    return None

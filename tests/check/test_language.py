@@ -326,7 +326,7 @@ def test_a_promise_looks_through_results_of_earlier_lines() -> None:
         ("√n x", "E501"),
         ("n x", "E501"),
         ("√n (tanh(x + y/√n) - tanh(y))", "E501"),
-        ("n (tanh(x + y/n) - tanh(x))", "E501"),
+        ("n (tanh(x + y/√n) - tanh(x))", "E501"),
         ("x / 0", "E506"),
         ("sqrt(-1) x", "E506"),
         ("0/0", "E506"),

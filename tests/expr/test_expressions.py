@@ -25,10 +25,11 @@ from netsor.expr import (
     power,
     to_text,
 )
-from netsor.expr.asymptotics import Diverges, at_infinite_width, find_quotients, settled, width_limit
+from netsor.expr.asymptotics import Diverges, at_infinite_width, width_limit
 from netsor.expr.functions import PUBLIC, REALS, is_singular
 from netsor.expr.intervals import infer_range
 from netsor.expr.nodes import compare
+from netsor.expr.quotients import find_quotients, settled
 
 X, Y = Sym("x"), Sym("y")
 N = WIDTH

@@ -30,7 +30,41 @@ def divergent(span: Span, text: str, rate: str, inner: bool) -> Diagnostic:
     )
 
 
-def no_limit(span: Span, text: str, rate: str) -> Diagnostic:
+def fluctuation(span: Span, text: str, factor: str, rest: str, inner: bool) -> Diagnostic:
+    """A factor that grows before a mean: where the mean tends to 0 the product may tend to a random number."""
+    return Diagnostic(
+        "E502" if inner else "E501",
+        f"no limit of `{short(text)}` can be told: `{short(rest)}` is multiplied by {factor}",
+        span,
+        label=f"{factor} times a mean",
+        notes=(
+            "a mean of n terms that tends to 0 is still of order 1/√n: times √n it is random in the limit, a Gaussian; "
+            "one that tends to another number grows with the factor",
+        ),
+        hint=f"leave out the factor {factor}; the output vᵀ x / √n is that of a `network` (D.1.1)",
+    )
+
+
+def indeterminate(span: Span, text: str, factor: str) -> Diagnostic:
+    return Diagnostic(
+        "E501",
+        f"the limit of `{short(text)}` is not known: {factor} → ∞ stands before a difference that tends to 0",
+        span,
+        label="∞ · 0",
+        notes=("the exception is ψ* of Eq. 84: t (F(x + d/t) − F(x)) for t → ∞, such as t = √n",),
+        hint="write it as a difference quotient with the same power of n inside: `√n (φ(x + d/√n) - φ(x))`",
+    )
+
+
+def no_limit(span: Span, text: str, rate: str, known: bool = True) -> Diagnostic:
+    if not known:
+        return Diagnostic(
+            "E501",
+            f"the limit of `{short(text)}` as n → ∞ is not known: {rate}",
+            span,
+            label="there may be a limit, which netsor does not find",
+            hint="use an expression in n whose limit is plain, such as `1/√n`",
+        )
     return Diagnostic(
         "E501",
         f"`{short(text)}` has no limit as n → ∞: {rate}",

@@ -1,0 +1,365 @@
+"""Asymptotic series in the width n: rates of growth with coefficients, and a remainder for all that is left out.
+
+A rate is n^a (log n)^b (log log n)^c … exp(Σ cᵢ rateᵢ), as in Hardy's "Orders of Infinity": any two of them can be
+compared, by the leading rate of the logarithm of their quotient. A series without a remainder is exact; in one with a
+remainder nothing is claimed beyond it, so that terms which cancel down to the remainder leave "unknown", and not 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cmp_to_key, lru_cache
+from typing import NamedTuple
+
+Rational = Fraction | float
+# Terms that are kept of a series, and of a Taylor expansion.
+KEPT = 12
+
+
+class Diverges(Exception):
+    """The expression has no finite limit; `rate` says how it behaves, as text such as `√n`.
+
+    `grows` tells a rate of growth from the other ways of having no limit, such as `no real value`; where `known` is
+    False there may be a limit, which the terms that were computed do not show.
+    """
+
+    def __init__(self, rate: str, grows: bool = False, known: bool = True):
+        self.rate = rate
+        self.grows = grows
+        self.known = known
+        super().__init__(rate)
+
+
+class Coefficient(NamedTuple):
+    """A real number: exact as a fraction, or a float with a bound on its rounding."""
+
+    value: Rational
+    error: float = 0.0
+
+    @property
+    def is_zero(self) -> bool:
+        return abs(self.value) <= self.error if isinstance(self.value, float) else self.value == 0
+
+    def plus(self, other: Coefficient) -> Coefficient:
+        if isinstance(self.value, Fraction) and isinstance(other.value, Fraction):
+            return Coefficient(self.value + other.value)
+        a, b = float(self.value), float(other.value)
+        return approximate(a + b, self.error + other.error + 3e-16 * (abs(a) + abs(b)))
+
+    def times(self, other: Coefficient) -> Coefficient:
+        if isinstance(self.value, Fraction) and isinstance(other.value, Fraction):
+            return Coefficient(self.value * other.value)
+        a, b = float(self.value), float(other.value)
+        return approximate(a * b, self.error * abs(b) + other.error * abs(a) + 3e-16 * abs(a * b))
+
+    def raised(self, exponent: Rational) -> Coefficient:
+        """A positive number, or any but zero to an integer, to a power."""
+        if self.value == 1 and not self.error:
+            return self
+        if isinstance(self.value, Fraction) and -64 <= exponent <= 64:
+            twice = 2 * exponent
+            if exponent == int(exponent):
+                return Coefficient(self.value ** int(exponent))
+            above, below = math.isqrt(abs(self.value.numerator)), math.isqrt(self.value.denominator)
+            if twice == int(twice) and Fraction(above**2, below**2) == self.value:
+                return Coefficient(Fraction(above, below) ** int(twice))
+        value = float(self.value)
+        try:
+            power = value ** (int(exponent) if exponent == int(exponent) else float(exponent))
+        except OverflowError:
+            power = math.inf
+        slope = abs(float(exponent) * power / value)
+        return approximate(power, slope * self.error + 4e-16 * abs(power) * (1 + abs(float(exponent))))
+
+
+def approximate(value: float, error: float) -> Coefficient:
+    """A number known up to rounding; raises Diverges where it is beyond what floats hold."""
+    if not (math.isfinite(value) and math.isfinite(error)):
+        raise Diverges("its numbers are too large to compute with", known=False)
+    return Coefficient(value, error)
+
+
+def coefficient(value: float) -> Coefficient:
+    """A number of the text: a short decimal is meant exactly, a long one is the rounded result of a computation."""
+    if isinstance(value, int):
+        return Coefficient(Fraction(value))
+    if not math.isfinite(value):
+        raise Diverges("its numbers are too large to compute with", known=False)
+    if float(f"{value:.12g}") == value:
+        return Coefficient(Fraction(repr(value)))
+    return Coefficient(value, 3e-16 * abs(value))
+
+
+NOUGHT, UNIT = Coefficient(Fraction(0)), Coefficient(Fraction(1))
+
+
+def _exponent(c: Rational) -> Rational:
+    """An exponent in the one form that equal ones share; floats are compared to twelve digits."""
+    if isinstance(c, Fraction):
+        return c
+    near = Fraction(c).limit_denominator(10**6)
+    return near if abs(float(near) - c) <= 1e-12 * max(1.0, abs(c)) else float(f"{c:.12g}")
+
+
+@dataclass(frozen=True)
+class Rate:
+    """n^a (log n)^b … exp(Σ c · rate): `logs` are a, b, …; `exps` the pairs (rate, c), each rate growing."""
+
+    logs: tuple[Rational, ...] = ()
+    exps: tuple[tuple[Rate, Rational], ...] = ()
+
+    def times(self, other: Rate, exponent: Rational = Fraction(1)) -> Rate:
+        """self · other^exponent."""
+        size = max(len(self.logs), len(other.logs))
+        a, b = (r.logs + (Fraction(0),) * (size - len(r.logs)) for r in (self, other))
+        logs = [_exponent(x + exponent * y) for x, y in zip(a, b, strict=True)]
+        while logs and logs[-1] == 0:
+            logs.pop()
+        exps = dict(self.exps)
+        for rate, c in other.exps:
+            exps[rate] = _exponent(exps.get(rate, Fraction(0)) + exponent * c)
+        kept = tuple(sorted(((r, c) for r, c in exps.items() if c != 0), key=repr))
+        return Rate(tuple(logs), kept)
+
+    def raised(self, exponent: Rational) -> Rate:
+        return CONSTANT.times(self, exponent)
+
+    def logarithm(self) -> list[tuple[Rate, Rational]]:
+        """log of the rate: a log n + b log log n + … + Σ c · rate."""
+        return [(iterated_log(k + 1), e) for k, e in enumerate(self.logs) if e != 0] + list(self.exps)
+
+
+CONSTANT = Rate()
+
+
+def iterated_log(k: int) -> Rate:
+    """log log … n, k times; n itself for k = 0."""
+    return Rate((Fraction(0),) * k + (Fraction(1),))
+
+
+@lru_cache(maxsize=4096)
+def growth(rate: Rate) -> int:
+    """1 where the rate tends to ∞, −1 where it tends to 0, 0 for the constant."""
+    if not rate.exps:
+        first = next((e for e in rate.logs if e != 0), Fraction(0))
+        return (first > 0) - (first < 0)
+    lead, c = rate.logarithm()[0]
+    for other, d in rate.logarithm()[1:]:
+        if compare(other, lead) > 0:
+            lead, c = other, d
+    return 1 if c > 0 else -1
+
+
+def compare(a: Rate, b: Rate) -> int:
+    """1 where a grows faster than b, −1 where slower, 0 where they are equal."""
+    return 0 if a == b else growth(a.times(b, Fraction(-1)))
+
+
+def faster(a: Rate | None, b: Rate | None) -> Rate | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return a if compare(a, b) >= 0 else b
+
+
+@dataclass(frozen=True)
+class Series:
+    """Σ coefficient · rate, the fastest first, plus O(`rest`); `why` says what is left out there."""
+
+    terms: tuple[tuple[Rate, Coefficient], ...]
+    rest: Rate | None = None
+    why: str = ""
+
+    @property
+    def bound(self) -> Rate | None:
+        """A rate that the whole does not exceed; None for zero."""
+        return faster(self.terms[0][0] if self.terms else None, self.rest)
+
+    @property
+    def is_zero(self) -> bool:
+        return not self.terms and self.rest is None
+
+    def at(self, rate: Rate) -> Coefficient:
+        return next((c for r, c in self.terms if r == rate), NOUGHT)
+
+    def leading(self, what: str) -> tuple[Rate, Coefficient]:
+        """The leading term of a series that is not zero; raises Diverges where the remainder hides it."""
+        if not self.terms:
+            raise Diverges(f"{what} cannot be told: {self.why}", known=False)
+        return self.terms[0]
+
+
+ZERO_SERIES = Series(())
+
+
+def _faster_term(a: tuple[Rate, Coefficient], b: tuple[Rate, Coefficient]) -> int:
+    return compare(a[0], b[0])
+
+
+_SPEED = cmp_to_key(_faster_term)
+_CANCELLED = "its leading terms cancel, and more of them would be needed"
+
+
+def series_of(terms: Iterable[tuple[Rate, Coefficient]], rest: Rate | None = None, why: str = "") -> Series:
+    """A series in its one form: terms sorted, those below the remainder dropped, at most KEPT of them."""
+    left = [t for t in terms if not t[1].is_zero and (rest is None or compare(t[0], rest) > 0)]
+    left.sort(key=_SPEED, reverse=True)
+    if len(left) > KEPT:
+        rest, why = left[KEPT][0], why or _CANCELLED
+        left = left[:KEPT]
+    return Series(tuple(left), rest, why if rest is not None else "")
+
+
+def number(c: Coefficient) -> Series:
+    return ZERO_SERIES if c.is_zero else Series(((CONSTANT, c),))
+
+
+ONE_SERIES = number(UNIT)
+WIDTH_SERIES = Series(((iterated_log(0), UNIT),))
+
+
+def unknown(bound: Rate, why: str) -> Series:
+    """Of which only its order is known."""
+    return Series((), bound, why)
+
+
+def plus(*parts: Series) -> Series:
+    total: dict[Rate, Coefficient] = {}
+    rest: Rate | None = None
+    why = ""
+    for s in parts:
+        for rate, c in s.terms:
+            total[rate] = total[rate].plus(c) if rate in total else c
+        if s.rest is not None and (rest is None or compare(s.rest, rest) > 0):
+            rest, why = s.rest, s.why
+    return series_of(total.items(), rest, why)
+
+
+def scaled(s: Series, c: Coefficient) -> Series:
+    if c.is_zero:
+        return ZERO_SERIES
+    return Series(tuple((r, x.times(c)) for r, x in s.terms), s.rest, s.why)
+
+
+def negative(s: Series) -> Series:
+    return scaled(s, Coefficient(Fraction(-1)))
+
+
+def times(a: Series, b: Series) -> Series:
+    if a.is_zero or b.is_zero:
+        return ZERO_SERIES
+    total: dict[Rate, Coefficient] = {}
+    for r, c in a.terms:
+        for s, d in b.terms:
+            rate, product = r.times(s), c.times(d)
+            total[rate] = total[rate].plus(product) if rate in total else product
+    rest: Rate | None = None
+    why = ""
+    for one, other in ((a, b), (b, a)):
+        if one.rest is not None and other.bound is not None:
+            left = one.rest.times(other.bound)
+            if rest is None or compare(left, rest) > 0:
+                rest, why = left, one.why
+    return series_of(total.items(), rest, why)
+
+
+def split(s: Series, what: str) -> tuple[Rate, Coefficient, Series]:
+    """The leading rate and coefficient, and u → 0 in s = leading · (1 + u)."""
+    rate, c = s.leading(what)
+    inverse = Series(((rate.raised(Fraction(-1)), c.raised(Fraction(-1))),))
+    return rate, c, times(Series(s.terms[1:], s.rest, s.why), inverse)
+
+
+def compose(coefficients: Sequence[Coefficient], u: Series, ends: bool = False) -> Series:
+    """Σ_k coefficient_k u^k for u → 0, with the remainder O(u^K) unless the sum `ends` with the last coefficient."""
+    total = ZERO_SERIES
+    power = ONE_SERIES
+    for c in coefficients:
+        total = plus(total, scaled(power, c))
+        power = times(power, u)
+        if power.is_zero:
+            return total
+    if ends or power.bound is None:
+        return total
+    return plus(total, unknown(power.bound, power.why or _CANCELLED))
+
+
+def raise_to(s: Series, exponent: Rational, what: str) -> Series:
+    """s^exponent, by the binomial series."""
+    if s.is_zero:
+        if exponent > 0:
+            return ZERO_SERIES
+        raise Diverges("division by zero")
+    whole = exponent == int(exponent)
+    if not s.terms and exponent > 0 and s.rest is not None and whole:
+        return unknown(s.rest.raised(exponent), s.why)
+    rate, c, u = split(s, f"whether `{what}` is zero")
+    if c.value < 0 and not whole:
+        raise Diverges("no real value")
+    r = coefficient(exponent) if isinstance(exponent, float) else Coefficient(exponent)
+    binomial, value = [], UNIT
+    for k in range(KEPT):
+        binomial.append(value)
+        value = value.times(r.plus(Coefficient(Fraction(-k)))).times(Coefficient(Fraction(1, k + 1)))
+    ends = whole and 0 <= exponent < KEPT
+    head = Series(((rate.raised(exponent), c.raised(exponent)),))
+    return times(head, compose(binomial, u, ends))
+
+
+def logarithm(s: Series, what: str) -> Series:
+    if s.is_zero:
+        raise Diverges("log of zero")
+    rate, c, u = split(s, f"whether `{what}` is positive")
+    if c.value < 0:
+        raise Diverges("no real value")
+    value = float(c.value)
+    head = NOUGHT if c.value == 1 else approximate(math.log(value), c.error / value + 3e-16 * abs(math.log(value)))
+    grown = [(r, Coefficient(e) if isinstance(e, Fraction) else coefficient(e)) for r, e in rate.logarithm()]
+    small = [Coefficient(Fraction((-1) ** (k + 1), k)) if k else NOUGHT for k in range(KEPT)]
+    return plus(Series(()), series_of(grown), number(head), compose(small, u))
+
+
+def exponential(s: Series, what: str) -> Series:
+    growing = [(r, c) for r, c in s.terms if growth(r) > 0]
+    if s.rest is not None and growth(s.rest) > 0:
+        raise Diverges(f"the size of `{what}` cannot be told: {s.why}", known=False)
+    rate = CONSTANT
+    for r, c in growing:
+        k = next((i for i, e in enumerate(r.logs) if e != 0), 0)
+        if k >= 1 and r == iterated_log(k):
+            rate = rate.times(iterated_log(k - 1), c.value)  # exp(c log n) = n^c
+        else:
+            rate = rate.times(Rate((), ((r, _exponent(c.value)),)))
+    if s.rest == CONSTANT:
+        return unknown(rate, s.why)
+    c = s.at(CONSTANT)
+    try:
+        value = math.exp(float(c.value))
+    except OverflowError:
+        value = math.inf
+    head = UNIT if c.is_zero else approximate(value, value * (c.error + 3e-16 * (1 + abs(float(c.value)))))
+    small = Series(tuple(t for t in s.terms if growth(t[0]) < 0), s.rest, s.why)
+    factorials = [Coefficient(Fraction(1, math.factorial(k))) for k in range(KEPT)]
+    return times(Series(((rate, head),)), compose(factorials, small))
+
+
+def rate_text(rate: Rate) -> str:
+    """The growth as a person writes it: `n log n`, `√n`, `exp(2 n)`."""
+    parts = []
+    for k, e in enumerate(rate.logs):
+        name = "n" if k == 0 else "log " * k + "n"
+        if e == 0:
+            continue
+        if e == 1:
+            parts.append(name)
+        elif abs(e) == Fraction(1, 2) and k == 0:
+            parts.append("√n" if e > 0 else "1/√n")
+        else:
+            base = name if k == 0 else f"({name})"
+            parts.append(f"{base}^{float(e):g}" if e > 0 else f"{base}^({float(e):g})")
+    inside = " + ".join(rate_text(r) if c == 1 else f"{float(c):g} {rate_text(r)}" for r, c in rate.exps)
+    if inside:
+        parts.append(f"exp({inside})")
+    return " ".join(parts) or "1"
