@@ -300,6 +300,14 @@ class Limit:
             found = self._nested(lambda: _kept(self._estimates, s, self._scalar(s)))
         return found.estimate
 
+    def found(self, name: str) -> float | None:
+        """θ̊ of a scalar of the program, if it is known by now; nothing is computed."""
+        value = self.moment(name)
+        if isinstance(value, Const):
+            return float(value.value)
+        estimate = self._estimates.get(value)  # type: ignore[call-overload]
+        return None if estimate is None else estimate.value
+
     def _scalar(self, s: Sym) -> Known:
         if s in self._derivatives:
             return self._take_coefficient(s)

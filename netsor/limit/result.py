@@ -13,6 +13,7 @@ from netsor.expr import Const, Sym, diff, evaluate
 from netsor.expr.asymptotics import at_infinite_width
 from netsor.gaussian import Expectation, Settings
 from netsor.limit.interpreter import Limit, Taken
+from netsor.limit.jumps import refuse_jumps
 from netsor.shown import Shown
 
 
@@ -73,6 +74,7 @@ def infer_limit(
             faults.pop(output.name, None)
             try:
                 values[output.name] = _one(state, output.scalar)
+                refuse_jumps(state, output.scalar)
             except NetsorError as fault:
                 values[output.name] = LimitValue(None, None, "none", False)
                 faults[output.name] = fault.diagnostics

@@ -23,8 +23,10 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry(
         "E803",
-        "a function of scalars that jumps at their limits",
-        "A MOMENT of no vector is continuous where its scalars tend to; at a jump the finite widths end on both sides.",
+        "a function that jumps where its scalars tend to",
+        "A MOMENT of no vector is continuous where its scalars tend to; at a jump the finite widths end on both sides. "
+        "So is a ψ with parameters, for almost all values of its vectors: of step(m x) with m → 0 Definition B.3 takes "
+        "step(0), and no finite width is near it.",
         bad=("vector x ~ N(0, 1)\nθ := mean(x)\noutput step(θ)\n"),
         good=("vector x ~ N(1, 1)\nθ := mean(x)\noutput step(θ)\n"),
         paper="Assumption B.8, 1",

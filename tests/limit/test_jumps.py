@@ -1,0 +1,69 @@
+"""ψ's that jump in a parameter where it tends to: Definition B.3 has a number, and finite widths tend to another."""
+
+import pytest
+
+from netsor.check import check_source
+from netsor.diagnostics import Source
+from netsor.limit import infer_limit
+
+HEAD = """matrix W
+vector x, d ~ N(0, 1)
+vector zero ~ N(0, 0)
+m := mean(x)
+q := mean(x^2)
+scalar ε = 1/√n
+scalar κ = 2 + 1/n
+scalar three = 3
+"""
+
+
+def limit_of(lines: str):
+    program = check_source(Source("text", HEAD + lines + "\n")).program
+    assert program is not None
+    return infer_limit(program)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "z := step(m*x)\noutput a := mean(z)",  # 0 by the definition, 1/2 at every width
+        "output a := mean(sign(m*x)*d^2)",
+        "z := if m*x > 0 then x else d\noutput a := mean(z^2)",
+        "y := m*x\nz := step(y)\noutput a := mean(z)",
+        "y := W (m*x)\nz := step(y)\noutput a := mean(z)",
+        "output a := mean(step(x/√n))",
+        "output a := mean(step(ε*x))",
+        "output a := mean(step(relu(x) - m))",  # relu(x) is 0 with probability 1/2
+        "output a := mean(step((q - 1)*x))",
+        "output a := mean(step(clip(x, -1, 1) - 1 - m))",
+        "y := W x\nw := relu(y)*m\noutput a := mean(step(w)*x^2)",
+        "output a := mean(step(relu(x) + 1/n))",
+        "ψ(u; t) = if u*t > 0 then 1 else 0\noutput a := mean(ψ(x; m))",
+        "output a := mean(if κ*x > 2*x then 1 else 0)",
+    ],
+)
+def test_a_jump_at_the_limit_of_a_parameter_is_refused(lines: str) -> None:
+    found = limit_of(lines)
+    assert found["a"].value is None
+    assert [d.code for d in found.diagnostics] == ["E803"] and "jumps" in found.diagnostics[0].message
+
+
+@pytest.mark.parametrize(
+    ("lines", "limit"),
+    [
+        ("z := step(x - m)\noutput a := mean(z)", 0.5),
+        ("output a := mean(step(x + ε))", 0.5),
+        ("output a := mean(step(q*x))", 0.5),
+        ("y := W x\nz := step(y)*m\noutput a := mean(z)", 0),
+        ("z := step(zero)\noutput a := mean(z)", 0),  # zero at every width
+        ("y := W zero\noutput a := mean(step(y))", 0),
+        ("output a := mean(relu(m*x))", 0),
+        ("output a := mean(m*x*step(m*x))", 0),  # continuous in m
+        ("output a := mean(step(three*x))", 0.5),
+        ("output a := mean(step(relu(x) - 1/n))", 0.5),  # relu(x) − 1/n comes from the side of step(0)
+        ("output a := mean(step(relu(x) - 0.5 - m))", 0.3085375387259869),  # 1 − Φ(1/2)
+    ],
+)
+def test_a_jump_elsewhere_is_none(lines: str, limit: float) -> None:
+    found = limit_of(lines)
+    assert not found.diagnostics and found["a"].value == pytest.approx(limit, abs=1e-12)
