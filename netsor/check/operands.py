@@ -112,11 +112,21 @@ class Operands:
         if later is None:
             # Something the program has under nearly this name comes before what the name means elsewhere.
             elsewhere = faults.look_alike(span, name, self.places()) or (
-                None if name.lower() in self.scope.visible() else faults.foreign_name(span, name)
+                None if name.lower() in self.scope.visible() else faults.foreign_name(span, name, self.is_vector)
             )
             if elsewhere is not None:
                 return Fault(elsewhere)
+            whole, index = faults.superscript(span)
+            if index.isdigit() and self.scope.lookup(f"{name}{index}") is not None:
+                return Fault(faults.unknown_name(whole, whole.text, f"{name}{index}", None))
         return Fault(faults.unknown_name(span, span.text.strip("() "), self.scope.like(name), later))
+
+    def is_vector(self, name: str) -> bool:
+        """Whether a name stands for a vector, or for a family of them, here."""
+        value = self.scope.lookup(name)
+        if isinstance(value, Family):
+            value = next(iter(value.members.values()), None)
+        return isinstance(value, Vector)
 
     def places(self) -> Iterable[tuple[str, Span | None]]:
         """The names that are known here, and where they were given; overridden by the statement half."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -61,6 +62,12 @@ class Scope:
         """The visible name nearest to an unknown one."""
         known = list(dict.fromkeys(self.visible()))
         mine = set(known) - set(PUBLIC)
+        # phi is φ, and no more like Φ than α is like β.
+        letter = next((k for k in known if k != name and _spelled(k) == _spelled(name)), None)
+        if letter is not None:
+            return letter
+        if _spelled(name) in _GREEK:
+            known = [k for k in known if _spelled(k) not in _GREEK]
         for i in range(1, len(name)):  # two names without the space between them
             if name[:i] in mine and name[i:] in mine:
                 return f"{name[:i]} {name[i:]}"
@@ -70,6 +77,24 @@ class Scope:
                 return same[0]
         found = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
         return found[0] if found else None
+
+
+_GREEK = frozenset(
+    word
+    for k in range(0x391, 0x3CA)
+    if (letter := unicodedata.name(chr(k), ""))
+    for word in (letter.split()[-1].lower() if "SMALL" in letter else letter.split()[-1].capitalize(),)
+)
+
+
+def _spelled(name: str) -> str:
+    """A name with its first letter, if it is Greek, spelled in Latin ones: φ₁ as phi1."""
+    name = name.removeprefix("var") if name.removeprefix("var") in _GREEK else name
+    kind = unicodedata.name(name[:1], "").split()
+    if kind[:1] != ["GREEK"] or len(kind) != 4:
+        return name
+    word = kind[3].lower() if kind[1] == "SMALL" else kind[3].capitalize()
+    return ("lambda" if word == "lamda" else "Lambda" if word == "Lamda" else word) + name[1:]
 
 
 def builtin(name: str) -> Value | None:

@@ -273,7 +273,11 @@ class Checker(Networks):
         if isinstance(result, Poison):
             raise Fault(None)
         if scalar_only and not isinstance(result, Scalar):
-            raise Fault(faults.output_not_scalar(value.span, value.span.text, kind_name(result)))
+            averaged = ""
+            if isinstance(value, ast.Binary) and value.op == "/" and value.right.span.text == "n":
+                averaged = value.left.span.text
+            vector = averaged if isinstance(result, Vector) else ""
+            raise Fault(faults.output_not_scalar(value.span, value.span.text, kind_name(result), vector))
         order = self.check_promise(promise, result, value, mark) if promise else ()
         match result:
             case Vector():

@@ -23,7 +23,12 @@ def register(commands: Any) -> None:
         "--limit", action="store_true", help="the limits by Definition B.3 (the default without --width)"
     )
     parser.add_argument("--width", type=whole_number, metavar="N", help="run at width N (1e6 may be written)")
-    parser.add_argument("--seeds", type=positive_whole_number, default=1, metavar="K", help="how many seeds to run (1)")
+    parser.add_argument(
+        "--seeds",
+        type=positive_whole_number,
+        metavar="K",
+        help="how many seeds to run (1; for --law as many as are cheap)",
+    )
     parser.add_argument("--seed", type=whole_number, default=0, metavar="S", help="the first seed (0)")
     parser.add_argument("--dtype", choices=("float64", "float32"), default="float64", help="numbers of the finite run")
     parser.add_argument(
@@ -61,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
     if args.law:
         with Progress("law") as progress:
             return run_law(args, program, progress)
+    args.seeds = args.seeds or 1
     limit = finite = None
     if args.limit or args.width is None:
         with Progress("limit") as progress:

@@ -13,6 +13,7 @@ from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
 
 if TYPE_CHECKING:
+    from netsor.limit.coordinates import Agreement
     from netsor.limit.law import CoordinateLaw
 
 # How many draws stand for the limit in a histogram and a Q–Q picture.
@@ -145,16 +146,14 @@ def _write(path: str, names: list[str], draws: dict[str, Any]) -> None:
 def _finite(args: argparse.Namespace, law: CoordinateLaw) -> dict[str, Any]:
     import numpy as np
 
-    from netsor.finite.run import run_vectors
+    from netsor.finite.samples import sample
     from netsor.limit.coordinates import agreement, compare, histogram, quantile_pairs
     from netsor.show.coordinates import histogram_text, plot_coordinates, quantiles_text
 
-    runs: list[dict[str, Any]] = [
-        run_vectors(law.program, args.width, args.seed, law.names, draw=k, dtype=args.dtype, engine=args.engine)
-        for k in range(args.seeds)
-    ]
-    compared = compare(law, runs)
-    worst, most, holds = agreement(compared)
+    found_draws = sample(law.program, args.width, args.seed, law.names, args.seeds, args.dtype, args.engine)
+    runs = found_draws.runs
+    compared = compare(law, runs, found_draws.narrower, found_draws.ratios)
+    verdict = agreement(compared, len(runs))
     draws = law.draw(_DRAWS, args.seed)
     text, pictures, found = [], {}, {}
     for x in law.names:
@@ -167,11 +166,7 @@ def _finite(args: argparse.Namespace, law: CoordinateLaw) -> dict[str, Any]:
         }
         text += ["", f"{x} at width {args.width}: coordinates █, limit │", histogram_text(h)]
         text += ["", f"quantiles of the coordinates of {x} against the limit's", quantiles_text(q)]
-    verdict = (
-        f"part 1 of Theorem B.4: {'no contradiction' if holds else 'CONTRADICTED'} by {len(compared)} test functions; "
-        f"the largest distance is {worst:.2g} standard errors, of which {most:.2g} may happen"
-    )
-    text += ["", verdict, _tests(compared)]
+    text += ["", _verdict(verdict, len(runs), args.width), _tests(compared)]
     if args.plot:
         plot_coordinates(pictures, Path(args.plot), f"{law.program.name}: width {args.width} against the limit")
         text += ["", f"the picture is in {args.plot}"]
@@ -183,7 +178,7 @@ def _finite(args: argparse.Namespace, law: CoordinateLaw) -> dict[str, Any]:
             "error": c.error,
             "finite": c.finite,
             "stderr": c.stderr,
-            "sigmas": c.sigmas,
+            "sigmas": c.distance,
         }
         for c in compared
     ]
@@ -191,27 +186,45 @@ def _finite(args: argparse.Namespace, law: CoordinateLaw) -> dict[str, Any]:
         "text": "\n".join(text),
         "json": {
             "width": args.width,
-            "seeds": args.seeds,
+            "seeds": len(runs),
             "vectors": found,
             "tests": rows,
-            "largest": worst,
-            "allowed": most,
-            "holds": holds,
+            "largest": verdict.largest,
+            "allowed": verdict.allowed,
+            "holds": verdict.holds,
         },
     }
+
+
+def _verdict(verdict: Agreement, draws: int, width: int) -> str:
+    from netsor.finite.samples import LEAST
+
+    if verdict.holds is None or verdict.largest is None:
+        count = "one draw" if draws == 1 else f"{draws} draws"
+        why = (
+            f"{count} tell too little of their own spread (`--seeds {LEAST}` is enough)"
+            if draws < LEAST
+            else f"{count} at width {width} are too few for test functions as skewed as these"
+        )
+        return f"part 1 of Theorem B.4: no verdict, {why}"
+    return (
+        f"part 1 of Theorem B.4: {'no contradiction' if verdict.holds else 'CONTRADICTED'} by {verdict.tests} test "
+        f"functions and {draws} draws; the largest distance is {verdict.largest:.2g} standard errors, of which "
+        f"{verdict.allowed:.2g} may happen"
+    )
 
 
 def _tests(compared: Any) -> str:
     rows = [["of", "ψ", "(1/n) Σ ψ", "± stderr", "E ψ", "distance"]]
     for c in compared:
         limit = "does not exist" if c.limit is None else value_text(c.limit, max(c.error, 1e-7 * abs(c.limit)))
-        distance = "" if c.sigmas is None else f"{c.sigmas:.2g} σ"
+        distance = "" if c.distance is None else f"{c.distance:.2g} σ"
         rows.append(
             [
                 ", ".join(c.vectors),
                 c.test,
-                value_text(c.finite, c.stderr / 30 or None),
-                error_text(c.stderr),
+                value_text(c.finite, (c.stderr or 0.0) / 30 or None),
+                "" if c.stderr is None else error_text(c.stderr),
                 limit,
                 distance,
             ]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from netsor.core import Program
-from netsor.finite.run import run_vectors
+from netsor.finite.samples import sample
 from netsor.gaussian import Estimate
-from netsor.limit.coordinates import agreement, compare
+from netsor.limit.coordinates import Agreement, agreement, compare
 from netsor.limit.law import CoordinateLaw
 
 _DRAWS = 200_000
@@ -17,7 +17,7 @@ _DRAWS = 200_000
 
 @dataclass(frozen=True)
 class LawSample:
-    """Draws of Z^x, the coordinates of x at a width, the moments of Z^x, and how far test functions lie apart."""
+    """Draws of Z^x, the coordinates of x at a width, the moments of Z^x, and the verdict of test functions."""
 
     name: str
     width: int
@@ -25,15 +25,16 @@ class LawSample:
     coordinates: np.ndarray
     mean: Estimate
     variance: Estimate
-    apart: float
-    allowed: float
-    agrees: bool
+    seeds: int
+    agreement: Agreement
 
 
 def coordinate_law(program: Program, name: str, width: int, seed: int, tol: float, budget: float) -> LawSample:
-    """One draw at `width` against the limit; raises NetsorError where a moment does not exist."""
+    """Draws at `width` against the limit; raises NetsorError where a moment does not exist."""
     law = CoordinateLaw(program, [name], tol, budget)
-    coordinates = np.asarray(run_vectors(program, width, seed, [name])[name])
-    apart, allowed, agrees = agreement(compare(law, [{name: coordinates}]))
+    found = sample(program, width, seed, [name])
+    verdict = agreement(compare(law, found.runs, found.narrower, found.ratios), len(found.runs))
+    coordinates = np.asarray(found.runs[0][name])
     samples = law.draw(_DRAWS, seed)[name]
-    return LawSample(name, width, samples, coordinates, law.mean(name), law.variance(name), apart, allowed, agrees)
+    moments = law.mean(name), law.variance(name)
+    return LawSample(name, width, samples, coordinates, *moments, len(found.runs), verdict)

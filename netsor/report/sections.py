@@ -125,13 +125,18 @@ def laws(m: Material) -> str:
     out = []
     for law in m.laws:
         c = law.coordinates
-        verdict = "agree" if law.agrees else "do not agree"
+        a = law.agreement
+        verdict = "were made of too few draws for a verdict."
+        if a.holds is not None:
+            verdict = (
+                f"over {law.seeds} draws {'agree' if a.holds else 'do not agree'}: they lie at most {a.largest:.1f} "
+                f"standard errors apart, of {a.allowed:.1f} allowed."
+            )
         out.append(
             f'<h3>{escape(law.name)}</h3><div class="plots"><figure>{histogram(law)}</figure>'
             f"<figure>{quantiles(law)}</figure></div><p>Mean {_signed(c.mean())} against {_signed(law.mean.value)} in "
             f"the limit, variance {c.var():.4g} against {law.variance.value:.4g}. Averages of test functions (Theorem "
-            f"B.4, part 1) {verdict}: they lie at most {law.apart:.1f} standard errors apart, "
-            f"of {law.allowed:.1f} allowed.</p>"
+            f"B.4, part 1) {verdict}</p>"
         )
     note = f"Bars and points: the n coordinates of one draw; line: {len(m.laws[0].samples):,} draws of Z."
     return f'<div class="laws">{"".join(out)}<p class="soft">{note}</p></div>'

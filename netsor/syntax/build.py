@@ -122,9 +122,12 @@ class Builder:
         self, tilde: Token, name: Token, _open: Token, mean: ast.Expr, _comma: Token, covariance: ast.Expr, close: Token
     ) -> ast.Normal:
         if name.text not in ("N", "𝒩"):
-            raise _refuse(
-                "E121", f"`{name.text}` is no law", name.span, "the only law is normal", "write `N(mean, variance)`"
-            )
+            from netsor.syntax.mistakes.laws import named_law
+
+            whole = name.span.source.text
+            found = named_law(whole[whole.rfind("\n", 0, name.span.start) + 1 : close.span.end])
+            said, note, hint = found or (f"`{name.text}` is no law", "", "write `N(mean, variance)`")
+            raise _refuse("E121", said, name.span, "the only law is normal", hint, (note,) if note else ())
         return ast.Normal(mean, covariance, span=_over(name, close))
 
     def function(

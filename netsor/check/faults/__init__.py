@@ -114,7 +114,7 @@ from netsor.check.faults.networks import (
     train_zero_variance,
     trained_twice,
 )
-from netsor.check.faults.words import Fault, plural
+from netsor.check.faults.words import Fault, plural, superscript
 
 __all__ = [
     "Fault",
@@ -201,6 +201,7 @@ __all__ = [
     "square_application",
     "square_on_data",
     "star_of_inner",
+    "superscript",
     "star_of_matrix",
     "too_deep",
     "too_large",

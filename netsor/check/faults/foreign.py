@@ -16,27 +16,49 @@ _SAME = {
     "normcdf": "Phi", "clamp": "clip", "hard_tanh": "hardtanh", "leakyrelu": "leaky_relu", "lrelu": "leaky_relu",
 }  # fmt: skip
 _MEANS = ("E", "𝔼", "Ex", "expectation", "avg", "average", "mean_")
-_OVER_N = re.compile(r"\s*(?:\^\s*2|²)\s*/\s*n\b")
+_SQUARED = re.compile(r"\s*(?:\^\s*2|²)")
 _BY_N = re.compile(r"\s*/\s*n\b")
+_NTH = re.compile(r"(?:\(\s*1\s*/\s*n\s*\)|\b1\s*/\s*n)\s*[*·]?\s*\Z")
+# One factor of a product, with its power, and factors side by side.
+_FACTOR = (
+    r"[^\W\d](?:[^\W]|[\u0300-\u036f])*(?:\[[^\[\]]*\])?'?(?:\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))?"
+    r"(?:\s*\^\s*\w+|[²³⁴])?"
+)
+_FACTORS = re.compile(rf"\s*({_FACTOR}(?:\s*[*·⊙]?\s*{_FACTOR})*)")
+_COORDINATE = re.compile(r"_(?:α|β|i|j|k|a)(?=\Z|\s*\^|[²³⁴])")
+_BARE = ("Var", "var", "𝕍", "Std")
 _EXPONENT = re.compile(r"\s*\^\s*(\w[\w\u0300-\u036f]*|\([^()]*\))|([⁰¹²³⁴-⁹]+)")
 _TRANSPOSES = "ᵗᵼₜ"
 # Letters of other scripts that look like Latin ones.
 _LATIN = str.maketrans("АВЕКМНОРСТХаеорсухіјѕԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧοѵ", "ABEKMHOPCTXaeopcyxijsdqwABEZHIKMNOPTYXov")
 
 
-def foreign_name(span: Span, name: str) -> Diagnostic | None:
-    """The diagnostic for an unknown name that means something elsewhere, None for any other."""
+def foreign_name(span: Span, name: str, is_vector: Callable[[str], bool] = lambda _: False) -> Diagnostic | None:
+    """The diagnostic for an unknown name that means something elsewhere, None for any other.
+
+    `is_vector` says of a name whether the program has a vector of that name.
+    """
     if name.lower() in _SAME:
         meant = _SAME[name.lower()]
         return _unknown(span, f"`{name}` is called `{meant}` here", hint=f"did you mean `{meant}`?")
     inside, end = _argument(span)
+    if not inside and name in (*_MEANS, *_BARE):
+        # E z² and Var z, as on paper: what follows, up to the next sign, is averaged.
+        found = _FACTORS.match(span.source.text, span.end)
+        if found:
+            inside, end = found.group(1), found.end()
     if name in _MEANS and inside:
         return _unknown(
             _to(span, end),
             "an expectation is written as the mean over coordinates",
-            hint=f"write `mean({inside})`",
+            hint=f"write `mean({_multiplied(inside, is_vector)})`",
             note="at width n it is that average, and in the limit the expectation of Z (Theorem B.4)",
         )
+    if name[:1] in "Σ∑" and not inside:
+        found = _FACTORS.match(span.source.text, span.end)
+        if found:
+            terms = [_COORDINATE.sub("", f) for f in re.findall(_FACTOR, found.group(1))]
+            return _sum(span, " * ".join(terms), found.end())
     make = _CALLS.get(name)
     if make is not None and inside:
         return make(span, inside, end)
@@ -46,7 +68,7 @@ def foreign_name(span: Span, name: str) -> Diagnostic | None:
             argument = found.group(1).removeprefix("(").removesuffix(")")
             return _unknown(_to(span, found.end()), "Euler's number has no name here", hint=f"write `exp({argument})`")
         return _unknown(span, "Euler's number has no name here", hint="write `exp(1)`")
-    if name in ("I", "eye", "identity", "Id"):
+    if name in ("I", "eye", "identity", "Id", "I_n", "Iₙ", "I_d"):
         return _unknown(
             _to(span, end) if inside else span,
             "an identity matrix has no name here",
@@ -97,19 +119,20 @@ def _dot(span: Span, inside: str, end: int) -> Diagnostic | None:
 
 
 def _norm(span: Span, inside: str, end: int) -> Diagnostic:
-    found = _OVER_N.match(span.source.text, end)
+    squared = _SQUARED.match(span.source.text, end)
+    around, found = _divided(span, squared.end() if squared else end)
+    found = found and squared is not None
     square = f"mean({bracketed(inside)}^2)"
     return _unknown(
-        _to(span, found.end() if found else end),
+        around if found else _to(span, end),
         "there is no norm, which grows as √n: what has a limit is the mean square",
         hint=f"write `{square if found else f'√({square})'}`",
     )
 
 
 def _sum(span: Span, inside: str, end: int) -> Diagnostic:
-    found = _BY_N.match(span.source.text, end)
     return _unknown(
-        _to(span, found.end() if found else end),
+        _divided(span, end)[0],
         "a sum over coordinates grows as n: what has a limit is the mean",
         hint=f"write `mean({inside})`",
         note="`sum(t in 1..T: …)` sums over an index",
@@ -131,6 +154,44 @@ def _of_matrix(span: Span, inside: str, end: int) -> Diagnostic:
         hint="say what you need of it by products, such as `W (Wᵀ x)`",
         note="MATMUL is the one instruction that holds a matrix (Definition B.1)",
     )  # fmt: skip
+
+
+def _covariance(span: Span, inside: str, end: int) -> Diagnostic | None:
+    parts = _parts(inside)
+    if len(parts) != 2:
+        return None
+    left, right = (f"({p} - mean({p}))" for p in parts)
+    return _unknown(
+        _to(span, end), "a covariance over coordinates is a mean of products", hint=f"write `mean({left} * {right})`"
+    )
+
+
+def _divided(span: Span, end: int) -> tuple[Span, bool]:
+    """What stands up to `end` with its division by n, on either side, and whether there is one.
+
+    A mean is divided already: the edit must take that division with it.
+    """
+    text = span.source.text
+    before = _NTH.search(text, max(0, text.rfind("\n", 0, span.start)), span.start)
+    behind = _BY_N.match(text, end)
+    return Span(span.source, before.start() if before else span.start, behind.end() if behind else end), bool(
+        before or behind
+    )
+
+
+def _multiplied(inside: str, is_vector: Callable[[str], bool]) -> str:
+    """Factors side by side, of which the program knows no product, with the sign of one between."""
+    out, last = "", None
+    for m in re.finditer(_FACTOR, inside):
+        gap = inside[last.end() if last else 0 : m.start()]
+        if last and not gap.strip() and gap and _is_value(last.group(), is_vector) and _is_value(m.group(), is_vector):
+            gap = " * "
+        out, last = out + gap + m.group(), m
+    return out + inside[last.end() if last else 0 :]
+
+
+def _is_value(factor: str, is_vector: Callable[[str], bool]) -> bool:
+    return "(" in factor or is_vector(re.split(r"[\[(^²³⁴\s]", factor)[0])
 
 
 def _variance(root: bool) -> Callable[[Span, str, int], Diagnostic]:
@@ -173,7 +234,8 @@ def _base(base: int) -> Callable[[Span, str, int], Diagnostic]:
 _CALLS: dict[str, Callable[[Span, str, int], Diagnostic | None]] = {
     "dot": _dot, "inner": _dot, "vdot": _dot, "norm": _norm, "softmax": _softmax,
     **dict.fromkeys(("inv", "trace", "tr", "Tr", "det", "eig", "svd", "pinv"), _of_matrix),
-    "sum": _sum, "Σ": _sum, "var": _variance(False), "std": _variance(True),
+    "sum": _sum, "Σ": _sum, "∑": _sum, **dict.fromkeys(("var", "Var", "variance", "𝕍"), _variance(False)),
+    **dict.fromkeys(("std", "Std", "sd", "SD"), _variance(True)), **dict.fromkeys(("cov", "Cov"), _covariance),
     "square": _power, "pow": _power, "power": _power, "zeros": _constant(0),
     "ones": _constant(1), "zeros_like": _constant(0), "ones_like": _constant(1), "log10": _base(10),
     "log2": _base(2), "lg": _base(10),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from netsor.check.faults.words import bracketed, plural, short
+from netsor.check.faults.words import bracketed, plural, short, superscript
 from netsor.diagnostics import Diagnostic, Label, Span
 from netsor.expr import Function
 
@@ -240,14 +240,16 @@ def function_needs_brackets(span: Span, f: str, argument: str) -> Diagnostic:
     )
 
 
-def output_not_scalar(span: Span, text: str, kind: str) -> Diagnostic:
+def output_not_scalar(span: Span, text: str, kind: str, averaged: str = "") -> Diagnostic:
+    """`averaged` is what a vector that is divided by n was, before that: its sum over coordinates was meant."""
+    mean = f"write `mean({averaged})`, which sums over the coordinates and divides by n" if averaged else ""
     return Diagnostic(
         "E308",
         f"`{short(text)}` is {kind}, and an output is a scalar",
         span,
         label=kind,
         notes=("the Master Theorem speaks of scalars: MOMENTs of vectors (Theorem B.4)",),
-        hint=f"take a moment of it, such as `mean({short(text)})` or `mean({short(text)}^2)`",
+        hint=mean or f"take a moment of it, such as `mean({short(text)})` or `mean({short(text)}^2)`",
     )
 
 
@@ -435,6 +437,10 @@ def not_a_value(span: Span, what: str) -> Diagnostic:
 
 def family_as_value(span: Span, name: str, members: Sequence[tuple[int, ...]]) -> Diagnostic:
     first = f"{name}[{', '.join(map(str, members[0]))}]" if members else f"{name}[1]"
+    whole, index = superscript(span)
+    if index and (not index.isdigit() or (int(index),) in members):
+        # The paper's W^1 and h^l are members of families here.
+        first, span = f"{name}[{index}]", whole
     return Diagnostic(
         "E316",
         f"`{name}` is a family, and one of its members was expected",

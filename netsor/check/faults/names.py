@@ -33,7 +33,7 @@ def unknown_name(span: Span, name: str, like: str | None, later: Span | None) ->
         return Diagnostic(
             "E201",
             f"`{name}` is not defined",
-            span,
+            Span(span.source, before.start(), span.end),
             label="not found in this scope",
             notes=("a transpose is written `^T`, with a capital letter, or `ᵀ`",),
             hint=f"write `{before[1]}^T`",

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from netsor.diagnostics import Diagnostic
+from netsor.diagnostics import Diagnostic, Span
+
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+_ABOVE = re.compile(
+    r"\s*\^\s*(?:\{\s*\(?([\w+\- ]+?)\)?\s*\}|\(\s*([\w+\- ]+?)\s*\)|(\d+|[a-z](?!\w)))|([⁰¹²³⁴-⁹]+)"
+)
 
 
 class Fault(Exception):
@@ -27,6 +33,15 @@ def bracketed(text: str) -> str:
     """A piece of text that can follow a matrix or stand in a product as it is."""
     simple = all(c not in text for c in " +-−*/") or (text.startswith("(") and text.endswith(")"))
     return text if simple else f"({text})"
+
+
+def superscript(span: Span) -> tuple[Span, str]:
+    """What is underlined with the superscript behind it, x^1 or x^{(1)}, and that index; '' where there is none."""
+    found = _ABOVE.match(span.source.text, span.end)
+    if found is None:
+        return span, ""
+    index = next(g for g in found.groups() if g is not None).translate(_RAISED)
+    return Span(span.source, span.start, found.end()), "".join(index.split())
 
 
 def primed(name: str) -> str:

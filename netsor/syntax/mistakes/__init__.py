@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from netsor.diagnostics.data import Diagnostic
-from netsor.syntax.mistakes import arrays, code, expressions, latex, statements
+from netsor.syntax.mistakes import arrays, code, expressions, latex, paper, statements
 from netsor.syntax.mistakes.characters import mended
 from netsor.syntax.mistakes.habit import recognise
 from netsor.syntax.mistakes.mistake import Mistake, called
+from netsor.syntax.mistakes.paper import superscripts
 from netsor.syntax.tokens import BEGINS_FACTOR, BEGINS_VALUE, Line
 
 # Comments first: what stands in one is no habit. LaTeX before what its commands are rewritten to.
-_HABITS = (*code.COMMENTS, *code.STATEMENTS, *latex.HABITS, *arrays.HABITS, *code.HABITS)
+_HABITS = (*code.COMMENTS, *code.STATEMENTS, *paper.HABITS, *latex.HABITS, *arrays.HABITS, *code.HABITS)
 
 _RULES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
     statements.misspelt,
@@ -41,13 +42,15 @@ _RULES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
 
 def explain(mistake: Mistake) -> list[Diagnostic]:
     """The diagnostics for a line that did not parse: of all that it has in another language's way, or of one thing."""
-    found = recognise(_HABITS, mistake.line, mistake.start, mistake.accepts)
+    found = superscripts(mistake.line, mistake.start, mistake.accepts)
+    found = found or recognise(_HABITS, mistake.line, mistake.start, mistake.accepts)
     return found or [_explain(mistake)]
 
 
 def explain_characters(line: Line, start: str, accepts: Callable[[str, str], bool]) -> list[Diagnostic]:
     """The diagnostics for a line with characters or brackets that are wrong by themselves."""
-    return recognise(_HABITS, line, start, accepts) or mended(line, start, accepts)
+    found = superscripts(line, start, accepts) or recognise(_HABITS, line, start, accepts)
+    return found or mended(line, start, accepts)
 
 
 def _explain(mistake: Mistake) -> Diagnostic:

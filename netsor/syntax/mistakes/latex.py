@@ -34,7 +34,7 @@ def _symbol(m: re.Match[str]) -> str:
 
 def _bracketed(text: str) -> str:
     text = text.strip()
-    return text if re.fullmatch(r"√?[\w\u0300-\u036f.]+|√\([^()]*\)", text) else f"({text})"
+    return text if re.fullmatch(r"√?[\w\u0300-\u036f.]+|√?\([^()]*\)", text) else f"({text})"
 
 
 def _marked(m: re.Match[str]) -> str:
@@ -58,6 +58,7 @@ HABITS = (
     habit(r"\^\{([^{}]*)\}", "`{}` is an exponent as in LaTeX", lambda m: f"^{_bracketed(m.group(1))}",
           note="a power is `x^2` or `x^(a + b)`"),
     habit(r"\\[,;!:](?=\s|\S)", _SAID, " ", note=_NOTE),
+    habit(r"\\\|", _SAID, "‖", note=_NOTE),
     habit(r"\\(?!(?:[dt]?frac|sqrt)\b)([A-Za-z]+)", _SAID, _symbol, note=_NOTE),
     habit(r"(?<!frac)(?<!sqrt)(?<!\})\{([^{}]*)\}", _BRACES, r"(\1)", "E101", note=_BRACES_NOTE),
 )  # fmt: skip

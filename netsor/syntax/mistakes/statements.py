@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from netsor.diagnostics.data import Diagnostic, Span
+from netsor.syntax.mistakes.laws import named_law
 from netsor.syntax.mistakes.mistake import Mistake, called
 from netsor.syntax.names import KEYWORDS
 from netsor.syntax.tokens import ENDS_VALUE
@@ -199,6 +200,10 @@ def law(m: Mistake) -> Diagnostic | None:
         return None
     if m.index == tilde:
         return None
+    named = named_law(m.line.source.text[m.line.start : m.line.end]) if m.start == "line" else None
+    if named is not None and m.index > tilde + 1:
+        message, note, hint = named
+        return m.fault("E121", message, "the only law is normal", hint, note, span=m.tokens[tilde + 1].span)
     law = "N(0, 1/n)" if m.first == "MATRIX" else "N(0, 1)"
     start = m.tokens[tilde + 1].start
     if m.index > tilde + 2:

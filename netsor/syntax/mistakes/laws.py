@@ -1,0 +1,72 @@
+"""Laws known by name elsewhere, and what has them here: functions of a Gaussian, sums of a matrix and its transpose."""
+
+from __future__ import annotations
+
+import re
+
+_NORMAL = {"normal", "gaussian", "norm", "gauss", "randn", "𝒩"}
+_SYMMETRIC = {"goe", "gue", "gse", "wigner", "symmetric"}
+_ORTHOGONAL = {"haar", "orthogonal", "o", "unitary", "u", "stiefel"}
+_ARGUMENTS = r"\(([^()]*(?:\([^()]*\)[^()]*)*)\)?"
+_DECLARED = re.compile(rf"^\s*(vector|matrix)\s+([^~]*?)\s*~\s*([^\W\d]\w*)\s*(?:{_ARGUMENTS})?\s*$")
+
+
+def named_law(text: str) -> tuple[str, str, str] | None:
+    """Headline, note and hint for a declaration with such a law; None where the line is none."""
+    found = _DECLARED.match(text)
+    if found is None or found[3] in ("N", "𝒩"):
+        return None
+    kind, names, law, inside = found[1], found[2].strip(), found[3], found[4]
+    arguments = [a.strip() for a in (inside or "").split(",") if a.strip()]
+    said = f"`{law}` is no law"
+    if kind == "matrix":
+        return _of_matrix(said, names, law.lower())
+    if law.lower() in _NORMAL:
+        given = ", ".join(arguments) if len(arguments) == 2 else "0, 1"
+        return said, "a law is `N(mean, variance)`", f"write `vector {names} ~ N({given})`"
+    latent = f"{names}_0" if re.fullmatch(r"\w+", names) else ""
+    value = _function(law.lower(), arguments, latent or "g")
+    note = "vectors are drawn from normal laws, and a function of a Gaussian has any other"
+    if not latent:
+        return said, note, f"draw a Gaussian g, and give each member the value `{value}`"
+    return said, note, f"write `vector {latent} ~ N(0, 1)`, and below it `{names} := {value}`"
+
+
+def _function(law: str, arguments: list[str], g: str) -> str:
+    """A function of a standard Gaussian g with the law."""
+    match law, arguments:
+        case ("rademacher" | "sign" | "signs", _):
+            return f"sign({g})"
+        case ("uniform" | "u" | "unif", [low, high]):
+            return f"{low} + ({high} - ({low})) * Phi({g})"
+        case ("uniform" | "u" | "unif", _):
+            return f"Phi({g})"
+        case ("bernoulli" | "ber" | "bern", [p, *_]):
+            return f"if Phi({g}) < {p} then 1 else 0"
+        case ("bernoulli" | "ber" | "bern", _):
+            return f"step({g})"
+        case ("exponential" | "exp" | "expon", [rate]):
+            return f"-log(Phi({g})) / ({rate})"
+        case ("exponential" | "exp" | "expon", _):
+            return f"-log(Phi({g}))"
+        case ("lognormal", [mean, variance]):
+            return f"exp({mean} + √({variance}) * {g})"
+        case ("lognormal", _):
+            return f"exp({g})"
+    return f"tanh({g})"
+
+
+def _of_matrix(said: str, names: str, law: str) -> tuple[str, str, str]:
+    if law in _SYMMETRIC:
+        return (
+            said,
+            "a symmetric matrix is (A + Aᵀ)/√2 with iid entries in A; the moments of a complex one have its limits",
+            f"write `matrix {names}`, and for each product with it `({names} x + {names}ᵀ x) / √2`",
+        )
+    if law in _ORTHOGONAL:
+        return (
+            said,
+            "a matrix has iid N(0, σ²/n) entries; an orthogonal one is not in the language, and has other limits",
+            f"where its transpose is not used, a matrix of iid entries acts alike: `matrix {names}`",
+        )
+    return said, "a matrix has iid N(0, σ²/n) entries", f"write `matrix {names}`"
