@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netsor.check.languages import NETSOR_T_PLUS, infer_language
-from netsor.check.regularity import B8, Finding, infer_b8, infer_regularity
+from netsor.check.regularity import B8, Finding, counted, infer_b8, infer_regularity
 from netsor.core import MatMul, Nonlin, Program
 from netsor.diagnostics import Span
 from netsor.expr import Sym, canonical, diff
@@ -82,8 +82,9 @@ def _first_and_last_layers(p: Program) -> Assumption:
 
 def _transposes(p: Program) -> Assumption:
     seen: dict[str, dict[bool, MatMul]] = {}
+    used = counted(p)
     for i in p.instructions:
-        if isinstance(i, MatMul):
+        if isinstance(i, MatMul) and i.name in used:
             seen.setdefault(i.matrix, {}).setdefault(i.transposed, i)
     for name, uses in seen.items():
         if len(uses) == 2:
@@ -125,6 +126,7 @@ def _embedding(p: Program) -> Assumption:
 def _simple_gia_check(p: Program) -> Assumption:
     """The readout is sampled with mean zero, independently of all else, and is used nowhere but in the readout."""
     readouts = list(dict.fromkeys(v for r in p.readouts for _, v, _ in r.terms))
+    asked = counted(p)
     for v in readouts:
         group, i = p.group_of[v]
         if group.mean[i] != 0:
@@ -133,6 +135,8 @@ def _simple_gia_check(p: Program) -> Assumption:
         if tied:
             return Assumption(False, f"the readout `{v}` is correlated with {_quoted(tied)}", group.span)
         for instruction in p.instructions:
+            if instruction.name not in asked:
+                continue
             used = (instruction.vector,) if isinstance(instruction, MatMul) else instruction.vectors
             if v in used:
                 return Assumption(False, f"the readout `{v}` is also used in `{instruction.name}`", instruction.span)
@@ -152,12 +156,16 @@ def _both_passes(p: Program, forward: B8) -> Assumption:
             "every ψ of the forward pass and every ψ' of the backward pass is pseudo-Lipschitz, and so is every ψ*",
         )
     covered = "versions of the Master Theorem that assume rank stability cover it (Yang 2020b)"
-    if not forward.holds:
-        return Assumption(
-            forward.holds, f"forward pass: {forward.because}", forward.span, covered if forward.covered else ""
-        )
-    because = f"the forward pass passes; the backward pass uses ψ' and SGD uses ψ*: {backward.because}"
-    return Assumption(backward.holds, because, place, covered if backward.covered else "")
+    if forward.holds:
+        because = f"the forward pass passes; the backward pass uses ψ' and SGD uses ψ*: {backward.because}"
+        return Assumption(backward.holds, because, place, covered if backward.covered else "")
+    # What covers the forward pass need not cover the backward pass: of step there is none.
+    both = backward.holds or backward.covered
+    because = f"forward pass: {forward.because}"
+    if not backward.holds:
+        rest = covered if backward.covered else "rank stability does not help there"
+        because += f"; backward pass and SGD: {backward.because}; {rest}"
+    return Assumption(forward.holds, because, forward.span, covered if forward.covered and both else "")
 
 
 def infer_derivatives(p: Program) -> tuple[Finding, Span | None]:
@@ -165,9 +173,10 @@ def infer_derivatives(p: Program) -> tuple[Finding, Span | None]:
     from netsor.expr.functions import REALS, Interval
 
     worst, place = Finding(True, ""), None
+    used = counted(p)
     ranges: dict[Sym, Interval] = {}
     for i in p.instructions:
-        if isinstance(i, MatMul):
+        if isinstance(i, MatMul) or i.name not in used:
             continue
         psi = canonical(i.psi)
         ranges[Sym(i.name)] = infer_range(psi, ranges) if not isinstance(i, Nonlin) or psi.free else REALS
@@ -175,7 +184,7 @@ def infer_derivatives(p: Program) -> tuple[Finding, Span | None]:
             try:
                 found = infer_regularity(plain_tests(diff(psi, Sym(x))), ranges)
             except TooSingular:
-                found = Finding(False, f"ψ of `{i.name}` has no derivative in `{x}`", covered=False)
+                found = Finding(False, f"ψ of `{i.name}` has no derivative in `{x}`", covered=False, hopeless=True)
             if worst.worse(found) is found and found is not worst:
                 worst, place = found, i.span
     return worst, place
@@ -187,6 +196,10 @@ def _conclusion(p: Program, found: dict[str, Assumption]) -> Assumption:
     if infer_language(p) == NETSOR_T_PLUS:
         needed.append("D.4.5 (scalars in the forward pass)")
     gia, b8 = found["GIA"], found["B8"]
+    derivatives, place = infer_derivatives(p)
+    if derivatives.hopeless:
+        why = f"SGD needs derivatives with a finite second moment, and {derivatives.because}"
+        return Assumption(False, f"the NTK does not exist: {why}", place)
     if not gia.holds:
         return Assumption(
             None,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 from netsor.check.evidence import shows_failure
+from netsor.check.identities import in_plain_form
+from netsor.check.languages import NETSOR, infer_language
 from netsor.core import MatMul, Moment, Nonlin, Program
 from netsor.diagnostics import Span
 from netsor.expr import (
@@ -25,7 +27,10 @@ from netsor.expr import (
     add,
     evaluate,
     neg,
+    postorder,
+    split_coefficient,
     star_limit,
+    substitute,
     to_text,
     unfold,
 )
@@ -36,15 +41,24 @@ from netsor.expr.intervals import infer_range, ranges_of
 
 @dataclass(frozen=True)
 class Finding:
-    """Whether a ψ is as B.8 asks: yes, no or (None) not to be told from the text; `covered` by rank stability."""
+    """Whether a ψ is as B.8 asks: yes, no or (None) not to be told from the text; `covered` by rank stability.
+
+    `hopeless` says that what fails is the derivative of a function that has none with a finite second moment.
+    """
 
     holds: bool | None
     because: str
     covered: bool = True
+    hopeless: bool = False
+    # It grows no faster than exp(C |x|^(2−ε)); and a condition under which rank stability covers a jump.
+    slow: bool = False
+    condition: str = ""
 
     def worse(self, other: Finding) -> Finding:
-        rank = {True: 0, None: 1, False: 2}
-        return other if rank[other.holds] > rank[self.holds] else self
+        return other if other._rank() > self._rank() else self
+
+    def _rank(self) -> int:
+        return {True: 0, None: 1, False: 2 + (not self.covered) + self.hopeless}[self.holds]
 
 
 FINE = Finding(True, "")
@@ -74,12 +88,24 @@ def infer_b8(program: Program) -> B8:
                 ranges[Sym(name)] = (g.mean[k], g.mean[k])
     worst: tuple[Finding, Span | None] = (FINE, None)
     count = 0
+    moving: dict[Sym, Expr] = {}
+    positive = {s for s, r in ranges.items() if r[0] > 0 and s is not WIDTH}
+    used = counted(program)
     for i in program.instructions:
-        if isinstance(i, MatMul):
+        if isinstance(i, MatMul) or i.name not in used:
             continue
         count += 1
         psi = plain_tests(unfold(i.psi))
-        finding = infer_continuity(psi, ranges) if _is_scalar_only(i) else infer_regularity(psi, ranges)
+        if _is_scalar_only(i):
+            finding = infer_continuity(psi, ranges, frozenset(positive))
+        else:
+            finding = infer_regularity(psi, ranges)
+            if finding.holds is False and finding.covered:
+                finding = _where_parameters_tend(finding, psi, moving, program)
+        if isinstance(i, Nonlin) and (i.scalars or WIDTH in psi.free or moving.keys() & psi.free):
+            moving[Sym(i.name)] = substitute(psi, moving)
+        if is_positive(psi, positive, ranges):
+            positive.add(Sym(i.name))
         ranges[Sym(i.name)] = infer_range(psi, ranges)
         if worst[0].worse(finding) is finding and finding is not worst[0]:
             worst = (finding, i.span)
@@ -91,12 +117,94 @@ def infer_b8(program: Program) -> B8:
         return B8(True, what)
     because = finding.because
     if finding.holds is False:
-        because += (
-            "; versions of the Master Theorem that assume rank stability cover it (Yang 2020b)"
-            if finding.covered
-            else "; no version of the Master Theorem covers functions that are not polynomially bounded"
-        )
+        because += "; " + _what_covers(finding, program)
     return B8(finding.holds, because, span, finding.covered)
+
+
+def counted(program: Program) -> set[str]:
+    """The variables that an output depends on; all of them where there is no output. Of the others nothing is asked."""
+    asked = [x for r in program.readouts for _, v, h in r.terms for x in (v, h)]
+    asked += [o.scalar for o in program.outputs]
+    return program.needed(asked) if asked else {i.name for i in program.instructions}
+
+
+def _what_covers(finding: Finding, program: Program) -> str:
+    if finding.covered:
+        return "versions of the Master Theorem that assume rank stability cover it (Yang 2020b)"
+    if finding.condition:
+        return finding.condition
+    if finding.slow and infer_language(program) == NETSOR:
+        return (
+            "without transposes and parameters Tensor Programs I covers it (Yang 2019), "
+            "which allows growth up to exp(C |x|^(2−ε))"
+        )
+    if finding.slow:
+        return (
+            "without transposes and parameters Tensor Programs I would allow its growth (Yang 2019); "
+            f"this program is in {infer_language(program)}"
+        )
+    return "no version of the Master Theorem covers it"
+
+
+def _where_parameters_tend(finding: Finding, psi: Expr, moving: dict[Sym, Expr], program: Program) -> Finding:
+    """Rank stability speaks of jumps that Z's meet with probability zero: not of step(m x) with m → 0."""
+    whole = substitute(psi, moving)
+    vectors = {s for s in whole.free if s is not WIDTH and program.kind_of(str(s.name)) != "scalar"}
+    for node in postorder(whole):
+        if isinstance(node, Call) and FUNCTIONS[node.fn].jumps:
+            u = node.children[0]
+        elif isinstance(node, Cond) and isinstance(node.test, Cmp):
+            u = add(node.test.children[0], neg(node.test.children[1]))
+        else:
+            continue
+        parameters = sorted({"n" if s is WIDTH else str(s.name) for s in u.free - vectors})
+        terms = u.children if isinstance(u, Add) else (u,)
+        alone = [s for t in terms if isinstance(s := split_coefficient(t)[1], Sym) and s in vectors]
+        # A vector that enters by itself keeps the argument off its jump, whatever the parameters tend to.
+        free = any(all(s not in t.free or split_coefficient(t)[1] is s for t in terms) for s in alone)
+        if not parameters or free or not u.free & vectors:
+            continue
+        names = " and ".join(f"`{p}`" for p in parameters)
+        tend = f"where {names} tend{'s' if len(parameters) == 1 else ''}" if parameters != ["n"] else "the limit n → ∞"
+        condition = (
+            f"whether a version that assumes rank stability covers it depends on {tend}: "
+            f"none does if `{to_text(u)}` is then at the jump with positive probability"
+        )
+        return replace(finding, covered=False, condition=condition)
+    return finding
+
+
+# Functions that are above 0 everywhere, and those that are so where their arguments are.
+_ABOVE_ZERO = frozenset({"exp", "sigmoid", "softplus", "Phi"})
+_KEEP_SIGN = frozenset(
+    {"relu", "abs", "max", "min", "tanh", "erf", "atan", "step", "sign", "silu", "gelu", "elu", "selu", "hardtanh"}
+)
+
+
+def is_positive(e: Expr, known: Collection[Sym], ranges: Mapping[Sym, Interval]) -> bool:
+    """Whether an expression is above 0 at every argument, the limits of its scalars included."""
+    done: dict[Expr, bool] = {}
+    for node in postorder(e):
+        kids = [done[c] for c in node.children]
+        match node:
+            case Const():
+                done[node] = node.value > 0
+            case Sym():
+                done[node] = node in known
+            case Add():
+                low = [infer_range(c, ranges)[0] for c in node.children]
+                done[node] = any(kids) and all(k or r >= 0 for k, r in zip(kids, low, strict=True))
+            case Mul():
+                done[node] = all(kids)
+            case Pow():
+                done[node] = kids[0]
+            case Call():
+                done[node] = node.fn in _ABOVE_ZERO or node.fn in _KEEP_SIGN and all(kids)
+            case Cond():
+                done[node] = done[node.then] and done[node.other]
+            case _:
+                done[node] = False
+    return done[e] and WIDTH not in e.free
 
 
 def _is_scalar_only(i: Nonlin | Moment) -> bool:
@@ -114,6 +222,10 @@ def infer_regularity(psi: Expr, ranges: Mapping[Sym, Interval]) -> Finding:
     It fails only where ψ as a whole shows it: parts may make up for each other, as in x sign(x) = |x|.
     """
     found = _of_parts(psi, ranges)
+    if found.holds is not True:
+        plain = in_plain_form(psi)
+        if plain is not psi and _of_parts(plain, ranges).holds:
+            return FINE
     if found.holds is not False or shows_failure(psi, ranges):
         return found
     return Finding(None, f"{found.because}; the rest of ψ may make up for it, which the text does not show")
@@ -149,7 +261,10 @@ def _operation(node: Expr, bounds: Mapping[Expr, Interval], ranges: Mapping[Sym,
             if why is None:
                 return FINE
             bounded = bool(entry.jumps) or node.fn == "sqrt" or node.fn in SINGULAR
-            return Finding(False, f"`{to_text(node)}`: {why}", covered=bounded and node.fn not in SINGULAR)
+            return Finding(
+                False, f"`{to_text(node)}`: {why}", covered=bounded and node.fn not in SINGULAR,
+                hopeless=node.fn in SINGULAR, slow=node.fn == "exp" and _degree(node.children[0], bounds) < 2,
+            )  # fmt: skip
         case Pow():
             return _power(node, bounds)
         case Star():
@@ -167,15 +282,17 @@ def _power(node: Pow, bounds: Mapping[Expr, Interval]) -> Finding:
         lo, hi = bounds[node.exponent]
         if isinstance(node.base, Const) and node.base.value > 0:
             grows = hi < INF if node.base.value >= 1 else lo > -INF
-            return FINE if grows else Finding(False, f"`{text}` is not polynomially bounded", covered=False)
+            slow = _degree(node.exponent, bounds) < 2
+            return FINE if grows else Finding(False, f"`{text}` is not polynomially bounded", covered=False, slow=slow)
         return Finding(None, f"`{text}` has a variable exponent, whose growth cannot be told")
     k = node.exponent.value
     if k < 0:
         if base[0] > 0 or base[1] < 0:
             return FINE
         return Finding(
-            False, f"`{text}` divides by a quantity that can reach 0, so it has no bound there", covered=False
-        )
+            False, f"`{text}` divides by a quantity that can reach 0, so it has no bound there", covered=False,
+            hopeless=k <= -0.5 and _is_simple(node.base),
+        )  # fmt: skip
     if isinstance(k, int):
         return FINE
     if base[0] < 0:
@@ -183,6 +300,31 @@ def _power(node: Pow, bounds: Mapping[Expr, Interval]) -> Finding:
     if k > 1 or base[0] > 0:
         return FINE
     return Finding(False, f"`{text}`: the slope of √ is unbounded at 0")
+
+
+def _is_simple(e: Expr) -> bool:
+    """|u| or u of a variable u: a negative power of it has no second moment from −1/2 on."""
+    return isinstance(e.children[0] if isinstance(e, Call) and e.fn in ("abs", "relu") else e, Sym)
+
+
+def _degree(e: Expr, bounds: Mapping[Expr, Interval]) -> float:
+    """A power of |x| that bounds the growth of an expression."""
+    low, high = bounds[e]
+    if math.isfinite(low) and math.isfinite(high):
+        return 0.0
+    match e:
+        case Sym():
+            return 1.0
+        case Add():
+            return max(_degree(c, bounds) for c in e.children)
+        case Mul():
+            return sum(_degree(c, bounds) for c in e.children)
+        case Pow() if isinstance(e.exponent, Const) and e.exponent.value > 0:
+            return _degree(e.base, bounds) * float(e.exponent.value)
+        case Call() if FUNCTIONS[e.fn].lipschitz:
+            return max(_degree(c, bounds) for c in e.children)
+        case _:
+            return INF
 
 
 def _conditional(node: Cond, ranges: Mapping[Sym, Interval]) -> Finding:
@@ -231,7 +373,9 @@ def _quotient(node: Star, ranges: Mapping[Sym, Interval]) -> Finding:
     return Finding(found.holds, f"ψ* of Eq. 84 needs ψ' pseudo-Lipschitz, and {found.because}", found.covered)
 
 
-def infer_continuity(psi: Expr, ranges: Mapping[Sym, Interval]) -> Finding:
+def infer_continuity(
+    psi: Expr, ranges: Mapping[Sym, Interval], positive: Collection[Sym] = frozenset()
+) -> Finding:
     """Whether a function of scalars alone is continuous in them (B.8, 1)."""
     bounds = ranges_of(psi, ranges)
     worst = FINE
@@ -240,14 +384,14 @@ def infer_continuity(psi: Expr, ranges: Mapping[Sym, Interval]) -> Finding:
         match node:
             case Pow() if node.base is not WIDTH and isinstance(node.exponent, Const) and node.exponent.value < 0:
                 base = bounds[node.base]
-                if base[0] <= 0 <= base[1]:
+                if base[0] <= 0 <= base[1] and not is_positive(node.base, positive, ranges):
                     what = to_text(node.base)
                     finding = Finding(
                         None, f"`{text}` is continuous unless `{what}` tends to 0, which the text does not rule out"
                     )
                     worst = worst.worse(finding)
             case Call() if node.fn == "log":
-                if bounds[node.children[0]][0] <= 0:
+                if bounds[node.children[0]][0] <= 0 and not is_positive(node.children[0], positive, ranges):
                     worst = worst.worse(Finding(None, f"`{text}` is continuous only where its argument stays positive"))
             case Call() if FUNCTIONS[node.fn].jumps or node.fn == "tan":
                 if FUNCTIONS[node.fn].obstacle(*(bounds[c] for c in node.children)) is not None:  # type: ignore[misc]

@@ -1,0 +1,142 @@
+"""A ψ in a form whose parts do not make up for one another: x step(x) is relu(x), 1/(1 + e^{−x}) is σ(x)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from netsor.expr import MINUS_ONE, ONE, Add, Call, Const, Expr, Mul, Pow, add, call, mul, neg, rewrite
+from netsor.expr.nodes import TWO, power
+
+# f(0) = 0, f smooth and bounded with bounded derivatives: then f(u)/u is bounded and Lipschitz, the singularity at 0
+# being removable. The numbers bound |f(u)/u|.
+_REMOVABLE = {"tanh": 1.0, "erf": 2.0, "atan": 1.0, "sin": 1.0}
+
+
+def _stand_in(u: Expr) -> Expr:
+    """Bounded by 1 and Lipschitz in u, for a function of which that is all that is used.
+
+    Its range is [−1, 1] whatever is known of u, and by its odd phase it cancels with nothing that a text has.
+    """
+    return call("cos", add(u, Const(0.7390851332151607)))
+
+
+def in_plain_form(psi: Expr) -> Expr:
+    """ψ, or a function that is pseudo-Lipschitz exactly where ψ is and has its bounds, written without detours."""
+    return rewrite(rewrite(psi, _rule), _rule)
+
+
+def _rule(node: Expr) -> Expr:
+    match node:
+        case Mul():
+            return _product(node)
+        case Pow():
+            return _power(node)
+        case Call() if node.fn == "log":
+            return _logarithm(node)
+        case _:
+            return node
+
+
+def _is(e: Expr, fn: str) -> bool:
+    return isinstance(e, Call) and e.fn == fn
+
+
+def _power(node: Pow) -> Expr:
+    base, exponent = node.base, node.exponent
+    if not isinstance(exponent, Const):
+        return node
+    e = exponent.value
+    if isinstance(base, Pow) and isinstance(base.exponent, Const) and base.exponent.value == 2 and e * 2 % 1 == 0:
+        return power(call("abs", base.base), Const(2 * e))  # √(x²) = |x|
+    if e < 0 and (v := _one_plus_exp(base)) is not None:
+        return power(call("sigmoid", neg(v)), Const(-e))
+    if _is(base, "exp"):
+        return call("exp", mul(exponent, base.children[0]))
+    if _is(base, "step") and e > 0:
+        return base
+    return node
+
+
+def _one_plus_exp(e: Expr) -> Expr | None:
+    """v in 1 + e^v."""
+    if isinstance(e, Add) and len(e.children) == 2 and ONE in e.children:
+        other = next(c for c in e.children if c is not ONE)
+        return other.children[0] if _is(other, "exp") else None
+    return None
+
+
+def _logarithm(node: Call) -> Expr:
+    inner = node.children[0]
+    if (v := _one_plus_exp(inner)) is not None:
+        return call("softplus", v)
+    if _is(inner, "exp"):
+        return inner.children[0]
+    if _is(inner, "Phi"):
+        # |log Φ(u)| is below u² + 3, and its derivative φ/Φ below |u| + 1.
+        u = inner.children[0]
+        return mul(add(power(u, TWO), Const(3)), _stand_in(u))
+    if _is(inner, "sigmoid"):
+        return neg(call("softplus", neg(inner.children[0])))
+    return node
+
+
+def _product(node: Mul) -> Expr:
+    factors = list(node.children)
+    changed = True
+    while changed:
+        changed = False
+        for rule in _PAIRS:
+            for i in range(len(factors)):
+                for j in range(len(factors)):
+                    made = rule(factors[i], factors[j]) if i != j else None
+                    if made is not None:
+                        factors = [f for k, f in enumerate(factors) if k not in (i, j)]
+                        factors += made.children if isinstance(made, Mul) else (made,)
+                        changed = True
+                        break
+                if changed:
+                    break
+            if changed:
+                break
+    return mul(*factors)
+
+
+def _exponentials(a: Expr, b: Expr) -> Expr | None:
+    if _is(a, "exp") and _is(b, "exp"):
+        return call("exp", add(a.children[0], b.children[0]))
+    return None
+
+
+def _logistic(a: Expr, b: Expr) -> Expr | None:
+    """e^v σ(−v) = σ(v)."""
+    if _is(a, "exp") and _is(b, "sigmoid") and b.children[0] is neg(a.children[0]):
+        return call("sigmoid", a.children[0])
+    return None
+
+
+def _switched(a: Expr, b: Expr) -> Expr | None:
+    """u step(u) = relu(u) = relu(u) step(u), u sign(u) = |u|, |u| sign(u) = u, also for powers of u from 1 on."""
+    if not (_is(a, "step") or _is(a, "sign")):
+        return None
+    u = a.children[0]
+    base, e = (b.base, b.exponent) if isinstance(b, Pow) else (b, ONE)
+    if not isinstance(e, Const) or e.value < 1:
+        return None
+    if _is(a, "step"):
+        if base is u or _is(base, "relu") and base.children[0] is u or _is(base, "abs") and base.children[0] is u:
+            return power(call("relu", u), e)
+        return None
+    if base is u and isinstance(e.value, int):
+        return mul(power(u, add(e, MINUS_ONE)), call("abs", u))
+    if _is(base, "abs") and base.children[0] is u:
+        return mul(u, power(base, add(e, MINUS_ONE)))
+    return None
+
+
+def _removable(a: Expr, b: Expr) -> Expr | None:
+    if isinstance(a, Call) and a.fn in _REMOVABLE and b is power(a.children[0], MINUS_ONE):
+        return mul(Const(_REMOVABLE[a.fn]), _stand_in(a.children[0]))
+    return None
+
+
+_PAIRS: tuple[Callable[[Expr, Expr], Expr | None], ...] = (_exponentials, _logistic, _switched, _removable)
