@@ -31,6 +31,7 @@ from netsor.diagnostics import Diagnostic
 from netsor.expr import WIDTH
 from netsor.finite import cost, memory
 from netsor.finite.arguments import output_names, width_of
+from netsor.finite.bias import decays
 from netsor.finite.prepare import prepare
 from netsor.finite.rates import Convergence, study_output
 from netsor.finite.run import run
@@ -144,7 +145,13 @@ def converge(
     found = {n: keeper.values(n, engines[n], names, seeds) for n in asked}
     expected = {name: expected_bias_rate(program, name) for name in names}
     result = {
-        name: study_output(name, {n: found[n][name] for n in asked}, *limits.get(name, (None, None)), expected[name])
+        name: study_output(
+            name,
+            {n: found[n][name] for n in asked},
+            *limits.get(name, (None, None)),
+            expected[name],
+            slowest_decay(program, name, asked),
+        )
         for name in names
     }
     return Study(result, engines, time.perf_counter() - start, interrupted, keeper.fault, warnings)
@@ -258,6 +265,13 @@ def expected_bias_rate(program: Program, output: str) -> float:
         if i.name in needed and not isinstance(i, MatMul) and WIDTH in i.psi.free:
             return -0.5
     return -1.0
+
+
+def slowest_decay(program: Program, output: str, widths: Sequence[int]) -> dict[int, float]:
+    """Distances from its limit, at these widths, of the slowest function of n that an output depends on, or of 1/n."""
+    targets = [o.scalar for o in program.outputs if o.name == output]
+    targets += [x for r in program.readouts if r.name == output for _, v, h in r.terms for x in (v, h)]
+    return dict(zip(widths, decays(program, targets, widths)[-1], strict=True))
 
 
 def fingerprint(program: Program, seed: int, dtype: str) -> str:

@@ -5,6 +5,7 @@ The spread of a MOMENT over draws goes as n^{-1/2}; its bias goes as 1/n, or as 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -12,9 +13,10 @@ import numpy as np
 
 from netsor.finite.streams import Array
 
-Verdict = Literal["agrees", "disagrees", "not enough seeds", "no limit"]
+Verdict = Literal["agrees", "disagrees", "not enough seeds", "widths too small", "no limit"]
 
-# A fair study with a few dozen outputs raises no false alarm at four standard errors (6e-5 each).
+# A fair study with a few dozen outputs raises no false alarm at four standard errors of Gaussian means (6e-5 each), or
+# as many of Student's t with the freedom that the draws leave.
 THRESHOLD = 4.0
 # Below this resolution, relative to the size of what is measured, agreement would say little.
 RESOLUTION = 0.05
@@ -70,9 +72,17 @@ class Convergence:
 
 
 def study_output(
-    output: str, values: dict[int, Array], limit: float | None, limit_error: float | None, expected_bias: float
+    output: str,
+    values: dict[int, Array],
+    limit: float | None,
+    limit_error: float | None,
+    expected_bias: float,
+    decay: Mapping[int, float] | None = None,
 ) -> Convergence:
-    """Rates and verdict of one output from its values (K,) at each width."""
+    """Rates and verdict of one output from its values (K,) at each width.
+
+    `decay` is how the slowest function of n in the program nears its limit, such as 1/log n, where that is known.
+    """
     widths = tuple(sorted(w for w, v in values.items() if len(v)))
     seeds = tuple(len(values[w]) for w in widths)
     mean = np.array([float(np.mean(values[w])) for w in widths])
@@ -86,8 +96,14 @@ def study_output(
     extrapolated = error = deviation = None
     usable = counts > 1
     verdict: Verdict = "not enough seeds"
+    freedom = 1.0
+    falling = n**expected_bias
+    if decay and len(widths) > 1:
+        found = np.array([decay[w] for w in widths])
+        if found[-1] / found[0] > falling[-1] / falling[0]:
+            falling = found
     if usable.any():
-        extrapolated, error = _extrapolate(n[usable], mean[usable], stderr[usable], expected_bias)
+        extrapolated, error, freedom = _extrapolate(falling[usable], mean[usable], stderr[usable], counts[usable])
     if limit is None:
         verdict = "no limit"
     elif extrapolated is not None and error is not None:
@@ -98,8 +114,9 @@ def study_output(
         is_zero = abs(limit) <= max(limit_error or 0.0, NEGLIGIBLE * widest_spread)
         scale = max(size, widest_spread) if is_zero else size
         deviation = (extrapolated - limit) / total if total else 0.0
-        if abs(deviation) > THRESHOLD:
-            verdict = "disagrees"
+        if abs(deviation) > _threshold(freedom):
+            moving = _is_moving_to(limit, mean[usable], stderr[usable])
+            verdict = "widths too small" if moving else "disagrees"
         elif total <= RESOLUTION * scale or scale == 0.0:
             verdict = "agrees"
     return Convergence(
@@ -154,20 +171,43 @@ def _bias_rate(n: Array, bias: Array, stderr: Array, limit_error: float, expecte
     return Rate(value, error, expected)
 
 
-def _extrapolate(n: Array, mean: Array, stderr: Array, rate: float) -> tuple[float, float]:
-    """The value at n = ∞ and its error by least squares on 1, n^r (and n^{2r} with enough widths)."""
+def _threshold(freedom: float) -> float:
+    """The standard errors of Student's t that chance exceeds as often as Gaussian ones exceed `THRESHOLD`."""
+    from scipy.special import ndtr, stdtrit
+
+    return float(stdtrit(max(1.0, freedom), ndtr(THRESHOLD)))
+
+
+def _is_moving_to(limit: float, mean: Array, stderr: Array) -> bool:
+    """Whether the means still go towards the limit, from width to width by more than what is left at the last."""
+    if len(mean) < 2:
+        return False
+    step, left = float(mean[-1] - mean[-2]), float(limit - mean[-1])
+    seen = abs(step) > THRESHOLD * float(np.hypot(stderr[-1], stderr[-2]))
+    return seen and step * left > 0 and abs(left) <= abs(step)
+
+
+def _extrapolate(falling: Array, mean: Array, stderr: Array, counts: Array) -> tuple[float, float, float]:
+    """The value at n = ∞, its error, and the freedom of that error (Welch, Satterthwaite).
+
+    By least squares on 1, the bias's decay g(n) (and g(n)² with enough widths).
+    """
+    n = falling
     positive = stderr > 0
     if not positive.any():
-        return float(mean[-1]), 0.0
+        return float(mean[-1]), 0.0, float(np.max(counts) - 1)
     # A width at which all values agreed has no error of its own: it gets the smallest of the others.
     sigma = np.where(positive, stderr, np.min(stderr[positive]))
     terms = 1 if len(n) < 2 else 2 if len(n) < 4 else 3
-    design = np.stack([n ** (rate * k) for k in range(terms)], axis=1)
+    design = np.stack([n**k for k in range(terms)], axis=1)
     a, y = design / sigma[:, None], mean / sigma
     scale = np.max(np.abs(a), axis=0)
     inverse = np.linalg.pinv((a / scale).T @ (a / scale))
     solution = inverse @ ((a / scale).T @ y)
     left = y - (a / scale) @ solution
-    freedom = len(n) - terms
-    excess = float(left @ left) / freedom if freedom > 0 else 1.0
-    return float(solution[0] / scale[0]), float(np.sqrt(inverse[0, 0] * max(1.0, excess)) / scale[0])
+    spare = len(n) - terms
+    excess = float(left @ left) / spare if spare > 0 else 1.0
+    # What each width adds to the variance of the value at n = ∞.
+    shares = (inverse[0] @ (a / scale).T) ** 2
+    freedom = float(np.sum(shares) ** 2 / np.sum(shares**2 / np.maximum(counts - 1, 1)))
+    return float(solution[0] / scale[0]), float(np.sqrt(inverse[0, 0] * max(1.0, excess)) / scale[0]), freedom

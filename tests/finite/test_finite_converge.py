@@ -80,6 +80,35 @@ def test_a_limit_is_not_agreed_with_beside_noise_that_hides_it() -> None:
     assert study_output("m", zero, 1e-17, 1e-16, -1.0).verdict == "agrees"
 
 
+def test_a_limit_that_is_neared_like_the_inverse_of_a_logarithm() -> None:
+    """1/(1 + c²) with c = 1/log n: extrapolated by powers of n it would point far from its limit 1."""
+    p = program("vector v ~ N(0, 1)\nscalar c = 1/log(n)\noutput m := mean((v + c)^2)\n")
+    study = converge(p, {"m": (1.0, 0.0)}, [100, 1000, 10_000, 100_000], 200).outputs["m"]
+    assert study.verdict == "agrees" or study.verdict == "not enough seeds"
+    assert study.deviation is not None and abs(study.deviation) < 4.0
+    wrong = converge(p, {"m": (1.1, 0.0)}, [100, 1000, 10_000, 100_000], 200).outputs["m"]
+    assert wrong.verdict == "disagrees"
+
+
+def test_means_that_still_move_contradict_nothing() -> None:
+    """A rare event that small widths do not see: 25 and 48 on the way to 63."""
+    rng = np.random.default_rng(5)
+    values = {n: m + rng.standard_normal(20) for n, m in ((400, 25.0), (1600, 48.0))}
+    assert study_output("m", values, 63.0, 0.0, -1.0).verdict == "widths too small"
+    # Away from the limit, or with little left to go, it is another number.
+    assert study_output("m", values, 2.0, 0.0, -1.0).verdict == "disagrees"
+    assert study_output("m", values, 90.0, 0.0, -1.0).verdict == "disagrees"
+
+
+def test_few_draws_of_a_right_limit_raise_no_alarm() -> None:
+    rng = np.random.default_rng(8)
+    alarms = 0
+    for _ in range(2000):
+        values = {n: 1 + rng.standard_normal(3) / np.sqrt(n) for n in (100, 400, 1600)}
+        alarms += study_output("m", values, 1.0, 0.0, -1.0).verdict == "disagrees"
+    assert alarms <= 6
+
+
 def test_values_without_any_spread() -> None:
     exact = {n: np.full(5, 0.25) for n in (10, 100, 1000)}
     assert study_output("m", exact, 0.25, 0.0, -1.0).verdict == "agrees"

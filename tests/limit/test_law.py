@@ -201,3 +201,13 @@ def test_quantiles_of_a_law_with_jumps_are_values_that_it_takes():
 
     for p, e in zip((0.05, 0.5, 0.95), law.quantiles("q", [0.05, 0.5, 0.95]), strict=True):
         assert e.value == pytest.approx(chi2.ppf(p, 1), abs=5 * e.error + 1e-4)
+
+
+def test_the_end_of_an_atom_is_its_quantile():
+    text = "matrix W\nvector v ~ N(0, 1)\nvector m ~ N(0.01, 1)\nh := W v\nr := relu(h)\nq := relu(m)\n"
+    law = CoordinateLaw(loads(text).program, ["r", "q"])
+    # Half of relu(h) is 0 and its third quartile that of a Gaussian; of relu(m) a little less than half is 0.
+    low, median, high = law.quantiles("r", [0.25, 0.5, 0.75])
+    assert low == median == (0.0, 0.0)
+    assert high.value == pytest.approx(0.6744897501960817, abs=5 * high.error + 1e-6)
+    assert law.quantiles("q", [0.5])[0].value == pytest.approx(0.01, abs=1e-4)
