@@ -348,7 +348,8 @@ _RULES: dict[str, Callable[[Series, str], Series]] = {
 def at_infinite_width(root: Expr) -> Expr:
     """ψ with every member of 𝒞 at its limit and ψ* at θ = 0; raises `Diverges` where a factor has no finite limit.
 
-    1/√n enters as 0 before anything is differentiated, and ψ* (Eq. 84) then is its directional derivative.
+    1/√n enters as 0 before anything is differentiated, and ψ* (Eq. 84) then is the gradient times the direction. Where
+    an argument lies on a kink with positive probability that is not its limit: `netsor.expr.onesided` is for those.
     """
     if WIDTH not in root.free:
         return root

@@ -53,7 +53,7 @@ def star_quotient(node: Star) -> Expr:
 
 
 def star_limit(node: Star) -> Expr:
-    """Eq. 84 at θ = 0: the directional derivative ∂body/∂e at e = 0."""
+    """Eq. 84 at θ = 0 where the body is differentiable: ∂body/∂e at e = 0."""
     from netsor.expr.differentiate import diff
 
     return substitute(diff(node.body, node.bound), {node.bound: ZERO})

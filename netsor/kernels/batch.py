@@ -33,7 +33,7 @@ from netsor.kernels.homogeneous import homogeneous_degrees
 from netsor.kernels.products import Product, how_many_terms, monomials, products, sides, summands
 from netsor.kernels.slack import carried_smoothly, sampled
 from netsor.limit import Limit
-from netsor.limit.definition import ZHAT, ZMOMENT
+from netsor.limit.definition import ZHAT
 
 Array = np.ndarray
 _ROUNDING = 4e-16
@@ -125,7 +125,7 @@ class Batch:
             return self.join(limit.derivatives[s][1].free)
         i = limit.program.by_name[s.name[1]]
         assert isinstance(i, Moment)
-        return self.join(ZMOMENT(i, limit.vectors, limit.scalars).free)
+        return self.join(limit.integrand(i).free)
 
     def join(self, symbols: Sequence[Sym] | frozenset[Sym]) -> str:
         sides = {c for s in symbols for c in self.domain(s)}
@@ -200,7 +200,7 @@ class Batch:
             return self._stein(s) if found is None else found
         i = limit.program.by_name[s.name[1]]
         assert isinstance(i, Moment)
-        return self.expect(ZMOMENT(i, limit.vectors, limit.scalars))
+        return self.expect(limit.integrand(i))
 
     def _pointwise(self, s: Sym) -> Quantity | None:
         try:

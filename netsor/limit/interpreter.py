@@ -32,6 +32,7 @@ from netsor.expr.functions import REALS
 from netsor.expr.intervals import infer_range
 from netsor.gaussian import Divergent, Estimate, Expectation, NoPointwiseMeaning, Part, Settings, expect, vanishes
 from netsor.gaussian.law import Input
+from netsor.limit.atoms import Atoms
 from netsor.limit.definition import ZDOT, ZHAT, ZINIT, ZMOMENT, ZNONLIN
 from netsor.limit.noise import NONE, Form, Known, Noises, Origin
 from netsor.limit.scalars import function_of_scalars, may_jump
@@ -91,6 +92,7 @@ class Limit:
     def __post_init__(self) -> None:
         self._z: dict[str, Expr] = {}
         self._scalars: dict[str, Expr] = {}
+        self._atoms = Atoms(self.program, self._z, self._scalars)
         self._products: dict[Sym, Product] = {}
         self._hats: dict[tuple[str, bool, Expr], Sym] = {}
         self._initial: dict[Sym, str] = {}
@@ -189,7 +191,8 @@ class Limit:
             case MatMul():
                 self._z[i.name] = self._zmatmul(i)
             case Nonlin():
-                self._z[i.name] = ZNONLIN(i, self._z, self._scalars)
+                there = self._atoms.limit(i)
+                self._z[i.name] = ZNONLIN(i, self._z, self._scalars) if there is None else there
             case Moment():
                 self._scalars[i.name] = self._zmoment(i)
 
@@ -226,8 +229,21 @@ class Limit:
         self._derivatives[symbol] = (partner, derivative, name)
         return symbol
 
+    def verify(self, name: str) -> None:
+        """Raises NetsorError where a line on which a scalar depends has no limit at a kink or a jump (E801)."""
+        if self._atoms.without_limit:
+            needed = self.program.needed([name])
+            for line, fault in self._atoms.without_limit.items():
+                if line in needed:
+                    raise NetsorError(fault)
+
+    def integrand(self, i: Moment) -> Expr:
+        """The expression whose expectation is θ̊ (Eq. 63)."""
+        there = self._atoms.limit(i)
+        return ZMOMENT(i, self._z, self._scalars) if there is None else there
+
     def _zmoment(self, i: Moment) -> Expr:
-        integrand = ZMOMENT(i, self._z, self._scalars)
+        integrand = self.integrand(i)
         if (
             isinstance(integrand, Const)
             and math.isfinite(integrand.value)
@@ -315,20 +331,24 @@ class Limit:
         i = self.program.by_name[name]
         assert isinstance(i, Moment)
         if not i.vectors:
-            written = at_infinite_width(i.psi)
-            fixed: dict[Sym, Expr] = {
-                Sym(c.name): Const(c.limit) for c in self.program.constants if c.name in i.scalars and not c.value.free
-            }
-            tagged: dict[Sym, Expr] = {Sym(name): scalar(name) for name in i.scalars}
-            found = function_of_scalars(
-                substitute(substitute(written, fixed), tagged), self._known, self._range, written, self._as_typed(i),
-                i.name, i.span,
-            )  # fmt: skip
+            psi = self._atoms.limit(i)
+            if psi is None:
+                written = at_infinite_width(i.psi)
+                fixed: dict[Sym, Expr] = {
+                    Sym(c.name): Const(c.limit)
+                    for c in self.program.constants
+                    if c.name in i.scalars and not c.value.free
+                }
+                tagged: dict[Sym, Expr] = {Sym(name): scalar(name) for name in i.scalars}
+                psi = substitute(substitute(written, fixed), tagged)
+            else:
+                plain: dict[Sym, Expr] = {t: Sym(t.name[1]) for t in psi.free}
+                written = substitute(psi, plain)
+            found = function_of_scalars(psi, self._known, self._range, written, self._as_typed(i), i.name, i.span)
             own = self._noises.fresh(found.own, Origin(name, "exact algebra"))
             form = self._noises.combined([(1.0, own), *((c, self._form(k)) for k, c in found.slopes.items())])
             return Known(found.value, min(found.error, form.size), form)
-        integrand = ZMOMENT(i, self._z, self._scalars)
-        return self._expect(integrand, f"{name}", name)
+        return self._expect(self.integrand(i), f"{name}", name)
 
     def _as_typed(self, i: Moment) -> Callable[[Sym], str]:
         """How scalars are spelled to a reader: what a line computed on the way is shown as the line has it."""

@@ -93,6 +93,7 @@ def infer_limit(
 
 def _one(state: Limit, name: str) -> LimitValue:
     value = state.moment(name)
+    state.verify(name)
     if isinstance(value, Const):
         return LimitValue(float(value.value), 0.0, "exact algebra")
     estimate = state.scalar(value)  # type: ignore[arg-type]

@@ -1,0 +1,180 @@
+"""Cases of piecewise expressions: which signs decide them, and whether a value has positive probability (an atom).
+
+relu(h) is 0 wherever h ≤ 0, so that relu(relu(h) + d/√n) meets the kink of relu with probability 1/2. Between its kinks
+an expression is analytic in its symbols, which are taken as Gaussian variables of which none is a function of the
+others: it then has an atom at 0 only where it is 0 throughout.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+
+from netsor.expr.canonical import canonical
+from netsor.expr.differentiate import plain_tests
+from netsor.expr.evaluate import compare_values
+from netsor.expr.functions import FUNCTIONS, SINGULAR
+from netsor.expr.nodes import (
+    ZERO,
+    Add,
+    Call,
+    Cmp,
+    Cond,
+    Const,
+    Expr,
+    Mul,
+    Sym,
+    add,
+    compare,
+    cond,
+    mul,
+    neg,
+    postorder,
+    split_coefficient,
+    with_children,
+)
+
+# Between which numbers a quantity, in the form of `threshold`, lies.
+Signs = Mapping[Expr, tuple[float, float]]
+# With more cases than these an atom is no longer looked for.
+_MOST_CASES = 256
+
+
+def is_kinked(node: Expr) -> bool:
+    """Whether a node is a function with kinks or jumps, or a conditional."""
+    if isinstance(node, Cond):
+        return True
+    if not isinstance(node, Call):
+        return False
+    entry = FUNCTIONS[node.fn]
+    return entry.pieces is not None and (bool(entry.breaks) or entry.arity != (1, 1))
+
+
+def pieces(node: Expr) -> Expr:
+    """A kinked node as conditionals with plain comparisons."""
+    if isinstance(node, Cond):
+        return plain_tests(node)
+    assert isinstance(node, Call)
+    made = FUNCTIONS[node.fn].pieces
+    assert made is not None
+    return plain_tests(made(*node.children))
+
+
+def threshold(u: Expr) -> tuple[Expr, float, bool]:
+    """(v, t, whether upwards) with u > 0 where v > t, or where v < t: u is a v + c, and all its multiples share v."""
+    u = canonical(u)
+    c = 0.0
+    if isinstance(u, Add) and isinstance(u.children[0], Const):
+        c = float(u.children[0].value)
+        u = add(*u.children[1:])
+    a = float(split_coefficient(u.children[0] if isinstance(u, Add) else u)[0])
+    return canonical(mul(Const(1 / a), u)), -c / a, a > 0
+
+
+def split(u: Expr, signs: Signs, positive: bool) -> Signs:
+    """The signs, and that u > 0, or that u < 0."""
+    v, t, up = threshold(u)
+    low, high = signs.get(v, (-math.inf, math.inf))
+    return {**signs, v: (t, high) if positive == up else (low, t)}
+
+
+def decided(test: Expr, signs: Signs) -> bool | None:
+    """The truth of a comparison where the signs tell it; a quantity that may be zero with probability zero is not."""
+    if not isinstance(test, Cmp):
+        return None
+    u = canonical(add(test.children[0], neg(test.children[1])))
+    if isinstance(u, Const):
+        return compare_values(test.op, float(u.value), 0.0)
+    v, t, up = threshold(u)
+    low, high = signs.get(v, (-math.inf, math.inf))
+    if low < t < high:
+        return None
+    return compare_values(test.op, 1.0 if (t <= low) == up else -1.0, 0.0)
+
+
+def settled_by(root: Expr, signs: Signs) -> Expr:
+    """The expression with every kinked node that the signs decide replaced by its piece."""
+    done: dict[Expr, Expr] = {}
+    for node in postorder(root):
+        made = with_children(node, tuple(done[c] for c in node.children))
+        if is_kinked(made):
+            piece = _piece(pieces(made), signs)
+            made = made if piece is None else piece
+        elif isinstance(made, Call) and made.fn in SINGULAR:
+            u = made.children[0]
+            # Off zero there is no mass; at zero it stays, for whoever integrates to refuse.
+            made = made if isinstance(u, Const) or decided(compare(">", u, ZERO), signs) is None else ZERO
+        done[node] = made
+    return canonical(done[root])
+
+
+def _piece(tree: Expr, signs: Signs) -> Expr | None:
+    while isinstance(tree, Cond):
+        truth = decided(tree.test, signs)
+        if truth is None:
+            return None
+        tree = tree.then if truth else tree.other
+    return tree
+
+
+def undecided(root: Expr, signs: Signs) -> Expr | None:
+    """The quantity whose sign an innermost kink of the expression waits for."""
+    for node in postorder(root):
+        if is_kinked(node):
+            tree = pieces(node)
+            while isinstance(tree, Cond):
+                truth = decided(tree.test, signs)
+                if truth is None:
+                    lhs, rhs = tree.test.children
+                    return canonical(add(lhs, neg(rhs)))
+                tree = tree.then if truth else tree.other
+    return None
+
+
+def may_be_zero(root: Expr, signs: Signs) -> bool:
+    """Whether an expression is 0 with positive probability, given signs."""
+    return _vanishes_somewhere(settled_by(root, signs))
+
+
+@lru_cache(maxsize=65536)
+def _vanishes_somewhere(root: Expr) -> bool:
+    if isinstance(root, Const):
+        return root.value == 0
+    if _varies_freely(root):
+        return False
+    left = _MOST_CASES
+    waiting: list[tuple[Expr, Signs]] = [(root, {})]
+    while waiting and left:
+        left -= 1
+        e, signs = waiting.pop()
+        if isinstance(e, Const):
+            if e.value == 0:
+                return True
+            continue
+        if _varies_freely(e):
+            continue
+        u = undecided(e, signs)
+        if u is None:
+            continue
+        for positive in (True, False):
+            more = split(u, signs, positive)
+            waiting.append((settled_by(e, more), more))
+    return False
+
+
+def _varies_freely(e: Expr) -> bool:
+    """Whether a symbol enters with a constant slope and nowhere else, so that no value has positive probability."""
+    terms = e.children if isinstance(e, Add) else (e,)
+    for k, t in enumerate(terms):
+        factors = t.children if isinstance(t, Mul) else (t,)
+        if not any(is_kinked(node) for f in factors for node in postorder(f)):
+            others = terms[:k] + terms[k + 1 :]
+            if any(isinstance(f, Sym) and all(f not in o.free for o in others) for f in factors):
+                return True
+    return False
+
+
+def case(u: Expr, then: Expr, other: Expr) -> Expr:
+    """`then` where u > 0, else `other`."""
+    return cond(compare(">", u, Const(0)), then, other)

@@ -1,0 +1,455 @@
+"""One-sided expansions in ε = n^(−1/2): ψ at arguments that come to lie on its kink or its jump.
+
+The limit of (F(x + εd) − F(x))/ε is the directional derivative F'(x; d) = lim_{t↓0} (F(x + td) − F(x))/t, which is the
+gradient times d only where F is differentiable. Where x sits on a kink with positive probability F'(x; d) is what a
+network of finite width tends to: relu'(0; d) = relu(d), |·|'(0; d) = |d|, and max'(u, u; d, e) = max(d, e). In the same
+way step(x + εd) tends to step(d) where x = 0. Composed functions follow the chain rule of directional derivatives
+(Shapiro, "On concepts of directional differentiability", 1990, Proposition 3.6), which here is arithmetic with the
+first terms of expansions in ε.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from netsor.expr.asymptotics import Diverges, series_in_width
+from netsor.expr.canonical import canonical
+from netsor.expr.cases import Signs, case, is_kinked, may_be_zero, pieces, settled_by, split, undecided
+from netsor.expr.differentiate import diff, vanishes_on
+from netsor.expr.functions import FUNCTIONS, TooSingular
+from netsor.expr.growth import Rate, growth
+from netsor.expr.nodes import (
+    ONE,
+    WIDTH,
+    ZERO,
+    Add,
+    Call,
+    Cmp,
+    Cond,
+    Const,
+    Expr,
+    Mul,
+    Pow,
+    Star,
+    Sym,
+    add,
+    call,
+    compare,
+    cond,
+    mul,
+    neg,
+    power,
+    substitute,
+)
+from netsor.expr.unfold import unfold
+
+# Functions with f(tu) = t^k f(u) for t > 0, by their k; max and min are so after their common part is taken out.
+_HOMOGENEOUS = {"relu": 1, "abs": 1, "leaky_relu": 1, "sign": 0, "step": 0}
+_EXTREMES = ("max", "min")
+_MOST_CASES = 10
+_INFINITE = math.inf
+_SMALL = 8.0
+_MOST_ORDERS = 6
+_ALONE = frozenset((WIDTH,))
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """Σ c_p ε^p over `terms` (p, c_p), lowest p first, without zeros; what is left out is O(ε^rest)."""
+
+    terms: tuple[tuple[float, Expr], ...]
+    rest: float = _INFINITE
+
+    def at(self, p: float) -> Expr:
+        return next((c for q, c in self.terms if q == p), ZERO)
+
+    def beyond(self, p: float) -> tuple[tuple[float, Expr], ...]:
+        return tuple(t for t in self.terms if t[0] > p)
+
+    def shifted(self, p: float) -> Expansion:
+        """The expansion times ε^p."""
+        return Expansion(tuple((q + p, c) for q, c in self.terms), self.rest + p)
+
+
+class Unsettled(Exception):
+    """The expansion needs what is not known: more terms, or what a scalar does about its limit."""
+
+
+class _Split(Exception):
+    """The sign of this quantity has to be known first."""
+
+    def __init__(self, u: Expr):
+        self.u = u
+
+
+# A symbol of the program, and the power of ε up to which it is wanted, to its expansion.
+Source = Callable[["OneSided", Sym, float], Expansion]
+
+
+class OneSided:
+    """Expansions under given signs of inner quantities; `met` tells whether a kink or a jump lay at a value."""
+
+    def __init__(self, source: Source, signs: Signs):
+        self.source = source
+        self.signs = signs
+        self.met = False
+        self._bound: dict[Sym, Expansion] = {}
+        self._known: dict[tuple[Expr, float], Expansion] = {}
+
+    def settled(self, e: Expr) -> Expr:
+        return settled_by(e, self.signs) if self.signs else canonical(e)
+
+    def of(self, node: Expr, upto: float) -> Expansion:
+        """The terms of a node up to ε^upto."""
+        own = not (node.free & self._bound.keys())
+        found = self._known.get((node, upto)) if own else None
+        if found is None:
+            found = self._rule(node, upto)
+            if own:
+                self._known[node, upto] = found
+        return found
+
+    def _rule(self, node: Expr, upto: float) -> Expansion:
+        if node.free == _ALONE:
+            return of_constant(node)
+        match node:
+            case Const():
+                return _constant(node)
+            case Sym():
+                if node in self._bound:
+                    return self._bound[node]
+                return self.source(self, node, upto)
+            case Add():
+                return self._sum([self.of(c, upto) for c in node.children])
+            case Mul():
+                return self._factors(node, upto)
+            case Pow():
+                return self._power(node, upto)
+            case Star():
+                return self._star(node, upto)
+            case Cond():
+                return self._conditional(node, upto)
+            case Call() if is_kinked(node):
+                return self._kinked(node, upto)
+            case Call():
+                return self._smooth(node, [self.of(c, upto) for c in node.children], upto)
+            case _:
+                raise Unsettled
+
+    # --- arithmetic -------------------------------------------------------------------------------------------
+
+    def _made(self, terms: dict[float, list[Expr]], rest: float) -> Expansion:
+        out = []
+        for p in sorted(terms):
+            if p >= rest:
+                continue
+            c = self.settled(add(*terms[p]))
+            if c is not ZERO:
+                out.append((p, c))
+        return Expansion(tuple(out), rest)
+
+    def _sum(self, parts: list[Expansion]) -> Expansion:
+        gathered: dict[float, list[Expr]] = {}
+        for part in parts:
+            for p, c in part.terms:
+                gathered.setdefault(p, []).append(c)
+        return self._made(gathered, min(part.rest for part in parts))
+
+    def _product(self, a: Expansion, b: Expansion, upto: float) -> Expansion:
+        rest = min(a.rest + _lead(b), b.rest + _lead(a), a.rest + b.rest)
+        gathered: dict[float, list[Expr]] = {}
+        for (p, c), (q, d) in itertools.product(a.terms, b.terms):
+            if p + q <= upto:
+                gathered.setdefault(p + q, []).append(_times(c, d))
+            else:
+                rest = min(rest, p + q)
+        return self._made(gathered, rest)
+
+    def _factors(self, node: Mul, upto: float) -> Expansion:
+        lows = [self._lowest(c) for c in node.children]
+        out = Expansion(((0.0, ONE),))
+        for low, c in zip(lows, node.children, strict=True):
+            # What one factor grows by the others are needed farther.
+            reach = upto - (sum(lows) - low)
+            out = self._product(out, self.of(c, reach), upto - sum(lows) + low)
+        return out
+
+    def _lowest(self, node: Expr) -> float:
+        """A bound of how a factor in n alone grows, as a power of ε; 0 for all else."""
+        return min(_lead(of_constant(node)), 0.0) if node.free == _ALONE else 0.0
+
+    def _power(self, node: Pow, upto: float) -> Expansion:
+        if not isinstance(node.exponent, Const):
+            return self._smooth(node, [self.of(c, upto) for c in node.children], upto)
+        r = float(node.exponent.value)
+        base = self.of(node.base, upto)
+        if not base.terms and math.isfinite(base.rest) and 0 < r < 1:
+            base = self.of(node.base, upto / r)
+        if not base.terms:
+            if r > 0 and base.rest == _INFINITE:
+                return base
+            if r > 0 and base.rest * r > upto:
+                return Expansion((), base.rest * r)
+            raise Unsettled
+        lead, c = base.terms[0]
+        if lead == 0 and r == int(r) > 0 or lead == 0 and not may_be_zero(c, self.signs):
+            return self._smooth(node, [base, _constant(node.exponent)], upto)
+        self._refuse_mixed(c)
+        self.met |= lead > 0 and r != int(r)
+        base = self.of(node.base, max(upto, lead + upto - lead * r))
+        # (c ε^k (1 + v))^r = c^r ε^{kr} (1 + r v + …)
+        relative = self._product(base.shifted(-lead), _constant(power(c, Const(-1))), _INFINITE)
+        small = Expansion(relative.beyond(0.0), relative.rest)
+        series = self._taylor(lambda t: power(t, node.exponent), ONE, small, upto - lead * r)
+        return self._product(series, Expansion(((lead * r, power(c, node.exponent)),)), upto)
+
+    def _refuse_mixed(self, c: Expr) -> None:
+        if may_be_zero(c, self.signs):
+            self._split(c)
+
+    def _split(self, c: Expr) -> None:
+        u = undecided(c, self.signs)
+        if u is None or len(self.signs) >= _MOST_CASES:
+            raise Unsettled
+        raise _Split(u)
+
+    def _taylor(self, f: Callable[[Expr], Expr], at: Expr, small: Expansion, upto: float) -> Expansion:
+        t = Sym(("expansion", 0))
+        return self._smooth(f(t), [Expansion(((0.0, at), *small.terms), small.rest)], upto, (t,))
+
+    # --- functions --------------------------------------------------------------------------------------------
+
+    def _smooth(
+        self, node: Expr, arguments: list[Expansion], upto: float, slots: tuple[Sym, ...] | None = None
+    ) -> Expansion:
+        """f(a + h) = f(a) + Σ ∂_i f h_i + ½ Σ ∂_ij f h_i h_j + …, the derivatives those almost everywhere."""
+        if any(a.terms and a.terms[0][0] < 0 for a in arguments):
+            raise Unsettled
+        if slots is None:
+            slots = tuple(Sym(("expansion", i)) for i in range(len(arguments)))
+            node = node._make(node.payload, slots)
+        # Constant arguments, such as exponents, stay what they are.
+        values = {s: a.at(0.0) for s, a in zip(slots, arguments, strict=True)}
+        fixed = {s: v for s, v in values.items() if isinstance(v, Const)}
+        moving = {s: Expansion(a.beyond(0.0), a.rest) for s, a in zip(slots, arguments, strict=True)}
+        moving = {s: h for s, h in moving.items() if h.terms or math.isfinite(h.rest)}
+        body = substitute(node, {s: v for s, v in fixed.items() if s not in moving})
+        out = self._made({0.0: [substitute(body, dict(values))]}, _INFINITE)
+        step = min((_lead(h) for h in moving.values()), default=_INFINITE)
+        if not moving or step > upto:
+            return Expansion(out.terms, step)
+        parts = [out]
+        order = 1
+        while order * step <= upto:
+            for chosen in itertools.combinations_with_replacement(moving, order):
+                slope, weight = body, 1.0
+                for s in chosen:
+                    slope = diff(slope, s)
+                for s in set(chosen):
+                    weight /= math.factorial(chosen.count(s))
+                if slope is ZERO:
+                    continue
+                product = Expansion(((0.0, mul(Const(weight), substitute(slope, dict(values)))),))
+                for s in chosen:
+                    product = self._product(product, moving[s], upto)
+                parts.append(product)
+            order += 1
+            if order > _MOST_ORDERS:
+                raise Unsettled
+        whole = self._sum(parts)
+        return Expansion(whole.terms, min(whole.rest, order * step))
+
+    def _kinked(self, node: Call, upto: float) -> Expansion:
+        arguments = [self.of(c, upto) for c in node.children]
+        if _HOMOGENEOUS.get(node.fn) == 0:
+            arguments = [self._leading(node.children[0], upto)]
+        elif node.fn in _HOMOGENEOUS and not arguments[0].terms:
+            # Of the size of its argument, which is beyond what is asked for.
+            return arguments[0]
+        if node.fn in _HOMOGENEOUS and arguments[0].terms and arguments[0].terms[0][0] > 0:
+            k = arguments[0].terms[0][0]
+            self.met = True
+            return self._homogeneous(node, [arguments[0].shifted(-k), *arguments[1:]], k * _HOMOGENEOUS[node.fn], upto)
+        if node.fn in _EXTREMES:
+            # max(a, b) = a + max(0, b − a).
+            first = Expansion(tuple((p, neg(c)) for p, c in arguments[0].terms), arguments[0].rest)
+            apart = [self._sum([a, first]) for a in arguments[1:]]
+            k = min(map(_lead, apart))
+            if 0 < k < _INFINITE and any(a.terms for a in apart):
+                self.met = True
+                inner = self._homogeneous(node, [Expansion(()), *(a.shifted(-k) for a in apart)], k, upto)
+                return self._sum([arguments[0], inner])
+        return self._conditional(pieces(node), upto, bool(FUNCTIONS[node.fn].jumps))
+
+    def _homogeneous(self, node: Call, arguments: list[Expansion], k: float, upto: float) -> Expansion:
+        """f(ε^k u) = ε^k f(u), where u may lie on the kink again."""
+        slots = tuple(Sym(("expansion", "argument", k, i)) for i in range(len(arguments)))
+        self._bound.update(zip(slots, arguments, strict=True))
+        try:
+            return self.of(call(node.fn, *slots), upto - k).shifted(k)
+        finally:
+            for s in slots:
+                del self._bound[s]
+
+    def _leading(self, node: Expr, upto: float) -> Expansion:
+        """The expansion as far as its first term, of which the sign decides a test; three orders beyond at the most."""
+        for more in (0.0, 1.0, 2.0, 3.0):
+            found = self.of(node, upto + more)
+            if found.terms or found.rest == _INFINITE:
+                break
+        return found
+
+    def _conditional(self, node: Expr, upto: float, jumps: bool = True) -> Expansion:
+        if not isinstance(node, Cond):
+            return self.of(node, upto)
+        tree = pieces(node)
+        if tree is not node:
+            return self._conditional(tree, upto, jumps)
+        test = node.test
+        assert isinstance(test, Cmp)
+        gap = self._leading(add(test.children[0], neg(test.children[1])), upto)
+        lead = next(iter(gap.terms), None)
+        if lead is None:
+            # Equal as far as is looked, or for good: as the test itself says of equal sides.
+            return self.of(node.then if _holds(test.op, 0.0) else node.other, upto)
+        k, c = lead
+        self.met |= k > 0
+        if isinstance(c, Const):
+            return self.of(node.then if _holds(test.op, float(c.value)) else node.other, upto)
+        self._refuse_mixed(c)
+        then, other = (
+            self._conditional(branch, upto, jumps) if isinstance(branch, Cond) else self.of(branch, upto)
+            for branch in (node.then, node.other)
+        )
+        here = compare(test.op, c, ZERO)
+        powers = {p for p, _ in (*then.terms, *other.terms)}
+        parts = {p: [cond(here, then.at(p), other.at(p))] for p in powers}
+        rest = min(then.rest, other.rest)
+        for p in sorted(powers):
+            jump = add(then.at(p), neg(other.at(p)))
+            after = gap.beyond(k)
+            if test.op in ("==", "!=") or not after or not jumps and p == 0 or vanishes_on(jump, c):
+                continue
+            q, d = after[0]
+            if p + q - k <= upto:
+                sense = ONE if test.op in (">", ">=") else Const(-1)
+                parts.setdefault(p + q - k, []).append(mul(sense, jump, call("dirac", c), d))
+                rest = min(rest, p + 2 * (q - k))
+        return self._made(parts, rest)
+
+    def _star(self, node: Star, upto: float) -> Expansion:
+        if node.theta.free != _ALONE:
+            raise Unsettled
+        theta, inverse = of_constant(node.theta), of_constant(power(node.theta, Const(-1)))
+        k = _lead(theta)
+        if not theta.terms or k <= 0:
+            raise Unsettled
+        ends = []
+        outer = self._bound.get(node.bound)
+        for value in (theta, Expansion(())):
+            self._bound[node.bound] = value
+            ends.append(self.of(node.body, upto + k))
+        if outer is None:
+            del self._bound[node.bound]
+        else:
+            self._bound[node.bound] = outer
+        ahead, here = ends
+        gone = Expansion(tuple((p, neg(d)) for p, d in here.terms), here.rest)
+        change = self._sum([ahead, gone])
+        if change.terms and change.terms[0][0] < k and not self._is_nothing(change.terms[0][1]):
+            p = (k - change.terms[0][0]) / 2
+            raise Diverges("√n" if p == 0.5 else f"n^{p:g}", grows=True)
+        change = Expansion(tuple(t for t in change.terms if t[0] >= k), change.rest)
+        return self._product(change, inverse, upto)
+
+    def _is_nothing(self, e: Expr) -> bool:
+        return self.settled(e) is ZERO
+
+
+def _holds(op: str, value: float) -> bool:
+    from netsor.expr.evaluate import compare_values
+
+    return compare_values(op, value, 0.0)
+
+
+def _constant(e: Expr) -> Expansion:
+    return Expansion(((0.0, e),) if e is not ZERO else ())
+
+
+def _lead(a: Expansion) -> float:
+    return a.terms[0][0] if a.terms else a.rest
+
+
+def _times(a: Expr, b: Expr) -> Expr:
+    """The product, multiplied out where b is a sum, so that differences of expansions cancel."""
+    return add(*(mul(a, t) for t in b.children)) if isinstance(b, Add) else mul(a, b)
+
+
+def of_constant(e: Expr) -> Expansion:
+    """The expansion of an expression in n alone; raises `Diverges` where its series is not known."""
+    series = series_in_width(e)
+    terms = []
+    rest = _INFINITE if series.rest is None else _order(series.rest)
+    for rate, c in series.terms:
+        if rate.exps or len(rate.logs) > 1:
+            rest = min(rest, _order(rate))
+            break
+        terms.append((_order(rate), Const(float(c.value))))
+    return Expansion(tuple(t for t in terms if t[0] < rest), rest)
+
+
+def _order(rate: Rate) -> float:
+    """p where the rate is ε^p times logarithms; what exponentials make smaller is beyond what is ever asked for."""
+    if rate.exps:
+        if growth(rate) >= 0:
+            raise Unsettled
+        return _SMALL
+    return -2.0 * float(rate.logs[0]) if rate.logs else 0.0
+
+
+def distances(node: Expr) -> list[Expr]:
+    """What is zero where an argument of the node is at its kink."""
+    if isinstance(node, Pow):
+        rough = isinstance(node.exponent, Const) and not isinstance(node.exponent.value, int)
+        return [node.base] if rough and node.base is not WIDTH else []
+    if isinstance(node, Call) and is_kinked(node):
+        first, *rest = node.children
+        if FUNCTIONS[node.fn].breaks:
+            return [add(first, Const(-b)) for b in FUNCTIONS[node.fn].breaks]
+        if node.fn in _EXTREMES:
+            return [add(a, neg(b)) for a, b in itertools.combinations(node.children, 2)]
+        return [add(first, neg(b)) for b in rest]
+    if isinstance(node, Cmp):
+        return [add(node.children[0], neg(node.children[1]))]
+    return []
+
+
+def one_sided_limit(psi: Expr, source: Source) -> Expr | None:
+    """The limit of ψ for n → ∞ where a kink, a jump or a root lies at a value; None where none does.
+
+    Raises `Unsettled` where the limit depends on more than `source` tells, and `Diverges` where ψ grows.
+    """
+    met = [False]
+    psi = unfold(psi)
+
+    def under(signs: Signs) -> Expr:
+        work = OneSided(source, signs)
+        try:
+            found = work.of(psi, 0.0)
+        except _Split as at:
+            return case(at.u, under(split(at.u, signs, True)), under(split(at.u, signs, False)))
+        except TooSingular as fault:
+            raise Unsettled from fault
+        met[0] |= work.met
+        if found.terms and found.terms[0][0] < 0:
+            p = -found.terms[0][0] / 2
+            raise Diverges("√n" if p == 0.5 else f"n^{p:g}", grows=True)
+        if found.rest <= 0:
+            raise Unsettled
+        return found.at(0.0)
+
+    value = canonical(under({}))
+    return value if met[0] else None
