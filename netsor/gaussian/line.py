@@ -93,7 +93,7 @@ def integrate(f: Integrand) -> Quadrature:
 
 def _cancelled(f: Integrand) -> float:
     """What rounding leaves of terms that cancel, as in 1 + tanh(x − 8): it is as large as they are."""
-    terms = _terms_of(f.factors)
+    terms = terms_of(f.factors)
     if terms is None:
         return 0.0
     x, weights = oned.plain_rule()
@@ -104,7 +104,7 @@ def _cancelled(f: Integrand) -> float:
 
 
 @lru_cache(maxsize=4096)
-def _terms_of(factors: tuple[Expr, ...]) -> Expr | None:
+def terms_of(factors: tuple[Expr, ...]) -> Expr | None:
     """The product of the factors with the moduli of all terms in place of their sums; None where nothing is added."""
     found = False
 

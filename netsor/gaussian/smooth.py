@@ -78,6 +78,23 @@ class Group:
             return out
         return self._from_the_middle(law)
 
+    def size(self, c: Array, s: Any) -> Any:
+        """The moduli of the terms that the expectation is added up from, which is what its rounding is relative to."""
+        if self.phi is not None:
+            powers = self.pieces[0]
+            table = _normal_moments(len(powers) - 1, self.alpha, *self.phi, c, s)
+            return _combined([abs(x) for x in powers], [np.abs(m) for m in table])
+        law = _Tilted(self.alpha, self.q, c, s)
+        if not self.edges:
+            powers = self.pieces[0]
+            return _combined([abs(x) for x in powers], [np.abs(m) for m in law.moments(len(powers) - 1)])
+        out: Any = 0.0
+        place = np.searchsorted(self._edges, law.mean)
+        for column, moment in zip(self._columns, law.moments(len(self._columns) - 1)):
+            if column.any():
+                out = out + np.where(column[place], np.abs(column[place] * moment), 0.0)
+        return out
+
     @cached_property
     def _least_gap(self) -> float:
         return min(b - a for a, b in zip(self.edges, self.edges[1:]))
@@ -138,6 +155,11 @@ class Smoothing:
             for g in self.groups:
                 out = out + g(c, s)
         return np.asarray(np.real(out), float) + np.zeros(np.shape(c))
+
+    def size(self, c: Array, s: Any) -> Array:
+        """What the rounding of the expectation is relative to."""
+        with np.errstate(all="ignore"):
+            return np.asarray(sum(np.abs(g.size(c, s)) for g in self.groups), float) + np.zeros(np.shape(c))
 
 
 def _groups(pieces: Sequence[Expr], u: Sym, edges: tuple[float, ...]) -> tuple[Group, ...] | None:
