@@ -1,4 +1,4 @@
-"""The same expectation at many covariances: closed forms and panels vectorised, Chebyshev series in the angle."""
+"""The same expectation at many covariances: by rules for all pairs, Chebyshev series in the angle, or one by one."""
 
 from __future__ import annotations
 

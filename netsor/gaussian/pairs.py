@@ -157,12 +157,15 @@ def _beyond(integrand: Callable[[Array], Array], reach: float, scale: Array) -> 
         v = np.abs(integrand(np.broadcast_to(side, (len(scale), len(side)))))
         # What overflows so far out is seen where it does not.
         v = np.where(np.isfinite(v), v, 0.0)
-        inside, edge = v[:, 0], v[:, 1]
-        # Beyond the edge it falls at least as it does from the place inside, which says what is left.
-        fall = np.where((edge > 0) & (edge < inside), 2 * np.log(np.where(edge > 0, inside / edge, 1.0)), 0.0)
-        out += np.where(fall > 0.2, edge / np.maximum(fall, 0.2), edge * 5)
+        out += _left(v[:, 1], v[:, 0])
         out += np.where((v[:, 2:] > _COUNTS * scale[:, None]).any(axis=1), np.inf, 0.0)
     return out
+
+
+def _left(edge: Array, inside: Array) -> Array:
+    """What a density leaves beyond an edge, where it falls at least as it does from a place 0.5 inside."""
+    fall = np.where((edge > 0) & (edge < inside), 2 * np.log(np.where(edge > 0, inside / edge, 1.0)), 0.0)
+    return np.where(fall > 0.2, edge / np.maximum(fall, 0.2), edge * 5)
 
 
 def _cuts(
@@ -239,9 +242,10 @@ def _grid(
             scale[part] = rows.sum(axis=1)
             if cancels:
                 terms[part] = (sizes(f.sd[part, None] * x) * w * (sizes_of_g(at) @ w)).sum(axis=1)
-            # What the outermost lines hold: what is beyond falls from there, or is too much.
-            ends = [0, 1, -2, -1]
-            columns = np.einsum("ki,kij->kj", np.abs(left), moduli[:, :, ends]) * w[ends]
-            outer = rows[:, ends].max(axis=1) + columns.max(axis=1)
-            beyond[part] = 20 * outer / h
+            # Lines near the ends of the grid: what lies beyond falls at least as they do.
+            k = round(0.5 / h)
+            lines = [0, k, -1, -1 - k]
+            columns = np.einsum("ki,kij->kj", np.abs(left), moduli[:, :, lines]) * w[lines]
+            for edge, inside in (*rows[:, lines].T.reshape(2, 2, -1), *columns.T.reshape(2, 2, -1)):
+                beyond[part] += _left(edge / h, inside / h)
     return value, scale, terms, beyond
