@@ -74,9 +74,12 @@ def _one(e: Expr, symbols: tuple[Sym, ...], c: Array, env: Mapping[Sym, float], 
 
 
 def _pair(e: Expr, symbols: tuple[Sym, ...], a: float, b: float, r: float, tol: float) -> Expectation:
-    """One pair as `expect` has it; |r| is at most √(ab), and what is more is rounding."""
-    while Fraction(r) ** 2 > Fraction(a) * Fraction(b):
-        r = math.nextafter(r, 0.0)
+    """One pair as `expect` has it; |r| is at most √(ab), and what is more is an error of the covariances."""
+    square = Fraction(a) * Fraction(b)
+    if Fraction(r) ** 2 > square:
+        r = math.copysign(math.sqrt(a) * math.sqrt(b), r)
+        while Fraction(r) ** 2 > square:
+            r = math.nextafter(r, 0.0)
     return expect(e, FixedLaw(symbols, [[a, r], [r, b]]), Settings(tol, None))
 
 
