@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 from netsor.core import MatMul, Moment, Nonlin, Program
 from netsor.diagnostics import Diagnostic, NetsorError
@@ -42,29 +43,69 @@ _NUDGE = 1e-6
 Values = dict[Sym, float]
 
 
-def refuse_jumps(state: Limit, output: str) -> None:
-    """Raises NetsorError (E803) where a ψ that the output needs jumps in a parameter at its limit.
+class Jumps:
+    """The ψ's of a program that may jump where their parameters tend to, looked at once for all its outputs.
 
-    Draws of the Ẑ's at no point of distinction tell: if ψ jumps at a set of positive probability some of them meet
-    it, and if at none, none does.
+    It is asked after an output's limit, so that the scalars which that depends on are known.
     """
-    p = state.program
-    needed = p.needed([output])
-    suspects = [i for i in p.instructions if i.name in needed and not isinstance(i, MatMul) and i.vectors and _jumps(i)]
-    if not suspects:
-        return
-    draws = list(_simulated(state, needed))
-    for i in suspects:
+
+    def __init__(self, state: Limit):
+        self.state = state
+        self.told: dict[str, tuple[Sym, float] | None] = {}
+        self._draws: tuple[int, list[Values]] = (-1, [])
+
+    @cached_property
+    def needed(self) -> set[str]:
+        return self.state.program.needed()
+
+    @cached_property
+    def whole(self) -> dict[str, Expr]:
+        return _written_out(self.state.program, self.needed)
+
+    def draws(self) -> list[Values]:
+        """Simulated anew where more numbers are known than before."""
+        moments = [i.name for i in self.state.program.instructions if isinstance(i, Moment) and i.name in self.needed]
+        known = sum(self.state.found(name) is not None for name in moments)
+        if self._draws[0] != known:
+            self._draws = known, _simulated(self.state, self.needed)
+        return self._draws[1]
+
+    @cached_property
+    def suspects(self) -> list[Nonlin | Moment]:
+        made = [i for i in self.state.program.instructions if i.name in self.needed and not isinstance(i, MatMul)]
+        return [i for i in made if i.vectors and self._may_move(i)]
+
+    def _may_move(self, i: Nonlin | Moment) -> bool:
+        """Whether a parameter enters what ψ jumps in."""
+        whole = self.whole[i.name]
+        if is_singular(whole):
+            return False
+        return any(_is_parameter(self.state, s) for u, _ in _arguments(whole) for s in u.free)
+
+    def refuse(self, output: str) -> None:
+        """Raises NetsorError (E803) where a ψ that the output needs jumps in a parameter at its limit.
+
+        Draws of the Ẑ's at no point of distinction tell: if ψ jumps at a set of positive probability some of them
+        meet it, and if at none, none does.
+        """
+        before = self.state.program.needed([output]) if self.suspects else set()
+        for i in self.suspects:
+            if i.name in before:
+                if self.told.get(i.name) is None:
+                    self.told[i.name] = self._jump(i)
+                found = self.told[i.name]
+                if found is not None:
+                    raise NetsorError(_refusal(output, i, *found))
+
+    def _jump(self, i: Nonlin | Moment) -> tuple[Sym, float] | None:
+        draws = self.draws()
         if not any(_is_at_a_jump(i, values) for values in draws):
-            continue
-        whole = _written_out(p, needed, i)
-        for s, (limit, sides) in _parameters(state, whole).items():
+            return None
+        whole = self.whole[i.name]
+        for s, (limit, sides) in _parameters(self.state, whole).items():
             if any(_jumps_in(whole, s, limit, sides, values) for values in draws):
-                raise NetsorError(_refusal(output, i, s, limit, p))
-
-
-def _jumps(i: Nonlin | Moment) -> bool:
-    return any(True for _ in _arguments(i.psi)) and not is_singular(unfold(i.psi))
+                return s, limit
+        return None
 
 
 def _arguments(psi: Expr) -> Iterator[tuple[Expr, tuple[float, ...]]]:
@@ -92,10 +133,13 @@ def _is_at_a_jump(i: Nonlin | Moment, values: Values) -> bool:
     return False
 
 
-def _simulated(state: Limit, needed: set[str]) -> Iterator[Values]:
+def _simulated(state: Limit, needed: set[str]) -> list[Values]:
     """Values of all variables at draws of the Ẑ's, each of its own, and of the scalars at their limits."""
     p = state.program
     rng = random.Random(20210721)
+    out: list[Values] = []
+    psis = {i.name: at_infinite_width(i.psi) for i in p.instructions if isinstance(i, Nonlin) and i.name in needed}
+    singular = {name for name, psi in psis.items() if is_singular(unfold(psi))}
     for k in range(_DRAWS):
         scale = (1.0, 0.3, 3.0)[k % 3]
         drawn: dict[Expr, float] = {}
@@ -123,29 +167,31 @@ def _simulated(state: Limit, needed: set[str]) -> Iterator[Values]:
             if isinstance(i, MatMul):
                 values[Sym(i.name)] = draw(state.z(i.name))
             elif isinstance(i, Nonlin):
-                psi = at_infinite_width(i.psi)
-                known = all(s in values for s in psi.free) and not is_singular(unfold(psi))
+                psi = psis[i.name]
+                known = all(s in values for s in psi.free) and i.name not in singular
                 values[Sym(i.name)] = evaluate(psi, values) if known else scale * rng.gauss(0, 1)
             else:
                 found = state.found(i.name)
                 # A number that nothing asked for is at no point of distinction as far as anyone knows.
                 values[Sym(i.name)] = rng.gauss(0, 1) if found is None else found
-        yield values
+        out.append(values)
+    return out
 
 
 def _deviation(state: Limit, s: Sym) -> float:
     return math.sqrt(max(state.covariance(s, s).value, 0.0))
 
 
-def _written_out(p: Program, needed: set[str], i: Nonlin | Moment) -> Expr:
-    """ψ with the NONLINs that it is applied to in place of their names, so that every parameter shows."""
+def _written_out(p: Program, needed: set[str]) -> dict[str, Expr]:
+    """Each ψ with the NONLINs that it is applied to in place of their names, so that every parameter shows."""
     made: dict[Sym, Expr] = {}
-    for j in p.instructions:
-        if j.name in needed and isinstance(j, Nonlin):
-            made[Sym(j.name)] = substitute(unfold(j.psi), made)
-        if j.name == i.name:
-            break
-    return substitute(unfold(i.psi), made)
+    whole: dict[str, Expr] = {}
+    for i in p.instructions:
+        if i.name in needed and not isinstance(i, MatMul):
+            whole[i.name] = substitute(unfold(i.psi), made)
+            if isinstance(i, Nonlin):
+                made[Sym(i.name)] = whole[i.name]
+    return whole
 
 
 def _parameters(state: Limit, whole: Expr) -> dict[Sym, tuple[float, tuple[int, ...]]]:
@@ -167,6 +213,15 @@ def _parameters(state: Limit, whole: Expr) -> dict[Sym, tuple[float, tuple[int, 
         elif isinstance(j, MatMul) and state.z(j.name) is ZERO and _varies(p, j):
             out[s] = (0.0, (-1, 1))
     return out
+
+
+def _is_parameter(state: Limit, s: Sym) -> bool:
+    """Whether a symbol stands for something that differs from its limit at a finite width."""
+    i = state.program.by_name.get(str(s.name))
+    if isinstance(i, MatMul):
+        return state.z(i.name) is ZERO
+    moving = (c.name for c in state.program.constants if c.value.free)
+    return s is WIDTH or isinstance(i, Moment) or s.name in moving
 
 
 def _varies(p: Program, i: MatMul) -> bool:
@@ -206,7 +261,7 @@ def _value(e: Expr, values: Mapping[Sym, float]) -> float:
     return evaluate(e, {s: v for s, v in values.items() if s in e.free})
 
 
-def _refusal(output: str, i: Nonlin | Moment, s: Sym, limit: float, p: Program) -> Diagnostic:
+def _refusal(output: str, i: Nonlin | Moment, s: Sym, limit: float) -> Diagnostic:
     what = f"as n → ∞, where `{to_text(i.psi)}` is on one side of a jump and its limit on it"
     if s is not WIDTH:
         what = f"in `{s.name}` at its limit {limit:.6g}"

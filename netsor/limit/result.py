@@ -13,7 +13,7 @@ from netsor.expr import Const, Sym, diff, evaluate
 from netsor.expr.asymptotics import at_infinite_width
 from netsor.gaussian import Expectation, Settings
 from netsor.limit.interpreter import Limit, Taken
-from netsor.limit.jumps import refuse_jumps
+from netsor.limit.jumps import Jumps
 from netsor.shown import Shown
 
 
@@ -61,6 +61,7 @@ def infer_limit(
     A limit that does not exist is reported in `diagnostics`, and the other outputs are still computed.
     """
     state = Limit(program, Settings(tol=tol, budget=budget), progress)
+    jumps = Jumps(state)
     asked = [o for o in program.outputs if outputs is None or o.name in outputs]
     values: dict[str, LimitValue] = {}
     faults: dict[str, tuple[Diagnostic, ...]] = {}
@@ -74,7 +75,7 @@ def infer_limit(
             faults.pop(output.name, None)
             try:
                 values[output.name] = _one(state, output.scalar)
-                refuse_jumps(state, output.scalar)
+                jumps.refuse(output.scalar)
             except NetsorError as fault:
                 values[output.name] = LimitValue(None, None, "none", False)
                 faults[output.name] = fault.diagnostics
