@@ -123,7 +123,8 @@ def _switched(a: Expr, b: Expr) -> Expr | None:
     if not isinstance(e, Const) or e.value < 1:
         return None
     if _is(a, "step"):
-        if base is u or _is(base, "relu") and base.children[0] is u or _is(base, "abs") and base.children[0] is u:
+        even = _is(base, "relu") or _is(base, "abs")
+        if (base.children[0] if even else base) is u and (even or isinstance(e.value, int)):
             return power(call("relu", u), e)
         return None
     if base is u and isinstance(e.value, int):
