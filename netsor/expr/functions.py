@@ -28,7 +28,8 @@ class Nonlinearity:
     `partial(args, i)` is the derivative in the i-th argument as an expression (a.e., plus Dirac masses at jumps);
     `breaks` are the arguments at which a function of one variable has a kink or a jump, `jumps` those with a jump;
     `image(*ranges)` bounds the value given bounds of the arguments; `lipschitz` says that it is Lipschitz in all
-    arguments on the whole line; `obstacle(*ranges)` says why the function is not pseudo-Lipschitz (Def. B.7) there,
+    arguments on the whole line; `turn` is (s, t) where a smooth function turns within about s of 0 and is straight, to
+    rounding, beyond t; `obstacle(*ranges)` says why the function is not pseudo-Lipschitz (Def. B.7) there,
     or is None; `pieces`, where there are any, write the function by `if`, arithmetic and smooth functions.
     """
 
@@ -41,6 +42,7 @@ class Nonlinearity:
     parity: Literal["odd", "even", None] = None
     image: Callable[..., Interval] = lambda *ranges: REALS
     lipschitz: bool = False
+    turn: tuple[float, float] | None = None
     obstacle: Callable[..., str | None] | None = None
     pieces: Callable[..., Expr] | None = None
 
@@ -221,12 +223,13 @@ def _entries() -> list[Nonlinearity]:
         Nonlinearity(
             "elu", lambda x: x if x > 0 else math.expm1(x), _one(lambda u: _positive(u, ONE, call("exp", u))),
             breaks=(0.0,), image=_monotone(lambda x: x if x > 0 else math.expm1(x)), lipschitz=True,
+            turn=(1.0, 40.0),
             pieces=lambda u: _positive(u, u, add(call("exp", u), MINUS_ONE)),
         ),
         Nonlinearity(
             "selu", lambda x: SELU_SCALE * (x if x > 0 else SELU_ALPHA * math.expm1(x)),
             _one(lambda u: _positive(u, Const(SELU_SCALE), mul(Const(SELU_SCALE * SELU_ALPHA), call("exp", u)))),
-            breaks=(0.0,), lipschitz=True,
+            breaks=(0.0,), lipschitz=True, turn=(1.0, 40.0),
             image=_monotone(lambda x: SELU_SCALE * (x if x > 0 else SELU_ALPHA * math.expm1(x))),
             pieces=lambda u: _positive(
                 u, mul(Const(SELU_SCALE), u),
@@ -234,24 +237,28 @@ def _entries() -> list[Nonlinearity]:
             ),
         ),
         Nonlinearity(
-            "gelu", lambda x: _times(x, _phi(x)), _one(_gelu_partial), lipschitz=True,
+            "gelu", lambda x: _times(x, _phi(x)), _one(_gelu_partial), lipschitz=True, turn=(1.0, 9.0),
             image=lambda r: (0.0 if r[0] >= 0 else -0.1701, max(_times(r[1], _phi(r[1])), 0.0)),
             pieces=lambda u: mul(u, call("Phi", u)),
         ),
         Nonlinearity(
-            "silu", lambda x: _times(x, _sigmoid(x)), _one(_silu_partial), lipschitz=True,
+            "silu", lambda x: _times(x, _sigmoid(x)), _one(_silu_partial), lipschitz=True, turn=(2.0, 45.0),
             image=lambda r: (0.0 if r[0] >= 0 else -0.2785, max(_times(r[1], _sigmoid(r[1])), 0.0)),
             pieces=lambda u: mul(u, call("sigmoid", u)),
         ),
         Nonlinearity(
             "softplus", _softplus, _one(lambda u: call("sigmoid", u)), image=_monotone(_softplus), lipschitz=True,
+            turn=(2.0, 40.0),
         ),
         Nonlinearity(
             "sigmoid", _sigmoid,
             _one(lambda u: mul(call("sigmoid", u), add(ONE, neg(call("sigmoid", u))))),
-            image=_monotone(_sigmoid), lipschitz=True,
+            image=_monotone(_sigmoid), lipschitz=True, turn=(2.0, 40.0),
         ),
-        Nonlinearity("tanh", math.tanh, _one(smooth_tanh), parity="odd", image=_monotone(math.tanh), lipschitz=True),
+        Nonlinearity(
+            "tanh", math.tanh, _one(smooth_tanh), parity="odd", image=_monotone(math.tanh), lipschitz=True,
+            turn=(1.0, 20.0),
+        ),
         Nonlinearity(
             "hardtanh", lambda x: min(max(x, -1.0), 1.0),
             _one(lambda u: cond(compare("<=", u, MINUS_ONE), ZERO, cond(compare(">=", u, ONE), ZERO, ONE))),
@@ -266,9 +273,9 @@ def _entries() -> list[Nonlinearity]:
         Nonlinearity(
             "erf", math.erf,
             _one(lambda u: mul(Const(2 / math.sqrt(math.pi)), call("exp", neg(power(u, TWO))))),
-            parity="odd", image=_monotone(math.erf), lipschitz=True,
+            parity="odd", image=_monotone(math.erf), lipschitz=True, turn=(1.0, 6.0),
         ),
-        Nonlinearity("Phi", _phi, _one(density), image=_monotone(_phi), lipschitz=True),
+        Nonlinearity("Phi", _phi, _one(density), image=_monotone(_phi), lipschitz=True, turn=(1.0, 9.0)),
         Nonlinearity(
             "sqrt", math.sqrt, _one(lambda u: mul(HALF, power(u, Const(-0.5)))),
             image=_monotone(lambda x: math.sqrt(max(x, 0.0))), obstacle=_sqrt_obstacle,
@@ -280,17 +287,18 @@ def _entries() -> list[Nonlinearity]:
         ),
         Nonlinearity(
             "sin", math.sin, _one(lambda u: call("cos", u)), parity="odd", image=lambda r: (-1.0, 1.0), lipschitz=True,
+            turn=(1.0, INF),
         ),
         Nonlinearity(
             "cos", math.cos, _one(lambda u: neg(call("sin", u))), parity="even", image=lambda r: (-1.0, 1.0),
-            lipschitz=True,
+            lipschitz=True, turn=(1.0, INF),
         ),
         Nonlinearity(
             "tan", math.tan, _one(lambda u: add(ONE, power(call("tan", u), TWO))), parity="odd", obstacle=_tan_obstacle,
         ),
         Nonlinearity(
             "atan", math.atan, _one(lambda u: power(add(ONE, power(u, TWO)), MINUS_ONE)), parity="odd",
-            image=_monotone(math.atan), lipschitz=True,
+            image=_monotone(math.atan), lipschitz=True, turn=(1.0, INF),
         ),
         Nonlinearity(
             "max", max, _extreme_partial(">"), arity=(2, None), lipschitz=True, pieces=_extreme_pieces(">"),

@@ -29,6 +29,8 @@ _MOST_PANELS = 2000
 # How many times a run at the last tolerance may cost what a rough one does.
 _DEARER = {2: 20, 3: 15, 4: 60}
 _ROWS, _POINTS = 20_000, 1 << 15
+# Nodes of a panel that say what size an integrand has; the part of a sample that one draw may be.
+_ROUGH, _FEW = 6, 0.1
 _SQRT_2PI = math.sqrt(2 * math.pi)
 
 
@@ -148,9 +150,12 @@ class _Pass:
 
     def _first_panels(self, k: int, x: Array) -> Panels:
         level, n = self.levels[k], x.shape[1]
-        known = [cuts_at(level, x, k, self.reach, _EDGES, _WIDEST), *(t.cuts(x, self.reach) for t in level.turns)]
-        events = np.concatenate([*known, *(b.cuts(x, self.reach) for b in level.bands)], axis=1)
-        edges = [np.broadcast_to(self.base, (n, len(self.base))), events]
+        base = np.broadcast_to(self.base, (n, len(self.base)))
+        known = [cuts_at(level, x, k, self.reach, _EDGES, _WIDEST), *(b.cuts(x, self.reach) for b in level.bands)]
+        if level.features is not None:
+            known.append(level.features.cuts(x, self.reach, np.concatenate([base, *known], axis=1)))
+        events = np.concatenate(known, axis=1)
+        edges = [base, events]
         edges += [c.cuts(x, self.reach, also=events) for c in level.curves]
         least = 4 * EPS * self.reach
         low, high, tip = panel_ends(edges, [t.cuts(x, self.reach) for t in level.tips], self.reach, least)
@@ -236,7 +241,7 @@ def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = No
     reach = min(8.6, math.sqrt(-2 * math.log(min(tol, 1e-3))) + 1.3)
     best = Quadrature(math.nan, math.inf, 0.0)
     before: tuple[float, float] | None = None
-    scale = _size(f)
+    scale = _size(f, levels, reach)
     nodes = 16 if tol < 1e-11 else 12
     targets = [t for t in (1e-4, 1e-6, 1e-8, 1e-10) if t > 30 * tol] + [tol]
     step, runs, again, farther = 0, 0, 2, math.inf
@@ -305,9 +310,16 @@ def _first_edges(reach: float, which: int) -> Array:
     return np.unique(np.concatenate([-half, half]))
 
 
-def _size(f: Integrand) -> float:
-    """About E|F|, from few draws: what tolerances are relative to until it is known."""
+def _size(f: Integrand, levels: tuple[Level, ...], reach: float) -> float:
+    """About E|F|: what tolerances are relative to until it is known.
+
+    Few draws will do, if none of them stands out; what most of them miss is summed over the first panels.
+    """
     with np.errstate(all="ignore"):
         v = np.abs(f(np.random.default_rng(5).standard_normal((f.rank, 512))))
     v = v[np.isfinite(v)]
-    return float(v.mean()) if len(v) and v.any() else 1e-6
+    if len(v) and v.max() < _FEW * v.sum():
+        return float(v.mean())
+    run = _Pass(levels, reach, _ROUGH, _first_edges(reach, 0), lambda: False)
+    size = float(run.level(0, np.zeros((0, 1)), np.array([math.inf]))[2, 0])
+    return size if 0 < size < math.inf else 1e-6

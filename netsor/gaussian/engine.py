@@ -10,6 +10,7 @@ import numpy as np
 
 from netsor.expr import ONE, ZERO, Const, Expr, Pow, Sym, canonical, evaluate, mul, postorder
 from netsor.gaussian import adaptive, algebra, lattice, line, masses, nested, poles, qmc, squares, steps
+from netsor.gaussian.features import steepest
 from netsor.gaussian.given import smoothed_given_rest
 from netsor.gaussian.integrand import Integrand, build, common_factors, form_to_smooth, value_of, without_last
 from netsor.gaussian.oned import Quadrature
@@ -20,7 +21,6 @@ from netsor.gaussian.shape import Shape, affine, is_quadratic, shape_of
 from netsor.gaussian.state import State
 from netsor.gaussian.tables import Table
 from netsor.gaussian.terms import Term, expand, factors_of
-from netsor.gaussian.turns import steepest
 
 Array = np.ndarray
 _DRAWS, _WIDER, _FEW = 2**15, 2.0, 0.05

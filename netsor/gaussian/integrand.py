@@ -84,8 +84,6 @@ class Integrand:
     mean: Array = field(default_factory=lambda: np.zeros(0))
     gain: Array = field(default_factory=lambda: np.zeros((0, 0)))
     spread: Array = field(default_factory=lambda: np.zeros((0, 0)))
-    # Smooth turns of functions that are not affine, such as tanh(30 sin x): where they are steep, in one variable.
-    bends: list[Surface] = field(default_factory=list)
     closed: tuple[Closed, ...] = ()
     given: tuple[Conditional, ...] = ()
     # The correlations that A stands for are off by this much.
@@ -258,7 +256,6 @@ def without_form(f: Integrand, shape: Shape, s: Sym, env: Values, given: Conditi
         shift=f.shift[keep],
         planes=[],
         surfaces=[],
-        bends=[],
         gain=f.gain[:, :-1],
         given=(given,),
     )
@@ -325,14 +322,16 @@ def common_factors(shape: Shape, state: State, env: Values) -> Integrand | None:
 
 
 def note_break(out: Integrand, b: Break, env: Values) -> None:
-    """Adds a break to the integrand: as a plane where it is affine in the forms, as a surface or a bend elsewhere."""
+    """Adds a break to the integrand: as a plane where it is affine in the forms, as a surface elsewhere."""
     if isinstance(b.at, Sym):
         i = out.forms.index(b.at)
         out.planes.append(Plane(b.kind, out.root[i], float(out.shift[i]), 1.0 if b.kind == "soft" else 0.0))
         return
     parts = affine(b.at, frozenset(out.forms))
     if parts is None:
-        (out.bends if b.kind == "soft" else out.surfaces).append(Surface(b.kind, b.at))
+        # What is smooth and not affine has features instead.
+        if b.kind != "soft":
+            out.surfaces.append(Surface(b.kind, b.at))
         return
     linear, constant = parts
     weights = np.array([value_of(linear[s], env) if s in linear else 0.0 for s in out.forms])

@@ -15,11 +15,11 @@ import numpy as np
 
 from netsor.expr import Expr, Sym, mul
 from netsor.expr.arrays import lambdify
+from netsor.gaussian.features import Features, features_along
 from netsor.gaussian.integrand import Integrand, Plane, Surface
 from netsor.gaussian.roots import roots_of_degree
 from netsor.gaussian.shape import degree_in
 from netsor.gaussian.tips import bands_of, coordinate, tips_of
-from netsor.gaussian.turns import Turn, turns_of
 
 Array = np.ndarray
 Function = Callable[[Array], Array]
@@ -63,7 +63,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Level:
-    """What happens when x_k is added: the factor F_k (None: 1), the planes, curves and turns that cut x_k.
+    """What happens when x_k is added: the factor F_k (None: 1), the planes, curves and features that cut x_k.
 
     Over the `tips` something inside ends: there the levels inside have roots and kinks. Across the `bands` something
     inside comes and goes.
@@ -72,7 +72,7 @@ class Level:
     factor: Function | None
     planes: tuple[Plane, ...]
     curves: tuple[Curve, ...]
-    turns: tuple[Turn, ...]
+    features: Features | None
     tips: tuple[Curve, ...] = ()
     bands: tuple[Band, ...] = ()
 
@@ -120,8 +120,8 @@ def levels_of(f: Integrand) -> tuple[Level, ...]:
         k, curve = _curve(f, s)
         if k >= 0:
             curves[k].append(curve)
-    turns = [() if f.radial else tuple(turns_of(f, k)) for k in range(f.rank)]
-    return tuple(Level(g, tuple(p), tuple(c), t) for g, p, c, t in zip(factors, planes, curves, turns, strict=True))
+    features = [None if f.radial else features_along(f, k) for k in range(f.rank)]
+    return tuple(Level(g, tuple(p), tuple(c), t) for g, p, c, t in zip(factors, planes, curves, features, strict=True))
 
 
 def _factors(f: Integrand) -> list[Function | None]:

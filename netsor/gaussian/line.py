@@ -1,4 +1,4 @@
-"""E F(x) of one standard normal x: every break, turn and singular point found, and what their rounding moves."""
+"""E F(x) of one standard normal x: every break, feature and singular point found, and what their rounding moves."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from netsor.expr import Add, Call, Const, Expr, Mul, Pow, add, call, mul, power
 from netsor.expr.arrays import lambdify
 from netsor.gaussian import oned
+from netsor.gaussian.features import features_along
 from netsor.gaussian.integrand import Integrand
 from netsor.gaussian.layers import Band, curve_in
 from netsor.gaussian.oned import Quadrature
@@ -18,13 +19,18 @@ from netsor.gaussian.result import Divergent
 from netsor.gaussian.roots import roots_along, roots_of_degree
 from netsor.gaussian.shape import degree_in
 from netsor.gaussian.tips import coordinate
-from netsor.gaussian.turns import EDGES, turns_of
 
 Array = np.ndarray
-# Points of a line among which roots are sought, and how many steep ones get panels of their own.
-_FINE, _MOST_BENDS, _MOST_ROOTS = 12001, 400, 2000
+# Points of a line among which roots are sought, and how many there may be.
+_FINE, _MOST_ROOTS = 12001, 2000
+# Ends of panels about the width of an edge: what is smooth has died away, or is a pole's, beyond 54 of them.
+_SOFT, _EDGE = (-54.0, -18.0, -6.0, -2.0, 0.0, 2.0, 6.0, 18.0, 54.0), (-8.5, -3, -1, 1, 3, 8.5)
+# Panels in which features are sought: a tail may carry more than the middle.
+_TABLE = np.array([-16.0, -12.0, *np.linspace(-oned.REACH, oned.REACH, 13), 12.0, 16.0])
 # What lies between two roots nearer than this is an island.
 _ISLAND = 0.1
+# What rises between ends farther apart than this is not steep.
+_STEEP = 0.5
 
 
 def integrate(f: Integrand) -> Quadrature:
@@ -43,14 +49,19 @@ def integrate(f: Integrand) -> Quadrature:
         if p.soft:
             width = p.soft / abs(a)
             if width < 1.0:
-                ends = EDGES if p.kind == "soft" else (-8.5, -3, -1, 1, 3, 8.5)
-                cuts += [at + w * width for w in ends]
+                cuts += [at + w * width for w in (_SOFT if p.kind == "soft" else _EDGE)]
         else:
             (singular if p.kind == "singular" else cuts).append(at)
+    features = features_along(f, 0)
+    if features is not None:
+        known = [c for c in (*cuts, *singular) if abs(c) < _TABLE[-1]]
+        found = features.cuts(np.zeros((0, 1)), _TABLE[-1], np.concatenate([_TABLE, known])[None])[0]
+        cuts += np.unique(found[np.abs(found) < _TABLE[-1]]).tolist()
+    also = np.array([[c for c in cuts if abs(c) < oned.REACH]])
     for s in f.surfaces:
         degree = degree_in(s.at, frozenset(f.forms))
         if degree is None:
-            found = roots_along(f.on_surface(s), np.zeros((0, 1)), oned.REACH, _FINE, _MOST_ROOTS)
+            found = roots_along(f.on_surface(s), np.zeros((0, 1)), oned.REACH, _FINE, _MOST_ROOTS, also)
         else:
             found = roots_of_degree(degree, f.on_surface(s), np.zeros((0, 1)), oned.REACH)
         roots = sorted({float(r) for r in found[0] if r < oned.REACH})
@@ -76,16 +87,13 @@ def integrate(f: Integrand) -> Quadrature:
         for e in h.tips(f)[0]:
             found = curve_in(e, (coordinate(0),)).cuts(np.zeros((0, 1)), oned.REACH, _FINE)
             tips.extend(float(r) for r in found[0] if r < oned.REACH)
-    if cuts:
-        # What is steep about a kink, as tanh(10⁶ |u|) is, moves with the rounding of the kink's place.
-        r = np.array(cuts)
+    if len(cuts) > 1:
+        # An argument is rounded like its place, which moves what rises or falls there by as much as it does.
+        r = np.unique(cuts)
         with np.errstate(all="ignore"):
-            heights = np.nan_to_num(np.abs(f(r[None])), posinf=0.0)
-        moved += EPS * float(((1 + np.abs(r)) * np.exp(-0.5 * r * r) * heights).sum())
-    for turn in turns_of(f, 0):
-        steep, rounding = turn.on_the_line(f, oned.REACH, _FINE, _MOST_BENDS)
-        cuts.extend(steep)
-        moved += rounding
+            rise = np.nan_to_num(np.abs(np.diff(f(r[None]))), posinf=0.0) * (np.diff(r) < _STEEP)
+        place = np.minimum(np.abs(r[1:]), np.abs(r[:-1]))
+        moved += EPS * float(((1 + place) * np.exp(-0.5 * place * place) * rise).sum()) / math.sqrt(2 * math.pi)
     moved += _cancelled(f)
     q = oned.integrate(lambda x: f(x[None]), cuts, singular, tips)
     return q._replace(error=q.error + moved)

@@ -24,6 +24,8 @@ Array = np.ndarray
 _EDGES = (-8.0, -3.5, -1.2, 1.2, 3.5, 8.0)
 _WIDEST = 0.35
 _CHUNK = 1 << 18
+# Ends of the panels in which features are sought.
+_LOOKED_AT = 9
 # Nodes a panel.
 _NODES = (7, 10, 14, 19, 25, 33, 43, 56, 72, 92)
 
@@ -87,6 +89,9 @@ def _nodes(
     """(the columns of x that they belong to, x_k, weights) of the nodes of a level."""
     n = x.shape[1]
     straight = cuts_at(level, x, k, reach, _EDGES, _WIDEST)
+    if level.features is not None:
+        base = np.broadcast_to(np.linspace(-reach, reach, _LOOKED_AT), (n, _LOOKED_AT))
+        straight = np.concatenate([straight, level.features.cuts(x, reach, base)], axis=1)
     table = [
         straight,
         *(c.cuts(x, reach, 48, straight) for c in level.curves),

@@ -23,6 +23,8 @@ _DEEPEST, _DEEPEST_AT_ZERO = 48, 120
 # Places between the reach and the farthest; beyond the reach a density above this part of the whole counts.
 _PARTS = np.linspace(0.0, 1.0, 60)
 _COUNTS = 1e-16
+# Coefficients below this part of the values are their rounding.
+_NOISE = 1e-15
 # Less than this has lost its digits.
 _NOTHING = 1e-280
 
@@ -80,23 +82,27 @@ def panel_sums(values: Array, half: Array, ends: bool = False) -> tuple[Array, A
     """(integral, error estimate, integral of the modulus) of each panel, from values (panels, nodes).
 
     With t the relative size of the last Legendre coefficients the estimate is 10 t^{3/2}: pessimistic by far where
-    the coefficients fall geometrically (the rule's error is then about t²), right where they fall like k⁻².
+    the coefficients fall geometrically (the rule's error is then about t²), right where they fall like k⁻². What is low
+    and narrow beside something high and smooth shows in how slowly the last ten coefficients fall: by the same rule,
+    of its own height.
     """
     functionals = _functionals(values.shape[1], ends)
     out = values @ functionals
     size = np.abs(values)
     integral, modulus = half * out[:, 0], half * (size @ functionals[:, 0])
     top = size.max(axis=1)
-    tail = np.abs(out[:, 1:]).max(axis=1)
+    coefficients = np.abs(out[:, 1:])
+    before, tail = coefficients[:, :5].max(axis=1), coefficients[:, 5:].max(axis=1)
     ratio = np.minimum(tail / np.maximum(top, 1e-300), 1.0)
-    error = half * top * np.minimum(2 * ratio, 10 * ratio * np.sqrt(ratio))
+    late = np.minimum(tail / np.maximum(before, 1e-300), 1.0) ** 2
+    error = half * tail * np.minimum(2.0, np.maximum(10 * np.sqrt(ratio), np.where(tail > _NOISE * top, 2 * late, 0.0)))
     return integral, error, modulus
 
 
 @lru_cache(maxsize=64)
 def _functionals(n: int, ends: bool) -> Array:
-    """(n, 6): the weights of the rule, and what gives the last five coefficients."""
-    return np.column_stack([(lobatto if ends else legendre)(n)[1], coefficient_rows(n, ends)[-5:].T])
+    """(n, 11): the weights of the rule, and what gives the last ten coefficients."""
+    return np.column_stack([(lobatto if ends else legendre)(n)[1], coefficient_rows(n, ends)[-10:].T])
 
 
 def integrate(

@@ -218,7 +218,7 @@ def _without(shape: Shape, s: Sym, f: Integrand, env: Values) -> Integrand | Non
     if degree > _HIGHEST:
         return None
     last = levels_of(f)[-1]
-    level = replace(last, planes=tuple(p for p in last.planes if p.soft == 0 and np.abs(p.a[-1]) > 0), turns=())
+    level = replace(last, planes=tuple(p for p in last.planes if p.soft == 0 and np.abs(p.a[-1]) > 0), features=None)
     given = Pieces(f, level, degree, float(np.linalg.norm(f.root[i])) / own)
     out = without_form(f, shape, s, env, given)
     return replace(out, powers=()) if moved else out

@@ -7,12 +7,15 @@ import random
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
 from netsor.expr import ONE, ZERO, Const, Expr, Sym, add, canonical, diff, evaluate, mul
 from netsor.expr.arrays import lambdify
+from netsor.expr.intervals import infer_range
 from netsor.expr.parity import parity
+from netsor.expr.unfold import unfold
 from netsor.gaussian import squares
 from netsor.gaussian.blocks import blocks, gaussians_of, vanishing
 from netsor.gaussian.cases import expanded
@@ -94,7 +97,7 @@ def expect(
         found.append(total)
         scales.append(scale)
     scale = math.fsum(scales)
-    value = math.fsum(o.value for o in found)
+    value = _within_range(math.fsum(o.value for o in found), e)
     rounding = EPS * (scale if len(found) > 1 else abs(value)) * (len(found) > 0)
     error = math.fsum(o.error for o in found) + rounding
     if not math.isfinite(value) or not math.isfinite(error):
@@ -108,6 +111,17 @@ def expect(
         value, error, " + ".join(names), error <= settings.tol * scale, tuple(parts), scale, tuple(weights),
         combined((1.0, o.slopes) for o in found), math.fsum(o.own for o in found) + rounding,
     )  # fmt: skip
+
+
+def _within_range(value: float, e: Expr) -> float:
+    """The value, or the nearest one that an expectation of e can have: none is beyond the range of e."""
+    low, high = _range(e)
+    return min(max(value, low), high) if low <= high else value
+
+
+@lru_cache(maxsize=20_000)
+def _range(e: Expr) -> tuple[float, float]:
+    return infer_range(unfold(e), {})
 
 
 def _size(e: Expr, gaussians: Gaussians, law: Law) -> float:
@@ -177,7 +191,7 @@ def _block(
         len(mine),
         outcome.dimension,
         outcome.method,
-        outcome.value,
+        _within_range(outcome.value, nameless),
         own + math.fsum(abs(slope) * inputs.error(i) for i, slope in carried.slopes.items()),
         outcome.scale,
         time.perf_counter() - start,
