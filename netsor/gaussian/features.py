@@ -56,8 +56,10 @@ _SAME = 0.3
 _STEP = 0.05
 # Ends of panels on a line, where there are many lines and where there is one.
 _MOST_ROUNDS, _MOST_PANELS, _MOST_ALONE = 40, 200, 8000
-# Where stationary points of the variables inside are sought from, and how far out a slope of theirs counts.
-_STARTS, _FAR_OUT = (0.0, -1.3, 1.3, -3.0, 3.0), 8.0
+# Where stationary points of the variables inside are sought from, how far out they count, and how far these move g.
+_STARTS, _FAR_OUT, _TYPICAL = (0.0, -1.3, 1.3, -3.0, 3.0), 8.0, 3.0
+# Ends of panels in which a line is looked at, and lines that say how steep an integrand is.
+_TABLE, _LINES = 11, 16
 # exp(−40) is nothing beside 1.
 _FADED = 40.0
 # Two numbers this near to each other, as parts of them, may be the same.
@@ -183,7 +185,7 @@ class _Model:
         self.steps = 4 if outer else 1
 
     def along(self, x: Array) -> Array:
-        """(S, 3, N): value, slope and second derivative at the columns of x (k + 1, N), for each of the starts."""
+        """(S, 3, N): value, slope and second derivative at the columns of x (k + 1, N), in S ways."""
         out = []
         with np.errstate(all="ignore"):
             for start in self.starts:
@@ -192,12 +194,22 @@ class _Model:
                     value, first, second = self._derivatives(x)
                     out.append(np.stack([value, first[0], second[0, 0]]))
                     continue
+                if not out:
+                    out.append(self._pinned(*self._derivatives(np.concatenate([x, y]))))
                 for _ in range(self.steps):
+                    at = y
                     value, first, second = self._derivatives(np.concatenate([x, y]))
                     step = _solved(second[1:, 1:], first[1:])
                     y = np.clip(y - np.nan_to_num(step, nan=0.0, posinf=0.0, neginf=0.0), -_FAR_OUT, _FAR_OUT)
-                out.append(_eliminated(value, first, second, step))
+                out.append(np.where(_is_near(at, step), _eliminated(value, first, second, step), np.nan))
         return np.stack(out)
+
+    def _pinned(self, value: Array, first: Array, second: Array) -> Array:
+        """g with the variables inside at their means, and turning on the scale on which they move it."""
+        moved = np.abs(first[1:]).sum(axis=0) + 0.5 * np.abs(np.einsum("iin->in", second[1:, 1:])).sum(axis=0)
+        if not self.feature.scale:
+            return np.stack([value + moved, first[0], second[0, 0]])
+        return np.stack([value, first[0], second[0, 0]]) / (1 + moved / self.feature.scale)
 
     def _derivatives(self, x: Array) -> tuple[Array, Array, Array]:
         n = x.shape[1]
@@ -228,6 +240,11 @@ def _solved(matrix: Array, right: Array) -> Array:
         return np.full(right.shape, np.nan)
 
 
+def _is_near(at: Array, step: Array) -> Array:
+    """Whether the stationary point is where there is anything of the density (it may be none)."""
+    return ~(np.abs(at - step).max(axis=0) > 2 * _FAR_OUT) | ~np.isfinite(step).all(axis=0)
+
+
 def _eliminated(value: Array, first: Array, second: Array, step: Array) -> Array:
     """Value, slope and second derivative of g with the variables inside at the stationary point that is a step away.
 
@@ -244,7 +261,7 @@ def _eliminated(value: Array, first: Array, second: Array, step: Array) -> Array
     )
     if len(first) == 2:
         flat = np.abs(second[1, 1]) <= 1e-14 * (np.abs(first[1]) + np.abs(second[0, 1]))
-        slope = _FAR_OUT * np.stack([first[1], second[0, 1], np.zeros(len(value))])
+        slope = _TYPICAL * np.stack([first[1], second[0, 1], np.zeros(len(value))])
         out = np.where(flat, slope, out)
     return out
 
@@ -260,6 +277,8 @@ class Features:
     def __init__(self, models: list[_Model]):
         self.exact = [m for m in models if m.exact]
         self.loose = [m for m in models if not m.exact]
+        # The least width that has been met.
+        self.narrowest = math.inf
         self.outer = any(m.inside for m in models)
 
     def cuts(self, x: Array, reach: float, edges: Array) -> Array:
@@ -274,8 +293,9 @@ class Features:
                     for place, width, multiples in zip(*centres, m.feature.multiples(), strict=True):
                         near = (width < _WIDEST) & (width > _NARROWEST) & (np.abs(place) < 2 * reach)
                         if near.any():
-                            ends = place[:, None] + width[:, None] * multiples
-                            out.append(np.where(near[:, None], ends, reach))
+                            self.narrowest = min(self.narrowest, float(width[near].min()))
+                            place, width = np.where(near, place, reach), np.where(near, width, 0.0)
+                            out.append(place[:, None] + width[:, None] * multiples)
         if self.loose:
             table = np.sort(np.concatenate([edges, *out], axis=1), axis=1)
             out.append(self._sought(x, reach, table))
@@ -323,11 +343,11 @@ class Features:
         which, cuts = [], []
         contradicted = np.zeros(len(owner), bool)
         for m in self.loose:
-            g = m.along(points).reshape(len(m.starts), 3, len(owner), count)
+            g = m.along(points).reshape(-1, 3, len(owner), count)
             multiples = m.feature.multiples()
             every = max(multiples, key=len)
             used = np.array([np.isin(every, mine) for mine in multiples])
-            for value, slope, bend in g:
+            for way, (value, slope, bend) in enumerate(g):
                 place, width = _centres(value, slope, bend, m.feature)
                 # Of the models of a panel the one that has the least way to go knows best.
                 best = np.abs(np.where(np.isfinite(place), place, np.inf)).argmin(axis=2)[:, :, None]
@@ -342,8 +362,12 @@ class Features:
                     inside = (ends > (low[panel] + _SAME * w)[:, None]) & (ends < (high[panel] - _SAME * w)[:, None])
                     inside &= used[kind]
                     i, j = np.nonzero(inside)
+                    self.narrowest = min(self.narrowest, float(w[i].min(initial=math.inf)))
                     which.append(panel[i])
                     cuts.append(ends[i, j])
+                if way:
+                    # Stationary points of the variables inside come and go.
+                    continue
                 # A step towards a turn that is not yet there, as far as the model knows.
                 margin = _STEP * (high - low)
                 going = ~near & (place > low + margin) & (place < high - margin) & _varies(value, m.feature.scale)
@@ -359,15 +383,11 @@ class Features:
         return np.concatenate(which), np.concatenate(cuts)
 
     def steepness(self, x: Array, reach: float) -> float:
-        """One over the least width that is met along the coordinate, from a few places."""
-        worst = 0.0
-        for m in (*self.exact, *self.loose):
-            for value, slope, bend in m.along(x):
-                place, width = _centres(value, slope, bend, m.feature)
-                with np.errstate(all="ignore"):
-                    near = (np.abs(place + x[-1]) < reach) & (width > _NARROWEST)
-                    worst = max(worst, float((1 / width[near]).max(initial=0.0)))
-        return worst
+        """One over the least width that is met along the coordinate, for any column of x."""
+        self.narrowest = math.inf
+        base = np.linspace(-reach, reach, _TABLE)
+        self.cuts(x, reach, np.broadcast_to(base, (x.shape[1], _TABLE)))
+        return 1 / self.narrowest
 
 
 def _centres(value: Array, slope: Array, bend: Array, feature: Feature) -> tuple[Array, Array]:
@@ -420,6 +440,6 @@ def features_along(f: Integrand, k: int) -> Features | None:
 
 def steepest(f: Integrand) -> float:
     """One over the least width of the features of an integrand, from a few places."""
-    places = np.random.default_rng(11).standard_normal((f.rank, 64))
+    places = np.random.default_rng(11).standard_normal((f.rank, _LINES))
     found = (features_along(f, k) for k in range(f.rank))
-    return max((x.steepness(places[: k + 1], 8.5) for k, x in enumerate(found) if x is not None), default=0.0)
+    return max((x.steepness(places[:k], 8.5) for k, x in enumerate(found) if x is not None), default=0.0)
