@@ -7,7 +7,7 @@ import random
 from functools import lru_cache
 
 from netsor.expr.evaluate import evaluate
-from netsor.expr.functions import FUNCTIONS
+from netsor.expr.functions import FUNCTIONS, is_singular
 from netsor.expr.nodes import (
     MINUS_ONE,
     ONE,
@@ -65,7 +65,10 @@ def _rule(node: Expr, x: Sym, done: dict[Expr, Expr]) -> Expr:
         case Apply():
             return add(*(mul(_raised(node, i), done[c]) for i, c in enumerate(node.children) if x in c.free))
         case Cond():
-            return add(cond(node.test, done[node.then], done[node.other]), _jump_terms(node, x))
+            plain = split_logic(node)
+            if plain is not node:
+                return diff(plain, x)
+            return add(_branches(node.test, done[node.then], done[node.other]), _jump_terms(node, x))
         case Star():
             if x in node.theta.free:
                 from netsor.expr.unfold import star_quotient
@@ -102,15 +105,22 @@ def _raised(node: Apply, i: int) -> Expr:
     return Apply._make((node.function, tuple(orders)), node.children)
 
 
+def _branches(test: Expr, then: Expr, other: Expr) -> Expr:
+    """A conditional whose Dirac masses stand outside, where they are integrated: [test] δ(u) in place of a branch."""
+    outside: list[Expr] = []
+    inside: list[Expr] = []
+    for branch, share in ((then, cond(test, ONE, ZERO)), (other, cond(test, ZERO, ONE))):
+        terms = branch.children if isinstance(branch, Add) else (branch,)
+        masses = [t for t in terms if is_singular(t)]
+        outside += [mul(share, t) for t in masses]
+        inside.append(add(*(t for t in terms if t not in masses)))
+    return add(cond(test, *inside), *outside)
+
+
 def _jump_terms(node: Cond, x: Sym) -> Expr:
     """What the derivative of an indicator adds: (then − other) δ(u) ∂u/∂x at the boundary u = 0 of the test."""
-    simple = split_logic(node)
-    if isinstance(simple, Cond) and isinstance(simple.test, Cmp):
-        if simple is not node:
-            # diff of the rewritten form covers both its branches and its jumps; the branches were added already.
-            whole = diff(simple, x)
-            return add(whole, neg(cond(node.test, diff(node.then, x), diff(node.other, x))))
-        test = simple.test
+    if isinstance(node.test, Cmp):
+        test = node.test
         if test.op in ("==", "!=") or x not in test.free:
             return ZERO
         lhs, rhs = test.children
