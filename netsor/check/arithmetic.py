@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Callable
+from fractions import Fraction
 
 from netsor.check import faults
 from netsor.check.faults import Fault
@@ -35,9 +38,27 @@ from netsor.expr import (
     add,
     mul,
     power,
+    rationals,
 )
 from netsor.expr.quotients import find_quotients
 from netsor.syntax import ast
+
+
+def _exactly(
+    made: Scalar | Vector, operation: Callable[[Fraction, Fraction], Fraction | None], *parts: Value
+) -> Scalar | Vector:
+    """A constant made of two others, in rational arithmetic where both are rational numbers, rounded once."""
+    if not isinstance(made, Scalar) or made.expr.free:
+        return made
+    known = [p.rational for p in parts if isinstance(p, Scalar)]
+    if len(known) != 2 or known[0] is None or known[1] is None:
+        return made
+    q = operation(known[0], known[1])
+    return made if q is None else made.exactly(rationals.within_reach(q))
+
+
+def _quotient(a: Fraction, b: Fraction) -> Fraction | None:
+    return a / b if b else None
 
 
 class Arithmetic(Operands):
@@ -66,7 +87,7 @@ class Arithmetic(Operands):
                     raise Fault(faults.transposed_vector_alone(node.span))
                 self.power_of_product(node)
                 made = self.join(power(left.expr, right.expr), left, right)
-                return self.finite(made, node)
+                return self.finite(_exactly(made, rationals.power, left, right), node)
 
     def power_of_product(self, node: ast.Binary) -> None:
         """c (x)^2 is (c x)^2, since a bracket behind a name binds first; a reader may expect c · x^2."""
@@ -90,7 +111,7 @@ class Arithmetic(Operands):
         e = add(left.expr, right.expr)
         if isinstance(left, Covector):
             return Covector(e)
-        return self.finite(self.join(e, left, right), node)
+        return self.finite(_exactly(self.join(e, left, right), operator.add, left, right), node)
 
     def quotient(self, left: Number, right: Number, node: ast.Binary) -> Value:
         if isinstance(right, Covector):
@@ -102,7 +123,7 @@ class Arithmetic(Operands):
             if isinstance(right, Vector):
                 raise Fault(faults.transposed_vector_alone(node.span))
             return Covector(e)
-        return self.finite(self.join(find_quotients(e), left, right), node)
+        return self.finite(_exactly(self.join(find_quotients(e), left, right), _quotient, left, right), node)
 
     def times(self, node: ast.Binary) -> Value:
         left, right = self.value(node.left), self.value(node.right)
@@ -134,7 +155,8 @@ class Arithmetic(Operands):
             if isinstance(a, Scalar) or isinstance(b, Scalar):
                 return Covector(mul(a.expr, b.expr))
             raise Fault(faults.transposed_vector_alone(node.span))
-        return self.finite(self.join(find_quotients(mul(a.expr, b.expr)), a, b), node)
+        made = self.join(find_quotients(mul(a.expr, b.expr)), a, b)
+        return self.finite(_exactly(made, operator.mul, a, b), node)
 
     def juxtapose(self, node: ast.Juxtapose | ast.MatMul) -> Value:
         left, right = self.value(node.left), self.value(node.right)
@@ -236,9 +258,14 @@ class Arithmetic(Operands):
         if isinstance(left, Array) and isinstance(right, Array):
             if len(left.shape) != 1 or left.shape != right.shape:
                 raise Fault(faults.inner_shapes(node.span, left.shape, right.shape))
-            products = [a * b for a, b in zip(left.values, right.values, strict=True)]  # type: ignore[arg-type]
+            pairs = list(zip(left.values, right.values, strict=True))  # type: ignore[arg-type]
+            products = [a * b for a, b in pairs]
             total = math.fsum(products) if all(map(math.isfinite, products)) else math.nan
-            return self.finite(Scalar(Const(total)), node)
+            made = Scalar(Const(total))
+            if math.isfinite(total) and not any(rationals.uncertainty(x) for pair in pairs for x in pair):
+                exact = sum((rationals.rational(a) * rationals.rational(b) for a, b in pairs), Fraction(0))
+                made = made.exactly(exact)
+            return self.finite(made, node)
         a, b = self.as_number(left, node.left), self.as_number(right, node.right)
         if isinstance(a, Poison) or isinstance(b, Poison):
             return POISON

@@ -29,6 +29,7 @@ from netsor.core.program import DataRef, InputRef
 from netsor.diagnostics import Collector, Span
 from netsor.expr import WIDTH, Const, Expr, Sym, mul, substitute
 from netsor.expr.asymptotics import Diverges, width_limit
+from netsor.expr.rationals import as_float, number, rational, uncertainty
 from netsor.syntax import ast
 
 # More members than this is no program that a person meant.
@@ -71,7 +72,8 @@ class Declarations(Expressions):
             value = self.number(node.value, "a parameter")
         if not math.isfinite(value):
             raise Fault(faults.no_value(node.value.span))
-        self.bind(name, (), Scalar(Const(value)), node.name.span)
+        exact = None if uncertainty(value) else rational(value)
+        self.bind(name, (), Scalar(Const(value), exact), node.name.span)
 
     def data_line(self, node: ast.Data) -> None:
         name = node.name.name
@@ -87,7 +89,7 @@ class Declarations(Expressions):
             if isinstance(array, Poison):
                 raise Fault(None)
             if isinstance(array, Scalar):
-                array = Array(float(self.number(node.value)), ())
+                array = Array(as_float(self.number(node.value)), ())
             if not isinstance(array, Array):
                 raise Fault(faults.not_constant(node.value.span, "data", "no list of numbers"))
             values, got, where = array.values, array.shape, node.value.span
@@ -218,8 +220,8 @@ class Declarations(Expressions):
             if value.shape != (count,):
                 raise Fault(faults.group_mean(node.span, count, value.shape))
             self.check_finite(value.values, value.name or "the mean", node.span)
-            return tuple(float(x) for x in value.values)  # type: ignore[union-attr]
-        return (float(self.number(node, "the mean")),) * count
+            return tuple(as_float(x) for x in value.values)  # type: ignore[union-attr]
+        return (as_float(self.number(node, "the mean")),) * count
 
     def group_covariance(self, node: ast.Expr, names: list[str]) -> float | tuple[tuple[float, ...], ...]:
         value = self.value(node)
@@ -228,7 +230,7 @@ class Declarations(Expressions):
                 raise Fault(
                     faults.not_constant(node.span, "the variance of a vector's coordinates", "an expression in n")
                 )
-            variance = float(self.number(node, "a variance"))
+            variance = as_float(self.number(node, "a variance"))
             if variance < 0:
                 raise Fault(faults.negative_variance(node.span, names[0], variance))
             return variance
@@ -241,7 +243,10 @@ class Declarations(Expressions):
         k = value.values
         # Symmetric to the last digit from here on.
         return tuple(
-            tuple(max(k[i][i], 0.0) if i == j else (k[i][j] + k[j][i]) / 2 for j in range(len(names)))  # type: ignore[index]
+            tuple(
+                max(as_float(k[i][i]), 0.0) if i == j else _middle(k[i][j], k[j][i])  # type: ignore[index]
+                for j in range(len(names))
+            )
             for i in range(len(names))
         )
 
@@ -323,6 +328,12 @@ class Declarations(Expressions):
             self.inputs.append(NetworkInput(item.name, dimension, tuple(axes[0]), item.span))
             for i in axes[0]:
                 self.bind(item.name, (i,), InputValue(InputRef(item.name, i), dimension), item.span)
+
+
+def _middle(a: float, b: float) -> float:
+    if rational(a) == rational(b):
+        return as_float(a)
+    return as_float(number((rational(a) + rational(b)) / 2))
 
 
 def _flattened(values: Numbers, got: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[Numbers, tuple[int, ...]]:

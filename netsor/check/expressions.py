@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
 from netsor.check import faults
 from netsor.check.application import Application
 from netsor.check.faults import Fault
@@ -20,6 +23,7 @@ from netsor.expr import (
     add,
 )
 from netsor.expr import sqrt as root
+from netsor.expr.rationals import within_reach
 from netsor.syntax import ast
 
 # More terms than this in one sum is no expression that a person meant.
@@ -33,7 +37,7 @@ class Expressions(Application):
         """What an expression denotes; raises Fault."""
         match node:
             case ast.Number():
-                return Scalar(Const(node.value))
+                return Scalar(Const(node.value)).exactly(_written(node))
             case ast.Name():
                 return self.name(node)
             case ast.Index():
@@ -87,4 +91,16 @@ class Expressions(Application):
         if any(covectors) and not all(covectors):
             raise Fault(faults.transposed_vector_alone(node.span))
         e = add(*(p.expr for p in parts))
-        return Covector(e) if any(covectors) else self.finite(self.join(e, *parts), node)
+        if any(covectors):
+            return Covector(e)
+        made = self.finite(self.join(e, *parts), node)
+        if not isinstance(made, Scalar) or made.expr.free:
+            return made
+        known = [p.rational for p in parts if isinstance(p, Scalar)]
+        exact = [q for q in known if q is not None]
+        return made if len(exact) < len(known) else made.exactly(within_reach(sum(exact, Fraction(0))))
+
+
+def _written(node: ast.Number) -> Fraction | None:
+    """The rational number that a literal is; None for one that no float holds, of which others tell."""
+    return None if isinstance(node.value, int) or not math.isfinite(node.value) else within_reach(Fraction(node.text))

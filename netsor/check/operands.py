@@ -35,6 +35,7 @@ from netsor.expr import (
     Expr,
 )
 from netsor.expr.nodes import has_infinite_constant
+from netsor.expr.rationals import as_float, rational, uncertainty
 from netsor.syntax import ast
 
 Number = Scalar | Vector | Covector
@@ -66,7 +67,7 @@ class Operands:
         if isinstance(value, Poison):
             raise Fault(None)
         if isinstance(value, Array) and not value.shape:
-            return float(value.values)  # type: ignore[arg-type]
+            return as_float(value.values)  # type: ignore[arg-type]
         if not isinstance(value, Scalar) or value.number is None:
             raise Fault(faults.not_constant(node.span, what, kind_name(value)))
         return value.number
@@ -84,7 +85,7 @@ class Operands:
 
     def as_number(self, value: Value, node: ast.Node, what: str | None = None) -> Number | Poison:
         if isinstance(value, Array) and not value.shape:
-            return Scalar(Const(value.values))  # type: ignore[arg-type]
+            return _entry(value.values)  # type: ignore[arg-type]
         if isinstance(value, (Scalar, Vector, Covector, Poison)):
             return value
         if isinstance(value, (FunctionValue, Builtin, Inlined, Mean)):
@@ -180,7 +181,7 @@ class Operands:
             values = values[i - 1]  # type: ignore[index]
         shape = array.shape[len(indices) :]
         if not shape:
-            return Scalar(Const(float(values)))  # type: ignore[arg-type]
+            return _entry(values)  # type: ignore[arg-type]
         ref = DataRef(array.name, (array.ref.row if array.ref else ()) + indices) if array.name else None
         return Array(values, shape, ref, array.name)
 
@@ -199,7 +200,7 @@ class Operands:
                     items.append(value.values)
                     shapes.add(value.shape)
                     continue
-                items.append(float(self.number(item)))
+                items.append(as_float(self.number(item)))
                 shapes.add(())
         if len(shapes) > 1:
             raise Fault(faults.ragged(node.span))
@@ -247,6 +248,11 @@ class Operands:
         `averaged` tells a MOMENT, whose mean over coordinates may be of a lower order than they are.
         """
         raise NotImplementedError
+
+
+def _entry(x: float) -> Scalar:
+    """A number of data as a constant."""
+    return Scalar(Const(float(x)), None if uncertainty(x) else rational(x))
 
 
 class NeedsInstructions(Exception):

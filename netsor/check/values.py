@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from netsor.core import DataRef, InputRef
 from netsor.expr import Const, Expr, Function
+from netsor.expr.rationals import computed, number
 from netsor.syntax import ast
 
 Numbers = float | tuple  # a number, or nested tuples of numbers
@@ -13,14 +15,39 @@ Numbers = float | tuple  # a number, or nested tuples of numbers
 
 @dataclass(frozen=True)
 class Scalar:
-    """A number, known or not: an expression in scalars of the program and in n."""
+    """A number, known or not: an expression in scalars of the program and in n.
+
+    A constant that is a rational number is that number, and its expression holds the float next to it.
+    """
 
     expr: Expr
+    exact: Fraction | None = None
 
     @property
     def number(self) -> int | float | None:
-        """The number, where it is a constant."""
-        return self.expr.value if isinstance(self.expr, Const) else None
+        """The number, where it is a constant; what it was rounded from goes with it."""
+        if not isinstance(self.expr, Const):
+            return None
+        value = self.expr.value
+        if self.exact is not None and self.exact != value:
+            return number(self.exact)
+        return value if self.exact is not None or isinstance(value, int) else computed(value)
+
+    @property
+    def rational(self) -> Fraction | None:
+        """The rational number that a constant is; None for √2, and for what is no constant."""
+        if self.exact is None and isinstance(self.expr, Const) and isinstance(self.expr.value, int):
+            return Fraction(self.expr.value)
+        return self.exact
+
+    def exactly(self, q: Fraction | None) -> Scalar:
+        """The same constant, known to be a rational number and rounded once; unchanged without one."""
+        if q is None or not isinstance(self.expr, Const):
+            return self
+        try:
+            return Scalar(self.expr if isinstance(self.expr.value, int) else Const(float(q)), q)
+        except OverflowError:
+            return self
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from hashlib import blake2b
 from typing import Any, ClassVar, cast
 from weakref import WeakValueDictionary
 
+from netsor.expr.rationals import plus, times
+
 Number = int | float
 
 _TABLE: WeakValueDictionary[tuple[Any, ...], Expr] = WeakValueDictionary()
@@ -338,16 +340,17 @@ def _flat_terms(terms: Iterable[Expr], scale: Number = 1) -> Iterator[tuple[Numb
             continue
         c, rest = split_coefficient(t)
         if isinstance(rest, Add):
-            yield from _flat_terms(rest.children, scale * c)
+            yield from _flat_terms(rest.children, times(scale, c))
         else:
-            yield scale * c, rest
+            yield times(scale, c), rest
 
 
 def add(*terms: Expr) -> Expr:
     """The sum, flattened, with equal terms gathered; the order of first appearance is kept."""
     gathered: dict[Expr, Number] = {}
     for c, rest in _flat_terms(terms):
-        gathered[rest] = gathered.get(rest, 0) + c
+        before = gathered.get(rest)
+        gathered[rest] = c if before is None else plus(before, c)
     return rebuild_sum(gathered.items())
 
 
@@ -384,7 +387,7 @@ def mul(*factors: Expr) -> Expr:
         if isinstance(f, Mul):
             stack.extend(reversed(f.children))
         elif isinstance(f, Const):
-            coefficient = coefficient * f.value
+            coefficient = times(coefficient, f.value)
         else:
             base, exponent = split_power(f)
             before = powers.get(base)
@@ -395,10 +398,10 @@ def mul(*factors: Expr) -> Expr:
     for base, exponent in powers.items():
         f = power(base, exponent)
         if isinstance(f, Const):
-            coefficient = coefficient * f.value
+            coefficient = times(coefficient, f.value)
         elif isinstance(f, Mul):
             c, rest = split_coefficient(f)
-            coefficient = coefficient * c
+            coefficient = times(coefficient, c)
             out.extend(rest.children if isinstance(rest, Mul) else (rest,))
         else:
             out.append(f)

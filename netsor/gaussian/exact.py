@@ -50,27 +50,22 @@ def rounded(x: Fraction) -> float:
         raise Divergent("a covariance overflows") from None
 
 
-def congruent(rows: Array, c: Array) -> Rows:
-    """R C R' exactly."""
-    r, m = fractions(rows), fractions(c)
-    n = len(m)
-    half = [[sum((a[k] * m[k][j] for k in range(n) if a[k]), Fraction(0)) for j in range(n)] for a in r]
-    return [[sum((h[k] * b[k] for k in range(n) if b[k]), Fraction(0)) for b in r] for h in half]
-
-
 def floats(a: Rows) -> Array:
     return np.array([[rounded(x) for x in row] for row in a])
 
 
-def root_of(c: Rows, floor: Array, last: int | None, lenient: bool = False) -> tuple[Array, list[int]]:
+def root_of(
+    c: Rows, floor: Array, last: int | None, lenient: bool = False, nothing: float = NOTHING
+) -> tuple[Array, list[int]]:
     """(A, pivots) with A A' = C, as `pivoted_root` has it; variances below `floor` count as none.
 
-    A `lenient` one takes a negative variance, which a matrix moved by its errors may have, for none too.
+    A `lenient` one takes a negative variance, which a matrix moved by its errors may have, for none too; nor is what is
+    less than `nothing` of a whole variance anything.
     """
     n = len(c)
     left = [row[:] for row in c]
     whole = [rounded(c[i][i]) for i in range(n)]
-    least = np.maximum(floor, [NOTHING * w for w in whole])
+    least = np.maximum(floor, [nothing * w for w in whole])
     columns: list[Array] = []
     pivots: list[int] = []
     for _ in range(n):
@@ -88,6 +83,16 @@ def root_of(c: Rows, floor: Array, last: int | None, lenient: bool = False) -> t
         pivots.append(p)
         left = [[x - row[i] / d * y for x, y in zip(left[i], row)] for i in range(n)]
     return (np.stack(columns, axis=1) if columns else np.zeros((n, 0))), pivots
+
+
+def root_of_forms(rows: Array, root: Array, last: int | None) -> tuple[Array, list[int]]:
+    """(A, pivots) with A A' = R L L' R' exactly: the covariance of forms R z of z = L x, x independent and standard."""
+    r, a = fractions(rows), fractions(root)
+    k = root.shape[1]
+    made = [[sum((x * a[i][j] for i, x in enumerate(row) if x), Fraction(0)) for j in range(k)] for row in r]
+    gram = [[sum((x * y for x, y in zip(p, q) if x and y), Fraction(0)) for q in made] for p in made]
+    # Nothing is lost in these sums, so that what is nothing is zero.
+    return root_of(gram, np.zeros(len(gram)), last, True, 0.0)
 
 
 def conditioned(c: Array, a: Array) -> tuple[float, Array, Array]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from netsor.expr import Sym
+from netsor.expr import Expr, Sym
 from netsor.gaussian.law import Estimate
 
 
@@ -37,6 +37,9 @@ class FixedLaw:
     def covariance(self, a: Sym, b: Sym) -> Estimate:
         i, j = self.position[a], self.position[b]
         return Estimate(self._covariance[i][j], 0.0 if self._errors is None else self._errors[i][j])
+
+    def separated(self, symbols: Sequence[Sym], covariance: Sequence[Sequence[float]] | None) -> dict[Sym, Expr]:
+        return {}
 
     def scalar(self, s: Sym) -> Estimate:
         value = self._scalars[s]

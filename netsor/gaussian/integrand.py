@@ -152,13 +152,14 @@ def build(shape: Shape, state: State, env: Values, last: Sym | None = None, slac
     c = rows @ state.covariance @ rows.T
     final = None if last is None else forms.index(last)
     sizes = rows**2 @ state.variances
-    if slack in (0, math.inf) and max(len(forms), len(state.symbols)) <= exact.MOST and _cancels(c, sizes):
-        # The numbers are meant as they are: what is left of a variance counts, however little it is.
-        root, pivots = exact.root_of(exact.congruent(rows, state.covariance), exact.NOTHING * sizes, final, slack > 0)
+    if max(len(forms), len(state.symbols)) <= exact.MOST and _cancels(c, sizes):
+        # Rounding is in the law of the variables: given that, what is left of a form counts, however little it is.
+        used = np.flatnonzero(rows.any(axis=0))
+        root, pivots = exact.root_of_forms(rows[:, used], _root_of_law(state, used, slack), final)
     else:
         root, pivots = pivoted_root((c + c.T) / 2, RANK * len(state.symbols) * sizes, final, slack)
-    # What rounding leaves of nothing would make one level depend on another.
-    root = np.where(np.abs(root) <= 2e-16 * np.linalg.norm(root, axis=1, keepdims=True), 0.0, root)
+        # What rounding leaves of nothing would make one level depend on another.
+        root = np.where(np.abs(root) <= 2e-16 * np.linalg.norm(root, axis=1, keepdims=True), 0.0, root)
     shift = rows @ state.mean
     rank = root.shape[1]
     scalars = shape.scalars
@@ -177,6 +178,17 @@ def build(shape: Shape, state: State, env: Values, last: Sym | None = None, slac
     for b in shape.breaks:
         note_break(out, b, env)
     return out
+
+
+def _root_of_law(state: State, used: Array, slack: float) -> Array:
+    """A with A A' the covariance of the variables used, each to the rounding of its own variance.
+
+    Where the numbers are meant as they are what is left of a variance counts, however little it is.
+    """
+    c, variances = state.covariance[np.ix_(used, used)], state.variances[used]
+    if slack in (0, math.inf):
+        return exact.root_of(exact.fractions(c), exact.NOTHING * variances, None, slack > 0)[0]
+    return pivoted_root((c + c.T) / 2, RANK * len(c) * variances, None, slack)[0]
 
 
 def _cancels(c: Array, sizes: Array) -> bool:

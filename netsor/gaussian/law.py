@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from netsor.expr import Sym
+from netsor.expr import Expr, Sym
 
 # What a law is asked for: the covariance of two Gaussian symbols, or the value of a scalar.
 Input = Sym | tuple[Sym, Sym]
@@ -38,4 +39,12 @@ class Law(Protocol):
 
     def scalar(self, s: Sym) -> Estimate:
         """The value of a scalar symbol."""
+        ...
+
+    def separated(self, symbols: Sequence[Sym], covariance: Sequence[Sequence[float]] | None) -> dict[Sym, Expr]:
+        """Nearly dependent symbols as linear combinations of others and of residuals, whose law is known by itself.
+
+        Without the symbols' covariance only those that are known to be nearly dependent without numbers; none where
+        the law has no better variables.
+        """
         ...

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from netsor.expr import ONE, ZERO, Const, Expr, Sym, add, canonical, diff, evaluate, mul
+from netsor.expr import ONE, ZERO, Const, Expr, Sym, add, canonical, diff, evaluate, mul, substitute
 from netsor.expr.arrays import lambdify
 from netsor.expr.intervals import infer_range
 from netsor.expr.parity import parity
@@ -49,6 +49,9 @@ def expect(
     clock = Clock(settings.budget)
     cache = {} if cache is None else cache
     gaussians = gaussians_of(e, law)
+    if len(gaussians) > 1:
+        e = _in_others(e, law.separated(_sorted(gaussians), None))
+        gaussians = gaussians_of(e, law)
     if e is ZERO or gaussians and parity(e, gaussians) == -1:
         return Expectation(0.0, 0.0, "exact algebra")
     # First what can be said without numbers: the terms, their blocks, and which of them vanish.
@@ -169,7 +172,16 @@ def _block(
     if found is not None and (found.error <= max(settings.tol * found.scale, floor) or clock.left() <= 0):
         return found
     mine = frozenset(block.free & gaussians)
-    nameless, inputs, meant = anonymous(block, gather(block, mine, law))
+    given = gather(block, mine, law)
+    better = law.separated(given.symbols, given.covariance) if len(mine) > 1 else {}  # type: ignore[arg-type]
+    if better:
+        # Of nearly dependent variables the differences have laws of their own.
+        start = time.perf_counter()
+        mine_alone = settings if clock.budget is None else replace(settings, budget=max(clock.left(), 0.05))
+        found = _as_part(block, len(mine), expect(_in_others(block, better), law, mine_alone, cache), start)
+        cache[key] = found
+        return found
+    nameless, inputs, meant = anonymous(block, given)
     same = ("numbers", nameless, inputs.key())
     found = cache.get(same)
     if found is not None and found.error <= max(settings.tol * found.scale, floor):
@@ -213,6 +225,20 @@ def _named(slopes: Mapping[Input, float], meant: Mapping[Sym, Sym]) -> dict[Inpu
             a, b = meant[i[0]], meant[i[1]]
             out[(a, b) if a.digest <= b.digest else (b, a)] = slope
     return out
+
+
+def _in_others(e: Expr, better: dict[Sym, Expr]) -> Expr:
+    """An integrand with some of its variables written by others."""
+    return pulled(canonical(substitute(e, better))) if better else e
+
+
+def _as_part(block: Expr, before: int, e: Expectation, start: float) -> Part:
+    after = max((p.after for p in e.parts), default=0)
+    return Part(block, before, after, e.method, e.value, e.error, e.scale, time.perf_counter() - start, e.error)
+
+
+def _sorted(symbols: Gaussians) -> list[Sym]:
+    return sorted(symbols, key=lambda s: s.digest)
 
 
 def _scalar_value(e: Expr, law: Law) -> FirstOrder:

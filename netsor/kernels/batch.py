@@ -123,7 +123,10 @@ class Batch:
             return self.join(limit.products[s].operand.free)
         if s in limit.derivatives:
             return self.join(limit.derivatives[s][1].free)
-        i = limit.program.by_name[s.name[1]]
+        i = limit.program.by_name.get(s.name[1])
+        if i is None:
+            # The mean of a vector of 𝒱.
+            return ""
         assert isinstance(i, Moment)
         return self.join(limit.integrand(i).free)
 
@@ -198,7 +201,10 @@ class Batch:
         if s in limit.derivatives:
             found = self._pointwise(s)
             return self._stein(s) if found is None else found
-        i = limit.program.by_name[s.name[1]]
+        i = limit.program.by_name.get(s.name[1])
+        if i is None:
+            known = limit.scalar(s)
+            return Quantity("", np.array([known.value]), np.array([known.error]))
         assert isinstance(i, Moment)
         return self.expect(limit.integrand(i))
 

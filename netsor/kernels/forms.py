@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from netsor.expr import ONE, ZERO, Add, Const, Expr, Mul, Sym, add, canonical, mul, postorder
 from netsor.expr.nodes import with_children
@@ -104,6 +104,9 @@ class Forms:
         if a not in self._forms and b not in self._forms:
             return self._law.independent(a, b)
         return all(s is not t and self._law.independent(s, t) for s, _ in self[a] for t, _ in self[b])
+
+    def separated(self, symbols: Sequence[Sym], covariance: Sequence[Sequence[float]] | None) -> dict[Sym, Expr]:
+        return {}
 
     def covariance(self, a: Sym, b: Sym) -> Estimate:
         return self._law.covariance(a, b)

@@ -13,9 +13,9 @@ from netsor.expr import Expr, Sym, add, as_expr, canonical, diff, mul, substitut
 from netsor.expr.asymptotics import at_infinite_width
 
 
-def ZINIT(mean: float, hat: Sym) -> Expr:
+def ZINIT(mean: Expr, hat: Sym) -> Expr:
     """Z^h of h ∈ 𝒱, as in Setup B.2: its mean and its centred part; Ẑ^h is Z^h, and Ż^h is 0."""
-    return add(as_expr(mean), hat)
+    return add(mean, hat)
 
 
 def ZNONLIN(i: Nonlin, z: Mapping[str, Expr], scalars: Mapping[str, Expr]) -> Expr:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import TypeVar
 
 from netsor.core import Group, MatMul, Moment, Nonlin, Program
@@ -30,12 +31,15 @@ from netsor.expr import (
 from netsor.expr.asymptotics import at_infinite_width
 from netsor.expr.functions import REALS
 from netsor.expr.intervals import infer_range
+from netsor.expr.rationals import decimal, rational, uncertainty
 from netsor.gaussian import Divergent, Estimate, Expectation, NoPointwiseMeaning, Part, Settings, expect, vanishes
 from netsor.gaussian.law import Input
 from netsor.limit.atoms import Atoms
 from netsor.limit.definition import ZDOT, ZHAT, ZINIT, ZMOMENT, ZNONLIN
+from netsor.limit.initial import InitialLaw
 from netsor.limit.noise import NONE, Form, Known, Noises, Origin
-from netsor.limit.scalars import function_of_scalars, may_jump
+from netsor.limit.scalars import function_of_scalars, may_jump, of_constant, rational_value
+from netsor.limit.separation import of_initial, of_products
 from netsor.limit.stein import stein_coefficients
 from netsor.limit.symbols import coefficient, hat, scalar, spell
 
@@ -44,6 +48,8 @@ K = TypeVar("K")
 
 # Deeper chains of limits inside limits are resumed from below, so that ten thousand layers need no deep stack.
 _NESTED = 24
+# A residual that is nearly dependent on the rest again is separated again, so many times in all.
+_DEEPEST = 2
 
 
 class _Postponed(BaseException):
@@ -95,7 +101,7 @@ class Limit:
         self._atoms = Atoms(self.program, self._z, self._scalars)
         self._products: dict[Sym, Product] = {}
         self._hats: dict[tuple[str, bool, Expr], Sym] = {}
-        self._initial: dict[Sym, str] = {}
+        self._law = InitialLaw(self.program)
         self._derivatives: dict[Sym, tuple[Sym, Expr, str]] = {}
         self._product_of: dict[Sym, Sym] = {}
         self._estimates: dict[Sym, Known] = {}
@@ -103,7 +109,14 @@ class Limit:
         self._noises = Noises()
         # By identity: a part that was computed again has other errors.
         self._parts: dict[int, tuple[Part, Form]] = {}
+        # Means of vectors that are no floats, where that matters.
+        self._means: dict[Sym, Known] = {}
+        # Scalars of the program that are rational numbers.
+        self._exact: dict[Sym, Fraction] = {}
         self._independence: dict[tuple[Sym, Sym], bool] = {}
+        self._separations: dict[frozenset[Sym], dict[Sym, Expr]] = {}
+        # How many times a residual was made of residuals.
+        self._depths: dict[Sym, int] = {}
         self._cache: dict = {}
         self._depth = 0
         self.taken: list[Taken] = []
@@ -130,14 +143,18 @@ class Limit:
         p = self.program
         for c in p.constants:
             self._scalars[c.name] = Const(c.limit)
+            exact = decimal(c.limit)
+            if exact is not None:
+                self._exact[Sym(c.name)] = exact
+            self._estimates[scalar(c.name)] = self._given(c.name, c.limit, of_constant(c.limit))
         for group in p.groups:
             self._build_group(group)
-        rows: dict[tuple[str, tuple[float, ...]], str] = {}
+        rows: dict[tuple[str, tuple[Fraction, ...]], str] = {}
         for e in p.embeddings:
             # Two vectors U ξ of one row are one vector, and are known as that.
-            first = rows.setdefault((e.matrix, p.row(e)), e.name)
-            self._initial[hat(first)] = first
-            self._z[e.name] = ZINIT(0.0, hat(first)) if any(p.row(e)) else ZERO
+            first = rows.setdefault((e.matrix, tuple(map(rational, p.row(e)))), e.name)
+            self._law.members[hat(first)] = first
+            self._z[e.name] = ZINIT(ZERO, hat(first)) if any(p.row(e)) else ZERO
         needed = p.needed()
         for i in p.instructions:
             if i.name in needed:
@@ -145,14 +162,25 @@ class Limit:
 
     def _build_group(self, group: Group) -> None:
         """ZINIT for jointly Gaussian vectors; those that are equal up to their means share one Ẑ."""
-        k = group.covariance
+        k = [[rational(x) for x in row] for row in group.covariance]
         for i, name in enumerate(group.names):
             twin = next((j for j in range(i) if k[i][j] == k[i][i] == k[j][j] and name not in self.kept), i)
             symbol = hat(group.names[twin])
-            self._initial[symbol] = group.names[twin]
-            self._z[name] = (
-                as_expr(group.mean[i]) if k[i][i] == 0 and name not in self.kept else ZINIT(group.mean[i], symbol)
-            )
+            self._law.members[symbol] = group.names[twin]
+            constant = k[i][i] == 0 and name not in self.kept
+            mean = as_expr(group.mean[i]) if constant else self._mean(name, group.mean[i], float(k[i][i]))
+            self._z[name] = mean if constant else ZINIT(mean, symbol)
+
+    def _mean(self, name: str, mean: float, variance: float) -> Expr:
+        """The mean of a vector as a number; as a symbol where its rounding shows beside the standard deviation."""
+        near = float(mean)
+        exact = rational(mean)
+        error = 0.0 if exact == decimal(near) else uncertainty(mean) + abs(float(exact - Fraction(near)))
+        if error <= 4e-16 * math.sqrt(variance):
+            return as_expr(near)
+        s = scalar(f"E {name}")
+        self._means[s] = self._given(f"E {name}", near, error)
+        return s
 
     @property
     def vectors(self) -> dict[str, Expr]:
@@ -172,7 +200,7 @@ class Limit:
     @property
     def initial(self) -> dict[Sym, str]:
         """The member of 𝒱 that each other Ẑ is."""
-        return self._initial
+        return self._law.members
 
     @property
     def derivatives(self) -> dict[Sym, tuple[Sym, Expr, str]]:
@@ -243,21 +271,35 @@ class Limit:
         return ZMOMENT(i, self._z, self._scalars) if there is None else there
 
     def _zmoment(self, i: Moment) -> Expr:
+        exact = None if i.vectors else rational_value(at_infinite_width(i.psi), self._exact)
+        if exact is not None and math.isfinite(found := _nearest(exact)):
+            self._exact[Sym(i.name)] = exact
+            self._estimates[scalar(i.name)] = self._given(i.name, found, abs(float(Fraction(repr(found)) - exact)))
+            return Const(found)
         integrand = self.integrand(i)
         if (
             isinstance(integrand, Const)
             and math.isfinite(integrand.value)
             and not (i.scalars and not i.vectors and may_jump(i.psi))
         ):
-            return integrand
+            return self._constant(i, integrand)
         if i.vectors and vanishes(integrand, self):
             return ZERO
         return scalar(i.name)
 
+    def _constant(self, i: Moment, value: Const) -> Expr:
+        """A scalar that folded to a number: that number if it is right to its last digits, else a symbol."""
+        s = scalar(i.name)
+        if not i.scalars:
+            self._estimates[s] = self._given(i.name, float(value.value), of_constant(value.value))
+            return value
+        found = self._estimates[s] = self._scalar(s)
+        return value if found.error <= 1e-15 * abs(value.value) or value.value == found.error == 0 else s
+
     # --- the law of the Ẑ's: numbers, when asked --------------------------------------------------------------
 
     def is_gaussian(self, s: Sym) -> bool:
-        return s in self._products or s in self._initial
+        return s in self._products or s in self._law
 
     def independent(self, a: Sym, b: Sym) -> bool:
         if a is b:
@@ -271,24 +313,11 @@ class Limit:
     def _are_independent(self, a: Sym, b: Sym) -> bool:
         p, q = self._products.get(a), self._products.get(b)
         if p is None and q is None:
-            return self._initial_covariance(a, b) == 0
+            return self._law.covariance(a, b) == (0.0, 0.0)
         if p is None or q is None or p.matrix != q.matrix or p.transposed != q.transposed:
             return True
         # The expectation over a pair of operands may vanish by itself, without a number.
         return vanishes(ZHAT(p.variance, p.operand, q.operand), self) is not None
-
-    def _initial_covariance(self, a: Sym, b: Sym) -> float:
-        p = self.program
-        x, y = self._initial[a], self._initial[b]
-        if x in p.group_of and y in p.group_of:
-            (g, i), (h, j) = p.group_of[x], p.group_of[y]
-            return g.covariance[i][j] if g is h else 0.0
-        if x in p.embedding and y in p.embedding:
-            e, f = p.embedding[x], p.embedding[y]
-            if e.matrix != f.matrix:
-                return 0.0
-            return p.input_matrix[e.matrix].variance * math.fsum(s * t for s, t in zip(p.row(e), p.row(f), strict=True))
-        return 0.0
 
     def covariance(self, a: Sym, b: Sym) -> Estimate:
         key = _ordered(a, b)
@@ -300,18 +329,63 @@ class Limit:
     def _covariance(self, a: Sym, b: Sym) -> Known:
         p, q = self._products.get(a), self._products.get(b)
         if p is None and q is None:
-            value = self._initial_covariance(a, b)
-            error = 0.0 if self._initial[a] in self.program.group_of else 4e-16 * abs(value)
+            e = self._law.covariance(a, b)
             what = Origin(f"Cov({spell(a)}, {spell(b)})", "exact algebra")
-            return Known(value, error, self._noises.fresh(error, what))
+            return Known(e.value, e.error, self._noises.fresh(e.error, what))
         if a is not b and self.independent(a, b):
             return Known(0.0, 0.0)
         assert p is not None and q is not None
         purpose = f"Cov({spell(a)}, {spell(b)})" if a is not b else f"Var({spell(a)})"
         return self._expect(ZHAT(p.variance, p.operand, q.operand), purpose, p.name)
 
+    def separated(self, symbols: Sequence[Sym], covariance: Sequence[Sequence[float]] | None) -> dict[Sym, Expr]:
+        """Nearly dependent Ẑ's by others of their family and a residual, see `netsor.limit.separation`."""
+        if len(symbols) < 2:
+            return {}
+        key = frozenset(symbols)
+        if covariance is None and key in self._separations:
+            return self._separations[key]
+        families: dict[object, list[int]] = {}
+        for i, s in enumerate(symbols):
+            p = self._products.get(s)
+            families.setdefault(self._law.family(s) if p is None else (p.matrix, p.transposed), []).append(i)
+        out: dict[Sym, Expr] = {}
+        for where in families.values():
+            if len(where) < 2:
+                continue
+            mine = [symbols[i] for i in where]
+            if mine[0] not in self._products:
+                if covariance is None:
+                    out.update(of_initial(self._law, mine))
+                continue
+            c = None if covariance is None else [[covariance[i][j] for j in where] for i in where]
+            out.update(of_products(mine, self._operand_of, self._rest_of, self._variance_of, c))
+        if covariance is None:
+            self._separations[key] = out
+        return out
+
+    def _operand_of(self, s: Sym) -> Expr:
+        return self._products[s].operand
+
+    def _variance_of(self, s: Sym) -> float:
+        return self.covariance(s, s).value
+
+    def _rest_of(self, s: Sym, rest: Expr) -> Expr | None:
+        """Ẑ of the matrix of s times what is left of its operand; None where that was done too often."""
+        depth = self._depths.get(s, 0) + 1
+        if depth > _DEEPEST:
+            return None
+        p = self._products[s]
+        c, operand = split_coefficient(rest)
+        symbol = self._hats.get((p.matrix, p.transposed, operand))
+        if symbol is None:
+            symbol = self._hats[p.matrix, p.transposed, operand] = Sym((*hat(p.name).name, operand.digest.hex()))
+            self._products[symbol] = Product(p.name, p.matrix, p.transposed, p.variance, operand)
+        self._depths.setdefault(symbol, depth)
+        return canonical(mul(as_expr(c), symbol))
+
     def scalar(self, s: Sym) -> Estimate:
-        found = self._estimates.get(s)
+        found = self._means.get(s) or self._estimates.get(s)
         if found is None:
             found = self._nested(lambda: _kept(self._estimates, s, self._scalar(s)))
         return found.estimate
@@ -367,11 +441,23 @@ class Limit:
     def _known(self, s: Sym) -> Estimate:
         """A scalar of the program by its symbol, also one whose limit is known without an expectation."""
         value = self._scalars[s.name[1]]
-        return Estimate(float(value.value), 0.0) if isinstance(value, Const) else self.scalar(value)  # type: ignore[arg-type]
+        if not isinstance(value, Const):
+            return self.scalar(value)  # type: ignore[arg-type]
+        found = self._estimates.get(s)
+        return Estimate(float(value.value), 0.0) if found is None else found.estimate
+
+    def _given(self, name: str, value: float, error: float) -> Known:
+        """A number that is known without an expectation, and its rounding."""
+        return Known(value, error, self._noises.fresh(error, Origin(name, "exact algebra")))
+
+    def rounding(self, name: str) -> float:
+        """How far the number that a scalar is known as without an expectation may be from its limit."""
+        found = self._estimates.get(scalar(name))
+        return found.error if found is not None else 0.0
 
     def _form(self, i: Input) -> Form:
         """How the error of a number that is known is made up."""
-        found = self._estimates.get(i) if isinstance(i, Sym) else self._covariances.get(i)
+        found = self._means.get(i) or self._estimates.get(i) if isinstance(i, Sym) else self._covariances.get(i)
         return NONE if found is None else found.form
 
     def _range(self, s: Sym) -> tuple[float, float]:
@@ -444,7 +530,8 @@ class Limit:
 
     def forget_numbers(self) -> None:
         """Drop every number, to be found again with more time; those that were good come from the cache."""
-        self._estimates.clear()
+        constants = {scalar(name) for name, value in self._scalars.items() if isinstance(value, Const)}
+        self._estimates = {s: e for s, e in self._estimates.items() if s in constants}
         self._covariances.clear()
         # A part that nobody has asked for yet would be taken for one of the numbers that are to come.
         self._cache = {k: p for k, p in self._cache.items() if id(p) in self._parts or k[0] == "numbers"}
@@ -535,6 +622,13 @@ def _ordered(a: Sym, b: Sym) -> tuple[Sym, Sym]:
 def _kept(table: dict[K, T], key: K, value: T) -> T:
     table[key] = value
     return value
+
+
+def _nearest(q: Fraction) -> float:
+    try:
+        return float(q)
+    except OverflowError:
+        return math.inf
 
 
 def diverges(name: str, span: Span | None, purpose: str, why: str) -> Diagnostic:

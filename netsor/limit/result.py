@@ -96,7 +96,7 @@ def _one(state: Limit, name: str) -> LimitValue:
     value = state.moment(name)
     state.verify(name)
     if isinstance(value, Const):
-        return LimitValue(float(value.value), 0.0, "exact algebra")
+        return LimitValue(float(value.value), state.rounding(name), "exact algebra")
     estimate = state.scalar(value)  # type: ignore[arg-type]
     own = {t.purpose: t.result for t in state.taken}
     size = max(_size(state, name, own), abs(estimate.value))

@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 
 from netsor.diagnostics import Diagnostic, NetsorError, Span
-from netsor.expr import FUNCTIONS, Apply, Call, Cond, Expr, Sym, diff, evaluate, postorder, to_text
+from netsor.expr import (
+    FUNCTIONS,
+    Add,
+    Apply,
+    Call,
+    Cond,
+    Const,
+    Expr,
+    Mul,
+    Pow,
+    Sym,
+    diff,
+    evaluate,
+    postorder,
+    substitute,
+    to_text,
+    unfold,
+)
+from netsor.expr import power as power_of
+from netsor.expr.evaluate import call_value, truth
+from netsor.expr.rationals import decimal, power, within_reach
 from netsor.gaussian import Estimate
 from netsor.gaussian.first_order import FirstOrder
 from netsor.gaussian.law import Input
 
 _ROUNDING = 4e-16
+_HALF = 2.0**-53
 
 
 def function_of_scalars(
@@ -44,7 +66,7 @@ def function_of_scalars(
                 notes=("a function of scalars must be continuous at their limits (Assumption B.8, 1)",),
             )
         )
-    own = error = _ROUNDING * _magnitude(e, point)
+    own = error = rounding_error(e, point)
     slopes: dict[Input, float] = {}
     for s, v in at.items():
         reach = v.error + _ROUNDING * abs(v.value)
@@ -104,16 +126,85 @@ def may_jump(e: Expr) -> bool:
     )
 
 
-def _magnitude(e: Expr, point: dict[Sym, float]) -> float:
-    """The largest intermediate value, which is what rounding is relative to."""
-    largest = 1.0
+def rational_value(e: Expr, at: Mapping[Sym, Fraction]) -> Fraction | None:
+    """The value in rational arithmetic: of sums, products and whole powers of decimals and known scalars.
+
+    None where something else is done, or one of the numbers is no rational one.
+    """
+    done: dict[Expr, Fraction] = {}
     for node in postorder(e):
-        if node.free and not node.free <= point.keys():
-            continue
-        try:
-            v = abs(evaluate(node, point))
-        except TypeError:
-            continue
-        if math.isfinite(v):
-            largest = max(largest, v)
-    return largest
+        kids = [done.get(c, Fraction(0)) for c in node.children]
+        match node:
+            case Const():
+                q = decimal(node.value)
+            case Sym():
+                q = at.get(node)
+            case Add():
+                q = sum(kids, Fraction(0))
+            case Mul():
+                q = math.prod(kids, start=Fraction(1))
+            case Pow():
+                q = power(kids[0], kids[1])
+            case _:
+                q = None
+        if q is None or within_reach(q) is None:
+            return None
+        done[node] = q
+    return done[e]
+
+
+def of_constant(x: float) -> float:
+    """How far the value of a constant may be from the number that is meant."""
+    return 0.0 if decimal(x) is not None else 2.0**-51 * abs(x)
+
+
+def rounding_error(e: Expr, point: Mapping[Sym, float]) -> float:
+    """A bound on the rounding of `evaluate`, carried from node to node; the values of the symbols are taken as right.
+
+    Each operation adds half a unit of its own result (a function two), and takes over what its arguments' errors do.
+    """
+    value: dict[Expr, float] = {}
+    error: dict[Expr, float] = {}
+    for node in postorder(unfold(e)):
+        kids = [(value.get(c, math.nan), error.get(c, 0.0)) for c in node.children]
+        match node:
+            case Const():
+                v, r = float(node.value), _HALF * abs(node.value) * (not isinstance(node.value, int))
+            case Sym():
+                v, r = point.get(node, math.nan), 0.0
+            case Add():
+                v = math.fsum(x for x, _ in kids) if all(math.isfinite(x) for x, _ in kids) else math.nan
+                r = math.fsum(d for _, d in kids) + _HALF * abs(v)
+            case Mul():
+                v = math.prod(x for x, _ in kids)
+                whole = math.prod(abs(x) + d for x, d in kids)
+                r = whole - abs(v) if any(d for _, d in kids) else 0.0
+                r += len(kids) * _HALF * abs(v) + _HALF * whole * any(d for _, d in kids)
+            case Pow():
+                v, r = _moved(lambda *a: evaluate(power_of(Const(a[0]), Const(a[1]))), kids)
+            case Call():
+                v, r = _moved(lambda *a, fn=node.fn: call_value(fn, a), kids)
+            case Cond():
+                v, r = kids[1] if truth(substitute(node.test, _constants(point))) else kids[2]
+            case _:
+                # A test has no error of its own.
+                v, r = math.nan, 0.0
+        value[node], error[node] = v, r
+    found = error[unfold(e)]
+    return found if math.isfinite(found) else math.inf
+
+
+def _moved(f: Callable[..., float], kids: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """f at the arguments, and what their errors and its own rounding do."""
+    at = [x for x, _ in kids]
+    v = f(*at)
+    r = 4 * _HALF * abs(v)
+    for k, (x, d) in enumerate(kids):
+        if d:
+            ends = (f(*at[:k], y, *at[k + 1 :]) for y in (x - d, x + d))
+            r += max((abs(w - v) for w in ends if math.isfinite(w)), default=0.0)
+    return v, r
+
+
+def _constants(point: Mapping[Sym, float]) -> dict[Sym, Expr]:
+    return {s: Const(x) for s, x in point.items()}

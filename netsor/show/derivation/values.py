@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from netsor.diagnostics import NetsorError
@@ -35,6 +36,9 @@ class Values:
 
     def covariance(self, a: Sym, b: Sym) -> Estimate:
         return self.limit.covariance(a, b)
+
+    def separated(self, symbols: Sequence[Sym], covariance: Sequence[Sequence[float]] | None) -> dict[Sym, Expr]:
+        return self.limit.separated(symbols, covariance)
 
     def scalar(self, s: Sym) -> Estimate:
         """The value of a scalar symbol, of the limit's or of the derivation's."""

@@ -1,0 +1,109 @@
+"""Numbers as they are written: a decimal of the text is a rational number, and the nearest float is another."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+# Powers and products of constants beyond so many bits are left to floating point.
+MOST_BITS = 4096
+# Decimals of no more digits than this are told from each other by the floats next to them.
+_DECIMALS = 15
+_CANCELS = 1 / 16
+
+
+class Rounded(float):
+    """The float next to a number that no float is: `exact` is a rational number within `error` of what is meant.
+
+    It is a float to whoever computes with it and prints as one. Differences of numbers that are nearly equal, such as
+    the variance of v − u where the two are nearly the same, are taken of the exact ones.
+    """
+
+    __slots__ = ("error", "exact")
+    exact: Fraction
+    error: float
+
+    def __new__(cls, exact: Fraction, error: float = 0.0) -> Rounded:
+        self = super().__new__(cls, exact)
+        self.exact, self.error = exact, error
+        return self
+
+    def __reduce__(self) -> tuple[type[Rounded], tuple[Fraction, float]]:
+        return Rounded, (self.exact, self.error)
+
+
+def rational(x: float) -> Fraction:
+    """The number that is meant: an int or a float is itself, a rounded one what it was rounded from."""
+    return x.exact if isinstance(x, Rounded) else Fraction(x)
+
+
+def uncertainty(x: float) -> float:
+    """How far `rational(x)` may be from what is meant: nothing, but for values of functions such as √2."""
+    return x.error if isinstance(x, Rounded) else 0.0
+
+
+def computed(x: float) -> float:
+    """The value of a function at a constant, such as √2, right to a few units in the last place."""
+    return Rounded(Fraction(x), 2.0**-51 * abs(x))
+
+
+def number(q: Fraction) -> int | float:
+    """A rational number as a whole number or a float, which knows the rational one where it is rounded.
+
+    Raises OverflowError where it is too large for a float.
+    """
+    if q.denominator == 1 and abs(q) < 2**53:
+        return q.numerator
+    near = float(q)
+    return near if Fraction(near) == q else Rounded(q)
+
+
+def as_float(x: float) -> float:
+    """A number as a float, which keeps what a rounded one knows."""
+    return x if isinstance(x, float) else float(x)
+
+
+def decimal(x: float) -> Fraction | None:
+    """The decimal that a constant is written as; None for a number that needs all digits, as 1/√2 does."""
+    if isinstance(x, int):
+        return Fraction(x)
+    text = repr(x)
+    digits = text.split("e")[0].replace(".", "").replace("-", "").strip("0")
+    return Fraction(text) if math.isfinite(x) and len(digits) <= _DECIMALS else None
+
+
+def meant(x: float) -> Fraction:
+    """The number that a constant of a program stands for: the decimal as which it is written, or else itself."""
+    q = decimal(x)
+    return Fraction(x) if q is None else q
+
+
+def plus(a: float, b: float) -> int | float:
+    """a + b; where most of both cancels, the difference of what is meant, rounded once."""
+    c = a + b
+    return float(meant(a) + meant(b)) if isinstance(c, float) and abs(c) < _CANCELS * abs(a) else c
+
+
+def times(a: float, b: float) -> int | float:
+    """a b; the product of two decimals is the decimal that it should be: 3 times 0.1 is 0.3."""
+    c = a * b
+    if isinstance(c, int) or not math.isfinite(c):
+        return c
+    short = float(f"{c:.{_DECIMALS}g}")
+    if short == c:
+        return c
+    p, q, r = decimal(a), decimal(b), decimal(short)
+    return short if p is not None and q is not None and p * q == r else c
+
+
+def within_reach(q: Fraction) -> Fraction | None:
+    """The number itself, or None where it has more digits than are carried along."""
+    return q if q.numerator.bit_length() + q.denominator.bit_length() <= 2 * MOST_BITS else None
+
+
+def power(base: Fraction, exponent: Fraction) -> Fraction | None:
+    """base^exponent for whole exponents; None where it is no rational number, or one of too many digits."""
+    if exponent.denominator != 1 or base == 0 and exponent < 0:
+        return None
+    size = max(base.numerator.bit_length(), base.denominator.bit_length())
+    return None if abs(exponent.numerator) * size > MOST_BITS else base**exponent.numerator

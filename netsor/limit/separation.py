@@ -1,0 +1,185 @@
+"""Nearly dependent Ẑ's by others and a residual: the law of a difference is computed, not subtracted.
+
+Where y is nearly x, Var(Ẑ^{Wy} − Ẑ^{Wx}) is lost among the digits of the variances. Now for every β
+Ẑ^{Wy} = β Ẑ^{Wx} + Ẑ^{W(y − βx)}. The residual y − βx is made as an expression, in which equal terms cancel, and
+has a variance of its own. For 𝒱 the same is done with rational covariances. This is a Gram–Schmidt process with rounded
+coefficients: whichever β is taken the equation holds, and the better it is the less the residual depends on the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+from netsor.expr import ZERO, Add, Const, Expr, Sym, add, canonical, mul, split_coefficient
+from netsor.expr.rationals import meant
+from netsor.limit.initial import InitialLaw
+
+# What is left of a variance given the others is too little below this part of it.
+_NEAR, _NEAR_INITIAL = 1e-6, 1e-4
+# Coefficients of a residual that are this much smaller than those of its operands show that these are nearly equal.
+_SMALL = 1e-4
+# How many digits a coefficient gets: as few as do, so that it is the one that a person has written where there is one.
+_DIGITS = (3, 7, 12, 15, 17)
+_ENOUGH = 4
+# Operands of more terms than this are told from each other by numbers alone.
+_MOST_TERMS = 40
+
+
+def residual(e: Expr, parts: Sequence[tuple[float, Expr]]) -> Expr:
+    """e − Σ β x with each coefficient taken in rational arithmetic and rounded once."""
+    total: dict[Expr, Fraction] = {}
+    for factor, x in ((1.0, e), *((-b, x) for b, x in parts)):
+        for c, rest in terms_of(x):
+            total[rest] = total.get(rest, Fraction(0)) + meant(factor) * meant(c)
+    return canonical(add(*(mul(Const(float(c)), rest) for rest, c in total.items() if c)))
+
+
+def terms_of(e: Expr) -> list[tuple[int | float, Expr]]:
+    """A canonical sum as coefficients and what they multiply."""
+    return [split_coefficient(t) for t in (e.children if isinstance(e, Add) else (e,))]
+
+
+def dependent(c: Sequence[Sequence[float]], near: float) -> tuple[list[int], list[int]]:
+    """(pivots, those of which less than `near` of the variance is left given the pivots), by Cholesky with pivoting."""
+    n = len(c)
+    left = [list(map(float, row)) for row in c]
+    whole = [left[i][i] for i in range(n)]
+    pivots: list[int] = []
+    rest = [i for i in range(n) if whole[i] > 0]
+    while rest:
+        p = max(rest, key=lambda i: left[i][i] / whole[i])
+        if left[p][p] < near * whole[p]:
+            break
+        pivots.append(p)
+        rest.remove(p)
+        row = left[p][:]
+        for i in rest:
+            f = row[i] / row[p]
+            left[i] = [x - f * y for x, y in zip(left[i], row, strict=True)]
+    return pivots, rest
+
+
+def solved(m: Sequence[Sequence[Fraction]], b: Sequence[Fraction]) -> list[Fraction]:
+    """x with M x = b for a definite matrix, by elimination."""
+    rows = [[*row, y] for row, y in zip(m, b, strict=True)]
+    n = len(rows)
+    for k in range(n):
+        for i in range(k + 1, n):
+            f = rows[i][k] / rows[k][k]
+            if f:
+                rows[i] = [x - f * y for x, y in zip(rows[i], rows[k], strict=True)]
+    x = [Fraction(0)] * n
+    for k in reversed(range(n)):
+        x[k] = (rows[k][n] - sum((rows[k][j] * x[j] for j in range(k + 1, n)), Fraction(0))) / rows[k][k]
+    return x
+
+
+def shortened(b: Fraction, digits: int) -> float:
+    """The number to so many decimal digits."""
+    return float(f"{float(b):.{digits}g}")
+
+
+def of_initial(law: InitialLaw, symbols: Sequence[Sym]) -> dict[Sym, Expr]:
+    """The nearly dependent ones among Ẑ's of one family of 𝒱, by the others and residuals."""
+    c = [[law.covariance(a, b).value for b in symbols] for a in symbols]
+    pivots, rest = dependent(c, _NEAR_INITIAL)
+    out: dict[Sym, Expr] = {}
+    known = [symbols[p] for p in pivots]
+    exact = [[law.exact(a, b)[0] for b in known] for a in known] if rest else []
+    for k in rest:
+        s = symbols[k]
+        cross, own = [law.exact(s, t)[0] for t in known], law.exact(s, s)[0]
+        best = solved(exact, cross)
+        least = own - sum((b * x for b, x in zip(best, cross, strict=True)), Fraction(0))
+        for digits in _DIGITS:
+            beta = [meant(shortened(b, digits)) for b in best]
+            variance = own - 2 * sum((b * x for b, x in zip(beta, cross, strict=True)), Fraction(0))
+            variance += sum((x * exact[i][j] * y for i, x in enumerate(beta) for j, y in enumerate(beta)), Fraction(0))
+            if variance <= _ENOUGH * least:
+                break
+        parts = [mul(Const(float(b)), t) for b, t in zip(beta, known, strict=True)]
+        uncertain = law.exact(s, s)[1] > 0 or any(law.exact(s, t)[1] > 0 for t in known)
+        if least > 0 or uncertain:
+            d = law.combined({s: Fraction(1), **{t: -b for b, t in zip(beta, known, strict=True)}})
+            out[s] = canonical(add(*parts, d))
+        elif variance == 0 or least == 0:
+            # Equal with probability one, but for the rounding of a coefficient like 1/3.
+            out[s] = canonical(add(*parts))
+    return out
+
+
+def of_products(
+    symbols: Sequence[Sym],
+    operand: Callable[[Sym], Expr],
+    product: Callable[[Sym, Expr], Expr | None],
+    variance: Callable[[Sym], float],
+    c: Sequence[Sequence[float]] | None,
+) -> dict[Sym, Expr]:
+    """The nearly dependent ones among Ẑ's of one matrix, by the others and residuals.
+
+    `product(s, e)` is the Ẑ of the matrix times e, made for s (None: no more of them); `variance` that of a Ẑ; `c` are
+    covariances where they are known: without, only what is plain to see from the operands is separated.
+    """
+    if c is None:
+        return _plainly(symbols, operand, product)
+    pivots, rest = dependent(c, _NEAR)
+    out: dict[Sym, Expr] = {}
+    for k in rest:
+        s = symbols[k]
+        exact = [[Fraction(float(c[i][j])) for j in pivots] for i in pivots]
+        best = solved(exact, [Fraction(float(c[k][i])) for i in pivots])
+        found: tuple[float, Expr] | None = None
+        for digits in _DIGITS:
+            beta = [shortened(b, digits) for b in best]
+            left = residual(operand(s), [(b, operand(symbols[i])) for b, i in zip(beta, pivots, strict=True)])
+            d = ZERO if left is ZERO else product(s, left)
+            if d is None:
+                break
+            size = 0.0 if d is ZERO else _variance(d, variance)
+            if found is None or size < found[0] / _ENOUGH:
+                e = canonical(add(*(mul(Const(b), symbols[i]) for b, i in zip(beta, pivots, strict=True)), d))
+                found = size, e
+            if size == 0:
+                break
+        if found is not None:
+            out[s] = found[1]
+    return out
+
+
+def _variance(d: Expr, variance: Callable[[Sym], float]) -> float:
+    c, s = split_coefficient(d)
+    assert isinstance(s, Sym)
+    return float(c) ** 2 * variance(s)
+
+
+def _plainly(
+    symbols: Sequence[Sym], operand: Callable[[Sym], Expr], product: Callable[[Sym, Expr], Expr | None]
+) -> dict[Sym, Expr]:
+    """Gaussian elimination among the coefficients of the operands' terms; what leaves little is nearly dependent."""
+    rows = {s: {rest: c for c, rest in terms_of(operand(s))} for s in symbols}
+    terms = [t for row in rows.values() for t in row]
+    if len(set(terms)) == len(terms) or max(map(len, rows.values())) > _MOST_TERMS:
+        return {}
+    out: dict[Sym, Expr] = {}
+    # Reduced rows with the term that each is used to eliminate, and the combination of symbols that it is.
+    basis: list[tuple[Expr, dict[Expr, Fraction], dict[Sym, Fraction]]] = []
+    for s in sorted(symbols, key=lambda s: (len(rows[s]), s.digest)):
+        left = {t: meant(c) for t, c in rows[s].items()}
+        made = {s: Fraction(1)}
+        size = max(map(abs, left.values()))
+        for pivot, row, combination in basis:
+            f = left.get(pivot, Fraction(0)) / row[pivot]
+            if f:
+                left = {t: c for t in left.keys() | row.keys() if (c := left.get(t, Fraction(0)) - f * row.get(t, 0))}
+                for t, b in combination.items():
+                    made[t] = made.get(t, Fraction(0)) - f * b
+        if len(made) == 1 or left and max(map(abs, left.values())) > _SMALL * size:
+            basis.append((max(left, key=lambda t: (abs(left[t]), t.digest)), left, made))
+            continue
+        parts = [(float(-b), t) for t, b in made.items() if t is not s and b]
+        rest = residual(operand(s), [(b, operand(t)) for b, t in parts])
+        d = ZERO if rest is ZERO else product(s, rest)
+        if d is not None:
+            out[s] = canonical(add(*(mul(Const(b), t) for b, t in parts), d))
+    return out
