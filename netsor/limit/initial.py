@@ -12,7 +12,7 @@ from netsor.gaussian import Estimate
 from netsor.limit.symbols import hat
 
 Combination = dict[Sym, Fraction]
-_EPS = 2.0**-52
+_EPS, _NOTHING = 2.0**-52, 2.0**-70
 # An inner product of less than this part of its terms is taken exactly.
 _CANCELS = 1e-6
 
@@ -62,7 +62,10 @@ class InitialLaw:
             if g is not h:
                 return Estimate(0.0)
             entry = g.covariance[i][j]
-            return Estimate(float(entry), uncertainty(entry) + abs(float(Fraction(float(entry)) - rational(entry))))
+            error = uncertainty(entry) + abs(float(Fraction(float(entry)) - rational(entry)))
+            # Of a small covariance even the last digit is nothing beside the variances.
+            size = math.sqrt(g.covariance[i][i] * g.covariance[j][j])
+            return Estimate(float(entry), error if error > _NOTHING * size else 0.0)
         if x in p.embedding and y in p.embedding:
             e, f = p.embedding[x], p.embedding[y]
             if e.matrix != f.matrix:
