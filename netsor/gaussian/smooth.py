@@ -93,6 +93,8 @@ class Group:
         for column, moment in zip(self._columns, law.moments(len(self._columns) - 1)):
             if column.any():
                 out = out + np.where(column[place], np.abs(column[place] * moment), 0.0)
+        for edge, jump in zip(self.edges, self.jumps):
+            out = out + np.abs(law.beyond(edge, jump))
         return out
 
     @cached_property
