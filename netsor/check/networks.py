@@ -58,6 +58,8 @@ class Networks(Claims):
             return
         if not isinstance(value, Scalar):
             raise Fault(faults.readout_shape(node.value.span, text, name))
+        if value.expr is Const(0):
+            raise Fault(faults.readout_cancels(node.value.span, text))
         moments = {
             i.name: i for i in self.emitter.instructions if isinstance(i, Moment) and i.name in self.emitter.temporary
         }

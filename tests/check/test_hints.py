@@ -28,6 +28,11 @@ def test_edits_are_accepted(text: str, edit: str) -> None:
     assert codes(text.replace(line, mended)) == []
 
 
+def test_a_readout_whose_terms_cancel_is_told_so() -> None:
+    (d,) = check(f"{NET}output f := vᵀ x/√n + -1 * vᵀ x/√n\n").diagnostics
+    assert d.code == "E601" and "cancel" in d.message and "no readout" not in d.message
+
+
 def test_a_small_t_is_no_transpose() -> None:
     (d,) = check(f"{HEAD}z := W^t x\n{END}").diagnostics
     assert (d.code, d.hint) == ("E201", "write `W^T`")

@@ -107,6 +107,7 @@ from netsor.check.faults.names import (
 )
 from netsor.check.faults.networks import (
     no_readout,
+    readout_cancels,
     readout_shape,
     train_in_program,
     train_joint,
@@ -189,6 +190,7 @@ __all__ = [
     "promise_slot",
     "promise_unused",
     "ragged",
+    "readout_cancels",
     "readout_shape",
     "recursive",
     "repeated_parameter",

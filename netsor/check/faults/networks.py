@@ -22,6 +22,17 @@ def readout_shape(span: Span, text: str, name: str) -> Diagnostic:
     )
 
 
+def readout_cancels(span: Span, text: str) -> Diagnostic:
+    return Diagnostic(
+        "E601",
+        f"the terms of `{short(text)}` cancel: this output is 0 for every input",
+        span,
+        label="always 0",
+        notes=("Setup D.1: f(ξ) = vᵀ x(ξ) / √n, with v a vector of parameters",),
+        hint="remove one of the terms, or change the sign of one",
+    )
+
+
 def no_readout(span: Span, name: str) -> Diagnostic:
     return Diagnostic(
         "E602",
