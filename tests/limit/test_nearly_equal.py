@@ -25,7 +25,7 @@ def check(text: str, largest: float = 1e-6, **truth) -> None:
         value, error = found[name].value, found[name].error
         assert value is not None and error is not None, (name, found.diagnostics)
         assert abs(mp.mpf(value) - wanted) <= error, (name, value, error, mp.nstr(wanted, 20))
-        assert error <= largest * abs(wanted) + 1e-16, (name, value, error)
+        assert error <= largest * abs(wanted) + 2.0**-52, (name, value, error)
 
 
 def angle(a: Fraction, b: Fraction, c: Fraction):
