@@ -22,13 +22,11 @@ from netsor.gaussian.moves import Move, moves_of
 from netsor.gaussian.outcome import EPS, Outcome
 from netsor.gaussian.result import Clock, Divergent
 from netsor.gaussian.shape import Shape, affine
-from netsor.gaussian.worst import LARGE, Run, worst
+from netsor.gaussian.worst import LARGE, Run, is_regular, worst
 
 Array = np.ndarray
 # Steps of integrals in many dimensions, which are found roughly: jumps need to move past nodes to be seen.
 _COARSE, _COARSE_JUMPS = 1e-3, 1e-2
-# Kinks in two dimensions: what the moved integral is computed to, and by how much it is moved.
-_MIDDLE_TOL, _MIDDLE = 1e-9, 1e-5
 # The constant of second and of third order, times E|F|, with room for functions that grow.
 _BEND = 100.0
 # Steps relative to λ: one way, where errors of first order remain, and both ways.
@@ -149,13 +147,12 @@ class _Slopes:
 
     def __init__(self, run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: float, law: _Conditions):
         self.run, self.inputs, self.outcome, self.law = run, inputs, outcome, law
-        self.rough = outcome.dimension > 2
+        # Of what takes long a rough value is moved, by more.
+        quick = "Laplace" not in outcome.method and (outcome.dimension < 2 or "lattice 2-D" in outcome.method)
+        self.rough = len(inputs.symbols) > 2 and not quick
         jumps = any(b.kind == "jump" for b in shape.breaks)
         self.coarse = _COARSE_JUMPS if jumps else _COARSE
-        self.middle = (
-            outcome.dimension == 2 and len(inputs.symbols) > 2 and "lattice" not in outcome.method and law.width == 0
-        )
-        self.tol = 1e-5 if self.rough else max(tol, _MIDDLE_TOL) if self.middle else tol
+        self.tol = 1e-5 if self.rough else tol
         self._variances: dict[int, tuple[float, float] | None] = {}
 
     @cached_property
@@ -171,6 +168,8 @@ class _Slopes:
             if self.inputs.covariance[i, i] <= 0 or self.inputs.covariance[j, j] <= 0:
                 # A factor that is linear in its variable: so is the expectation in its covariances.
                 return self._one_way(m, _COARSE, 0.0)
+            if self.rough and is_regular(self.inputs):
+                return self._one_way(m, self.coarse, 0.0)
             if i == j:
                 return self._by_variance(i, m)
             if self.law.least >= _DEGENERATE:
@@ -183,8 +182,6 @@ class _Slopes:
         """The step relative to λ that is best for what the integrals are known to."""
         if self.rough:
             return self.coarse
-        if self.middle:
-            return _MIDDLE * self.law.reach
         known = 4 * self.outcome.error / (_BEND * self.outcome.scale) if self.outcome.scale > 0 else 0.0
         return float(max(least, min(known**order, 1e-3)) * self.law.reach)
 
@@ -253,7 +250,7 @@ class _Slopes:
 
     def _by_scalar(self, m: Move) -> tuple[float, float] | None:
         """Both ways, and only where that shows no bend to speak of: nothing is known of how a scalar enters."""
-        small = self.coarse if self.rough else _MIDDLE if self.middle else 1e-6
+        small = self.coarse if self.rough else 1e-6
         for by in dict.fromkeys((small * max(m.size, 1e-3), small * m.size)):
             if by < m.whole:
                 continue

@@ -36,10 +36,10 @@ def worst(
     `every` input with an error counts in what several of them do together.
     """
     total = 0.0
-    costly = outcome.dimension > 2
+    costly = len(inputs.symbols) > 2 and outcome.dimension > 0 and outcome.method != "exact algebra"
     coarse = _COARSE_JUMPS if any(b.kind == "jump" for b in shape.breaks) else _COARSE
     base = run(inputs, 1e-5, math.inf, True) if costly else outcome
-    regular = _regular(inputs)
+    regular = is_regular(inputs)
     # How much of each input is uncertain, all together: what moving them one by one leaves out is of its square.
     relative = math.fsum(m.whole / m.size if m.size else 1.0 for m in every)
     largest = max(m.part for m in every)
@@ -112,7 +112,7 @@ def _together(run: Run, inputs: Inputs, outcome: Outcome, tol: float, costly: bo
     return 1.3 * worst
 
 
-def _regular(inputs: Inputs) -> bool:
+def is_regular(inputs: Inputs) -> bool:
     n = len(inputs.symbols)
     for i in range(n):
         for j in range(i):

@@ -37,6 +37,7 @@ from netsor.gaussian.law import Input
 from netsor.limit.atoms import Atoms
 from netsor.limit.definition import ZDOT, ZHAT, ZINIT, ZMOMENT, ZNONLIN
 from netsor.limit.initial import InitialLaw
+from netsor.limit.meanings import Meanings
 from netsor.limit.noise import NONE, Form, Known, Noises, Origin
 from netsor.limit.scalars import function_of_scalars, may_jump, of_constant, rational_value
 from netsor.limit.separation import of_initial, of_products
@@ -106,6 +107,8 @@ class Limit:
         self._product_of: dict[Sym, Sym] = {}
         self._estimates: dict[Sym, Known] = {}
         self._covariances: dict[tuple[Sym, Sym], Known] = {}
+        self._results: dict[Sym, Expectation] = {}
+        self._meanings = Meanings(self.is_gaussian)
         self._noises = Noises()
         # By identity: a part that was computed again has other errors.
         self._parts: dict[int, tuple[Part, Form]] = {}
@@ -252,7 +255,10 @@ class Limit:
             return ZERO
         if not any(self.is_gaussian(s) for s in derivative.free):
             return derivative
-        symbol = coefficient(self._products[product].name, self._products[partner].name)
+        own = coefficient(self._products[product].name, self._products[partner].name)
+        c, symbol = self._meanings.named(derivative, own)
+        if symbol is not own:
+            return mul(Const(c), symbol)
         self._product_of[symbol] = product
         self._derivatives[symbol] = (partner, derivative, name)
         return symbol
@@ -285,7 +291,11 @@ class Limit:
             return self._constant(i, integrand)
         if i.vectors and vanishes(integrand, self):
             return ZERO
-        return scalar(i.name)
+        symbol = scalar(i.name)
+        if WIDTH in i.psi.free or may_jump(i.psi):
+            return symbol
+        c, known = self._meanings.named(integrand, symbol)
+        return known if c == 1 else symbol
 
     def _constant(self, i: Moment, value: Const) -> Expr:
         """A scalar that folded to a number: that number if it is right to its last digits, else a symbol."""
@@ -420,9 +430,11 @@ class Limit:
                 written = substitute(psi, plain)
             found = function_of_scalars(psi, self._known, self._range, written, self._as_typed(i), i.name, i.span)
             own = self._noises.fresh(found.own, Origin(name, "exact algebra"))
-            form = self._noises.combined([(1.0, own), *((c, self._form(k)) for k, c in found.slopes.items())])
+            form = self._noises.combined([(1.0, own), *((c, self._made(k)) for k, c in found.slopes.items())])
             return Known(found.value, min(found.error, form.size), form)
-        return self._expect(self.integrand(i), f"{name}", name)
+        result, form = self._expected(self.integrand(i), name, name)
+        self._results[s] = result
+        return Known(result.value, result.error, form)
 
     def _as_typed(self, i: Moment) -> Callable[[Sym], str]:
         """How scalars are spelled to a reader: what a line computed on the way is shown as the line has it."""
@@ -454,6 +466,12 @@ class Limit:
         """How far the number that a scalar is known as without an expectation may be from its limit."""
         found = self._estimates.get(scalar(name))
         return found.error if found is not None else 0.0
+
+    def _made(self, i: Input) -> Form:
+        """How the error of a scalar of the program is made up, whatever symbol it is known by."""
+        assert isinstance(i, Sym)
+        value = self._scalars[i.name[1]]
+        return self._form(value if isinstance(value, Sym) else i)
 
     def _form(self, i: Input) -> Form:
         """How the error of a number that is known is made up."""
@@ -492,6 +510,7 @@ class Limit:
             found, form = self._taken(derivative, f"E ∂Z/∂{spell(partner)} in Ż^{name}", name)
         except NoPointwiseMeaning:
             return None
+        self._results[s] = found
         return Known(found.value, found.error, form)
 
     def _beside(self, s: Sym, partner: Sym) -> Known | None:
@@ -538,13 +557,20 @@ class Limit:
 
     # --- expectations -----------------------------------------------------------------------------------------
 
+    def result_of(self, s: Sym) -> Expectation | None:
+        """The expectation that a scalar is, where it has been taken as one."""
+        return self._results.get(s)
+
     def _expect(self, integrand: Expr, purpose: str, name: str) -> Known:
+        result, form = self._expected(integrand, purpose, name)
+        return Known(result.value, result.error, form)
+
+    def _expected(self, integrand: Expr, purpose: str, name: str) -> tuple[Expectation, Form]:
         try:
-            result, form = self._taken(integrand, purpose, name)
+            return self._taken(integrand, purpose, name)
         except NoPointwiseMeaning as fault:
             i = self.program.by_name.get(name)
             raise NetsorError(diverges(name, i.span if i else None, purpose, str(fault))) from None
-        return Known(result.value, result.error, form)
 
     def expectation(self, integrand: Expr, purpose: str, name: str) -> Expectation:
         """E of an expression in Ẑ's; `name` is the variable of the program that it is taken for."""

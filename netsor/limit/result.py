@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from netsor.core import Moment, Output, Program
 from netsor.diagnostics import Diagnostic, NetsorError
-from netsor.expr import Const, Sym, diff, evaluate
+from netsor.expr import Const, Expr, Sym, diff, evaluate
 from netsor.expr.asymptotics import at_infinite_width
-from netsor.gaussian import Expectation, Settings
+from netsor.gaussian import Settings
 from netsor.limit.interpreter import Limit, Taken
 from netsor.limit.jumps import Jumps
 from netsor.shown import Shown
@@ -98,48 +98,55 @@ def _one(state: Limit, name: str) -> LimitValue:
     if isinstance(value, Const):
         return LimitValue(float(value.value), state.rounding(name), "exact algebra")
     estimate = state.scalar(value)  # type: ignore[arg-type]
-    own = {t.purpose: t.result for t in state.taken}
-    size = max(_size(state, name, own), abs(estimate.value))
+    assert isinstance(value, Sym)
+    size = max(_size(state, value), abs(estimate.value))
     # A function of scalars that are zero exactly has no size; what is left of its error is rounding.
-    rounding = 0.0 if name in own else 4e-15
+    rounding = 4e-15 if state.result_of(value) is None else 0.0
     converged = estimate.error <= max(state.settings.tol * size, rounding)
-    return LimitValue(estimate.value, estimate.error, _method(state, name, own), converged, size)
+    return LimitValue(estimate.value, estimate.error, _method(state, value), converged, size)
 
 
-def _arguments(state: Limit, name: str) -> list[str]:
-    i = state.program.by_name.get(name)
-    return list(i.scalars) if isinstance(i, Moment) and not i.vectors else []
+def _arguments(state: Limit, s: Sym) -> dict[str, Expr]:
+    """The scalars that a MOMENT of no vector is a function of, each a number or a symbol."""
+    i = state.program.by_name.get(s.name[1])
+    return {x: state.moment(x) for x in i.scalars} if isinstance(i, Moment) and not i.vectors else {}
 
 
-def _size(state: Limit, name: str, own: Mapping[str, Expectation]) -> float:
+def _size(state: Limit, value: Expr) -> float:
     """What an error is relative to: E|ψ| of a MOMENT, and Σ |∂f/∂θ| times that of θ for a function of scalars."""
-    if name in own:
-        return max(abs(own[name].value), own[name].scale)
-    value = state.moment(name)
     if isinstance(value, Const):
         return abs(float(value.value))
-    point = {Sym(s): _value(state, s) for s in _arguments(state, name)}
-    psi = at_infinite_width(state.program.by_name[name].psi)  # type: ignore[union-attr]
+    assert isinstance(value, Sym)
+    result = state.result_of(value)
+    if result is not None:
+        return max(abs(result.value), result.scale)
+    arguments = _arguments(state, value)
+    point = {Sym(x): _value(state, v) for x, v in arguments.items()}
+    if not point:
+        return abs(state.scalar(value).value)
+    psi = at_infinite_width(state.program.by_name[value.name[1]].psi)  # type: ignore[union-attr]
     total = 0.0
-    for s in point:
-        slope = evaluate(diff(psi, s), point)
+    for x, v in arguments.items():
+        slope = evaluate(diff(psi, Sym(x)), point)
         if math.isfinite(slope):
-            total += abs(slope) * _size(state, str(s.name), own)
+            total += abs(slope) * _size(state, v)
     return total
 
 
-def _value(state: Limit, name: str) -> float:
-    value = state.moment(name)
+def _value(state: Limit, value: Expr) -> float:
     return float(value.value) if isinstance(value, Const) else state.scalar(value).value  # type: ignore[arg-type]
 
 
-def _method(state: Limit, name: str, own: Mapping[str, Expectation]) -> str:
+def _method(state: Limit, value: Expr) -> str:
     """How an output's own expectation was found, or those that it is a function of."""
-    if name in own:
-        return own[name].method
+    if not isinstance(value, Sym):
+        return "exact algebra"
+    result = state.result_of(value)
+    if result is not None:
+        return result.method
     found: dict[str, None] = {}
-    for s in _arguments(state, name):
-        found.update(dict.fromkeys(_method(state, s, own).split(" + ")))
+    for v in _arguments(state, value).values():
+        found.update(dict.fromkeys(_method(state, v).split(" + ")))
     if len(found) > 1:
         found.pop("exact algebra", None)
         return " + ".join(["exact algebra", *found])
