@@ -129,7 +129,8 @@ def _text(title: str, outputs: dict[str, dict[str, Any]], args: argparse.Namespa
         if with_limit:
             value, error = entry["limit"]["value"], entry["limit"]["error"]
             if value is None:
-                row += ["does not exist", "", ""]
+                unknown = entry["limit"]["method"] == "unknown"
+                row += ["not computed" if unknown else "does not exist", "", ""]
             else:
                 row += [value_text(value, error), error_text(error), entry["limit"]["method"]]
         if args.width is not None:

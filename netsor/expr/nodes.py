@@ -356,7 +356,7 @@ def add(*terms: Expr) -> Expr:
 
 def rebuild_sum(items: Iterable[tuple[Expr, Number]]) -> Expr:
     """The sum of coefficient × rest over distinct rests."""
-    out = [_scaled(rest, c) for rest, c in items if c != 0]
+    out = [_scaled(rest, c) for rest, c in items if c != 0 or _has_no_value(rest)]
     if not out:
         return ZERO
     return out[0] if len(out) == 1 else Add._make(None, tuple(out))
@@ -370,6 +370,15 @@ def _scaled(rest: Expr, c: Number) -> Expr:
     if isinstance(rest, Mul):
         return Mul._make(None, (Const(c), *rest.children))
     return Mul._make(None, (Const(c), rest))
+
+
+def _has_no_value(e: Expr) -> bool:
+    """Whether a factor is like 1/0 or log(0), which are no numbers, so that 0 times them is none either."""
+    factors = e.children if isinstance(e, Mul) else (e,)
+    return any(
+        not f.free and isinstance(f, (Pow, Call)) and not (isinstance(f, Call) and f.fn.startswith("dirac"))
+        for f in factors
+    )
 
 
 def split_power(e: Expr) -> tuple[Expr, Expr]:
@@ -392,7 +401,7 @@ def mul(*factors: Expr) -> Expr:
             base, exponent = split_power(f)
             before = powers.get(base)
             powers[base] = exponent if before is None else add(before, exponent)
-    if coefficient == 0:
+    if coefficient == 0 and not any(_has_no_value(power(b, e)) for b, e in powers.items() if not b.free):
         return ZERO
     out: list[Expr] = []
     for base, exponent in powers.items():

@@ -2,7 +2,16 @@
 
 from netsor.gaussian.fixed import FixedLaw
 from netsor.gaussian.law import Estimate, Law
-from netsor.gaussian.result import Divergent, Expectation, NoPointwiseMeaning, Part, Settings
+from netsor.gaussian.result import (
+    Divergent,
+    Expectation,
+    NoNumber,
+    NoPointwiseMeaning,
+    Part,
+    Settings,
+    Undefined,
+    Unsettled,
+)
 
 __all__ = [
     "Divergent",
@@ -10,9 +19,12 @@ __all__ = [
     "Expectation",
     "FixedLaw",
     "Law",
+    "NoNumber",
     "NoPointwiseMeaning",
     "Part",
     "Settings",
+    "Undefined",
+    "Unsettled",
     "expect",
     "expect_many",
     "vanishes",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from netsor.expr import ONE, ZERO, Expr, Sym, canonical, mul, to_text
 from netsor.expr.parity import parity
 from netsor.gaussian.cases import expanded
+from netsor.gaussian.integrability import has_no_value, integrable
 from netsor.gaussian.law import Law
 from netsor.gaussian.terms import Gaussians, factors_of
 
@@ -41,36 +42,54 @@ def blocks(product: Expr, gaussians: Gaussians, law: Law) -> list[Expr]:
     return [canonical(mul(*g)) for g in groups.values()]
 
 
-def vanishing(block: Expr, gaussians: Gaussians) -> str | None:
-    """Why the expectation of a block is zero: its variables' law is symmetric, and the block is odd."""
+def vanishing(block: Expr, gaussians: Gaussians, law: Law) -> str | None:
+    """Why the expectation of a block is zero if it exists: odd in variables whose law is symmetric given the others."""
     support = block.free & gaussians
-    if support and parity(block, gaussians) == -1:
-        names = ", ".join(sorted(to_text(s) for s in support)[:3])
-        if isinstance(block, Sym):
-            return f"{names} has mean zero and is independent of the rest"
-        return f"odd in {names}, whose law is symmetric"
-    return None
+    if not support:
+        return None
+    parts = [support] if parity(block, gaussians) == -1 else _independent_parts(support, law)
+    odd = next((p for p in parts if parity(block, p) == -1), None)
+    if odd is None:
+        return None
+    names = ", ".join(sorted(to_text(s) for s in odd)[:3])
+    if isinstance(block, Sym):
+        return f"{names} has mean zero and is independent of the rest"
+    return f"odd in {names}, whose law is symmetric"
+
+
+def _independent_parts(support: Gaussians, law: Law) -> list[Gaussians]:
+    """Variables in groups that are independent of each other, where there are several."""
+    parts: list[Gaussians] = []
+    for s in sorted(support, key=lambda s: s.digest):
+        mine = [p for p in parts if any(not law.independent(s, t) for t in p)]
+        parts = [p for p in parts if p not in mine] + [frozenset((s,)).union(*mine)]
+    return parts if len(parts) > 1 else []
 
 
 def vanishes(integrand: Expr, law: Law) -> str | None:
-    """Why E integrand is exactly zero, known without any covariance or scalar; None where it may not be."""
+    """Why E integrand is exactly zero, known without any covariance or scalar; None where it may not be.
+
+    What is odd, or a product with an independent odd factor, has mean zero only where E|integrand| is finite.
+    """
     e = canonical(integrand)
     if e is ZERO:
         return "the integrand is zero"
     gaussians = gaussians_of(e, law)
     if not gaussians:
         return None
-    if parity(e, gaussians) == -1:
+    if parity(e, gaussians) == -1 and integrable(e, gaussians):
         return "the integrand is odd, and the law symmetric"
     why = "every term cancels"
     for term in expanded(e, gaussians):
         if term.product is ONE:
             return None
         for block in blocks(term.product, gaussians, law):
-            reason = vanishing(block, gaussians)
+            reason = vanishing(block, gaussians, law)
             if reason:
                 why = reason
                 break
         else:
+            return None
+        if not integrable(term.product, gaussians) or has_no_value(term.scalar):
             return None
     return why

@@ -1,17 +1,33 @@
 """Conditions taken out of functions: F(…, if T then a else b, …) = 1[T] F(…, a, …) + 1[not T] F(…, b, …).
 
 A test on variables that are independent of the rest then becomes a factor of its own, and what is left often
-depends on fewer variables.
+depends on fewer variables. What has a value only where the test is met, as √x where x > 0, stays under it.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-from netsor.expr import FUNCTIONS, ONE, ZERO, Call, Cond, Const, Expr, add, canonical, compare, cond, mul, postorder
+from netsor.expr import (
+    FUNCTIONS,
+    ONE,
+    ZERO,
+    Call,
+    Cmp,
+    Cond,
+    Const,
+    Expr,
+    add,
+    canonical,
+    compare,
+    cond,
+    mul,
+    postorder,
+)
 from netsor.expr.differentiate import plain_tests
 from netsor.expr.nodes import with_children
 from netsor.gaussian.branches import exchanged
+from netsor.gaussian.integrability import integrable, is_total
 from netsor.gaussian.terms import Gaussians, Term, expand, factors_of
 
 _MOST_CASES = 64
@@ -53,20 +69,49 @@ def _split(f: Expr, gaussians: Gaussians, deep: bool) -> Expr:
         return f
     f = plain_tests(f)
     for node in postorder(f):
-        if deep and isinstance(node, Call) and node.fn in ("max", "min") and len(node.children) > 2:
-            return _by_winner(f, node)
+        several = deep and isinstance(node, Call) and node.fn in ("max", "min") and len(node.children) > 2
+        if several and all(_can_stand_alone(exchanged(f, node, x), gaussians) for x in node.children):
+            return _by_winner(f, node)  # type: ignore[arg-type]
         if isinstance(node, Cond):
             mine = node.test.free & gaussians
             if mine and mine != support:
-                test = node.test
-                yes, no = _replaced(f, test, True), _replaced(f, test, False)
-                return canonical(add(mul(cond(test, ONE, ZERO), yes), mul(cond(test, ZERO, ONE), no)))
+                sides = (_under(node.test, holds, _replaced(f, node.test, holds), gaussians) for holds in (True, False))
+                apart = canonical(add(*sides))
+                if apart is not f:
+                    return apart
         elif isinstance(node, Call) and (node.fn in _STEPS or deep and FUNCTIONS[node.fn].breaks) and node is not f:
             mine = node.free & gaussians
             pieces = FUNCTIONS[node.fn].pieces
             if mine and mine != support and pieces is not None:
-                return _split(canonical(exchanged(f, node, pieces(*node.children))), gaussians, deep)
+                apart = _split(canonical(exchanged(f, node, pieces(*node.children))), gaussians, deep)
+                if _is_apart(apart, gaussians):
+                    return apart
     return f
+
+
+def _under(test: Expr, holds: bool, value: Expr, gaussians: Gaussians) -> Expr:
+    """1[test] value (1[not test] value); factors that mean nothing without the test stay inside it."""
+    terms = []
+    for t in expand(canonical(value), gaussians):
+        inside = [f for f in factors_of(t.product) if not _can_stand_alone(f, gaussians)]
+        outside = (f for f in factors_of(t.product) if f not in inside)
+        kept = cond(test, mul(*inside), ZERO) if holds else cond(test, ZERO, mul(*inside))
+        terms.append(mul(Const(t.coefficient), t.scalar, *outside, kept))
+    return add(*terms)
+
+
+@lru_cache(maxsize=20_000)
+def _can_stand_alone(f: Expr, gaussians: Gaussians) -> bool:
+    """Whether a function has values, and an expectation, where the test that it stands under is not met."""
+    return is_total(f, gaussians) or integrable(canonical(f), gaussians) is True
+
+
+def _is_apart(e: Expr, gaussians: Gaussians) -> bool:
+    """Whether all conditions in an expression choose between what can stand alone, by what always has a value."""
+    nodes = postorder(e)
+    branches = (branch for n in nodes if isinstance(n, Cond) for branch in (n.then, n.other))
+    sides = (side for n in nodes if isinstance(n, Cmp) for side in n.children)
+    return all(_can_stand_alone(b, gaussians) for b in branches) and all(is_total(s, gaussians) for s in sides)
 
 
 def _by_winner(f: Expr, node: Call) -> Expr:

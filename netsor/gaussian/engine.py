@@ -14,7 +14,7 @@ from netsor.gaussian.features import steepest
 from netsor.gaussian.given import smoothed_given_rest
 from netsor.gaussian.integrand import Integrand, build, common_factors, form_to_smooth, value_of, without_last
 from netsor.gaussian.oned import Quadrature
-from netsor.gaussian.outcome import EPS, Outcome, Task, scaled, total
+from netsor.gaussian.outcome import EPS, OVERFLOW, Outcome, Task, scaled, total
 from netsor.gaussian.pieces import by_pieces, moved
 from netsor.gaussian.result import Clock, Divergent
 from netsor.gaussian.shape import Shape, affine, is_quadratic, shape_of
@@ -70,6 +70,9 @@ def product(e: Expr, state: State, task: Task) -> Outcome:
         task = replace(task, floor=task.floor * math.exp(min(-log, 500.0)))
         kept = [f for f in factors_of(e) if not _in_exponent(f, shape, task)]
         rest = canonical(mul(*kept))
+        if log > OVERFLOW and rest is not ONE:
+            # What is left keeps e^x in bounds, as 1/(1 + e^x) does, and is nothing under a law moved so far.
+            return quadrature(reduced(shape_of(e, task.gaussians, False), state, task), task)
         if rest is ONE:
             return scaled(Outcome(1.0, 0.0, 1.0, 0, "exact algebra"), log, size=size)
         return scaled(product(rest, moved, task), log, size=size)
@@ -167,7 +170,8 @@ def _by_dimension(f: Integrand, task: Task) -> Outcome:
         return _outcome(
             line.integrate(f), 1, "closed form + quadrature 1-D" if f.closed or f.given else "quadrature 1-D"
         )
-    poles.refuse(f)
+    if not task.exists:
+        poles.refuse(f)
     how = " + closed form" if f.closed or f.given else ""
     if task.rough and f.rank >= 3:
         return _outcome(lattice.rough(f, f.rank) if f.rank <= 6 else qmc.rough(f), f.rank, "rough")

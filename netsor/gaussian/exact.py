@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from netsor.gaussian.result import Divergent
+from netsor.gaussian.result import Unsettled
 
 Array = np.ndarray
 Rows = list[list[Fraction]]
@@ -36,18 +36,18 @@ def is_degenerate(c: Array) -> bool:
 
 
 def fractions(a: Array) -> Rows:
-    """Floating-point numbers as they are; Divergent where one is none."""
+    """Floating-point numbers as they are; Unsettled where one is none."""
     if not np.isfinite(a).all():
-        raise Divergent("a covariance is not finite")
+        raise Unsettled("a covariance is not finite")
     return [[Fraction(float(x)) for x in row] for row in np.atleast_2d(a)]
 
 
 def rounded(x: Fraction) -> float:
-    """The nearest floating-point number; Divergent where there is none so large."""
+    """The nearest floating-point number; Unsettled where there is none so large."""
     try:
         return float(x)
     except OverflowError:
-        raise Divergent("a covariance overflows") from None
+        raise Unsettled("a covariance overflows") from None
 
 
 def floats(a: Rows) -> Array:
@@ -71,7 +71,7 @@ def root_of(
     for _ in range(n):
         rest = [i for i in range(n) if i not in pivots]
         if not lenient and any(rounded(left[i][i]) < -8 * float(least[i]) - 1e-14 * whole[i] for i in rest):
-            raise Divergent("the covariance is indefinite beyond rounding")
+            raise Unsettled("the covariance is indefinite beyond rounding")
         alive = [i for i in rest if rounded(left[i][i]) > least[i]]
         if not alive:
             break

@@ -10,7 +10,7 @@ import numpy as np
 
 from netsor.expr import ZERO, Expr, Sym, canonical, postorder, substitute
 from netsor.gaussian.law import Input, Law
-from netsor.gaussian.result import Divergent
+from netsor.gaussian.result import Unsettled
 from netsor.gaussian.shape import shape_of
 from netsor.gaussian.state import State
 from netsor.gaussian.terms import Gaussians
@@ -120,24 +120,24 @@ def gather(block: Expr, gaussians: Gaussians, law: Law) -> Inputs:
                 continue
             found = law.covariance(a, b)
             if not math.isfinite(found.value):
-                raise Divergent("a covariance is not finite")
+                raise Unsettled("a covariance is not finite")
             c[i, j] = c[j, i] = found.value
             errors[i, j] = errors[j, i] = abs(found.error)
     for i in range(n):
         if c[i, i] < 0:
             if c[i, i] < -4 * errors[i, i] - 1e-13 * np.abs(c[i]).max():
-                raise Divergent("a variance is negative beyond rounding")
+                raise Unsettled("a variance is negative beyond rounding")
             c[i, i] = 0.0
         if c[i, i] == 0 and symbols[i] not in linear:
             c[i, :] = c[:, i] = 0.0
     if n > 1 and not linear:
         least = float(np.linalg.eigvalsh(c)[0])
         if least < -float(errors.sum(axis=1).max()) * 2 - 1e-12 * float(np.diag(c).max()):
-            raise Divergent("the covariance is indefinite beyond rounding")
+            raise Unsettled("the covariance is indefinite beyond rounding")
     scalars, scalar_errors = {}, {}
     for s in shape.scalars:
         found = law.scalar(s)
         if not math.isfinite(found.value):
-            raise Divergent("a scalar is not finite")
+            raise Unsettled("a scalar is not finite")
         scalars[s], scalar_errors[s] = float(found.value), abs(float(found.error))
     return Inputs(symbols, c, errors, scalars, scalar_errors)

@@ -12,7 +12,7 @@ import numpy as np
 
 from netsor.expr import ONE, Const, Expr, Sym, evaluate, mul, power
 from netsor.expr.arrays import lambdify
-from netsor.gaussian import exact
+from netsor.gaussian import exact, wide
 from netsor.gaussian.factors import decompose
 from netsor.gaussian.shape import Break, Shape, affine
 from netsor.gaussian.smooth import Smoothing, smoothing
@@ -100,7 +100,7 @@ class Integrand:
             value = replace(self, radial=False)(np.where(dead, 1.0, y))
             return np.where(dead, 0.0, value * factor)
         forms = self.root @ x + self.shift[:, None] if len(self.forms) else np.zeros((0, x.shape[1]))
-        (value,) = _compiled(self.factors, self.forms, self.scalars)(*forms, *self.values)
+        value = _compiled(self.factors, self.forms, self.scalars)(*forms, *self.values)
         out = np.broadcast_to(np.asarray(value, float), x.shape[1:])
         if self.powers:
             out = out * self.polynomial(x)
@@ -124,8 +124,8 @@ class Integrand:
 
 
 @lru_cache(maxsize=4096)
-def _compiled(factors: tuple[Expr, ...], forms: tuple[Sym, ...], scalars: tuple[Sym, ...]) -> Callable[..., tuple]:
-    return lambdify((mul(*factors) if factors else ONE,), (*forms, *scalars))
+def _compiled(factors: tuple[Expr, ...], forms: tuple[Sym, ...], scalars: tuple[Sym, ...]) -> Callable[..., Array]:
+    return wide.compiled(mul(*factors) if factors else ONE, (*forms, *scalars))
 
 
 def drawn_in(x: Array) -> tuple[Array, Array]:

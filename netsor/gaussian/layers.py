@@ -15,6 +15,7 @@ import numpy as np
 
 from netsor.expr import Expr, Sym, mul
 from netsor.expr.arrays import lambdify
+from netsor.gaussian import wide
 from netsor.gaussian.features import Features, features_along
 from netsor.gaussian.integrand import Integrand, Plane, Surface
 from netsor.gaussian.roots import roots_of_degree
@@ -151,10 +152,10 @@ def _compiled(f: Integrand, members: list[Expr], k: int) -> Function:
     known = [i for i, s in enumerate(f.scalars) if s in whole.free]
     root, shift = f.root[used, : k + 1], f.shift[used, None]
     values = tuple(f.values[i] for i in known)
-    run = lambdify((whole,), (*(f.forms[i] for i in used), *(f.scalars[i] for i in known)))
+    run = wide.compiled(whole, (*(f.forms[i] for i in used), *(f.scalars[i] for i in known)))
 
     def factor(x: Array) -> Array:
-        return np.broadcast_to(np.asarray(run(*(root @ x + shift), *values)[0], float), x.shape[1:])
+        return np.broadcast_to(np.asarray(run(*(root @ x + shift), *values), float), x.shape[1:])
 
     return factor
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from netsor.expr import Sym
-from netsor.gaussian.result import Clock, Divergent
+from netsor.gaussian.result import Clock, Unsettled
 from netsor.gaussian.terms import Gaussians
 
 EPS = 2.0**-52
@@ -29,7 +29,7 @@ class Outcome:
 class Task:
     """What stays the same while one block is worked on; `slack` is how far its covariance may be from definite.
 
-    Errors below `floor` do not matter to what the block is a part of.
+    Errors below `floor` do not matter to what the block is a part of. That the expectation `exists` is known.
     """
 
     gaussians: Gaussians
@@ -39,6 +39,7 @@ class Task:
     slack: float = 0.0
     rough: bool = False
     floor: float = 0.0
+    exists: bool = False
 
 
 def total(parts: list[Outcome]) -> Outcome:
@@ -60,7 +61,7 @@ def scaled(
 ) -> Outcome:
     """c o with c = factor · exp(log); `size` is that of the terms that add up to log."""
     if log > OVERFLOW:
-        raise Divergent(f"the expectation overflows: its size is about exp({log:.0f})")
+        raise Unsettled(f"its size is about exp({log:.0f}), out of the range of floating-point numbers")
     c = math.exp(log) * factor
     method = o.method if o.method.startswith(how) else f"{how} + {o.method}"
     # The exponent carries a rounding error of the size of its terms.

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from netsor.expr import ONE, ZERO, Const, Expr, Sym, add, canonical, diff, evaluate, mul, substitute
+from netsor.expr import ONE, ZERO, Const, Expr, Sym, add, canonical, diff, evaluate, mul, substitute, to_text
 from netsor.expr.arrays import lambdify
 from netsor.expr.intervals import infer_range
 from netsor.expr.parity import parity
@@ -23,9 +23,10 @@ from netsor.gaussian.engine import expectation
 from netsor.gaussian.first_order import FirstOrder, combined
 from netsor.gaussian.homogeneous import pulled
 from netsor.gaussian.inputs import Inputs, anonymous, gather
+from netsor.gaussian.integrability import integrable
 from netsor.gaussian.law import Input, Law
 from netsor.gaussian.outcome import EPS, Outcome, Task
-from netsor.gaussian.result import Clock, Divergent, Expectation, Part, Settings
+from netsor.gaussian.result import Clock, Divergent, Expectation, Part, Settings, Undefined, Unsettled
 from netsor.gaussian.sensitivity import response
 from netsor.gaussian.shape import is_curved, shape_of
 from netsor.gaussian.terms import Gaussians, Term
@@ -42,8 +43,8 @@ def expect(
     """E integrand over the Gaussians of `law`, with |value − truth| ≤ error.
 
     `cache` keeps blocks between calls and belongs to one law; `trace`, a list, receives every block as a `Part`.
-    Raises Divergent where the expectation is infinite or does not exist, NoPointwiseMeaning where a Dirac mass
-    meets a jump.
+    Raises Divergent where the expectation is infinite or does not exist, Unsettled where it may exist but no number
+    was found, NoPointwiseMeaning where a Dirac mass meets a jump.
     """
     e = pulled(canonical(integrand))
     clock = Clock(settings.budget)
@@ -52,14 +53,15 @@ def expect(
     if len(gaussians) > 1:
         e = _in_others(e, law.separated(_sorted(gaussians), None))
         gaussians = gaussians_of(e, law)
-    if e is ZERO or gaussians and parity(e, gaussians) == -1:
+    if e is ZERO or gaussians and parity(e, gaussians) == -1 and integrable(e, gaussians):
         return Expectation(0.0, 0.0, "exact algebra")
     # First what can be said without numbers: the terms, their blocks, and which of them vanish.
     terms = []
     for group in squares.grouped(expanded(e, gaussians), gaussians):
         t = group[0] if len(group) == 1 else _together(group)
         split = blocks(t.product, gaussians, law) if t.product is not ONE else []
-        if not any(vanishing(b, gaussians) for b in split):
+        # A factor's mean of zero makes a product vanish only if the other factors have means, too.
+        if not any(vanishing(b, gaussians, law) for b in split) or not integrable(t.product, gaussians):
             terms.append((t, split))
     terms = _joined(terms, e, gaussians)
     # Blocks that are cheap come first: one of them may turn out to be zero.
@@ -78,9 +80,11 @@ def expect(
         scale = abs(total.value)
         first = len(parts)
         split = sorted(split, key=lambda b: len(b.free & gaussians))
+        if total.value == 0 and total.error == 0:
+            split = []
         for block in split:
-            if total.value == 0 and total.error == 0:
-                break
+            if total.value == 0 and total.error == 0 and integrable(block, gaussians):
+                continue
             # None takes the time of those that come after it, nor is time left over if they need little.
             own = clock
             if len(block.free & gaussians) > 2:
@@ -88,6 +92,9 @@ def expect(
                 hard -= 1
             spare = floor / abs(total.value) if total.value and block is split[-1] else 0.0
             part = _block(block, gaussians, law, settings, own, cache, spare)
+            if vanishing(block, gaussians, law):
+                # It exists, so it is zero.
+                part = replace(part, value=0.0, error=0.0, slopes={})
             # An error of a part counts as one of an input, by its weight.
             weights[first:] = [w * part.value for w in weights[first:]]
             weights.append(total.value)
@@ -104,7 +111,7 @@ def expect(
     rounding = EPS * (scale if len(found) > 1 else abs(value)) * (len(found) > 0)
     error = math.fsum(o.error for o in found) + rounding
     if not math.isfinite(value) or not math.isfinite(error):
-        raise Divergent("the expectation overflows")
+        raise Unsettled("it is out of the range of floating-point numbers")
     if len(methods) > 1:
         methods.pop("exact algebra", None)
         names = ["exact algebra", *methods] if len(parts) > 1 or parts else list(methods)
@@ -192,10 +199,21 @@ def _block(
     clock = Clock(None if clock.budget is None else max(clock.left(), 0.25 * clock.budget))
     start = time.perf_counter()
 
-    def run(at: Inputs, tol: float, slack: float, rough: bool = False) -> Outcome:
-        return expectation(nameless, at.state(), Task(variables, at.scalars, tol, clock, slack, rough, floor))
+    exists = integrable(block, gaussians)
 
-    outcome = run(inputs, settings.tol, inputs.slack())
+    def run(at: Inputs, tol: float, slack: float, rough: bool = False) -> Outcome:
+        task = Task(variables, at.scalars, tol, clock, slack, rough, floor, exists is True)
+        return expectation(nameless, at.state(), task)
+
+    if exists is False and _has_density(mine, law):
+        raise Divergent("the integrand is too singular: its modulus has an infinite expectation")
+    try:
+        outcome = run(inputs, settings.tol, inputs.slack())
+    except Divergent as fault:
+        if exists:
+            # What a rule took for divergence is not.
+            raise Unsettled(f"{fault}, as far as was seen, though its expectation exists") from None
+        raise
     carried = response(run, inputs, outcome, shape_of(nameless, variables), settings.tol, clock)
     own = outcome.error + carried.rest
     part = Part(
@@ -241,6 +259,26 @@ def _sorted(symbols: Gaussians) -> list[Sym]:
     return sorted(symbols, key=lambda s: s.digest)
 
 
+def _has_density(mine: Gaussians, law: Law) -> bool:
+    """Whether the law of some variables is plainly nondegenerate."""
+    place = {s: i for i, s in enumerate(sorted(mine, key=lambda s: s.digest))}
+    c = np.zeros((len(mine), len(mine)))
+    for a, i in place.items():
+        for b, j in place.items():
+            if i <= j and (a is b or not law.independent(a, b)):
+                c[i, j] = c[j, i] = law.covariance(a, b).value
+    d = np.sqrt(np.maximum(np.diag(c), 0.0))
+    return bool((d > 0).all()) and float(np.linalg.eigvalsh(c / np.outer(d, d))[0]) > 1e-9
+
+
+def _shown(s: Sym) -> str:
+    return str(s.name[1]) if isinstance(s.name, tuple) else str(s.name)
+
+
+def _where(point: dict[Sym, float]) -> str:
+    return ", ".join(f"`{_shown(s)}` = {v:.6g}" for s, v in point.items()) or "its limit"
+
+
 def _scalar_value(e: Expr, law: Law) -> FirstOrder:
     """A function of scalars, with the error that theirs allow."""
     if e is ONE:
@@ -249,14 +287,14 @@ def _scalar_value(e: Expr, law: Law) -> FirstOrder:
     point = {s: v.value for s, v in at.items()}
     value = evaluate(e, point)
     if not math.isfinite(value):
-        raise Divergent("a coefficient has no finite value")
+        raise Undefined(f"`{to_text(e, _shown)}` has no finite value at {_where(point)}")
     own = error = 2 * EPS * abs(value)
     slopes: dict[Input, float] = {}
     for s, v in at.items():
         if v.error > 0:
             sides = [evaluate(e, {**point, s: v.value + d}) - value for d in (-v.error, v.error)]
             if not all(map(math.isfinite, sides)):
-                raise Divergent("a coefficient has no finite value within the error of its scalars")
+                raise Unsettled("a coefficient has no finite value within the error of its scalars")
             worst = max(map(abs, sides))
             error += worst
             slope = evaluate(diff(e, s), point)
@@ -272,7 +310,7 @@ def _scalar_value(e: Expr, law: Law) -> FirstOrder:
         for _ in range(_PLACES):
             there = evaluate(e, {s: v.value + v.error * rng.choice((-1, 1, rng.uniform(-1, 1))) for s, v in at.items()})
             if not math.isfinite(there):
-                raise Divergent("a coefficient has no finite value within the error of its scalars")
+                raise Unsettled("a coefficient has no finite value within the error of its scalars")
             error = max(error, 1.1 * abs(there - value))
         own, slopes = error, {}
     return FirstOrder(value, own, error, slopes)

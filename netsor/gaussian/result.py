@@ -10,8 +10,20 @@ from netsor.expr import Expr
 from netsor.gaussian.law import Input
 
 
-class Divergent(Exception):
+class NoNumber(Exception):
+    """There is no number to give for an expectation, for one of the reasons below."""
+
+
+class Divergent(NoNumber):
     """The expectation is infinite, does not exist, or its integrand has no value somewhere that matters."""
+
+
+class Undefined(Divergent):
+    """A scalar factor of the integrand has no value, as 1/θ where θ is 0."""
+
+
+class Unsettled(NoNumber):
+    """No rule gave a number, which says nothing of whether there is one: out of the range of floating point, say."""
 
 
 class NoPointwiseMeaning(Exception):

@@ -20,7 +20,7 @@ from netsor.gaussian.integrand import value_of
 from netsor.gaussian.law import Input
 from netsor.gaussian.moves import Move, moves_of
 from netsor.gaussian.outcome import EPS, Outcome
-from netsor.gaussian.result import Clock, Divergent
+from netsor.gaussian.result import Clock, NoNumber
 from netsor.gaussian.shape import Shape, affine
 from netsor.gaussian.worst import LARGE, Run, is_regular, worst
 
@@ -175,7 +175,7 @@ class _Slopes:
             if self.law.least >= _DEGENERATE:
                 return self._one_way(m, self._step(_STEP, 0.5), 1.0)
             return self._both_ways(m) if self.law.width < _DEGENERATE else self._inside(m)
-        except Divergent:
+        except NoNumber:
             return None
 
     def _step(self, least: float, order: float) -> float:

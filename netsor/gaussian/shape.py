@@ -218,8 +218,8 @@ def _rank(forms: _Forms) -> int:
 
 
 @lru_cache(maxsize=20_000)
-def shape_of(block: Expr, gaussians: Gaussians) -> Shape:
-    """Reads a block (canonical, a product); see `Shape`."""
+def shape_of(block: Expr, gaussians: Gaussians, tilting: bool = True) -> Shape:
+    """Reads a block (canonical, a product); see `Shape`. Without `tilting` exponentials are factors like others."""
     powers: dict[Sym, int] = {}
     exponents: list[Expr] = []
     masses: list[tuple[int, Expr]] = []
@@ -231,7 +231,7 @@ def shape_of(block: Expr, gaussians: Gaussians) -> Shape:
         base, k = integer_power(f)
         if power:
             powers[power[0]] = powers.get(power[0], 0) + power[1]
-        elif exponent is not None and is_quadratic(exponent, gaussians):
+        elif tilting and exponent is not None and is_quadratic(exponent, gaussians):
             exponents.append(exponent)
         elif isinstance(base, Call) and base.fn.startswith("dirac"):
             masses.append((base.fn.count("'"), base.children[0]))
@@ -246,6 +246,9 @@ def shape_of(block: Expr, gaussians: Gaussians) -> Shape:
         trigonometric = tuple((fn, argument, k) for _, fn, argument, k in trig)
     else:
         rest.extend(f for f, *_ in trig)
+    if not tilting:
+        # Evaluated one after the other they would overflow.
+        rest = [mul(*rest)]
     rest = [rewrite(f, _one_sided) for f in rest]
     # A variable that is itself the argument of another factor is a factor like any other; one that only occurs in
     # sums goes by conditioning on them.

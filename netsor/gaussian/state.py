@@ -11,7 +11,7 @@ import numpy as np
 
 from netsor.expr import Sym
 from netsor.gaussian import exact
-from netsor.gaussian.result import Divergent, NoPointwiseMeaning
+from netsor.gaussian.result import Divergent, NoPointwiseMeaning, Unsettled
 
 Array = np.ndarray
 # A conditional variance below this part of the variance itself is rounding.
@@ -177,7 +177,7 @@ def pivoted_root(c: Array, floor: Array, last: int | None = None, slack: float =
         diagonal[pivots] = 0.0
         alive = diagonal > floor
         if (diagonal < -8 * floor - slack).any():
-            raise Divergent("the covariance is indefinite beyond rounding")
+            raise Unsettled("the covariance is indefinite beyond rounding")
         if not alive.any():
             break
         part = np.where(alive, diagonal / np.maximum(np.diag(c), 1e-300), -1.0)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from netsor.expr import Expr, Sym, evaluate
-from netsor.expr.arrays import lambdify
+from netsor.gaussian import wide
 from netsor.gaussian.oned import legendre
 from netsor.gaussian.result import Divergent
 from netsor.gaussian.shape import affine, breaks_of
@@ -57,7 +57,7 @@ def table(g: Expr, u: Sym, s: float, reach: float, scalars: tuple[tuple[Sym, flo
         kinks.append(-evaluate(parts[1], env) / evaluate(parts[0][u], env))
     if kinks and s < 1e-3:
         return None
-    compiled = lambdify((g,), (u, *names))
+    compiled = wide.compiled(g, (u, *names))
     width = 0.8 * max(1.0, s)
     if kinks:
         width = min(width, 0.8 * s)
@@ -114,7 +114,7 @@ def _smoothed(compiled, values: tuple[float, ...], c: Array, s: float, kinks: li
         half = np.diff(edges, axis=1)[:, :, None] / 2
         z = (edges[:, 1:, None] + edges[:, :-1, None]) / 2 + half * t
         with np.errstate(all="ignore"):
-            v = compiled(part[:, :, None] + s * z, *values)[0] * np.exp(-0.5 * z * z)
+            v = compiled(part[:, :, None] + s * z, *values) * np.exp(-0.5 * z * z)
         if not np.isfinite(v).all():
             raise Divergent("the integrand has no value, or overflows, where it matters")
         out[i : i + step] = (v * half * w).sum(axis=(1, 2)) / math.sqrt(2 * math.pi)

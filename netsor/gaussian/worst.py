@@ -12,7 +12,7 @@ import numpy as np
 from netsor.gaussian.inputs import Inputs
 from netsor.gaussian.moves import Move
 from netsor.gaussian.outcome import EPS, Outcome
-from netsor.gaussian.result import Clock, Divergent
+from netsor.gaussian.result import Clock, NoNumber
 from netsor.gaussian.shape import Shape
 from netsor.gaussian.state import ROUNDED
 
@@ -62,7 +62,7 @@ def worst(
                 # Beyond rounding, what an error adds to a variance that is nothing counts, however little it is.
                 slack = math.inf if error > _ROUNDING * size else ROUNDED
                 there = run(m.applied(inputs, sign * step), 1e-5 if rough else tol, slack, rough)
-            except Divergent:
+            except NoNumber:
                 continue
             changes.append(there.value - base.value)
             if changes[-1] != 0 and m.at is not None and regular and (costly or error < _LINEAR * size):
@@ -103,7 +103,7 @@ def _together(run: Run, inputs: Inputs, outcome: Outcome, tol: float, costly: bo
         scalars = {s: v + x * inputs.scalar_errors[s] for (s, v), x in zip(inputs.scalars.items(), shares)}
         try:
             there = run(replace(inputs, covariance=c, scalars=scalars), 1e-5 if costly else tol, math.inf, costly)
-        except Divergent:
+        except NoNumber:
             continue
         worst = max(worst, abs(there.value - base.value))
         if clock.left() <= 0:

@@ -20,6 +20,7 @@ from netsor.expr.parity import parity
 from netsor.gaussian import NoPointwiseMeaning
 from netsor.gaussian.blocks import gaussians_of, vanishing
 from netsor.gaussian.engine import expectation
+from netsor.gaussian.integrability import integrable
 from netsor.gaussian.many import expect_many
 from netsor.gaussian.outcome import Task
 from netsor.gaussian.result import Clock
@@ -255,7 +256,7 @@ class Batch:
         gaussians = gaussians_of(e, self.forms)
         domain = self.join(e.free)
         size = self.size(domain)
-        if e is ZERO or gaussians and parity(e, gaussians) == -1:
+        if e is ZERO or gaussians and parity(e, gaussians) == -1 and integrable(e, gaussians):
             return Quantity(domain, np.zeros(size), np.zeros(size))
         value, error = np.zeros(size), np.zeros(size)
         for t in summands(e, gaussians, self.forms):
@@ -281,7 +282,8 @@ class Batch:
 
     def _product(self, t: Product, gaussians: frozenset[Sym], domain: str, whole: bool = False) -> tuple[Array, Array]:
         """E of number · scalar · Π blocks, the product of expectations; blocks that are `whole` stay together."""
-        if any(vanishing(b, gaussians) for b in t.blocks):
+        exist = all(integrable(b, gaussians) for b in t.blocks)
+        if exist and any(vanishing(b, gaussians, self.forms) for b in t.blocks):
             return np.zeros(self.size(domain)), np.zeros(self.size(domain))
         factors = [self._function_of_scalars(t.scalar)] if t.scalar is not ONE else []
         factors += [self._block(b, gaussians, whole) for b in t.blocks]

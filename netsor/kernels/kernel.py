@@ -13,7 +13,7 @@ import numpy as np
 from netsor.check.outputs import verify_covariance
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
-from netsor.gaussian.result import Clock, Divergent
+from netsor.gaussian.result import Clock, NoNumber, Unsettled
 from netsor.kernels.batch import product
 from netsor.kernels.pairs import Pairs, Template, flat_rows, infer_pairs, templates
 from netsor.kernels.paths import path_contributions
@@ -140,16 +140,20 @@ def _existence(network: Program, name: str) -> Iterator[None]:
     """Turns an expectation that diverges into what a user is told; raises NetsorError."""
     try:
         yield
-    except Divergent as fault:
+    except NoNumber as fault:
         readout = network.readouts[0] if network.readouts else None
         where = network.by_name.get(readout.terms[0][2]) if readout and readout.terms else None
+        unknown = isinstance(fault, Unsettled)
         raise NetsorError(
             Diagnostic(
-                "E801",
-                f"the {name} of `{network.name}` does not exist: {fault}",
+                "E804" if unknown else "E801",
+                f"the {name} of `{network.name}` {'could not be computed' if unknown else 'does not exist'}: {fault}",
                 where.span if where else None,
                 label="the readout is taken of this",
-                notes=("a kernel is a sum of products of expectations (Eqs. 97–100), and one of them diverges",),
+                notes=(
+                    "a kernel is a sum of products of expectations (Eqs. 97–100), and one of them "
+                    + ("was not found" if unknown else "diverges"),
+                ),
             )
         ) from None
 

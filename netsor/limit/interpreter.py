@@ -32,14 +32,27 @@ from netsor.expr.asymptotics import at_infinite_width
 from netsor.expr.functions import REALS
 from netsor.expr.intervals import infer_range
 from netsor.expr.rationals import decimal, rational, uncertainty
-from netsor.gaussian import Divergent, Estimate, Expectation, NoPointwiseMeaning, Part, Settings, expect, vanishes
+from netsor.gaussian import (
+    Estimate,
+    Expectation,
+    NoNumber,
+    NoPointwiseMeaning,
+    Part,
+    Settings,
+    Undefined,
+    Unsettled,
+    expect,
+    vanishes,
+)
+from netsor.gaussian.blocks import gaussians_of
+from netsor.gaussian.integrability import integrable
 from netsor.gaussian.law import Input
 from netsor.limit.atoms import Atoms
 from netsor.limit.definition import ZDOT, ZHAT, ZINIT, ZMOMENT, ZNONLIN
 from netsor.limit.initial import InitialLaw
 from netsor.limit.meanings import Meanings
 from netsor.limit.noise import NONE, Form, Known, Noises, Origin
-from netsor.limit.scalars import function_of_scalars, may_jump, of_constant, rational_value
+from netsor.limit.scalars import function_of_scalars, has_value, may_jump, of_constant, rational_value
 from netsor.limit.separation import of_initial, of_products
 from netsor.limit.stein import stein_coefficients
 from netsor.limit.symbols import coefficient, hat, scalar, spell
@@ -121,6 +134,8 @@ class Limit:
         # How many times a residual was made of residuals.
         self._depths: dict[Sym, int] = {}
         self._cache: dict = {}
+        # Scalars that may have no value, as 1/θ with θ → 0: what they multiply is not zero before they are known.
+        self._doubtful: set[Sym] = set()
         self._depth = 0
         self.taken: list[Taken] = []
         self._deadline = None if self.settings.budget is None else time.monotonic() + self.settings.budget
@@ -251,7 +266,7 @@ class Limit:
     def _coefficient(self, product: Sym, partner: Sym, derivative: Expr, name: str) -> Expr:
         """E ∂Z^x/∂Ẑ^{Wᵀy}: exactly zero or a number where that is plain to see, else a symbol."""
         derivative = canonical(derivative)
-        if derivative is ZERO or vanishes(derivative, self):
+        if derivative is ZERO or self._is_zero(derivative):
             return ZERO
         if not any(self.is_gaussian(s) for s in derivative.free):
             return derivative
@@ -289,13 +304,26 @@ class Limit:
             and not (i.scalars and not i.vectors and may_jump(i.psi))
         ):
             return self._constant(i, integrand)
-        if i.vectors and vanishes(integrand, self):
+        if i.vectors and self._is_zero(integrand):
             return ZERO
         symbol = scalar(i.name)
+        if not all(map(self._is_plain, integrand.free)) or not (
+            integrable(integrand, gaussians_of(integrand, self))
+            if i.vectors
+            else has_value(at_infinite_width(i.psi), self._scalars, self._range)
+        ):
+            self._doubtful.add(symbol)
         if WIDTH in i.psi.free or may_jump(i.psi):
             return symbol
         c, known = self._meanings.named(integrand, symbol)
         return known if c == 1 else symbol
+
+    def _is_zero(self, integrand: Expr) -> bool:
+        """Whether an expectation is zero without any number: it vanishes, and its scalars plainly have values."""
+        return vanishes(integrand, self) is not None and all(map(self._is_plain, canonical(integrand).free))
+
+    def _is_plain(self, s: Sym) -> bool:
+        return s not in self._doubtful
 
     def _constant(self, i: Moment, value: Const) -> Expr:
         """A scalar that folded to a number: that number if it is right to its last digits, else a symbol."""
@@ -570,7 +598,7 @@ class Limit:
             return self._taken(integrand, purpose, name)
         except NoPointwiseMeaning as fault:
             i = self.program.by_name.get(name)
-            raise NetsorError(diverges(name, i.span if i else None, purpose, str(fault))) from None
+            raise NetsorError(diverges(name, i.span if i else None, purpose, fault)) from None
 
     def expectation(self, integrand: Expr, purpose: str, name: str) -> Expectation:
         """E of an expression in Ẑ's; `name` is the variable of the program that it is taken for."""
@@ -582,6 +610,9 @@ class Limit:
         span = i.span if i else None
         if self.progress:
             self.progress(purpose)
+        for s in sorted(integrand.free & self._doubtful, key=lambda s: s.digest):
+            # Where one of these has no value there is no integrand, whatever it is multiplied by.
+            self.scalar(s)
         settings = self.settings
         if self._deadline is not None:
             left = self._share * (self._deadline - time.monotonic())
@@ -589,8 +620,8 @@ class Limit:
         start = time.perf_counter()
         try:
             result = expect(integrand, self, settings, cache=self._cache)
-        except Divergent as fault:
-            raise NetsorError(diverges(name, span, purpose, str(fault))) from None
+        except NoNumber as fault:
+            raise NetsorError(diverges(name, span, purpose, fault)) from None
         own = self._noises.fresh(result.own, Origin(purpose, result.method))
         parts = [(w, self._part(p, purpose)) for w, p in zip(result.weights, result.parts, strict=True)]
         scalars = [(slope, self._form(s)) for s, slope in result.slopes.items()]
@@ -657,8 +688,24 @@ def _nearest(q: Fraction) -> float:
         return math.inf
 
 
-def diverges(name: str, span: Span | None, purpose: str, why: str) -> Diagnostic:
-    """The diagnostic of an expectation that is infinite or does not exist."""
+def diverges(name: str, span: Span | None, purpose: str, why: Exception) -> Diagnostic:
+    """The diagnostic of an expectation that is infinite, does not exist, or was not found."""
+    if isinstance(why, Unsettled):
+        return Diagnostic(
+            "E804",
+            f"the limit of `{name}` could not be computed: {why}",
+            span,
+            label=f"{purpose} was not found",
+            notes=("this does not say that there is no limit",),
+        )
+    if isinstance(why, Undefined):
+        return Diagnostic(
+            "E802",
+            f"the limit of `{name}` does not exist: {why}",
+            span,
+            label=f"{purpose} has no value",
+            notes=("a function of scalars must be continuous at their limits (Assumption B.8, 1)",),
+        )
     return Diagnostic(
         "E801",
         f"the limit of `{name}` does not exist: {why}",

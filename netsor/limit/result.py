@@ -19,7 +19,10 @@ from netsor.shown import Shown
 
 @dataclass(frozen=True)
 class LimitValue:
-    """θ̊ of an output: |value − limit| ≤ error; `value` is None where the limit does not exist."""
+    """θ̊ of an output: |value − limit| ≤ error.
+
+    `value` is None where the limit does not exist (method "none") or could not be computed (method "unknown").
+    """
 
     value: float | None
     error: float | None
@@ -77,7 +80,8 @@ def infer_limit(
                 values[output.name] = _one(state, output.scalar)
                 jumps.refuse(output.scalar)
             except NetsorError as fault:
-                values[output.name] = LimitValue(None, None, "none", False)
+                unknown = all(d.code == "E804" for d in fault.diagnostics)
+                values[output.name] = LimitValue(None, None, "unknown" if unknown else "none", False)
                 faults[output.name] = fault.diagnostics
 
     work_through(asked, 0.5)

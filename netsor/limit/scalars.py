@@ -27,6 +27,7 @@ from netsor.expr import (
 )
 from netsor.expr import power as power_of
 from netsor.expr.evaluate import call_value, truth
+from netsor.expr.intervals import ranges_of
 from netsor.expr.rationals import decimal, power, within_reach
 from netsor.gaussian import Estimate
 from netsor.gaussian.first_order import FirstOrder
@@ -115,6 +116,29 @@ def _slope(e: Expr, s: Sym, point: dict[Sym, float]) -> float:
         return float(evaluate(diff(e, s), point))
     except (ArithmeticError, ValueError):
         return math.nan
+
+
+def has_value(
+    e: Expr, known: Mapping[str, Expr], range_of: Callable[[Sym], tuple[float, float]]
+) -> bool:
+    """Whether a function of scalars has a value at their limits, as far as what is `known` of them and ranges say.
+
+    What is never negative is taken to be positive: a variance is not zero by design.
+    """
+    e = unfold(e)
+    values = {s: float(v.value) for s in e.free if isinstance(v := known.get(str(s.name)), Const)}
+    if len(values) == len(e.free):
+        return math.isfinite(evaluate(e, values))
+    ranges = ranges_of(e, {s: (values[s],) * 2 if s in values else range_of(Sym(("", s.name))) for s in e.free})
+    for node in postorder(e):
+        if isinstance(node, Pow):
+            k = node.exponent.value if isinstance(node.exponent, Const) else None
+            low, high = ranges[node.base]
+            if k is None or not isinstance(k, int) and low < 0 or k < 0 and (low < 0 < high or low == high == 0):
+                return False
+        elif isinstance(node, Call) and (node.fn == "log" and ranges[node.children[0]][0] < 0 or node.fn == "tan"):
+            return False
+    return True
 
 
 def may_jump(e: Expr) -> bool:

@@ -1,4 +1,4 @@
-"""E8xx: limits that do not exist."""
+"""E8xx: limits that do not exist or are not found."""
 
 from netsor.diagnostics.catalogue.entry import Entry
 
@@ -30,6 +30,15 @@ ENTRIES: tuple[Entry, ...] = (
         bad=("vector x ~ N(0, 1)\nθ := mean(x)\noutput step(θ)\n"),
         good=("vector x ~ N(1, 1)\nθ := mean(x)\noutput step(θ)\n"),
         paper="Assumption B.8, 1",
+        stage="limit",
+    ),
+    Entry(
+        "E804",
+        "an expectation that could not be computed",
+        "No rule gave a number, because it is out of the range of floating-point numbers, say. It may well exist.",
+        bad=("vector x ~ N(0, 1)\noutput mean(exp(100 * x))\n"),
+        good=("vector x ~ N(0, 1)\noutput mean(exp(10 * x))\n"),
+        paper="Eq. 63",
         stage="limit",
     ),
 )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from netsor.diagnostics import NetsorError
 from netsor.expr import Const, Expr, Sym, evaluate
-from netsor.gaussian import Divergent, Estimate, NoPointwiseMeaning, Settings, expect
+from netsor.gaussian import Estimate, NoNumber, NoPointwiseMeaning, Settings, expect
 from netsor.limit import Limit
 from netsor.limit.stein import stein_coefficients
 from netsor.show.derivation.bridge import Bridge
@@ -153,7 +153,7 @@ def with_numbers(
         except NetsorError as fault:
             missing.add(line.about)
             lines.append(replace(line, notes=(*line.notes, Note((fault.diagnostics[0].message,)))))
-        except (Divergent, NoPointwiseMeaning) as fault:
+        except (NoNumber, NoPointwiseMeaning) as fault:
             missing.add(line.about)
             lines.append(replace(line, notes=(*line.notes, Note((f"no finite value: {fault}",)))))
     return replace(d, lines=lines, missing=frozenset(missing))

@@ -1,0 +1,188 @@
+"""Values of expressions where floating point overflows or underflows on the way: numbers m 2^e with any whole e.
+
+log(1 + exp(1000)) and exp(1000)/(1 + exp(1000)) are numbers like any other. What is not finite after the ordinary way
+is computed again in this arithmetic; what has no value then has none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from netsor.expr import Add, Call, Cmp, Cond, Const, Expr, Logic, Mul, Pow, Sym, canonical, postorder
+from netsor.expr.arrays import ARRAY_FUNCTIONS, lambdify
+from netsor.expr.functions import SELU_SCALE
+
+Array = np.ndarray
+_LN2 = math.log(2)
+_LN2_HIGH, _LN2_LOW = 0.693145751953125, 1.42860682030941723212e-6
+_FARTHEST = 1e15
+# What these become of a large positive argument is the argument, up to a factor; of a large negative one a number.
+_LINEAR = {"relu": 1.0, "elu": 1.0, "selu": SELU_SCALE, "silu": 1.0, "gelu": 1.0, "softplus": 1.0}
+
+
+class Wide(NamedTuple):
+    """m 2^e elementwise, 1/2 ≤ |m| < 1 (or m is 0, infinite or NaN)."""
+
+    m: Array
+    e: Array
+
+    def floats(self) -> Array:
+        return np.ldexp(self.m, np.clip(self.e, -2200, 2200).astype(int))
+
+
+def wide(m: Array, e: Array | float = 0.0) -> Wide:
+    m, k = np.frexp(m)
+    return Wide(m, np.where((m == 0) | ~np.isfinite(m), 0.0, e + k))
+
+
+def _exponential(x: Array) -> Wide:
+    k = np.where(np.isfinite(x), np.round(x / _LN2), 0.0)
+    far = np.abs(k) > _FARTHEST
+    # ln 2 in two parts, of which the first has so few digits that its product with k is exact.
+    rest = np.where(far, 0.0, (x - k * _LN2_HIGH) - k * _LN2_LOW)
+    m = np.where(far, np.where(x > 0, np.inf, 0.0), np.exp(rest))
+    return wide(np.where(np.isnan(x), np.nan, m), np.where(far, 0.0, k))
+
+
+def _logarithm(u: Wide) -> Array:
+    near = np.abs(u.e) < 1000
+    return np.where(near, np.log(u.floats()), np.log(u.m) + u.e * _LN2)
+
+
+def _sum(terms: Sequence[Wide]) -> Wide:
+    top = np.max([np.where(t.m == 0, -np.inf, t.e) for t in terms], axis=0)
+    top = np.where(np.isfinite(top), top, 0.0)
+    total = np.sum([np.ldexp(t.m, np.clip(t.e - top, -2200, 0).astype(int)) for t in terms], axis=0)
+    return wide(total, top)
+
+
+def _product(factors: Sequence[Wide]) -> Wide:
+    out = factors[0]
+    for f in factors[1:]:
+        out = wide(out.m * f.m, out.e + f.e)
+    return out
+
+
+def _power(base: Wide, exponent: Array) -> Wide:
+    value = np.power(base.floats(), exponent)
+    # Where the plain power is 0 or infinite for want of range, by way of the logarithm.
+    size = (np.log2(np.abs(base.m)) + base.e) * exponent
+    whole = np.floor(np.where(np.isfinite(size), size, 0.0))
+    sign = np.where((base.m < 0) & (np.mod(exponent, 2) == 1), -1.0, 1.0)
+    sign = np.where((base.m < 0) & (exponent != np.floor(exponent)), np.nan, sign)
+    plain = np.isfinite(value) & (value != 0) | (base.m == 0) | ~np.isfinite(base.m)
+    return wide(np.where(plain, value, sign * np.exp2(size - whole)), np.where(plain, 0.0, whole))
+
+
+def _call(fn: str, parts: list[Wide]) -> Wide:
+    u = parts[0]
+    match fn:
+        case "exp":
+            return _exponential(u.floats())
+        case "log":
+            return wide(_logarithm(u))
+        case "sigmoid":
+            x = u.floats()
+            return _exponential(-np.logaddexp(0.0, -x))
+        case "Phi":
+            from scipy.special import log_ndtr
+
+            return _exponential(log_ndtr(u.floats()))
+        case "silu" | "gelu":
+            return _where(u.e > 1000, _linear(fn, u), _product([u, _call("sigmoid" if fn == "silu" else "Phi", [u])]))
+        case "softplus":
+            x = u.floats()
+            return _where(x < -37, _exponential(x), _where(u.e > 1000, _linear(fn, u), wide(np.logaddexp(0.0, x))))
+        case "abs":
+            return Wide(np.abs(u.m), u.e)
+        case "max" | "min":
+            out = u
+            for v in parts[1:]:
+                less = _sum([out, Wide(-v.m, v.e)]).m
+                out = _where(np.isnan(less) | ((less < 0) == (fn == "min")), out, v)
+                out = Wide(np.where(np.isnan(less), np.nan, out.m), out.e)
+            return out
+        case "leaky_relu":
+            slope = parts[1] if len(parts) > 1 else wide(np.full(u.m.shape, 0.01))
+            return _where(u.m > 0, u, _product([u, slope]))
+        case _ if fn in _LINEAR:
+            return _where(u.e > 1000, _linear(fn, u), wide(ARRAY_FUNCTIONS[fn](u.floats())))
+        case _:
+            out = wide(np.asarray(ARRAY_FUNCTIONS[fn](*(p.floats() for p in parts)), float))
+            if fn in ("sin", "cos", "tan"):
+                # So far out the angle is not known: there is a value, but which?
+                return Wide(np.where(np.isinf(u.floats()), np.inf, out.m), out.e)
+            return out
+
+
+def _linear(fn: str, u: Wide) -> Wide:
+    below = np.asarray(ARRAY_FUNCTIONS[fn](np.full(u.m.shape, -1e5)), float)
+    return _where(u.m > 0, wide(u.m * _LINEAR[fn], u.e), wide(below))
+
+
+def _where(test: Array, a: Wide, b: Wide) -> Wide:
+    return Wide(np.where(test, a.m, b.m), np.where(test, a.e, b.e))
+
+
+def values(root: Expr, at: dict[Sym, Array], count: int) -> Wide:
+    """The value of an expression, canonical, at arrays of `count` numbers."""
+    done: dict[Expr, Any] = {}
+    with np.errstate(all="ignore"):
+        for node in postorder(root):
+            parts = [done[c] for c in node.children]
+            match node:
+                case Const():
+                    done[node] = wide(np.full(count, float(node.value)))
+                case Sym():
+                    done[node] = wide(np.broadcast_to(np.asarray(at[node], float), (count,)))
+                case Add():
+                    done[node] = _sum(parts)
+                case Mul():
+                    done[node] = _product(parts)
+                case Pow():
+                    done[node] = _power(parts[0], parts[1].floats())
+                case Call():
+                    done[node] = _call(node.fn, parts)
+                case Cmp():
+                    sign = _sum([parts[0], Wide(-parts[1].m, parts[1].e)]).m
+                    done[node] = _COMPARED[node.op](sign, 0.0)
+                case Logic():
+                    joined = np.all if node.op == "and" else np.any
+                    done[node] = ~parts[0] if node.op == "not" else joined(np.stack(parts), axis=0)
+                case Cond():
+                    done[node] = _where(*parts)
+                case _:
+                    raise TypeError(type(node).__name__)
+    return done[root]
+
+
+_COMPARED: dict[str, Callable[[Array, float], Array]] = {
+    "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal, "==": np.equal, "!=": np.not_equal,
+}  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def compiled(e: Expr, args: tuple[Sym, ...]) -> Callable[..., Any]:
+    """`lambdify` of one expression, with what it finds to be not finite computed again."""
+    run = lambdify((e,), args)
+    form = canonical(e)
+
+    def value(*given: Any) -> Any:
+        (out,) = run(*given)
+        lost = ~np.isfinite(out)
+        if not lost.any():
+            return out
+        shape = np.broadcast_shapes(np.shape(out), *(np.shape(x) for x in given))
+        out = np.array(np.broadcast_to(out, shape), float)
+        lost = ~np.isfinite(out)
+        at = {s: np.broadcast_to(x, shape)[lost] for s, x in zip(args, given)}
+        with np.errstate(all="ignore"):
+            out[lost] = values(form, at, int(lost.sum())).floats()
+        return out
+
+    return value
