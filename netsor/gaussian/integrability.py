@@ -14,8 +14,9 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from netsor.expr import FUNCTIONS, ONE, Add, Call, Cmp, Cond, Const, Expr, Logic, Mul, Pow, Sym, postorder
+from netsor.expr import FUNCTIONS, ONE, Add, Call, Cmp, Cond, Const, Expr, Logic, Mul, Pow, Sym, is_singular, postorder
 from netsor.expr.evaluate import call_value
+from netsor.expr.functions import SINGULAR
 from netsor.expr.intervals import infer_range
 from netsor.gaussian.shape import affine
 from netsor.gaussian.terms import Gaussians, expand, factors_of, integer_power
@@ -95,7 +96,11 @@ def is_total(e: Expr, gaussians: Gaussians) -> bool:
 
 @lru_cache(maxsize=50_000)
 def _is_tame(e: Expr, gaussians: Gaussians) -> bool:
-    """Whether an expression is plainly bounded by a polynomial, without anything that could lack a value."""
+    """Whether an expression is plainly bounded by a polynomial, without anything that could lack a value.
+
+    Dirac masses on planes with a density leave such a function integrable.
+    """
+    masses = is_singular(e)
     for node in postorder(e):
         if isinstance(node, (Sym, Const, Add, Mul, Cmp, Logic, Cond)):
             continue
@@ -107,8 +112,12 @@ def _is_tame(e: Expr, gaussians: Gaussians) -> bool:
             k = node.exponent.value if isinstance(node.exponent, Const) else -1
             if not (isinstance(k, int) and k >= 0 or k > 0 and infer_range(node.base, {})[0] >= 0):
                 return False
+            if masses and is_singular(node.base):
+                return False
         elif isinstance(node, Call):
-            if node.fn.startswith("dirac") or node.fn in ("exp", "log", "tan", "sqrt"):
+            if node.fn in ("exp", "log", "tan", "sqrt"):
+                return False
+            if masses and is_singular(node) and (node.fn not in SINGULAR or affine(node.children[0], gaussians) is None):
                 return False
         else:
             return False
@@ -121,13 +130,7 @@ def has_no_value(e: Expr) -> bool:
 
 
 def _term_converges(product: Expr, gaussians: Gaussians) -> bool:
-    masses = [f for f in factors_of(product) if isinstance(f, Call) and f.fn.startswith("dirac")]
-    if not masses:
-        return _converges(_size(product, gaussians).upper)
-    # On a plane with a density what is bounded by a polynomial is integrable.
-    others = [f for f in factors_of(product) if f not in masses]
-    flat = all(affine(f.children[0], gaussians) is not None for f in masses)
-    return flat and all(_is_tame(f, gaussians) for f in others)
+    return _is_tame(product, gaussians) or _converges(_size(product, gaussians).upper)
 
 
 def _converges(upper: Upper | None) -> bool:
