@@ -117,7 +117,8 @@ def _is_tame(e: Expr, gaussians: Gaussians) -> bool:
         elif isinstance(node, Call):
             if node.fn in ("exp", "log", "tan", "sqrt"):
                 return False
-            if masses and is_singular(node) and (node.fn not in SINGULAR or affine(node.children[0], gaussians) is None):
+            on_a_plane = node.fn in SINGULAR and affine(node.children[0], gaussians) is not None
+            if masses and is_singular(node) and not on_a_plane:
                 return False
         else:
             return False
