@@ -20,6 +20,7 @@ from netsor.gaussian.scales import scales_of
 from netsor.gaussian.smooth import smoothing
 from netsor.gaussian.state import ROUNDED, State
 from netsor.gaussian.terms import expand, factors_of
+from netsor.gaussian.twofold import two_product
 
 Array = np.ndarray
 _FEW = 160
@@ -133,25 +134,12 @@ def _correlations(a: Array, b: Array, r: Array) -> tuple[Array, Array]:
     # Even powers of two, so that a, b and r are scaled exactly.
     i, j = i - i % 2, j - j % 2
     x, y, z = np.ldexp(a, -i), np.ldexp(b, -j), np.ldexp(r, -((i + j) // 2))
-    (p, p_low), (q, q_low) = _two_product(x, y), _two_product(z, z)
+    (p, p_low), (q, q_low) = two_product(x, y), two_product(z, z)
     left = np.maximum((p - q) + (p_low - q_low), 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         square = np.where(p > 0, left / np.where(p > 0, p, 1.0), 1.0)
         rho = np.where(p > 0, z / np.sqrt(np.where(p > 0, p, 1.0)), 0.0)
     return np.clip(rho, -1.0, 1.0), np.sqrt(np.minimum(square, 1.0))
-
-
-def _two_product(x: Array, y: Array) -> tuple[Array, Array]:
-    """x y as a rounded product and what it lacks."""
-    product = x * y
-    (x1, x2), (y1, y2) = _halves(x), _halves(y)
-    return product, ((x1 * y1 - product) + x1 * y2 + x2 * y1) + x2 * y2
-
-
-def _halves(x: Array) -> tuple[Array, Array]:
-    big = x * 134217729.0
-    high = big - (big - x)
-    return high, x - high
 
 
 class _Series:

@@ -27,6 +27,7 @@ from netsor.gaussian.result import Clock
 from netsor.gaussian.squares import needs_company
 from netsor.gaussian.state import State
 from netsor.gaussian.terms import is_polynomial
+from netsor.kernels.angles import Angles
 from netsor.kernels.closed import closed_form
 from netsor.kernels.contraction import MOST_DIMENSIONS, contract, is_smooth
 from netsor.kernels.forms import Form, Forms
@@ -71,17 +72,20 @@ class Inputs:
         """The example that a row belongs to: L, R, or "" where it belongs to none."""
         return next((s for s in self.rows if ref in self.rows[s]), "")
 
-    def inner(self, a: DataRef, b: DataRef) -> Quantity:
-        """⟨ξ, ξ'⟩ of two rows of the template, for all inputs or pairs."""
+    def both(self, a: DataRef, b: DataRef) -> tuple[Array, Array, str]:
+        """Two rows of the template, each for all inputs or pairs, and which of these."""
         sides = [self.side(ref) for ref in (a, b)]
         if sides[0] == sides[1] or "" in sides:
             x, y = (self.rows[s][ref] if s else self.own[ref][None] for s, ref in zip(sides, (a, b), strict=True))
             x, y = np.broadcast_arrays(x, y)
-            domain = max(sides)
-        else:
-            picked = {"L": self.left, "R": self.right}
-            x, y = (self.rows[s][ref][picked[s]] for s, ref in zip(sides, (a, b), strict=True))
-            domain = "LR"
+            return x, y, max(sides)
+        picked = {"L": self.left, "R": self.right}
+        x, y = (self.rows[s][ref][picked[s]] for s, ref in zip(sides, (a, b), strict=True))
+        return x, y, "LR"
+
+    def inner(self, a: DataRef, b: DataRef) -> Quantity:
+        """⟨ξ, ξ'⟩ of two rows of the template, for all inputs or pairs."""
+        x, y, domain = self.both(a, b)
         value = np.einsum("ij,ij->i", x, y)
         return Quantity(domain, value, _ROUNDING * np.einsum("ij,ij->i", abs(x), abs(y)))
 
@@ -99,6 +103,7 @@ class Batch:
         self._covariances: dict[tuple[Sym, Sym], Quantity] = {}
         self._scalars: dict[Sym, Quantity] = {}
         self.forms = Forms(limit)
+        self.angles = Angles(self)
         self._blocks: dict[tuple[Expr, bool], Quantity] = {}
 
     # --- domains ----------------------------------------------------------------------------------------------
@@ -348,6 +353,9 @@ class Batch:
         """E of a block by the rules for a function of several Gaussians; a `hasty` one from a sample."""
         domain = self.join(block.free)
         symbols = _sorted(gaussians)
+        by_angle = self.angles.expectation(block, symbols, domain)
+        if by_angle is not None and by_angle[1].all():
+            return Quantity(domain, by_angle[0].value, by_angle[0].error)
         c, slack = self._law(symbols, domain)
         env, env_slack = self._given(block.free - gaussians, domain)
 
@@ -369,6 +377,9 @@ class Batch:
             assert carried is not None
         else:
             carried = self._carried(block, symbols, c, slack, env, env_slack, value)
+        if by_angle is not None:
+            found, holds = by_angle
+            return Quantity(domain, np.where(holds, found.value, value), np.where(holds, found.error, error + carried))
         return Quantity(domain, value, error + carried)
 
     def _smooth(self, block: Expr, gaussians: frozenset[Sym]) -> Quantity | None:

@@ -1,0 +1,329 @@
+"""Pairs of Gaussians of which one is nearly a multiple of the other: their angle is computed, not subtracted.
+
+E relu(u) relu(v), E step(u) step(v) and the like are functions of the angle θ of u and v (Cho & Saul 2009), whose slope
+in the covariance c is infinite at θ = 0 and θ = π. With variances a and b, tan θ = √(ab − c²)/c. For nearly parallel
+rows of data ab − c² is not what floats leave of the difference:
+
+- of U ξ and U ξ' it is |ξ|² |r|² − (ξ·r)² for every r = ξ' − β ξ;
+- of sums of independent pairs it is Σ_k det_k + Σ_{k<l} (a_k g_l + a_l g_k − 2 e_k e_l), with e = Cov(u, v − u) and
+  g = Var(v − u);
+- of W φ(u) and W φ(v), φ homogeneous, it is A B (1 − ρ)(1 + ρ) with 1 ± ρ as series in θ.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netsor.expr import Const, Expr, Sym, canonical, mul, substitute
+from netsor.expr.evaluate import evaluate
+from netsor.gaussian.blocks import gaussians_of
+from netsor.gaussian.terms import factors_of
+from netsor.gaussian.twofold import two_product
+from netsor.kernels.bounded import Bounded
+from netsor.kernels.homogeneous import homogeneous_degrees
+
+if TYPE_CHECKING:
+    from netsor.kernels.batch import Batch, Quantity
+
+Array = np.ndarray
+_EPS = 2.0**-52
+# Where less than this of ab is left of ab − c², it is computed from the rows themselves.
+_NEAR = 1e-4
+_LEAST = 1e-70
+_SQRT_8PI = math.sqrt(8 * math.pi)
+
+
+@dataclass(frozen=True)
+class Homogeneous:
+    """f(x) = p |x|^k for x > 0 and q |x|^k for x < 0, k = 0 or 1."""
+
+    degree: int
+    above: float
+    below: float
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Var u, Var v, Cov(u, v), and what is not taken as a difference of these.
+
+    These are e = Cov(u, v − u), g = Var(v − u) and det = Var u Var v − Cov(u, v)².
+    """
+
+    a: Bounded
+    b: Bounded
+    c: Bounded
+    e: Bounded
+    g: Bounded
+    det: Bounded
+
+    def at(self, rows: Array) -> Twins:
+        return Twins(*(x.at(rows) for x in (self.a, self.b, self.c, self.e, self.g, self.det)))
+
+    def positive(self) -> Array:
+        """Where both variances are known not to be zero, and products of four of them are in the range of floats."""
+        sizes = (self.a.value, self.b.value)
+        inside = (np.minimum(*sizes) > _LEAST) & (np.maximum(*sizes) < 1 / _LEAST)
+        return inside & (self.a.value > 2 * self.a.error) & (self.b.value > 2 * self.b.error)
+
+    def angle(self) -> tuple[Array, Array, Array]:
+        """(the angle of u and v, that of u and ±v which is at most π/2, their error)."""
+        r = self.det.root()
+        # The sine of the angle between (c, r) and (c', r') is |r' c − r c'| by the product of their lengths.
+        length, off = np.hypot(r.value, self.c.value), np.hypot(r.error, self.c.error)
+        cross = abs(self.c.value) * r.error + r.value * self.c.error
+        with np.errstate(divide="ignore", invalid="ignore"):
+            sine = cross / (length * (length - off))
+            error = np.where((2 * off < length) & (sine < 0.5), sine * (1 + sine**2), math.pi)
+        small = np.arctan2(r.value, abs(self.c.value))
+        return np.arctan2(r.value, self.c.value), small, error + 2 * _EPS * small
+
+
+class Angles:
+    """The angles of pairs of Gaussians of a batch, and expectations that are functions of them."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self._known: dict[tuple[Sym, Sym, str], Twins] = {}
+
+    def expectation(self, block: Expr, symbols: Sequence[Sym], domain: str) -> tuple[Bounded, Array] | None:
+        """(E f(u) g(v), where it holds) of homogeneous f and g of degrees 0 and 1; None for what is no such product.
+
+        With S = p p' + q q' and X = p q' + q p' it is S F(θ) + X F(π − θ), where F is that of step or relu. It does not
+        hold where a variance may be zero.
+        """
+        sides = _sides(block, symbols)
+        if sides is None:
+            return None
+        f, g = sides
+        # What overflows does not hold.
+        with np.errstate(all="ignore"):
+            t = self.twins(symbols[0], symbols[1], domain)
+        holds = t.positive()
+        some = np.flatnonzero(holds)
+        out = Bounded(np.zeros(len(holds)), np.zeros(len(holds)))
+        out.put(some, _expectation(f, g, t.at(some)))
+        return out, holds
+
+    def twins(self, s: Sym, t: Sym, domain: str) -> Twins:
+        found = self._known.get((s, t, domain))
+        if found is None:
+            found = self._known[s, t, domain] = self._compute(s, t, domain)
+        return found
+
+    def _compute(self, s: Sym, t: Sym, domain: str) -> Twins:
+        forms, limit = self.batch.forms, self.batch.limit
+        if s is t:
+            own, none = self._given(s, s, domain), np.zeros(self.batch.size(domain))
+            nothing = Bounded(none, none)
+            return Twins(own, own, own, nothing, nothing, nothing)
+        found: Twins | None = None
+        if s in forms or t in forms:
+            found = self._sum(s, t, domain)
+        elif s in limit.products and t in limit.products:
+            found = self._of_products(s, t, domain)
+        elif s in limit.initial and t in limit.initial:
+            found = self._of_rows(s, t, domain)
+        return found or self._as_given(s, t, domain)
+
+    def _given(self, s: Sym, t: Sym, domain: str) -> Bounded:
+        q: Quantity = self.batch.covariance(s, t)
+        return Bounded(self.batch.lifted(q.value, q.domain, domain), self.batch.lifted(q.error, q.domain, domain))
+
+    def _as_given(self, s: Sym, t: Sym, domain: str) -> Twins:
+        """From the covariances alone, whose errors are all there is to say of the angle."""
+        a, b, c = (self._given(*p, domain) for p in ((s, s), (t, t), (s, t)))
+        return Twins(a, b, c, c - a, (a - c) + (b - c), _determinant(a, b, c))
+
+    def _sum(self, s: Sym, t: Sym, domain: str) -> Twins | None:
+        """Of u = Σ α_k u_k and v = Σ α_k v_k with independent pairs (u_k, v_k); None for other forms."""
+        forms = self.batch.forms
+        left, right = forms[s], list(forms[t])
+        if len(left) != len(right) or not all(isinstance(c, Const) for _, c in (*left, *right)):
+            return None
+        parts: list[Twins] = []
+        for x, factor in left:
+            mates = [(y, d) for y, d in right if not self._apart(x, y)]
+            if len(mates) != 1 or mates[0][1] is not factor or not isinstance(factor, Const):
+                return None
+            right.remove(mates[0])
+            y = mates[0][0]
+            if any(not self._apart(z, w) for z, _ in left if z is not x for w in (x, y)):
+                return None
+            if any(not self._apart(y, z) for z, _ in right):
+                return None
+            square = float(factor.value) ** 2
+            p = self.twins(x, y, domain)
+            a, b, c, e, g = (q.times(square) for q in (p.a, p.b, p.c, p.e, p.g))
+            parts.append(Twins(a, b, c, e, g, p.det.times(square * square)))
+        total = parts[0]
+        for p in parts[1:]:
+            mixed = total.a * p.g + p.a * total.g - (total.e * p.e).times(2.0)
+            total = Twins(
+                total.a + p.a, total.b + p.b, total.c + p.c, total.e + p.e, total.g + p.g, total.det + p.det + mixed
+            )
+        return total
+
+    def _apart(self, x: Sym, y: Sym) -> bool:
+        if x is not y and self.batch.limit.independent(x, y):
+            return True
+        q = self.batch.covariance(x, y)
+        return not (q.value.any() or q.error.any())
+
+    def _of_rows(self, s: Sym, t: Sym, domain: str) -> Twins | None:
+        """Of U ξ and U ξ': what is near is computed from the rows, with products in two parts."""
+        program = self.batch.limit.program
+        one, other = (program.embedding.get(self.batch.limit.initial[x]) for x in (s, t))
+        if one is None or other is None or one.matrix != other.matrix:
+            return None
+        plain = self._as_given(s, t, domain)
+        near = np.flatnonzero(plain.det.value < _NEAR * plain.a.value * plain.b.value)
+        if not len(near):
+            return plain
+        square = program.input_matrix[one.matrix].variance
+        x, y, of = self.batch.inputs.both(one.source, other.source)  # type: ignore[arg-type]
+        at = near if of == domain else self.batch.lifted(np.arange(self.batch.size(of)), of, domain)[near]
+        x, y = (np.broadcast_to(z, (self.batch.size(of), z.shape[1]))[at] for z in (x, y))
+        e, g, det = _of_vectors(x, y)
+        plain.e.put(near, e.times(square))
+        plain.g.put(near, g.times(square))
+        plain.det.put(near, det.times(square**2))
+        return plain
+
+    def _of_products(self, s: Sym, t: Sym, domain: str) -> Twins | None:
+        """Of W φ(u) and W φ(v) with one homogeneous φ; None for others."""
+        p, q = (self.batch.limit.products[x] for x in (s, t))
+        if (p.matrix, p.transposed) != (q.matrix, q.transposed):
+            return None
+        f, g = (self.batch.forms.rewritten(x.operand) for x in (p, q))
+        mine, yours = (sorted(gaussians_of(e, self.batch.forms), key=lambda x: x.digest) for e in (f, g))
+        if len(mine) != 1 or len(yours) != 1 or mine == yours:
+            return None
+        phi, psi = _one(f, mine[0]), _one(g, yours[0])
+        if phi is None or phi != psi or not (phi.above or phi.below):
+            return None
+        plain, at = self._as_given(s, t, domain), self.twins(mine[0], yours[0], domain)
+        some = np.flatnonzero(at.positive())
+        at = at.at(some)
+        a, b = plain.a.at(some), plain.b.at(some)
+        below, above = _gaps(phi, at)
+        ra, rb = a.root(), b.root()
+        both = ra * rb
+        # √B − √A from Var v − Var u = 2 e + g.
+        longer = both.times(0.0)
+        if phi.degree == 1:
+            size = p.variance * (phi.above**2 + phi.below**2) / 2
+            longer = (at.e.times(2.0) + at.g).over(at.a.root() + at.b.root()).times(math.sqrt(size))
+        plain.e.put(some, ra * longer - both * below)
+        plain.g.put(some, longer * longer + (both * below).times(2.0))
+        plain.det.put(some, a * b * below * above)
+        return plain
+
+
+def _expectation(f: Homogeneous, g: Homogeneous, t: Twins) -> Bounded:
+    same = f.above * g.above + f.below * g.below
+    across = f.above * g.below + f.below * g.above
+    size = abs(same) + abs(across)
+    if f.degree != g.degree:
+        # E step(u) relu(v) = √b (1 + ρ)/√(8π).
+        one, other = (t.b, t.a) if g.degree else (t.a, t.b)
+        r = one.root().times((same + across) / _SQRT_8PI)
+        return r + t.c.over(other.root()).times((same - across) / _SQRT_8PI)
+    θ, small, error = t.angle()
+    if f.degree == 0:
+        value = 0.5 * (same * (1 - θ / math.pi) + across * θ / math.pi)
+        bound = 0.5 * abs(same - across) / math.pi * error + 2 * _EPS * size
+        return Bounded(value, np.minimum(bound, size))
+    # E relu(u) relu(v) = √(ab) (sin θ + (π − θ) cos θ)/(2π).
+    j = _j(small)
+    root = t.a.root() * t.b.root()
+    lead = np.where(t.c.value >= 0, same, across)
+    unit = 0.5 * (lead * np.cos(small) + (same + across) * j / math.pi)
+    slope = 0.5 * size * np.minimum(np.sin(θ) + error, 1.0)
+    return root * Bounded(unit, np.minimum(slope * error + 4 * _EPS * size, size))
+
+
+def _gaps(phi: Homogeneous, t: Twins) -> tuple[Bounded, Bounded]:
+    """1 − ρ and 1 + ρ for the correlation ρ = E φ(u) φ(v)/√(E φ(u)² E φ(v)²)."""
+    x = 2 * phi.above * phi.below / (phi.above**2 + phi.below**2)
+    θ, small, error = t.angle()
+    ahead = t.c.value >= 0
+    if phi.degree == 0:
+        part = (1 - x) * small / math.pi
+        below = np.where(ahead, part, (1 - x) - part)
+        above = np.where(ahead, 2 - part, (1 + x) + part)
+        bound = (1 - x) / math.pi * error
+        return Bounded(below, bound + 4 * _EPS * below), Bounded(above, bound + 4 * _EPS * above)
+    # 1 − cos θ, and sin θ − θ cos θ, of the angle that is at most π/2.
+    versine, j = 2 * np.sin(small / 2) ** 2, (1 + x) * _j(small) / math.pi
+    below = np.where(ahead, versine - j, (1 - x) + x * versine - j)
+    above = np.where(ahead, 2 - (versine - j), (1 + x) - x * versine + j)
+    bound = (np.sin(small) + error) * error
+    sizes = versine + j
+    lost = (np.where(ahead, sizes, abs(1 - x) + sizes), np.where(ahead, 2 + sizes, abs(1 + x) + sizes))
+    return Bounded(below, bound + 8 * _EPS * lost[0]), Bounded(above, bound + 8 * _EPS * lost[1])
+
+
+def _j(θ: Array) -> Array:
+    """sin θ − θ cos θ for 0 ≤ θ ≤ π/2, by its series: Σ (−1)^{k+1} 2k θ^{2k+1}/(2k+1)!."""
+    total, square = np.zeros(len(θ)), θ * θ
+    for k in range(11, 0, -1):
+        total = square * ((-1) ** (k + 1) * 2 * k / math.factorial(2 * k + 1) + total)
+    return total * θ
+
+
+def _sides(block: Expr, symbols: Sequence[Sym]) -> tuple[Homogeneous, Homogeneous] | None:
+    """f and g with block = f(u) g(v)."""
+    if len(symbols) != 2 or block.free != frozenset(symbols):
+        return None
+    groups: dict[Sym, list[Expr]] = {s: [] for s in symbols}
+    for factor in factors_of(block):
+        if len(factor.free) > 1:
+            return None
+        groups[next(iter(factor.free), symbols[0])].append(factor)
+    f, g = (_one(canonical(mul(*groups[s])), s) for s in symbols)
+    return None if f is None or g is None else (f, g)
+
+
+def _one(f: Expr, u: Sym) -> Homogeneous | None:
+    """A function of one variable that is homogeneous of degree 0 or 1."""
+    degrees = homogeneous_degrees(f, (u,)) if f.free == {u} else None
+    if degrees not in ((0,), (1,)):
+        return None
+    above, below = (float(evaluate(canonical(substitute(f, {u: Const(x)})), {})) for x in (1.0, -1.0))
+    return Homogeneous(degrees[0], above, below)
+
+
+def _determinant(a: Bounded, b: Bounded, c: Bounded) -> Bounded:
+    """ab − c² with products in two parts, so that the errors of a, b and c are all there is."""
+    (p, p_low), (q, q_low) = two_product(a.value, b.value), two_product(c.value, c.value)
+    value = (p - q) + (p_low - q_low)
+    error = a.value * b.error + b.value * a.error + 2 * abs(c.value) * c.error + a.error * b.error + c.error**2
+    return Bounded(np.maximum(value, 0.0), error + 2 * _EPS * abs(value))
+
+
+def _of_vectors(x: Array, y: Array) -> tuple[Bounded, Bounded, Bounded]:
+    """x·(y − x), |y − x|² and |x|²|y|² − (x·y)² for rows (N, d) of x and y."""
+
+    def dot(x: Array, y: Array) -> Array:
+        return np.einsum("ij,ij->i", x, y)
+
+    def bounded(x: Array, y: Array) -> Bounded:
+        return Bounded(dot(x, y), 4 * _EPS * dot(abs(x), abs(y)))
+
+    d = y - x
+    own = dot(x, x)
+    beta = np.divide(dot(x, y), own, out=np.zeros(len(x)), where=own > 0)
+    # y − β x, each product in two parts.
+    p, p_low = two_product(beta[:, None], x)
+    r = (y - p) - p_low
+    # |x|² |r|² − (x·r)² is the square of an area, which r's rounding changes by |x| |δr|.
+    square, length, along = bounded(x, x), bounded(r, r), bounded(x, r)
+    det = square * length - along * along
+    area = np.sqrt(np.maximum(det.value, 0.0))
+    lost = np.sqrt(own) * 2 * _EPS * np.sqrt(dot(r, r))
+    return bounded(x, d), bounded(d, d), Bounded(np.maximum(det.value, 0.0), det.error + lost * (2 * area + lost))
