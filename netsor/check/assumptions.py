@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
+from netsor.check.kinks import Example, equal_rows, kinks_of_network, patterns, zero_rows
 from netsor.check.languages import NETSOR_T_PLUS, infer_language
-from netsor.check.regularity import B8, Finding, counted, infer_b8, infer_regularity
+from netsor.check.regularity import B8, NOT_STABLE, Finding, counted, infer_b8, infer_regularity
 from netsor.core import MatMul, Nonlin, Program
 from netsor.diagnostics import Span
 from netsor.expr import Sym, canonical, diff
@@ -29,8 +31,11 @@ class Assumption:
         return {**out, "relaxation": self.relaxation} if self.relaxation else out
 
 
-def infer_assumptions(program: Program) -> dict[str, Assumption]:
-    """B.8 of a program; of a network also A1–A4, the Simple GIA Check, and whether NTKTRAIN holds (`NTKTRAIN`)."""
+def infer_assumptions(program: Program, examples: Iterable[Example] | None = None) -> dict[str, Assumption]:
+    """B.8 of a program; of a network also A1–A4, the Simple GIA Check, and whether NTKTRAIN holds (`NTKTRAIN`).
+
+    With the `examples` of a network it is known whether kinks lie at rows that are zero or equal.
+    """
     forward = infer_b8(program)
     if program.kind != "network":
         return {"B8": Assumption(forward.holds, forward.because, forward.span)}
@@ -43,6 +48,40 @@ def infer_assumptions(program: Program) -> dict[str, Assumption]:
         "B8": _both_passes(program, forward),
     }
     found["NTKTRAIN"] = _conclusion(program, found)
+    return _with_kinks(program, found, examples)
+
+
+def _with_kinks(
+    p: Program, found: dict[str, Assumption], examples: Iterable[Example] | None
+) -> dict[str, Assumption]:
+    """B.8 and NTKTRAIN where arguments lie on a kink with positive probability: there ψ* is no gradient."""
+    if infer_derivatives(p)[0].hopeless:
+        return found
+    trained = trained_names(p)
+    for example in patterns(p, examples) if examples is not None else [{}]:
+        met = kinks_of_network(p, trained, example)
+        if met is not None:
+            place = p.by_name[met[0]].span
+            return {
+                **found,
+                "B8": Assumption(False, f"backward pass and SGD: {met[1]}; {NOT_STABLE}", place),
+                "NTKTRAIN": Assumption(False, f"SGD is not kernel gradient descent: {met[1]}", place),
+            }
+    if examples is not None:
+        return found
+    for condition, example in (("an input row is zero", zero_rows(p)), ("input rows are equal", equal_rows(p))):
+        met = kinks_of_network(p, trained, example)
+        if met is None:
+            continue
+        b8, conclusion = found["B8"], found["NTKTRAIN"]
+        unless = f"unless {condition}: then {met[1]}"
+        if b8.relaxation:
+            b8 = replace(b8, relaxation=f"{b8.relaxation}, {unless}")
+        elif b8.holds:
+            b8 = replace(b8, holds=None, because=f"{b8.because}, {unless}")
+        if conclusion.holds:
+            conclusion = replace(conclusion, holds=None, because=f"{conclusion.because}, {unless}")
+        return {**found, "B8": b8, "NTKTRAIN": conclusion}
     return found
 
 

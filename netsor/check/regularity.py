@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from netsor.check.evidence import shows_failure
 from netsor.check.identities import in_plain_form
+from netsor.check.kinks import kinks_of_program
 from netsor.check.languages import NETSOR, infer_language
 from netsor.core import MatMul, Moment, Nonlin, Program
 from netsor.diagnostics import Span
@@ -62,6 +63,7 @@ class Finding:
 
 
 FINE = Finding(True, "")
+NOT_STABLE = "rank stability fails there, and no version of the Master Theorem covers it"
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def infer_b8(program: Program) -> B8:
     moving: dict[Sym, Expr] = {}
     positive = {s for s, r in ranges.items() if r[0] > 0 and s is not WIDTH}
     used = counted(program)
+    kinks = kinks_of_program(program, used)
     for i in program.instructions:
         if isinstance(i, MatMul) or i.name not in used:
             continue
@@ -102,6 +105,8 @@ def infer_b8(program: Program) -> B8:
             finding = infer_regularity(psi, ranges)
             if finding.holds is False and finding.covered:
                 finding = _where_parameters_tend(finding, psi, moving, program)
+        if i.name in kinks:
+            finding = Finding(False, kinks[i.name], covered=False, condition=NOT_STABLE)
         if isinstance(i, Nonlin) and (i.scalars or WIDTH in psi.free or moving.keys() & psi.free):
             moving[Sym(i.name)] = substitute(psi, moving)
         if is_positive(psi, positive, ranges):

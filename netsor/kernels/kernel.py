@@ -14,8 +14,9 @@ from netsor.check.outputs import verify_covariance
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.gaussian.result import Clock, NoNumber, Unsettled
+from netsor.kernels.advice import kinks_met
 from netsor.kernels.batch import product
-from netsor.kernels.pairs import Pairs, Template, flat_rows, infer_pairs, templates
+from netsor.kernels.pairs import Pairs, Template, flat_rows, infer_pairs, named_examples, templates
 from netsor.kernels.paths import path_contributions
 from netsor.kernels.terms import KernelTerm, gram_terms, nngp_terms, ntk_terms
 from netsor.shown import Shown
@@ -102,6 +103,7 @@ def infer_kernels(
         ntk, found = _tangent(network, pairs, across, within, method, classes)
     total = _total(list(ntk.values()), _shape(network, pairs))
     said += _not_reached(network, "NTK", total, tol, budget)
+    said += kinks_met(network, named_examples(network, x if y is None else np.concatenate([x, y])))
     return Kernels(len(x), first, total, ntk if by_parameter else {}, found if classes else {}, tuple(said))
 
 

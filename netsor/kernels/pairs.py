@@ -139,6 +139,12 @@ def flat_rows(network: Program, rows: Any) -> Array:
     return np.array([[x for ref in columns for x in e.sources[ref][1]] for e in examples], float)
 
 
+def named_examples(network: Program, flat: Array) -> list[dict[str, tuple[float, ...]]]:
+    """The rows of the inputs of every example, by their names ξ or ξ[2], from an array (N, D)."""
+    columns = {str(ref): where for ref, where in input_columns(network).items()}
+    return [{name: tuple(row[where].tolist()) for name, where in columns.items()} for row in flat]
+
+
 def shaped_rows(network: Program, flat: Array) -> dict[str, Array]:
     """The inputs of a network by name, (N, d) or (N, T, d), from an array (N, D)."""
     out: dict[str, Array] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -280,11 +280,21 @@ class Limit:
 
     def verify(self, name: str) -> None:
         """Raises NetsorError where a line on which a scalar depends has no limit at a kink or a jump (E801)."""
-        if self._atoms.without_limit:
-            needed = self.program.needed([name])
-            for line, fault in self._atoms.without_limit.items():
-                if line in needed:
-                    raise NetsorError(fault)
+        self._refuse(name, self._atoms.without_limit)
+
+    def verify_known(self, name: str) -> None:
+        """Raises NetsorError where it is not known what such a line tends to (E801)."""
+        self._refuse(name, self._atoms.not_known)
+
+    def _refuse(self, name: str, faults: Mapping[str, Diagnostic]) -> None:
+        needed = self.program.needed([name]) if faults else ()
+        for line, fault in faults.items():
+            if line in needed:
+                raise NetsorError(fault)
+
+    def is_one_sided(self, i: Nonlin | Moment) -> bool:
+        """Whether ψ's limit is that from the side from which its arguments come to a kink or a jump."""
+        return self._atoms.limit(i) is not None
 
     def integrand(self, i: Moment) -> Expr:
         """The expression whose expectation is θ̊ (Eq. 63)."""
@@ -292,7 +302,8 @@ class Limit:
         return ZMOMENT(i, self._z, self._scalars) if there is None else there
 
     def _zmoment(self, i: Moment) -> Expr:
-        exact = None if i.vectors else rational_value(at_infinite_width(i.psi), self._exact)
+        there = None if i.vectors else self._atoms.limit(i)
+        exact = None if i.vectors or there is not None else rational_value(at_infinite_width(i.psi), self._exact)
         if exact is not None and math.isfinite(found := _nearest(exact)):
             self._exact[Sym(i.name)] = exact
             self._estimates[scalar(i.name)] = self._given(i.name, found, abs(float(Fraction(repr(found)) - exact)))

@@ -32,6 +32,7 @@ from netsor.expr import (
     unfold,
 )
 from netsor.expr.asymptotics import Diverges, at_infinite_width
+from netsor.expr.differentiate import plain_tests, vanishes_on
 from netsor.expr.functions import is_singular
 from netsor.limit.interpreter import Limit
 
@@ -82,6 +83,21 @@ class Jumps:
             return False
         return any(_is_parameter(self.state, s) for u, _ in _arguments(whole) for s in u.free)
 
+    def _has_own(self, i: Nonlin | Moment) -> bool:
+        """Whether ψ jumps in n itself; what its vectors do as n → ∞ says from which side they come to a jump."""
+        moving = {Sym(c.name) for c in self.state.program.constants if c.value.free} | {WIDTH}
+        for node in postorder(unfold(i.psi)):
+            if isinstance(node, Call) and FUNCTIONS[node.fn].jumps and moving & node.free:
+                return True
+            if isinstance(node, Cond) and moving & node.test.free:
+                tree = plain_tests(node)
+                while isinstance(tree, Cond) and isinstance(tree.test, Cmp):
+                    u = tree.test.children[0] - tree.test.children[1]
+                    if not vanishes_on(tree.then - tree.other, u):
+                        return True
+                    tree = tree.other
+        return False
+
     def refuse(self, output: str) -> None:
         """Raises NetsorError (E803) where a ψ that the output needs jumps in a parameter at its limit.
 
@@ -100,6 +116,8 @@ class Jumps:
     def _jump(self, i: Nonlin | Moment) -> tuple[Sym, float] | None:
         draws = self.draws()
         if not any(_is_at_a_jump(i, values) for values in draws):
+            return None
+        if self.state.is_one_sided(i) and not self._has_own(i):
             return None
         whole = self.whole[i.name]
         for s, (limit, sides) in _parameters(self.state, whole).items():

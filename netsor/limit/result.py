@@ -79,6 +79,7 @@ def infer_limit(
             try:
                 values[output.name] = _one(state, output.scalar)
                 jumps.refuse(output.scalar)
+                state.verify_known(output.scalar)
             except NetsorError as fault:
                 unknown = all(d.code == "E804" for d in fault.diagnostics)
                 values[output.name] = LimitValue(None, None, "unknown" if unknown else "none", False)

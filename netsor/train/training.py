@@ -15,7 +15,7 @@ from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.expr import Expr
 from netsor.kernels import infer_conditioned_ntk, infer_ntk
 from netsor.kernels.kernel import verify_network
-from netsor.kernels.pairs import flat_rows, shaped_rows
+from netsor.kernels.pairs import flat_rows, named_examples, shaped_rows
 from netsor.limit import infer_limit
 from netsor.train.advice import not_covered, overshoots
 from netsor.train.descent import kernel_descent
@@ -175,7 +175,7 @@ def train(
         said += overshoots(descent, lr)
         if limit:
             kernel = descent.f
-            said += not_covered(network)
+            said += not_covered(network, named_examples(network, all_rows(network, inputs, test)))
     if limit:
         given = np.asarray(start).tolist()
         unrolled = sgd(network, inputs, targets, test, f0=given, condition=drifting, **arguments)

@@ -1,0 +1,84 @@
+"""The lines of a program in powers of 1/√n, for ψ's with a kink, a jump or a root where their arguments come to lie.
+
+Definition B.3 takes 1/√n to its limit first, which says nothing there: h + δ/√n tends to h, and relu'(0) is a
+convention. `netsor.expr.onesided` says what ψ tends to; here its symbols get their expansions in 1/√n from the lines
+that made them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from netsor.core.program import MatMul, Moment, Nonlin, Program
+from netsor.expr import WIDTH, ZERO, Expr, Star, Sym, canonical, postorder, substitute, unfold
+from netsor.expr.asymptotics import Diverges, at_infinite_width
+from netsor.expr.cases import may_be_zero
+from netsor.expr.onesided import Expansion, OneSided, Unsettled, distances, of_constant, one_sided_limit
+
+# What a line is beyond its limit where no other line says it: a scalar's fluctuation, a product's next term.
+_UNKNOWN = "beyond the limit"
+# Lines are expanded in powers of n^(−1/4) at the least.
+_LEAST = 0.25
+
+
+class Expansions:
+    """Of the lines of a program, whose Z's and scalars are in `z` and `scalars` as they are built."""
+
+    def __init__(self, program: Program, z: Mapping[str, Expr], scalars: Mapping[str, Expr]):
+        self.program, self.z, self.scalars = program, z, scalars
+        self._any = any(WIDTH in i.psi.free for i in program.instructions if not isinstance(i, MatMul)) or any(
+            c.value.free for c in program.constants
+        )
+
+    def one_sided(self, i: Nonlin | Moment) -> Expr | None:
+        """The limit of ψ at a kink, a jump or a root; None where its arguments lie on none.
+
+        Raises `Unsettled` where it depends on more than the lines tell, and `Diverges` where ψ grows.
+        """
+        if not self._any:
+            return None
+        values = {Sym(x): self.z[x] for x in i.vectors} | {Sym(s): self.scalars[s] for s in i.scalars}
+        if not any(may_be_zero(substitute(d, values), {}) for d in distances_in_limit(i.psi)):
+            return None
+        found = one_sided_limit(i.psi, self._expansion)
+        if found is not None and any(isinstance(s.name, tuple) and s.name[0] == _UNKNOWN for s in found.free):
+            raise Unsettled
+        return found
+
+    def _expansion(self, work: OneSided, s: Sym, upto: float) -> Expansion:
+        name = s.name
+        if name in self.program.constant:
+            return of_constant(self.program.constant[name].value)
+        known = self.scalars.get(name)
+        limit = work.settled(self.z[name] if known is None else known)
+        i = self.program.by_name.get(name)
+        terms = ((0.0, limit),) if limit is not ZERO else ()
+        if i is None:
+            return Expansion(terms)
+        if upto <= 0:
+            return Expansion(terms, _LEAST)
+        if isinstance(i, MatMul):
+            after = work.of(Sym(i.vector), upto)
+            more = tuple((p, Sym((_UNKNOWN, name, p))) for p, _ in after.terms if p > 0)
+            return Expansion((*terms, *more), after.rest)
+        if isinstance(i, Moment) and i.vectors:
+            # By the central limit theorem a mean is off its limit by the order of 1/√n.
+            return Expansion((*terms, (1.0, Sym((_UNKNOWN, name, 1.0)))), 1.0 + _LEAST)
+        made = work.of(unfold(i.psi), upto)
+        return Expansion((*terms, *(t for t in made.terms if t[0] > 0)), made.rest)
+
+
+@lru_cache(maxsize=4096)
+def distances_in_limit(psi: Expr) -> tuple[Expr, ...]:
+    """What is zero where an argument of ψ lies on a kink, in the limit and as a function of ψ's variables."""
+    psi = unfold(psi)
+    bound: dict[Sym, Expr] = {node.bound: ZERO for node in postorder(psi) if isinstance(node, Star)}
+    out: dict[Expr, None] = {}
+    for node in postorder(psi):
+        for d in distances(node):
+            try:
+                out[canonical(at_infinite_width(substitute(d, bound)))] = None
+            except Diverges:
+                continue
+    return tuple(out)
