@@ -17,6 +17,7 @@ from netsor.gaussian.oned import Quadrature
 from netsor.gaussian.outcome import EPS, OVERFLOW, Outcome, Task, scaled, total
 from netsor.gaussian.pieces import by_pieces, moved
 from netsor.gaussian.result import Clock, Divergent
+from netsor.gaussian.rounding import rounding
 from netsor.gaussian.shape import Shape, affine, is_quadratic, shape_of
 from netsor.gaussian.state import State
 from netsor.gaussian.tables import Table
@@ -146,14 +147,14 @@ def quadrature(f: Integrand, task: Task) -> Outcome:
         tables = sum(isinstance(c.g, Table) for c in f.closed)
         slack = ((3e-15 + 20 * f.defect) * len(f.closed) + 7e-15 * tables) * o.scale
         o = replace(o, error=o.error + slack)
-    rounding = moved(f)
-    if rounding is not None and f.rank <= 3:
+    ends = moved(f)
+    if ends is not None and f.rank <= 3:
         if f.rank == 1:
-            rough = line.integrate(rounding)
+            rough = line.integrate(ends)
         else:
-            rough = adaptive.integrate(rounding, 0.1, task.clock, _part(task.clock, 0.1))
+            rough = adaptive.integrate(ends, 0.1, task.clock, _part(task.clock, 0.1))
         o = replace(o, error=o.error + 2 * rough.scale)
-    return o
+    return replace(o, error=o.error + rounding(f)) if f.rank else o
 
 
 def _by_dimension(f: Integrand, task: Task) -> Outcome:

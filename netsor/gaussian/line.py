@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import numpy as np
 
-from netsor.expr import Add, Call, Const, Expr, Mul, Pow, add, call, mul, power
-from netsor.expr.arrays import lambdify
 from netsor.gaussian import oned
 from netsor.gaussian.features import features_along
 from netsor.gaussian.integrand import Integrand
@@ -94,38 +91,5 @@ def integrate(f: Integrand) -> Quadrature:
             rise = np.nan_to_num(np.abs(np.diff(f(r[None]))), posinf=0.0) * (np.diff(r) < _STEEP)
         place = np.minimum(np.abs(r[1:]), np.abs(r[:-1]))
         moved += EPS * float(((1 + place) * np.exp(-0.5 * place * place) * rise).sum()) / math.sqrt(2 * math.pi)
-    moved += _cancelled(f)
     q = oned.integrate(lambda x: f(x[None]), cuts, singular, tips)
     return q._replace(error=q.error + moved)
-
-
-def _cancelled(f: Integrand) -> float:
-    """What rounding leaves of terms that cancel, as in 1 + tanh(x − 8): it is as large as they are."""
-    terms = terms_of(f.factors)
-    if terms is None:
-        return 0.0
-    x, weights = oned.plain_rule()
-    with np.errstate(all="ignore"):
-        size = lambdify((terms,), (*f.forms, *f.scalars))(*(f.root @ x[None] + f.shift[:, None]), *f.values)[0]
-        total = float((np.nan_to_num(size, posinf=0.0) * weights).sum())
-    return 2 * EPS * total
-
-
-@lru_cache(maxsize=4096)
-def terms_of(factors: tuple[Expr, ...]) -> Expr | None:
-    """The product of the factors with the moduli of all terms in place of their sums; None where nothing is added."""
-    found = False
-
-    def size(e: Expr) -> Expr:
-        nonlocal found
-        if isinstance(e, Add):
-            found = found or any(isinstance(c, Call) for c in e.children)
-            return add(*map(size, e.children))
-        if isinstance(e, Mul):
-            return mul(*map(size, e.children))
-        if isinstance(e, Pow) and isinstance(e.exponent, Const) and e.exponent.value > 0:
-            return power(size(e.base), e.exponent)
-        return call("abs", e)
-
-    whole = mul(*map(size, factors))
-    return whole if found else None

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsor.expr import Expr, Sym, call
+from netsor.expr import Expr, Sym, add, call
 from netsor.expr.arrays import lambdify
-from netsor.gaussian.line import terms_of
+from netsor.expr.rounding import adds_up, running_error
 from netsor.gaussian.oned import legendre
 from netsor.gaussian.outcome import EPS
 from netsor.gaussian.scales import Scales
@@ -53,12 +53,11 @@ class Side:
 
     def has_terms(self) -> bool:
         """Whether it holds sums that may cancel."""
-        return terms_of((self.f,)) is not None
+        return adds_up(self.f)
 
     def sizes(self) -> Callable[[Array], Array]:
-        """The moduli of its terms added, which is what its rounding is relative to."""
-        terms = terms_of((self.f,))
-        g = lambdify((call("abs", self.f) if terms is None else terms,), (self.u,))
+        """What its rounding is relative to, in units of the last place."""
+        g = lambdify((add(call("abs", self.f), running_error(self.f)),), (self.u,))
         return lambda x: g(x)[0] + np.zeros(np.shape(x))
 
     def at(self, rows: Array) -> Side:

@@ -94,7 +94,9 @@ class Group:
             if column.any():
                 out = out + np.where(column[place], np.abs(column[place] * moment), 0.0)
         for edge, jump in zip(self.edges, self.jumps):
-            out = out + np.abs(law.beyond(edge, jump))
+            # A density is as good as its exponent.
+            far = (law.mean - edge) / law.sd
+            out = out + np.abs(law.beyond(edge, jump)) * (1 + far * far)
         return out
 
     @cached_property

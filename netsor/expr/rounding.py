@@ -1,0 +1,104 @@
+"""A running error analysis: what rounding does to an expression while it is evaluated (Higham 2002, §3.3)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from netsor.expr.functions import FUNCTIONS
+from netsor.expr.nodes import (
+    ONE,
+    ZERO,
+    Add,
+    Call,
+    Cond,
+    Const,
+    Expr,
+    Mul,
+    Pow,
+    Sym,
+    add,
+    call,
+    cond,
+    mul,
+    neg,
+    postorder,
+    power,
+)
+
+EPS = 2.0**-52
+
+
+@lru_cache(maxsize=4096)
+def running_error(root: Expr) -> Expr:
+    """An expression that bounds |computed − exact|/ε to first order, the symbols taken as right, ε = 2⁻⁵².
+
+    Every operation adds one unit of its own result, and passes on what its arguments are off by: a sum as it is, a
+    product times the other factors, a function times its slope.
+    """
+    error: dict[Expr, Expr] = {}
+    for node in postorder(root):
+        error[node] = _rule(node, error)
+    return error[root]
+
+
+def adds_up(root: Expr) -> bool:
+    """Whether there are sums in an expression: without one every error is a few units of the result."""
+    return any(isinstance(node, Add) for node in postorder(root))
+
+
+def _size(e: Expr) -> Expr:
+    return call("abs", e)
+
+
+def _rule(node: Expr, error: dict[Expr, Expr]) -> Expr:
+    match node:
+        case Const():
+            return ZERO if isinstance(node.value, int) else _size(node)
+        case Sym():
+            return ZERO
+        case Add():
+            # Partial sums are at most as large as all terms together.
+            return add(*(error[c] for c in node.children), *(_size(c) for c in node.children))
+        case Mul():
+            kids = node.children
+            passed = (
+                mul(error[c], *(_size(d) for j, d in enumerate(kids) if j != i))
+                for i, c in enumerate(kids)
+                if error[c] is not ZERO
+            )
+            return add(*passed, _size(node))
+        case Pow() if isinstance(node.exponent, Const):
+            k = float(node.exponent.value)
+            own = _size(node)
+            if error[node.base] is ZERO:
+                return own
+            return add(mul(Const(abs(k)), power(_size(node.base), Const(k - 1)), error[node.base]), own)
+        case Pow():
+            # x^y = exp(y log x).
+            exponent = mul(node.exponent, call("log", node.base))
+            passed_on = add(mul(error[node.exponent], _size(call("log", node.base))), _size(exponent))
+            base = mul(_size(node.exponent), power(_size(node.base), Const(-1)), error[node.base])
+            return mul(_size(node), add(ONE, passed_on, base))
+        case Call():
+            return add(*_passed_on(node, error), _size(node))
+        case Cond():
+            return cond(node.test, error[node.then], error[node.other])
+        case _:
+            return ZERO
+
+
+def _passed_on(node: Call, error: dict[Expr, Expr]) -> list[Expr]:
+    """What the errors of a function's arguments do: times its slope, or by its own change where it has kinks."""
+    entry = FUNCTIONS[node.fn]
+    out = []
+    for i, c in enumerate(node.children):
+        if error[c] is ZERO:
+            continue
+        if entry.breaks or len(node.children) > 1:
+            for side in (EPS, -EPS):
+                moved = add(c, mul(Const(side), error[c]))
+                there = call(node.fn, *node.children[:i], moved, *node.children[i + 1 :])
+                out.append(mul(Const(1 / EPS), _size(add(there, neg(node)))))
+        else:
+            out.append(mul(_size(entry.partial(node.children, i)), error[c]))
+    return out
