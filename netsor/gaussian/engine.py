@@ -63,6 +63,7 @@ def _exacting(task: Task) -> Task:
 
 def product(e: Expr, state: State, task: Task) -> Outcome:
     """E of a product of factors."""
+    masses.verify(e)
     shape = shape_of(e, task.gaussians)
     if shape.masses:
         return masses.mass(e, state, _exacting(task), expectation)

@@ -8,14 +8,13 @@ from collections.abc import Callable
 import numpy as np
 
 from netsor.expr import Call, Const, Expr, Sym, add, canonical, diff, is_singular, mul, substitute
-from netsor.expr.arrays import lambdify
-from netsor.gaussian import exact, oned
+from netsor.gaussian import exact, level
 from netsor.gaussian.integrand import build, value_of
 from netsor.gaussian.outcome import Outcome, Task, scaled, total
-from netsor.gaussian.result import Divergent, NoPointwiseMeaning
+from netsor.gaussian.result import NoPointwiseMeaning, NotTaken
 from netsor.gaussian.shape import affine, shape_of
 from netsor.gaussian.state import RANK, State, pivoted_root
-from netsor.gaussian.terms import expand, factors_of
+from netsor.gaussian.terms import expand, factors_of, integer_power
 
 Expectation = Callable[[Expr, State, Task], Outcome]
 _NOTHING = Outcome(0.0, 0.0, 0.0, 0, "exact algebra")
@@ -80,41 +79,43 @@ def _refuse_jumps(rest: Expr, given: State, task: Task) -> None:
                 raise NoPointwiseMeaning("two Dirac masses at the same point")
 
 
+def verify(e: Expr) -> None:
+    """Raises NoPointwiseMeaning for a function of a Dirac mass; a mass itself is a factor."""
+    if is_singular(e):
+        for f in factors_of(e):
+            base, k = integer_power(f)
+            if not (isinstance(base, Call) and base.fn.startswith("dirac")) or k < 1:
+                if is_singular(f):
+                    raise NoPointwiseMeaning("a function of a Dirac mass has no meaning")
+            elif is_singular(base.children[0]):
+                raise NoPointwiseMeaning("a function of a Dirac mass has no meaning")
+
+
 def _mass_on_curve(u: Expr, order: int, rest: Expr, state: State, task: Task) -> Outcome:
-    """E δ(u(x)) F = Σ over the roots of u of F φ / |u'|, for one variable."""
+    """E δ(u) F = ∫ Σ over the roots r > 0 of u(r ω) of F φ(r) r^(k−1) / |∂u/∂r| over the directions ω.
+
+    That is the co-area formula on rays from the mean (Federer, Geometric Measure Theory, 3.2.12); in one variable there
+    are two directions, in two and three those of a circle and a sphere.
+    """
     if order:
-        raise NoPointwiseMeaning("the derivative of a Dirac mass on a curve")
+        raise NotTaken("it has the derivative of a Dirac mass on a curve")
     symbols = tuple(sorted((u.free | rest.free) & task.gaussians, key=lambda s: s.digest))
     index = [state.symbols.index(s) for s in symbols]
     c = state.covariance[np.ix_(index, index)]
     root, _ = pivoted_root(c, RANK * len(c) * state.variances[index], slack=task.slack)
-    if root.shape[1] != 1:
-        raise NoPointwiseMeaning("a Dirac mass on a surface")
-    line = Sym(("line", 0))
+    rank = root.shape[1]
+    if rank > 3:
+        raise NotTaken("it has a Dirac mass on a surface in more than three variables")
+    lines = tuple(Sym(("line", j)) for j in range(rank))
     along = {
-        s: add(mul(Const(float(root[i, 0])), line), Const(float(state.mean[j])))
+        s: add(*(mul(Const(float(root[i, k])), t) for k, t in enumerate(lines)), Const(float(state.mean[j])))
         for i, (s, j) in enumerate(zip(symbols, index))
     }
     there = canonical(substitute(u, along))
     weight = canonical(substitute(rest, along))
     if is_singular(there) or is_singular(weight):
-        raise NoPointwiseMeaning("Dirac masses within each other")
-    scalars = tuple(sorted((there.free | weight.free) - {line}, key=lambda s: s.digest))
-    values = tuple(float(task.env[s]) for s in scalars)
-    f = lambdify((there,), (line, *scalars))
-    found = np.array(oned.roots_of(lambda x: np.asarray(f(x, *values)[0])))
-    grid = np.linspace(-oned.REACH, oned.REACH, 20_001)
-    with np.errstate(all="ignore"):
-        size = np.abs(np.broadcast_to(np.asarray(f(grid, *values)[0], float), grid.shape))
-    low = np.flatnonzero((size[1:-1] <= size[:-2]) & (size[1:-1] <= size[2:])) + 1
-    touched = low[size[low] < 1e-2 * np.maximum(size[low - 1], size[low + 1])]
-    if any(np.abs(found - grid[i]).min(initial=1.0) > 2e-3 for i in touched):
-        raise Divergent("a Dirac mass where its argument touches zero")
-    if not len(found):
-        return Outcome(0.0, 0.0, 0.0, 1, "Dirac mass")
-    g = lambdify((weight, diff(there, line)), (line, *scalars))
-    top, slope = (np.broadcast_to(np.asarray(v, float), found.shape) for v in g(found, *values))
-    terms = top * np.exp(-0.5 * found**2) / math.sqrt(2 * math.pi) / np.abs(slope)
-    if not np.isfinite(terms).all():
-        raise Divergent("a Dirac mass where its argument touches zero")
-    return Outcome(float(terms.sum()), 1e-14 * float(np.abs(terms).sum()), float(np.abs(terms).sum()), 1, "Dirac mass")
+        raise NotTaken("it has Dirac masses on curves within each other")
+    scalars = tuple(sorted((there.free | weight.free) - set(lines), key=lambda s: s.digest))
+    fixed: dict[Sym, Expr] = {s: Const(float(task.env[s])) for s in scalars}
+    there, weight = (canonical(substitute(e, fixed)) for e in (there, weight))
+    return level.integrate(there, weight, lines)

@@ -30,6 +30,10 @@ class NoPointwiseMeaning(Exception):
     """A Dirac mass meets a jump at the same point, so that the product means nothing without Stein's lemma."""
 
 
+class NotTaken(NoPointwiseMeaning):
+    """A Dirac mass that no rule integrates, which says nothing of whether there is a number."""
+
+
 class OutOfTime(Exception):
     """A run of a rule was given up; what runs before it have found stands."""
 

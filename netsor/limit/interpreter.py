@@ -37,6 +37,7 @@ from netsor.gaussian import (
     Expectation,
     NoNumber,
     NoPointwiseMeaning,
+    NotTaken,
     Part,
     Settings,
     Undefined,
@@ -701,7 +702,7 @@ def _nearest(q: Fraction) -> float:
 
 def diverges(name: str, span: Span | None, purpose: str, why: Exception) -> Diagnostic:
     """The diagnostic of an expectation that is infinite, does not exist, or was not found."""
-    if isinstance(why, Unsettled):
+    if isinstance(why, (Unsettled, NotTaken)):
         return Diagnostic(
             "E804",
             f"the limit of `{name}` could not be computed: {why}",
