@@ -26,6 +26,7 @@ from netsor.gaussian.terms import factors_of
 from netsor.gaussian.twofold import two_product
 from netsor.kernels.bounded import Bounded
 from netsor.kernels.homogeneous import homogeneous_degrees
+from netsor.limit.worklist import kept
 
 if TYPE_CHECKING:
     from netsor.kernels.batch import Batch, Quantity
@@ -110,9 +111,10 @@ class Angles:
         return out, holds
 
     def twins(self, s: Sym, t: Sym, domain: str) -> Twins:
-        found = self._known.get((s, t, domain))
+        key = (s, t, domain)
+        found = self._known.get(key)
         if found is None:
-            found = self._known[s, t, domain] = self._compute(s, t, domain)
+            found = self.batch.work.do(lambda: kept(self._known, key, self._compute(*key)))
         return found
 
     def _compute(self, s: Sym, t: Sym, domain: str) -> Twins:

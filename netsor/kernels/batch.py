@@ -36,6 +36,7 @@ from netsor.kernels.products import Product, how_many_terms, monomials, products
 from netsor.kernels.slack import carried_smoothly, sampled
 from netsor.limit import Limit
 from netsor.limit.definition import ZHAT
+from netsor.limit.worklist import WorkList, kept
 
 Array = np.ndarray
 _ROUNDING = 4e-16
@@ -99,6 +100,8 @@ class Batch:
         self.inputs = inputs
         self.tol = tol
         self.clock = clock or Clock(None)
+        # Layers stand inside layers: see `WorkList`.
+        self.work = WorkList()
         self._domains: dict[Sym, str] = {}
         self._covariances: dict[tuple[Sym, Sym], Quantity] = {}
         self._scalars: dict[Sym, Quantity] = {}
@@ -112,7 +115,7 @@ class Batch:
         """Which examples a symbol of the limit depends on."""
         found = self._domains.get(s)
         if found is None:
-            found = self._domains[s] = self._find_domain(s)
+            found = self.work.do(lambda: kept(self._domains, s, self._find_domain(s)))
         return found
 
     def _find_domain(self, s: Sym) -> str:
@@ -159,7 +162,7 @@ class Batch:
         key = (a, b) if a.digest <= b.digest else (b, a)
         found = self._covariances.get(key)
         if found is None:
-            found = self._covariances[key] = self._covariance(*key)
+            found = self.work.do(lambda: kept(self._covariances, key, self._covariance(*key)))
         return found
 
     def _covariance(self, a: Sym, b: Sym) -> Quantity:
@@ -199,7 +202,7 @@ class Batch:
     def scalar(self, s: Sym) -> Quantity:
         found = self._scalars.get(s)
         if found is None:
-            found = self._scalars[s] = self._scalar(s)
+            found = self.work.do(lambda: kept(self._scalars, s, self._scalar(s)))
         return found
 
     def _scalar(self, s: Sym) -> Quantity:
@@ -299,7 +302,7 @@ class Batch:
         key = (block, whole)
         found = self._blocks.get(key)
         if found is None:
-            found = self._blocks[key] = self._compute(block, gaussians, whole)
+            found = self.work.do(lambda: kept(self._blocks, key, self._compute(block, gaussians, whole)))
         return found
 
     def _compute(self, block: Expr, gaussians: frozenset[Sym], whole: bool) -> Quantity:

@@ -17,6 +17,7 @@ from netsor.core import DataRef
 from netsor.expr import Expr, Sym, canonical, diff, mul
 from netsor.kernels.batch import Quantity, product
 from netsor.kernels.pairs import Template
+from netsor.limit.worklist import kept
 from netsor.transform.forward import covariance_of
 from netsor.transform.parameters import Trainable, trainable
 
@@ -89,7 +90,7 @@ class _Solver:
         key = (s, u)
         found = self._shares.get(key)
         if found is None:
-            found = self._shares[key] = self._compute(s, u)
+            found = self.batch.work.do(lambda: kept(self._shares, key, self._compute(s, u)))
         return found
 
     def _compute(self, s: Sym, u: Sym) -> Shares:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import TypeVar
 
 from netsor.core import Group, MatMul, Moment, Nonlin, Program
 from netsor.diagnostics import Diagnostic, NetsorError, Span
@@ -57,21 +55,10 @@ from netsor.limit.scalars import function_of_scalars, has_value, may_jump, of_co
 from netsor.limit.separation import of_initial, of_products
 from netsor.limit.stein import stein_coefficients
 from netsor.limit.symbols import coefficient, hat, scalar, spell
+from netsor.limit.worklist import WorkList, kept
 
-T = TypeVar("T")
-K = TypeVar("K")
-
-# Deeper chains of limits inside limits are resumed from below, so that ten thousand layers need no deep stack.
-_NESTED = 24
 # A residual that is nearly dependent on the rest again is separated again, so many times in all.
 _DEEPEST = 2
-
-
-class _Postponed(BaseException):
-    """Raised from a chain that is too deep, with the work that is to be done first; no error, so nothing catches it."""
-
-    def __init__(self, work: Callable[[], object]):
-        self.work = work
 
 
 @dataclass(frozen=True)
@@ -137,7 +124,8 @@ class Limit:
         self._cache: dict = {}
         # Scalars that may have no value, as 1/θ with θ → 0: what they multiply is not zero before they are known.
         self._doubtful: set[Sym] = set()
-        self._depth = 0
+        # Ten thousand layers need no deep stack.
+        self._work = WorkList()
         self.taken: list[Taken] = []
         self._deadline = None if self.settings.budget is None else time.monotonic() + self.settings.budget
         self._share = 1.0
@@ -357,7 +345,7 @@ class Limit:
         key = _ordered(a, b)
         found = self._independence.get(key)
         if found is None:
-            found = self._nested(lambda: _kept(self._independence, key, self._are_independent(*key)))
+            found = self._work.do(lambda: kept(self._independence, key, self._are_independent(*key)))
         return found
 
     def _are_independent(self, a: Sym, b: Sym) -> bool:
@@ -373,7 +361,7 @@ class Limit:
         key = _ordered(a, b)
         found = self._covariances.get(key)
         if found is None:
-            found = self._nested(lambda: _kept(self._covariances, key, self._covariance(*key)))
+            found = self._work.do(lambda: kept(self._covariances, key, self._covariance(*key)))
         return found.estimate
 
     def _covariance(self, a: Sym, b: Sym) -> Known:
@@ -437,7 +425,7 @@ class Limit:
     def scalar(self, s: Sym) -> Estimate:
         found = self._means.get(s) or self._estimates.get(s)
         if found is None:
-            found = self._nested(lambda: _kept(self._estimates, s, self._scalar(s)))
+            found = self._work.do(lambda: kept(self._estimates, s, self._scalar(s)))
         return found.estimate
 
     def found(self, name: str) -> float | None:
@@ -656,41 +644,9 @@ class Limit:
         """Where the errors that act most in a scalar were made, and how much of its bound they are."""
         return self._noises.largest(self._form(s))
 
-    def _nested(self, work: Callable[[], T]) -> T:
-        """Do work that keeps its own result and may need other limits first, however long the chain of them is."""
-        if self._depth >= _NESTED:
-            raise _Postponed(work)
-        with self._deeper():
-            if self._depth > 1:
-                return work()
-            # The outermost call works through a list of what turned out to be needed first.
-            pending: list[Callable[[], object]] = [work]
-            while True:
-                try:
-                    done = pending[-1]()
-                except _Postponed as first:
-                    pending.append(first.work)
-                    continue
-                pending.pop()
-                if not pending:
-                    return done  # type: ignore[return-value]
-
-    @contextmanager
-    def _deeper(self) -> Iterator[None]:
-        self._depth += 1
-        try:
-            yield
-        finally:
-            self._depth -= 1
-
 
 def _ordered(a: Sym, b: Sym) -> tuple[Sym, Sym]:
     return (a, b) if a.digest <= b.digest else (b, a)
-
-
-def _kept(table: dict[K, T], key: K, value: T) -> T:
-    table[key] = value
-    return value
 
 
 def _nearest(q: Fraction) -> float:
