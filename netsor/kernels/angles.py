@@ -47,6 +47,10 @@ class Homogeneous:
     above: float
     below: float
 
+    @property
+    def linear(self) -> bool:
+        return self.degree == 1 and self.above == -self.below
+
 
 @dataclass(frozen=True)
 class Twins:
@@ -245,7 +249,9 @@ def _expectation(f: Homogeneous, g: Homogeneous, t: Twins) -> Bounded:
     root = t.a.root() * t.b.root()
     lead = np.where(t.c.value >= 0, same, across)
     unit = 0.5 * (lead * np.cos(small) + (same + across) * j / math.pi)
-    slope = 0.5 * size * np.minimum(np.sin(θ) + error, 1.0)
+    # The derivative by θ is −(S (π − θ) − X θ) sin θ/(2π).
+    slope = (abs(same * (math.pi - θ) - across * θ) + abs(same + across) * error) / (2 * math.pi)
+    slope = slope * np.minimum(np.sin(θ) + error, 1.0)
     return root * Bounded(unit, np.minimum(slope * error + 4 * _EPS * size, size))
 
 
@@ -288,7 +294,10 @@ def _sides(block: Expr, symbols: Sequence[Sym]) -> tuple[Homogeneous, Homogeneou
             return None
         groups[next(iter(factor.free), symbols[0])].append(factor)
     f, g = (_one(canonical(mul(*groups[s])), s) for s in symbols)
-    return None if f is None or g is None else (f, g)
+    if f is None or g is None or f.linear and g.linear:
+        # E u v is the covariance itself.
+        return None
+    return f, g
 
 
 def _one(f: Expr, u: Sym) -> Homogeneous | None:

@@ -1,0 +1,85 @@
+"""Networks of many layers: kernels against the arc-cosine recursion in 40 digits, with bounds that depth leaves small.
+
+With ρ = cos θ (Cho & Saul 2009, Jacot, Gabriel & Hongler 2018),
+
+    E relu(u) relu(v) = √(ab) (sin θ + (π − θ) cos θ)/(2π),   E step(u) step(v) = (π − θ)/(2π).
+"""
+
+from __future__ import annotations
+
+import mpmath
+import numpy as np
+import pytest
+
+import netsor
+
+NETWORK = """
+network deep(ξ : 2)
+matrix U : (n, 2) ~ N(0, 1/2)
+matrix W[1..{L}] ~ N(0, 2/n)
+vector v ~ N(0, 1)
+train U, W, v
+x[0] := relu(U ξ)
+for l in 1..{L}:
+    x[l] := relu(W[l] x[l-1]{bias})
+output f := vᵀ x[{L}] / √n
+"""
+# Two rows on either side of a right angle, and one nearly parallel to the first.
+ROWS = np.array([[1.0, 0.5], [-0.75, 1.25], [1.0, 0.5009765625]])
+
+
+def arccosine(rows: np.ndarray, depth: int, bias: float) -> tuple[list, list]:
+    """(NNGP, NTK) of the network above, entry by entry."""
+    with mpmath.workdps(40):
+        exact = [[mpmath.mpf(float(x)) for x in row] for row in rows]
+        count, square = range(len(rows)), mpmath.mpf(str(bias))
+        k = [[mpmath.fdot(exact[i], exact[j]) / 2 for j in count] for i in count]
+        tangent = [list(row) for row in k]
+        for layer in range(depth + 1):
+            value = [[mpmath.mpf(0) for _ in count] for _ in count]
+            slope = [[mpmath.mpf(1) / 2 for _ in count] for _ in count]
+            for i in count:
+                for j in count:
+                    root = mpmath.sqrt(k[i][i] * k[j][j])
+                    angle = mpmath.acos(k[i][j] / root) if i != j else mpmath.mpf(0)
+                    inside = mpmath.sin(angle) + (mpmath.pi - angle) * mpmath.cos(angle)
+                    value[i][j] = root * inside / (2 * mpmath.pi)
+                    slope[i][j] = (mpmath.pi - angle) / (2 * mpmath.pi)
+            last = layer == depth
+            w, b = (1, 0) if last else (2, square)
+            k = [[w * value[i][j] + b for j in count] for i in count]
+            tangent = [[k[i][j] + w * slope[i][j] * tangent[i][j] for j in count] for i in count]
+        return k, tangent
+
+
+def verify(found, truth: list, relative: float) -> None:
+    """Every entry is within its bound, and no bound is larger than asked, relative to the largest entry."""
+    for i, row in enumerate(truth):
+        for j, right in enumerate(row):
+            assert abs(mpmath.mpf(float(found.value[i, j])) - right) <= found.error[i, j], (i, j)
+    assert found.error.max() <= relative * abs(found.value).max()
+
+
+@pytest.mark.parametrize(
+    ("depth", "bias", "method", "wanted"),
+    [
+        (3, 0.1, "backward", 1e-13),
+        (3, 0.1, "paths", 1e-13),
+        (100, 0, "backward", 1e-10),
+        (100, 0, "paths", 1e-10),
+        pytest.param(100, 0.1, "backward", 1e-9, marks=pytest.mark.slow),
+        pytest.param(100, 0.1, "paths", 1e-9, marks=pytest.mark.slow),
+        pytest.param(300, 0, "backward", 1e-8, marks=pytest.mark.slow),
+        pytest.param(300, 0, "paths", 1e-8, marks=pytest.mark.slow),
+        pytest.param(300, 0.1, "backward", 1e-6, marks=pytest.mark.slow),
+        pytest.param(300, 0.1, "paths", 1e-6, marks=pytest.mark.slow),
+    ],
+)
+def test_relu_networks_of_many_layers(depth: int, bias: float, method: str, wanted: float) -> None:
+    text = NETWORK.format(L=depth, bias=" + b[l]" if bias else "")
+    if bias:
+        text = text.replace("train", f"vector b[1..{depth}] ~ N(0, {bias})\ntrain b,")
+    found = netsor.loads(text).ntk(ROWS, method=method)
+    nngp, tangent = arccosine(ROWS, depth, bias)
+    verify(found.nngp, nngp, wanted)
+    verify(found.ntk, tangent, wanted)
