@@ -17,7 +17,7 @@ from netsor.gaussian.oned import Quadrature
 from netsor.gaussian.outcome import EPS, OVERFLOW, Outcome, Task, scaled, total
 from netsor.gaussian.pieces import by_pieces, moved
 from netsor.gaussian.result import Clock, Divergent
-from netsor.gaussian.rounding import rounding
+from netsor.gaussian.rounding import averaged, rounding
 from netsor.gaussian.shape import Shape, affine, is_quadratic, shape_of
 from netsor.gaussian.state import State
 from netsor.gaussian.tables import Table
@@ -147,7 +147,8 @@ def quadrature(f: Integrand, task: Task) -> Outcome:
         # Interpolated factors are good to some 1e-14, and the split of the covariance to its defect.
         tables = sum(isinstance(c.g, Table) for c in f.closed)
         slack = ((3e-15 + 20 * f.defect) * len(f.closed) + 7e-15 * tables) * o.scale
-        o = replace(o, error=o.error + slack)
+        # Terms that cancel in closed form, as in 1 − 2Φ, are of what is averaged too.
+        o = replace(o, error=o.error + slack, scale=max(o.scale, averaged(f)))
     ends = moved(f)
     if ends is not None and f.rank <= 3:
         if f.rank == 1:

@@ -110,6 +110,15 @@ class Integrand:
             out = out * h.value(self, x)
         return out
 
+    def sizes(self, x: Array) -> Array:
+        """What the rounding of F at x is relative to: what was integrated in closed form may be a sum that cancels."""
+        with np.errstate(all="ignore"):
+            out = np.abs(replace(self, radial=False, closed=())(x))
+            for c in self.closed:
+                at = c.a @ x + c.b
+                out = out * np.abs(c.g.size(at, c.s) if isinstance(c.g, Smoothing) else c.g(at, c.s))
+        return np.nan_to_num(out, posinf=0.0)
+
     def on_surface(self, surface: Surface) -> Callable[[Array], Array]:
         """The function whose zeros are the surface."""
         f = lambdify((surface.at,), (*self.forms, *self.scalars))
@@ -158,8 +167,11 @@ def build(shape: Shape, state: State, env: Values, last: Sym | None = None, slac
         root, pivots = exact.root_of_forms(rows[:, used], _root_of_law(state, used, slack), final)
     else:
         root, pivots = pivoted_root((c + c.T) / 2, RANK * len(state.symbols) * sizes, final, slack)
-        # What rounding leaves of nothing would make one level depend on another.
-        root = np.where(np.abs(root) <= 2e-16 * np.linalg.norm(root, axis=1, keepdims=True), 0.0, root)
+        terms = np.abs(state.covariance)
+        if not np.array_equal(np.diag(state.covariance), state.variances):
+            # What is left of a covariance under a condition is rounded like the law before.
+            terms = terms + np.sqrt(np.outer(state.variances, state.variances))
+        root = _without_rounding(root, pivots, np.abs(rows) @ terms @ np.abs(rows).T)
     shift = rows @ state.mean
     rank = root.shape[1]
     scalars = shape.scalars
@@ -177,6 +189,21 @@ def build(shape: Shape, state: State, env: Values, last: Sym | None = None, slac
         out.spread = state.covariance[np.ix_(index, index)] - out.gain @ out.gain.T
     for b in shape.breaks:
         note_break(out, b, env)
+    return out
+
+
+def _without_rounding(root: Array, pivots: list[int], sizes: Array) -> Array:
+    """The root without what rounding leaves of nothing, which would make one level depend on another.
+
+    An entry is (c − what earlier columns explain of c)/(a diagonal entry), and c is a sum of terms whose moduli add up
+    to `sizes`: where these cancel to their rounding it is zero. What no terms cancel in is kept, however small it is.
+    """
+    explained = np.zeros_like(sizes)
+    out = root.copy()
+    for k, p in enumerate(pivots):
+        terms = sizes[:, p] + explained[:, p]
+        out[:, k] = np.where(np.abs(root[:, k]) * abs(root[p, k]) <= 2e-16 * terms, 0.0, root[:, k])
+        explained += np.abs(np.outer(root[:, k], root[:, k]))
     return out
 
 

@@ -126,6 +126,23 @@ def test_rounded_numbers_are_floats_that_know_what_they_are() -> None:
     assert type(number(Fraction(1, 2))) is float and type(number(Fraction(4, 2))) is int
 
 
+@pytest.mark.parametrize("c", ["6.1e-17", "-6.1e-17", "1e-17", "1e-30", "2.5e-16", "3e-15", "1e-11"])
+def test_a_covariance_that_is_nothing_beside_the_variances(c: str) -> None:
+    # E sign sign = 2 asin(c)/π: its rounding is that of a probability, and is in the bound.
+    found = loads(
+        f"vector a, b ~ N(0, [[1, {c}], [{c}, 1]])\noutput a := mean(sign(a) * sign(b))\n"
+        "output b := mean(relu(a) * relu(b))\noutput d := mean(sign(a) * b)\n"
+    ).limit()
+    ρ = mp.mpf(c)
+    wanted = {
+        "a": 2 * mp.asin(ρ) / mp.pi,
+        "b": (mp.sqrt(1 - ρ**2) + (mp.pi - mp.acos(ρ)) * ρ) / (2 * mp.pi),
+        "d": ρ * mp.sqrt(2 / mp.pi),
+    }
+    for name, truth in wanted.items():
+        assert abs(mp.mpf(found[name].value) - truth) <= found[name].error <= 2e-15, name
+
+
 # --- nearly parallel rows -------------------------------------------------------------------------------------------
 
 
