@@ -130,8 +130,8 @@ def test_rounded_numbers_are_floats_that_know_what_they_are() -> None:
 def test_a_covariance_that_is_nothing_beside_the_variances(c: str) -> None:
     # E sign sign = 2 asin(c)/π: its rounding is that of a probability, and is in the bound.
     found = loads(
-        f"vector a, b ~ N(0, [[1, {c}], [{c}, 1]])\noutput a := mean(sign(a) * sign(b))\n"
-        "output b := mean(relu(a) * relu(b))\noutput d := mean(sign(a) * b)\n"
+        f"vector u, v ~ N(0, [[1, {c}], [{c}, 1]])\noutput a := mean(sign(u) * sign(v))\n"
+        "output b := mean(relu(u) * relu(v))\noutput d := mean(sign(u) * v)\n"
     ).limit()
     ρ = mp.mpf(c)
     wanted = {
