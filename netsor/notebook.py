@@ -92,7 +92,7 @@ def _limit_text(name: str, limit: Any) -> str:
     from netsor.show.numbers import error_text, value_text
 
     if limit.value is None:
-        return f"{name} has no limit"
+        return f"the limit of {name} was not computed" if limit.method == "unknown" else f"{name} has no limit"
     return f"{name} → {value_text(limit.value, limit.error)} ± {error_text(limit.error or 0.0)}"
 
 

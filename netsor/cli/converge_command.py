@@ -8,7 +8,7 @@ import math
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"program": document.program.name, "interrupted": study.interrupted, "outputs": study.as_dict()})
     else:
-        print(_text(document.program.name or args.file, study))
+        missing = {name: v.missing for name, v in limit.outputs.items()}
+        print(_text(document.program.name or args.file, study, missing))
     unwritten = _plot(plot_convergence, study.outputs, args.plot, document.program.name)
     if study.interrupted:
         print(f"interrupted: what is finished is in {store}; `--resume` goes on from it", file=sys.stderr)
@@ -133,7 +134,7 @@ def _executor(args: argparse.Namespace, stack: contextlib.ExitStack) -> Any:
     return stack.enter_context(executors.processes(args.jobs))
 
 
-def _text(title: str, study: Any) -> str:
+def _text(title: str, study: Any, missing: Mapping[str, str]) -> str:
     blocks = [f"{title}: {', '.join(f'{n} {engine}' for n, engine in study.engines.items())}"]
     for name, c in study.outputs.items():
         rows = [("width", "seeds", "mean", "± stderr", "mean − limit", "spread")]
@@ -143,7 +144,7 @@ def _text(title: str, study: Any) -> str:
                 (str(n), str(k), value_text(mean, (stderr or 0) / 30), _or_blank(stderr), gap, _or_blank(spread))
             )
         limit = (
-            "does not exist"
+            missing[name]
             if c.limit is None
             else f"{value_text(c.limit, c.limit_error)} ± {error_text(c.limit_error)}"
         )

@@ -115,6 +115,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _text(title: str, outputs: dict[str, dict[str, Any]], args: argparse.Namespace, engine: str = "") -> str:
+    from netsor.limit.interpreter import MISSING
+
     heading = ["output"]
     with_limit = args.limit or args.width is None
     if with_limit:
@@ -129,8 +131,7 @@ def _text(title: str, outputs: dict[str, dict[str, Any]], args: argparse.Namespa
         if with_limit:
             value, error = entry["limit"]["value"], entry["limit"]["error"]
             if value is None:
-                unknown = entry["limit"]["method"] == "unknown"
-                row += ["not computed" if unknown else "does not exist", "", ""]
+                row += [MISSING[entry["limit"]["method"]], "", ""]
             else:
                 row += [value_text(value, error), error_text(error), entry["limit"]["method"]]
         if args.width is not None:

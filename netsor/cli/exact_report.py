@@ -55,14 +55,14 @@ def exact_text(report: Any) -> str:
 
 def _value(c: Any) -> str:
     if c.coefficient is None:
-        return "does not exist"
+        return "no number"
     if c.coefficient == 0 and c.error == 0:
         return "0"
     return f"{value_text(c.coefficient, max(c.error, 1e-9))} ± {error_text(c.error)}"
 
 
 def _number(value: float | None) -> str:
-    return "does not exist" if value is None else f"{value:.10g}"
+    return "no number" if value is None else f"{value:.10g}"
 
 
 def _short(rows: Any) -> str:

@@ -217,7 +217,7 @@ def _verdict(verdict: Agreement, draws: int, width: int) -> str:
 def _tests(compared: Any) -> str:
     rows = [["of", "ψ", "(1/n) Σ ψ", "± stderr", "E ψ", "distance"]]
     for c in compared:
-        limit = "does not exist" if c.limit is None else value_text(c.limit, max(c.error, 1e-7 * abs(c.limit)))
+        limit = c.missing if c.limit is None else value_text(c.limit, max(c.error, 1e-7 * abs(c.limit)))
         distance = "" if c.distance is None else f"{c.distance:.2g} σ"
         rows.append(
             [

@@ -101,7 +101,7 @@ def _row(found: Any, t: int, r: int, a: int) -> list[str]:
         value, error = found.program[at], found.error[at]
         exists = value == value
         row += [
-            value_text(value, max(error, 1e-11)) if exists else "does not exist",
+            value_text(value, max(error, 1e-11)) if exists else found.missing[at],
             error_text(error) if exists else "",
             f"{found.kernel[at]:.10g}",
         ]

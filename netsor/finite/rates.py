@@ -13,7 +13,7 @@ import numpy as np
 
 from netsor.finite.streams import Array
 
-Verdict = Literal["agrees", "disagrees", "not enough seeds", "widths too small", "no limit"]
+Verdict = Literal["agrees", "disagrees", "not enough seeds", "widths too small", "no limit known"]
 
 # A fair study with a few dozen outputs raises no false alarm at four standard errors of Gaussian means (6e-5 each), or
 # as many of Student's t with the freedom that the draws leave.
@@ -105,7 +105,7 @@ def study_output(
     if usable.any():
         extrapolated, error, freedom = _extrapolate(falling[usable], mean[usable], stderr[usable], counts[usable])
     if limit is None:
-        verdict = "no limit"
+        verdict = "no limit known"
     elif extrapolated is not None and error is not None:
         bias_rate = _bias_rate(n[usable], mean[usable] - limit, stderr[usable], limit_error or 0.0, expected_bias)
         size, widest_spread = max(abs(limit), abs(extrapolated)), float(np.max(spread[usable]))
@@ -128,8 +128,10 @@ def study_output(
 def _spread(values: Array) -> float:
     if len(values) < 2:
         return 0.0
-    s = float(np.std(values, ddof=1))
-    return 0.0 if s <= 1e-13 * float(np.max(np.abs(values))) else s
+    size = float(np.max(np.abs(values)))
+    # In units of the largest, whose square may be out of range.
+    s = float(np.std(values / size, ddof=1)) if size else 0.0
+    return 0.0 if s <= 1e-13 else s * size
 
 
 def _or_none(values: Array, counts: Array) -> list[float | None]:

@@ -16,6 +16,7 @@ from netsor.expr import FUNCTIONS, Call, Expr, call, mul, postorder, power, subs
 from netsor.expr import Const as C
 from netsor.expr.arrays import lambdify
 from netsor.gaussian import Estimate, Settings
+from netsor.limit.interpreter import MISSING, method_without_value
 from netsor.limit.law import CoordinateLaw
 
 Array = np.ndarray
@@ -53,7 +54,8 @@ class Compared:
 
     `stderr` is that of the mean over independent draws: coordinates of one draw share scalars and matrices, and
     their own spread says less. `distance` counts standard errors to the nearest limit that bias allows; it is None
-    where the limit does not exist, and where the draws are too few or too skewed for a standard error to mean anything.
+    where there is no limit to compare with (`missing` says why), and where the draws are too few or too skewed for a
+    standard error to mean anything.
     """
 
     test: str
@@ -63,6 +65,7 @@ class Compared:
     finite: float
     stderr: float | None
     distance: float | None
+    missing: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ def _compare(
 
     with np.errstate(all="ignore"):
         here, there = means(runs), means(narrower)
-        limit = _limit(law, f, name, psi, of)
+        limit, missing = _limit(law, f, name, psi, of)
         several = len(here) > 1
         stderr = _stderr(here) if several else None
         distance = None
@@ -140,19 +143,21 @@ def _compare(
             if _is_gaussian_mean(values, count) and _skew(here) < _SKEW and _skew(there) < _SKEW:
                 distance = _distance(here, there, ratios, limit)
     value, error = (None, None) if limit is None else (limit.value, limit.error)
-    return Compared(name, of, value, error, float(here.mean()), stderr, distance)
+    return Compared(name, of, value, error, float(here.mean()), stderr, distance, missing)
 
 
-def _limit(law: CoordinateLaw, f: Any, name: str, psi: Expr, of: tuple[str, ...]) -> Estimate | None:
-    """E ψ(Z^x), None where it does not exist: no test then."""
+def _limit(law: CoordinateLaw, f: Any, name: str, psi: Expr, of: tuple[str, ...]) -> tuple[Estimate | None, str]:
+    """E ψ(Z^x); None, and why, where it does not exist or was not computed: no test then."""
     slots = (_X, _Y)[: len(of)]
     integrand = substitute(psi, {s: law.z(v) for s, v in zip(slots, of, strict=True)})
     rough = is_breaking(psi) and sum(map(law.limit.is_gaussian, integrand.free)) > 2
     try:
         # Kinks in three variables and more take a quadrature seconds, for digits that no run can tell.
-        return law.average(lambda *v: f(*v)[0], of) if rough else law.expectation(integrand, f"E {name}", of[0], ENOUGH)
-    except NetsorError:
-        return None
+        if rough:
+            return law.average(lambda *v: f(*v)[0], of), ""
+        return law.expectation(integrand, f"E {name}", of[0], ENOUGH), ""
+    except NetsorError as fault:
+        return None, MISSING[method_without_value(fault)]
 
 
 # Draws of the limit that say how skewed a test function is.

@@ -681,3 +681,12 @@ def diverges(name: str, span: Span | None, purpose: str, why: Exception) -> Diag
         label=f"{purpose} has no finite value",
         notes=("a limit is an expectation over Gaussian variables (Def. B.3), and this one diverges",),
     )
+
+
+# What stands in place of a value where there is none: only what is known not to exist is said not to.
+MISSING = {"none": "does not exist", "unknown": "not computed"}
+
+
+def method_without_value(fault: NetsorError) -> str:
+    """A key of `MISSING`: "unknown" where nothing but a number is lacking (E804), "none" where there is no limit."""
+    return "unknown" if all(d.code == "E804" for d in fault.diagnostics) else "none"

@@ -12,7 +12,7 @@ from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.expr import Const, Expr, Sym, diff, evaluate
 from netsor.expr.asymptotics import at_infinite_width
 from netsor.gaussian import Settings
-from netsor.limit.interpreter import Limit, Taken
+from netsor.limit.interpreter import MISSING, Limit, Taken, method_without_value
 from netsor.limit.jumps import Jumps
 from netsor.shown import Shown
 
@@ -30,6 +30,11 @@ class LimitValue:
     converged: bool = True
     # What the tolerance is relative to: the size of what is averaged, E|ψ|.
     size: float = 0.0
+
+    @property
+    def missing(self) -> str:
+        """What stands in place of a value where there is none."""
+        return MISSING.get(self.method, "")
 
     def as_dict(self) -> dict:
         return {"value": self.value, "error": self.error, "method": self.method}
@@ -81,8 +86,7 @@ def infer_limit(
                 jumps.refuse(output.scalar)
                 state.verify_known(output.scalar)
             except NetsorError as fault:
-                unknown = all(d.code == "E804" for d in fault.diagnostics)
-                values[output.name] = LimitValue(None, None, "unknown" if unknown else "none", False)
+                values[output.name] = LimitValue(None, None, method_without_value(fault), False)
                 faults[output.name] = fault.diagnostics
 
     work_through(asked, 0.5)

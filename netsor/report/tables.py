@@ -20,7 +20,7 @@ def limits_table(limit: Any, run: Any) -> str:
     mean, stderr = (run.mean(), run.stderr()) if run is not None else ({}, {})
     for name, v in limit.outputs.items():
         if v.value is None:
-            cells = ["not computed" if v.method == "unknown" else "does not exist", "", ""]
+            cells = [v.missing, "", ""]
         else:
             cells = [value_text(v.value, v.error), error_text(v.error or 0.0), v.method]
         if run is not None:

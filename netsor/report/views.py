@@ -43,7 +43,10 @@ def limit_latex(result: Any) -> str:
     names = LatexNames(result.outputs)
     rows = []
     for name, v in result.outputs.items():
-        shown = "\\text{does not exist}" if v.value is None else f"{_number(v.value, v.error)} \\pm {_power(v.error)}"
+        if v.value is None:
+            shown = f"\\text{{{v.missing}}}"
+        else:
+            shown = f"{_number(v.value, v.error)} \\pm {_power(v.error)}"
         rows.append(f"{names(name)} &\\to {shown}")
     return _aligned(rows)
 

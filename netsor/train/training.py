@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +52,7 @@ class Training:
 
     `program` is the limit of the unrolled program with `error` bounding its distance from the truth, `kernel` is kernel
     gradient descent; both are None where f_0 is the network's own, which has no limit. `finite` are runs at a width.
+    `missing` says of each number that `program` lacks (NaN) whether it does not exist or was not computed.
     """
 
     network: str
@@ -62,6 +63,7 @@ class Training:
     kernel: Array | None = None
     finite: Runs | None = None
     diagnostics: tuple[Diagnostic, ...] = field(default=(), repr=False)
+    missing: Mapping[tuple[int, ...], str] = field(default_factory=dict, repr=False)
 
     @property
     def outputs(self) -> int:
@@ -163,6 +165,7 @@ def train(
         given = f0 if own else np.asarray(start).tolist()
         finite_program = sgd(network, inputs, targets, test, f0=given, residuals=True, **arguments)
     program = error = kernel = runs = None
+    missing: dict[tuple[int, ...], str] = {}
     if not own:
         assert isinstance(start, np.ndarray)
         if progress:
@@ -185,6 +188,8 @@ def train(
         values = [found[o.name] for o in unrolled.outputs]
         program = _shaped([v.value for v in values], steps, count)
         error = _shaped([v.error for v in values], steps, count)
+        places = np.ndindex(program.shape)
+        missing = {at: v.missing for at, v in zip(places, values, strict=True) if v.value is None}
     if finite_program is not None:
         from netsor.finite import run
 
@@ -195,7 +200,7 @@ def train(
             verify_residuals(lacking, np.asarray(start), result.width)
         arrays = np.stack([result.values[name] for name in trained], axis=1)
         runs = Runs(result.width, np.stack([_shaped(v, steps, count) for v in arrays]))
-    return Training(network.name, steps, len(x), program, error, kernel, runs, tuple(said))
+    return Training(network.name, steps, len(x), program, error, kernel, runs, tuple(said), missing)
 
 
 def _kernel(

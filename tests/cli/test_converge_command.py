@@ -134,3 +134,13 @@ def test_a_full_disk_costs_what_cannot_be_written_alone(
     assert converge("--widths", "100,200", "--seeds", "4", "--json", "--plot", "c.svg") == 2
     out = capsys.readouterr()
     assert "the picture cannot be written to `c.svg`" in out.err and json.loads(out.out)["interrupted"] is False
+
+
+def test_a_limit_that_was_not_computed_is_not_said_not_to_exist(folder: Path, capsys: pytest.CaptureFixture) -> None:
+    """E exp(100 Z) = e^5000 exists and is no floating-point number; E exp(Z²) is infinite."""
+    text = "vector x ~ N(0, 1)\noutput far := mean(exp(100 * x))\noutput bad := mean(exp(x^2))\n"
+    (folder / "p.netsor").write_text(text, encoding="utf-8")
+    assert converge("--widths", "30,60", "--seeds", "3") == 1
+    out = capsys.readouterr().out
+    assert "far: limit not computed" in out and "bad: limit does not exist" in out
+    assert out.count("verdict: no limit known") == 2

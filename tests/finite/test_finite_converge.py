@@ -42,7 +42,7 @@ def test_a_right_limit_agrees_and_a_wrong_one_does_not() -> None:
     wrong = converge(p, {"xv": (0.0, 0.0), "xx": (2.02, 0.0)}, [100, 1000, 10_000], 300)
     assert wrong.outputs["xv"].verdict == "disagrees" and wrong.outputs["xx"].verdict == "disagrees"
     unknown = converge(p, {"xv": (None, None)}, [100, 200], 3)
-    assert unknown.outputs["xv"].verdict == "no limit"
+    assert unknown.outputs["xv"].verdict == "no limit known"
     one = converge(p, LIMITS, [100, 200], 1)
     assert one.outputs["xv"].verdict == "not enough seeds" and one.outputs["xv"].stderr == (None, None)
     few = converge(p, {"xx": (2.1, 0.0)}, [20], 3, outputs=["xx"])

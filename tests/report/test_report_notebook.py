@@ -106,3 +106,9 @@ def test_help_is_a_line_of_its_own(shell: Any, capsys: pytest.CaptureFixture[str
     assert "--vectors" in capsys.readouterr().out
     with pytest.raises(Told, match="below a first line"):
         shell.run_line_magic("netsor", "--width 10")
+
+
+def test_only_limits_that_are_known_not_to_exist_are_said_not_to() -> None:
+    limit = netsor.loads("vector x ~ N(0, 1)\noutput far := mean(exp(100 * x))\noutput bad := mean(exp(x^2))\n").limit()
+    far, bad = str(limit._repr_latex_()).split("\\\\")
+    assert "not computed" in far and "does not exist" in bad

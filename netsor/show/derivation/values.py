@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from netsor.diagnostics import NetsorError
 from netsor.expr import Const, Expr, Sym, evaluate
-from netsor.gaussian import Estimate, NoNumber, NoPointwiseMeaning, Settings, expect
+from netsor.gaussian import Estimate, NoNumber, NoPointwiseMeaning, Settings, Unsettled, expect
 from netsor.limit import Limit
 from netsor.limit.stein import stein_coefficients
 from netsor.show.derivation.bridge import Bridge
@@ -155,5 +155,5 @@ def with_numbers(
             lines.append(replace(line, notes=(*line.notes, Note((fault.diagnostics[0].message,)))))
         except (NoNumber, NoPointwiseMeaning) as fault:
             missing.add(line.about)
-            lines.append(replace(line, notes=(*line.notes, Note((f"no finite value: {fault}",)))))
+            lines.append(replace(line, notes=(*line.notes, Note((f"{'not computed' if isinstance(fault, Unsettled) else 'no finite value'}: {fault}",)))))
     return replace(d, lines=lines, missing=frozenset(missing))
