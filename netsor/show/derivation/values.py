@@ -155,5 +155,6 @@ def with_numbers(
             lines.append(replace(line, notes=(*line.notes, Note((fault.diagnostics[0].message,)))))
         except (NoNumber, NoPointwiseMeaning) as fault:
             missing.add(line.about)
-            lines.append(replace(line, notes=(*line.notes, Note((f"{'not computed' if isinstance(fault, Unsettled) else 'no finite value'}: {fault}",)))))
+            what = "not computed" if isinstance(fault, Unsettled) else "no finite value"
+            lines.append(replace(line, notes=(*line.notes, Note((f"{what}: {fault}",)))))
     return replace(d, lines=lines, missing=frozenset(missing))
