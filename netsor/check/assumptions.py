@@ -47,7 +47,7 @@ def infer_assumptions(program: Program, examples: Iterable[Example] | None = Non
         "GIA": _simple_gia_check(program),
         "B8": _both_passes(program, forward),
     }
-    found["NTKTRAIN"] = _conclusion(program, found)
+    found["NTKTRAIN"] = infer_conclusion(program, found)
     return _with_kinks(program, found, examples)
 
 
@@ -229,7 +229,7 @@ def infer_derivatives(p: Program) -> tuple[Finding, Span | None]:
     return worst, place
 
 
-def _conclusion(p: Program, found: dict[str, Assumption]) -> Assumption:
+def infer_conclusion(p: Program, found: dict[str, Assumption]) -> Assumption:
     """Theorem D.2, or the paragraph of D.4 that extends it to this network."""
     needed = [a.relaxation for k in ("A1", "A2", "A3", "A4") if not (a := found[k]).holds]
     if infer_language(p) == NETSOR_T_PLUS:

@@ -23,7 +23,7 @@ NETWORKS = {
     "step_network": "vector v ~ N(0, 1)\ntrain U\nx := W step(U ξ)\noutput f := vᵀ x / √n\n",
     "relu_network": "vector v ~ N(0, 1)\ntrain U\nx := W relu(U ξ)\noutput f := vᵀ x / √n\n",
     "tied": "vector v ~ N(0, 1)\nx := tanh(W tanh(U ξ) + v)\noutput f := vᵀ x / √n\n",
-    "tilted": "vector v ~ N(1, 1)\nx := tanh(W tanh(U ξ))\noutput f := vᵀ x / √n\n",
+    "steep": "vector v ~ N(0, 1)\nx := exp((W tanh(U ξ))^2 / 10)\noutput f := vᵀ x / √n\n",
 }
 
 

@@ -87,8 +87,8 @@ def test_gaussian_f0_is_the_process():
     assert np.all(np.abs(covariance - kernel) <= 4.5 * spread)
 
 
-def test_a_readout_of_mean_one_is_not_covered():
-    """Where gradient independence fails the program still has its limit, which finite networks tend to."""
+def test_a_readout_of_mean_one_moves_program_and_kernel_alike():
+    """Where gradient independence fails both are computed with all Żs at v̂, and nothing says that they differ."""
     text = """
 network tilted(ξ : 2)
 matrix U : (n, 2) ~ N(0, 1)
@@ -101,5 +101,5 @@ output f := vᵀ x / √n
     document = netsor.loads(text)
     x, y = np.array([[1.0, 0.4], [-0.3, 0.8]]), np.array([1.0, -1.0])
     found = document.train(x, y, steps=1, lr=0.5)
-    assert [d.code for d in found.diagnostics] == ["W614"]
-    assert np.all(np.isfinite(found.program))
+    assert found.diagnostics == ()
+    np.testing.assert_allclose(found.program, found.kernel, atol=1e-9)

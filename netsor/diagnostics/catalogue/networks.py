@@ -131,10 +131,10 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "W614",
         "kernel gradient descent is not expected to match",
-        "Theorem D.2 needs the Simple GIA Check and polynomially bounded derivatives, and arguments that lie on no "
+        "Theorem D.2 needs polynomially bounded derivatives, and arguments that lie on no "
         "kink (as relu's does at a row of zeros where the bias starts at zero). Without them the unrolled "
         "program still has its limit, which is computed, and kernel gradient descent stands beside it for comparison.",
-        bad="netsor train tilted.netsor --inputs X.npy --targets y.npy --steps 1",
+        bad="netsor train steep.netsor --inputs X.npy --targets y.npy --steps 1",
         good="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 1",
         paper="Theorem D.2",
         severity="warning",
