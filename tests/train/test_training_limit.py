@@ -37,6 +37,9 @@ def test_ten_steps_of_a_deep_mlp():
     kernel = document.ntk(np.concatenate([x, test])).ntk.value
     expected = descend(kernel, np.zeros(6), y, [[t % 4] for t in range(10)], 0.5)
     np.testing.assert_allclose(found.program[..., 0], expected, atol=1e-9)
+    # Errors are carried with their signs, and do not grow from step to step.
+    assert found.error.max() <= 1e-12
+    assert found.difference() <= found.error.max()
 
 
 def test_a_loss_an_order_and_f0():
@@ -103,3 +106,15 @@ output f := vᵀ x / √n
     found = document.train(x, y, steps=1, lr=0.5)
     assert found.diagnostics == ()
     np.testing.assert_allclose(found.program, found.kernel, atol=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("steps", [30, 100])
+def test_bounds_do_not_grow_with_the_steps(steps):
+    """The unrolled program and the descent by the kernel are two computations of one number, each within its bound."""
+    document, x, y, _ = task("mlp_erf", 4, 0)
+    found = document.train(x, y, steps=steps, lr=0.5)
+    assert found.error.max() <= 1e-8
+    assert found.difference() <= found.error.max()
+    expected = descend(document.ntk(x).ntk.value, np.zeros(4), y, [[t % 4] for t in range(steps)], 0.5)
+    np.testing.assert_allclose(found.program[..., 0], expected, atol=1e-9)
