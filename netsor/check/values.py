@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -29,6 +30,9 @@ class Scalar:
         if not isinstance(self.expr, Const):
             return None
         value = self.expr.value
+        if not math.isfinite(value):
+            # Beyond the range of floats: `Operands.finite` tells it where it was made.
+            return None
         if self.exact is not None and self.exact != value:
             return number(self.exact)
         return value if self.exact is not None or isinstance(value, int) else computed(value)

@@ -6,6 +6,8 @@ from functools import lru_cache
 
 from netsor.expr.functions import FUNCTIONS
 from netsor.expr.nodes import (
+    HALF,
+    MINUS_ONE,
     ONE,
     ZERO,
     Add,
@@ -32,8 +34,8 @@ EPS = 2.0**-52
 def running_error(root: Expr) -> Expr:
     """An expression that bounds |computed − exact|/ε to first order, the symbols taken as right, ε = 2⁻⁵².
 
-    Every operation adds one unit of its own result, and passes on what its arguments are off by: a sum as it is, a
-    product times the other factors, a function times its slope.
+    Every sum and product adds half a unit of its own result, a function one, and they pass on what their arguments are
+    off by: a sum as it is, a product times the other factors, a function times its slope.
     """
     error: dict[Expr, Expr] = {}
     for node in postorder(root):
@@ -57,8 +59,9 @@ def _rule(node: Expr, error: dict[Expr, Expr]) -> Expr:
         case Sym():
             return ZERO
         case Add():
-            # Partial sums are at most as large as all terms together.
-            return add(*(error[c] for c in node.children), *(_size(c) for c in node.children))
+            # Half a unit of each partial sum, and these are at most as large as all terms together.
+            sums = [node] if len(node.children) == 2 else node.children
+            return add(*(error[c] for c in node.children), *(mul(HALF, _size(c)) for c in sums))
         case Mul():
             kids = node.children
             passed = (
@@ -66,7 +69,9 @@ def _rule(node: Expr, error: dict[Expr, Expr]) -> Expr:
                 for i, c in enumerate(kids)
                 if error[c] is not ZERO
             )
-            return add(*passed, _size(node))
+            # A change of sign is exact.
+            own = ZERO if len(kids) == 2 and kids[0] is MINUS_ONE else mul(HALF, _size(node))
+            return add(*passed, own)
         case Pow() if isinstance(node.exponent, Const):
             k = float(node.exponent.value)
             own = _size(node)

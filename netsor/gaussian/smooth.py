@@ -95,7 +95,7 @@ class Group:
                 out = out + np.where(column[place], np.abs(column[place] * moment), 0.0)
         for edge, jump in zip(self.edges, self.jumps):
             # A density is as good as its exponent.
-            far = (law.mean - edge) / law.sd
+            far = (law.c - edge) / law.s
             out = out + np.abs(law.beyond(edge, jump)) * (1 + far * far)
         return out
 

@@ -27,7 +27,7 @@ from netsor.expr import (
     unfold,
 )
 from netsor.expr.asymptotics import at_infinite_width
-from netsor.expr.functions import REALS
+from netsor.expr.functions import REALS, is_singular
 from netsor.expr.intervals import infer_range
 from netsor.expr.rationals import decimal, rational, uncertainty
 from netsor.gaussian import (
@@ -260,12 +260,15 @@ class Limit:
         if not any(self.is_gaussian(s) for s in derivative.free):
             return derivative
         own = coefficient(self._products[product].name, self._products[partner].name)
-        c, symbol = self._meanings.named(derivative, own)
-        if symbol is not own:
-            return mul(Const(c), symbol)
-        self._product_of[symbol] = product
-        self._derivatives[symbol] = (partner, derivative, name)
-        return symbol
+        # Derivatives that mean nothing pointwise are known only together, by Stein's lemma (Remark B.6), and which of
+        # many solutions that takes need not keep what one is of another.
+        if not is_singular(derivative):
+            c, symbol = self._meanings.named(derivative, own)
+            if symbol is not own:
+                return mul(Const(c), symbol)
+        self._product_of[own] = product
+        self._derivatives[own] = (partner, derivative, name)
+        return own
 
     def verify(self, name: str) -> None:
         """Raises NetsorError where a line on which a scalar depends has no limit at a kink or a jump (E801)."""

@@ -39,7 +39,8 @@ def test_steep_functions_of_a_kinked_argument(steep: float) -> None:
         half = mp.quad(lambda x: mp.tanh(steep * max(x - at, 0)) * mp.npdf(x), points)
         both = mp.quad(lambda x: mp.exp(-steep * abs(x - at)) * mp.npdf(x), points)
     u = X - Const(0.3)
-    held(1 - call("tanh", steep * call("abs", u)), line(), float(near))
+    # Where tanh is next to 1 its last digit is all that is left: 2e-16 on what is 5e-7 for the steepest.
+    held(1 - call("tanh", steep * call("abs", u)), line(), float(near), 2e-9)
     held(call("tanh", steep * call("relu", u)), line(), float(half))
     held(call("exp", -steep * call("abs", u)), line(), float(both))
 
