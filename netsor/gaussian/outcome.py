@@ -16,7 +16,10 @@ OVERFLOW = 700.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """A value, a bound on the error made here, the size E|F|, the dimension integrated over, and the way."""
+    """A value, a bound on the error made here, a size, the dimension integrated over, and the way.
+
+    The size is that of what is added up, to which rounding is relative: E|F| at least, and more where terms cancel.
+    """
 
     value: float
     error: float

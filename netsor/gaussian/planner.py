@@ -12,11 +12,11 @@ from functools import lru_cache
 import numpy as np
 
 from netsor.expr import ONE, ZERO, Const, Expr, Sym, add, canonical, diff, evaluate, mul, substitute, to_text
-from netsor.expr.arrays import lambdify
 from netsor.expr.intervals import infer_range
 from netsor.expr.parity import parity
 from netsor.expr.unfold import unfold
 from netsor.gaussian import squares
+from netsor.gaussian.averaged import averaged
 from netsor.gaussian.blocks import blocks, gaussians_of, vanishing
 from netsor.gaussian.cases import expanded
 from netsor.gaussian.engine import expectation
@@ -26,7 +26,7 @@ from netsor.gaussian.inputs import Inputs, anonymous, gather
 from netsor.gaussian.integrability import integrable
 from netsor.gaussian.law import Input, Law
 from netsor.gaussian.outcome import EPS, Outcome, Task
-from netsor.gaussian.result import Clock, Divergent, Expectation, Part, Settings, Undefined, Unsettled
+from netsor.gaussian.result import Clock, Divergent, Expectation, NoNumber, Part, Settings, Undefined, Unsettled
 from netsor.gaussian.sensitivity import response
 from netsor.gaussian.shape import is_curved, shape_of
 from netsor.gaussian.terms import Gaussians, Term
@@ -34,7 +34,7 @@ from netsor.gaussian.terms import Gaussians, Term
 DEFAULT = Settings()
 # Scalars whose errors are more than this part of them are looked at together, in so many places.
 _LARGE, _PLACES = 1e-5, 64
-_SHARE, _DRAWS, _FEW = 0.3, 1024, 4
+_SHARE, _FEW = 0.3, 4
 
 
 def expect(
@@ -74,7 +74,7 @@ def expect(
     # What is little beside the other terms need not be known as well.
     # (Draws need every covariance, which blocks of many variables do not.)
     few = len(terms) > 1 and hard > 1 and len(e.free & gaussians) <= _FEW
-    floor = _SHARE * settings.tol * _size(e, gaussians, law) / hard if few else 0.0
+    floor = _SHARE * settings.tol * averaged(e, gaussians, law) / hard if few else 0.0
     for t, split in terms:
         total = FirstOrder(float(t.coefficient)).times(_scalar_value(t.scalar, law))
         scale = abs(total.value)
@@ -112,13 +112,14 @@ def expect(
     error = math.fsum(o.error for o in found) + rounding
     if not math.isfinite(value) or not math.isfinite(error):
         raise Unsettled("it is out of the range of floating-point numbers")
+    size = _size(value, error, scale, settings.tol, e, gaussians, law)
     if len(methods) > 1:
         methods.pop("exact algebra", None)
         names = ["exact algebra", *methods] if len(parts) > 1 or parts else list(methods)
     else:
         names = list(methods) or ["exact algebra"]
     return Expectation(
-        value, error, " + ".join(names), error <= settings.tol * scale, tuple(parts), scale, tuple(weights),
+        value, error, " + ".join(names), error <= settings.tol * size, tuple(parts), size, tuple(weights),
         combined((1.0, o.slopes) for o in found), math.fsum(o.own for o in found) + rounding,
     )  # fmt: skip
 
@@ -134,20 +135,15 @@ def _range(e: Expr) -> tuple[float, float]:
     return infer_range(unfold(e), {})
 
 
-def _size(e: Expr, gaussians: Gaussians, law: Law) -> float:
-    """About E|e|, from few draws; 0 where they say nothing."""
-    inputs = gather(e, frozenset(e.free & gaussians), law)
-    values, vectors = np.linalg.eigh(inputs.covariance)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    z = root @ np.random.default_rng(3).standard_normal((len(root), _DRAWS))
+def _size(value: float, error: float, terms: float, tol: float, e: Expr, gaussians: Gaussians, law: Law) -> float:
+    """What the tolerance is relative to: E|e|, which is asked for only where the value alone does not say enough."""
+    if error <= tol * abs(value):
+        return terms
     try:
-        run = lambdify((e,), (*inputs.symbols, *inputs.scalars))
-    except ValueError:
-        # A Dirac mass has no values.
-        return 0.0
-    with np.errstate(all="ignore"):
-        size = float(np.abs(run(*z, *inputs.scalars.values())[0]).mean())
-    return size if math.isfinite(size) else 0.0
+        found = averaged(e, gaussians, law)
+    except NoNumber:
+        return terms
+    return min(terms, max(found, abs(value))) if found else terms
 
 
 def _joined(terms: list[tuple[Term, list[Expr]]], e: Expr, gaussians: Gaussians) -> list[tuple[Term, list[Expr]]]:

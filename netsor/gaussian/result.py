@@ -80,7 +80,8 @@ class Part:
 class Expectation:
     """A value with |value − E integrand| ≤ error, how it was found, and whether the tolerance was reached.
 
-    `scale` is the size that the tolerance refers to, about E|integrand|. To first order the error is Σ weight · (error
+    `scale` is the size that the tolerance refers to: about E|integrand| where the error is more than `tol` of the
+    value, else it may be that of the terms that were added up. To first order the error is Σ weight · (error
     of the part) + Σ slope · (error of the scalar in a coefficient), and `own` is the rest; `error` is that of the worst
     signs.
     """
