@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 
 # Powers and products of constants beyond so many bits are left to floating point.
@@ -79,9 +80,16 @@ def meant(x: float) -> Fraction:
 
 
 def plus(a: float, b: float) -> int | float:
-    """a + b; where most of both cancels, the difference of what is meant, rounded once."""
+    """a + b; the sum of two decimals is the decimal that it should be: 0.1 plus 0.2 is 0.3.
+
+    Where most of both cancels, it is the difference of what is meant, rounded once.
+    """
     c = a + b
-    return float(meant(a) + meant(b)) if isinstance(c, float) and abs(c) < _CANCELS * abs(a) else c
+    if isinstance(c, int) or not math.isfinite(c):
+        return c
+    if abs(c) < _CANCELS * abs(a):
+        return float(meant(a) + meant(b))
+    return _decimal_of(c, a, b, lambda p, q: p + q)
 
 
 def times(a: float, b: float) -> int | float:
@@ -89,11 +97,16 @@ def times(a: float, b: float) -> int | float:
     c = a * b
     if isinstance(c, int) or not math.isfinite(c):
         return c
+    return _decimal_of(c, a, b, lambda p, q: p * q)
+
+
+def _decimal_of(c: float, a: float, b: float, of: Callable[[Fraction, Fraction], Fraction]) -> float:
+    """The decimal next to c where it is what `of` makes of the decimals a and b, else c."""
     short = float(f"{c:.{_DECIMALS}g}")
     if short == c:
         return c
     p, q, r = decimal(a), decimal(b), decimal(short)
-    return short if p is not None and q is not None and p * q == r else c
+    return short if p is not None and q is not None and of(p, q) == r else c
 
 
 def within_reach(q: Fraction) -> Fraction | None:

@@ -1,6 +1,7 @@
 """Expressions: derivatives, ranges, text and growth in n, against independent numbers."""
 
 import math
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
@@ -183,3 +184,9 @@ def test_equal_expressions_are_one_object() -> None:
     assert add(X, X) is mul(Const(2), X) and add(X, mul(Const(-1), X)) is Const(0)
     with pytest.raises(TypeError):
         bool(X)
+
+
+@pytest.mark.parametrize("a, b", [("0.1", "0.2"), ("0.2", "-0.3"), ("1.1", "2.2"), ("0.7", "0.1"), ("-0.4", "-0.2")])
+def test_the_sum_of_two_decimals_is_the_decimal(a: str, b: str) -> None:
+    """Else the rounding of 0.1 + 0.2 decides step(0.1 + 0.2 - 0.3)."""
+    assert add(Const(float(a)), Const(float(b))) is Const(float(Fraction(a) + Fraction(b)))
