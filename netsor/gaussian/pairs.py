@@ -1,6 +1,6 @@
-"""E f(u) g(v) of many pairs at once: panels in u with g smoothed in closed form, or a grid for smooth f and g.
+"""E f(u) g(v) of many pairs at once: panels in u with g smoothed in closed form.
 
-Both rules end at a reach, look beyond it, and go on where there is something. What they do not see, because it turns
+The rule ends at a reach, looks beyond it, and goes on where there is something. What it does not see, because it turns
 on a shorter length or overflows, has an infinite error, and is for rules that search.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from netsor.expr import Expr, Sym, add, call
 from netsor.expr.arrays import lambdify
-from netsor.expr.rounding import adds_up, running_error
+from netsor.expr.rounding import running_error
 from netsor.gaussian.oned import legendre
 from netsor.gaussian.outcome import EPS
 from netsor.gaussian.scales import Scales
@@ -34,8 +34,6 @@ _TURNS = (-400, -130, -40, -16, -5, -1.6, 1.6, 5, 16, 40, 130, 400)
 _KINKS = (-8.0, -3.0, 0.0, 3.0, 8.0)
 # Features of this width are seen by panels without cuts, waves and the like up to that rate.
 _NARROW, _QUICK = 0.7, 1.5
-# Grids are for features a third as wide as the law, and no narrower.
-_STEEPEST = 3.0
 
 
 @dataclass(frozen=True)
@@ -51,10 +49,6 @@ class Side:
         f = lambdify((self.f,), (self.u,))
         return lambda x: f(x)[0] + np.zeros(np.shape(x))
 
-    def has_terms(self) -> bool:
-        """Whether it holds sums that may cancel."""
-        return adds_up(self.f)
-
     def sizes(self) -> Callable[[Array], Array]:
         """What its rounding is relative to, in units of the last place."""
         g = lambdify((add(call("abs", self.f), running_error(self.f)),), (self.u,))
@@ -69,15 +63,6 @@ def by_panels(f: Side, g: Side, smoothed: Smoothing, rho: Array, spread: Array) 
 
     def rule(rows: Array, reach: float) -> tuple[Array, Array, Array, Array]:
         return _panels(f.at(rows), g.at(rows), smoothed, rho[rows], spread[rows], reach)
-
-    return _reaching(rule, len(rho))
-
-
-def by_grid(f: Side, g: Side, rho: Array, spread: Array) -> Found:
-    """(value, error, E|f g|) of smooth f and g for every row, by two grids that have no point in common."""
-
-    def rule(rows: Array, reach: float) -> tuple[Array, Array, Array, Array]:
-        return _grids(f.at(rows), g.at(rows), rho[rows], spread[rows], reach)
 
     return _reaching(rule, len(rho))
 
@@ -189,62 +174,3 @@ def _cuts(
         about(t / (g.sd * steep), np.hypot(blur, 1 / (slope * g.sd * np.abs(steep))), _TURNS)
     seen &= (g.scales.rate * g.sd * np.abs(rho) <= _QUICK) | (blur > _NARROW)
     return cuts, seen
-
-
-def _grids(f: Side, g: Side, rho: Array, spread: Array, reach: float) -> tuple[Array, Array, Array, Array]:
-    n = len(rho)
-    rates = [max([s.scales.rate, *(slope for _, slope in s.scales.turns)], default=0.0) * s.sd for s in (f, g)]
-    seen = np.maximum(*rates) <= _STEEPEST
-    value, error, scale = np.zeros(n), np.full(n, np.inf), np.full(n, np.inf)
-    beyond = np.zeros(n)
-    if seen.any():
-        index = np.flatnonzero(seen)
-        h = 0.28 / max(1.0, float(np.maximum(*rates)[index].max()))
-        law = (f.at(index), g.at(index), rho[index], spread[index], reach)
-        fine, scale[index], terms, beyond[index] = _grid(*law, h, 0.0, True)
-        other, *_ = _grid(*law, 1.37 * h, 0.31, False)
-        value[index] = fine
-        change = np.abs(fine - other)
-        with np.errstate(all="ignore"):
-            # The error of a step h is e^{−c/h}: that of the finer grid is the change to the power 1.37.
-            better = np.where(scale[index] > 0, 30 * scale[index] * (change / scale[index]) ** 1.3, 0.0)
-        error[index] = np.minimum(change, better) + 4e-15 * scale[index] + 4 * EPS * terms
-    return value, error, np.where(seen, scale, 0.0), beyond
-
-
-def _grid(
-    f: Side, g: Side, rho: Array, spread: Array, reach: float, h: float, offset: float, whole: bool
-) -> tuple[Array, Array, Array, Array]:
-    """(value, E|f g|, E of the moduli of terms, what is beyond) over the points h (k + offset) in both coordinates.
-
-    Without `whole` it is the value alone.
-    """
-    n = len(rho)
-    half = math.ceil(reach / h)
-    x = h * (np.arange(-half, half + 1) + offset)
-    w = np.exp(-0.5 * x * x) * h / _SQRT_2PI
-    ff, gg, sizes, sizes_of_g = f.values(), g.values(), f.sizes(), g.sizes()
-    cancels = f.has_terms() or g.has_terms()
-    value, scale, terms, beyond = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
-    step = max(1, 600_000 // len(x) ** 2)
-    with np.errstate(all="ignore"):
-        for i in range(0, n, step):
-            part = slice(i, i + step)
-            left = ff(f.sd[part, None] * x) * w
-            at = g.sd[part, None, None] * (rho[part, None, None] * x[:, None] + spread[part, None, None] * x)
-            inner = gg(at)
-            value[part] = (left * (inner @ w)).sum(axis=1)
-            if not whole:
-                continue
-            moduli = np.abs(inner)
-            rows = np.abs(left) * (moduli @ w)
-            scale[part] = rows.sum(axis=1)
-            if cancels:
-                terms[part] = (sizes(f.sd[part, None] * x) * w * (sizes_of_g(at) @ w)).sum(axis=1)
-            # Lines near the ends of the grid: what lies beyond falls at least as they do.
-            k = round(0.5 / h)
-            lines = [0, k, -1, -1 - k]
-            columns = np.einsum("ki,kij->kj", np.abs(left), moduli[:, :, lines]) * w[lines]
-            for edge, inside in (*rows[:, lines].T.reshape(2, 2, -1), *columns.T.reshape(2, 2, -1)):
-                beyond[part] += _left(edge / h, inside / h)
-    return value, scale, terms, beyond

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,26 +15,17 @@ from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.gaussian.result import Clock, NoNumber, Unsettled
 from netsor.kernels.advice import kinks_met
-from netsor.kernels.batch import product
 from netsor.kernels.pairs import Pairs, Template, flat_rows, infer_pairs, named_examples, templates
 from netsor.kernels.paths import path_contributions
+from netsor.kernels.tables import Asked, Kernel, Request, tabulate
 from netsor.kernels.terms import KernelTerm, gram_terms, nngp_terms, ntk_terms
+from netsor.limit.many.evaluator import Term
+from netsor.limit.many.frames import Step
 from netsor.shown import Shown
 
 Array = np.ndarray
 # No tolerance asks for more than sums of products keep.
 _ROUNDING = 1e-12
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """Values of shape (N, M), or (N, M, outputs, outputs) for several readouts, with |value − limit| ≤ error."""
-
-    value: Array
-    error: Array
-
-    def as_dict(self) -> dict[str, Any]:
-        return {"value": self.value.tolist(), "error": float(self.error.max(initial=0.0))}
 
 
 @dataclass(frozen=True)
@@ -86,22 +77,32 @@ def infer_kernels(
     if with_paths:
         verify_path_formula(network)
     kept = frozenset(t.name for t in network.train or () if t.name in network.group_of) if with_paths else frozenset()
-    across, within = templates(network, pairs, tol, kept, Clock(budget))
+    clock = Clock(budget)
+    across, within = templates(network, pairs, tol, kept)
     if progress:
-        progress(f"{len(pairs.left)} pairs of {len(pairs.inputs)} inputs")
-    first: Kernel | None = None
+        progress(_count(pairs))
+    said: list[Diagnostic] = []
+    requests = []
     try:
-        kinds = verify_covariance(network)
+        covariance = partial(nngp_terms, verify_covariance(network))
     except NetsorError as fault:
         # The tangent kernel is there all the same.
         said = list(fault.diagnostics)
     else:
-        with _existence(network, "NNGP"):
-            first = _single(network, pairs, across, within, partial(nngp_terms, kinds))
-        said = _not_reached(network, "NNGP", first, tol, budget)
-    with _existence(network, "NTK"):
-        ntk, found = _tangent(network, pairs, across, within, method, classes)
-    total = _total(list(ntk.values()), _shape(network, pairs))
+        requests.append(_request(network, "NNGP", across, within, _by_moments(covariance)))
+    has_covariance = bool(requests)
+    tangent = path_contributions if method == "paths" else _by_moments(ntk_terms)
+    requests.append(_request(network, "NTK", across, within, tangent, by_parameter or classes))
+    if classes and method != "paths":
+        requests.append(_request(network, "NTK", across, within, path_contributions, True))
+    made = tabulate(pairs, across, within, requests, len(network.readouts), clock, progress)
+    first = _only(network, pairs, made[0]) if has_covariance else None
+    if first is not None:
+        said += _not_reached(network, "NNGP", first, tol, budget)
+    tangents = made[len(requests) - 1 - (classes and method != "paths")]
+    total = tangents.pop("", None) or _only(network, pairs, {})
+    ntk = {k: v for k, v in tangents.items() if not k.startswith("paths ")}
+    found = {k.removeprefix("paths "): v for k, v in made[-1].items() if k.startswith("paths ")}
     said += _not_reached(network, "NTK", total, tol, budget)
     said += kinks_met(network, named_examples(network, x if y is None else np.concatenate([x, y])))
     return Kernels(len(x), first, total, ntk if by_parameter else {}, found if classes else {}, tuple(said))
@@ -113,28 +114,11 @@ def infer_ntk(
     """The NTK alone, by MOMENTs of the backward program; arguments and faults as of `infer_kernels`."""
     verify_network(network)
     pairs = infer_pairs(flat_rows(network, inputs), None if inputs2 is None else flat_rows(network, inputs2))
-    across, within = templates(network, pairs, tol, clock=Clock(budget))
-    with _existence(network, "NTK"):
-        parts, _ = _tangent(network, pairs, across, within, "backward", False)
-    total = _total(list(parts.values()), _shape(network, pairs))
+    clock = Clock(budget)
+    across, within = templates(network, pairs, tol)
+    request = _request(network, "NTK", across, within, _by_moments(ntk_terms))
+    total = _only(network, pairs, tabulate(pairs, across, within, [request], len(network.readouts), clock)[0])
     return total, tuple(_not_reached(network, "NTK", total, tol, budget))
-
-
-def _tangent(
-    network: Program, pairs: Pairs, across: Template | None, within: Template | None, method: str, classes: bool
-) -> tuple[dict[str, Kernel], dict[str, Kernel]]:
-    """(contributions by parameter, and by class of isomorphic paths where they are asked for)."""
-    if method == "paths":
-        parts = _assembled(network, pairs, across, within, path_contributions)
-        ntk = {k: v for k, v in parts.items() if not k.startswith("paths ")}
-        found = {k.removeprefix("paths "): v for k, v in parts.items() if k.startswith("paths ")}
-    else:
-        ntk = _assembled(network, pairs, across, within, _by_moments(ntk_terms))
-        found = {}
-        if classes:
-            parts = _assembled(network, pairs, across, within, path_contributions)
-            found = {k.removeprefix("paths "): v for k, v in parts.items() if k.startswith("paths ")}
-    return ntk, found
 
 
 @contextmanager
@@ -236,79 +220,70 @@ def _forward_kernel(
 ) -> tuple[Kernel, tuple[Diagnostic, ...]]:
     x = flat_rows(network, inputs)
     pairs = infer_pairs(x, None if inputs2 is None else flat_rows(network, inputs2))
-    across, within = templates(network, pairs, tol, clock=Clock(budget), backward=False)
+    clock = Clock(budget)
+    across, within = templates(network, pairs, tol, backward=False)
     if progress:
-        progress(f"{len(pairs.left)} pairs of {len(pairs.inputs)} inputs")
-    with _existence(network, "NNGP"):
-        found = _single(network, pairs, across, within, terms)
+        progress(_count(pairs))
+    request = _request(network, "NNGP", across, within, _by_moments(terms))
+    made = tabulate(pairs, across, within, [request], len(network.readouts), clock, progress)
+    found = _only(network, pairs, made[0])
     return found, tuple(_not_reached(network, "NNGP", found, tol, budget))
 
 
-def _single(
-    network: Program, pairs: Pairs, across: Template | None, within: Template | None,
-    terms: Callable[..., list[KernelTerm]],
-) -> Kernel:  # fmt: skip
-    """A kernel to which no parameter contributes."""
-    found = _assembled(network, pairs, across, within, _by_moments(terms)).get("")
-    shape = _shape(network, pairs)
-    return found or Kernel(np.zeros(shape), np.zeros(shape))
+def _count(pairs: Pairs) -> str:
+    return f"{len(pairs.row)} × {len(pairs.column)} entries of {len(pairs.inputs)} inputs"
 
 
-def _shape(network: Program, pairs: Pairs) -> tuple[int, ...]:
+def _only(network: Program, pairs: Pairs, made: dict[str, Kernel]) -> Kernel:
+    """The sum of all contributions, zero where there are none."""
     count = len(network.readouts)
-    return (len(pairs.row), len(pairs.column)) + (count, count) * (count > 1)
+    shape = (len(pairs.row), len(pairs.column)) + (count, count) * (count > 1)
+    return made.get("") or Kernel(np.zeros(shape), np.zeros(shape))
 
 
-Contributions = Callable[[Template, int, int], dict[str, tuple[Array, Array]]]
+# The contributions to a kernel by parameter, for two readouts.
+Contributions = Callable[[Template, int, int], dict[str, Step]]
 
 
 def _by_moments(terms: Callable[..., list[KernelTerm]]) -> Contributions:
     """Contributions to a kernel by parameter, each a sum of products of MOMENTs."""
 
-    def evaluate(t: Template, a: int, b: int) -> dict[str, tuple[Array, Array]]:
-        out: dict[str, tuple[Array, Array]] = {}
-        domain = "LR" if t.examples[0] != t.examples[1] else "L"
+    def evaluate(t: Template, a: int, b: int) -> dict[str, Step]:
+        out: dict[str, list[Term]] = {}
         for term in terms(t.made, *t.examples, a, b):
-            factors = [t.batch.moment(psi) for psi in term.moments]
+            factors = [t.evaluator.moment(psi) for psi in term.moments]
             if term.rows is not None:
-                factors.append(t.batch.inputs.inner(*term.rows))
-            value, error = product(t.batch, factors, domain)
-            before = out.get(term.parameter, (0.0, 0.0))
-            out[term.parameter] = (before[0] + term.scale * value, before[1] + abs(term.scale) * error)
-        return out
+                factors.append(t.evaluator.inner(*term.rows))
+            out.setdefault(term.parameter, []).append(Term(term.scale, tuple(factors)))
+        return {name: t.evaluator.total(made) for name, made in out.items()}
 
     return evaluate
 
 
-def _assembled(
-    network: Program, pairs: Pairs, across: Template | None, within: Template | None, f: Contributions
-) -> dict[str, Kernel]:
-    count = len(network.readouts)
-    parts: dict[str, list[Array]] = {}
-    for k, (t, size) in enumerate(((across, len(pairs.left)), (within, len(pairs.own)))):
+def _summands(parts: dict[str, Step]) -> list[Term]:
+    return [Term(1.0, (s,)) for name, s in parts.items() if not name.startswith("paths ")]
+
+
+def _request(
+    network: Program, name: str, across: Template | None, within: Template | None, contributions: Contributions,
+    apart: bool = False,
+) -> Request:  # fmt: skip
+    """A kernel as the sum of its contributions, under the name "", and each by itself where they are kept `apart`."""
+    count = range(len(network.readouts))
+
+    def asked(t: Template | None) -> Asked:
         if t is None:
-            continue
-        for a in range(count):
-            for b in range(count):
-                for name, (value, error) in f(t, a, b).items():
-                    if name not in parts:
-                        sizes = [len(pairs.left)] * 2 + [len(pairs.own)] * 2
-                        parts[name] = [np.zeros((n, count, count)) for n in sizes]
-                    parts[name][2 * k][:, a, b] = value
-                    parts[name][2 * k + 1][:, a, b] = error
-        assert size
-    out = {}
-    for name, (v, e, own, own_e) in parts.items():
-        value, error = pairs.assembled(v, own), pairs.assembled(e, own_e)
-        out[name] = Kernel(value, error) if count > 1 else Kernel(value[..., 0, 0], error[..., 0, 0])
-    return out
+            return {}
+        table = [[contributions(t, a, b) for b in count] for a in count]
+        names = dict.fromkeys(name for row in table for parts in row for name in parts)
+        zero = t.evaluator.zero
+        out = {n: [[parts.get(n, zero) for parts in row] for row in table] for n in names if n} if apart else {}
+        whole = [[t.evaluator.total(_summands(parts)) for parts in row] for row in table]
+        return {"": whole, **out} if names else {}
 
-
-def _total(parts: Sequence[Kernel], shape: tuple[int, ...]) -> Kernel:
-    value, error = np.zeros(shape), np.zeros(shape)
-    for p in parts:
-        value, error = value + p.value, error + p.error
-    return Kernel(value, error)
+    guard = partial(_existence, network, name)
+    with guard():
+        return Request(asked(across), asked(within), guard)
 
 
 def verify_network(network: Program) -> None:

@@ -7,15 +7,16 @@ perfect correlation is then known and not computed.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from netsor.core import DataRef, InputRef, Program
-from netsor.gaussian.result import Clock
-from netsor.kernels.batch import Batch, Inputs
 from netsor.limit import Limit
+from netsor.limit.many.evaluator import Evaluator
+from netsor.limit.many.frames import Inputs
 from netsor.transform.backward import Passes, passes
 from netsor.transform.examples import read_examples
 from netsor.transform.forward import instances
@@ -23,25 +24,42 @@ from netsor.transform.forward import instances
 Array = np.ndarray
 
 
+# Tiles of so many inputs a side: their arrays stay in a processor's cache.
+TILE = 96
+
+
 @dataclass(frozen=True)
 class Pairs:
-    """The distinct inputs, and the pairs u < w of them and inputs with themselves that a kernel is made of."""
+    """The distinct inputs in their order, those of the rows and columns of a kernel, and where these stand.
+
+    `rows` and `columns` are increasing numbers of distinct inputs; `row` and `column` say for each row and column that
+    was asked for which of these it is.
+    """
 
     inputs: Array
+    rows: Array
+    columns: Array
     row: Array
     column: Array
-    left: Array
-    right: Array
-    own: Array
 
-    def assembled(self, off: Array, diagonal: Array) -> Array:
-        """The matrix over rows and columns from values over pairs and over inputs; trailing axes are outputs."""
-        size = len(self.inputs)
-        table = np.zeros((size, size, *off.shape[1:]))
-        table[self.left, self.right] = off
-        table[self.right, self.left] = np.swapaxes(off, 1, 2) if off.ndim > 2 else off
-        table[self.own, self.own] = diagonal
-        return table[np.ix_(self.row, self.column)]
+    @property
+    def symmetric(self) -> bool:
+        return self.rows is self.columns
+
+    @property
+    def own(self) -> Array:
+        """Inputs that are met with themselves."""
+        return np.intersect1d(self.rows, self.columns, assume_unique=True)
+
+    def across(self) -> bool:
+        """Whether two different inputs are met."""
+        return len(np.union1d(self.rows, self.columns)) > 1
+
+    def tiles(self) -> Iterator[tuple[slice, slice]]:
+        """Parts of `rows` and `columns` that cover all pairs, of a symmetric kernel those on and above the diagonal."""
+        for i in range(0, len(self.rows), TILE):
+            for j in range(i if self.symmetric else 0, len(self.columns), TILE):
+                yield slice(i, i + TILE), slice(j, j + TILE)
 
 
 def infer_pairs(x: Array, y: Array | None) -> Pairs:
@@ -49,32 +67,25 @@ def infer_pairs(x: Array, y: Array | None) -> Pairs:
     both = x if y is None else np.concatenate([x, y])
     _, first, where = np.unique(both + 0.0, axis=0, return_index=True, return_inverse=True)
     where = where.ravel()
-    row = where[: len(x)]
-    column = row if y is None else where[len(x) :]
-    wanted = np.zeros((len(first), len(first)), bool)
-    wanted[np.ix_(row, column)] = True
-    wanted |= wanted.T
-    own = np.flatnonzero(np.diag(wanted))
-    left, right = np.nonzero(np.triu(wanted, 1))
-    return Pairs(both[first], row, column, left, right, own)
+    rows, row = np.unique(where[: len(x)], return_inverse=True)
+    if y is None:
+        return Pairs(both[first], rows, rows, row, row)
+    columns, column = np.unique(where[len(x) :], return_inverse=True)
+    return Pairs(both[first], rows, columns, row, column)
 
 
 @dataclass(frozen=True)
 class Template:
-    """A network on the examples of a template, and the limits of what is made of them at the real inputs."""
+    """A network on the examples of a template, the steps to limits of what is made of them, and the real inputs."""
 
     made: Passes
-    batch: Batch
+    evaluator: Evaluator
+    inputs: Inputs
     examples: tuple[int, int]
 
 
 def templates(
-    network: Program,
-    pairs: Pairs,
-    tol: float,
-    kept: frozenset[str] = frozenset(),
-    clock: Clock | None = None,
-    backward: bool = True,
+    network: Program, pairs: Pairs, tol: float, kept: frozenset[str] = frozenset(), backward: bool = True
 ) -> tuple[Template | None, Template | None]:
     """The template of two different inputs and that of an input with itself; None where there are no such pairs.
 
@@ -85,11 +96,10 @@ def templates(
     # The numbers of a template's examples only have to be different; no result depends on them.
     sample = rng.standard_normal((2, pairs.inputs.shape[1]))
     across = within = None
-    if len(pairs.left):
-        across = _template(network, sample, pairs.inputs, pairs.left, pairs.right, (0, 1), tol, kept, clock, backward)
+    if pairs.across():
+        across = _template(network, sample, pairs.inputs, (0, 1), tol, kept, backward)
     if len(pairs.own):
-        none = np.zeros(0, int)
-        within = _template(network, sample[:1], pairs.inputs[pairs.own], none, none, (0, 0), tol, kept, clock, backward)
+        within = _template(network, sample[:1], pairs.inputs[pairs.own], (0, 0), tol, kept, backward)
     return across, within
 
 
@@ -97,12 +107,9 @@ def _template(
     network: Program,
     sample: Array,
     inputs: Array,
-    left: Array,
-    right: Array,
     examples: tuple[int, int],
     tol: float,
     kept: frozenset[str],
-    clock: Clock | None,
     backward: bool,
 ) -> Template:
     rows_of_sample = shaped_rows(network, sample)
@@ -118,7 +125,8 @@ def _template(
                 rows[side][data] = inputs[:, columns[ref]]
             else:
                 own[data] = np.array(numbers)
-    return Template(made, Batch(limit, Inputs(rows, left, right, own), tol, clock), examples)
+    given = Inputs(rows, own, len(inputs))
+    return Template(made, Evaluator(limit, given.side, tol), given, examples)
 
 
 def input_columns(network: Program) -> dict[InputRef, slice]:

@@ -11,31 +11,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from netsor.core import DataRef
 from netsor.expr import Expr, Sym, canonical, diff, mul
-from netsor.kernels.batch import Quantity, product
 from netsor.kernels.pairs import Template
+from netsor.limit.many.evaluator import Term
+from netsor.limit.many.frames import Step
 from netsor.limit.worklist import kept
 from netsor.transform.forward import covariance_of
 from netsor.transform.parameters import Trainable, trainable
 
-Array = np.ndarray
 # Contributions by (parameter that the path starts from, matrices along it).
-Shares = dict[tuple[str, str], tuple[Array, Array]]
+Shares = dict[tuple[str, str], Step]
+Terms = dict[tuple[str, str], list[Term]]
 _MOST_CLASSES = 5000
 
 
-def path_contributions(t: Template, a: int, b: int) -> dict[str, tuple[Array, Array]]:
+def path_contributions(t: Template, a: int, b: int) -> dict[str, Step]:
     """The NTK of readouts a and b by trained parameter, and under `paths …` by isomorphism class of paths."""
     solver = _Solver(t, trainable(t.made.network))
-    out: dict[str, tuple[Array, Array]] = {}
-    for (parameter, path), (value, error) in solver.readouts(a, b).items():
+    out: dict[str, list[Term]] = {}
+    for (parameter, path), terms in solver.readouts(a, b).items():
         for key in (parameter, f"paths {path}"):
-            before = out.get(key, (0.0, 0.0))
-            out[key] = (before[0] + value, before[1] + error)
-    return out
+            out.setdefault(key, []).extend(terms)
+    return {key: t.evaluator.total(terms) for key, terms in out.items()}
 
 
 @dataclass
@@ -45,15 +43,14 @@ class _Solver:
     _shares: dict[tuple[Sym, Sym], Shares] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.batch = self.t.batch
-        self.limit = self.t.batch.limit
-        self.domain = "LR" if self.t.examples[0] != self.t.examples[1] else "L"
+        self.evaluator = self.t.evaluator
+        self.limit = self.evaluator.limit
 
-    def readouts(self, a: int, b: int) -> Shares:
+    def readouts(self, a: int, b: int) -> Terms:
         """Paths that end in the embeddings, and the readout's own gradient (Eqs. 96, 125, 133)."""
         p, q = self.t.examples
         made = self.t.made
-        out: Shares = {}
+        out: Terms = {}
         for c, v, x in made.network.readouts[a].terms:
             for d, w, y in made.network.readouts[b].terms:
                 zx, zy = self.z(made.values[p][x]), self.z(made.values[q][y])
@@ -62,16 +59,16 @@ class _Solver:
                     self.collect(out, self.through(zx, zy), square, w)
                 partner = dict(self.trained.vectors.get(v, ())).get(w, 0.0)
                 if partner:
-                    self.put(out, (v, v), [self.batch.expect(canonical(mul(zx, zy)))], c * d * partner)
+                    self.put(out, (v, v), c * d * partner, self.evaluator.expect(canonical(mul(zx, zy))))
         return out
 
     def z(self, variable: Expr) -> Expr:
         assert isinstance(variable, Sym)
         return self.limit.vectors[variable.name]
 
-    def through(self, h: Expr, k: Expr) -> Shares:
+    def through(self, h: Expr, k: Expr) -> Terms:
         """Σ_{a, b} E[∂Z^h/∂Z^a ∂Z^{k}/∂Z^b] S(a, b)."""
-        out: Shares = {}
+        out: Terms = {}
         for s in sorted(h.free, key=lambda s: s.digest):
             for u in sorted(k.free, key=lambda s: s.digest):
                 if not (self.limit.is_gaussian(s) and self.limit.is_gaussian(u)):
@@ -79,10 +76,9 @@ class _Solver:
                 shares = self.shares(s, u)
                 if not shares:
                     continue
-                slope = self.batch.expect(canonical(mul(diff(h, s), diff(k, u))))
-                for key, (value, error) in shares.items():
-                    v, e = product(self.batch, [slope], self.domain)
-                    self.add(out, key, v * value, abs(v) * error + abs(value) * e + e * error)
+                slope = self.evaluator.expect(canonical(mul(diff(h, s), diff(k, u))))
+                for key, share in shares.items():
+                    self.put(out, key, 1.0, slope, share)
         return out
 
     def shares(self, s: Sym, u: Sym) -> Shares:
@@ -90,18 +86,21 @@ class _Solver:
         key = (s, u)
         found = self._shares.get(key)
         if found is None:
-            found = self.batch.work.do(lambda: kept(self._shares, key, self._compute(s, u)))
+            found = self.evaluator.work.do(lambda: kept(self._shares, key, self._compute(s, u)))
         return found
 
     def _compute(self, s: Sym, u: Sym) -> Shares:
+        return {key: self.evaluator.total(terms) for key, terms in self._terms(s, u).items()}
+
+    def _terms(self, s: Sym, u: Sym) -> Terms:
         p, q = self.limit.products.get(s), self.limit.products.get(u)
-        out: Shares = {}
+        out: Terms = {}
         if p is not None and q is not None:
             if p.matrix != q.matrix or p.transposed != q.transposed:
                 return out
             square = self.trained.matrices.get(p.matrix)
             if square is not None:
-                self.put(out, (p.matrix, p.matrix), [self.batch.expect(canonical(mul(p.operand, q.operand)))], square)
+                self.put(out, (p.matrix, p.matrix), square, self.evaluator.expect(canonical(mul(p.operand, q.operand))))
             self.collect(out, self.through(p.operand, q.operand), p.variance, p.matrix)
             return out
         if p is not None or q is not None:
@@ -113,24 +112,19 @@ class _Solver:
             square = self.trained.input_matrices.get(e.matrix) if e.matrix == f.matrix else None
             if square is not None:
                 assert isinstance(e.source, DataRef) and isinstance(f.source, DataRef)
-                self.put(out, (e.matrix, e.matrix), [self.batch.inputs.inner(e.source, f.source)], square)
+                self.put(out, (e.matrix, e.matrix), square, self.evaluator.inner(e.source, f.source))
             return out
         partner = dict(self.trained.vectors.get(x, ())).get(y, 0.0)
         if partner:
-            self.put(out, (x, x), [], partner)
+            self.put(out, (x, x), partner)
         return out
 
-    def put(self, out: Shares, key: tuple[str, str], factors: list[Quantity], scale: float) -> None:
-        value, error = product(self.batch, factors, self.domain)
-        self.add(out, key, scale * value, abs(scale) * error)
-
-    def collect(self, out: Shares, shares: Shares, scale: float, step: str) -> None:
-        """Paths one matrix longer."""
-        for (parameter, path), (value, error) in shares.items():
-            longer = f"{path} → {step}" if len(shares) < _MOST_CLASSES else "all others"
-            self.add(out, (parameter, longer), scale * value, abs(scale) * error)
-
     @staticmethod
-    def add(out: Shares, key: tuple[str, str], value: Array, error: Array) -> None:
-        before = out.get(key)
-        out[key] = (value, error) if before is None else (before[0] + value, before[1] + error)
+    def put(out: Terms, key: tuple[str, str], number: float, *factors: Step) -> None:
+        out.setdefault(key, []).append(Term(number, factors))
+
+    def collect(self, out: Terms, shares: Terms, scale: float, step: str) -> None:
+        """Paths one matrix longer."""
+        for (parameter, path), terms in shares.items():
+            longer = f"{path} → {step}" if len(shares) < _MOST_CLASSES else "all others"
+            out.setdefault((parameter, longer), []).extend(t._replace(number=scale * t.number) for t in terms)

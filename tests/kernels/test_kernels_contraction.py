@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import netsor
-import netsor.kernels.batch as batch
 from netsor.expr import Const, Sym, add, call, canonical, mul
-from netsor.kernels.contraction import contract, is_smooth
+from netsor.gaussian.vectorized import contraction, each
+from netsor.gaussian.vectorized.contraction import contract, is_smooth
 
 X, Y = [Sym(f"x{i}") for i in range(3)], [Sym(f"y{i}") for i in range(3)]
 
@@ -120,8 +120,8 @@ def test_both_routes_agree_and_take_few_expectations(name, monkeypatch):
     def counted(f):
         return lambda *a, **k: (taken.append(f), f(*a, **k))[1]
 
-    for f in ("expect_many", "contract"):
-        monkeypatch.setattr(batch, f, counted(getattr(batch, f)))
+    for module, f in ((each, "expect"), (contraction, "contract")):
+        monkeypatch.setattr(module, f, counted(getattr(module, f)))
     one, two = document.ntk(x), document.ntk(x, method="paths")
     scale = np.abs(one.ntk.value).max()
     assert np.abs(one.ntk.value - two.ntk.value).max() <= 1e-9 * scale

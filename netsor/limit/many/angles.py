@@ -13,48 +13,34 @@ rows of data ab − c² is not what floats leave of the difference:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsor.expr import Const, Expr, Sym, canonical, mul, substitute
-from netsor.expr.evaluate import evaluate
+from netsor.core import DataRef
+from netsor.expr import Const, Expr, Sym
 from netsor.gaussian.blocks import gaussians_of
-from netsor.gaussian.terms import factors_of
+from netsor.gaussian.bounded import Bounded
 from netsor.gaussian.twofold import two_product
-from netsor.kernels.bounded import Bounded
-from netsor.kernels.homogeneous import homogeneous_degrees
+from netsor.gaussian.vectorized.arccosine import NEAR, Homogeneous, homogeneous, homogeneous_pair
+from netsor.gaussian.vectorized.closed import determinant
+from netsor.limit.many.frames import Frame, Step
 from netsor.limit.worklist import kept
 
 if TYPE_CHECKING:
-    from netsor.kernels.batch import Batch, Quantity
+    from netsor.limit.many.evaluator import Evaluator
 
 Array = np.ndarray
 _EPS = 2.0**-52
-# Where less than this of ab is left of ab − c², it is computed from the rows themselves.
-_NEAR = 1e-4
 _LEAST = 1e-70
 _SQRT_8PI = math.sqrt(8 * math.pi)
 
 
 @dataclass(frozen=True)
-class Homogeneous:
-    """f(x) = p |x|^k for x > 0 and q |x|^k for x < 0, k = 0 or 1."""
-
-    degree: int
-    above: float
-    below: float
-
-    @property
-    def linear(self) -> bool:
-        return self.degree == 1 and self.above == -self.below
-
-
-@dataclass(frozen=True)
 class Twins:
-    """Var u, Var v, Cov(u, v), and what is not taken as a difference of these.
+    """Var u, Var v, Cov(u, v), and what is not taken as a difference of these, for a list of pairs.
 
     These are e = Cov(u, v − u), g = Var(v − u) and det = Var u Var v − Cov(u, v)².
     """
@@ -89,69 +75,57 @@ class Twins:
 
 
 class Angles:
-    """The angles of pairs of Gaussians of a batch, and expectations that are functions of them."""
+    """The angles of pairs of Gaussians, and expectations that are functions of them."""
 
-    def __init__(self, batch: Batch) -> None:
-        self.batch = batch
-        self._known: dict[tuple[Sym, Sym, str], Twins] = {}
+    def __init__(self, evaluator: Evaluator) -> None:
+        self.evaluator = evaluator
+        self._known: dict[tuple[Sym, Sym], Step] = {}
 
-    def expectation(self, block: Expr, symbols: Sequence[Sym], domain: str) -> tuple[Bounded, Array] | None:
-        """(E f(u) g(v), where it holds) of homogeneous f and g of degrees 0 and 1; None for what is no such product.
-
-        With S = p p' + q q' and X = p q' + q p' it is S F(θ) + X F(π − θ), where F is that of step or relu. It does not
-        hold where a variance may be zero.
-        """
-        sides = _sides(block, symbols)
-        if sides is None:
-            return None
-        f, g = sides
-        # What overflows does not hold.
-        with np.errstate(all="ignore"):
-            t = self.twins(symbols[0], symbols[1], domain)
-        holds = t.positive()
-        some = np.flatnonzero(holds)
-        out = Bounded(np.zeros(len(holds)), np.zeros(len(holds)))
-        out.put(some, _expectation(f, g, t.at(some)))
-        return out, holds
-
-    def twins(self, s: Sym, t: Sym, domain: str) -> Twins:
-        key = (s, t, domain)
+    def twins(self, s: Sym, t: Sym) -> Step:
+        """The `Twins` of two variables, in a list of pairs."""
+        key = (s, t)
         found = self._known.get(key)
         if found is None:
-            found = self.batch.work.do(lambda: kept(self._known, key, self._compute(*key)))
+            found = self.evaluator.work.do(lambda: kept(self._known, key, self._compute(*key)))
         return found
 
-    def _compute(self, s: Sym, t: Sym, domain: str) -> Twins:
-        forms, limit = self.batch.forms, self.batch.limit
+    def _step(
+        self, s: Sym, t: Sym, needs: Sequence[Step], compute: Callable[[Frame, Twins, Sequence[Twins]], None]
+    ) -> Step:
+        """A step that starts from the covariances alone, and puts in their place what is known better."""
+        given = [self.evaluator.covariance(*p) for p in ((s, s), (t, t), (s, t))]
+
+        def run(frame: Frame, values: Sequence[Any]) -> Twins:
+            a, b, c = (flat(q, frame) for q in values[:3])
+            # From the covariances alone, whose errors are all there is to say of the angle.
+            with np.errstate(all="ignore"):
+                plain = Twins(a, b, c, c - a, (a - c) + (b - c), determinant(a, b, c))
+                compute(frame, plain, [_spread(t, frame) for t in values[3:]])
+            return plain
+
+        return self.evaluator.step(self.evaluator.join((s, t)), (*given, *needs), run)
+
+    def _compute(self, s: Sym, t: Sym) -> Step:
+        forms, limit = self.evaluator.forms, self.evaluator.limit
+        found: Step | None = None
         if s is t:
-            own, none = self._given(s, s, domain), np.zeros(self.batch.size(domain))
-            nothing = Bounded(none, none)
-            return Twins(own, own, own, nothing, nothing, nothing)
-        found: Twins | None = None
-        if s in forms or t in forms:
-            found = self._sum(s, t, domain)
+            found = self._step(s, t, (), _of_one)
+        elif s in forms or t in forms:
+            found = self._sum(s, t)
         elif s in limit.products and t in limit.products:
-            found = self._of_products(s, t, domain)
+            found = self._of_products(s, t)
         elif s in limit.initial and t in limit.initial:
-            found = self._of_rows(s, t, domain)
-        return found or self._as_given(s, t, domain)
+            found = self._of_rows(s, t)
+        return found or self._step(s, t, (), lambda frame, plain, rest: None)
 
-    def _given(self, s: Sym, t: Sym, domain: str) -> Bounded:
-        q: Quantity = self.batch.covariance(s, t)
-        return Bounded(self.batch.lifted(q.value, q.domain, domain), self.batch.lifted(q.error, q.domain, domain))
-
-    def _as_given(self, s: Sym, t: Sym, domain: str) -> Twins:
-        """From the covariances alone, whose errors are all there is to say of the angle."""
-        a, b, c = (self._given(*p, domain) for p in ((s, s), (t, t), (s, t)))
-        return Twins(a, b, c, c - a, (a - c) + (b - c), _determinant(a, b, c))
-
-    def _sum(self, s: Sym, t: Sym, domain: str) -> Twins | None:
+    def _sum(self, s: Sym, t: Sym) -> Step | None:
         """Of u = Σ α_k u_k and v = Σ α_k v_k with independent pairs (u_k, v_k); None for other forms."""
-        forms = self.batch.forms
+        forms = self.evaluator.forms
         left, right = forms[s], list(forms[t])
         if len(left) != len(right) or not all(isinstance(c, Const) for _, c in (*left, *right)):
             return None
-        parts: list[Twins] = []
+        pairs: list[Step] = []
+        squares: list[float] = []
         for x, factor in left:
             mates = [(y, d) for y, d in right if not self._apart(x, y)]
             if len(mates) != 1 or mates[0][1] is not factor or not isinstance(factor, Const):
@@ -162,72 +136,119 @@ class Angles:
                 return None
             if any(not self._apart(y, z) for z, _ in right):
                 return None
-            square = float(factor.value) ** 2
-            p = self.twins(x, y, domain)
-            a, b, c, e, g = (q.times(square) for q in (p.a, p.b, p.c, p.e, p.g))
-            parts.append(Twins(a, b, c, e, g, p.det.times(square * square)))
-        total = parts[0]
-        for p in parts[1:]:
-            mixed = total.a * p.g + p.a * total.g - (total.e * p.e).times(2.0)
-            total = Twins(
-                total.a + p.a, total.b + p.b, total.c + p.c, total.e + p.e, total.g + p.g, total.det + p.det + mixed
-            )
-        return total
+            squares.append(float(factor.value) ** 2)
+            pairs.append(self.twins(x, y))
+
+        def compute(frame: Frame, plain: Twins, given: Sequence[Twins]) -> None:
+            parts = []
+            for p, square in zip(given, squares, strict=True):
+                a, b, c, e, g = (q.times(square) for q in (p.a, p.b, p.c, p.e, p.g))
+                parts.append(Twins(a, b, c, e, g, p.det.times(square * square)))
+            total = parts[0]
+            for p in parts[1:]:
+                mixed = total.a * p.g + p.a * total.g - (total.e * p.e).times(2.0)
+                total = Twins(
+                    total.a + p.a, total.b + p.b, total.c + p.c, total.e + p.e, total.g + p.g, total.det + p.det + mixed
+                )
+            for mine, found in ((plain.e, total.e), (plain.g, total.g), (plain.det, total.det)):
+                mine.put(np.arange(len(mine.value)), found)
+
+        return self._step(s, t, pairs, compute)
 
     def _apart(self, x: Sym, y: Sym) -> bool:
-        if x is not y and self.batch.limit.independent(x, y):
-            return True
-        q = self.batch.covariance(x, y)
-        return not (q.value.any() or q.error.any())
+        return x is not y and self.evaluator.limit.independent(x, y) or self.evaluator.is_zero(x, y)
 
-    def _of_rows(self, s: Sym, t: Sym, domain: str) -> Twins | None:
+    def _of_rows(self, s: Sym, t: Sym) -> Step | None:
         """Of U ξ and U ξ': what is near is computed from the rows, with products in two parts."""
-        program = self.batch.limit.program
-        one, other = (program.embedding.get(self.batch.limit.initial[x]) for x in (s, t))
+        program = self.evaluator.limit.program
+        one, other = (program.embedding.get(self.evaluator.limit.initial[x]) for x in (s, t))
         if one is None or other is None or one.matrix != other.matrix:
             return None
-        plain = self._as_given(s, t, domain)
-        near = np.flatnonzero(plain.det.value < _NEAR * plain.a.value * plain.b.value)
-        if not len(near):
-            return plain
+        first, second = one.source, other.source
+        assert isinstance(first, DataRef) and isinstance(second, DataRef)
         square = program.input_matrix[one.matrix].variance
-        x, y, of = self.batch.inputs.both(one.source, other.source)  # type: ignore[arg-type]
-        at = near if of == domain else self.batch.lifted(np.arange(self.batch.size(of)), of, domain)[near]
-        x, y = (np.broadcast_to(z, (self.batch.size(of), z.shape[1]))[at] for z in (x, y))
-        e, g, det = _of_vectors(x, y)
-        plain.e.put(near, e.times(square))
-        plain.g.put(near, g.times(square))
-        plain.det.put(near, det.times(square**2))
-        return plain
 
-    def _of_products(self, s: Sym, t: Sym, domain: str) -> Twins | None:
+        def compute(frame: Frame, plain: Twins, given: Sequence[Twins]) -> None:
+            near = np.flatnonzero(plain.det.value < NEAR * plain.a.value * plain.b.value)
+            if len(near):
+                x, y = frame.both(first, second)
+                e, g, det = _of_vectors(x[near], y[near])
+                plain.e.put(near, e.times(square))
+                plain.g.put(near, g.times(square))
+                plain.det.put(near, det.times(square**2))
+
+        return self._step(s, t, (), compute)
+
+    def _of_products(self, s: Sym, t: Sym) -> Step | None:
         """Of W φ(u) and W φ(v) with one homogeneous φ; None for others."""
-        p, q = (self.batch.limit.products[x] for x in (s, t))
+        p, q = (self.evaluator.limit.products[x] for x in (s, t))
         if (p.matrix, p.transposed) != (q.matrix, q.transposed):
             return None
-        f, g = (self.batch.forms.rewritten(x.operand) for x in (p, q))
-        mine, yours = (sorted(gaussians_of(e, self.batch.forms), key=lambda x: x.digest) for e in (f, g))
+        forms = self.evaluator.forms
+        f, g = (forms.rewritten(x.operand) for x in (p, q))
+        mine, yours = (sorted(gaussians_of(e, forms), key=lambda x: x.digest) for e in (f, g))
         if len(mine) != 1 or len(yours) != 1 or mine == yours:
             return None
-        phi, psi = _one(f, mine[0]), _one(g, yours[0])
+        phi, psi = homogeneous(f, mine[0]), homogeneous(g, yours[0])
         if phi is None or phi != psi or not (phi.above or phi.below):
             return None
-        plain, at = self._as_given(s, t, domain), self.twins(mine[0], yours[0], domain)
-        some = np.flatnonzero(at.positive())
-        at = at.at(some)
-        a, b = plain.a.at(some), plain.b.at(some)
-        below, above = _gaps(phi, at)
-        ra, rb = a.root(), b.root()
-        both = ra * rb
-        # √B − √A from Var v − Var u = 2 e + g.
-        longer = both.times(0.0)
-        if phi.degree == 1:
-            size = p.variance * (phi.above**2 + phi.below**2) / 2
-            longer = (at.e.times(2.0) + at.g).over(at.a.root() + at.b.root()).times(math.sqrt(size))
-        plain.e.put(some, ra * longer - both * below)
-        plain.g.put(some, longer * longer + (both * below).times(2.0))
-        plain.det.put(some, a * b * below * above)
-        return plain
+        variance = p.variance
+
+        def compute(frame: Frame, plain: Twins, given: Sequence[Twins]) -> None:
+            at = given[0]
+            some = np.flatnonzero(at.positive())
+            at = at.at(some)
+            a, b = plain.a.at(some), plain.b.at(some)
+            below, above = _gaps(phi, at)
+            ra, rb = a.root(), b.root()
+            both = ra * rb
+            # √B − √A from Var v − Var u = 2 e + g.
+            longer = both.times(0.0)
+            if phi.degree == 1:
+                size = variance * (phi.above**2 + phi.below**2) / 2
+                longer = (at.e.times(2.0) + at.g).over(at.a.root() + at.b.root()).times(math.sqrt(size))
+            plain.e.put(some, ra * longer - both * below)
+            plain.g.put(some, longer * longer + (both * below).times(2.0))
+            plain.det.put(some, a * b * below * above)
+
+        return self._step(s, t, (self.twins(mine[0], yours[0]),), compute)
+
+    def careful(self, block: Expr, symbols: Sequence[Sym]) -> tuple[Step, Callable[[Frame, Twins], Bounded]] | None:
+        """E f(u) g(v) of homogeneous f and g from the twins of u and v; None for what is no such product.
+
+        With S = p p' + q q' and X = p q' + q p' it is S F(θ) + X F(π − θ), where F is that of step or relu. It does not
+        hold where a variance may be zero.
+        """
+        sides = homogeneous_pair(block, symbols)
+        if sides is None:
+            return None
+        f, g = sides
+
+        def compute(frame: Frame, t: Twins) -> Bounded:
+            t = _spread(t, frame)
+            some = np.flatnonzero(t.positive())
+            out = Bounded(np.zeros(frame.shape[0]), np.full(frame.shape[0], np.inf))
+            with np.errstate(all="ignore"):
+                out.put(some, _expectation(f, g, t.at(some)))
+            return Bounded(out.value[:, None], out.error[:, None])
+
+        return self.twins(symbols[0], symbols[1]), compute
+
+
+def _of_one(frame: Frame, plain: Twins, given: Sequence[Twins]) -> None:
+    for q in (plain.e, plain.g, plain.det):
+        q.value[:], q.error[:] = 0.0, 0.0
+
+
+def flat(q: Bounded, frame: Frame) -> Bounded:
+    """A quantity at every pair of a list, in arrays of its own."""
+    return Bounded(*(np.broadcast_to(x, frame.shape)[:, 0].copy() for x in (q.value, q.error)))
+
+
+def _spread(t: Twins, frame: Frame) -> Twins:
+    """Twins that belong to no example, for every pair of a list."""
+    count = frame.shape[0]
+    return t if len(t.a.value) == count else t.at(np.zeros(count, int))
 
 
 def _expectation(f: Homogeneous, g: Homogeneous, t: Twins) -> Bounded:
@@ -282,39 +303,6 @@ def _j(θ: Array) -> Array:
     for k in range(11, 0, -1):
         total = square * ((-1) ** (k + 1) * 2 * k / math.factorial(2 * k + 1) + total)
     return total * θ
-
-
-def _sides(block: Expr, symbols: Sequence[Sym]) -> tuple[Homogeneous, Homogeneous] | None:
-    """f and g with block = f(u) g(v)."""
-    if len(symbols) != 2 or block.free != frozenset(symbols):
-        return None
-    groups: dict[Sym, list[Expr]] = {s: [] for s in symbols}
-    for factor in factors_of(block):
-        if len(factor.free) > 1:
-            return None
-        groups[next(iter(factor.free), symbols[0])].append(factor)
-    f, g = (_one(canonical(mul(*groups[s])), s) for s in symbols)
-    if f is None or g is None or f.linear and g.linear:
-        # E u v is the covariance itself.
-        return None
-    return f, g
-
-
-def _one(f: Expr, u: Sym) -> Homogeneous | None:
-    """A function of one variable that is homogeneous of degree 0 or 1."""
-    degrees = homogeneous_degrees(f, (u,)) if f.free == {u} else None
-    if degrees not in ((0,), (1,)):
-        return None
-    above, below = (float(evaluate(canonical(substitute(f, {u: Const(x)})), {})) for x in (1.0, -1.0))
-    return Homogeneous(degrees[0], above, below)
-
-
-def _determinant(a: Bounded, b: Bounded, c: Bounded) -> Bounded:
-    """ab − c² with products in two parts, so that the errors of a, b and c are all there is."""
-    (p, p_low), (q, q_low) = two_product(a.value, b.value), two_product(c.value, c.value)
-    value = (p - q) + (p_low - q_low)
-    error = a.value * b.error + b.value * a.error + 2 * abs(c.value) * c.error + a.error * b.error + c.error**2
-    return Bounded(np.maximum(value, 0.0), error + 2 * _EPS * abs(value))
 
 
 def _of_vectors(x: Array, y: Array) -> tuple[Bounded, Bounded, Bounded]:

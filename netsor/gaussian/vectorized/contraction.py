@@ -12,7 +12,8 @@ dimensions, N^{d+1} operations, where a rule in 2d dimensions would take N^{2d} 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -20,7 +21,9 @@ import numpy as np
 
 from netsor.expr import Expr, Sym
 from netsor.expr.arrays import lambdify
-from netsor.gaussian.shape import breaks_of
+from netsor.gaussian.bounded import Bounded
+from netsor.gaussian.vectorized.laws import Laws, Rule
+from netsor.gaussian.vectorized.single import is_smooth
 
 Array = np.ndarray
 # √p is 1e-17 there, and p.
@@ -31,6 +34,10 @@ MOST_DIMENSIONS = 3
 # Of the tables of Mehler's kernel, measured against closed forms.
 _ROUNDING = 1e-13
 _FLAT = 1e-15
+# What is still asked of a grid where the time is over.
+_HASTY = 1e-5
+# How far covariances are moved to see a slope, relative to the variances, and how well it has to be seen.
+_SEEN, _SEEN_TOL = 1e-3, 1e-5
 
 
 class Contracted(NamedTuple):
@@ -41,9 +48,77 @@ class Contracted(NamedTuple):
     size: float
 
 
-def is_smooth(e: Expr, symbols: Iterable[Sym]) -> bool:
-    """Whether an integrand has no kinks, jumps or singularities in these variables."""
-    return all(b.kind == "soft" for b in breaks_of(e, frozenset(symbols) & e.free))
+def contraction(f: Expr, x: Sequence[Sym], g: Expr, y: Sequence[Sym]) -> Rule | None:
+    """The rule for F(x) G(y) with smooth F and G of at most three variables each; None for others.
+
+    Both may speak of one variable, a bias: it stands twice in their covariance.
+    """
+    if max(len(x), len(y)) > MOST_DIMENSIONS or not (is_smooth(f, x) and is_smooth(g, y)):
+        return None
+    return _Contraction(f, tuple(x), g, tuple(y))
+
+
+@dataclass(frozen=True)
+class _Contraction:
+    f: Expr
+    x: tuple[Sym, ...]
+    g: Expr
+    y: tuple[Sym, ...]
+
+    def __call__(self, laws: Laws) -> Bounded:
+        symbols = (*self.x, *self.y)
+        c, slack = (
+            np.stack([np.stack([_flat(getattr(laws.cov(s, t), k), laws) for t in symbols], -1) for s in symbols], -2)
+            for k in ("value", "error")
+        )
+        env = {s: _flat(q.value, laws) for s, q in laws.scalars.items()}
+        env_slack = {s: _flat(q.error, laws) for s, q in laws.scalars.items()}
+        value, error = np.zeros(len(c)), np.full(len(c), np.inf)
+        for k in range(len(c)):
+            given = {s: float(v[k]) for s, v in env.items()}
+            # Where the time is over fewer digits have to do.
+            tol = 0.1 * laws.tol if laws.clock.left() > 0 else max(0.1 * laws.tol, _HASTY)
+            found = contract(self.f, self.x, self.g, self.y, c[k], given, tol)
+            if found is None:
+                continue
+            carried = self._carried(c[k], slack[k], given, {s: float(v[k]) for s, v in env_slack.items()})
+            value[k], error[k] = found.value, found.error + carried
+        return Bounded(value.reshape(laws.shape), error.reshape(laws.shape))
+
+    def _carried(self, c: Array, slack: Array, env: dict[Sym, float], env_slack: dict[Sym, float]) -> float:
+        """What the errors of covariances and scalars do: slopes, seen at much larger steps, times these errors.
+
+        Variances, covariances and each scalar are moved one kind at a time. Infinite where there is no value at a moved
+        point.
+        """
+        deviation = np.sqrt(np.maximum(np.diag(c), 0.0))
+        reach = _SEEN * np.outer(deviation, deviation)
+        eye = np.eye(len(c), dtype=bool)
+        # (two moves, and how many such steps the errors are)
+        kinds: list[tuple[list[tuple[Array, dict[Sym, float]]], float]] = []
+        for entries in (eye, ~eye):
+            step = np.where(entries & (slack > 0), reach, 0.0)
+            steps = float(np.divide(slack, step, out=np.zeros_like(slack), where=step > 0).max(initial=0.0))
+            kinds.append(([(c + sign * step, env) for sign in (1.0, -1.0)], steps))
+        for s, error in env_slack.items():
+            by = _SEEN * max(abs(env[s]), 1e-2)
+            kinds.append(([(c, {**env, s: env[s] + sign * by}) for sign in (1.0, -1.0)], error / by))
+        carried = 0.0
+        base = None
+        for moves, steps in kinds:
+            if not steps:
+                continue
+            base = base or contract(self.f, self.x, self.g, self.y, c, env, _SEEN_TOL)
+            there = [contract(self.f, self.x, self.g, self.y, *at, _SEEN_TOL) for at in moves]
+            if base is None or None in there:
+                return math.inf
+            carried += max(abs(t.value - base.value) for t in there if t is not None) * steps
+        # The steps show the slope to a few parts in a hundred.
+        return 1.1 * carried
+
+
+def _flat(x: Array, laws: Laws) -> Array:
+    return np.broadcast_to(x, laws.shape).ravel()
 
 
 def contract(

@@ -12,10 +12,15 @@ _EPS = 2.0**-52
 
 @dataclass(frozen=True)
 class Bounded:
-    """|value − what is meant| ≤ error, entry by entry."""
+    """|value − what is meant| ≤ error, entry by entry; both are broadcast together."""
 
     value: Array
     error: Array
+
+    @classmethod
+    def exact(cls, value: Array | float) -> Bounded:
+        value = np.asarray(value, float)
+        return cls(value, np.zeros(np.shape(value)))
 
     def __add__(self, other: Bounded) -> Bounded:
         value = self.value + other.value
@@ -34,6 +39,8 @@ class Bounded:
 
     def times(self, number: float) -> Bounded:
         """The product with a float that is next to the number meant."""
+        if number == 1.0:
+            return self
         value = number * self.value
         return Bounded(value, abs(number) * self.error + 2 * _EPS * abs(value))
 

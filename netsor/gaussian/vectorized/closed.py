@@ -1,0 +1,227 @@
+"""Expectations with a closed form at any covariance: polynomials, exponentials of squares, and pairs of erf.
+
+A Gaussian factor exp(−½ uᵀQu) is a change of measure (Rasmussen & Williams 2006, A.3),
+
+    E exp(−½ uᵀQu) f(u) = det(I + CQ)^{−1/2} E f(u'),  u' ~ N(0, C'),  C' = (C⁻¹ + Q)⁻¹,
+
+and E erf(α·u) erf(β·u) = (2/π) asin(2 αᵀCβ / √((1 + 2 αᵀCα)(1 + 2 βᵀCβ))) (Williams 1997).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from netsor.expr import Add, Call, Const, Expr, Mul, Pow, Sym, evaluate, mul, split_coefficient
+from netsor.gaussian.bounded import Bounded
+from netsor.gaussian.twofold import two_product
+from netsor.gaussian.vectorized.laws import Laws, Rule
+
+Array = np.ndarray
+_EPS = 2.0**-52
+_HIGHEST = 16
+
+
+@dataclass
+class _Parts:
+    """number · Π erf(α·u) · exp(−½ uᵀQu) · Π u_i^{k_i}."""
+
+    quadratic: Array
+    powers: list[int]
+    number: float = 1.0
+    erfs: list[Array] = field(default_factory=list)
+
+
+def closed_form(block: Expr, symbols: Sequence[Sym]) -> Rule | None:
+    """The rule for a monomial, an exponential of a negative square, or a pair of erf of at most two variables."""
+    parts = _read(block, tuple(symbols))
+    if parts is None or len(parts.erfs) not in (0, 2) or parts.erfs and any(parts.powers):
+        return None
+    if sum(parts.powers) > _HIGHEST:
+        return None
+    if parts.quadratic.any() or parts.erfs:
+        if len(symbols) > 2:
+            return None
+        # A growing factor may have no expectation, which is for others to tell.
+        least = np.linalg.eigvalsh(parts.quadratic).min(initial=0.0)
+        if least < -1e-14 * abs(parts.quadratic).max(initial=0.0):
+            return None
+    if not parts.quadratic.any() and len(parts.erfs) == 2 and len(symbols) == 2:
+        (a, zero), (also, b) = parts.erfs
+        if a and b and not (zero or also):
+            return _ErfPair(parts.number, (symbols[0], symbols[1]), float(a), float(b))
+    return _Closed(parts, tuple(symbols))
+
+
+@dataclass(frozen=True)
+class _ErfPair:
+    """number · E erf(αu) erf(βv), with slopes by the entries of the covariance."""
+
+    number: float
+    symbols: tuple[Sym, Sym]
+    alpha: float
+    beta: float
+
+    def __call__(self, laws: Laws) -> Bounded:
+        u, v = self.symbols
+        a, b, c = laws.var(u), laws.var(v), laws.cov(u, v)
+        p, q = 1 + (2 * self.alpha**2) * a.value, 1 + (2 * self.beta**2) * b.value
+        x = (2 * self.alpha * self.beta) * c.value / np.sqrt(p * q)
+        inside = (1 - x) * (1 + x)
+        front = abs(self.number) * 2 / math.pi
+        # The derivative of asin x is 1/√(1 − x²), and x is 2αβ c (pq)^{−1/2}.
+        moved = (2 * abs(self.alpha * self.beta)) * c.error / np.sqrt(p * q)
+        moved = moved + abs(x) * (self.alpha**2 * a.error / p + self.beta**2 * b.error / q + 3 * _EPS)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            error = front * (moved / np.sqrt(inside)) + 2 * _EPS * front
+        good = (moved < 1e-3 * inside) & (a.value >= 0) & (b.value >= 0)
+        return Bounded((self.number * 2 / math.pi) * np.arcsin(np.clip(x, -1, 1)), np.where(good, error, np.inf))
+
+
+@dataclass(frozen=True)
+class _Closed:
+    parts: _Parts
+    symbols: tuple[Sym, ...]
+
+    def __call__(self, laws: Laws) -> Bounded:
+        d = len(self.symbols)
+        c = [[laws.cov(a, b) for b in self.symbols] for a in self.symbols]
+        p, q = self.parts, self.parts.quadratic
+        scale = Bounded.exact(np.full((1, 1), p.number))
+        if q.any():
+            determinant, c = _tilted(c, q) if d == 2 else _tilted_alone(c, float(q[0, 0]))
+            scale = scale.over(determinant.root())
+        if p.erfs:
+            return scale * _arcsine(c, *p.erfs)
+        if any(p.powers):
+            return scale * moment(tuple(p.powers), c)
+        return scale
+
+
+def moment(powers: tuple[int, ...], c: Sequence[Sequence[Bounded]]) -> Bounded:
+    """E Π u_i^{k_i} by E u_i F = Σ_j C_ij E ∂_j F (Isserlis 1918)."""
+    known: dict[tuple[int, ...], Bounded] = {}
+
+    def of(k: tuple[int, ...]) -> Bounded:
+        if not any(k):
+            return Bounded.exact(np.ones((1, 1)))
+        if k not in known:
+            i = next(i for i, x in enumerate(k) if x)
+            rest = tuple(x - (j == i) for j, x in enumerate(k))
+            total = Bounded.exact(np.zeros((1, 1)))
+            for j, x in enumerate(rest):
+                if x:
+                    total = total + (c[i][j] * of(tuple(y - (m == j) for m, y in enumerate(rest)))).times(float(x))
+            known[k] = total
+        return known[k]
+
+    return of(powers) if sum(powers) % 2 == 0 else Bounded.exact(np.zeros((1, 1)))
+
+
+def determinant(a: Bounded, b: Bounded, c: Bounded) -> Bounded:
+    """ab − c² with products in two parts (Dekker 1971), so that the errors of a, b and c are all there is."""
+    (p, p_low), (q, q_low) = two_product(a.value, b.value), two_product(c.value, c.value)
+    value = (p - q) + (p_low - q_low)
+    error = a.value * b.error + b.value * a.error + 2 * abs(c.value) * c.error + a.error * b.error + c.error**2
+    return Bounded(np.maximum(value, 0.0), error + 2 * _EPS * abs(value))
+
+
+def _tilted(c: list[list[Bounded]], q: Array) -> tuple[Bounded, list[list[Bounded]]]:
+    """det(I + CQ) and C' of two variables: C' = (C + det C adj Q)/det(I + CQ)."""
+    (a, off), (_, b) = c
+    area = determinant(a, b, off)
+    one = Bounded.exact(np.ones((1, 1)))
+    whole = one + a.times(float(q[0, 0])) + b.times(float(q[1, 1])) + off.times(2 * float(q[0, 1]))
+    whole = whole + area.times(float(q[0, 0] * q[1, 1] - q[0, 1] ** 2))
+    left = (a + area.times(float(q[1, 1]))).over(whole)
+    right = (b + area.times(float(q[0, 0]))).over(whole)
+    across = (off + area.times(-float(q[0, 1]))).over(whole)
+    return whole, [[left, across], [across, right]]
+
+
+def _tilted_alone(c: list[list[Bounded]], q: float) -> tuple[Bounded, list[list[Bounded]]]:
+    whole = Bounded.exact(np.ones((1, 1))) + c[0][0].times(q)
+    return whole, [[c[0][0].over(whole)]]
+
+
+def _arcsine(c: list[list[Bounded]], a: Array, b: Array) -> Bounded:
+    def form(x: Array, y: Array) -> Bounded:
+        total = Bounded.exact(np.zeros((1, 1)))
+        for i in range(len(x)):
+            for j in range(len(y)):
+                if x[i] and y[j]:
+                    total = total + c[i][j].times(float(x[i] * y[j]))
+        return total
+
+    one = Bounded.exact(np.ones((1, 1)))
+    p, q, r = one + form(a, a).times(2.0), one + form(b, b).times(2.0), form(a, b).times(2.0)
+    inside = p * q - r * r
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # The angle of (√(pq − r²), r) as an angle loses nothing where it is near ±π/2.
+        value = 2 / math.pi * np.arctan2(r.value, np.sqrt(np.maximum(inside.value, 0)))
+        spoiled = 2 / math.pi * (r.error + abs(r.value) * (p.error / p.value + q.error / q.value) / 2)
+        error = spoiled / np.sqrt(np.maximum(inside.value - inside.error, 0)) + 4 * _EPS
+    return Bounded(value, np.where(np.isfinite(error), error, np.inf))
+
+
+def _read(block: Expr, symbols: tuple[Sym, ...]) -> _Parts | None:
+    d = len(symbols)
+    out = _Parts(np.zeros((d, d)), [0] * d)
+    stack = list(block.children) if isinstance(block, Mul) else [block]
+    while stack:
+        e = stack.pop()
+        if not e.free:
+            out.number *= evaluate(e, {})
+        elif isinstance(e, Sym) and e in symbols:
+            out.powers[symbols.index(e)] += 1
+        elif isinstance(e, Pow) and isinstance(e.exponent, Const) and e.exponent.value in range(2, _HIGHEST + 1):
+            stack += [e.base] * int(e.exponent.value)
+        elif isinstance(e, Mul):
+            stack += e.children
+        elif isinstance(e, Call) and e.fn == "erf":
+            row = _linear(e.children[0], symbols)
+            if row is None:
+                return None
+            out.erfs.append(row)
+        elif isinstance(e, Call) and e.fn == "exp":
+            form = _quadratic(e.children[0], symbols)
+            if form is None:
+                return None
+            out.quadratic -= 2 * form
+        else:
+            return None
+    return out if math.isfinite(out.number) else None
+
+
+def _linear(e: Expr, symbols: tuple[Sym, ...]) -> Array | None:
+    """α with e = α·u."""
+    row = np.zeros(len(symbols))
+    for term in e.children if isinstance(e, Add) else (e,):
+        k, s = split_coefficient(term)
+        if s not in symbols:
+            return None
+        row[symbols.index(s)] += k
+    return row
+
+
+def _quadratic(e: Expr, symbols: tuple[Sym, ...]) -> Array | None:
+    """A with e = uᵀAu, symmetric."""
+    form = np.zeros((len(symbols), len(symbols)))
+    for term in e.children if isinstance(e, Add) else (e,):
+        k, s = split_coefficient(term)
+        if isinstance(s, Pow) and isinstance(s.exponent, Const) and s.exponent.value == 2:
+            row = _linear(s.base, symbols)
+            if row is None:
+                return None
+            form += k * np.outer(row, row)
+            continue
+        pair = [t for t in s.children if t in symbols] if isinstance(s, Mul) else []
+        if len(pair) != 2 or mul(*pair) is not s:
+            return None
+        i, j = (symbols.index(t) for t in pair)
+        form[i, j] += k / 2
+        form[j, i] += k / 2
+    return form

@@ -1,0 +1,84 @@
+"""Many laws of the same variables: covariances and scalars as arrays that broadcast to one shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from netsor.expr import Expr, Sym
+from netsor.gaussian.bounded import Bounded
+from netsor.gaussian.result import Clock
+
+Array = np.ndarray
+T = TypeVar("T")
+# Variances whose products of four are in the range of floats.
+_LEAST = 1e-70
+
+
+@dataclass(frozen=True)
+class Laws:
+    """Covariances by pairs of symbols, scalars, and what all rules have to reach in the time that there is.
+
+    Arrays have shape (rows, columns) or broadcast to it. `shared` keeps what several expectations under the same laws
+    need, as the angle between two variables.
+    """
+
+    shape: tuple[int, ...]
+    covariances: Mapping[tuple[Sym, Sym], Bounded]
+    scalars: Mapping[Sym, Bounded]
+    tol: float = 1e-12
+    clock: Clock = field(default_factory=lambda: Clock(None))
+    shared: dict = field(default_factory=dict)
+
+    def cov(self, a: Sym, b: Sym) -> Bounded:
+        found = self.covariances.get((a, b))
+        return self.covariances[b, a] if found is None else found
+
+    def var(self, a: Sym) -> Bounded:
+        return self.covariances[a, a]
+
+    def once(self, key: object, compute: Callable[[], T]) -> T:
+        found = self.shared.get(key)
+        if found is None:
+            found = self.shared[key] = compute()
+        return found
+
+    @property
+    def enough(self) -> float:
+        """What a rule's own error may be of E|ψ| before another way is tried: many expectations make one limit."""
+        return max(0.01 * self.tol, 1e-13)
+
+    def moderate(self, *symbols: Sym) -> Array:
+        """Where variances are known not to be zero, and products of four of them are in the range of floats."""
+        good = np.ones((1, 1), bool)
+        for s in symbols:
+            v = self.var(s)
+            good = good & (v.value > np.maximum(2 * v.error, _LEAST)) & (v.value < 1 / _LEAST)
+        return good
+
+    def at(self, where: Array) -> Laws:
+        """The laws of some entries (k, 1) of the whole shape."""
+
+        def picked(q: Bounded) -> Bounded:
+            value, error = (np.broadcast_to(x, self.shape)[where][:, None] for x in (q.value, q.error))
+            return Bounded(value, error)
+
+        count = int(np.count_nonzero(where))
+        covariances = {k: picked(q) for k, q in self.covariances.items()}
+        scalars = {s: picked(q) for s, q in self.scalars.items()}
+        return Laws((count, 1), covariances, scalars, self.tol, self.clock)
+
+
+class Rule(Protocol):
+    """A way to one expectation under many laws."""
+
+    def __call__(self, laws: Laws) -> Bounded:
+        """E block for every law; the error is infinite where the rule does not hold."""
+        ...
+
+
+# Whether a rule does for an integrand of some variables, and the rule for it.
+Maker = Callable[[Expr, Sequence[Sym]], Rule | None]

@@ -1,0 +1,110 @@
+"""E f(u) g(v) of piecewise and smooth functions without jumps for many pairs: panels in u, g smoothed in closed form.
+
+The rule is that of `netsor.gaussian.pairs`. What errors of the covariances do follows from Price's theorem and
+integration by parts, with first derivatives alone: the derivative by the covariance c is E f' g', at most
+(E f'² E g'²)^{1/2}, and that by a variance a at a fixed correlation is E u f' g/(2a), at most
+(E u² f'² E g²)^{1/2}/(2a).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from netsor.expr import Const, Expr, Sym, canonical, diff, is_singular, mul, power
+from netsor.gaussian.bounded import Bounded
+from netsor.gaussian.pairs import Side, by_panels
+from netsor.gaussian.scales import Scales, scales_of
+from netsor.gaussian.shape import breaks_of
+from netsor.gaussian.smooth import Smoothing, smoothing
+from netsor.gaussian.terms import factors_of
+from netsor.gaussian.twofold import two_product
+from netsor.gaussian.vectorized.laws import Laws
+
+Array = np.ndarray
+_TWO = Const(2)
+
+
+@dataclass(frozen=True)
+class Panels:
+    """The panelled function f of u, the smoothed function g of v, and integrands of one variable for the errors."""
+
+    f: Expr
+    g: Expr
+    u: Sym
+    v: Sym
+    scales: tuple[Scales, Scales]
+    smoothed: Smoothing
+
+    @property
+    def moments(self) -> tuple[tuple[Expr, Sym], ...]:
+        """f², f'², u² f'² and the same of g: integrands, and their variables."""
+        out: list[tuple[Expr, Sym]] = []
+        for h, s in ((self.f, self.u), (self.g, self.v)):
+            slope = canonical(diff(h, s))
+            out += [(canonical(power(e, _TWO)), s) for e in (h, slope, mul(s, slope))]
+        return tuple(out)
+
+    def __call__(self, laws: Laws, moments: Sequence[Bounded]) -> Bounded:
+        """The error is infinite where the rule does not see an integrand to the tolerance."""
+        a, b, c = laws.var(self.u), laws.var(self.v), laws.cov(self.u, self.v)
+        whole = [np.broadcast_to(q.value, laws.shape).ravel() for q in (a, b, c)]
+        positive = (whole[0] > 0) & (whole[1] > 0)
+        flat = [x[positive] for x in whole]
+        rho, spread = correlations(*flat)
+        f, g = (Side(h, s, k, np.sqrt(x)) for h, s, k, x in (
+            (self.f, self.u, self.scales[0], flat[0]), (self.g, self.v, self.scales[1], flat[1]),
+        ))  # fmt: skip
+        value, error = np.zeros(laws.shape), np.full(laws.shape, np.inf)
+        found, own, size = by_panels(f, g, self.smoothed, rho, spread)
+        chosen = positive.reshape(laws.shape)
+        value[chosen], error[chosen] = found, np.where(own <= laws.enough * size, own, np.inf)
+        with np.errstate(all="ignore"):
+            ff, df, uf, gg, dg, vg = (np.sqrt(np.maximum(q.value + q.error, 0.0)) for q in moments)
+            wide = c.error + abs(c.value) * 0.5 * (a.error / a.value + b.error / b.value)
+            carried = df * dg * wide + 0.5 * (uf * gg * a.error / a.value + vg * ff * b.error / b.value)
+            error = error + 1.01 * carried
+        return Bounded(value, np.where(np.isfinite(error), error, np.inf))
+
+
+def panels(block: Expr, symbols: Sequence[Sym]) -> Panels | None:
+    """The rule for f(u) g(v) with one of them piecewise and none with a jump; None for others."""
+    if len(symbols) != 2 or block.free != frozenset(symbols) or is_singular(block):
+        return None
+    groups: dict[Sym, list[Expr]] = {s: [] for s in symbols}
+    for factor in factors_of(block):
+        if len(factor.free) > 1:
+            return None
+        groups[next(iter(factor.free), symbols[0])].append(factor)
+    sides = [canonical(mul(*groups[s])) for s in symbols]
+    if any(not e.free for e in sides):
+        return None
+    scales = [scales_of(e, s) for e, s in zip(sides, symbols, strict=True)]
+    smooth = [smoothing(e, s) for e, s in zip(sides, symbols, strict=True)]
+    kinds = {b.kind for e, s in zip(sides, symbols, strict=True) for b in breaks_of(e, frozenset((s,)))}
+    if None in scales or not kinds <= {"soft", "kink"}:
+        return None
+    # The side with more edges is smoothed; the other needs panels.
+    best = [i for i in (1, 0) if smooth[i] is not None]
+    if not best:
+        return None
+    i = max(best, key=lambda i: len(smooth[i].edges))  # type: ignore[union-attr]
+    j = 1 - i
+    return Panels(sides[j], sides[i], symbols[j], symbols[i], (scales[j], scales[i]), smooth[i])  # type: ignore[arg-type]
+
+
+def correlations(a: Array, b: Array, r: Array) -> tuple[Array, Array]:
+    """ρ and √(1 − ρ²) of pairs; ab − r² does not cancel, its products being taken in two parts each (Dekker 1971)."""
+    _, i = np.frexp(np.where(a > 0, a, 1.0))
+    _, j = np.frexp(np.where(b > 0, b, 1.0))
+    # Even powers of two, so that a, b and r are scaled exactly.
+    i, j = i - i % 2, j - j % 2
+    x, y, z = np.ldexp(a, -i), np.ldexp(b, -j), np.ldexp(r, -((i + j) // 2))
+    (p, p_low), (q, q_low) = two_product(x, y), two_product(z, z)
+    left = np.maximum((p - q) + (p_low - q_low), 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        square = np.where(p > 0, left / np.where(p > 0, p, 1.0), 1.0)
+        rho = np.where(p > 0, z / np.sqrt(np.where(p > 0, p, 1.0)), 0.0)
+    return np.clip(rho, -1.0, 1.0), np.sqrt(np.minimum(square, 1.0))

@@ -1,0 +1,85 @@
+"""Which rule an expectation under many laws gets: the ways in their order, and the last of them does for everything.
+
+    one variable      closed form · homogeneity · trapezoidal grid · law by law
+    f(u) g(v)         closed form · angle of the pair · Mehler's series · panels · law by law
+    F(u, …) G(v, …)   closed form · contraction of two smooth sides · law by law
+
+A way holds for some laws and says of the others that their error is infinite; these go to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from netsor.expr import Expr, Sym
+from netsor.gaussian.bounded import Bounded
+from netsor.gaussian.vectorized.arccosine import arc_cosine
+from netsor.gaussian.vectorized.closed import closed_form
+from netsor.gaussian.vectorized.contraction import contraction
+from netsor.gaussian.vectorized.each import each
+from netsor.gaussian.vectorized.laws import Laws, Rule
+from netsor.gaussian.vectorized.mehler import MehlerSeries, hermite_coefficients, smooth_sides
+from netsor.gaussian.vectorized.panels import panels
+from netsor.gaussian.vectorized.single import grid, homogeneous_moment
+
+# What a way needs of one side alone: a key, the symbols, and an integrand or what to make of the law of that side.
+Part = tuple[tuple[object, ...], frozenset[Sym], Expr | Callable[[Laws], Any]]
+
+
+@dataclass(frozen=True)
+class Way:
+    """A name for readers, what is needed of one side alone, and the rule."""
+
+    name: str
+    parts: tuple[Part, ...]
+    run: Callable[[Laws, Sequence[Any]], Bounded]
+
+
+# F and its variables.
+Side = tuple[Expr, Sequence[Sym]]
+
+
+def ways(block: Expr, symbols: Sequence[Sym], split: tuple[Side, Side] | None = None) -> list[Way]:
+    """The ways to E block, in order; `split` are F and G of two examples with block = F G, if there are such."""
+    out: list[Way] = []
+    for name, make in (
+        ("closed form", closed_form), ("homogeneity", homogeneous_moment), ("angle", arc_cosine), ("grid", grid),
+    ):  # fmt: skip
+        rule = make(block, symbols)
+        if rule is not None:
+            out.append(_alone(name, rule))
+    series = _series(block, symbols)
+    out += series + _panels(block, symbols)
+    if split is not None and not series:
+        both = contraction(*split[0], *split[1])
+        if both is not None:
+            out.append(_alone("contraction", both))
+    out.append(_alone("law by law", each(block, symbols)))
+    return out
+
+
+def _alone(name: str, rule: Rule) -> Way:
+    return Way(name, (), lambda laws, parts: rule(laws))
+
+
+def _series(block: Expr, symbols: Sequence[Sym]) -> list[Way]:
+    sides = smooth_sides(block, symbols)
+    if sides is None:
+        return []
+    parts = tuple(_coefficients(f, s) for f, s in zip(sides, symbols, strict=True))
+    series = MehlerSeries((symbols[0], symbols[1]))
+    return [Way("Mehler's series", parts, lambda laws, given: series(laws, *given))]
+
+
+def _coefficients(f: Expr, u: Sym) -> Part:
+    return ("coefficients", f, u), f.free | {u}, lambda laws: hermite_coefficients(f, u, laws)
+
+
+def _panels(block: Expr, symbols: Sequence[Sym]) -> list[Way]:
+    rule = panels(block, symbols)
+    if rule is None:
+        return []
+    parts = tuple((("moment", e, s), frozenset((s,)), e) for e, s in rule.moments)
+    return [Way("panels", parts, lambda laws, given: rule(laws, given))]

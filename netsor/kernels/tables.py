@@ -1,0 +1,141 @@
+"""Kernels over all pairs of rows from the steps of a template: tile by tile, every entry by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import numpy as np
+
+from netsor.gaussian.bounded import Bounded
+from netsor.gaussian.result import Clock
+from netsor.kernels.pairs import Pairs, Template
+from netsor.limit.many.frames import Frame, Step
+
+Array = np.ndarray
+# Steps by name, and by the outputs of the left and of the right example.
+Asked = Mapping[str, list[list[Step]]]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Values of shape (N, M), or (N, M, outputs, outputs) for several readouts, with |value − limit| ≤ error."""
+
+    value: Array
+    error: Array
+
+    def as_dict(self) -> dict[str, object]:
+        return {"value": self.value.tolist(), "error": float(self.error.max(initial=0.0))}
+
+
+@dataclass(frozen=True)
+class Request:
+    """Kernels that belong together, by name, on two different inputs and on one; `within` tells faults of them."""
+
+    across: Asked
+    own: Asked
+    guard: Callable[[], AbstractContextManager[None]]
+
+    @property
+    def names(self) -> list[str]:
+        return list(dict.fromkeys((*self.across, *self.own)))
+
+
+def tabulate(
+    pairs: Pairs, across: Template | None, within: Template | None, requests: list[Request], outputs: int,
+    clock: Clock, progress: Callable[[str], None] | None = None,
+) -> list[dict[str, Kernel]]:  # fmt: skip
+    """The kernels of each request.
+
+    No entry depends on which other rows were asked for, but for what a budget cuts short.
+    """
+    shape = (len(pairs.rows), len(pairs.columns), outputs, outputs)
+    made = [{name: Kernel(np.zeros(shape), np.zeros(shape)) for name in r.names} for r in requests]
+    if within is not None:
+        frame = Frame.whole(within.inputs, clock)
+        i, j = (np.searchsorted(x, pairs.own) for x in (pairs.rows, pairs.columns))
+        for request, tables in zip(requests, made, strict=True):
+            with request.guard():
+                for name, a, b, q in _values(frame, request.own):
+                    for table, x in ((tables[name].value, q.value), (tables[name].error, q.error)):
+                        table[i, j, a, b] = np.broadcast_to(x, (len(i), 1))[:, 0]
+    if across is not None:
+        single = Frame.whole(across.inputs, clock)
+        tiles = list(pairs.tiles())
+        for k, (rows, columns) in enumerate(tiles):
+            if progress and len(tiles) > 1:
+                progress(f"part {k + 1} of {len(tiles)}")
+            left = clock.left()
+            mine = clock if not np.isfinite(left) else Clock(max(left, 0.0) / (len(tiles) - k))
+            _tile(pairs, single, rows, columns, requests, made, mine)
+    if pairs.symmetric:
+        for tables in made:
+            for kernel in tables.values():
+                _mirror(kernel.value)
+                _mirror(kernel.error)
+    return [{name: _arranged(kernel, pairs, outputs) for name, kernel in tables.items()} for tables in made]
+
+
+def _tile(
+    pairs: Pairs, single: Frame, rows: slice, columns: slice, requests: list[Request],
+    made: list[dict[str, Kernel]], clock: Clock,
+) -> None:  # fmt: skip
+    """One tile. The first example of a pair is always the input that comes first in order."""
+    one, other = pairs.rows[rows], pairs.columns[columns]
+    ahead = one[:, None] < other
+    behind = (one[:, None] > other) if not pairs.symmetric or rows != columns else np.zeros_like(ahead)
+    for where, swapped in ((ahead, False), (behind, True)):
+        if not where.any():
+            continue
+        i, j = np.nonzero(where)
+        if where.all():
+            left, right = (other, one) if swapped else (one, other)
+        else:
+            left, right = (other[j], one[i]) if swapped else (one[i], other[j])
+        frame = Frame(single.inputs, left, right, not where.all(), clock, single)
+        for request, tables in zip(requests, made, strict=True):
+            with request.guard():
+                for name, a, b, q in _values(frame, request.across):
+                    for table, x in ((tables[name].value, q.value), (tables[name].error, q.error)):
+                        x = np.broadcast_to(x, frame.shape)
+                        entries = table[rows, columns, b, a] if swapped else table[rows, columns, a, b]
+                        if frame.paired:
+                            entries[i, j] = x[:, 0]
+                        else:
+                            entries[...] = x.T if swapped else x
+
+
+def _values(frame: Frame, asked: Asked) -> Iterator[tuple[str, int, int, Bounded]]:
+    frame.ensure(step for table in asked.values() for row in table for step in row)
+    for name, table in asked.items():
+        for a, row in enumerate(table):
+            for b, step in enumerate(row):
+                yield name, a, b, frame.value(step)
+
+
+def _mirror(table: Array) -> None:
+    """Fills what is below the diagonal, a block at a time."""
+    size = 512
+    for i in range(0, len(table), size):
+        for j in range(i, len(table), size):
+            part = np.swapaxes(np.swapaxes(table[i : i + size, j : j + size], 0, 1), 2, 3)
+            below = table[j : j + size, i : i + size]
+            if i == j:
+                k, m = np.tril_indices(len(part), -1)
+                below[k, m] = part[k, m]
+            else:
+                below[...] = part
+
+
+def _arranged(kernel: Kernel, pairs: Pairs, outputs: int) -> Kernel:
+    """The table over the rows and columns that were asked for."""
+
+    def arranged(table: Array) -> Array:
+        table = table if outputs > 1 else table[..., 0, 0]
+        for axis, where in enumerate((pairs.row, pairs.column)):
+            if not np.array_equal(where, np.arange(table.shape[axis])):
+                table = np.take(table, where, axis=axis)
+        return table
+
+    return Kernel(arranged(kernel.value), arranged(kernel.error))

@@ -1,0 +1,457 @@
+"""The limits of a template program for many inputs: Def. B.3 as steps over inputs and pairs of inputs.
+
+A template runs the network on two examples, L and R. Its Z's and its independence do not depend on the numbers of the
+examples, so the steps are written once, from the symbols alone, and done in frames (see `netsor.limit.many.frames`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from netsor.core import DataRef, Moment
+from netsor.expr import ONE, ZERO, Add, Const, Expr, Sym, canonical, is_singular, mul, substitute
+from netsor.expr.arrays import lambdify
+from netsor.expr.parity import parity
+from netsor.gaussian import NoPointwiseMeaning
+from netsor.gaussian.blocks import gaussians_of, vanishing
+from netsor.gaussian.bounded import Bounded
+from netsor.gaussian.integrability import integrable
+from netsor.gaussian.squares import needs_company
+from netsor.gaussian.terms import is_polynomial
+from netsor.gaussian.vectorized.laws import Laws
+from netsor.gaussian.vectorized.plan import ways
+from netsor.limit import Limit
+from netsor.limit.definition import ZHAT
+from netsor.limit.many.angles import Angles
+from netsor.limit.many.forms import Form, Forms
+from netsor.limit.many.frames import Frame, Step
+from netsor.limit.many.products import Product, how_many_terms, monomials, products, sides, summands
+from netsor.limit.worklist import WorkList, kept
+
+Array = np.ndarray
+_EPS = 2.0**-52
+# A block that multiplies out to more terms is not multiplied out where a grid takes it as it is.
+_MOST_TERMS, _MOST_WITH_SCALARS = 200, 12
+
+
+class Term(NamedTuple):
+    """number · Π steps."""
+
+    number: float
+    factors: tuple[Step, ...]
+
+
+class Evaluator:
+    """The steps to the limits of a template program; `limit` writes its Z's.
+
+    `side` says of a row of the template's data which example it belongs to.
+    """
+
+    def __init__(self, limit: Limit, side: Callable[[DataRef], str], tol: float = 1e-12):
+        limit.build_all()
+        self.limit = limit
+        self.side = side
+        self.tol = tol
+        # Layers stand inside layers: see `WorkList`.
+        self.work = WorkList()
+        self.forms = Forms(limit)
+        self.angles = Angles(self)
+        self._count = 0
+        self._domains: dict[Sym, str] = {}
+        self._covariances: dict[tuple[Sym, Sym], Step] = {}
+        self._scalars: dict[Sym, Step] = {}
+        self._blocks: dict[tuple[Expr, bool], Step] = {}
+        self._sums: dict[tuple[Term, ...], Step] = {}
+        self._parts: dict[tuple[object, ...], Step] = {}
+        self.zero = self.constant(0.0)
+
+    def step(self, domain: str, needs: Sequence[Step], compute: Callable[[Frame, Sequence[Any]], Any]) -> Step:
+        self._count += 1
+        return Step(self._count, domain, tuple(needs), compute)
+
+    def constant(self, value: float, error: float = 0.0) -> Step:
+        known = Bounded(np.full((1, 1), value), np.full((1, 1), error))
+        return self.step("", (), lambda frame, given: known)
+
+    # --- domains ----------------------------------------------------------------------------------------------
+
+    def domain(self, s: Sym) -> str:
+        """Which examples a symbol of the limit depends on."""
+        found = self._domains.get(s)
+        if found is None:
+            found = self.work.do(lambda: kept(self._domains, s, self._find_domain(s)))
+        return found
+
+    def _find_domain(self, s: Sym) -> str:
+        limit = self.limit
+        if s in self.forms:
+            return self.join(frozenset().union(*({t} | c.free for t, c in self.forms[s])))
+        if s in limit.initial:
+            e = limit.program.embedding.get(limit.initial[s])
+            if e is None:
+                return ""
+            assert isinstance(e.source, DataRef)
+            return self.side(e.source)
+        if s in limit.products:
+            return self.join(limit.products[s].operand.free)
+        if s in limit.derivatives:
+            return self.join(limit.derivatives[s][1].free)
+        i = limit.program.by_name.get(s.name[1])
+        if i is None:
+            # The mean of a vector of 𝒱.
+            return ""
+        assert isinstance(i, Moment)
+        return self.join(limit.integrand(i).free)
+
+    def join(self, symbols: Iterable[Sym]) -> str:
+        return "".join(sorted({c for s in symbols for c in self.domain(s)}))
+
+    # --- the law ----------------------------------------------------------------------------------------------
+
+    def covariance(self, a: Sym, b: Sym) -> Step:
+        key = (a, b) if a.digest <= b.digest else (b, a)
+        found = self._covariances.get(key)
+        if found is None:
+            found = self.work.do(lambda: kept(self._covariances, key, self._covariance(*key)))
+        return found
+
+    def is_zero(self, a: Sym, b: Sym) -> bool:
+        """Whether two variables are known to be uncorrelated."""
+        return self.covariance(a, b) is self.zero
+
+    def _covariance(self, a: Sym, b: Sym) -> Step:
+        if a in self.forms or b in self.forms:
+            return self._bilinear(self.forms[a], self.forms[b])
+        limit = self.limit
+        p, q = limit.products.get(a), limit.products.get(b)
+        if p is not None and q is not None and not (a is not b and limit.independent(a, b)):
+            return self.expect(ZHAT(p.variance, p.operand, q.operand))
+        if p is None and q is None:
+            program = limit.program
+            e, f = (program.embedding.get(limit.initial[s]) for s in (a, b))
+            if e is not None and f is not None and e.matrix == f.matrix:
+                return self.inner(e.source, f.source, program.input_matrix[e.matrix].variance)  # type: ignore[arg-type]
+            known = limit.covariance(a, b)
+            return self.constant(known.value, known.error) if known.value or known.error else self.zero
+        return self.zero
+
+    def inner(self, a: DataRef, b: DataRef, scale: float = 1.0) -> Step:
+        """scale · ⟨ξ, ξ'⟩ of two rows of the template."""
+        domain = "".join(sorted({self.side(a), self.side(b)} - {""}))
+        return self.step(domain, (), lambda frame, given: frame.inner(a, b).times(scale))
+
+    def _bilinear(self, a: Form, b: Form) -> Step:
+        """Cov(Σ a z, Σ b z) = Σ Σ a b Cov(z, z)."""
+        terms = []
+        for s, x in a:
+            for t, y in b:
+                c = self.covariance(s, t)
+                if c is not self.zero:
+                    numbers = [float(f.value) for f in (x, y) if isinstance(f, Const)]
+                    others = [self._function_of_scalars(f) for f in (x, y) if not isinstance(f, Const)]
+                    terms.append(Term(float(np.prod(numbers)), (c, *others)))
+        return self.total(terms)
+
+    def scalar(self, s: Sym) -> Step:
+        found = self._scalars.get(s)
+        if found is None:
+            found = self.work.do(lambda: kept(self._scalars, s, self._scalar(s)))
+        return found
+
+    def _scalar(self, s: Sym) -> Step:
+        limit = self.limit
+        if s in limit.derivatives:
+            derivative = limit.derivatives[s][1]
+            return self._either(derivative, s) if is_singular(derivative) else self.expect(derivative)
+        i = limit.program.by_name.get(s.name[1])
+        if i is None:
+            known = limit.scalar(s)
+            return self.constant(known.value, known.error)
+        assert isinstance(i, Moment)
+        return self.expect(limit.integrand(i))
+
+    def _either(self, derivative: Expr, s: Sym) -> Step:
+        """E ∂Z^x/∂Ẑ^{Wᵀy} as it stands, or where the derivative means nothing pointwise, by Stein's lemma."""
+        pointwise, together = self.expect(derivative), self._stein(s)
+
+        def compute(frame: Frame, given: Sequence[Bounded]) -> Bounded:
+            try:
+                return frame.value(pointwise)
+            except NoPointwiseMeaning:
+                return frame.value(together)
+
+        return self.step(self.join(derivative.free), (), compute)
+
+    def _stein(self, s: Sym) -> Step:
+        """Remark B.6 for every input or pair: a = C⁺ b, or what is left of b for it beside derivatives that exist."""
+        partners, operand, which = self.limit.stein_system(s)
+        columns = [self.expect(canonical(mul(t, operand))) for t in partners]
+        table = [self.covariance(t, u) for t in partners for u in partners]
+        beside = [self.limit.beside(s, t) for t in partners]
+        known = [self.expect(self.limit.derivatives[e][1] if e in self.limit.derivatives else e) for e in beside]
+        count = len(partners)
+        domain = "".join(sorted({c for x in (*columns, *table) for c in x.domain}))
+
+        def compute(frame: Frame, values: Sequence[Bounded]) -> Bounded:
+            pointwise = [None if k == which else _tried(frame, q) for k, q in enumerate(known)]
+            given = [q for q in (*values, *pointwise) if q is not None]
+            shape = np.broadcast_shapes(*(q.value.shape for q in given))
+
+            def stacked(qs: Sequence[Bounded], kind: str) -> Array:
+                return np.stack([np.broadcast_to(getattr(q, kind), shape).ravel() for q in qs], -1)
+
+            b, b_error = (stacked(values[:count], k) for k in ("value", "error"))
+            c, slack = (stacked(values[count:], k).reshape(-1, count, count) for k in ("value", "error"))
+            a, a_error = np.zeros_like(b), np.zeros_like(b)
+            for k, q in enumerate(pointwise):
+                if q is not None:
+                    a[:, k], a_error[:, k] = stacked([q], "value")[:, 0], stacked([q], "error")[:, 0]
+            left = [k for k, q in enumerate(pointwise) if q is None]
+            inverse = np.linalg.pinv(c[:, :, left], rcond=1e-11)
+            moved = b_error + np.einsum("kij,kj->ki", abs(c), a_error)
+            a[:, left] = np.einsum("kij,kj->ki", inverse, b - np.einsum("kij,kj->ki", c, a))
+            error = np.einsum("kij,kj->ki", abs(inverse), moved + np.einsum("kij,kj->ki", slack, abs(a)))
+            own = a[:, which]
+            bound = error[:, left.index(which)] + 1e-15 * abs(own)
+            return Bounded(own.reshape(shape), bound.reshape(shape))
+
+        return self.step(domain, (*columns, *table), compute)
+
+    # --- sums of products -------------------------------------------------------------------------------------
+
+    def total(self, terms: Sequence[Term]) -> Step:
+        """Σ number · Π steps, with the errors that theirs allow."""
+        terms = tuple(t for t in terms if t.number and self.zero not in t.factors)
+        if not terms:
+            return self.zero
+        if len(terms) == 1 and terms[0].number == 1.0 and len(terms[0].factors) == 1:
+            return terms[0].factors[0]
+        found = self._sums.get(terms)
+        if found is None:
+            found = self._sums[terms] = self._total(terms)
+        return found
+
+    def _total(self, terms: tuple[Term, ...]) -> Step:
+        needs = list(dict.fromkeys(f for t in terms for f in t.factors))
+        place = {f: k for k, f in enumerate(needs)}
+        rows = [(t.number, [place[f] for f in t.factors]) for t in terms]
+        # A sum keeps the larger of its terms' rounding, and a factor that is not a power of two rounds.
+        sums = len(rows) > 1
+
+        def compute(frame: Frame, given: Sequence[Bounded]) -> Bounded:
+            value: Array | float = 0.0
+            error: Array | float = 0.0
+            for number, factors in rows:
+                v, r = (given[factors[0]].value, given[factors[0]].error) if factors else (np.ones((1, 1)), 0.0)
+                for k in factors[1:]:
+                    q = given[k]
+                    r = abs(v) * q.error + (abs(q.value) + q.error) * r
+                    v = v * q.value
+                    r = r + _EPS * abs(v)
+                if number != 1.0:
+                    v = number * v
+                    r = abs(number) * r + _EPS * abs(v)
+                value, error = value + v, error + r
+                if sums:
+                    error = error + 0.5 * _EPS * (abs(value) + abs(v))
+            return Bounded(np.asarray(value), np.asarray(error))
+
+        return self.step("".join(sorted({c for f in needs for c in f.domain})), needs, compute)
+
+    def _function_of_scalars(self, e: Expr) -> Step:
+        if e.free and isinstance(e, Sym):
+            return self.scalar(e)
+        symbols = tuple(sorted(e.free, key=lambda s: s.digest))
+        f = lambdify((e,), symbols)
+
+        def compute(frame: Frame, at: Sequence[Bounded]) -> Bounded:
+            shape = np.broadcast_shapes((1, 1), *(q.value.shape for q in at))
+            point = [q.value for q in at]
+            value = np.broadcast_to(f(*point)[0], shape)
+            error = 4 * _EPS * abs(value)
+            for k, q in enumerate(at):
+                if np.any(q.error):
+                    change = np.zeros(shape)
+                    for sign in (-1, 1):
+                        moved = [p + sign * q.error if k == m else p for m, p in enumerate(point)]
+                        change = np.maximum(change, abs(f(*moved)[0] - value))
+                    error = error + 1.01 * change
+            return Bounded(value, error)
+
+        needs = [self.scalar(s) for s in symbols]
+        return self.step("".join(sorted({c for q in needs for c in q.domain})), needs, compute)
+
+    # --- expectations -----------------------------------------------------------------------------------------
+
+    def moment(self, psi: Expr) -> Step:
+        """E ψ of an expression in the template's variables."""
+        z = {**self.limit.scalars, **self.limit.vectors}
+        return self.expect(canonical(substitute(psi, {s: z[str(s.name)] for s in psi.free})))
+
+    def expect(self, integrand: Expr) -> Step:
+        """E of an expression in Ẑ's, over the domain of the examples that it mentions."""
+        e = self.forms.rewritten(canonical(integrand))
+        gaussians = gaussians_of(e, self.forms)
+        if e is ZERO or gaussians and parity(e, gaussians) == -1 and integrable(e, gaussians):
+            return self.zero
+        return self.total([self._product(t, gaussians) for t in summands(e, gaussians, self.forms)])
+
+    def _product(self, t: Product, gaussians: frozenset[Sym], whole: bool = False) -> Term:
+        """E of number · scalar · Π blocks, the product of expectations; blocks that are `whole` stay together."""
+        exist = all(integrable(b, gaussians) for b in t.blocks)
+        if exist and any(vanishing(b, gaussians, self.forms) for b in t.blocks):
+            return Term(0.0, ())
+        factors = [self._function_of_scalars(t.scalar)] if t.scalar is not ONE else []
+        return Term(float(t.number), (*factors, *(self._block(b, gaussians, whole) for b in t.blocks)))
+
+    def _block(self, block: Expr, gaussians: frozenset[Sym], whole: bool = False) -> Step:
+        key = (block, whole)
+        found = self._blocks.get(key)
+        if found is None:
+            found = self.work.do(lambda: kept(self._blocks, key, self._compute(block, gaussians, whole)))
+        return found
+
+    def _compute(self, block: Expr, gaussians: frozenset[Sym], whole: bool) -> Step:
+        """E of a block: of the terms that it multiplies out to if these are easy, else as it stands."""
+        block = self.forms.rewritten(block)
+        mine = gaussians_of(block, self.forms)
+        if needs_company(block, mine):
+            # Its terms are finite as a sum alone.
+            return self._at_once(block, mine)
+        if whole and not self._takes_grid(block, mine):
+            return self._at_once(block, mine)
+        pieces: list[Product] = []
+        # Functions of scalars differ from input to input, and then a grid for all terms is the cheaper way.
+        if not whole and how_many_terms(block, mine) <= (_MOST_TERMS if mine == block.free else _MOST_WITH_SCALARS):
+            pieces = products(block, mine, self.forms, self._side)
+            if all(self._is_easy(b, mine) for p in pieces for b in p.blocks):
+                return self._sum(pieces, mine)
+        apart = monomials(block, mine, self.forms) if not whole else []
+        if len(apart) > 1 or any(len(p.blocks) > 1 for p in apart):
+            return self._sum(apart, mine, False)
+        if whole:
+            return self._at_once(block, mine)
+
+        def multiplied_out() -> Step:
+            return self._sum(pieces or products(block, mine, self.forms, self._side), mine)
+
+        if self._takes_grid(block, mine) and sides(block, self._side) is not None:
+            return self._at_once(block, mine, multiplied_out)
+        return multiplied_out()
+
+    def _takes_grid(self, block: Expr, gaussians: frozenset[Sym]) -> bool:
+        """Whether a block is no function of one variable, and no product that is one call for all pairs."""
+        return len(gaussians) > 2 or len(gaussians) == 2 and (block.free != gaussians or isinstance(block, Add))
+
+    def _sum(self, pieces: Sequence[Product], gaussians: frozenset[Sym], whole: bool = True) -> Step:
+        return self.total([self._product(p, gaussians, whole) for p in pieces])
+
+    def _side(self, f: Expr) -> str:
+        return self.join(f.free)
+
+    def _is_easy(self, block: Expr, gaussians: frozenset[Sym]) -> bool:
+        return len(gaussians_of(self.forms.rewritten(block), self.forms)) <= 2 or is_polynomial(block, gaussians)
+
+    def _at_once(self, block: Expr, gaussians: frozenset[Sym], instead: Callable[[], Step] | None = None) -> Step:
+        """E of a block by the first of the ways of the plan that holds, pair by pair.
+
+        `instead` is what is better than to take it law by law as it stands.
+        """
+        symbols = _sorted(gaussians)
+        both = sides(block, self._side) if len(symbols) > 1 else None
+        split = None
+        if both is not None:
+            # A side alone may take fewer variables than both together.
+            f, g = (self.forms.rewritten(e) for e in both)
+            x, y = (_sorted(gaussians_of(e, self.forms)) for e in (f, g))
+            split = ((f, x), (g, y))
+            symbols = _sorted(gaussians | {*x, *y})
+        laws = [(a, b) for i, a in enumerate(symbols) for b in symbols[i:]]
+        scalars = _sorted(block.free - gaussians)
+        found = ways(block, _sorted(gaussians), split)
+        covariances = [self.covariance(*p) for p in laws]
+        given = [self.scalar(s) for s in scalars]
+        domain = self.join(block.free)
+        careful = self.angles.careful(block, symbols) if domain else None
+        parts = [[self._part(key, make, s) for key, s, make in w.parts] for w in found]
+
+        def laws_of(frame: Frame, values: Sequence[Bounded]) -> Laws:
+            c = dict(zip(laws, values, strict=False))
+            at = dict(zip(scalars, values[len(laws) :], strict=False))
+            shape = frame.shape if len(domain) == 2 or frame.paired else (1, 1)
+            shape = shape if domain else (1, 1)
+            return Laws(shape, c, at, self.tol, frame.clock, frame.shared)
+
+        def compute(frame: Frame, values: Sequence[Bounded]) -> Bounded:
+            here = laws_of(frame, values)
+            out = _full(found[0].run(here, [frame.value(p) for p in parts[0]]), here.shape)
+            at = list(range(1, len(found)))
+            if careful is not None:
+                at = [-1, *at]
+            for k in at:
+                bad = ~np.isfinite(out.error)
+                if not bad.any():
+                    break
+                if not domain:
+                    part = frame
+                else:
+                    part = frame.part(bad if bad.shape == frame.shape else np.broadcast_to(bad, frame.shape))
+                if k == -1:
+                    step, run = careful  # type: ignore[misc]
+                    again = run(part, part.value(step))
+                elif k == len(found) - 1 and instead is not None:
+                    again = part.value(instead())
+                else:
+                    now = laws_of(part, [part.value(s) for s in (*covariances, *given)])
+                    again = found[k].run(now, [part.value(p) for p in parts[k]])
+                again = _full(again, part.shape if domain else (1, 1))
+                out.value[bad], out.error[bad] = again.value.ravel(), again.error.ravel()
+            return out
+
+        return self.step(domain, (*covariances, *given), compute)
+
+    def _part(self, key: tuple[object, ...], make: Callable[[Laws], Any] | Expr, free: frozenset[Sym]) -> Step:
+        """What a way needs to know of one side alone: an expectation, or what it makes of the law of that side."""
+        found = self._parts.get(key)
+        if found is None:
+            if isinstance(make, Expr):
+                found = self._block(make, frozenset(s for s in make.free if self.forms.is_gaussian(s)), True)
+            else:
+                symbols = _sorted(s for s in free if self.forms.is_gaussian(s))
+                scalars = _sorted(free - frozenset(symbols))
+                pairs = [(a, b) for i, a in enumerate(symbols) for b in symbols[i:]]
+                needs = [*(self.covariance(*p) for p in pairs), *(self.scalar(s) for s in scalars)]
+
+                def compute(frame: Frame, values: Sequence[Bounded]) -> Any:
+                    c = dict(zip(pairs, values, strict=False))
+                    at = dict(zip(scalars, values[len(pairs) :], strict=False))
+                    return make(Laws(frame.shape, c, at, self.tol, frame.clock))
+
+                found = self.step(self.join(free), needs, compute)
+            self._parts[key] = found
+        return found
+
+
+def _tried(frame: Frame, step: Step) -> Bounded | None:
+    """A derivative's expectation; None where the derivative means nothing pointwise."""
+    try:
+        return frame.value(step)
+    except NoPointwiseMeaning:
+        return None
+
+
+def _full(q: Bounded, shape: tuple[int, ...]) -> Bounded:
+    """A result over its whole domain, in arrays that may be written to."""
+    value, error = q.value, q.error
+    if value.shape != shape or not value.flags.writeable:
+        value = np.broadcast_to(value, shape).copy()
+    if error.shape != shape or not error.flags.writeable:
+        error = np.broadcast_to(error, shape).copy()
+    return Bounded(value, error)
+
+
+def _sorted(symbols: Iterable[Sym]) -> tuple[Sym, ...]:
+    return tuple(sorted(symbols, key=lambda s: s.digest))

@@ -1,0 +1,191 @@
+"""Steps of a computation whose numbers are arrays over inputs or pairs of inputs, and frames in which they are done.
+
+A template program runs a network on two examples, L and R. A step speaks of one number (domain ""), of the inputs that
+L or R range over, or of their pairs ("LR"). A frame is a tile of all pairs of some inputs for L with some for R, or a
+list of pairs; in it every array has the shape (rows, columns) or broadcasts to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from netsor.core import DataRef
+from netsor.gaussian.bounded import Bounded
+from netsor.gaussian.result import Clock
+
+Array = np.ndarray
+# Inner products are taken of blocks of this many rows, always, so that one does not depend on the others' number.
+BLOCK = 96
+
+
+@dataclass(eq=False)
+class Step:
+    """One step: what it speaks of, the steps that it always needs, and what it makes of them in a frame."""
+
+    number: int
+    domain: str
+    needs: tuple[Step, ...]
+    compute: Callable[[Frame, Sequence[Any]], Any]
+
+
+@dataclass
+class Inputs:
+    """The rows that L and R range over, by the data of the template: arrays (N, d) of all inputs.
+
+    `own` are rows of the network's own data, which belong to no example.
+    """
+
+    rows: dict[str, dict[DataRef, Array]]
+    own: dict[DataRef, Array] = field(default_factory=dict)
+    count: int = 1
+
+    def side(self, ref: DataRef) -> str:
+        """The example that a row belongs to: L, R, or "" where it belongs to none."""
+        return next((s for s in self.rows if ref in self.rows[s]), "")
+
+    def of(self, ref: DataRef) -> Array:
+        """The row for every input, or the one row (1, d) that belongs to none."""
+        side = self.side(ref)
+        return self.rows[side][ref] if side else self.own[ref][None]
+
+
+class Frame:
+    """Some inputs or pairs of inputs, and the values of steps there.
+
+    `left` and `right` are numbers of inputs: of a tile those of its rows and columns, `paired` those of each pair.
+    """
+
+    def __init__(
+        self, inputs: Inputs, left: Array, right: Array, paired: bool, clock: Clock, single: Frame | None = None
+    ):
+        self.inputs, self.left, self.right, self.paired = inputs, left, right, paired
+        self.clock = clock
+        self.shape = (len(left), 1) if paired else (len(left), len(right))
+        # Where what speaks of one example is computed, once for all inputs.
+        self._single = single
+        self._values: dict[int, Any] = {}
+        self._within: Frame | None = None
+        self._chosen: Array = np.zeros(0)
+        self._parts: dict[bytes, Frame] = {}
+        # What several expectations under the same laws share.
+        self.shared: dict = {}
+
+    @classmethod
+    def whole(cls, inputs: Inputs, clock: Clock) -> Frame:
+        """A frame of all inputs, each as L and as R, in which no pair is known."""
+        everyone = np.arange(inputs.count)
+        return cls(inputs, everyone, everyone, True, clock)
+
+    def ensure(self, steps: Iterable[Step]) -> None:
+        """Computes steps, and first what they need, however long the chain is."""
+        missing: dict[int, Step] = {}
+        stack = list(steps)
+        while stack:
+            s = stack.pop()
+            if s.number not in missing and s.number not in self._values and not self._taken_over(s):
+                missing[s.number] = s
+                stack.extend(s.needs)
+        for number in sorted(missing):
+            s = missing[number]
+            self._values[number] = s.compute(self, [self._values[n.number] for n in s.needs])
+
+    def value(self, step: Step) -> Any:
+        if step.number not in self._values:
+            self.ensure((step,))
+        return self._values[step.number]
+
+    def _taken_over(self, s: Step) -> bool:
+        """Takes a step's value from the frame of all inputs or from the larger frame, where it is known there."""
+        if self._single is not None and len(s.domain) < 2:
+            self._values[s.number] = self._sliced(self._single.value(s), s.domain)
+            return True
+        if self._within is not None and s.number in self._within._values:
+            value = self._within._values[s.number]
+            self._values[s.number] = self._picked(value) if s.domain else value
+            return True
+        return False
+
+    def _sliced(self, value: Any, domain: str) -> Any:
+        if not domain:
+            return value
+        rows = self.left if domain == "L" else self.right
+        if isinstance(value, Bounded) and value.value.shape[0] == 1 < self.inputs.count:
+            return value
+        found = value.at(rows)
+        if isinstance(found, Bounded) and domain == "R" and not self.paired:
+            return Bounded(found.value.T, found.error.T)
+        return found
+
+    def _picked(self, value: Any) -> Any:
+        """What a value of the larger frame is at the entries of this one."""
+        if isinstance(value, Bounded):
+            assert self._within is not None
+            v, e = (np.broadcast_to(x, self._within.shape)[self._chosen][:, None] for x in (value.value, value.error))
+            return Bounded(v, e)
+        return value.at(np.flatnonzero(self._chosen))
+
+    def part(self, chosen: Array) -> Frame:
+        """The list of pairs of this frame that a mask (rows, columns) chooses."""
+        if self.paired and chosen.all():
+            return self
+        key = np.packbits(chosen).tobytes()
+        found = self._parts.get(key)
+        if found is None:
+            i, j = np.nonzero(chosen)
+            left, right = (self.left[i], self.right[i]) if self.paired else (self.left[i], self.right[j])
+            found = Frame(self.inputs, left, right, True, self.clock, self._single)
+            found._within, found._chosen = self, chosen
+            self._parts[key] = found
+        return found
+
+    def inner(self, a: DataRef, b: DataRef) -> Bounded:
+        """⟨ξ, ξ'⟩ of two rows of the template."""
+        x, y = self.inputs.of(a), self.inputs.of(b)
+        sides = (self.inputs.side(a), self.inputs.side(b))
+        if set(sides) == {"L", "R"} and not self.paired:
+            if sides[0] == "R":
+                x, y = y, x
+            return _table(x[self.left], y[self.right])
+        if set(sides) == {"L", "R"}:
+            # As in a tile, so that an entry is the same number there.
+            (one, i), (other, j) = (np.unique(k, return_inverse=True) for k in (self.left, self.right))
+            x, y = (x[one], y[other]) if sides[0] == "L" else (y[one], x[other])
+            found = _table(x, y)
+            return Bounded(found.value[i, j][:, None], found.error[i, j][:, None])
+        x, y = (self._rows(z, s) for z, s in ((x, sides[0]), (y, sides[1])))
+        x, y = np.broadcast_arrays(x, y)
+        value = np.einsum("ij,ij->i", x, y)
+        return Bounded(value[:, None], (_unit(x) * np.einsum("ij,ij->i", abs(x), abs(y)))[:, None])
+
+    def both(self, a: DataRef, b: DataRef) -> tuple[Array, Array]:
+        """Two rows of the template (k, d) for every pair of a list of pairs."""
+        x, y = (self._rows(self.inputs.of(ref), self.inputs.side(ref)) for ref in (a, b))
+        shape = (self.shape[0], x.shape[1])
+        return np.broadcast_to(x, shape), np.broadcast_to(y, shape)
+
+    def _rows(self, x: Array, side: str) -> Array:
+        if not side:
+            return x
+        return x[self.left if side == "L" else self.right]
+
+
+def _unit(x: Array) -> float:
+    """A bound on the relative rounding of a sum of products of so many terms."""
+    return float(4e-16 * max(1.0, np.sqrt(x.shape[1]) / 4))
+
+
+def _table(x: Array, y: Array) -> Bounded:
+    """All inner products of rows of x and of y, in blocks of one size."""
+    n, m = len(x), len(y)
+    x, y = (np.pad(z, ((0, -len(z) % BLOCK), (0, 0))) for z in (x, y))
+    value, size = np.empty((len(x), len(y))), np.empty((len(x), len(y)))
+    for i in range(0, len(x), BLOCK):
+        for j in range(0, len(y), BLOCK):
+            one, other = x[i : i + BLOCK], y[j : j + BLOCK].T
+            value[i : i + BLOCK, j : j + BLOCK] = one @ other
+            size[i : i + BLOCK, j : j + BLOCK] = abs(one) @ abs(other)
+    return Bounded(value[:n, :m], _unit(x) * size[:n, :m])
