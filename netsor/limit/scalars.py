@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
+import numpy as np
+
 from netsor.diagnostics import Diagnostic, NetsorError, Span
 from netsor.expr import (
     FUNCTIONS,
@@ -18,6 +20,7 @@ from netsor.expr import (
     Mul,
     Pow,
     Sym,
+    canonical,
     diff,
     evaluate,
     postorder,
@@ -29,9 +32,11 @@ from netsor.expr import power as power_of
 from netsor.expr.evaluate import call_value, truth
 from netsor.expr.intervals import ranges_of
 from netsor.expr.rationals import decimal, power, within_reach
+from netsor.expr.rounding import EPS, running_error
 from netsor.gaussian import Estimate
 from netsor.gaussian.first_order import FirstOrder
 from netsor.gaussian.law import Input
+from netsor.gaussian.wide import values as wide_values
 
 _ROUNDING = 4e-16
 _HALF = 2.0**-53
@@ -50,13 +55,24 @@ def function_of_scalars(
     `written` and `shown` spell ψ and its scalars for a reader.
 
     Raises NetsorError where ψ has no value at θ̊ or jumps there: Assumption B.8 asks for continuity, without which the
-    scalar need not converge.
+    scalar need not converge; and where its value is out of the range of floating-point numbers.
     """
     at = {s: value_of(s) for s in sorted(e.free, key=lambda s: s.digest)}
     point = {s: v.value for s, v in at.items()}
-    value = evaluate(e, point)
+    value = _value(e, point)
     if not math.isfinite(value):
         where = ", ".join(f"`{shown(Sym(s.name[1]))}` = {v:.6g}" for s, v in point.items())
+        if math.isinf(value):
+            raise NetsorError(
+                Diagnostic(
+                    "E804",
+                    f"the limit of `{name}` could not be computed: `{to_text(written, shown)}` is out of the range of "
+                    f"floating-point numbers at {where or 'its limit'}",
+                    span,
+                    label="too large a number",
+                    notes=("this does not say that there is no limit",),
+                )
+            )
         raise NetsorError(
             Diagnostic(
                 "E802",
@@ -78,7 +94,7 @@ def function_of_scalars(
         ) -> list[tuple[float, float]]:
             """(step, change) down and up."""
             steps = [min(max(u, ends[0]), ends[1]) for u in (-t, t)]
-            return [(u, evaluate(e, {**point, s: point[s] + u}) - value) for u in steps]
+            return [(u, _value(e, {**point, s: point[s] + u}) - value) for u in steps]
 
         def change_within(t: float) -> float:
             return max(abs(x) if math.isfinite(x) else math.inf for _, x in changes_within(t))
@@ -113,9 +129,40 @@ def function_of_scalars(
 def _slope(e: Expr, s: Sym, point: dict[Sym, float]) -> float:
     """∂e/∂s at a point; nan where it has none."""
     try:
-        return float(evaluate(diff(e, s), point))
+        return _value(diff(e, s), point)
     except (ArithmeticError, ValueError):
         return math.nan
+
+
+def _value(e: Expr, point: Mapping[Sym, float]) -> float:
+    """The value at a point, also where something on the way leaves the range of floats, as exp(1000) / exp(999) does.
+
+    Infinite where the value itself does, NaN where there is none.
+    """
+    value = evaluate(e, point)
+    return value if math.isfinite(value) else _wide_value(e, point)
+
+
+def _wide_value(e: Expr, point: Mapping[Sym, float]) -> float:
+    e = canonical(unfold(e))
+    at = {s: np.array([x]) for s, x in point.items()}
+    with np.errstate(all="ignore"):
+        value = float(wide_values(e, at, 1).floats()[0])
+        if math.isinf(value) and any(_is_pole(node, at) for node in postorder(e)):
+            return math.nan
+    return value
+
+
+def _is_pole(node: Expr, at: Mapping[Sym, np.ndarray]) -> bool:
+    """Whether a part of an expression is like 1/0 or log(0), which are not merely large."""
+    match node:
+        case Pow():
+            base, exponent = (wide_values(c, dict(at), 1) for c in node.children)
+            return bool(base.m[0] == 0 and exponent.m[0] < 0)
+        case Call() if node.fn == "log":
+            return bool(wide_values(node.children[0], dict(at), 1).m[0] == 0)
+        case _:
+            return False
 
 
 def has_value(
@@ -215,7 +262,14 @@ def rounding_error(e: Expr, point: Mapping[Sym, float]) -> float:
                 v, r = math.nan, 0.0
         value[node], error[node] = v, r
     found = error[unfold(e)]
-    return found if math.isfinite(found) else math.inf
+    return found if math.isfinite(found) else _wide_rounding(e, point)
+
+
+def _wide_rounding(e: Expr, point: Mapping[Sym, float]) -> float:
+    """The same to first order, where something on the way leaves the range of floats."""
+    found = 4 * EPS * _wide_value(running_error(canonical(unfold(e))), point)
+    # What is rounded to zero may be as large as the smallest float.
+    return found + 5e-324 if math.isfinite(found) else math.inf
 
 
 def _moved(f: Callable[..., float], kids: Sequence[tuple[float, float]]) -> tuple[float, float]:

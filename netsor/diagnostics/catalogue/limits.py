@@ -34,7 +34,7 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry(
         "E804",
-        "an expectation that could not be computed",
+        "a limit that could not be computed",
         "No rule gave a number, because it is out of the range of floating-point numbers, say. It may well exist.",
         bad=("vector x ~ N(0, 1)\noutput mean(exp(100 * x))\n"),
         good=("vector x ~ N(0, 1)\noutput mean(exp(10 * x))\n"),

@@ -1,0 +1,44 @@
+"""Functions of scalars that leave the range of floats on the way: what overflows there is not without a value."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+import netsor
+
+C = "vector x ~ N(0, 1)\nc := mean(x^2)\n"
+
+
+@pytest.mark.parametrize(
+    "formula, right",
+    [
+        ("exp(1000 c)/exp(999 c)", math.e),
+        ("log(exp(-1000 c))", -1000.0),
+        ("log(1 + exp(1000 c))", 1000.0),
+        ("exp(1000 c)/(1 + exp(1000 c))", 1.0),
+        ("1/(1 + exp(1000 c))", 0.0),
+        ("√(exp(2000 c))/exp(1000 c)", 1.0),
+        ("sigmoid(-1000 c) * exp(1000 c)", 1.0),
+    ],
+)
+def test_a_value_behind_an_overflow(formula: str, right: float) -> None:
+    found = netsor.loads(C + f"output f := {formula}\n").limit()["f"]
+    assert found.value is not None and abs(found.value - right) <= found.error <= 1e-11 * max(1.0, abs(right))
+
+
+@pytest.mark.parametrize(
+    "formula, code",
+    [
+        ("exp(1000 c)", "E804"),
+        ("exp(exp(1000 c))", "E804"),
+        ("1/(c - 1)", "E802"),
+        ("log(c - 1)", "E802"),
+        ("log(c - 2)", "E802"),
+        ("exp(1/(c - 1))", "E802"),
+    ],
+)
+def test_too_large_is_not_without_a_value(formula: str, code: str) -> None:
+    found = netsor.loads(C + f"output f := {formula}\n").limit()
+    assert found["f"].value is None and [d.code for d in found.diagnostics] == [code]
