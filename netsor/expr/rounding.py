@@ -31,15 +31,16 @@ EPS = 2.0**-52
 
 
 @lru_cache(maxsize=4096)
-def running_error(root: Expr) -> Expr:
-    """An expression that bounds |computed − exact|/ε to first order, the symbols taken as right, ε = 2⁻⁵².
+def running_error(root: Expr, doubts: tuple[tuple[Sym, Expr], ...] = ()) -> Expr:
+    """An expression that bounds |computed − exact|/ε to first order, ε = 2⁻⁵².
 
-    Every sum and product adds half a unit of its own result, a function one, and they pass on what their arguments are
+    `doubts` are symbols with what they are off by in units of ε; the others are taken as right. Every sum and product adds half a unit of its own result, a function one, and they pass on what their arguments are
     off by: a sum as it is, a product times the other factors, a function times its slope.
     """
-    error: dict[Expr, Expr] = {}
+    error: dict[Expr, Expr] = dict(doubts)
     for node in postorder(root):
-        error[node] = _rule(node, error)
+        if node not in error:
+            error[node] = _rule(node, error)
     return error[root]
 
 

@@ -156,7 +156,7 @@ def quadrature(f: Integrand, task: Task) -> Outcome:
         else:
             rough = adaptive.integrate(ends, 0.1, task.clock, _part(task.clock, 0.1))
         o = replace(o, error=o.error + 2 * rough.scale)
-    return replace(o, error=o.error + rounding(f)) if f.rank else o
+    return replace(o, error=o.error + rounding(f)) if f.rank > 1 else o
 
 
 def _by_dimension(f: Integrand, task: Task) -> Outcome:

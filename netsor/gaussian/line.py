@@ -14,6 +14,7 @@ from netsor.gaussian.oned import Quadrature
 from netsor.gaussian.outcome import EPS
 from netsor.gaussian.result import Divergent
 from netsor.gaussian.roots import roots_along, roots_of_degree
+from netsor.gaussian.rounding import noise
 from netsor.gaussian.shape import degree_in
 from netsor.gaussian.tips import coordinate
 
@@ -91,5 +92,7 @@ def integrate(f: Integrand) -> Quadrature:
             rise = np.nan_to_num(np.abs(np.diff(f(r[None]))), posinf=0.0) * (np.diff(r) < _STEEP)
         place = np.minimum(np.abs(r[1:]), np.abs(r[:-1]))
         moved += EPS * float(((1 + place) * np.exp(-0.5 * place * place) * rise).sum()) / math.sqrt(2 * math.pi)
-    q = oned.integrate(lambda x: f(x[None]), cuts, singular, tips)
+    off = noise(f)
+    rounded = None if off is None else lambda x: off(x[None])
+    q = oned.integrate(lambda x: f(x[None]), cuts, singular, tips, noise=rounded)
     return q._replace(error=q.error + moved)

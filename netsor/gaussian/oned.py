@@ -25,6 +25,8 @@ _PARTS = np.linspace(0.0, 1.0, 60)
 _COUNTS = 1e-16
 # Coefficients below this part of the values are their rounding.
 _NOISE = 1e-15
+# Panels with less than this part of the largest one do not matter to a bound on rounding.
+_MATTERS = 1e-3
 # Less than this has lost its digits.
 _NOTHING = 1e-280
 
@@ -113,10 +115,11 @@ def integrate(
     tol: float = 1e-13,
     rounds: int = 40,
     most: int = 6000,
+    noise: Callable[[Array], Array] | None = None,
 ) -> Quadrature:
     """E f(x), x standard normal; `cuts` are kinks, jumps and edges of scales, `singular` points of possible blow-up.
 
-    At `tips` it is bounded, but has a root in the distance.
+    At `tips` it is bounded, but has a root in the distance. `noise` is what the values of f are off by.
 
     Raises Divergent where f has no value or the integral does not converge at a singular point or at infinity.
     """
@@ -177,9 +180,20 @@ def integrate(
     rest = 0.0
     for p in poles:
         rest += _remainder(p, lo, hi, integral, modulus)
-    # The density is as good as its exponent, which is larger the farther out it matters.
-    exponent = float(modulus @ np.maximum(lo * lo, hi * hi)) / 2
-    return Quadrature(float(integral.sum()), float(error.sum()) + EPS * (4 * scale + exponent) + tail + rest, scale)
+    if noise is not None:
+        rest += _noise(noise, lo, hi, modulus)
+    # The density is as good as its exponent, which is larger the farther out it matters, and so is a place.
+    exponent = float(modulus @ np.maximum(lo * lo, hi * hi))
+    return Quadrature(float(integral.sum()), float(error.sum()) + EPS * (4 * scale + 1.5 * exponent) + tail + rest, scale)
+
+
+def _noise(noise: Callable[[Array], Array], lo: Array, hi: Array, modulus: Array) -> float:
+    """E of the noise over the panels that count."""
+    counts = modulus > _MATTERS * modulus.max(initial=0.0)
+    low, high = lo[counts], hi[counts]
+    x = nodes_of(low, high, _NODES, True)
+    values = noise(x.ravel()).reshape(x.shape) * np.exp(-0.5 * x * x) / _SQRT_2PI
+    return float((high - low) / 2 @ (values @ lobatto(_NODES)[1]))
 
 
 @lru_cache(maxsize=512)

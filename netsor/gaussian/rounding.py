@@ -20,34 +20,63 @@ from netsor.gaussian.integrand import Integrand
 from netsor.gaussian.smooth import Smoothing
 
 Array = np.ndarray
+Noise = Callable[[Array], Array]
 _DRAWS = 256
+# A form is rounded in its coefficients, in its products and in its sum.
+_OF_FORMS = 2.0
+# Draws that are spread so much wider see tails.
+_SPREADS = (1.0, 2.5)
+
+
+def noise(f: Integrand) -> Noise | None:
+    """x (r, N) ↦ a bound on |computed − exact| of F(x), by a running error analysis; None where it is ε |F| and no more.
+
+    Forms are rounded by themselves: where there are several, one moves beside the other, which in a tail is felt. Of
+    a single one that is the same as moving the law, by ε E |F| (1 + x²) at most.
+    """
+    if f.radial:
+        return None
+    several = len(f.forms) + len(f.closed) > 1
+    run = _compiled(f.factors, f.forms, f.scalars, several)
+    smoothings = [c for c in f.closed if isinstance(c.g, Smoothing)]
+    if run is None and not smoothings:
+        return None
+    run = run or _sizes(f.factors, f.forms, f.scalars, several)
+    moduli = np.abs(f.root)
+
+    def at(x: Array) -> Array:
+        with np.errstate(all="ignore"):
+            forms = f.root @ x + f.shift[:, None] if len(f.forms) else np.zeros((0, x.shape[1]))
+            doubts = _OF_FORMS * (moduli @ np.abs(x) + np.abs(f.shift)[:, None]) if several and len(f.forms) else ()
+            own, size = run(*forms, *f.values, *doubts)
+            error, size = own + np.zeros(x.shape[1]), size + np.zeros(x.shape[1])
+            for c in f.closed:
+                at = c.a @ x + c.b
+                value = np.abs(c.g(at, c.s))
+                error = error * value
+                if isinstance(c.g, Smoothing):
+                    error = error + size * c.g.size(at, c.s)
+                size = size * value
+            for h in f.given:
+                error = error * np.abs(h.value(f, x))
+            if f.powers:
+                error = error * np.abs(f.polynomial(x))
+            return EPS * np.nan_to_num(error, posinf=0.0)
+
+    return at
 
 
 def rounding(f: Integrand) -> float:
-    """E |computed − exact| of the values of F, by a running error analysis at some places."""
-    if f.radial:
+    """E |computed − exact| of the values of F, from draws: near ones, and farther ones that see tails."""
+    at = noise(f)
+    if at is None:
         return 0.0
-    run = _compiled(f.factors, f.forms, f.scalars)
-    smoothings = [c for c in f.closed if isinstance(c.g, Smoothing)]
-    if run is None and not smoothings:
-        return 0.0
-    x, weights = _places(f.rank)
-    with np.errstate(all="ignore"):
-        forms = f.root @ x + f.shift[:, None] if len(f.forms) else np.zeros((0, x.shape[1]))
-        own, size = (run or _sizes(f.factors, f.forms, f.scalars))(*forms, *f.values)
-        error, size = own + np.zeros(x.shape[1]), size + np.zeros(x.shape[1])
-        for c in f.closed:
-            at = c.a @ x + c.b
-            value = np.abs(c.g(at, c.s))
-            error = error * value
-            if isinstance(c.g, Smoothing):
-                error = error + size * c.g.size(at, c.s)
-            size = size * value
-        for h in f.given:
-            error = error * np.abs(h.value(f, x))
-        if f.powers:
-            error = error * np.abs(f.polynomial(x))
-        return EPS * float((np.nan_to_num(error, posinf=0.0) * weights).sum())
+    z, _ = _places(f.rank)
+    found = []
+    for wide in _SPREADS:
+        weight = wide**f.rank * np.exp(-0.5 * (wide * wide - 1) * (z * z).sum(axis=0))
+        found.append(float((at(wide * z) * weight).mean()))
+    return max(found)
 
 
 def averaged(f: Integrand) -> float:
@@ -60,18 +89,22 @@ Compiled = Callable[..., tuple[Array, Array]]
 
 
 @lru_cache(maxsize=4096)
-def _compiled(factors: tuple[Expr, ...], forms: tuple[Sym, ...], scalars: tuple[Sym, ...]) -> Compiled | None:
+def _compiled(
+    factors: tuple[Expr, ...], forms: tuple[Sym, ...], scalars: tuple[Sym, ...], several: bool
+) -> Compiled | None:
     """The rounding of the product of the factors and its modulus; None where nothing is added."""
-    if not any(map(adds_up, factors)) or any(map(is_singular, factors)):
+    if not several and not any(map(adds_up, factors)) or any(map(is_singular, factors)):
         return None
     whole = mul(*factors)
-    return lambdify((running_error(whole), call("abs", whole)), (*forms, *scalars))
+    doubts = tuple((s, Sym(("rounding", i))) for i, s in enumerate(forms)) if several else ()
+    return lambdify((running_error(whole, doubts), call("abs", whole)), (*forms, *scalars, *(d for _, d in doubts)))
 
 
 @lru_cache(maxsize=4096)
-def _sizes(factors: tuple[Expr, ...], forms: tuple[Sym, ...], scalars: tuple[Sym, ...]) -> Compiled:
+def _sizes(factors: tuple[Expr, ...], forms: tuple[Sym, ...], scalars: tuple[Sym, ...], several: bool) -> Compiled:
     whole = call("abs", mul(*factors) if factors else ONE)
-    return lambdify((whole, whole), (*forms, *scalars))
+    doubts = tuple(Sym(("rounding", i)) for i in range(len(forms))) if several else ()
+    return lambdify((whole, whole), (*forms, *scalars, *doubts))
 
 
 @lru_cache(maxsize=16)

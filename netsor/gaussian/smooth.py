@@ -94,9 +94,9 @@ class Group:
             if column.any():
                 out = out + np.where(column[place], np.abs(column[place] * moment), 0.0)
         for edge, jump in zip(self.edges, self.jumps):
-            # A density is as good as its exponent.
-            far = (law.c - edge) / law.s
-            out = out + np.abs(law.beyond(edge, jump)) * (1 + far * far)
+            # A density is as good as its exponent, and that as what it is a difference of.
+            far, terms = (law.c - edge) / law.s, (np.abs(law.c) + abs(edge)) / law.s
+            out = out + np.abs(law.beyond(edge, jump)) * (1 + np.abs(far) * terms)
         return out
 
     @cached_property
