@@ -19,11 +19,12 @@ Rows = list[list[Fraction]]
 MOST = 8
 # Less of a variance than this is beyond what a rounded matrix can tell.
 NOTHING = 3e-17
-_DEGENERATE = 1e-3
+# The rest of a pair is taken in rational arithmetic anyway where it matters, but for its root.
+_DEGENERATE, _DEGENERATE_PAIR = 0.1, 1e-3
 
 
 def is_degenerate(c: Array) -> bool:
-    """Whether some combination has lost three digits of its variance."""
+    """Whether some combination has lost a digit of its variance, or of a pair three."""
     n = len(c)
     d = np.sqrt(np.maximum(np.diag(c), 0.0))
     used = d > 0
@@ -31,7 +32,7 @@ def is_degenerate(c: Array) -> bool:
         return False
     r = (c / np.where(used, d, 1.0)[:, None] / np.where(used, d, 1.0))[np.ix_(used, used)]
     if n == 2:
-        return abs(float(r[0, 1])) > 1 - _DEGENERATE
+        return abs(float(r[0, 1])) > 1 - _DEGENERATE_PAIR
     return float(np.linalg.eigvalsh(r)[0]) < _DEGENERATE
 
 

@@ -22,6 +22,8 @@ from netsor.gaussian.tables import Table, table
 Array = np.ndarray
 Values = Mapping[Sym, float]
 _KAPPA = 1.5
+# Forms with less than this part of the variance of their terms are taken in rational arithmetic.
+_CANCELLED = 0.1
 
 
 @dataclass(frozen=True)
@@ -219,8 +221,8 @@ def _root_of_law(state: State, used: Array, slack: float) -> Array:
 
 
 def _cancels(c: Array, sizes: Array) -> bool:
-    """Whether forms, or what is left of one given others, have far less variance than what they are made of."""
-    return bool((np.diag(c) < 1e-3 * sizes).any()) or len(c) > 1 and exact.is_degenerate(c)
+    """Whether forms, or what is left of one given others, have less variance than what they are made of."""
+    return bool((np.diag(c) < _CANCELLED * sizes).any()) or len(c) > 1 and exact.is_degenerate(c)
 
 
 def form_to_smooth(shape: Shape, env: Values) -> Sym | None:

@@ -189,7 +189,7 @@ def pivoted_root(c: Array, floor: Array, last: int | None = None, slack: float =
         columns.append(column)
         pivots.append(p)
         left -= np.outer(column, column)
-        if n == 2 and len(pivots) == 1 and left[1 - p, 1 - p] < 1e-3 * c[1 - p, 1 - p]:
+        if n == 2 and len(pivots) == 1 and left[1 - p, 1 - p] < 0.5 * c[1 - p, 1 - p]:
             left[1 - p, 1 - p] = _conditional_variance(float(c[p, p]), float(c[1 - p, 1 - p]), float(c[0, 1]))
     return (np.stack(columns, axis=1) if columns else np.zeros((n, 0))), pivots
 
