@@ -34,8 +34,9 @@ EPS = 2.0**-52
 def running_error(root: Expr, doubts: tuple[tuple[Sym, Expr], ...] = ()) -> Expr:
     """An expression that bounds |computed − exact|/ε to first order, ε = 2⁻⁵².
 
-    `doubts` are symbols with what they are off by in units of ε; the others are taken as right. Every sum and product adds half a unit of its own result, a function one, and they pass on what their arguments are
-    off by: a sum as it is, a product times the other factors, a function times its slope.
+    `doubts` are symbols with what they are off by in units of ε; the others are taken as right. Every sum and product
+    adds half a unit of its own result, a function one, and they pass on what their arguments are off by: a sum as it
+    is, a product times the other factors, a function times its slope.
     """
     error: dict[Expr, Expr] = dict(doubts)
     for node in postorder(root):

@@ -142,6 +142,7 @@ def integrate(
     reach = min(8.4, math.sqrt(-2 * math.log(min(tol, 1e-3))) + 0.6)
     spare = 1e-3 * min(tol, 1e-3)
     before: float | None = None
+    size = 0.0
     change, farther = math.inf, math.inf
     best = Quadrature(math.nan, math.inf, 0.0)
     step = 0
@@ -166,16 +167,21 @@ def integrate(
                 continue
         if before is not None:
             now = abs(value - before)
-            trusted = 4.0 if wary else min(1.0, max(10 * now / change, 0.1)) if 0 < change < math.inf else 1.0
-            # A change far below the one before is luck as often as accuracy.
-            last = 1e-3 * change if change < math.inf else 0.0
+            # As long as the modulus is not resolved, an integral that stands still does so by luck.
+            unsettled = abs(scale - size)
+            if change < math.inf:
+                trusted = 4.0 if wary else min(1.0, max(10 * now / change, 0.1)) if change > 0 else 1.0
+                # So is a change far below the one before as often as it is accuracy.
+                last = max(1e-3, min(1.0, 10 * unsettled / scale) if scale > 0 else 1.0) * change
+            else:
+                trusted, last = 10.0, 0.1 * unsettled
             error = max(now * trusted, last) + 0.1 * shell + 5e-13 * scale
             change = now
             if error < best.error:
                 best = Quadrature(value, error, scale)
             if best.error <= max(max(tol, 1e-12) * scale, floor):
                 break
-        before = value
+        before, size = value, scale
         step += 1
         took = time.monotonic() - began
         rest = clock.left() if seconds is None else seconds - (time.monotonic() - start)

@@ -183,8 +183,8 @@ def integrate(
     if noise is not None:
         rest += _noise(noise, lo, hi, modulus)
     # The density is as good as its exponent, which is larger the farther out it matters, and so is a place.
-    exponent = float(modulus @ np.maximum(lo * lo, hi * hi))
-    return Quadrature(float(integral.sum()), float(error.sum()) + EPS * (4 * scale + 1.5 * exponent) + tail + rest, scale)
+    rest += EPS * (4 * scale + 1.5 * float(modulus @ np.maximum(lo * lo, hi * hi)))
+    return Quadrature(float(integral.sum()), float(error.sum()) + tail + rest, scale)
 
 
 def _noise(noise: Callable[[Array], Array], lo: Array, hi: Array, modulus: Array) -> float:

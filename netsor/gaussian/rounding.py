@@ -29,7 +29,7 @@ _SPREADS = (1.0, 2.5)
 
 
 def noise(f: Integrand) -> Noise | None:
-    """x (r, N) ↦ a bound on |computed − exact| of F(x), by a running error analysis; None where it is ε |F| and no more.
+    """x (r, N) ↦ a bound on |computed − exact| of F(x), by a running error analysis; None where it is about ε |F|.
 
     Forms are rounded by themselves: where there are several, one moves beside the other, which in a tail is felt. Of
     a single one that is the same as moving the law, by ε E |F| (1 + x²) at most.
