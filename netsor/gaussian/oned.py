@@ -25,7 +25,7 @@ _PARTS = np.linspace(0.0, 1.0, 60)
 _COUNTS = 1e-16
 # Coefficients below this part of the values are their rounding.
 _NOISE = 1e-15
-# Panels with less than this part of the largest one do not matter to a bound on rounding.
+# The rounding of panels with less than this part of the largest one is looked at roughly.
 _MATTERS = 1e-3
 # Less than this has lost its digits.
 _NOTHING = 1e-280
@@ -188,12 +188,13 @@ def integrate(
 
 
 def _noise(noise: Callable[[Array], Array], lo: Array, hi: Array, modulus: Array) -> float:
-    """E of the noise over the panels that count."""
-    counts = modulus > _MATTERS * modulus.max(initial=0.0)
-    low, high = lo[counts], hi[counts]
-    x = nodes_of(low, high, _NODES, True)
-    values = noise(x.ravel()).reshape(x.shape) * np.exp(-0.5 * x * x) / _SQRT_2PI
-    return float((high - low) / 2 @ (values @ lobatto(_NODES)[1]))
+    """E of the noise: at the nodes of panels that hold the mass, in the middle of others, where F may cancel."""
+    full = modulus > _MATTERS * modulus.max(initial=0.0)
+    half, middle = (hi - lo) / 2, (lo + hi) / 2
+    inside = nodes_of(lo[full], hi[full], _NODES, True)
+    x = np.concatenate([inside.ravel(), middle[~full]])
+    weights = np.concatenate([(half[full, None] * lobatto(_NODES)[1]).ravel(), 2 * half[~full]])
+    return float((noise(x) * np.exp(-0.5 * x * x)) @ weights) / _SQRT_2PI
 
 
 @lru_cache(maxsize=512)

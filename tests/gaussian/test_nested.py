@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from netsor.expr import Const, canonical, call, sym
+from netsor.expr import Const, call, canonical, sym
 from netsor.gaussian import nested
 from netsor.gaussian.integrand import build
 from netsor.gaussian.result import Clock
