@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import lru_cache
 
@@ -63,7 +63,7 @@ from netsor.expr.nodes import (
 from netsor.expr.printing import to_text
 from netsor.expr.unfold import star_limit, star_quotient, unfold
 
-__all__ = ["Diverges", "at_infinite_width", "series_in_width", "width_limit"]
+__all__ = ["Diverges", "at_infinite_width", "series_along", "series_in_width", "width_limit"]
 
 
 @lru_cache(maxsize=4096)
@@ -87,6 +87,12 @@ _OSCILLATES = ("sin of", "cos of")
 def series_in_width(e: Expr) -> Series:
     """The asymptotic series of an expression in n alone as n → ∞; raises Diverges."""
     return _series(rewrite(unfold(e), lambda node: star_quotient(node) if isinstance(node, Star) else node), {})
+
+
+def series_along(e: Expr, at: Mapping[Sym, Series]) -> Series:
+    """The series of an expression whose symbols have series; raises Diverges."""
+    known: Known = dict(at.items())
+    return _series(rewrite(unfold(e), lambda node: star_quotient(node) if isinstance(node, Star) else node), known)
 
 
 Known = dict[Expr, "Series | Diverges"]

@@ -172,6 +172,17 @@ def _abs_image(r: Interval) -> Interval:
     return lo, max(abs(r[0]), abs(r[1]))
 
 
+def _wave_image(r: Interval, peak: float) -> Interval:
+    """The range of cos(x − peak): its ends, and ±1 where a multiple of π lies between them."""
+    if not r[1] - r[0] < 2 * math.pi or max(abs(r[0]), abs(r[1])) > 1e9:
+        return -1.0, 1.0
+    low, high = ((x - peak) / math.pi for x in r)
+    ends = [math.cos(x - peak) for x in r]
+    inside = range(math.floor(low), math.ceil(high) + 1)
+    ends += [1.0 if k % 2 == 0 else -1.0 for k in inside if low - 1e-9 <= k <= high + 1e-9]
+    return max(min(ends) - 1e-9, -1.0), min(max(ends) + 1e-9, 1.0)
+
+
 def _sqrt_obstacle(r: Interval) -> str | None:
     return None if r[0] > 0 else "the slope of √ is unbounded at 0"
 
@@ -286,12 +297,12 @@ def _entries() -> list[Nonlinearity]:
             image=lambda r: (math.log(r[0]) if r[0] > 0 else -INF, math.log(r[1]) if 0 < r[1] < INF else INF),
         ),
         Nonlinearity(
-            "sin", math.sin, _one(lambda u: call("cos", u)), parity="odd", image=lambda r: (-1.0, 1.0), lipschitz=True,
-            turn=(1.0, INF),
+            "sin", math.sin, _one(lambda u: call("cos", u)), parity="odd", lipschitz=True, turn=(1.0, INF),
+            image=lambda r: _wave_image(r, math.pi / 2),
         ),
         Nonlinearity(
-            "cos", math.cos, _one(lambda u: neg(call("sin", u))), parity="even", image=lambda r: (-1.0, 1.0),
-            lipschitz=True, turn=(1.0, INF),
+            "cos", math.cos, _one(lambda u: neg(call("sin", u))), parity="even", lipschitz=True, turn=(1.0, INF),
+            image=lambda r: _wave_image(r, 0.0),
         ),
         Nonlinearity(
             "tan", math.tan, _one(lambda u: add(ONE, power(call("tan", u), TWO))), parity="odd", obstacle=_tan_obstacle,

@@ -14,6 +14,8 @@ from fractions import Fraction
 from functools import cmp_to_key, lru_cache
 from typing import NamedTuple
 
+from netsor.expr.rationals import Rounded
+
 Rational = Fraction | float
 # Terms that are kept of a series, and of a Taylor expansion.
 KEPT = 12
@@ -88,6 +90,8 @@ def coefficient(value: float) -> Coefficient:
         return Coefficient(Fraction(value))
     if not math.isfinite(value):
         raise Diverges("its numbers are too large to compute with", known=False)
+    if isinstance(value, Rounded) and not value.error:
+        return Coefficient(value.exact)
     if float(f"{value:.12g}") == value:
         return Coefficient(Fraction(repr(value)))
     return Coefficient(value, 3e-16 * abs(value))

@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netsor.gaussian import missing
 from netsor.gaussian.integrand import Integrand
 from netsor.gaussian.layers import Level, closing_in, cuts_at, levels_of, panel_ends, with_tips
 from netsor.gaussian.oned import Quadrature, coefficient_rows, legendre, lobatto, nodes_of
-from netsor.gaussian.result import Clock, Divergent, OutOfTime
+from netsor.gaussian.result import Clock, OutOfTime, Unsettled
 
 Array = np.ndarray
 EPS = 2.0**-52
@@ -184,8 +185,8 @@ class _Pass:
         factor = self.levels[k].factor
         with np.errstate(all="ignore"):
             values = factor(points).reshape(shape) if factor else np.ones(shape)
-        if not np.isfinite(values).all():
-            raise Divergent("the integrand has no value, or overflows, where it matters")
+        if factor:
+            missing.verify(factor, points, values.ravel())
         values = values * density
         size = np.abs(values)
         outer = np.abs(at) > self.reach - 1
@@ -257,11 +258,11 @@ def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = No
         except OutOfTime:
             break
         if not math.isfinite(value):
-            raise Divergent("the integrand overflows")
+            raise Unsettled("the integrand overflows")
         if 0.1 * shell > 0.3 * max(goal * size, floor) and reach < 20:
             # Heavy integrands reach farther than the density.
             if reach > 12 and shell > 0.5 * farther:
-                raise Divergent("the integrand grows as fast as the Gaussian density falls")
+                raise Unsettled("the integrand grows nearly as fast as the Gaussian density falls")
             if reach <= 12:
                 reach, farther = reach + 1.0, shell
                 continue

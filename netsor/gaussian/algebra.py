@@ -27,8 +27,8 @@ def tilt(exponent: Expr, state: State, task: Task) -> tuple[float, float, State]
     values, vectors = np.linalg.eigh(q)
     top = float(np.abs(values).max(initial=0.0))
     if top == 0 or values[0] < -1e-14 * top:
-        log, moved = state.tilted_by_quadratic(q, b, constant)
-        return log, abs(log) + 2 * abs(constant), moved
+        log, moved, loss = state.tilted_by_quadratic(q, b, constant)
+        return log, abs(log) + 2 * abs(constant) + loss, moved
     # About the centre m of −z'Qz/2 + b·z nothing cancels but two constants; where Q has no say, b stays.
     keep = values > 1e-14 * top
     along = vectors[:, keep].T @ b

@@ -9,14 +9,14 @@ from dataclasses import replace
 import numpy as np
 
 from netsor.expr import ONE, ZERO, Const, Expr, Pow, Sym, canonical, evaluate, mul, postorder
-from netsor.gaussian import adaptive, algebra, lattice, line, masses, nested, poles, qmc, squares, steps
+from netsor.gaussian import adaptive, algebra, heavy, lattice, line, masses, nested, poles, qmc, squares, steps
 from netsor.gaussian.features import steepest
 from netsor.gaussian.given import smoothed_given_rest
 from netsor.gaussian.integrand import Integrand, build, common_factors, form_to_smooth, value_of, without_last
 from netsor.gaussian.oned import Quadrature
 from netsor.gaussian.outcome import EPS, OVERFLOW, Outcome, Task, scaled, total
 from netsor.gaussian.pieces import by_pieces, moved
-from netsor.gaussian.result import Clock, Divergent
+from netsor.gaussian.result import Clock, Divergent, NotDefinite, Unsettled
 from netsor.gaussian.rounding import averaged, rounding
 from netsor.gaussian.shape import Shape, affine, is_quadratic, shape_of
 from netsor.gaussian.state import State
@@ -67,14 +67,22 @@ def product(e: Expr, state: State, task: Task) -> Outcome:
     shape = shape_of(e, task.gaussians)
     if shape.masses:
         return masses.mass(e, state, _exacting(task), expectation)
+    if not task.exists:
+        branches = heavy.by_branches(e, task.gaussians)
+        if branches is not None:
+            return total([product(b, state, _exacting(task)) for b in branches if b is not ZERO])
     if shape.exponent is not ZERO:
-        log, size, moved = algebra.tilt(shape.exponent, state, task)
+        try:
+            log, size, moved = algebra.tilt(shape.exponent, state, task)
+        except NotDefinite:
+            # Another factor may keep it in bounds.
+            return _as_it_is(e, state, task)
         task = replace(task, floor=task.floor * math.exp(min(-log, 500.0)))
         kept = [f for f in factors_of(e) if not _in_exponent(f, shape, task)]
         rest = canonical(mul(*kept))
         if log > OVERFLOW and rest is not ONE:
             # What is left keeps e^x in bounds, as 1/(1 + e^x) does, and is nothing under a law moved so far.
-            return quadrature(reduced(shape_of(e, task.gaussians, False), state, task), task)
+            return _as_it_is(e, state, task)
         if rest is ONE:
             return scaled(Outcome(1.0, 0.0, 1.0, 0, "exact algebra"), log, size=size)
         return scaled(product(rest, moved, task), log, size=size)
@@ -87,7 +95,31 @@ def product(e: Expr, state: State, task: Task) -> Outcome:
     if shape.trigonometric or not shape.factors:
         return algebra.exact(shape, state, task)
     by_parts = steps.by_steins_lemma(e, shape, state, _exacting(task), expectation)
-    return quadrature(reduced(shape, state, task), task) if by_parts is None else by_parts
+    if by_parts is not None:
+        return by_parts
+    try:
+        return quadrature(reduced(shape, state, task), task)
+    except Unsettled:
+        wider = None if task.exists else heavy.widened(e, state, task)
+        if wider is None:
+            raise
+    return _under_a_wider_law(*wider, task)
+
+
+def _as_it_is(e: Expr, state: State, task: Task) -> Outcome:
+    """E of a product whose exponentials are factors like others."""
+    try:
+        return quadrature(reduced(shape_of(e, task.gaussians, False), state, task), task)
+    except Unsettled:
+        wider = None if task.exists else heavy.widened(e, state, task)
+        if wider is None:
+            raise
+    return _under_a_wider_law(*wider, task)
+
+
+def _under_a_wider_law(log: float, e: Expr, state: State, task: Task) -> Outcome:
+    task = replace(task, floor=task.floor * math.exp(-log))
+    return scaled(quadrature(reduced(shape_of(e, task.gaussians, False), state, task), task), log, how="wider law")
 
 
 def reduced(shape: Shape, state: State, task: Task) -> Integrand:
@@ -166,9 +198,8 @@ def _by_dimension(f: Integrand, task: Task) -> Outcome:
     if f.rank == 0:
         value = float(f(np.zeros((0, 1)))[0])
         if not math.isfinite(value):
-            raise Divergent("the integrand has no value at a point where its argument is constant")
+            raise Divergent("the integrand has no value where its argument is constant")
         return Outcome(value, 4 * EPS * abs(value), abs(value), 0, "exact algebra")
-    poles.refuse_growth(f)
     if f.rank == 1:
         return _outcome(
             line.integrate(f), 1, "closed form + quadrature 1-D" if f.closed or f.given else "quadrature 1-D"
@@ -311,5 +342,5 @@ def is_sharp(f: Integrand) -> bool:
 
 def _outcome(q: Quadrature, dimension: int, method: str) -> Outcome:
     if not math.isfinite(q.value):
-        raise Divergent("the integrand overflows")
+        raise Unsettled("the integrand overflows")
     return Outcome(q.value, q.error, q.scale, dimension, method)

@@ -18,6 +18,7 @@ from netsor.expr import FUNCTIONS, ONE, Add, Call, Cmp, Cond, Const, Expr, Logic
 from netsor.expr.evaluate import call_value
 from netsor.expr.functions import SINGULAR
 from netsor.expr.intervals import infer_range
+from netsor.expr.rationals import rational
 from netsor.gaussian.shape import affine
 from netsor.gaussian.terms import Gaussians, expand, factors_of, integer_power
 
@@ -138,6 +139,12 @@ def _converges(upper: Upper | None) -> bool:
     return upper is not None and upper.order < 2 and all(s > 0 for s in _counts(upper.flats))
 
 
+def flats_of(e: Expr, gaussians: Gaussians) -> tuple[Flat, ...]:
+    """The flats on which an expression is known to vanish."""
+    lower = _size(e, gaussians).lower
+    return tuple(f for f, k in lower.flats.items() if k > 0) if lower is not None else ()
+
+
 def _counts(flats: Mapping[Flat, float]) -> list[float]:
     """codim G + Σ exponents of the flats that contain G, for all intersections G of flats."""
     if all(e >= 0 for e in flats.values()):
@@ -248,7 +255,7 @@ def _affine(e: Expr) -> tuple[tuple[tuple[Sym, Fraction], ...], Fraction] | None
     for node in postorder(e):
         match node:
             case Const():
-                done[node] = ({}, Fraction(node.value)) if math.isfinite(node.value) else None
+                done[node] = ({}, rational(node.value)) if math.isfinite(node.value) else None
             case Sym():
                 done[node] = ({node: Fraction(1)}, Fraction(0))
             case Add():
@@ -377,7 +384,7 @@ def _square(node: Expr, gaussians: Gaussians) -> Flat | None:
         assert isinstance(a, Sym) and isinstance(b, Sym)
         for s, u in ((a, b), (b, a)):
             row = rows.setdefault(s, {})
-            row[u] = row.get(u, Fraction(0)) + Fraction(t.coefficient) / 2
+            row[u] = row.get(u, Fraction(0)) + rational(t.coefficient) / 2
     if not rows or not _is_nonnegative(rows):
         return None
     return _meet((tuple((s, x) for s, x in row.items() if x), Fraction(0)) for row in rows.values())

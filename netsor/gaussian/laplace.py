@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from netsor.gaussian.result import Divergent, Unsettled
+from netsor.gaussian.result import Unsettled
 
 Array = np.ndarray
 
@@ -26,7 +26,7 @@ def integrate(
     """(value, error, scale) of ∫₀^∞ t^{p−1} I(t) dt / Γ(p), where inner(t) = (I(t), its error, its scale).
 
     `typical` is the size of the quadratic form; a sum of several powers has t^{p−1} I(t) ~ t^{lowest−1} for small t.
-    Divergent where t^p I(t) does not fall for large t.
+    Unsettled where t^p I(t) does not fall for large t.
     """
     h = 0.5 if tol > 3e-9 else 0.38
     centre = -math.log(typical)
@@ -57,7 +57,7 @@ def integrate(
             break
         if k * h > 200 or k * h > 40 and len(rows) > 20 and sizes[-1] > 0.98 * sizes[-11]:
             if abs(v) > 10 * e:
-                raise Divergent("a negative power of a quadratic form has no finite expectation")
+                raise Unsettled("an integral over powers of a quadratic form does not seem to end")
             # What does not fall is the error alone.
             raise Unsettled("an integral over powers of a quadratic form loses its digits")
     table = np.array(rows)

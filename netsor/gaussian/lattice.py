@@ -12,8 +12,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from netsor.gaussian import missing
 from netsor.gaussian.oned import Quadrature
-from netsor.gaussian.result import Clock, Divergent
+from netsor.gaussian.result import Clock
 
 Array = np.ndarray
 _FIRST, _FINER = 1.3, 0.8
@@ -65,8 +66,7 @@ def _sum(f: Callable[[Array], Array], d: int, h: float, reach: float, seed: int)
         part, w = x[:, i : i + _CHUNK], weight[i : i + _CHUNK]
         with np.errstate(all="ignore"):
             v = f(part)
-        if not np.isfinite(v).all():
-            raise Divergent("the integrand has no value, or overflows, where it matters")
+        missing.verify(f, part, v)
         vw = v * w
         total += float(vw.sum())
         modulus += float(np.abs(vw).sum())

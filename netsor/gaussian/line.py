@@ -12,7 +12,6 @@ from netsor.gaussian.integrand import Integrand
 from netsor.gaussian.layers import Band, curve_in
 from netsor.gaussian.oned import Quadrature
 from netsor.gaussian.outcome import EPS
-from netsor.gaussian.result import Divergent
 from netsor.gaussian.roots import roots_along, roots_of_degree
 from netsor.gaussian.rounding import noise
 from netsor.gaussian.shape import degree_in
@@ -32,7 +31,7 @@ _STEEP = 0.5
 
 
 def integrate(f: Integrand) -> Quadrature:
-    """E F(x), panels cut at all that is found; Divergent where it does not exist."""
+    """E F(x), panels cut at all that is found; Divergent where F has no value, Unsettled where the sums do not end."""
     cuts: list[float] = []
     singular: list[float] = []
     tips: list[float] = []
@@ -42,8 +41,6 @@ def integrate(f: Integrand) -> Quadrature:
         if a == 0:
             continue
         at = -p.b / a
-        if p.kind == "pole":
-            raise Divergent("tan has poles where its argument has a density")
         if p.soft:
             width = p.soft / abs(a)
             if width < 1.0:
@@ -63,7 +60,7 @@ def integrate(f: Integrand) -> Quadrature:
         else:
             found = roots_of_degree(degree, f.on_surface(s), np.zeros((0, 1)), oned.REACH)
         roots = sorted({float(r) for r in found[0] if r < oned.REACH})
-        (singular if s.kind in ("singular", "pole") else cuts).extend(roots)
+        (singular if s.kind == "singular" else cuts).extend(roots)
         for low, high in zip(roots, roots[1:]):
             if high - low < _ISLAND:
                 # A narrow island's argument is rounded like its place.

@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netsor.gaussian import missing
 from netsor.gaussian.integrand import Integrand
 from netsor.gaussian.layers import Level, closing_in, cuts_at, levels_of, panel_ends, with_tips
 from netsor.gaussian.oned import Quadrature, legendre
-from netsor.gaussian.result import Clock, Divergent, OutOfTime
+from netsor.gaussian.result import Clock, OutOfTime, Unsettled
 
 Array = np.ndarray
 # The last ones where a Gaussian edge has died away: what is left of it would fall between the nodes beyond.
@@ -72,8 +73,7 @@ def one_pass(
             if level.factor is not None:
                 with np.errstate(all="ignore"):
                     v = v * level.factor(points)
-                if not np.isfinite(v).all():
-                    raise Divergent("the integrand has no value, or overflows, where it matters")
+                missing.verify(level.factor, points, v)
                 alive = np.flatnonzero(v)
                 if len(alive) < len(v):
                     points, v, w, far = points[:, alive], v[alive], w[alive], far[alive]
@@ -156,11 +156,11 @@ def integrate(
         except OutOfTime:
             break
         if not math.isfinite(value):
-            raise Divergent("the integrand overflows")
+            raise Unsettled("the integrand overflows")
         if 0.1 * shell > 0.3 * tol * scale and reach < 20:
             # Heavy integrands reach farther than the density.
             if reach > 12 and shell > 0.5 * farther:
-                raise Divergent("the integrand grows as fast as the Gaussian density falls")
+                raise Unsettled("the integrand grows nearly as fast as the Gaussian density falls")
             if reach <= 12:
                 reach, farther = reach + 1.0, shell
                 spare *= 1e-3

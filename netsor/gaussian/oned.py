@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsor.gaussian.result import Divergent
+from netsor.gaussian import missing
+from netsor.gaussian.result import Unsettled
 
 Array = np.ndarray
 EPS = 2.0**-52
@@ -20,6 +21,8 @@ REACH = 9.5
 _BASE = np.linspace(-REACH, REACH, 13)
 _FARTHEST = 37.5
 _DEEPEST, _DEEPEST_AT_ZERO = 48, 120
+# Of the panels that close in on a singular point those that say how it falls there.
+_SHELLS, _SHELLS_AT_ZERO = (28, 38), (90, 112)
 # Places between the reach and the farthest; beyond the reach a density above this part of the whole counts.
 _PARTS = np.linspace(0.0, 1.0, 60)
 _COUNTS = 1e-16
@@ -121,7 +124,8 @@ def integrate(
 
     At `tips` it is bounded, but has a root in the distance. `noise` is what the values of f are off by.
 
-    Raises Divergent where f has no value or the integral does not converge at a singular point or at infinity.
+    Raises Divergent where f has no real value, Unsettled where the sums do not fall towards a singular point or towards
+    infinity: from so few places it is not known that the integral diverges.
     """
     poles = sorted({float(p) for p in singular if abs(p) < _FARTHEST})
     ends = sorted({float(t) for t in tips if abs(t) < REACH})
@@ -139,7 +143,8 @@ def integrate(
         lo, hi, nodes, beyond, every, density = _start(tuple(inner))
         with np.errstate(all="ignore"):
             values = f(every) * density
-        panels = _valid(values[: nodes.size].reshape(nodes.shape), nodes)
+        missing.verify(lambda x: f(x[0]), nodes.reshape(1, -1), values[: nodes.size])
+        panels = values[: nodes.size].reshape(nodes.shape)
         integral, error, modulus = panel_sums(panels, (hi - lo) / 2, True)
         needed, tail = _reach_of(values[nodes.size :], beyond, reach, float(modulus.sum()))
     while reach < needed:
@@ -159,7 +164,7 @@ def integrate(
             needed, tail = _needed_reach(f, reach, inner + poles, float(modulus.sum()))
     outermost = modulus[(lo >= reach - 2.2) | (hi <= 2.2 - reach)].sum()
     if reach >= _FARTHEST and outermost > 1e-12 * modulus.sum() > _NOTHING:
-        raise Divergent("the integrand grows as fast as the Gaussian density falls")
+        raise Unsettled("the integrand grows nearly as fast as the Gaussian density falls")
     for _ in range(rounds):
         scale = float(modulus.sum())
         if float(error.sum()) <= tol * scale or len(lo) > most:
@@ -299,25 +304,12 @@ def _panels_by(
         for p in poles:
             # So near to a singular point that it is reached by rounding: `_remainder` answers for these nodes.
             values[~np.isfinite(values) & (np.abs(x - p) <= 2.0**-40 * (1 + abs(p)))] = 0.0
-    return panel_sums(_valid(values, x), half, ends)
-
-
-def _valid(values: Array, x: Array) -> Array:
-    """The values, if there is one at every node."""
-    if not np.isfinite(values).all():
-        missing = np.isnan(values)
-        if missing.any():
-            where = x[missing]
-            at = float(where[np.argmin(np.abs(where))])
-            way = "below" if at < 0 else "above"
-            how_far = "just" if abs(at) < 1e-3 else f"{abs(at):.2g} standard deviations"
-            raise Divergent(f"the integrand has no real value {how_far} {way} the mean")
-        raise Divergent("the integrand overflows")
-    return values
+    missing.verify(lambda at: f(at[0]), x.reshape(1, -1), values.ravel())
+    return panel_sums(values, half, ends)
 
 
 def _remainder(p: float, lo: Array, hi: Array, integral: Array, modulus: Array) -> float:
-    """What the panels next to a singular point leave out; Divergent where their sizes do not fall towards it.
+    """What the panels next to a singular point leave out; Unsettled where their sizes do not fall towards it.
 
     Towards |x − p|^{−α} the panel [2^{−k−1}, 2^{−k}] holds about 2^{−k(1−α)}.
     """
@@ -325,14 +317,15 @@ def _remainder(p: float, lo: Array, hi: Array, integral: Array, modulus: Array) 
     distance = np.minimum(np.abs(lo - p), np.abs(hi - p))
     for side in (lo >= p, hi <= p):
         shells = []
-        for k in range(8, 30):
+        # The innermost that distances have digits for: farther out a feature of any width may be passed.
+        for k in range(*(_SHELLS_AT_ZERO if p == 0 else _SHELLS)):
             inside = side & (distance >= 2.0 ** -(k + 1) * 0.999) & (distance < 2.0**-k * 0.999)
             shells.append(float(modulus[inside].sum()))
         if shells[-1] <= 1e-300 or shells[0] <= 1e-300:
             continue
         ratio = (shells[-1] / shells[0]) ** (1 / (len(shells) - 1))
         if ratio > 0.998:
-            raise Divergent("the integrand is too singular: its modulus has an infinite expectation")
+            raise Unsettled("the integrand is so singular that its sums do not come to an end")
         depth = _DEEPEST_AT_ZERO if p == 0 else _DEEPEST
         last = float(modulus[side & (distance < 2.0 ** -(depth - 2))].sum())
         worst = max(worst, last / (1 - ratio))

@@ -19,6 +19,7 @@ from netsor.gaussian import squares
 from netsor.gaussian.averaged import averaged
 from netsor.gaussian.blocks import blocks, gaussians_of, vanishing
 from netsor.gaussian.cases import expanded
+from netsor.gaussian.divergence import TOO_SINGULAR, why_infinite
 from netsor.gaussian.engine import expectation
 from netsor.gaussian.first_order import FirstOrder, combined
 from netsor.gaussian.homogeneous import pulled
@@ -196,20 +197,16 @@ def _block(
     start = time.perf_counter()
 
     exists = integrable(block, gaussians)
+    if exists is not True:
+        why = TOO_SINGULAR if exists is False and _has_density(mine, law) else why_infinite(nameless, variables, inputs)
+        if why is not None:
+            raise Divergent(why)
 
     def run(at: Inputs, tol: float, slack: float, rough: bool = False) -> Outcome:
         task = Task(variables, at.scalars, tol, clock, slack, rough, floor, exists is True)
         return expectation(nameless, at.state(), task)
 
-    if exists is False and _has_density(mine, law):
-        raise Divergent("the integrand is too singular: its modulus has an infinite expectation")
-    try:
-        outcome = run(inputs, settings.tol, inputs.slack())
-    except Divergent as fault:
-        if exists:
-            # What a rule took for divergence is not.
-            raise Unsettled(f"{fault}, as far as was seen, though its expectation exists") from None
-        raise
+    outcome = run(inputs, settings.tol, inputs.slack())
     carried = response(run, inputs, outcome, shape_of(nameless, variables), settings.tol, clock)
     own = outcome.error + carried.rest
     part = Part(

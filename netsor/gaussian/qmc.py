@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 
+from netsor.gaussian import missing
 from netsor.gaussian.integrand import Integrand
 from netsor.gaussian.oned import Quadrature
-from netsor.gaussian.result import Clock, Divergent
+from netsor.gaussian.result import Clock
 
 Array = np.ndarray
 _SCRAMBLINGS = 12
@@ -40,8 +41,7 @@ def integrate(
             x = ndtri(np.clip(u, 1e-16, 1 - 1e-16)).T
             with np.errstate(all="ignore"):
                 v = f(x)
-            if not np.isfinite(v).all():
-                raise Divergent("the integrand has no value, or overflows, where it matters")
+            missing.verify(f, x, v)
             means.append(float(v.mean()))
             sizes.append(float(np.abs(v).mean()))
             top = max(top, float(np.abs(v).max()))

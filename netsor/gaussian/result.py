@@ -26,6 +26,10 @@ class Unsettled(NoNumber):
     """No rule gave a number, which says nothing of whether there is one: out of the range of floating point, say."""
 
 
+class NotDefinite(Unsettled):
+    """No Gaussian law is left where an exponential of a square is taken into the density."""
+
+
 class NoPointwiseMeaning(Exception):
     """A Dirac mass meets a jump at the same point, so that the product means nothing without Stein's lemma."""
 

@@ -23,6 +23,7 @@ from netsor.expr import (
     Pow,
     Sym,
     add,
+    call,
     canonical,
     compare,
     mul,
@@ -326,7 +327,7 @@ def breaks_of(factor: Expr, forms: Gaussians) -> tuple[Break, ...]:
                 for s in sorted(node.children[0].free & forms, key=lambda s: s.digest):
                     note("soft", s)
             case Call() if node.fn == "tan":
-                note("pole", node.children[0])
+                note("singular", call("cos", node.children[0]))
             case Call():
                 entry = FUNCTIONS[node.fn]
                 for at in entry.breaks:

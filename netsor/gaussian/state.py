@@ -11,7 +11,7 @@ import numpy as np
 
 from netsor.expr import Sym
 from netsor.gaussian import exact
-from netsor.gaussian.result import Divergent, NoPointwiseMeaning, Unsettled
+from netsor.gaussian.result import NoPointwiseMeaning, NotDefinite, Unsettled
 
 Array = np.ndarray
 # A conditional variance below this part of the variance itself is rounding.
@@ -54,11 +54,14 @@ class State:
         log = constant + float(b @ self.mean) + 0.5 * float(b @ move)
         return log, replace(self, mean=self.mean + move)
 
-    def tilted_by_quadratic(self, q: Array, b: Array, constant: float) -> tuple[float, State]:
-        """(log c, law') with E e^{−z'Qz/2 + b·z + constant} F = c E' F; Divergent where 1 + L'QL is not positive."""
+    def tilted_by_quadratic(self, q: Array, b: Array, constant: float) -> tuple[float, State, float]:
+        """(log c, law', loss) with E e^{−z'Qz/2 + b·z + constant} F = c E' F; NotDefinite unless 1 + L'QL is positive.
+
+        Where little is left of 1 + L'QL the rounding of L'QL counts for so much more: by its `loss`, in units of EPS.
+        """
         used = np.flatnonzero(np.abs(q).sum(axis=0))
         if not len(used):
-            return self.tilted(b, constant)
+            return *self.tilted(b, constant), 0.0
         reduced, _, spectrum, _ = self._narrowed(q, used)
         log = (
             constant
@@ -69,7 +72,10 @@ class State:
         slope = b - q @ self.mean
         more, state = replace(self, covariance=reduced).tilted(slope)
         # `tilted` added b·mean once more than the exponent about the mean has it.
-        return log + more - float(slope @ self.mean), state
+        spread = float((np.abs(spectrum - 1) / spectrum).sum())
+        # The law that is left is rounded like the factor before it, about its mean too.
+        loss = 4 * spread * (1 + float(slope @ state.covariance @ slope))
+        return log + more - float(slope @ self.mean), state, loss if spectrum.min() < 1 else 0.0
 
     def _narrowed(self, q: Array, used: Array) -> Narrowed:
         """The law under e^{−z'Qz/2}, Q acting on `used`.
@@ -112,7 +118,7 @@ class State:
         inner = np.eye(len(used)) + root.T @ q @ root
         spectrum = np.linalg.eigvalsh(inner)
         if spectrum.min() <= 1e-12:
-            raise Divergent("an exponential of a square grows as fast as the Gaussian density falls")
+            raise NotDefinite("an exponential of a square grows about as fast as the Gaussian density falls")
         # Σ' = Σ (1 + QΣ)⁻¹ where Q acts, which has no cancellation, and Σ − Σ Q (1 + ΣQ)⁻¹ Σ elsewhere.
         gain = q @ np.linalg.inv(np.eye(len(used)) + part @ q)
         rows = self.covariance[:, used]

@@ -12,7 +12,6 @@ import numpy as np
 from netsor.expr import Expr, Sym, evaluate
 from netsor.gaussian import wide
 from netsor.gaussian.oned import legendre
-from netsor.gaussian.result import Divergent
 from netsor.gaussian.shape import affine, breaks_of
 
 Array = np.ndarray
@@ -43,7 +42,7 @@ class Table:
 
 @lru_cache(maxsize=256)
 def table(g: Expr, u: Sym, s: float, reach: float, scalars: tuple[tuple[Sym, float], ...] = ()) -> Table | None:
-    """The table for |c| ≤ reach; None where g is singular, breaks off affine places, or would need too many panels."""
+    """The table for |c| ≤ reach; None where g is singular, overflows, breaks at curves, or needs many panels."""
     names = tuple(t for t, _ in scalars)
     values = tuple(v for _, v in scalars)
     kinks: list[float] = []
@@ -51,7 +50,7 @@ def table(g: Expr, u: Sym, s: float, reach: float, scalars: tuple[tuple[Sym, flo
         if b.kind == "soft":
             continue
         parts = affine(b.at, frozenset((u,)))
-        if b.kind in ("singular", "pole") or parts is None:
+        if b.kind == "singular" or parts is None:
             return None
         env = dict(scalars)
         kinks.append(-evaluate(parts[1], env) / evaluate(parts[0][u], env))
@@ -78,6 +77,9 @@ def table(g: Expr, u: Sym, s: float, reach: float, scalars: tuple[tuple[Sym, flo
         if fine is None:
             return None
         v = _smoothed(compiled, values, every, s, kinks, fine).reshape(nodes.shape)
+        if not np.isfinite(v).all():
+            # Places so far out may have no weight.
+            return None
         coefficients = transform @ v.T
         size = float(np.abs(v).max())
         tail = float(np.abs(coefficients[-2:]).max())
@@ -115,7 +117,5 @@ def _smoothed(compiled, values: tuple[float, ...], c: Array, s: float, kinks: li
         z = (edges[:, 1:, None] + edges[:, :-1, None]) / 2 + half * t
         with np.errstate(all="ignore"):
             v = compiled(part[:, :, None] + s * z, *values) * np.exp(-0.5 * z * z)
-        if not np.isfinite(v).all():
-            raise Divergent("the integrand has no value, or overflows, where it matters")
         out[i : i + step] = (v * half * w).sum(axis=(1, 2)) / math.sqrt(2 * math.pi)
     return out
