@@ -16,6 +16,7 @@ from netsor.gaussian.integrand import Integrand, build, common_factors, form_to_
 from netsor.gaussian.oned import Quadrature
 from netsor.gaussian.outcome import EPS, OVERFLOW, Outcome, Task, scaled, total
 from netsor.gaussian.pieces import by_pieces, moved
+from netsor.gaussian.rays import may_grow
 from netsor.gaussian.result import Clock, Divergent, NotDefinite, Unsettled
 from netsor.gaussian.rounding import averaged, rounding
 from netsor.gaussian.shape import Shape, affine, is_quadratic, shape_of
@@ -97,23 +98,26 @@ def product(e: Expr, state: State, task: Task) -> Outcome:
     by_parts = steps.by_steins_lemma(e, shape, state, _exacting(task), expectation)
     if by_parts is not None:
         return by_parts
-    try:
-        return quadrature(reduced(shape, state, task), task)
-    except Unsettled:
-        wider = None if task.exists else heavy.widened(e, state, task)
-        if wider is None:
-            raise
-    return _under_a_wider_law(*wider, task)
+    return _perhaps_heavy(e, shape, state, task)
 
 
 def _as_it_is(e: Expr, state: State, task: Task) -> Outcome:
     """E of a product whose exponentials are factors like others."""
-    try:
-        return quadrature(reduced(shape_of(e, task.gaussians, False), state, task), task)
-    except Unsettled:
-        wider = None if task.exists else heavy.widened(e, state, task)
-        if wider is None:
-            raise
+    return _perhaps_heavy(e, shape_of(e, task.gaussians, False), state, task)
+
+
+def _perhaps_heavy(e: Expr, shape: Shape, state: State, task: Task) -> Outcome:
+    """By a quadrature, under a wider law where tails may be too heavy for its reach, which is far in one variable."""
+    wider = None
+    if not task.exists and len(shape.forms) > 1 and may_grow(e, task.gaussians):
+        wider = heavy.widened(e, state, task)
+    if wider is None:
+        try:
+            return quadrature(reduced(shape, state, task), task)
+        except Unsettled:
+            wider = None if task.exists else heavy.widened(e, state, task)
+            if wider is None:
+                raise
     return _under_a_wider_law(*wider, task)
 
 

@@ -37,7 +37,7 @@ from netsor.gaussian.terms import Gaussians, exponent_of, factors_of
 
 _MOST_BRANCHES, _MOST_VARIABLES = 16, 3
 # Growth of less than this part of the density's needs no wider law, and of more than this no law is wide enough.
-_LIGHT, _TOO_HEAVY = 0.05, 1 - 1e-7
+_LIGHT, _TOO_HEAVY = 0.5, 1 - 1e-7
 
 
 def by_branches(e: Expr, gaussians: Gaussians) -> list[Expr] | None:
@@ -60,14 +60,18 @@ def by_branches(e: Expr, gaussians: Gaussians) -> list[Expr] | None:
 
 def _leaves(q: Expr, gaussians: Gaussians, test: Expr = ONE) -> Iterator[tuple[Expr, Expr]]:
     """(the product of indicators of its tests, the branch) for every branch of an expression."""
+    # The innermost comes first, so that no test holds branches itself.
     node = next((n for n in postorder(q) if n.free & gaussians and _branches(n) is not None), None)
     if node is None:
-        yield test, q
+        yield canonical(test), canonical(q)
         return
     whole = _branches(node)
     assert whole is not None
-    yield from _leaves(canonical(exchanged(q, node, whole.then)), gaussians, mul(test, cond(whole.test, ONE, ZERO)))
-    yield from _leaves(canonical(exchanged(q, node, whole.other)), gaussians, mul(test, cond(whole.test, ZERO, ONE)))
+    if node is not whole:
+        yield from _leaves(exchanged(q, node, whole), gaussians, test)
+        return
+    for branch, inside, outside in ((whole.then, ONE, ZERO), (whole.other, ZERO, ONE)):
+        yield from _leaves(exchanged(q, node, branch), gaussians, mul(test, cond(whole.test, inside, outside)))
 
 
 def _branches(node: Expr) -> Cond | None:
