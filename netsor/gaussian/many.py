@@ -9,9 +9,7 @@ import numpy as np
 
 from netsor.expr import Expr, Sym, canonical
 from netsor.gaussian.bounded import Bounded
-from netsor.gaussian.integrability import integrable
 from netsor.gaussian.result import Divergent
-from netsor.gaussian.vectorized.each import each
 from netsor.gaussian.vectorized.laws import Laws
 from netsor.gaussian.vectorized.plan import Part, ways
 
@@ -28,8 +26,7 @@ def expect_many(
     """(values, errors) of E integrand for each of N covariances (N, d, d) of `symbols`.
 
     Scalars are numbers or arrays of length N. Perfect correlation and zero variances are allowed. A value does not
-    depend on which others are asked for. Raises Divergent where an expectation does not exist, and Unsettled where it is
-    not known whether it does and no number is found.
+    depend on which others are asked for. Raises Divergent where an expectation does not exist.
     """
     e = canonical(integrand)
     c = np.asarray(covariances, float)
@@ -48,12 +45,7 @@ def expect_many(
 
 
 def _family(e: Expr, symbols: Sequence[Sym], laws: Laws) -> Bounded:
-    """E e for every one of the laws: each by the first way that holds for it.
-
-    Rules for arrays are for what exists under every law; all else is asked law by law, as `expect` asks it.
-    """
-    if integrable(e, frozenset(symbols)) is not True:
-        return each(e, symbols)(laws)
+    """E e for every one of the laws: each by the first way that holds for it."""
     value, error = np.zeros(laws.shape), np.full(laws.shape, np.inf)
     left = np.ones(laws.shape[0], bool)
     for way in ways(e, symbols):

@@ -15,6 +15,7 @@ from typing import Any
 
 from netsor.expr import Expr, Sym
 from netsor.gaussian.bounded import Bounded
+from netsor.gaussian.integrability import integrable
 from netsor.gaussian.vectorized.arccosine import arc_cosine
 from netsor.gaussian.vectorized.closed import closed_form
 from netsor.gaussian.vectorized.contraction import contraction
@@ -42,7 +43,12 @@ Side = tuple[Expr, Sequence[Sym]]
 
 
 def ways(block: Expr, symbols: Sequence[Sym], split: tuple[Side, Side] | None = None) -> list[Way]:
-    """The ways to E block, in order; `split` are F and G of two examples with block = F G, if there are such."""
+    """The ways to E block, in order; `split` are F and G of two examples with block = F G, if there are such.
+
+    Rules for arrays are for what exists under every law; of all else `expect` is asked, law by law.
+    """
+    if integrable(block, frozenset(symbols)) is not True:
+        return [_alone("law by law", each(block, symbols))]
     out: list[Way] = []
     for name, make in (
         ("closed form", closed_form), ("homogeneity", homogeneous_moment), ("angle", arc_cosine), ("grid", grid),
