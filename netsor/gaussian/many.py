@@ -9,7 +9,7 @@ import numpy as np
 
 from netsor.expr import Expr, Sym, canonical
 from netsor.gaussian.bounded import Bounded
-from netsor.gaussian.result import Divergent
+from netsor.gaussian.result import Unsettled
 from netsor.gaussian.vectorized.laws import Laws
 from netsor.gaussian.vectorized.plan import Part, ways
 
@@ -26,12 +26,13 @@ def expect_many(
     """(values, errors) of E integrand for each of N covariances (N, d, d) of `symbols`.
 
     Scalars are numbers or arrays of length N. Perfect correlation and zero variances are allowed. A value does not
-    depend on which others are asked for. Raises Divergent where an expectation does not exist.
+    depend on which others are asked for. Raises Divergent where an expectation does not exist, Unsettled
+    where a covariance is beyond floats.
     """
     e = canonical(integrand)
     c = np.asarray(covariances, float)
     if not np.isfinite(c).all():
-        raise Divergent("a covariance is not finite")
+        raise Unsettled("a covariance is not finite")
     used = tuple(s for s in symbols if s in e.free)
     place = {s: i for i, s in enumerate(symbols)}
     covs = {(a, b): Bounded.exact(c[:, place[a], place[b]][:, None].copy()) for a in used for b in used}

@@ -39,7 +39,8 @@ def moves_of(inputs: Inputs, shape: Shape) -> list[Move]:
     out = []
     for i, a in enumerate(inputs.symbols):
         for j, b in enumerate(inputs.symbols[: i + 1]):
-            size = math.sqrt(max(inputs.covariance[i, i] * inputs.covariance[j, j], 0.0)) or abs(
+            # Root by root: the product of two variances of size 1e200 is no float.
+            size = math.prod(math.sqrt(max(float(inputs.covariance[k, k]), 0.0)) for k in (i, j)) or abs(
                 inputs.covariance[i, j]
             )
             move = Move((a, b), (i, j), float(inputs.errors[i, j]), _implicit(inputs, shape, i, j), float(size))

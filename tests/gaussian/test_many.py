@@ -9,6 +9,7 @@ import pytest
 
 from netsor.expr import Const, call, diff, sym
 from netsor.gaussian import FixedLaw, Settings, expect, expect_many
+from netsor.gaussian.result import Unsettled
 
 U, V, W = sym("u"), sym("v"), sym("w")
 
@@ -85,3 +86,8 @@ def test_other_dimensions_and_scalars():
     assert np.allclose(values, truth, rtol=1e-12, atol=1e-14)
     values, _ = expect_many(call("relu", U), [U], c[:, :1, :1])
     assert np.allclose(values, np.sqrt(c[:, 0, 0] / (2 * math.pi)), rtol=1e-13)
+
+
+def test_a_covariance_beyond_floats_is_no_divergence() -> None:
+    with pytest.raises(Unsettled):
+        expect_many(call("tanh", U) * call("tanh", V), (U, V), [[[math.inf, 1.0], [1.0, 1.0]]])

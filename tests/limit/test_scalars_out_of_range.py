@@ -42,3 +42,10 @@ def test_a_value_behind_an_overflow(formula: str, right: float) -> None:
 def test_too_large_is_not_without_a_value(formula: str, code: str) -> None:
     found = netsor.loads(C + f"output f := {formula}\n").limit()
     assert found["f"].value is None and [d.code for d in found.diagnostics] == [code]
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_variances_whose_product_is_no_float() -> None:
+    text = "vector x ~ N(0, 1e200)\nmatrix W\nh := W (x + relu(x))\noutput f := mean(tanh(h)^2)\n"
+    found = netsor.loads(text).limit()["f"]
+    assert found.value is not None and abs(found.value - 1) <= found.error < 1e-12
