@@ -34,7 +34,7 @@ from netsor.expr import (
     Const,
     Expr,
 )
-from netsor.expr.nodes import has_infinite_constant
+from netsor.expr.nodes import has_infinite_constant, size_beyond
 from netsor.expr.rationals import as_float, rational, uncertainty
 from netsor.syntax import ast
 
@@ -224,7 +224,7 @@ class Operands:
     def finite(self, made: Number, node: ast.Node) -> Number:
         """A constant must be a finite number, told where it is made rather than where it is used."""
         if isinstance(made, Scalar) and not made.expr.free and made.number is None:
-            raise Fault(faults.no_value(node.span))
+            raise Fault((faults.no_value if size_beyond(made.expr) is None else faults.too_large)(node.span))
         if has_infinite_constant(made.expr):
             raise Fault(faults.too_large(node.span))
         return made

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from fractions import Fraction
 from hashlib import blake2b
 from typing import Any, ClassVar, cast
 from weakref import WeakValueDictionary
 
-from netsor.expr.rationals import plus, times
+from netsor.expr.rationals import MOST_BITS, in_range, meant, plus, split_number, times, wide_times
 
 Number = int | float
 
@@ -298,14 +299,14 @@ WIDTH = Sym("n")
 
 
 def has_infinite_constant(e: Expr) -> bool:
-    """Whether folding a sum, a product or a power just overflowed, or met inf − inf: its numbers are then no numbers.
+    """Whether folding a sum, a product or a power just gave a number beyond floats, or met inf − inf.
 
     Only what the last constructor made is looked at; what stands below was looked at when it was made.
     """
     tops = e.children if isinstance(e, Add) else (e,)
     for top in tops:
         inside = top.children if isinstance(top, (Mul, Pow)) else (top,)
-        if any(isinstance(c, Const) and not math.isfinite(c.value) for c in inside):
+        if any(isinstance(c, Const) and not math.isfinite(c.value) for c in inside) or (size_beyond(top) or 0) > 0:
             return True
     return False
 
@@ -339,10 +340,14 @@ def _flat_terms(terms: Iterable[Expr], scale: Number = 1) -> Iterator[tuple[Numb
             yield from _flat_terms(t.children, scale)
             continue
         c, rest = split_coefficient(t)
+        both = times(scale, c)
+        if not in_range(both) or both == 0 != c:
+            both, k = wide_times(scale, c)
+            rest = mul(_power_of_two(k), rest) if k else rest
         if isinstance(rest, Add):
-            yield from _flat_terms(rest.children, times(scale, c))
+            yield from _flat_terms(rest.children, both)
         else:
-            yield times(scale, c), rest
+            yield both, rest
 
 
 def add(*terms: Expr) -> Expr:
@@ -376,9 +381,37 @@ def _has_no_value(e: Expr) -> bool:
     """Whether a factor is like 1/0 or log(0), which are no numbers, so that 0 times them is none either."""
     factors = e.children if isinstance(e, Mul) else (e,)
     return any(
-        not f.free and isinstance(f, (Pow, Call)) and not (isinstance(f, Call) and f.fn.startswith("dirac"))
+        not f.free
+        and isinstance(f, (Pow, Call))
+        and not is_power_of_two(f)
+        and not (isinstance(f, Call) and f.fn.startswith("dirac"))
         for f in factors
     )
+
+
+def is_power_of_two(e: Expr) -> bool:
+    """Whether a factor is 2^k, which stands where a float does not hold a coefficient: 1e-400 is m · 2^-1536."""
+    return isinstance(e, Pow) and e.base is TWO and isinstance(e.exponent, Const) and isinstance(e.exponent.value, int)
+
+
+def _power_of_two(k: int) -> Expr:
+    return Pow._make(None, (TWO, Const(k)))
+
+
+def size_beyond(e: Expr) -> int | None:
+    """k of a factor 2^k that stands for what a float does not hold; None where there is none."""
+    factors = e.children if isinstance(e, Mul) else (e,)
+    return next((f.exponent.value for f in factors if is_power_of_two(f)), None)  # type: ignore[attr-defined]
+
+
+def wide(m: Number, k: int) -> Expr:
+    """m · 2^k as a number, or as a product where a float does not hold it."""
+    if k == 0 or m == 0:
+        return Const(m)
+    m, k = split_number(meant(m) * Fraction(2) ** k)
+    if k == 0:
+        return Const(m)
+    return _power_of_two(k) if m == 1 else Mul._make(None, (Const(m), _power_of_two(k)))
 
 
 def split_power(e: Expr) -> tuple[Expr, Expr]:
@@ -389,6 +422,8 @@ def split_power(e: Expr) -> tuple[Expr, Expr]:
 def mul(*factors: Expr) -> Expr:
     """The product, flattened, with numeric powers of equal bases gathered and the coefficient first."""
     coefficient: Number = 1
+    # The power of two that is left where a float does not hold the coefficient.
+    binary = 0
     powers: dict[Expr, Expr] = {}
     stack = list(reversed(factors))
     while stack:
@@ -396,7 +431,9 @@ def mul(*factors: Expr) -> Expr:
         if isinstance(f, Mul):
             stack.extend(reversed(f.children))
         elif isinstance(f, Const):
-            coefficient = times(coefficient, f.value)
+            coefficient, binary = _scaled_by(coefficient, binary, f.value)
+        elif is_power_of_two(f):
+            binary += f.exponent.value  # type: ignore[attr-defined]
         else:
             base, exponent = split_power(f)
             before = powers.get(base)
@@ -407,19 +444,36 @@ def mul(*factors: Expr) -> Expr:
     for base, exponent in powers.items():
         f = power(base, exponent)
         if isinstance(f, Const):
-            coefficient = times(coefficient, f.value)
+            coefficient, binary = _scaled_by(coefficient, binary, f.value)
         elif isinstance(f, Mul):
             c, rest = split_coefficient(f)
-            coefficient = times(coefficient, c)
-            out.extend(rest.children if isinstance(rest, Mul) else (rest,))
+            coefficient, binary = _scaled_by(coefficient, binary, c)
+            for g in rest.children if isinstance(rest, Mul) else (rest,):
+                if is_power_of_two(g):
+                    binary += g.exponent.value  # type: ignore[attr-defined]
+                elif g is not ONE:
+                    out.append(g)
         else:
             out.append(f)
+    if binary:
+        coefficient, binary = split_number(meant(coefficient) * Fraction(2) ** binary)
+        if binary:
+            out.insert(0, _power_of_two(binary))
     if not out:
         return Const(coefficient)
     if len(out) == 1 and coefficient == 1:
         return out[0]
     head = () if coefficient == 1 else (Const(coefficient),)
     return Mul._make(None, (*head, *out))
+
+
+def _scaled_by(coefficient: Number, binary: int, c: Number) -> tuple[Number, int]:
+    """coefficient · 2^binary times c."""
+    both = times(coefficient, c)
+    if in_range(both) and both != 0:
+        return both, binary
+    m, k = wide_times(coefficient, c)
+    return m, binary + k
 
 
 def power(base: Expr, exponent: Expr) -> Expr:
@@ -432,8 +486,21 @@ def power(base: Expr, exponent: Expr) -> Expr:
             return base
         if isinstance(base, Const):
             folded = _power_of_numbers(base.value, e)
+            if folded is not None and in_range(folded) and folded != 0:
+                return Const(folded)
+            if folded == 0 == base.value:
+                return ZERO
+            if isinstance(e, int) and base.value != 0 and (made := _wide_power(base.value, e)) is not None:
+                return made
             if folded is not None:
                 return Const(folded)
+        if isinstance(base, Mul) and any(map(is_power_of_two, base.children)):
+            # 2^k is positive and leaves any power: (2^k u)^r = 2^(kr) u^r.
+            k = sum(f.exponent.value for f in base.children if is_power_of_two(f))  # type: ignore[attr-defined]
+            whole = k * meant(e)
+            rest = mul(*(f for f in base.children if not is_power_of_two(f)))
+            down = whole.numerator // whole.denominator
+            return mul(wide(1, down), Const(2.0 ** float(whole - down)), power(rest, exponent))
         if isinstance(base, Pow) and isinstance(base.exponent, Const):
             inner = base.exponent.value
             # (x^a)^b = x^(ab) where b is an integer; (x²)^(1/2) is |x|, so other cases stay.
@@ -444,6 +511,17 @@ def power(base: Expr, exponent: Expr) -> Expr:
     if base is ONE:
         return ONE
     return Pow._make(None, (base, exponent))
+
+
+def _wide_power(base: Number, exponent: int) -> Expr | None:
+    """A whole power that no float holds, as m · 2^k."""
+    q = meant(base) if math.isfinite(base) else Fraction(0)
+    if q == 0 or abs(exponent) > MOST_BITS:
+        return None
+    if abs(exponent) * (q.numerator.bit_length() + q.denominator.bit_length()) > 64 * MOST_BITS:
+        q = Fraction(float(q))
+    m, k = split_number(q**exponent)
+    return wide(m, k)
 
 
 def _power_of_numbers(base: Number, exponent: Number) -> Number | None:

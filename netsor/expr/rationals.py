@@ -109,6 +109,44 @@ def _decimal_of(c: float, a: float, b: float, of: Callable[[Fraction, Fraction],
     return short if p is not None and q is not None and of(p, q) == r else c
 
 
+# Numbers out of range are m · 2^k with k a multiple of this, so that those of about one size share k.
+_STEP = 512
+_LEAST, _MOST = 2.0**-1022, (2 - 2.0**-52) * 2.0**1023
+
+
+def in_range(x: float) -> bool:
+    """Whether a number is 0 or has all its digits as a float."""
+    return x == 0 or isinstance(x, int) or _LEAST <= abs(x) <= _MOST
+
+
+def split_number(q: Fraction) -> tuple[int | float, int]:
+    """(m, k) with q = m · 2^k up to the rounding of m; k = 0 where a float holds q."""
+    if q == 0:
+        return 0, 0
+    size = abs(q.numerator).bit_length() - q.denominator.bit_length()
+    try:
+        if -1020 < size < 1020 or in_range(float(q)) and float(q) != 0:
+            return number(q), 0
+    except OverflowError:
+        pass
+    k = _STEP * round(size / _STEP)
+    return number(q / Fraction(2) ** k), k
+
+
+def wide_times(*factors: float) -> tuple[int | float, int]:
+    """The product as (m, k), m · 2^k, where a float does not hold it and k = 0 where one does."""
+    out: int | float = 1
+    for f in factors:
+        out = times(out, f)
+        if not in_range(out) or out == 0 or isinstance(out, int) and out.bit_length() > 200:
+            break
+    else:
+        return out, 0
+    if any(f == 0 for f in factors) or not all(map(math.isfinite, factors)):
+        return math.prod(factors), 0
+    return split_number(math.prod(map(meant, factors), start=Fraction(1)))
+
+
 def within_reach(q: Fraction) -> Fraction | None:
     """The number itself, or None where it has more digits than are carried along."""
     return q if q.numerator.bit_length() + q.denominator.bit_length() <= 2 * MOST_BITS else None

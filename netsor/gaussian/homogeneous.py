@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from netsor.expr import Add, Call, Const, Expr, Mul, Pow, add, call, canonical, mul, postorder, power, split_coefficient
-from netsor.expr.nodes import with_children
+from netsor.expr.nodes import is_power_of_two, with_children
 from netsor.gaussian.shape import range_of
 
 _DEGREE_ONE = frozenset({"relu", "abs", "leaky_relu"})
@@ -53,6 +53,8 @@ def _split(u: Expr) -> tuple[list[Expr], Expr]:
 
 
 def _never_negative(f: Expr) -> bool:
+    if is_power_of_two(f):
+        return True
     if isinstance(f, Const):
         return f.value > 0 and f.value != 1
     return isinstance(f, Pow) and isinstance(f.exponent, Const) and f.exponent.value < 0 and range_of(f)[0] >= 0

@@ -18,6 +18,7 @@ from netsor.expr import FUNCTIONS, ONE, Add, Call, Cmp, Cond, Const, Expr, Logic
 from netsor.expr.evaluate import call_value
 from netsor.expr.functions import SINGULAR
 from netsor.expr.intervals import infer_range
+from netsor.expr.nodes import is_power_of_two
 from netsor.expr.rationals import rational
 from netsor.gaussian.shape import affine
 from netsor.gaussian.terms import Gaussians, expand, factors_of, integer_power
@@ -128,7 +129,7 @@ def _is_tame(e: Expr, gaussians: Gaussians) -> bool:
 
 def has_no_value(e: Expr) -> bool:
     """Whether a part without symbols could not be folded to a number."""
-    return any(isinstance(n, (Pow, Call)) and not n.free for n in postorder(e))
+    return any(isinstance(n, (Pow, Call)) and not n.free and not is_power_of_two(n) for n in postorder(e))
 
 
 def _term_converges(product: Expr, gaussians: Gaussians) -> bool:
@@ -217,7 +218,7 @@ def _size(root: Expr, gaussians: Gaussians, ranges: Mapping[Sym, Interval] | Non
 
 
 def _of_a_scalar(node: Expr) -> Size:
-    return Size(_BOUNDED, Lower(0.0, {}) if isinstance(node, Const) and node.value else None)
+    return Size(_BOUNDED, Lower(0.0, {}) if isinstance(node, Const) and node.value or is_power_of_two(node) else None)
 
 
 def _of_branches(node: Cond, gaussians: Gaussians, ranges: Mapping[Sym, Interval], depth: int) -> Size:

@@ -27,6 +27,7 @@ from netsor.gaussian.inputs import Inputs, anonymous, gather
 from netsor.gaussian.integrability import integrable
 from netsor.gaussian.law import Input, Law
 from netsor.gaussian.outcome import EPS, Outcome, Task
+from netsor.gaussian.powers import NORMAL, apart, gathered, has_powers, raised, refuse, without_negligible
 from netsor.gaussian.result import Clock, Divergent, Expectation, NoNumber, Part, Settings, Undefined, Unsettled
 from netsor.gaussian.sensitivity import response
 from netsor.gaussian.shape import is_curved, shape_of
@@ -47,7 +48,7 @@ def expect(
     Raises Divergent where the expectation is infinite or does not exist, Unsettled where it may exist but no number
     was found, NoPointwiseMeaning where a Dirac mass meets a jump.
     """
-    e = pulled(canonical(integrand))
+    e = gathered(pulled(canonical(integrand)))
     clock = Clock(settings.budget)
     cache = {} if cache is None else cache
     gaussians = gaussians_of(e, law)
@@ -77,7 +78,8 @@ def expect(
     few = len(terms) > 1 and hard > 1 and len(e.free & gaussians) <= _FEW
     floor = _SHARE * settings.tol * averaged(e, gaussians, law) / hard if few else 0.0
     for t, split in terms:
-        total = FirstOrder(float(t.coefficient)).times(_scalar_value(t.scalar, law))
+        power, scalar = apart(t.scalar)
+        total = FirstOrder(float(t.coefficient)).times(_scalar_value(scalar, law))
         scale = abs(total.value)
         first = len(parts)
         split = sorted(split, key=lambda b: len(b.free & gaussians))
@@ -91,7 +93,7 @@ def expect(
             if len(block.free & gaussians) > 2:
                 own = Clock(None if settings.budget is None else max(clock.left() * min(1.0, 2 / hard), 0.0))
                 hard -= 1
-            spare = floor / abs(total.value) if total.value and block is split[-1] else 0.0
+            spare = floor / abs(total.value) if total.value and block is split[-1] and not power else 0.0
             part = _block(block, gaussians, law, settings, own, cache, spare)
             if vanishing(block, gaussians, law):
                 # It exists, so it is zero.
@@ -105,6 +107,10 @@ def expect(
             methods.update(dict.fromkeys(part.method.split(" + ")))
             total = total.times(FirstOrder(part.value, 0.0, part.error))
             scale *= max(part.scale, abs(part.value))
+        if power:
+            total = raised(total, power)
+            weights[first:] = [raised(FirstOrder(w), power).value for w in weights[first:]]
+            scale = raised(FirstOrder(scale), power).value
         found.append(total)
         scales.append(scale)
     scale = math.fsum(scales)
@@ -172,6 +178,14 @@ def _block(
     block: Expr, gaussians: Gaussians, law: Law, settings: Settings, clock: Clock, cache: dict, floor: float
 ) -> Part:
     key = ("block", block)
+    negligible = 0.0
+    if has_powers(block):
+        whole, block, negligible = block, without_negligible(block, gaussians), NORMAL
+        refuse(block)
+        if not block.free & gaussians:
+            o = _scalar_value(block, law)
+            error, own = o.error + NORMAL, o.own + NORMAL
+            return Part(whole, 0, 0, "exact algebra", o.value, error, abs(o.value), 0.0, own, o.slopes)
     found = cache.get(key)
     if found is not None and (found.error <= max(settings.tol * found.scale, floor) or clock.left() <= 0):
         return found
@@ -209,6 +223,8 @@ def _block(
     outcome = run(inputs, settings.tol, inputs.slack())
     carried = response(run, inputs, outcome, shape_of(nameless, variables), settings.tol, clock)
     own = outcome.error + carried.rest
+    # What underflows on the way is taken for zero.
+    own += negligible if outcome.scale >= NORMAL else NORMAL
     part = Part(
         block,
         len(mine),
@@ -279,6 +295,7 @@ def _scalar_value(e: Expr, law: Law) -> FirstOrder:
     at = {s: law.scalar(s) for s in sorted(e.free, key=lambda s: s.digest)}
     point = {s: v.value for s, v in at.items()}
     value = evaluate(e, point)
+    refuse(e)
     if not math.isfinite(value):
         raise Undefined(f"`{to_text(e, _shown)}` has no finite value at {_where(point)}")
     own = error = 2 * EPS * abs(value)

@@ -21,6 +21,8 @@ from netsor.expr import (
     mul,
     split_coefficient,
 )
+from netsor.expr.nodes import wide
+from netsor.expr.rationals import in_range, wide_times
 
 Number = int | float
 Gaussians = frozenset[Sym]
@@ -161,8 +163,11 @@ def _times(a: _Sum, b: _Sum) -> _Sum:
         for (t, q), d in b.items():
             e, product = split_coefficient(canonical(mul(p, q)))
             f, scalar = split_coefficient(canonical(mul(s, t)))
-            key = (scalar, product)
-            out[key] = out.get(key, 0) + c * d * e * f
+            both, k = c * d * e * f, 0
+            if not in_range(both) or both == 0:
+                both, k = wide_times(c, d, e, f)
+            key = (canonical(mul(wide(1, k), scalar)) if k else scalar, product)
+            out[key] = out.get(key, 0) + both
     return {k: c for k, c in out.items() if c != 0}
 
 

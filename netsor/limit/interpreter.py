@@ -11,6 +11,7 @@ from fractions import Fraction
 from netsor.core import Group, MatMul, Moment, Nonlin, Program
 from netsor.diagnostics import Diagnostic, NetsorError, Span
 from netsor.expr import (
+    ONE,
     WIDTH,
     ZERO,
     Const,
@@ -29,7 +30,8 @@ from netsor.expr import (
 from netsor.expr.asymptotics import at_infinite_width
 from netsor.expr.functions import REALS, is_singular
 from netsor.expr.intervals import infer_range
-from netsor.expr.rationals import decimal, rational, uncertainty
+from netsor.expr.nodes import size_beyond, wide
+from netsor.expr.rationals import decimal, in_range, rational, split_number, uncertainty
 from netsor.gaussian import (
     Estimate,
     Expectation,
@@ -46,12 +48,14 @@ from netsor.gaussian import (
 from netsor.gaussian.blocks import gaussians_of
 from netsor.gaussian.integrability import integrable
 from netsor.gaussian.law import Input
+from netsor.gaussian.powers import apart, is_far
 from netsor.limit.atoms import Atoms
 from netsor.limit.definition import ZDOT, ZHAT, ZINIT, ZMOMENT, ZNONLIN
 from netsor.limit.initial import InitialLaw
 from netsor.limit.meanings import Meanings
 from netsor.limit.noise import NONE, Form, Known, Noises, Origin
 from netsor.limit.scalars import function_of_scalars, has_value, may_jump, of_constant, rational_value
+from netsor.limit.scale import Scales, times_power
 from netsor.limit.separation import of_initial, of_products
 from netsor.limit.stein import stein_coefficients
 from netsor.limit.symbols import coefficient, hat, scalar, spell
@@ -122,6 +126,10 @@ class Limit:
         # How many times a residual was made of residuals.
         self._depths: dict[Sym, int] = {}
         self._cache: dict = {}
+        self._scales = Scales()
+        # Ẑ^{Wx} of each product by its symbol, and what scalars are 2^k times of (0 where it is not said).
+        self._gaussian_parts: dict[str, Expr] = {}
+        self._powers: dict[Sym, int] = {}
         # Scalars that may have no value, as 1/θ with θ → 0: what they multiply is not zero before they are known.
         self._doubtful: set[Sym] = set()
         # Ten thousand layers need no deep stack.
@@ -233,10 +241,14 @@ class Limit:
 
     def _zmatmul(self, i: MatMul) -> Expr:
         """Z^{Wx} = Ẑ^{Wx} + Ż^{Wx}."""
-        c, operand = split_coefficient(self._z[i.vector])
+        k, z = self._scales.unscaled(self._z[i.vector])
+        c, operand = split_coefficient(z)
         if operand is ZERO or c == 0:
             return ZERO
+        # Ẑ^{Wx} stands for the product divided by 2^k, and by 2^j where σ_W² = 4^j v with an ordinary v.
         variance = self.program.matrix[i.matrix].variance
+        j = math.frexp(float(variance))[1] // 2 if is_far(Const(variance)) else 0
+        variance = math.ldexp(float(variance), -2 * j) if j else variance
         key = (i.matrix, i.transposed, operand)
         symbol = self._hats.get(key)
         if symbol is None:
@@ -249,8 +261,16 @@ class Limit:
             and self._products[s].matrix == i.matrix
             and self._products[s].transposed != i.transposed
         ]
+        # Derivatives by Ẑ^{Wᵀy} = 2^−j (…) are 2^j times those by what it stands for, as Ẑ^{Wx} is.
         dot = ZDOT(variance, operand, partners, lambda s, d: self._coefficient(symbol, s, d, i.name))
-        return canonical(mul(as_expr(c), add(symbol, dot)))
+        scale = mul(wide(1, k + j), as_expr(c))
+        self._gaussian_parts[i.name] = mul(scale, symbol)
+        return canonical(mul(scale, add(symbol, dot)))
+
+    def gaussian_part(self, i: MatMul) -> Expr:
+        """Ẑ^{Wx} of a product, a multiple of a symbol of `products`; 0 where its operand is."""
+        self._build()
+        return self._gaussian_parts.get(i.name, ZERO)
 
     def _coefficient(self, product: Sym, partner: Sym, derivative: Expr, name: str) -> Expr:
         """E ∂Z^x/∂Ẑ^{Wᵀy}: exactly zero or a number where that is plain to see, else a symbol."""
@@ -296,7 +316,12 @@ class Limit:
     def _zmoment(self, i: Moment) -> Expr:
         there = None if i.vectors else self._atoms.limit(i)
         exact = None if i.vectors or there is not None else rational_value(at_infinite_width(i.psi), self._exact)
-        if exact is not None and math.isfinite(found := _nearest(exact)):
+        if exact is not None and not in_range(_nearest(exact)) or exact and not _nearest(exact):
+            assert exact is not None
+            self._exact[Sym(i.name)] = exact
+            return wide(*split_number(exact))
+        if exact is not None:
+            found = _nearest(exact)
             self._exact[Sym(i.name)] = exact
             self._estimates[scalar(i.name)] = self._given(i.name, found, abs(float(Fraction(repr(found)) - exact)))
             return Const(found)
@@ -307,19 +332,24 @@ class Limit:
             and not (i.scalars and not i.vectors and may_jump(i.psi))
         ):
             return self._constant(i, integrand)
+        if size_beyond(integrand) is not None and not integrand.free:
+            return integrand
         if i.vectors and self._is_zero(integrand):
             return ZERO
         symbol = scalar(i.name)
+        k, integrand = self._scales.unscaled(integrand)
+        if k:
+            self._powers[symbol] = k
         if not all(map(self._is_plain, integrand.free)) or not (
             integrable(integrand, gaussians_of(integrand, self))
             if i.vectors
             else has_value(at_infinite_width(i.psi), self._scalars, self._range)
         ):
             self._doubtful.add(symbol)
-        if WIDTH in i.psi.free or may_jump(i.psi):
-            return symbol
-        c, known = self._meanings.named(integrand, symbol)
-        return known if c == 1 else symbol
+        c, known = 1.0, symbol
+        if WIDTH not in i.psi.free and not may_jump(i.psi):
+            c, known = self._meanings.named(integrand, symbol)
+        return mul(wide(1, k), known if c == 1 else symbol)
 
     def _is_zero(self, integrand: Expr) -> bool:
         """Whether an expectation is zero without any number: it vanishes, and its scalars plainly have values."""
@@ -377,7 +407,12 @@ class Limit:
             return Known(0.0, 0.0)
         assert p is not None and q is not None
         purpose = f"Cov({spell(a)}, {spell(b)})" if a is not b else f"Var({spell(a)})"
-        return self._expect(ZHAT(p.variance, p.operand, q.operand), purpose, p.name)
+        found = self._expect(ZHAT(p.variance, p.operand, q.operand), purpose, p.name)
+        if a is b and found.value == 0 < found.error < 2.0**-1000:
+            i = self.program.by_name.get(p.name)
+            fault = Unsettled("its variance is out of the range of floating-point numbers, though it need not be 0")
+            raise NetsorError(diverges(p.name, i.span if i else None, purpose, fault))
+        return found
 
     def separated(self, symbols: Sequence[Sym], covariance: Sequence[Sequence[float]] | None) -> dict[Sym, Expr]:
         """Nearly dependent Ẑ's by others of their family and a residual, see `netsor.limit.separation`."""
@@ -431,13 +466,30 @@ class Limit:
             found = self._work.do(lambda: kept(self._estimates, s, self._scalar(s)))
         return found.estimate
 
+    def estimate(self, name: str) -> Estimate:
+        """θ̊ of a scalar of the program as a number; raises NetsorError (E804) where no float holds it."""
+        value = self.moment(name)
+        if isinstance(value, Const):
+            return Estimate(float(value.value), self.rounding(name))
+        k, rest = apart(value)
+        c, s = split_coefficient(rest)
+        c = float(c)
+        known = Estimate(1.0, 2.0**-51) if s is ONE else self.scalar(s)  # type: ignore[arg-type]
+        try:
+            return times_power(c * known.value, abs(c) * known.error, k)
+        except Unsettled as fault:
+            i = self.program.by_name.get(name)
+            raise NetsorError(diverges(name, i.span if i else None, name, fault)) from None
+
     def found(self, name: str) -> float | None:
         """θ̊ of a scalar of the program, if it is known by now; nothing is computed."""
         value = self.moment(name)
-        if isinstance(value, Const):
-            return float(value.value)
-        estimate = self._estimates.get(value)  # type: ignore[call-overload]
-        return None if estimate is None else estimate.value
+        if any(s not in self._estimates for s in value.free):
+            return None
+        try:
+            return self.estimate(name).value
+        except NetsorError:
+            return None
 
     def _scalar(self, s: Sym) -> Known:
         if s in self._derivatives:
@@ -454,8 +506,10 @@ class Limit:
                     for c in self.program.constants
                     if c.name in i.scalars and not c.value.free
                 }
-                tagged: dict[Sym, Expr] = {Sym(name): scalar(name) for name in i.scalars}
+                tagged: dict[Sym, Expr] = {Sym(name): self._tagged(name) for name in i.scalars}
                 psi = substitute(substitute(written, fixed), tagged)
+                if s in self._powers:
+                    psi = self._scales.unscaled(canonical(psi))[1]
             else:
                 plain: dict[Sym, Expr] = {t: Sym(t.name[1]) for t in psi.free}
                 written = substitute(psi, plain)
@@ -463,7 +517,10 @@ class Limit:
             own = self._noises.fresh(found.own, Origin(name, "exact algebra"))
             form = self._noises.combined([(1.0, own), *((c, self._made(k)) for k, c in found.slopes.items())])
             return Known(found.value, min(found.error, form.size), form)
-        result, form = self._expected(self.integrand(i), name, name)
+        integrand = self.integrand(i)
+        if s in self._powers:
+            integrand = self._scales.unscaled(integrand)[1]
+        result, form = self._expected(integrand, name, name)
         self._results[s] = result
         return Known(result.value, result.error, form)
 
@@ -481,8 +538,15 @@ class Limit:
 
         return shown
 
+    def _tagged(self, name: str) -> Expr:
+        """A scalar of the program in a function of scalars: its symbol, with the power of two that is apart."""
+        value = self._scalars[name]
+        return scalar(name) if isinstance(value, (Const, Sym)) else value
+
     def _known(self, s: Sym) -> Estimate:
         """A scalar of the program by its symbol, also one whose limit is known without an expectation."""
+        if s in self._powers:
+            return self.scalar(s)
         value = self._scalars[s.name[1]]
         if not isinstance(value, Const):
             return self.scalar(value)  # type: ignore[arg-type]
@@ -512,6 +576,8 @@ class Limit:
     def _range(self, s: Sym) -> tuple[float, float]:
         """What a scalar's own text shows of its range: a mean of squares is never negative."""
         i = self.program.by_name.get(s.name[1])
+        if s in self._powers and isinstance(i, Moment):
+            return (0.0, math.inf) if infer_range(unfold(i.psi), {})[0] >= 0 else REALS
         return REALS if not isinstance(i, Moment) or WIDTH in i.psi.free else infer_range(unfold(i.psi), {})
 
     def _take_coefficient(self, s: Sym) -> Known:

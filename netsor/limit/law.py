@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from netsor.core import MatMul, Program
-from netsor.expr import Const, Expr, Sym, add, canonical, mul, neg, split_coefficient
+from netsor.expr import Const, Expr, Sym, add, canonical, mul, neg
 from netsor.expr.arrays import lambdify
 from netsor.gaussian import Estimate, Settings, vanishes
 from netsor.limit.interpreter import Limit
@@ -108,7 +108,7 @@ class CoordinateLaw:
         i = self.program.by_name[name]
         if not isinstance(i, MatMul):
             return None
-        hat = self._hat(i)
+        hat = self.limit.gaussian_part(i)
         dot = canonical(add(self.z(name), neg(hat)))
         return Parts(
             self._covariance(hat, hat, f"Var Ẑ^{name}", name),
@@ -116,13 +116,6 @@ class CoordinateLaw:
             self._covariance(dot, dot, f"Var Ż^{name}", name),
             self._covariance(hat, dot, f"Cov(Ẑ^{name}, Ż^{name})", name),
         )
-
-    def _hat(self, i: MatMul) -> Expr:
-        c, operand = split_coefficient(self.z(i.vector))
-        for s, p in self.limit.products.items():
-            if (p.matrix, p.transposed) == (i.matrix, i.transposed) and p.operand is operand:
-                return mul(Const(c), s)
-        return Const(0)
 
     # --- draws -------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.expr import Const, Expr, Sym, diff, evaluate
 from netsor.expr.asymptotics import at_infinite_width
 from netsor.gaussian import Settings
+from netsor.gaussian.powers import NORMAL, apart
 from netsor.limit.interpreter import MISSING, Limit, Taken, method_without_value
 from netsor.limit.jumps import Jumps
 from netsor.shown import Shown
@@ -106,13 +107,17 @@ def _one(state: Limit, name: str) -> LimitValue:
     state.verify(name)
     if isinstance(value, Const):
         return LimitValue(float(value.value), state.rounding(name), "exact algebra")
-    estimate = state.scalar(value)  # type: ignore[arg-type]
-    assert isinstance(value, Sym)
-    size = max(_size(state, value), abs(estimate.value))
+    estimate = state.estimate(name)
+    symbol = next(iter(value.free), None)
+    if symbol is None:
+        return LimitValue(estimate.value, estimate.error, "exact algebra")
+    # Where a power of two is apart, this is the size of the rest.
+    size = _size(state, symbol) if value is symbol else 0.0
+    size = max(size, abs(estimate.value))
     # A function of scalars that are zero exactly has no size; what is left of its error is rounding.
-    rounding = 4e-15 if state.result_of(value) is None else 0.0
+    rounding = 4e-15 if state.result_of(symbol) is None else NORMAL
     converged = estimate.error <= max(state.settings.tol * size, rounding)
-    return LimitValue(estimate.value, estimate.error, _method(state, value), converged, size)
+    return LimitValue(estimate.value, estimate.error, _method(state, symbol), converged, size)
 
 
 def _arguments(state: Limit, s: Sym) -> dict[str, Expr]:
@@ -123,9 +128,8 @@ def _arguments(state: Limit, s: Sym) -> dict[str, Expr]:
 
 def _size(state: Limit, value: Expr) -> float:
     """What an error is relative to: E|ψ| of a MOMENT, and Σ |∂f/∂θ| times that of θ for a function of scalars."""
-    if isinstance(value, Const):
-        return abs(float(value.value))
-    assert isinstance(value, Sym)
+    if not isinstance(value, Sym):
+        return abs(_value(state, value))
     result = state.result_of(value)
     if result is not None:
         return max(abs(result.value), result.scale)
@@ -143,7 +147,10 @@ def _size(state: Limit, value: Expr) -> float:
 
 
 def _value(state: Limit, value: Expr) -> float:
-    return float(value.value) if isinstance(value, Const) else state.scalar(value).value  # type: ignore[arg-type]
+    if isinstance(value, Const):
+        return float(value.value)
+    k, rest = apart(value)
+    return math.ldexp(evaluate(rest, {s: state.scalar(s).value for s in rest.free}), k)
 
 
 def _method(state: Limit, value: Expr) -> str:

@@ -10,6 +10,9 @@ def error_text(error: float) -> str:
     if error == 0:
         return "0"
     exponent = math.floor(math.log10(error)) - 1
+    if exponent < -300:
+        # The powers of ten that this takes are no floats; neither are the digits beyond the first.
+        return f"{error:.1e}"
     return f"{math.ceil(error / 10.0**exponent) * 10.0**exponent:.1e}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netsor.core import MatMul, Program
-from netsor.expr import ZERO, Const, Expr, Sym, canonical, mul, split_coefficient, substitute
+from netsor.expr import ZERO, Const, Expr, Sym, canonical, substitute
 from netsor.gaussian import vanishes
 from netsor.limit import Limit
 from netsor.show.derivation.data import value_of
@@ -23,7 +23,6 @@ class Bridge:
         self._there: dict[Sym, Expr] = {}
         self._mapped: dict[Expr, Expr] = {}
         limit.build_all()
-        self._product = {(p.matrix, p.transposed, p.operand): s for s, p in limit.products.items()}
 
     def there(self, s: Sym) -> Expr:
         """What a symbol of the derivation is in the limit."""
@@ -43,10 +42,7 @@ class Bridge:
         if what == HAT:
             i = self.program.by_name[names(s)[0]]
             assert isinstance(i, MatMul)
-            c, operand = split_coefficient(self.limit.z(i.vector))
-            if operand is ZERO or c == 0:
-                return ZERO
-            return mul(Const(c), self._product[i.matrix, i.transposed, operand])
+            return self.limit.gaussian_part(i)
         return s
 
     def mapped(self, e: Expr) -> Expr:

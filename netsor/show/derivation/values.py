@@ -52,7 +52,7 @@ class Values:
         match kind(s):
             case "θ̊":
                 value = self.limit.moment(names(s)[0])
-                return Estimate(float(value.value)) if isinstance(value, Const) else self.limit.scalar(value)  # type: ignore[arg-type]
+                return Estimate(float(value.value)) if isinstance(value, Const) else self.limit.estimate(names(s)[0])
             case "⟨⟩":
                 return Estimate(value_of(s, self.derivation.program))
             case "E":
