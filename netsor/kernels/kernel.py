@@ -15,6 +15,7 @@ from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.gaussian.result import Clock, NoNumber, Unsettled
 from netsor.kernels.advice import kinks_met
+from netsor.kernels.jumps import verify_no_jump
 from netsor.kernels.pairs import Pairs, Template, flat_rows, infer_pairs, named_examples, templates
 from netsor.kernels.paths import path_contributions
 from netsor.kernels.tables import Asked, Kernel, Request, tabulate
@@ -79,6 +80,7 @@ def infer_kernels(
     kept = frozenset(t.name for t in network.train or () if t.name in network.group_of) if with_paths else frozenset()
     clock = Clock(budget)
     across, within = templates(network, pairs, tol, kept)
+    verify_no_jump(network, across or within, pairs.inputs, True)
     if progress:
         progress(_count(pairs))
     said: list[Diagnostic] = []
@@ -116,6 +118,7 @@ def infer_ntk(
     pairs = infer_pairs(flat_rows(network, inputs), None if inputs2 is None else flat_rows(network, inputs2))
     clock = Clock(budget)
     across, within = templates(network, pairs, tol)
+    verify_no_jump(network, across or within, pairs.inputs, True)
     request = _request(network, "NTK", across, within, _by_moments(ntk_terms))
     total = _only(network, pairs, tabulate(pairs, across, within, [request], len(network.readouts), clock)[0])
     return total, tuple(_not_reached(network, "NTK", total, tol, budget))
@@ -222,6 +225,7 @@ def _forward_kernel(
     pairs = infer_pairs(x, None if inputs2 is None else flat_rows(network, inputs2))
     clock = Clock(budget)
     across, within = templates(network, pairs, tol, backward=False)
+    verify_no_jump(network, across or within, pairs.inputs, False)
     if progress:
         progress(_count(pairs))
     request = _request(network, "NNGP", across, within, _by_moments(terms))

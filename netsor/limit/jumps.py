@@ -7,6 +7,7 @@ else, whatever version of the Master Theorem is asked.
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from collections.abc import Iterator, Mapping
@@ -18,13 +19,18 @@ from netsor.expr import (
     FUNCTIONS,
     WIDTH,
     ZERO,
+    Add,
     Call,
     Cmp,
     Cond,
+    Const,
     Expr,
     Star,
     Sym,
+    add,
+    canonical,
     evaluate,
+    mul,
     postorder,
     split_coefficient,
     substitute,
@@ -32,11 +38,15 @@ from netsor.expr import (
     unfold,
 )
 from netsor.expr.asymptotics import Diverges, at_infinite_width
+from netsor.expr.cases import may_be_zero
 from netsor.expr.differentiate import plain_tests, vanishes_on
 from netsor.expr.functions import is_singular
+from netsor.expr.nodes import with_children
+from netsor.gaussian import NoNumber, NoPointwiseMeaning
 from netsor.limit.interpreter import Limit
 
-_DRAWS = 24
+# So many draws at a jump are looked at, of at most so many.
+_DRAWS, _MOST_DRAWS = 24, 2000
 # An argument this near a jump is at it: generic draws come so near with probability 1e-8.
 _AT = 1e-9
 _NUDGE = 1e-6
@@ -45,34 +55,32 @@ Values = dict[Sym, float]
 
 
 class Jumps:
-    """The ψ's of a program that may jump where their parameters tend to, looked at once for all its outputs.
+    """The ψ's of a program that jump where their parameters tend to, looked at once for all its outputs.
 
-    It is asked after an output's limit, so that the scalars which that depends on are known.
+    Whether an argument lies at a jump with positive probability is decided from the Z's; the numbers of the scalars
+    in it are asked for where it has some.
     """
 
     def __init__(self, state: Limit):
         self.state = state
-        self.told: dict[str, tuple[Sym, float] | None] = {}
-        self._draws: tuple[int, list[Values]] = (-1, [])
+        self._told: dict[str, tuple[Sym, float] | None] = {}
 
     @cached_property
     def needed(self) -> set[str]:
-        return self.state.program.needed()
+        return self.state.program.needed() or {i.name for i in self.state.program.instructions}
 
     @cached_property
     def whole(self) -> dict[str, Expr]:
         return _written_out(self.state.program, self.needed)
 
-    def draws(self) -> list[Values]:
-        """Simulated anew where more numbers are known than before."""
-        moments = [i.name for i in self.state.program.instructions if isinstance(i, Moment) and i.name in self.needed]
-        known = sum(self.state.found(name) is not None for name in moments)
-        if self._draws[0] != known:
-            self._draws = known, _simulated(self.state, self.needed)
-        return self._draws[1]
-
     @cached_property
     def suspects(self) -> list[Nonlin | Moment]:
+        p = self.state.program
+        if not (
+            any(isinstance(i, Moment) or isinstance(i, Nonlin) and WIDTH in i.psi.free for i in p.instructions)
+            or any(c.value.free for c in p.constants)
+        ):
+            return []
         made = [i for i in self.state.program.instructions if i.name in self.needed and not isinstance(i, MatMul)]
         return [i for i in made if i.vectors and self._may_move(i)]
 
@@ -99,31 +107,96 @@ class Jumps:
         return False
 
     def refuse(self, output: str) -> None:
-        """Raises NetsorError (E803) where a ψ that the output needs jumps in a parameter at its limit.
-
-        Draws of the Ẑ's at no point of distinction tell: if ψ jumps at a set of positive probability some of them
-        meet it, and if at none, none does.
-        """
+        """Raises NetsorError (E803) where a ψ that the output needs jumps in a parameter at its limit."""
         before = self.state.program.needed([output]) if self.suspects else set()
         for i in self.suspects:
             if i.name in before:
-                if self.told.get(i.name) is None:
-                    self.told[i.name] = self._jump(i)
-                found = self.told[i.name]
+                found = self.at(i)
                 if found is not None:
-                    raise NetsorError(_refusal(output, i, *found))
+                    raise NetsorError(_refusal(f"limit of `{output}`", i, *found))
+
+    def at(self, i: Nonlin | Moment) -> tuple[Sym, float] | None:
+        """A parameter in which ψ jumps at its limit for a set of Z's of positive probability, and this limit."""
+        if i.name not in self._told:
+            self._told[i.name] = self._jump(i) if i in self.suspects else None
+        return self._told[i.name]
+
+    def told(self, i: Nonlin | Moment, subject: str | None = None) -> Diagnostic | None:
+        """What is said of such a ψ where its limit, or what is made of it, is shown."""
+        found = self.at(i)
+        return None if found is None else _refusal(subject or f"limit of `{i.name}`", i, *found)
 
     def _jump(self, i: Nonlin | Moment) -> tuple[Sym, float] | None:
-        draws = self.draws()
-        if not any(_is_at_a_jump(i, values) for values in draws):
-            return None
-        if self.state.is_one_sided(i) and not self._has_own(i):
+        if self.state.is_one_sided(i) and not self._has_own(i) or not self._lies_on_one(i):
             return None
         whole = self.whole[i.name]
-        for s, (limit, sides) in _parameters(self.state, whole).items():
-            if any(_jumps_in(whole, s, limit, sides, values) for values in draws):
-                return s, limit
+        self._ask(i)
+        parameters = _parameters(self.state, whole)
+        for values in self._draws_at(i):
+            for s, (limit, sides) in parameters.items():
+                if _jumps_in(whole, s, limit, sides, values):
+                    return s, limit
         return None
+
+    def _lies_on_one(self, i: Nonlin | Moment) -> bool:
+        """Whether an argument of ψ is at a place of a jump with positive probability, by the Z's that it is made of."""
+        state = self.state
+        limits = {Sym(x): state.z(x) for x in i.vectors} | {Sym(x): state.moment(x) for x in i.scalars}
+        for u, places in _arguments(i.psi):
+            try:
+                made = canonical(substitute(at_infinite_width(u), limits))
+            except Diverges:
+                continue
+            at = self._in_numbers(made)
+            if any(may_be_zero(add(at, Const(-place)), {}) for place in places):
+                return True
+        return False
+
+    def _in_numbers(self, e: Expr) -> Expr:
+        """An expression with numbers for its scalars, in which what they leave of terms that cancel is dropped."""
+        numbers: dict[Sym, Expr] = {}
+        for s in e.free:
+            if not self.state.is_gaussian(s):
+                try:
+                    numbers[s] = Const(self.state.scalar(s).value)
+                except (NetsorError, NoNumber, NoPointwiseMeaning):
+                    continue
+        if not numbers:
+            return e
+        done: dict[Expr, Expr] = {}
+        for node in postorder(e):
+            if isinstance(node, Sym):
+                done[node] = numbers.get(node, node)
+            elif isinstance(node, Add):
+                done[node] = _sum_in_numbers([done[c] for c in node.children])
+            else:
+                done[node] = with_children(node, tuple(done[c] for c in node.children))
+        return canonical(done[e])
+
+    def _ask(self, i: Nonlin | Moment) -> None:
+        """Let the numbers be found on which the values of ψ's arguments depend."""
+        for name in self.state.program.needed([i.name]) & self.needed:
+            if isinstance(self.state.program.by_name.get(name), Moment) and name != i.name:
+                try:
+                    self.state.estimate(name)
+                except (NetsorError, NoNumber, NoPointwiseMeaning):
+                    continue
+
+    def _draws_at(self, i: Nonlin | Moment) -> Iterator[Values]:
+        """Draws of the Ẑ's for which an argument of ψ is at a jump."""
+        drawn = (values for values, _ in zip(_simulated(self.state, self.needed), range(_MOST_DRAWS)))
+        at = (values for values in drawn if _is_at_a_jump(i, values))
+        return (values for values, _ in zip(at, range(_DRAWS)))
+
+
+def _sum_in_numbers(terms: list[Expr]) -> Expr:
+    sums: dict[Expr, list[float]] = {}
+    for t in terms:
+        for term in t.children if isinstance(t, Add) else (t,):
+            c, rest = split_coefficient(term)
+            sums.setdefault(rest, []).append(float(c))
+    left = {r: c for r, cs in sums.items() if abs(c := math.fsum(cs)) > _AT * math.fsum(map(abs, cs))}
+    return add(*(mul(Const(c), r) for r, c in left.items()))
 
 
 def _arguments(psi: Expr) -> Iterator[tuple[Expr, tuple[float, ...]]]:
@@ -151,15 +224,14 @@ def _is_at_a_jump(i: Nonlin | Moment, values: Values) -> bool:
     return False
 
 
-def _simulated(state: Limit, needed: set[str]) -> list[Values]:
+def _simulated(state: Limit, needed: set[str]) -> Iterator[Values]:
     """Values of all variables at draws of the Ẑ's, each of its own, and of the scalars at their limits."""
     p = state.program
     rng = random.Random(20210721)
-    out: list[Values] = []
     psis = {i.name: at_infinite_width(i.psi) for i in p.instructions if isinstance(i, Nonlin) and i.name in needed}
     singular = {name for name, psi in psis.items() if is_singular(unfold(psi))}
-    for k in range(_DRAWS):
-        scale = (1.0, 0.3, 3.0)[k % 3]
+    for k in itertools.count():
+        scale = (1.0, 0.3, 3.0, 10.0)[k % 4]
         drawn: dict[Expr, float] = {}
 
         def draw(e: Expr, scale: float = scale, drawn: dict[Expr, float] = drawn) -> float:
@@ -192,8 +264,7 @@ def _simulated(state: Limit, needed: set[str]) -> list[Values]:
                 found = state.found(i.name)
                 # A number that nothing asked for is at no point of distinction as far as anyone knows.
                 values[Sym(i.name)] = rng.gauss(0, 1) if found is None else found
-        out.append(values)
-    return out
+        yield values
 
 
 def _deviation(state: Limit, s: Sym) -> float:
@@ -279,13 +350,13 @@ def _value(e: Expr, values: Mapping[Sym, float]) -> float:
     return evaluate(e, {s: v for s, v in values.items() if s in e.free})
 
 
-def _refusal(output: str, i: Nonlin | Moment, s: Sym, limit: float) -> Diagnostic:
+def _refusal(subject: str, i: Nonlin | Moment, s: Sym, limit: float) -> Diagnostic:
     what = f"as n → ∞, where `{to_text(i.psi)}` is on one side of a jump and its limit on it"
     if s is not WIDTH:
         what = f"in `{s.name}` at its limit {limit:.6g}"
     return Diagnostic(
         "E803",
-        f"the limit of `{output}` is not what Definition B.3 gives: `{to_text(i.psi)}` jumps {what}",
+        f"the {subject} is not what Definition B.3 gives: `{to_text(i.psi)}` jumps {what}",
         i.span,
         label="not continuous at the limits of its parameters, with positive probability",
         notes=(

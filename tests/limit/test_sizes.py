@@ -79,7 +79,7 @@ def test_what_no_float_holds_is_refused(line: str) -> None:
 @pytest.mark.parametrize("line", ["mean(step(x/1e-320))", "mean(x*1e200*1e200)"])
 def test_a_coefficient_that_is_written_too_large_is_told(line: str) -> None:
     with pytest.raises(NetsorError) as fault:
-        netsor.loads(SCALED + f"output a := {line}\n").program
+        netsor.loads(SCALED + f"output a := {line}\n")
     assert [d.code for d in fault.value.diagnostics] == ["E506"]
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from netsor.core import MatMul, Moment, Nonlin, Program
 from netsor.expr import ONE, ZERO, Apply, Const, Expr, Function, Pow, Sym, mul, postorder, substitute
 from netsor.limit import Limit
+from netsor.limit.jumps import Jumps
 from netsor.show.derivation.algebra import collected, common, count_terms, ratio, simplified, size, written_out
 from netsor.show.derivation.bridge import Bridge
 from netsor.show.derivation.covariances import Covariances
@@ -290,7 +291,8 @@ def derive(program: Program, of: str | None = None, every: bool = False, limit: 
     targets = targets_of(program, of)
     # A program that asks for nothing, as a backward pass does, is derived as a whole.
     every = every or not targets
-    state = Deriver(named, limit or Limit(program), targets, every)
+    limit = limit or Limit(program)
+    state = Deriver(named, limit, targets, every)
     state.derive()
     wanted: list[Expr] = []
     for name in state.needed if every else targets:
@@ -304,6 +306,7 @@ def derive(program: Program, of: str | None = None, every: bool = False, limit: 
     state.name_repeated()
     state.multiples()
     state.tidy()
+    state.lines = _with_jumps(program, limit, state.lines)
     return Derivation(
         program,
         state.lines,
@@ -318,3 +321,14 @@ def derive(program: Program, of: str | None = None, every: bool = False, limit: 
         {k: s for s, k in state.short.items()},
         state.expect.in_vectors,
     )
+
+
+def _with_jumps(program: Program, limit: Limit, lines: list[Line]) -> list[Line]:
+    """The lines, with a note at each whose ψ jumps in a parameter at its limit: widths tend to something else."""
+    jumps = Jumps(limit)
+    out = []
+    for line in lines:
+        i = program.by_name.get(line.about)
+        said = None if i is None or isinstance(i, MatMul) else jumps.told(i)
+        out.append(line if said is None else replace(line, notes=(*line.notes, Note((said.message,)))))
+    return out

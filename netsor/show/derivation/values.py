@@ -9,6 +9,7 @@ from netsor.diagnostics import NetsorError
 from netsor.expr import Const, Expr, Sym, evaluate
 from netsor.gaussian import Estimate, NoNumber, NoPointwiseMeaning, Settings, Unsettled, expect
 from netsor.limit import Limit
+from netsor.limit.jumps import Jumps
 from netsor.limit.stein import stein_coefficients
 from netsor.show.derivation.bridge import Bridge
 from netsor.show.derivation.data import data_in, value_of
@@ -143,16 +144,20 @@ def with_numbers(
 ) -> Derivation:
     """The derivation with a value and its bound on each line that has one."""
     values = Values(d, limit or Limit(d.program, Settings(tol=tol, budget=budget)))
+    jumps = Jumps(values.limit)
     lines = []
     told: set[Sym] = set()
     missing: set[str] = set()
     for line in d.lines:
         line = _with_data(line, values, told)
         try:
+            if line.about in d.program.by_name:
+                jumps.refuse(line.about)
             lines.append(_with_several(line.with_value(values.of(line)), values))
         except NetsorError as fault:
             missing.add(line.about)
-            lines.append(replace(line, notes=(*line.notes, Note((fault.diagnostics[0].message,)))))
+            said = Note((fault.diagnostics[0].message,))
+            lines.append(line if said in line.notes else replace(line, notes=(*line.notes, said)))
         except (NoNumber, NoPointwiseMeaning) as fault:
             missing.add(line.about)
             what = "not computed" if isinstance(fault, Unsettled) else "no finite value"
