@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -9,9 +10,8 @@ from typing import Any
 
 from netsor.core import MatMul, Program
 from netsor.diagnostics import NetsorError, Span
-from netsor.expr import ZERO, Expr, Sym, canonical, diff, split_coefficient
+from netsor.expr import ZERO, Expr, Sym, canonical, diff, evaluate
 from netsor.gaussian import Settings
-from netsor.gaussian.blocks import vanishes
 from netsor.limit import Limit
 from netsor.limit.symbols import coefficient
 
@@ -89,7 +89,7 @@ def _coupling(limit: Limit, symbol: Sym, partner: Sym, slope: Expr, forward: Col
         )
     value: float | None
     error: float | None
-    why = vanishes(slope, limit)
+    why = limit.vanishes(slope)
     if why:
         value, error = 0.0, 0.0
     else:
@@ -98,16 +98,19 @@ def _coupling(limit: Limit, symbol: Sym, partner: Sym, slope: Expr, forward: Col
         except NetsorError as fault:
             value, error, why = None, None, fault.diagnostics[0].message
     if value is not None:
-        scale = p.variance * _factor(limit, p.name) / _factor(limit, q.name)
+        # σ_W² by that of Ẑ's own scale, which is in both factors.
+        own = math.sqrt(limit.program.matrix[p.matrix].variance / p.variance)
+        scale = p.variance * own * _factor(limit, p.name) / _factor(limit, q.name)
         value, error = scale * value, abs(scale) * (error or 0.0)
     return Coupling(p.name, q.name, kind, value, error, _TAGGED.sub(r"\1^\2", why), i.span)
 
 
 def _factor(limit: Limit, name: str) -> float:
-    """The number that was taken out of Z^x before Ẑ^{Wx} was named."""
+    """Ẑ^{Wx} as a multiple of its symbol."""
     i = limit.program.by_name[name]
     assert isinstance(i, MatMul)
-    return float(split_coefficient(limit.vectors[i.vector])[0])
+    part = limit.gaussian_part(i)
+    return evaluate(part, dict.fromkeys(part.free, 1.0))
 
 
 def _coefficient(limit: Limit, symbol: Sym, partner: Sym, slope: Expr, name: str) -> tuple[float, float, str]:

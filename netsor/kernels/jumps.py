@@ -26,8 +26,9 @@ def verify_no_jump(network: Program, template: Template | None, inputs: np.ndarr
         return
     named = named_examples(network, inputs)
     kinds = patterns(network, named)
-    for example in (*kinds, *(e for e in named if e not in kinds))[:_MOST]:
-        rows = shaped_rows(network, inputs[[named.index(example)]])
+    for example in (*kinds, *(e for e in named if not any(e is k for k in kinds)))[:_MOST]:
+        where = next(k for k, e in enumerate(named) if e is example)
+        rows = shaped_rows(network, inputs[[where]])
         made = passes(network, rows) if backward else instances(network, rows)
         limit = Limit(made.builder.build(network.name))
         limit.build_all()

@@ -54,6 +54,7 @@ from netsor.limit.definition import ZDOT, ZHAT, ZINIT, ZMOMENT, ZNONLIN
 from netsor.limit.initial import InitialLaw
 from netsor.limit.meanings import Meanings
 from netsor.limit.noise import NONE, Form, Known, Noises, Origin
+from netsor.limit.positive import POSITIVE, is_positive_somewhere
 from netsor.limit.scalars import function_of_scalars, has_value, may_jump, of_constant, rational_value
 from netsor.limit.scale import Scales, times_power
 from netsor.limit.separation import of_initial, of_products
@@ -130,8 +131,11 @@ class Limit:
         # Ẑ^{Wx} of each product by its symbol, and what scalars are 2^k times of (0 where it is not said).
         self._gaussian_parts: dict[str, Expr] = {}
         self._powers: dict[Sym, int] = {}
+        self._signs: dict[str, tuple[float, float]] = {}
         # Scalars that may have no value, as 1/θ with θ → 0: what they multiply is not zero before they are known.
         self._doubtful: set[Sym] = set()
+        # Those that stand in the operands of Ẑ's, by Ẑ.
+        self._under: dict[Sym, frozenset[Sym]] = {}
         # Ten thousand layers need no deep stack.
         self._work = WorkList()
         self.taken: list[Taken] = []
@@ -254,6 +258,9 @@ class Limit:
         if symbol is None:
             symbol = self._hats[key] = hat(i.name)
             self._products[symbol] = Product(i.name, i.matrix, i.transposed, variance, operand)
+            under = frozenset[Sym]().union(*map(self._doubts, operand.free))
+            if under:
+                self._under[symbol] = under
         partners = [
             (s, self._products[s].operand)
             for s in sorted(operand.free, key=lambda s: s.digest)
@@ -275,7 +282,7 @@ class Limit:
     def _coefficient(self, product: Sym, partner: Sym, derivative: Expr, name: str) -> Expr:
         """E ∂Z^x/∂Ẑ^{Wᵀy}: exactly zero or a number where that is plain to see, else a symbol."""
         derivative = canonical(derivative)
-        if derivative is ZERO or self._is_zero(derivative):
+        if derivative is ZERO or self.vanishes(derivative):
             return ZERO
         if not any(self.is_gaussian(s) for s in derivative.free):
             return derivative
@@ -334,7 +341,7 @@ class Limit:
             return self._constant(i, integrand)
         if size_beyond(integrand) is not None and not integrand.free:
             return integrand
-        if i.vectors and self._is_zero(integrand):
+        if i.vectors and self.vanishes(integrand):
             return ZERO
         symbol = scalar(i.name)
         k, integrand = self._scales.unscaled(integrand)
@@ -343,7 +350,7 @@ class Limit:
         if not all(map(self._is_plain, integrand.free)) or not (
             integrable(integrand, gaussians_of(integrand, self))
             if i.vectors
-            else has_value(at_infinite_width(i.psi), self._scalars, self._range)
+            else has_value(at_infinite_width(i.psi), self._scalars, self._sign)
         ):
             self._doubtful.add(symbol)
         c, known = 1.0, symbol
@@ -351,12 +358,19 @@ class Limit:
             c, known = self._meanings.named(integrand, symbol)
         return mul(wide(1, k), known if c == 1 else symbol)
 
-    def _is_zero(self, integrand: Expr) -> bool:
-        """Whether an expectation is zero without any number: it vanishes, and its scalars plainly have values."""
-        return vanishes(integrand, self) is not None and all(map(self._is_plain, canonical(integrand).free))
+    def vanishes(self, integrand: Expr) -> str | None:
+        """Why an expectation is zero without any number; None where it may not be, or where a scalar in it may have no
+        value, as 1/θ with θ → 0."""
+        e = canonical(integrand)
+        why = vanishes(e, self)
+        return why if why is None or all(map(self._is_plain, e.free)) else None
 
     def _is_plain(self, s: Sym) -> bool:
-        return s not in self._doubtful
+        return all(t in self._estimates for t in self._doubts(s))
+
+    def _doubts(self, s: Sym) -> frozenset[Sym]:
+        """The scalars that may have no value on which a symbol depends: itself, or those in the operand of a Ẑ."""
+        return frozenset((s,)) if s in self._doubtful else self._under.get(s, frozenset())
 
     def _constant(self, i: Moment, value: Const) -> Expr:
         """A scalar that folded to a number: that number if it is right to its last digits, else a symbol."""
@@ -388,7 +402,7 @@ class Limit:
         if p is None or q is None or p.matrix != q.matrix or p.transposed != q.transposed:
             return True
         # The expectation over a pair of operands may vanish by itself, without a number.
-        return vanishes(ZHAT(p.variance, p.operand, q.operand), self) is not None
+        return self.vanishes(ZHAT(p.variance, p.operand, q.operand)) is not None
 
     def covariance(self, a: Sym, b: Sym) -> Estimate:
         key = _ordered(a, b)
@@ -580,6 +594,20 @@ class Limit:
             return (0.0, math.inf) if infer_range(unfold(i.psi), {})[0] >= 0 else REALS
         return REALS if not isinstance(i, Moment) or WIDTH in i.psi.free else infer_range(unfold(i.psi), {})
 
+    def _sign(self, s: Sym) -> tuple[float, float]:
+        """A range that tells where a scalar is plainly positive: a mean of squares of what is not 0, for instance."""
+        name = s.name[1]
+        found = self._signs.get(name)
+        if found is None:
+            i = self.program.by_name.get(name)
+            found = REALS
+            if isinstance(i, Moment) and WIDTH not in i.psi.free:
+                found = infer_range(unfold(i.psi), {Sym(x): self._sign(scalar(x)) for x in i.scalars})
+                if found[0] == 0 and i.vectors and is_positive_somewhere(self.integrand(i), self.is_gaussian):
+                    found = POSITIVE[0], found[1]
+            self._signs[name] = found
+        return found
+
     def _take_coefficient(self, s: Sym) -> Known:
         found = self._pointwise(s)
         if found is not None:
@@ -625,10 +653,8 @@ class Limit:
 
     def stein_system(self, s: Sym) -> tuple[list[Sym], Expr, int]:
         """The Ẑ^{Wᵀy^i} on which Z^x depends, Z^x, and which of them the coefficient belongs to (Remark B.6)."""
-        partner, _, name = self._derivatives[s]
-        i = self.program.by_name[name]
-        assert isinstance(i, MatMul)
-        operand = split_coefficient(self._z[i.vector])[1]
+        partner = self._derivatives[s][0]
+        operand = self._products[self._product_of[s]].operand
         q = self._products[partner]
         partners = [
             t
@@ -679,7 +705,8 @@ class Limit:
         span = i.span if i else None
         if self.progress:
             self.progress(purpose)
-        for s in sorted(integrand.free & self._doubtful, key=lambda s: s.digest):
+        doubts = frozenset[Sym]().union(*map(self._doubts, integrand.free))
+        for s in sorted(doubts, key=lambda s: s.digest):
             # Where one of these has no value there is no integrand, whatever it is multiplied by.
             self.scalar(s)
         settings = self.settings

@@ -21,7 +21,7 @@ import numpy as np
 from netsor.core import MatMul, Program
 from netsor.expr import Const, Expr, Sym, add, canonical, mul, neg
 from netsor.expr.arrays import lambdify
-from netsor.gaussian import Estimate, Settings, vanishes
+from netsor.gaussian import Estimate, Settings
 from netsor.limit.interpreter import Limit
 
 Array = np.ndarray
@@ -73,7 +73,7 @@ class CoordinateLaw:
         e = canonical(e)
         if isinstance(e, Const):
             return Estimate(float(e.value))
-        if vanishes(e, self.limit):
+        if self.limit.vanishes(e):
             return Estimate(0.0)
         usual = self.limit.settings
         self.limit.settings = settings or usual

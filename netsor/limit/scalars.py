@@ -168,10 +168,7 @@ def _is_pole(node: Expr, at: Mapping[Sym, np.ndarray]) -> bool:
 def has_value(
     e: Expr, known: Mapping[str, Expr], range_of: Callable[[Sym], tuple[float, float]]
 ) -> bool:
-    """Whether a function of scalars has a value at their limits, as far as what is `known` of them and ranges say.
-
-    What is never negative is taken to be positive: a variance is not zero by design.
-    """
+    """Whether a function of scalars has a value at their limits, as far as what is `known` of them and ranges say."""
     e = unfold(e)
     values = {s: float(v.value) for s in e.free if isinstance(v := known.get(str(s.name)), Const)}
     if len(values) == len(e.free):
@@ -181,9 +178,9 @@ def has_value(
         if isinstance(node, Pow):
             k = node.exponent.value if isinstance(node.exponent, Const) else None
             low, high = ranges[node.base]
-            if k is None or not isinstance(k, int) and low < 0 or k < 0 and (low < 0 < high or low == high == 0):
+            if k is None or not isinstance(k, int) and low < 0 or k < 0 and low <= 0 <= high:
                 return False
-        elif isinstance(node, Call) and (node.fn == "log" and ranges[node.children[0]][0] < 0 or node.fn == "tan"):
+        elif isinstance(node, Call) and (node.fn == "log" and ranges[node.children[0]][0] <= 0 or node.fn == "tan"):
             return False
     return True
 

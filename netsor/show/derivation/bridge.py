@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from netsor.core import MatMul, Program
 from netsor.expr import ZERO, Const, Expr, Sym, canonical, substitute
-from netsor.gaussian import vanishes
 from netsor.limit import Limit
 from netsor.show.derivation.data import value_of
 from netsor.show.derivation.symbols import DATA, HAT, LIMIT, VECTOR, kind, names
@@ -63,7 +62,7 @@ class Bridge:
 
     def vanishes(self, e: Expr) -> str | None:
         """Why E e is exactly zero, in the limit's words; None where it may not be."""
-        return vanishes(self.mapped(e), self.limit)
+        return self.limit.vanishes(self.mapped(e))
 
     def mean(self, s: Sym) -> float:
         """E Z^v of a member of 𝒱; other base symbols have none."""
