@@ -21,6 +21,7 @@ from netsor.expr import (
     as_expr,
     canonical,
     diff,
+    evaluate,
     mul,
     split_coefficient,
     substitute,
@@ -55,7 +56,14 @@ from netsor.limit.initial import InitialLaw
 from netsor.limit.meanings import Meanings
 from netsor.limit.noise import NONE, Form, Known, Noises, Origin
 from netsor.limit.positive import POSITIVE, is_positive_somewhere
-from netsor.limit.scalars import function_of_scalars, has_value, may_jump, of_constant, rational_value
+from netsor.limit.scalars import (
+    function_of_scalars,
+    has_value,
+    may_jump,
+    of_constant,
+    rational_value,
+    rounding_error,
+)
 from netsor.limit.scale import Scales, times_power
 from netsor.limit.separation import of_initial, of_products
 from netsor.limit.stein import stein_coefficients
@@ -131,6 +139,8 @@ class Limit:
         # Ẑ^{Wx} of each product by its symbol, and what scalars are 2^k times of (0 where it is not said).
         self._gaussian_parts: dict[str, Expr] = {}
         self._powers: dict[Sym, int] = {}
+        # How far the numbers that vectors of variance 0 are may be from what is meant.
+        self._off: dict[Sym, float] = {}
         self._signs: dict[str, tuple[float, float]] = {}
         # Scalars that may have no value, as 1/θ with θ → 0: what they multiply is not zero before they are known.
         self._doubtful: set[Sym] = set()
@@ -189,6 +199,9 @@ class Limit:
             constant = k[i][i] == 0 and name not in self.kept
             mean = as_expr(group.mean[i]) if constant else self._mean(name, group.mean[i], float(k[i][i]))
             self._z[name] = mean if constant else ZINIT(mean, symbol)
+            if constant:
+                self._exact[Sym(name)] = rational(group.mean[i])
+                self._off[Sym(name)] = uncertainty(group.mean[i])
 
     def _mean(self, name: str, mean: float, variance: float) -> Expr:
         """The mean of a vector as a number; as a symbol where its rounding shows beside the standard deviation."""
@@ -239,7 +252,8 @@ class Limit:
                 self._z[i.name] = self._zmatmul(i)
             case Nonlin():
                 there = self._atoms.limit(i)
-                self._z[i.name] = ZNONLIN(i, self._z, self._scalars) if there is None else there
+                z = ZNONLIN(i, self._z, self._scalars) if there is None else there
+                self._z[i.name] = self._constant_vector(i, z) if isinstance(z, Const) and there is None else z
             case Moment():
                 self._scalars[i.name] = self._zmoment(i)
 
@@ -321,15 +335,13 @@ class Limit:
         return ZMOMENT(i, self._z, self._scalars) if there is None else there
 
     def _zmoment(self, i: Moment) -> Expr:
-        there = None if i.vectors else self._atoms.limit(i)
-        exact = None if i.vectors or there is not None else rational_value(at_infinite_width(i.psi), self._exact)
-        if exact is not None and not in_range(_nearest(exact)) or exact and not _nearest(exact):
-            assert exact is not None
-            self._exact[Sym(i.name)] = exact
-            return wide(*split_number(exact))
+        there = self._atoms.limit(i)
+        exact = None if there is not None else rational_value(at_infinite_width(i.psi), self._exact)
         if exact is not None:
-            found = _nearest(exact)
             self._exact[Sym(i.name)] = exact
+            found = _nearest(exact)
+            if not in_range(found) or exact and not found:
+                return wide(*split_number(exact))
             self._estimates[scalar(i.name)] = self._given(i.name, found, abs(float(Fraction(repr(found)) - exact)))
             return Const(found)
         integrand = self.integrand(i)
@@ -338,7 +350,7 @@ class Limit:
             and math.isfinite(integrand.value)
             and not (i.scalars and not i.vectors and may_jump(i.psi))
         ):
-            return self._constant(i, integrand)
+            return self._constant(i, integrand, there)
         if size_beyond(integrand) is not None and not integrand.free:
             return integrand
         if i.vectors and self.vanishes(integrand):
@@ -372,14 +384,45 @@ class Limit:
         """The scalars that may have no value on which a symbol depends: itself, or those in the operand of a Ẑ."""
         return frozenset((s,)) if s in self._doubtful else self._under.get(s, frozenset())
 
-    def _constant(self, i: Moment, value: Const) -> Expr:
+    def _constant(self, i: Moment, value: Const, there: Expr | None) -> Expr:
         """A scalar that folded to a number: that number if it is right to its last digits, else a symbol."""
         s = scalar(i.name)
-        if not i.scalars:
-            self._estimates[s] = self._given(i.name, float(value.value), of_constant(value.value))
-            return value
-        found = self._estimates[s] = self._scalar(s)
+        if i.vectors or not i.scalars:
+            error = of_constant(value.value) if there is not None else self._folded(i)
+            found = self._estimates[s] = self._given(i.name, float(value.value), error)
+        else:
+            found = self._estimates[s] = self._scalar(s)
         return value if found.error <= 1e-15 * abs(value.value) or value.value == found.error == 0 else s
+
+    def _folded(self, i: Nonlin | Moment) -> float:
+        """How far ψ at numbers may be from its value, as it is folded: by its rounding and that of its arguments."""
+        psi = at_infinite_width(i.psi)
+        point, errors = {}, {}
+        for s in psi.free:
+            value = self._z[s.name] if s.name in self._z else self._scalars[s.name]
+            point[s] = float(value.value) if isinstance(value, Const) else math.nan
+            known = self._estimates.get(scalar(s.name))
+            errors[s] = known.error if known is not None else self._off.get(s, 0.0)
+        error = rounding_error(psi, point, errors)
+        # What does not occur in the value has no error.
+        return error if math.isfinite(error) else of_constant(evaluate(psi, point))
+
+    def _constant_vector(self, i: Nonlin, value: Const) -> Expr:
+        """Z^x that is a number: a symbol where its rounding is more than its last digits."""
+        exact = rational_value(at_infinite_width(i.psi), self._exact)
+        if exact is not None:
+            self._exact[Sym(i.name)] = exact
+            near = _nearest(exact)
+            if math.isfinite(near) and in_range(near) and (near or not exact):
+                self._off[Sym(i.name)] = abs(float(Fraction(near) - exact))
+                return Const(near)
+            return value
+        error = self._off[Sym(i.name)] = self._folded(i)
+        if error <= 1e-15 * abs(value.value) or not math.isfinite(value.value):
+            return value
+        s = scalar(f"E {i.name}")
+        self._means[s] = self._given(f"E {i.name}", float(value.value), error)
+        return s
 
     # --- the law of the Ẑ's: numbers, when asked --------------------------------------------------------------
 

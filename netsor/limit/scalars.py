@@ -40,6 +40,7 @@ from netsor.gaussian.wide import values as wide_values
 
 _ROUNDING = 4e-16
 _HALF = 2.0**-53
+_NONE: Mapping[Sym, float] = {}
 
 
 def function_of_scalars(
@@ -226,8 +227,8 @@ def of_constant(x: float) -> float:
     return 0.0 if decimal(x) is not None else 2.0**-51 * abs(x)
 
 
-def rounding_error(e: Expr, point: Mapping[Sym, float]) -> float:
-    """A bound on the rounding of `evaluate`, carried from node to node; the values of the symbols are taken as right.
+def rounding_error(e: Expr, point: Mapping[Sym, float], errors: Mapping[Sym, float] = _NONE) -> float:
+    """A bound on the rounding of `evaluate`, carried from node to node; the symbols are off by no more than `errors`.
 
     Each operation adds half a unit of its own result (a function two), and takes over what its arguments' errors do.
     """
@@ -239,7 +240,7 @@ def rounding_error(e: Expr, point: Mapping[Sym, float]) -> float:
             case Const():
                 v, r = float(node.value), _HALF * abs(node.value) * (not isinstance(node.value, int))
             case Sym():
-                v, r = point.get(node, math.nan), 0.0
+                v, r = point.get(node, math.nan), errors.get(node, 0.0)
             case Add():
                 v = math.fsum(x for x, _ in kids) if all(math.isfinite(x) for x, _ in kids) else math.nan
                 r = math.fsum(d for _, d in kids) + _HALF * abs(v)
