@@ -356,6 +356,7 @@ def at_infinite_width(root: Expr) -> Expr:
 
     1/√n enters as 0 before anything is differentiated, and ψ* (Eq. 84) then is the gradient times the direction. Where
     an argument lies on a kink with positive probability that is not its limit: `netsor.expr.onesided` is for those.
+    Smooth differences of higher order have their limits by `netsor.expr.differences`.
     """
     if WIDTH not in root.free:
         return root
@@ -368,7 +369,15 @@ def at_infinite_width(root: Expr) -> Expr:
                 done[node] = _at_infinite_width(node, done)
             except Diverges as fault:
                 done[node] = fault  # n x in n x − n x
-    return _limit(root, done)
+    try:
+        return _limit(root, done)
+    except Diverges:
+        from netsor.expr.differences import limit_of_differences
+
+        found = limit_of_differences(root)
+        if found is None:
+            raise
+        return found
 
 
 def _limit(node: Expr, done: dict[Expr, Expr | Diverges]) -> Expr:

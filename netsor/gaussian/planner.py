@@ -223,8 +223,10 @@ def _block(
     outcome = run(inputs, settings.tol, inputs.slack())
     carried = response(run, inputs, outcome, shape_of(nameless, variables), settings.tol, clock)
     own = outcome.error + carried.rest
-    # What underflows on the way is taken for zero.
-    own += negligible if outcome.scale >= NORMAL else NORMAL
+    if outcome.scale < NORMAL and not _is_nothing(nameless, inputs):
+        # What underflows on the way is taken for zero.
+        negligible = NORMAL
+    own += negligible
     part = Part(
         block,
         len(mine),
@@ -240,6 +242,17 @@ def _block(
     cache[same] = part
     cache[key] = part = replace(part, slopes=_named(carried.slopes, meant))
     return part
+
+
+def _is_nothing(block: Expr, inputs: Inputs) -> bool:
+    """Whether a block is zero because variances or scalars are, which are known to be."""
+    gone: dict[Sym, Expr] = {
+        s: ZERO
+        for k, s in enumerate(inputs.symbols)
+        if inputs.covariance[k, k] == 0 and not inputs.errors[k].any()
+    }
+    gone |= {s: ZERO for s, x in inputs.scalars.items() if x == 0 == inputs.scalar_errors[s]}
+    return canonical(substitute(block, gone)) is ZERO
 
 
 def _named(slopes: Mapping[Input, float], meant: Mapping[Sym, Sym]) -> dict[Input, float]:

@@ -329,6 +329,10 @@ class Limit:
         """Whether ψ's limit is that from the side from which its arguments come to a kink or a jump."""
         return self._atoms.limit(i) is not None
 
+    def one_sided(self, i: Nonlin | Moment) -> Expr | None:
+        """What ψ tends to where its arguments come to a kink or a jump from one side; None where they do not."""
+        return self._atoms.limit(i)
+
     def integrand(self, i: Moment) -> Expr:
         """The expression whose expectation is θ̊ (Eq. 63)."""
         there = self._atoms.limit(i)
@@ -342,7 +346,7 @@ class Limit:
             found = _nearest(exact)
             if not in_range(found) or exact and not found:
                 return wide(*split_number(exact))
-            self._estimates[scalar(i.name)] = self._given(i.name, found, abs(float(Fraction(repr(found)) - exact)))
+            self._estimates[scalar(i.name)] = self._given(i.name, found, _apart(found, exact))
             return Const(found)
         integrand = self.integrand(i)
         if (
@@ -414,7 +418,7 @@ class Limit:
             self._exact[Sym(i.name)] = exact
             near = _nearest(exact)
             if math.isfinite(near) and in_range(near) and (near or not exact):
-                self._off[Sym(i.name)] = abs(float(Fraction(near) - exact))
+                self._off[Sym(i.name)] = _apart(near, exact)
                 return Const(near)
             return value
         error = self._off[Sym(i.name)] = self._folded(i)
@@ -786,6 +790,12 @@ class Limit:
 
 def _ordered(a: Sym, b: Sym) -> tuple[Sym, Sym]:
     return (a, b) if a.digest <= b.digest else (b, a)
+
+
+def _apart(x: float, q: Fraction) -> float:
+    """How far a float is from a rational number, as a binary number and as its digits say; 0 where these are exact."""
+    shown = Fraction(repr(x))
+    return 0.0 if shown == q else max(abs(float(shown - q)), abs(float(Fraction(x) - q)))
 
 
 def _nearest(q: Fraction) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from netsor.core import MatMul, Program
-from netsor.expr import ZERO, Const, Expr, Sym, canonical, substitute
+from netsor.core import MatMul, Moment, Nonlin, Program
+from netsor.expr import ONE, ZERO, Const, Expr, Sym, add, canonical, mul, neg, power, substitute
 from netsor.limit import Limit
+from netsor.limit.symbols import SCALAR as SCALAR_OF_LIMIT
 from netsor.show.derivation.data import value_of
-from netsor.show.derivation.symbols import DATA, HAT, LIMIT, VECTOR, kind, names
+from netsor.show.derivation.symbols import DATA, HAT, LIMIT, VECTOR, kind, names, symbol
 
 
 class Bridge:
@@ -43,6 +44,32 @@ class Bridge:
             assert isinstance(i, MatMul)
             return self.limit.gaussian_part(i)
         return s
+
+    def one_sided(self, i: Nonlin | Moment) -> Expr | None:
+        """What ψ tends to where an argument comes to its kink from one side, in the derivation's base symbols.
+
+        None where no argument does, or where that has no name in a derivation.
+        """
+        there = self.limit.one_sided(i)
+        if there is None:
+            return None
+        back: dict[Sym, Expr] = {}
+        products = {s: j.name for j in self.program.instructions if isinstance(j, MatMul) for s in self._hats(j)}
+        for s in there.free:
+            if s in self.limit.initial:
+                name = self.limit.initial[s]
+                back[s] = add(symbol(VECTOR, name), neg(substitute(self.limit.z(name), {s: ZERO})))
+            elif s in products:
+                own = symbol(HAT, products[s])
+                back[s] = mul(own, power(substitute(self.there(own), {s: ONE}), Const(-1)))
+            elif s.name[0] == SCALAR_OF_LIMIT and s.name[1] in self.program.by_name:
+                back[s] = symbol(LIMIT, s.name[1])
+            else:
+                return None
+        return canonical(substitute(there, back))
+
+    def _hats(self, i: MatMul) -> frozenset[Sym]:
+        return self.limit.gaussian_part(i).free
 
     def mapped(self, e: Expr) -> Expr:
         """The expression in the limit's symbols, canonical."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from netsor.core import MatMul, Moment, Nonlin, Program
@@ -18,7 +18,7 @@ from netsor.show.derivation.expectations import Expectations
 from netsor.show.derivation.finals import Finals
 from netsor.show.derivation.lines import Derivation, Form, Gaussian, Line, Note
 from netsor.show.derivation.order import Order
-from netsor.show.derivation.prepare import direct_form, has_star, is_builtin, vanishing_parts
+from netsor.show.derivation.prepare import direct_form, has_star, is_builtin, vanishing_parts, with_named_functions
 from netsor.show.derivation.products import LARGEST_Z, Products
 from netsor.show.derivation.reasons import reasons
 from netsor.show.derivation.symbols import (
@@ -46,6 +46,7 @@ class Deriver:
 
     def __init__(self, program: Program, limit: Limit, targets: Iterable[str], every: bool = False):
         self.program = program
+        self.limit = limit
         self.reduced: dict[str, Expr] = {}
         self.expect = Expectations(Bridge(program, limit), self.reduced)
         self.finals = Finals(self.expect)
@@ -74,8 +75,8 @@ class Deriver:
             if isinstance(i, MatMul):
                 stack.append(i.vector)
             elif i is not None:
-                form = direct_form(i, self.program, {})
-                stack.extend(names(s)[0] for s in form.free if kind(s) in (VECTOR, LIMIT))
+                form = self._direct(i, {})
+                stack.extend(names(s)[0] for s in form.free if kind(s) in (VECTOR, LIMIT, HAT))
         return seen
 
     # --- the rules ---------------------------------------------------------------------------------------------
@@ -149,8 +150,23 @@ class Deriver:
         left = tuple(symbol(VECTOR, m) for m in members)
         self.lines.append(Line(members[0], left, (law,), "ZINIT", (Note(tuple(source)),) if source else ()))
 
+    def _direct(self, i: Nonlin | Moment, known: Mapping[str, Expr]) -> Expr:
+        """What an instruction says in the limit: one-sided derivatives where an argument comes to lie on a kink."""
+        there = self.expect.bridge.one_sided(i)
+        if there is None:
+            return direct_form(i, self.program, known)
+        return substitute(with_named_functions(there), {symbol(LIMIT, s): e for s, e in known.items()})
+
+    def _at_a_kink(self, i: Nonlin | Moment) -> tuple[Note, ...]:
+        if self.limit.one_sided(i) is None:
+            return ()
+        said = "an argument lies on a kink or a jump with positive probability"
+        if self.expect.bridge.one_sided(i) is None:
+            return (Note((f"{said}, where the limit is the one-sided derivative: `netsor eval` has its number",)),)
+        return (Note((f"the one-sided limit: {said}",)),)
+
     def _znonlin(self, i: Nonlin) -> None:
-        direct = direct_form(i, self.program, self.known)
+        direct = self._direct(i, self.known)
         self._note_functions(direct)
         values = {s: self.constants.get(s, s) for s in direct.free if kind(s) == LIMIT}
         inner = {s: self.reduced[names(s)[0]] for s in direct.free if kind(s) == VECTOR}
@@ -161,7 +177,7 @@ class Deriver:
         self.lines.append(Line(i.name, (symbol(VECTOR, i.name),), forms, rule, self._small(i)))
 
     def _small(self, i: Nonlin | Moment) -> tuple[Note, ...]:
-        return tuple(Note((part, " → 0")) for part in vanishing_parts(i, self.program))
+        return (*(Note((part, " → 0")) for part in vanishing_parts(i, self.program)), *self._at_a_kink(i))
 
     def _note_functions(self, e: Expr) -> None:
         for node in postorder(e):
@@ -172,8 +188,8 @@ class Deriver:
     # --- MOMENT ------------------------------------------------------------------------------------------------
 
     def _zmoment(self, i: Moment) -> None:
-        raw = direct_form(i, self.program, {})
-        direct = direct_form(i, self.program, self.known)
+        raw = self._direct(i, {})
+        direct = self._direct(i, self.known)
         self._note_functions(raw)
         s = symbol(LIMIT, i.name)
         values = {t: self.constants.get(t, t) for t in direct.free if kind(t) == LIMIT}
