@@ -24,7 +24,7 @@ from netsor.check.values import (
 from netsor.core import Moment, Output, Program
 from netsor.diagnostics import Diagnostic, Span
 from netsor.expr import WIDTH, ZERO, Add, Const, Expr, Mul, Sym, canonical, mul, split_coefficient, substitute, to_text
-from netsor.expr.asymptotics import Diverges, at_infinite_width, what_diverges
+from netsor.expr.asymptotics import Diverges, at_infinite_width, limit_of_factors, what_diverges
 from netsor.expr.quotients import find_quotients
 from netsor.syntax import ast
 
@@ -330,7 +330,9 @@ class Checker(Networks):
                 return e
             e = find_quotients(e)
             try:
-                at_infinite_width(substitute(e, self.constant_values))
+                # Where constants move, differences of higher order are seen with their values in place.
+                limit = limit_of_factors if e.free & self.moving else at_infinite_width
+                limit(substitute(e, self.constant_values))
                 return e
             except Diverges as d:
                 rate = d

@@ -358,6 +358,19 @@ def at_infinite_width(root: Expr) -> Expr:
     an argument lies on a kink with positive probability that is not its limit: `netsor.expr.onesided` is for those.
     Smooth differences of higher order have their limits by `netsor.expr.differences`.
     """
+    try:
+        return limit_of_factors(root)
+    except Diverges:
+        from netsor.expr.differences import limit_of_differences
+
+        found = limit_of_differences(root)
+        if found is None:
+            raise
+        return found
+
+
+def limit_of_factors(root: Expr) -> Expr:
+    """As `at_infinite_width`, where every factor in n has a limit of its own; raises `Diverges`."""
     if WIDTH not in root.free:
         return root
     done: dict[Expr, Expr | Diverges] = {}
@@ -369,15 +382,7 @@ def at_infinite_width(root: Expr) -> Expr:
                 done[node] = _at_infinite_width(node, done)
             except Diverges as fault:
                 done[node] = fault  # n x in n x − n x
-    try:
-        return _limit(root, done)
-    except Diverges:
-        from netsor.expr.differences import limit_of_differences
-
-        found = limit_of_differences(root)
-        if found is None:
-            raise
-        return found
+    return _limit(root, done)
 
 
 def _limit(node: Expr, done: dict[Expr, Expr | Diverges]) -> Expr:

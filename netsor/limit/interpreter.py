@@ -21,7 +21,6 @@ from netsor.expr import (
     as_expr,
     canonical,
     diff,
-    evaluate,
     mul,
     split_coefficient,
     substitute,
@@ -392,24 +391,27 @@ class Limit:
         """A scalar that folded to a number: that number if it is right to its last digits, else a symbol."""
         s = scalar(i.name)
         if i.vectors or not i.scalars:
-            error = of_constant(value.value) if there is not None else self._folded(i)
+            error = of_constant(value.value) if there is not None else self._folded(i, value.value)
             found = self._estimates[s] = self._given(i.name, float(value.value), error)
         else:
             found = self._estimates[s] = self._scalar(s)
         return value if found.error <= 1e-15 * abs(value.value) or value.value == found.error == 0 else s
 
-    def _folded(self, i: Nonlin | Moment) -> float:
+    def _folded(self, i: Nonlin | Moment, folded: float) -> float:
         """How far ψ at numbers may be from its value, as it is folded: by its rounding and that of its arguments."""
         psi = at_infinite_width(i.psi)
-        point, errors = {}, {}
+        point: dict[Sym, float] = {}
+        errors: dict[Sym, float] = {}
         for s in psi.free:
             value = self._z[s.name] if s.name in self._z else self._scalars[s.name]
-            point[s] = float(value.value) if isinstance(value, Const) else math.nan
-            known = self._estimates.get(scalar(s.name))
-            errors[s] = known.error if known is not None else self._off.get(s, 0.0)
-        error = rounding_error(psi, point, errors)
-        # What does not occur in the value has no error.
-        return error if math.isfinite(error) else of_constant(evaluate(psi, point))
+            if isinstance(value, Const):
+                point[s] = float(value.value)
+                known = self._estimates.get(scalar(s.name))
+                errors[s] = known.error if known is not None else self._off.get(s, 0.0)
+        # What is no number has cancelled, or was multiplied by 0: the rest is algebra.
+        whole = len(point) == len(psi.free)
+        error = rounding_error(psi, point, errors) if whole else math.inf
+        return error if math.isfinite(error) else of_constant(folded)
 
     def _constant_vector(self, i: Nonlin, value: Const) -> Expr:
         """Z^x that is a number: a symbol where its rounding is more than its last digits."""
@@ -421,7 +423,7 @@ class Limit:
                 self._off[Sym(i.name)] = _apart(near, exact)
                 return Const(near)
             return value
-        error = self._off[Sym(i.name)] = self._folded(i)
+        error = self._off[Sym(i.name)] = self._folded(i, value.value)
         if error <= 1e-15 * abs(value.value) or not math.isfinite(value.value):
             return value
         s = scalar(f"E {i.name}")
@@ -643,17 +645,24 @@ class Limit:
 
     def _sign(self, s: Sym) -> tuple[float, float]:
         """A range that tells where a scalar is plainly positive: a mean of squares of what is not 0, for instance."""
-        name = s.name[1]
-        found = self._signs.get(name)
-        if found is None:
+        waiting = [s.name[1]]
+        while waiting:
+            name = waiting[-1]
             i = self.program.by_name.get(name)
-            found = REALS
-            if isinstance(i, Moment) and WIDTH not in i.psi.free:
-                found = infer_range(unfold(i.psi), {Sym(x): self._sign(scalar(x)) for x in i.scalars})
-                if found[0] == 0 and i.vectors and is_positive_somewhere(self.integrand(i), self.is_gaussian):
-                    found = POSITIVE[0], found[1]
-            self._signs[name] = found
-        return found
+            plain = isinstance(i, Moment) and WIDTH not in i.psi.free
+            before = [x for x in i.scalars if x not in self._signs] if plain else []  # type: ignore[union-attr]
+            if before and name not in self._signs:
+                waiting += before
+                continue
+            waiting.pop()
+            if name not in self._signs:
+                self._signs[name] = self._sign_of(i) if plain else REALS  # type: ignore[arg-type]
+        return self._signs[s.name[1]]
+
+    def _sign_of(self, i: Moment) -> tuple[float, float]:
+        low, high = infer_range(unfold(i.psi), {Sym(x): self._signs[x] for x in i.scalars})
+        positive = low == 0 and i.vectors and is_positive_somewhere(self.integrand(i), self.is_gaussian)
+        return (POSITIVE[0] if positive else low), high
 
     def _take_coefficient(self, s: Sym) -> Known:
         found = self._pointwise(s)
