@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
-from netsor.expr import ONE, ZERO, Const, Expr, Sym, add, canonical, diff, evaluate, mul, substitute, to_text
+from netsor.expr import ONE, ZERO, Const, Expr, Sym, add, canonical, diff, evaluate, mul, postorder, substitute, to_text
 from netsor.expr.intervals import infer_range
 from netsor.expr.parity import parity
 from netsor.expr.unfold import unfold
@@ -27,7 +27,7 @@ from netsor.gaussian.inputs import Inputs, anonymous, gather
 from netsor.gaussian.integrability import integrable
 from netsor.gaussian.law import Input, Law
 from netsor.gaussian.outcome import EPS, Outcome, Task
-from netsor.gaussian.powers import NORMAL, apart, gathered, has_powers, raised, refuse, without_negligible
+from netsor.gaussian.powers import NORMAL, apart, gathered, has_powers, is_far, raised, refuse, without_negligible
 from netsor.gaussian.result import Clock, Divergent, Expectation, NoNumber, Part, Settings, Undefined, Unsettled
 from netsor.gaussian.sensitivity import response
 from netsor.gaussian.shape import is_curved, shape_of
@@ -36,6 +36,8 @@ from netsor.gaussian.terms import Gaussians, Term
 DEFAULT = Settings()
 # Scalars whose errors are more than this part of them are looked at together, in so many places.
 _LARGE, _PLACES = 1e-5, 64
+# Variances of a law so wide that nothing of ordinary size is out of its reach.
+_WIDER = 1e4
 _SHARE, _FEW = 0.3, 4
 
 
@@ -223,7 +225,7 @@ def _block(
     outcome = run(inputs, settings.tol, inputs.slack())
     carried = response(run, inputs, outcome, shape_of(nameless, variables), settings.tol, clock)
     own = outcome.error + carried.rest
-    if outcome.scale < NORMAL and not _is_nothing(nameless, inputs):
+    if outcome.scale < NORMAL and not _is_nothing(nameless, inputs, run):
         # What underflows on the way is taken for zero.
         negligible = NORMAL
     own += negligible
@@ -244,15 +246,26 @@ def _block(
     return part
 
 
-def _is_nothing(block: Expr, inputs: Inputs) -> bool:
-    """Whether a block is zero because variances or scalars are, which are known to be."""
+def _is_nothing(block: Expr, inputs: Inputs, run: Callable[..., Outcome]) -> bool:
+    """Whether a block that was found to be zero is: its variances or scalars are, or it is so wherever one looks.
+
+    A block like relu(x) relu(−x) is zero under a wider law, too, and the far tail of another one is not.
+    """
     gone: dict[Sym, Expr] = {
         s: ZERO
         for k, s in enumerate(inputs.symbols)
         if inputs.covariance[k, k] == 0 and not inputs.errors[k].any()
     }
     gone |= {s: ZERO for s, x in inputs.scalars.items() if x == 0 == inputs.scalar_errors[s]}
-    return canonical(substitute(block, gone)) is ZERO
+    if gone and canonical(substitute(block, gone)) is ZERO:
+        return True
+    numbers = (*inputs.covariance.diagonal(), *inputs.scalars.values())
+    if any(map(is_far, (*postorder(block), *(Const(float(x)) for x in numbers)))):
+        return False
+    try:
+        return run(replace(inputs, covariance=_WIDER * inputs.covariance), 1e-2, 0.0, True).scale == 0
+    except (NoNumber, ArithmeticError, ValueError):
+        return False
 
 
 def _named(slopes: Mapping[Input, float], meant: Mapping[Sym, Sym]) -> dict[Input, float]:
