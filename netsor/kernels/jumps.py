@@ -22,7 +22,7 @@ def verify_no_jump(network: Program, template: Template | None, inputs: np.ndarr
 
     Whether one can is seen from the template; where it does is asked of the inputs themselves.
     """
-    if template is None or not Jumps(template.batch.limit).suspects:
+    if template is None or not Jumps(template.evaluator.limit).suspects:
         return
     named = named_examples(network, inputs)
     kinds = patterns(network, named)
