@@ -1,8 +1,8 @@
 """Gaussian expectations: an integrand and a law in; value, error and method out. Knows nothing of programs."""
 
-from netsor.gaussian.fixed import FixedLaw
 from netsor.gaussian.law import Estimate, Law
-from netsor.gaussian.result import (
+from netsor.gaussian.law.fixed import FixedLaw
+from netsor.gaussian.problem import (
     Divergent,
     Expectation,
     NoNumber,
@@ -36,11 +36,12 @@ __all__ = [
 def __getattr__(name: str):  # noqa: ANN202
     # The engines need numpy; whoever only names a law or catches an exception does not.
     if name in ("expect", "expect_many"):
-        from netsor.gaussian import many, planner
+        from netsor.gaussian import expectation
+        from netsor.gaussian.vectorized import many
 
-        return planner.expect if name == "expect" else many.expect_many
+        return expectation.expect if name == "expect" else many.expect_many
     if name == "vanishes":
-        from netsor.gaussian.blocks import vanishes
+        from netsor.gaussian.symbolic.independence import vanishes
 
         return vanishes
     raise AttributeError(name)

@@ -13,7 +13,7 @@ import numpy as np
 from netsor.check.outputs import verify_covariance
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
-from netsor.gaussian.result import Clock, NoNumber, Unsettled
+from netsor.gaussian.problem import Clock, NoNumber, Unsettled
 from netsor.kernels.advice import kinks_met
 from netsor.kernels.jumps import verify_no_jump
 from netsor.kernels.pairs import Pairs, Template, flat_rows, infer_pairs, named_examples, templates

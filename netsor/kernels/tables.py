@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsor.gaussian.bounded import Bounded
-from netsor.gaussian.result import Clock
+from netsor.gaussian.arithmetic.bounded import Bounded
+from netsor.gaussian.problem import Clock
 from netsor.kernels.pairs import Pairs, Template
 from netsor.limit.many.frames import Frame, Step
 

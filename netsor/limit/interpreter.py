@@ -45,10 +45,10 @@ from netsor.gaussian import (
     expect,
     vanishes,
 )
-from netsor.gaussian.blocks import gaussians_of
-from netsor.gaussian.integrability import integrable
+from netsor.gaussian.existence.integrability import integrable
 from netsor.gaussian.law import Input
-from netsor.gaussian.powers import apart, is_far
+from netsor.gaussian.symbolic.independence import gaussians_of
+from netsor.gaussian.symbolic.powers_of_two import apart, is_far
 from netsor.limit.atoms import Atoms
 from netsor.limit.definition import ZDOT, ZHAT, ZINIT, ZMOMENT, ZNONLIN
 from netsor.limit.initial import InitialLaw

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from netsor.expr import Const, Expr, Sym, add, canonical, mul, postorder, split_coefficient
-from netsor.gaussian.terms import expand, factors_of
+from netsor.gaussian.symbolic.expansion import expand, factors_of
 
 # What means more than this is known by its own name: sums that grow step by step would be written out in full.
 _MOST_TERMS, _MOST_NODES = 24, 200

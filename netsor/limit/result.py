@@ -12,7 +12,7 @@ from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.expr import Const, Expr, Sym, diff, evaluate
 from netsor.expr.asymptotics import at_infinite_width
 from netsor.gaussian import Settings
-from netsor.gaussian.powers import NORMAL, apart
+from netsor.gaussian.symbolic.powers_of_two import NORMAL, apart
 from netsor.limit.interpreter import MISSING, Limit, Taken, method_without_value
 from netsor.limit.jumps import Jumps
 from netsor.shown import Shown

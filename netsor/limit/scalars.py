@@ -34,9 +34,9 @@ from netsor.expr.intervals import ranges_of
 from netsor.expr.rationals import decimal, power, within_reach
 from netsor.expr.rounding import EPS, running_error
 from netsor.gaussian import Estimate
-from netsor.gaussian.first_order import FirstOrder
+from netsor.gaussian.arithmetic.extended_range import values as wide_values
 from netsor.gaussian.law import Input
-from netsor.gaussian.wide import values as wide_values
+from netsor.gaussian.sensitivity.first_order import FirstOrder
 
 _ROUNDING = 4e-16
 _HALF = 2.0**-53

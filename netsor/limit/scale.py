@@ -10,7 +10,7 @@ import math
 from netsor.expr import Add, Expr, add, canonical, mul, postorder
 from netsor.expr.nodes import wide
 from netsor.gaussian import Estimate, Unsettled
-from netsor.gaussian.powers import FAR, LEAST, gathered, is_far, size
+from netsor.gaussian.symbolic.powers_of_two import FAR, LEAST, gathered, is_far, size
 
 
 class Scales:

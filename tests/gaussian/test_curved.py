@@ -268,7 +268,7 @@ def test_one_integral_along_two_sets_of_axes_at_length(d: int, first: int, count
 
 def test_rules_see_kinks_next_to_their_ends() -> None:
     """A kink between a panel's end and the first inner node shows at the end, where Gauss's rule has no node."""
-    from netsor.gaussian.adaptive import resolution, rule
+    from netsor.gaussian.rules.adaptive import resolution, rule
 
     for near, ends in itertools.product((1e-3, 1e-5), (True, False)):
         r = rule(12, ends)

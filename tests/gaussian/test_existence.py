@@ -11,7 +11,7 @@ import pytest
 
 from netsor.expr import ONE, ZERO, Const, Expr, call, canonical, compare, cond, sqrt, sym
 from netsor.gaussian import Divergent, FixedLaw, Settings, Unsettled, expect, vanishes
-from netsor.gaussian.integrability import integrable
+from netsor.gaussian.existence.integrability import integrable
 
 X, Y, Z = sym("x"), sym("y"), sym("z")
 ALL = (X, Y, Z)
@@ -242,7 +242,7 @@ def test_what_dies_away_before_a_singular_place_is_no_singularity():
 
 
 def test_wide_numbers_agree_with_mpmath():
-    from netsor.gaussian.wide import values
+    from netsor.gaussian.arithmetic.extended_range import values
 
     e = canonical(log(2 + exp(X) * exp(X) + power(exp(X), 1.5)) / (1 + mod(X)) + call("silu", X) * call("Phi", -X))
     at = np.array([-900.0, -40.0, -1.0, 0.0, 0.5, 30.0, 700.0, 4000.0])

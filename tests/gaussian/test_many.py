@@ -9,7 +9,7 @@ import pytest
 
 from netsor.expr import Const, call, diff, sym
 from netsor.gaussian import FixedLaw, Settings, expect, expect_many
-from netsor.gaussian.result import Unsettled
+from netsor.gaussian.problem import Unsettled
 
 U, V, W = sym("u"), sym("v"), sym("w")
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from netsor.expr import Const, call, canonical, sym
-from netsor.gaussian import nested
-from netsor.gaussian.integrand import build
-from netsor.gaussian.result import Clock
-from netsor.gaussian.shape import shape_of
-from netsor.gaussian.state import State
+from netsor.gaussian.integrand.integrand import build
+from netsor.gaussian.law.gaussian_law import State
+from netsor.gaussian.problem import Clock
+from netsor.gaussian.rules import nested
+from netsor.gaussian.symbolic.structure import shape_of
 
 U, V, W = sym("u0"), sym("u1"), sym("u2")
 LAW = [

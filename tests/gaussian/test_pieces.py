@@ -11,8 +11,8 @@ from scipy.stats import chi2, ncx2
 
 from netsor.expr import Const, Expr, add, call, compare, cond, power, sym
 from netsor.gaussian import FixedLaw, Settings, expect
-from netsor.gaussian.shape import shape_of
-from netsor.gaussian.tables import table
+from netsor.gaussian.reductions.chebyshev import table
+from netsor.gaussian.symbolic.structure import shape_of
 
 VARIABLES = [sym(s) for s in "xyzwv"]
 X, Y, Z, W, _ = VARIABLES

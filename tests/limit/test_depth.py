@@ -10,7 +10,7 @@ import pytest
 
 import netsor
 from netsor.gaussian import Unsettled
-from netsor.gaussian.exact import rounded
+from netsor.gaussian.law.rational import rounded
 from netsor.limit import LimitResult
 
 AMP = Path(__file__).parents[2] / "programs" / "amp.netsor"

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from netsor.expr import Add, Call, Const, Expr, Mul, Pow, Sym, evaluate, mul, split_coefficient
-from netsor.gaussian.bounded import Bounded
-from netsor.gaussian.twofold import two_product
+from netsor.gaussian.arithmetic.bounded import Bounded
+from netsor.gaussian.arithmetic.two_product import two_product
 from netsor.gaussian.vectorized.laws import Laws, Rule
 
 Array = np.ndarray

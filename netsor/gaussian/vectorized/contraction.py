@@ -21,7 +21,7 @@ import numpy as np
 
 from netsor.expr import Expr, Sym
 from netsor.expr.arrays import lambdify
-from netsor.gaussian.bounded import Bounded
+from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.vectorized.laws import Laws, Rule
 from netsor.gaussian.vectorized.single import is_smooth
 

@@ -11,11 +11,11 @@ import numpy as np
 
 from netsor.expr import Expr, Sym
 from netsor.expr.arrays import lambdify
-from netsor.gaussian.bounded import Bounded
-from netsor.gaussian.fixed import FixedLaw
+from netsor.gaussian.arithmetic.bounded import Bounded
+from netsor.gaussian.expectation import expect
 from netsor.gaussian.law import Estimate
-from netsor.gaussian.planner import expect
-from netsor.gaussian.result import Settings
+from netsor.gaussian.law.fixed import FixedLaw
+from netsor.gaussian.problem import Settings
 from netsor.gaussian.vectorized.laws import Laws, Rule
 
 Array = np.ndarray

@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from netsor.expr import Expr, Sym
-from netsor.gaussian.bounded import Bounded
-from netsor.gaussian.result import Clock
+from netsor.gaussian.arithmetic.bounded import Bounded
+from netsor.gaussian.problem import Clock
 
 Array = np.ndarray
 T = TypeVar("T")

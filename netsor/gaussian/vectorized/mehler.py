@@ -22,8 +22,8 @@ import numpy as np
 from netsor.expr import Expr, Sym, add, call, canonical, mul
 from netsor.expr.arrays import lambdify
 from netsor.expr.rounding import running_error
-from netsor.gaussian.bounded import Bounded
-from netsor.gaussian.terms import factors_of
+from netsor.gaussian.arithmetic.bounded import Bounded
+from netsor.gaussian.symbolic.expansion import factors_of
 from netsor.gaussian.vectorized.laws import Laws
 from netsor.gaussian.vectorized.single import is_smooth, steepness
 

@@ -1,7 +1,7 @@
 """E f(u) g(v) of piecewise and smooth functions without jumps for many pairs: panels in u, g smoothed in closed form.
 
-The rule is that of `netsor.gaussian.pairs`. What errors of the covariances do follows from Price's theorem and
-integration by parts, with first derivatives alone: the derivative by the covariance c is E f' g', at most
+The rule is that of `netsor.gaussian.vectorized.pairs`. What errors of the covariances do follows from Price's theorem
+and integration by parts, with first derivatives alone: the derivative by the covariance c is E f' g', at most
 (E f'² E g'²)^{1/2}, and that by a variance a at a fixed correlation is E u f' g/(2a), at most
 (E u² f'² E g²)^{1/2}/(2a).
 """
@@ -14,14 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from netsor.expr import Const, Expr, Sym, canonical, diff, is_singular, mul, power
-from netsor.gaussian.bounded import Bounded
-from netsor.gaussian.pairs import Side, by_panels
-from netsor.gaussian.scales import Scales, scales_of
-from netsor.gaussian.shape import breaks_of
-from netsor.gaussian.smooth import Smoothing, smoothing
-from netsor.gaussian.terms import factors_of
-from netsor.gaussian.twofold import two_product
+from netsor.gaussian.arithmetic.bounded import Bounded
+from netsor.gaussian.arithmetic.two_product import two_product
+from netsor.gaussian.reductions.truncated_moments import Smoothing, smoothing
+from netsor.gaussian.symbolic.expansion import factors_of
+from netsor.gaussian.symbolic.structure import breaks_of
 from netsor.gaussian.vectorized.laws import Laws
+from netsor.gaussian.vectorized.pairs import Side, by_panels
+from netsor.gaussian.vectorized.scales import Scales, scales_of
 
 Array = np.ndarray
 _TWO = Const(2)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from netsor.expr import Expr, Sym
-from netsor.gaussian.bounded import Bounded
-from netsor.gaussian.integrability import integrable
+from netsor.gaussian.arithmetic.bounded import Bounded
+from netsor.gaussian.existence.integrability import integrable
 from netsor.gaussian.vectorized.arccosine import arc_cosine
 from netsor.gaussian.vectorized.closed import closed_form
 from netsor.gaussian.vectorized.contraction import contraction

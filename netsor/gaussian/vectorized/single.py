@@ -28,14 +28,14 @@ from netsor.expr import (
 )
 from netsor.expr.arrays import lambdify
 from netsor.expr.rounding import running_error
-from netsor.gaussian.bounded import Bounded
-from netsor.gaussian.fixed import FixedLaw
-from netsor.gaussian.planner import expect
-from netsor.gaussian.result import NoNumber, Settings
-from netsor.gaussian.scales import scales_of
-from netsor.gaussian.shape import breaks_of
+from netsor.gaussian.arithmetic.bounded import Bounded
+from netsor.gaussian.expectation import expect
+from netsor.gaussian.law.fixed import FixedLaw
+from netsor.gaussian.problem import NoNumber, Settings
+from netsor.gaussian.symbolic.structure import breaks_of
 from netsor.gaussian.vectorized.homogeneous import homogeneous_degrees
 from netsor.gaussian.vectorized.laws import Laws, Rule
+from netsor.gaussian.vectorized.scales import scales_of
 
 Array = np.ndarray
 _EPS = 2.0**-52

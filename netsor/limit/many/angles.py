@@ -21,9 +21,9 @@ import numpy as np
 
 from netsor.core import DataRef
 from netsor.expr import Const, Expr, Sym
-from netsor.gaussian.blocks import gaussians_of
-from netsor.gaussian.bounded import Bounded
-from netsor.gaussian.twofold import two_product
+from netsor.gaussian.arithmetic.bounded import Bounded
+from netsor.gaussian.arithmetic.two_product import two_product
+from netsor.gaussian.symbolic.independence import gaussians_of
 from netsor.gaussian.vectorized.arccosine import NEAR, Homogeneous, homogeneous, homogeneous_pair
 from netsor.gaussian.vectorized.closed import determinant
 from netsor.limit.many.frames import Frame, Step

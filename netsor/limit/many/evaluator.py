@@ -16,11 +16,11 @@ from netsor.expr import ONE, ZERO, Add, Const, Expr, Sym, canonical, is_singular
 from netsor.expr.arrays import lambdify
 from netsor.expr.parity import parity
 from netsor.gaussian import NoPointwiseMeaning
-from netsor.gaussian.blocks import gaussians_of, vanishing
-from netsor.gaussian.bounded import Bounded
-from netsor.gaussian.integrability import integrable
-from netsor.gaussian.squares import needs_company
-from netsor.gaussian.terms import is_polynomial
+from netsor.gaussian.arithmetic.bounded import Bounded
+from netsor.gaussian.existence.integrability import integrable
+from netsor.gaussian.reductions.quadratic_powers import needs_company
+from netsor.gaussian.symbolic.expansion import is_polynomial
+from netsor.gaussian.symbolic.independence import gaussians_of, vanishing
 from netsor.gaussian.vectorized.laws import Laws
 from netsor.gaussian.vectorized.plan import ways
 from netsor.limit import Limit

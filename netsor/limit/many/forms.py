@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from netsor.expr import ONE, ZERO, Add, Const, Expr, Mul, Sym, add, canonical, mul, postorder
 from netsor.expr.nodes import with_children
 from netsor.gaussian import Estimate
-from netsor.gaussian.blocks import gaussians_of
 from netsor.gaussian.law import Law
-from netsor.gaussian.shape import Linear, affine
+from netsor.gaussian.symbolic.independence import gaussians_of
+from netsor.gaussian.symbolic.structure import Linear, affine
 
 # A form by its coefficients, numbers or functions of scalars, in order of the symbols.
 Form = tuple[tuple[Sym, Expr], ...]

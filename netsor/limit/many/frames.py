@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from netsor.core import DataRef
-from netsor.gaussian.bounded import Bounded
-from netsor.gaussian.result import Clock
+from netsor.gaussian.arithmetic.bounded import Bounded
+from netsor.gaussian.problem import Clock
 
 Array = np.ndarray
 # Inner products are taken of blocks of this many rows, always, so that one does not depend on the others' number.

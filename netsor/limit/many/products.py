@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from netsor.expr import ONE, Add, Const, Expr, Mul, Sym, add, canonical, mul, postorder, split_coefficient
 from netsor.expr.parity import parity
-from netsor.gaussian.blocks import blocks
 from netsor.gaussian.law import Law
-from netsor.gaussian.terms import Gaussians, expand, factors_of, integer_power, is_polynomial
+from netsor.gaussian.symbolic.expansion import Gaussians, expand, factors_of, integer_power, is_polynomial
+from netsor.gaussian.symbolic.independence import blocks
 
 
 class Product(NamedTuple):

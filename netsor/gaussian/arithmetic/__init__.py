@@ -1,0 +1,1 @@
+"""Numbers beyond floats: with bounds, in two parts, of any exponent."""

@@ -1,0 +1,1 @@
+"""Whether an expectation exists: from the expression, and along rays and near divisors."""

@@ -1,0 +1,361 @@
+"""From an integrand and a law to a number: expand, drop what vanishes, split into blocks, compute what is left."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+
+from netsor.expr import ONE, ZERO, Const, Expr, Sym, add, canonical, diff, evaluate, mul, postorder, substitute, to_text
+from netsor.expr.intervals import infer_range
+from netsor.expr.parity import parity
+from netsor.expr.unfold import unfold
+from netsor.gaussian.existence.divergence import TOO_SINGULAR, why_infinite
+from netsor.gaussian.existence.integrability import integrable
+from netsor.gaussian.integrand.magnitude import averaged
+from netsor.gaussian.law import Input, Law
+from netsor.gaussian.law.inputs import Inputs, anonymous, gather
+from netsor.gaussian.plan import expectation
+from netsor.gaussian.problem import Clock, Divergent, Expectation, NoNumber, Part, Settings, Undefined, Unsettled
+from netsor.gaussian.reductions import quadratic_powers
+from netsor.gaussian.sensitivity.first_order import FirstOrder, combined
+from netsor.gaussian.sensitivity.response import response
+from netsor.gaussian.symbolic.conditions import expanded
+from netsor.gaussian.symbolic.expansion import Gaussians, Term
+from netsor.gaussian.symbolic.homogeneity import pulled
+from netsor.gaussian.symbolic.independence import blocks, gaussians_of, vanishing
+from netsor.gaussian.symbolic.powers_of_two import (
+    NORMAL,
+    apart,
+    gathered,
+    has_powers,
+    is_far,
+    raised,
+    refuse,
+    without_negligible,
+)
+from netsor.gaussian.symbolic.structure import is_curved, shape_of
+from netsor.gaussian.task import EPS, Outcome, Task
+
+DEFAULT = Settings()
+# Scalars whose errors are more than this part of them are looked at together, in so many places.
+_LARGE, _PLACES = 1e-5, 64
+# Variances of a law so wide that nothing of ordinary size is out of its reach.
+_WIDER = 1e4
+_SHARE, _FEW = 0.3, 4
+
+
+def expect(
+    integrand: Expr, law: Law, settings: Settings = DEFAULT, cache: dict | None = None, trace: list | None = None
+) -> Expectation:
+    """E integrand over the Gaussians of `law`, with |value − truth| ≤ error.
+
+    `cache` keeps blocks between calls and belongs to one law; `trace`, a list, receives every block as a `Part`.
+    Raises Divergent where the expectation is infinite or does not exist, Unsettled where it may exist but no number
+    was found, NoPointwiseMeaning where a Dirac mass meets a jump.
+    """
+    e = gathered(pulled(canonical(integrand)))
+    clock = Clock(settings.budget)
+    cache = {} if cache is None else cache
+    gaussians = gaussians_of(e, law)
+    if len(gaussians) > 1:
+        e = _in_others(e, law.separated(_sorted(gaussians), None))
+        gaussians = gaussians_of(e, law)
+    if e is ZERO or gaussians and parity(e, gaussians) == -1 and integrable(e, gaussians):
+        return Expectation(0.0, 0.0, "exact algebra")
+    # First what can be said without numbers: the terms, their blocks, and which of them vanish.
+    terms = []
+    for group in quadratic_powers.grouped(expanded(e, gaussians), gaussians):
+        t = group[0] if len(group) == 1 else _together(group)
+        split = blocks(t.product, gaussians, law) if t.product is not ONE else []
+        # A factor's mean of zero makes a product vanish only if the other factors have means, too.
+        if not any(vanishing(b, gaussians, law) for b in split) or not integrable(t.product, gaussians):
+            terms.append((t, split))
+    terms = _joined(terms, e, gaussians)
+    # Blocks that are cheap come first: one of them may turn out to be zero.
+    found: list[FirstOrder] = []
+    scales: list[float] = []
+    parts: list[Part] = []
+    weights: list[float] = []
+    hard = sum(len(b.free & gaussians) > 2 for _, split in terms for b in split)
+    methods: dict[str, None] = {}
+    # What is little beside the other terms need not be known as well.
+    # (Draws need every covariance, which blocks of many variables do not.)
+    few = len(terms) > 1 and hard > 1 and len(e.free & gaussians) <= _FEW
+    floor = _SHARE * settings.tol * averaged(e, gaussians, law) / hard if few else 0.0
+    for t, split in terms:
+        power, scalar = apart(t.scalar)
+        total = FirstOrder(float(t.coefficient)).times(_scalar_value(scalar, law))
+        scale = abs(total.value)
+        first = len(parts)
+        split = sorted(split, key=lambda b: len(b.free & gaussians))
+        if total.value == 0 and total.error == 0:
+            split = []
+        for block in split:
+            if total.value == 0 and total.error == 0 and integrable(block, gaussians):
+                continue
+            # None takes the time of those that come after it, nor is time left over if they need little.
+            own = clock
+            if len(block.free & gaussians) > 2:
+                own = Clock(None if settings.budget is None else max(clock.left() * min(1.0, 2 / hard), 0.0))
+                hard -= 1
+            spare = floor / abs(total.value) if total.value and block is split[-1] and not power else 0.0
+            part = _block(block, gaussians, law, settings, own, cache, spare)
+            if vanishing(block, gaussians, law):
+                # It exists, so it is zero.
+                part = replace(part, value=0.0, error=0.0, slopes={})
+            # An error of a part counts as one of an input, by its weight.
+            weights[first:] = [w * part.value for w in weights[first:]]
+            weights.append(total.value)
+            parts.append(part)
+            if trace is not None:
+                trace.append(part)
+            methods.update(dict.fromkeys(part.method.split(" + ")))
+            total = total.times(FirstOrder(part.value, 0.0, part.error))
+            scale *= max(part.scale, abs(part.value))
+        if power:
+            total = raised(total, power)
+            weights[first:] = [raised(FirstOrder(w), power).value for w in weights[first:]]
+            scale = raised(FirstOrder(scale), power).value
+        found.append(total)
+        scales.append(scale)
+    scale = math.fsum(scales)
+    value = _within_range(math.fsum(o.value for o in found), e)
+    rounding = EPS * (scale if len(found) > 1 else abs(value)) * (len(found) > 0)
+    error = math.fsum(o.error for o in found) + rounding
+    if not math.isfinite(value) or not math.isfinite(error):
+        raise Unsettled("it is out of the range of floating-point numbers")
+    size = _size(value, error, scale, settings.tol, e, gaussians, law)
+    if len(methods) > 1:
+        methods.pop("exact algebra", None)
+        names = ["exact algebra", *methods] if len(parts) > 1 or parts else list(methods)
+    else:
+        names = list(methods) or ["exact algebra"]
+    return Expectation(
+        value, error, " + ".join(names), error <= settings.tol * size, tuple(parts), size, tuple(weights),
+        combined((1.0, o.slopes) for o in found), math.fsum(o.own for o in found) + rounding,
+    )  # fmt: skip
+
+
+def _within_range(value: float, e: Expr) -> float:
+    """The value, or the nearest one that an expectation of e can have: none is beyond the range of e."""
+    low, high = _range(e)
+    return min(max(value, low), high) if low <= high else value
+
+
+@lru_cache(maxsize=20_000)
+def _range(e: Expr) -> tuple[float, float]:
+    return infer_range(unfold(e), {})
+
+
+def _size(value: float, error: float, terms: float, tol: float, e: Expr, gaussians: Gaussians, law: Law) -> float:
+    """What the tolerance is relative to: E|e|, which is asked for only where the value alone does not say enough."""
+    if error <= tol * abs(value):
+        return terms
+    try:
+        found = averaged(e, gaussians, law)
+    except NoNumber:
+        return terms
+    return min(terms, max(found, abs(value))) if found else terms
+
+
+def _joined(terms: list[tuple[Term, list[Expr]]], e: Expr, gaussians: Gaussians) -> list[tuple[Term, list[Expr]]]:
+    """Terms of `e` over the same variables with curved breaks as one: none of them is easier alone."""
+    groups: dict[frozenset[Sym], list[int]] = {}
+    for i, (_, split) in enumerate(terms):
+        if len(split) == 1 and is_curved(split[0], gaussians):
+            groups.setdefault(frozenset(split[0].free & gaussians), []).append(i)
+    out = list(terms)
+    for places in groups.values():
+        if len(places) > 1:
+            whole = Term(1, ONE, e) if len(places) == len(terms) else _together([terms[i][0] for i in places])
+            out[places[0]] = (whole, [whole.product])
+            for i in places[1:]:
+                out[i] = (Term(0, ONE, ONE), [])
+    return out
+
+
+def _together(group: list[Term]) -> Term:
+    """Terms that are finite as a sum alone."""
+    return Term(1, ONE, canonical(add(*(mul(Const(t.coefficient), t.scalar, t.product) for t in group))))
+
+
+def _block(
+    block: Expr, gaussians: Gaussians, law: Law, settings: Settings, clock: Clock, cache: dict, floor: float
+) -> Part:
+    key = ("block", block)
+    negligible = 0.0
+    if has_powers(block):
+        whole, block, negligible = block, without_negligible(block, gaussians), NORMAL
+        refuse(block)
+        if not block.free & gaussians:
+            o = _scalar_value(block, law)
+            error, own = o.error + NORMAL, o.own + NORMAL
+            return Part(whole, 0, 0, "exact algebra", o.value, error, abs(o.value), 0.0, own, o.slopes)
+    found = cache.get(key)
+    if found is not None and (found.error <= max(settings.tol * found.scale, floor) or clock.left() <= 0):
+        return found
+    mine = frozenset(block.free & gaussians)
+    given = gather(block, mine, law)
+    better = law.separated(given.symbols, given.covariance) if len(mine) > 1 else {}  # type: ignore[arg-type]
+    if better:
+        # Of nearly dependent variables the differences have laws of their own.
+        start = time.perf_counter()
+        mine_alone = settings if clock.budget is None else replace(settings, budget=max(clock.left(), 0.05))
+        found = _as_part(block, len(mine), expect(_in_others(block, better), law, mine_alone, cache), start)
+        cache[key] = found
+        return found
+    nameless, inputs, meant = anonymous(block, given)
+    same = ("numbers", nameless, inputs.key())
+    found = cache.get(same)
+    if found is not None and found.error <= max(settings.tol * found.scale, floor):
+        cache[key] = found = replace(found, integrand=block, seconds=0.0, slopes=_named(found.slopes, meant))
+        return found
+    variables = frozenset(inputs.symbols)
+    # The inputs may have been limits that took their time; what is left must do for one rule at least.
+    clock = Clock(None if clock.budget is None else max(clock.left(), 0.25 * clock.budget))
+    start = time.perf_counter()
+
+    exists = integrable(block, gaussians)
+    if exists is not True:
+        why = TOO_SINGULAR if exists is False and _has_density(mine, law) else why_infinite(nameless, variables, inputs)
+        if why is not None:
+            raise Divergent(why)
+
+    def run(at: Inputs, tol: float, slack: float, rough: bool = False) -> Outcome:
+        task = Task(variables, at.scalars, tol, clock, slack, rough, floor, exists is True)
+        return expectation(nameless, at.state(), task)
+
+    outcome = run(inputs, settings.tol, inputs.slack())
+    carried = response(run, inputs, outcome, shape_of(nameless, variables), settings.tol, clock)
+    own = outcome.error + carried.rest
+    if outcome.scale < NORMAL and not _is_nothing(nameless, inputs, run):
+        # What underflows on the way is taken for zero.
+        negligible = NORMAL
+    own += negligible
+    part = Part(
+        block,
+        len(mine),
+        outcome.dimension,
+        outcome.method,
+        _within_range(outcome.value, nameless),
+        own + math.fsum(abs(slope) * inputs.error(i) for i, slope in carried.slopes.items()),
+        outcome.scale,
+        time.perf_counter() - start,
+        own,
+        carried.slopes,
+    )
+    cache[same] = part
+    cache[key] = part = replace(part, slopes=_named(carried.slopes, meant))
+    return part
+
+
+def _is_nothing(block: Expr, inputs: Inputs, run: Callable[..., Outcome]) -> bool:
+    """Whether a block that was found to be zero is: its variances or scalars are, or it is so wherever one looks.
+
+    A block like relu(x) relu(−x) is zero under a wider law, too, and the far tail of another one is not.
+    """
+    gone: dict[Sym, Expr] = {
+        s: ZERO
+        for k, s in enumerate(inputs.symbols)
+        if inputs.covariance[k, k] == 0 and not inputs.errors[k].any()
+    }
+    gone |= {s: ZERO for s, x in inputs.scalars.items() if x == 0 == inputs.scalar_errors[s]}
+    if gone and canonical(substitute(block, gone)) is ZERO:
+        return True
+    numbers = (*inputs.covariance.diagonal(), *inputs.scalars.values())
+    if any(map(is_far, (*postorder(block), *(Const(float(x)) for x in numbers)))):
+        return False
+    try:
+        return run(replace(inputs, covariance=_WIDER * inputs.covariance), 1e-2, 0.0, True).scale == 0
+    except (NoNumber, ArithmeticError, ValueError):
+        return False
+
+
+def _named(slopes: Mapping[Input, float], meant: Mapping[Sym, Sym]) -> dict[Input, float]:
+    """Slopes of a block whose symbols are numbered, by the law's own symbols."""
+    out: dict[Input, float] = {}
+    for i, slope in slopes.items():
+        if isinstance(i, Sym):
+            out[meant[i]] = slope
+        else:
+            a, b = meant[i[0]], meant[i[1]]
+            out[(a, b) if a.digest <= b.digest else (b, a)] = slope
+    return out
+
+
+def _in_others(e: Expr, better: dict[Sym, Expr]) -> Expr:
+    """An integrand with some of its variables written by others."""
+    return pulled(canonical(substitute(e, better))) if better else e
+
+
+def _as_part(block: Expr, before: int, e: Expectation, start: float) -> Part:
+    after = max((p.after for p in e.parts), default=0)
+    return Part(block, before, after, e.method, e.value, e.error, e.scale, time.perf_counter() - start, e.error)
+
+
+def _sorted(symbols: Gaussians) -> list[Sym]:
+    return sorted(symbols, key=lambda s: s.digest)
+
+
+def _has_density(mine: Gaussians, law: Law) -> bool:
+    """Whether the law of some variables is plainly nondegenerate."""
+    place = {s: i for i, s in enumerate(sorted(mine, key=lambda s: s.digest))}
+    c = np.zeros((len(mine), len(mine)))
+    for a, i in place.items():
+        for b, j in place.items():
+            if i <= j and (a is b or not law.independent(a, b)):
+                c[i, j] = c[j, i] = law.covariance(a, b).value
+    d = np.sqrt(np.maximum(np.diag(c), 0.0))
+    return bool((d > 0).all()) and float(np.linalg.eigvalsh(c / np.outer(d, d))[0]) > 1e-9
+
+
+def _shown(s: Sym) -> str:
+    return str(s.name[1]) if isinstance(s.name, tuple) else str(s.name)
+
+
+def _where(point: dict[Sym, float]) -> str:
+    return ", ".join(f"`{_shown(s)}` = {v:.6g}" for s, v in point.items()) or "its limit"
+
+
+def _scalar_value(e: Expr, law: Law) -> FirstOrder:
+    """A function of scalars, with the error that theirs allow."""
+    if e is ONE:
+        return FirstOrder(1.0)
+    at = {s: law.scalar(s) for s in sorted(e.free, key=lambda s: s.digest)}
+    point = {s: v.value for s, v in at.items()}
+    value = evaluate(e, point)
+    refuse(e)
+    if not math.isfinite(value):
+        raise Undefined(f"`{to_text(e, _shown)}` has no finite value at {_where(point)}")
+    own = error = 2 * EPS * abs(value)
+    slopes: dict[Input, float] = {}
+    for s, v in at.items():
+        if v.error > 0:
+            sides = [evaluate(e, {**point, s: v.value + d}) - value for d in (-v.error, v.error)]
+            if not all(map(math.isfinite, sides)):
+                raise Unsettled("a coefficient has no finite value within the error of its scalars")
+            worst = max(map(abs, sides))
+            error += worst
+            slope = evaluate(diff(e, s), point)
+            bend = abs(sides[0] + sides[1]) + 2 * EPS * abs(value)
+            if math.isfinite(slope) and abs(abs(slope) * v.error - worst) <= 2 * bend:
+                slopes[s] = slope
+                own += bend
+            else:
+                own += worst
+    if any(v.error > _LARGE * abs(v.value) for v in at.values()):
+        # Large errors act together, and need not act most at their ends.
+        rng = random.Random(29)
+        for _ in range(_PLACES):
+            there = evaluate(e, {s: v.value + v.error * rng.choice((-1, 1, rng.uniform(-1, 1))) for s, v in at.items()})
+            if not math.isfinite(there):
+                raise Unsettled("a coefficient has no finite value within the error of its scalars")
+            error = max(error, 1.1 * abs(there - value))
+        own, slopes = error, {}
+    return FirstOrder(value, own, error, slopes)

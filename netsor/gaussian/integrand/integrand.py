@@ -1,0 +1,387 @@
+"""The integrand that is left after elimination: F(x) of standard normals x₁ … x_r, with the planes where it breaks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+
+from netsor.expr import ONE, Const, Expr, Sym, evaluate, mul, power
+from netsor.expr.arrays import lambdify
+from netsor.gaussian.arithmetic import extended_range
+from netsor.gaussian.law import rational
+from netsor.gaussian.law.factor_analysis import decompose
+from netsor.gaussian.law.gaussian_law import RANK, State, moments, pivoted_root
+from netsor.gaussian.reductions.chebyshev import Table, table
+from netsor.gaussian.reductions.truncated_moments import Smoothing, smoothing
+from netsor.gaussian.symbolic.structure import Break, Shape, affine
+
+Array = np.ndarray
+Values = Mapping[Sym, float]
+_KAPPA = 1.5
+# Forms with less than this part of the variance of their terms are taken in rational arithmetic.
+_CANCELLED = 0.1
+
+
+@dataclass(frozen=True)
+class Plane:
+    """{x : a·x + b = 0}, where something of `kind` happens over the width `soft` (0: at once)."""
+
+    kind: str
+    a: Array
+    b: float
+    soft: float = 0.0
+
+
+@dataclass(frozen=True)
+class Surface:
+    """{x : f(x) = 0} for an argument that is not affine."""
+
+    kind: str
+    at: Expr
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A factor E g(a·x + b + s z) over a variable z that is integrated in closed form."""
+
+    g: Smoothing | Table
+    a: Array
+    b: float
+    s: float
+
+
+class Conditional(Protocol):
+    """A factor over a variable that is integrated in closed form given all others; over its `tips` something ends."""
+
+    def value(self, f: Integrand, x: Array) -> Array: ...
+
+    def is_sharp(self, f: Integrand) -> bool: ...
+
+    def last_variable(self, f: Integrand) -> int: ...
+
+    def tips(self, f: Integrand) -> list[list[Expr]]: ...
+
+    def bands(self, f: Integrand) -> list[list[tuple[Expr, ...]]]: ...
+
+
+@dataclass
+class Integrand:
+    """F(x) = poly(x) Π factors(shift + A x) Π closed(x) Π given(x) with x ~ N(0, 1_r)."""
+
+    rank: int
+    factors: tuple[Expr, ...]
+    forms: tuple[Sym, ...]
+    root: Array
+    shift: Array
+    scalars: tuple[Sym, ...]
+    values: tuple[float, ...]
+    planes: list[Plane]
+    surfaces: list[Surface]
+    # Polynomial factors: their conditional means are mean + gain·x, their conditional covariance is `spread`.
+    powers: tuple[int, ...] = ()
+    mean: Array = field(default_factory=lambda: np.zeros(0))
+    gain: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    spread: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    closed: tuple[Closed, ...] = ()
+    given: tuple[Conditional, ...] = ()
+    # The correlations that A stands for are off by this much.
+    defect: float = 0.0
+    # Under the radial map s ↦ s e^{−κ/s²}, which spreads what happens near the origin over all scales.
+    radial: bool = False
+
+    def __call__(self, x: Array) -> Array:
+        """F at the columns of x (r, N); under the radial map times its Jacobian and the quotient of the densities."""
+        if self.radial:
+            y, factor = drawn_in(x)
+            # So near the origin nothing has weight, and quotients by a norm would be 0/0.
+            dead = factor < 1e-60
+            value = replace(self, radial=False)(np.where(dead, 1.0, y))
+            return np.where(dead, 0.0, value * factor)
+        forms = self.root @ x + self.shift[:, None] if len(self.forms) else np.zeros((0, x.shape[1]))
+        value = _compiled(self.factors, self.forms, self.scalars)(*forms, *self.values)
+        out = np.broadcast_to(np.asarray(value, float), x.shape[1:])
+        if self.powers:
+            out = out * self.polynomial(x)
+        for c in self.closed:
+            out = out * c.g(c.a @ x + c.b, c.s)
+        for h in self.given:
+            out = out * h.value(self, x)
+        return out
+
+    def sizes(self, x: Array) -> Array:
+        """What the rounding of F at x is relative to: what was integrated in closed form may be a sum that cancels."""
+        with np.errstate(all="ignore"):
+            out = np.abs(replace(self, radial=False, closed=())(x))
+            for c in self.closed:
+                at = c.a @ x + c.b
+                out = out * np.abs(c.g.size(at, c.s) if isinstance(c.g, Smoothing) else c.g(at, c.s))
+        return np.nan_to_num(out, posinf=0.0)
+
+    def on_surface(self, surface: Surface) -> Callable[[Array], Array]:
+        """The function whose zeros are the surface."""
+        f = lambdify((surface.at,), (*self.forms, *self.scalars))
+        return lambda x: np.asarray(f(*(self.root @ x + self.shift[:, None]), *self.values)[0]) + np.zeros(x.shape[1:])
+
+    def polynomial(self, x: Array, known: int | None = None) -> Array:
+        """E of the polynomial factors given x, in closed form; they depend on the first `known` coordinates only."""
+        if not self.powers:
+            return np.ones(())
+        means = self.mean[:, None] + self.gain[:, :known] @ x
+        return moments(self.powers, self.spread)(list(means))
+
+
+@lru_cache(maxsize=4096)
+def _compiled(factors: tuple[Expr, ...], forms: tuple[Sym, ...], scalars: tuple[Sym, ...]) -> Callable[..., Array]:
+    return extended_range.compiled(mul(*factors) if factors else ONE, (*forms, *scalars))
+
+
+def drawn_in(x: Array) -> tuple[Array, Array]:
+    """(y, φ(y)/φ(x) · |dy/dx|) for y = x e^{−κ/|x|²}, whose Jacobian is shrinkᵈ (1 + 2κ/|x|²)."""
+    length2 = np.maximum((x * x).sum(axis=0), 1e-12)
+    shrink = np.exp(-_KAPPA / length2)
+    factor = np.exp(0.5 * length2 * (1 - shrink * shrink)) * shrink ** len(x) * (1 + 2 * _KAPPA / length2)
+    return x * shrink, factor
+
+
+def value_of(e: Expr, env: Values) -> float:
+    return float(e.value) if isinstance(e, Const) else evaluate(e, env)
+
+
+def build(shape: Shape, state: State, env: Values, last: Sym | None = None, slack: float = 0.0) -> Integrand:
+    """The integrand of a shape under a law, over as many variables as its affine arguments have rank.
+
+    The form `last` gets its variable after all others.
+    """
+    forms = shape.form_symbols
+    rows = np.zeros((len(forms), len(state.symbols)))
+    for i, (_, items) in enumerate(shape.forms):
+        rows[i] = state.vector([(s, value_of(c, env)) for s, c in items])
+    c = rows @ state.covariance @ rows.T
+    final = None if last is None else forms.index(last)
+    sizes = rows**2 @ state.variances
+    if max(len(forms), len(state.symbols)) <= rational.MOST and _cancels(c, sizes):
+        # Rounding is in the law of the variables: given that, what is left of a form counts, however little it is.
+        used = np.flatnonzero(rows.any(axis=0))
+        root, pivots = rational.root_of_forms(rows[:, used], _root_of_law(state, used, slack), final)
+    else:
+        root, pivots = pivoted_root((c + c.T) / 2, RANK * len(state.symbols) * sizes, final, slack)
+        terms = np.abs(state.covariance)
+        if not np.array_equal(np.diag(state.covariance), state.variances):
+            # What is left of a covariance under a condition is rounded like the law before.
+            terms = terms + np.sqrt(np.outer(state.variances, state.variances))
+        root = _without_rounding(root, pivots, np.abs(rows) @ terms @ np.abs(rows).T)
+    shift = rows @ state.mean
+    rank = root.shape[1]
+    scalars = shape.scalars
+    values = tuple(float(env[s]) for s in scalars)
+    out = Integrand(rank, shape.factors, forms, root, shift, scalars, values, [], [])
+    if shape.polynomial:
+        index = [state.symbols.index(s) for s, _ in shape.polynomial]
+        out.powers = tuple(k for _, k in shape.polynomial)
+        out.mean = state.mean[index]
+        cross = state.covariance[index] @ rows[pivots].T if rank else np.zeros((len(index), 0))
+        triangle = root[pivots]
+        gain = np.linalg.solve(triangle, cross.T).T if rank else cross
+        # What rounding leaves of nothing would put a polynomial on a level where it is not.
+        out.gain = np.where(np.abs(gain) <= 1e-14 * np.abs(gain).max(axis=1, keepdims=True, initial=0.0), 0.0, gain)
+        out.spread = state.covariance[np.ix_(index, index)] - out.gain @ out.gain.T
+    for b in shape.breaks:
+        note_break(out, b, env)
+    return out
+
+
+def _without_rounding(root: Array, pivots: list[int], sizes: Array) -> Array:
+    """The root without what rounding leaves of nothing, which would make one level depend on another.
+
+    An entry is (c − what earlier columns explain of c)/(a diagonal entry), and c is a sum of terms whose moduli add up
+    to `sizes`: where these cancel to their rounding it is zero. What no terms cancel in is kept, however small it is.
+    """
+    explained = np.zeros_like(sizes)
+    out = root.copy()
+    for k, p in enumerate(pivots):
+        terms = sizes[:, p] + explained[:, p]
+        out[:, k] = np.where(np.abs(root[:, k]) * abs(root[p, k]) <= 2e-16 * terms, 0.0, root[:, k])
+        explained += np.abs(np.outer(root[:, k], root[:, k]))
+    return out
+
+
+def _root_of_law(state: State, used: Array, slack: float) -> Array:
+    """A with A A' the covariance of the variables used, each to the rounding of its own variance.
+
+    Where the numbers are meant as they are what is left of a variance counts, however little it is.
+    """
+    c, variances = state.covariance[np.ix_(used, used)], state.variances[used]
+    if slack in (0, math.inf):
+        return rational.root_of(rational.fractions(c), rational.NOTHING * variances, None, slack > 0)[0]
+    return pivoted_root((c + c.T) / 2, RANK * len(c) * variances, None, slack)[0]
+
+
+def _cancels(c: Array, sizes: Array) -> bool:
+    """Whether forms, or what is left of one given others, have less variance than what they are made of."""
+    return bool((np.diag(c) < _CANCELLED * sizes).any()) or len(c) > 1 and rational.is_degenerate(c)
+
+
+def form_to_smooth(shape: Shape, env: Values) -> Sym | None:
+    """A form whose factors depend on nothing else and can be smoothed: in closed form, the more edges the better.
+
+    Of three variables and more a table will do for a smooth factor.
+    """
+    best: tuple[int, Sym] | None = None
+    for s in shape.form_symbols:
+        mine = [f for f in shape.factors if s in f.free]
+        if any(f.free & frozenset(shape.form_symbols) != {s} for f in mine):
+            continue
+        g = _smoothing_of(mine, s, env)
+        edges = len(g.edges) if g is not None else -1
+        if g is None and (len(shape.forms) < 3 or any(b.kind != "soft" for b in shape.breaks if s in b.at.free)):
+            continue
+        if best is None or edges > best[0]:
+            best = (edges, s)
+    return best[1] if best else None
+
+
+def _smoothing_of(factors: list[Expr], s: Sym, env: Values) -> Smoothing | None:
+    g = mul(*factors)
+    return smoothing(g, s, tuple((t, float(env[t])) for t in sorted(g.free - {s}, key=lambda t: t.digest)))
+
+
+def without_last(f: Integrand, s: Sym, env: Values) -> Integrand | None:
+    """The integrand with its last variable integrated in closed form, where only the form s depends on it."""
+    i = f.forms.index(s)
+    last = f.root[:, -1]
+    alone = np.abs(np.delete(last, i)).max(initial=0.0) == 0.0
+    if not alone or last[i] == 0 or (f.powers and np.abs(f.gain[:, -1]).max() > 0):
+        return None
+    mine = [g for g in f.factors if s in g.free]
+    sd = abs(float(last[i]))
+    smooth: Smoothing | Table | None = _smoothing_of(mine, s, env)
+    if smooth is None:
+        whole = mul(*mine)
+        scalars = tuple((t, float(env[t])) for t in sorted(whole.free - {s}, key=lambda t: t.digest))
+        reach = 11.0 * float(np.linalg.norm(f.root[i, :-1])) + abs(float(f.shift[i])) + 1e-3
+        smooth = table(whole, s, sd, float(f"{reach:.2g}") * 1.1, scalars)
+    if smooth is None:
+        return None
+    a, b = f.root[i, :-1], float(f.shift[i])
+    keep = [j for j in range(len(f.forms)) if j != i]
+    planes = [replace(p, a=p.a[:-1]) for p in f.planes if p.a[-1] == 0]
+    planes += [Plane("edge", a, b - t, sd) for t in smooth.edges]
+    if not smooth.edges:
+        planes.append(Plane("soft", a, b, math.hypot(1.0, sd)))
+    return replace(
+        f,
+        rank=f.rank - 1,
+        factors=tuple(g for g in f.factors if s not in g.free),
+        forms=tuple(f.forms[j] for j in keep),
+        root=f.root[keep, :-1],
+        shift=f.shift[keep],
+        planes=planes,
+        gain=f.gain[:, :-1],
+        closed=(*f.closed, Closed(smooth, a, b, sd)),
+    )
+
+
+def without_form(f: Integrand, shape: Shape, s: Sym, env: Values, given: Conditional) -> Integrand:
+    """The integrand without its last variable, on which the form s alone depends: `given` stands for its factors."""
+    keep = [j for j, form in enumerate(f.forms) if form is not s]
+    out = replace(
+        f,
+        rank=f.rank - 1,
+        factors=tuple(g for g in f.factors if s not in g.free),
+        forms=tuple(f.forms[j] for j in keep),
+        root=f.root[keep, :-1],
+        shift=f.shift[keep],
+        planes=[],
+        surfaces=[],
+        gain=f.gain[:, :-1],
+        given=(given,),
+    )
+    for b in shape.breaks:
+        if s not in b.at.free:
+            note_break(out, b, env)
+    return out
+
+
+def common_factors(shape: Shape, state: State, env: Values) -> Integrand | None:
+    """The integrand over the common factors of the forms' covariance, if each factor is a function of one form."""
+    forms = shape.form_symbols
+    known = frozenset(forms)
+    if any(len(f.free & known) != 1 for f in shape.factors):
+        return None
+    k, p = len(forms), len(shape.polynomial)
+    rows = np.zeros((k + p, len(state.symbols)))
+    for i, (_, items) in enumerate(shape.forms):
+        rows[i] = state.vector([(s, value_of(c, env)) for s, c in items])
+    for i, (s, _) in enumerate(shape.polynomial):
+        rows[k + i, state.symbols.index(s)] = 1.0
+    c = rows @ state.covariance @ rows.T
+    for i, (_, degree) in enumerate(shape.polynomial, k):
+        if degree == 1:
+            # The variance of a variable that occurs linearly does not matter: any that keeps c definite will do.
+            try:
+                explained = float(c[i, :k] @ np.linalg.solve(c[:k, :k], c[:k, i]))
+            except np.linalg.LinAlgError:
+                return None
+            c[i, i] = (
+                1.5 * explained + float(np.abs(c[i, k:]).sum() - abs(c[i, i])) + 1e-3 * float(np.trace(c[:k, :k])) / k
+            )
+    parts = decompose(c)
+    if parts is None:
+        return None
+    d, b, slack = parts
+    rank = b.shape[1]
+    if rank >= k + p or rank >= k and not any(q.kind in ("jump", "kink") for q in shape.breaks):
+        return None
+    shift = rows @ state.mean
+    symbols = [*forms, *(s for s, _ in shape.polynomial)]
+    closed: list[Closed] = []
+    planes: list[Plane] = []
+    for i, u in enumerate(symbols):
+        if i < k:
+            mine = mul(*(f for f in shape.factors if u in f.free))
+        else:
+            mine = power(u, Const(shape.polynomial[i - k][1]))
+        scalars = tuple((t, float(env[t])) for t in sorted(mine.free - {u}, key=lambda t: t.digest))
+        sd = math.sqrt(d[i])
+        g: Smoothing | Table | None = smoothing(mine, u, scalars)
+        if g is None:
+            reach = 11.0 * float(np.linalg.norm(b[i])) + abs(float(shift[i])) + 1e-3
+            g = table(mine, u, sd, float(f"{reach:.2g}") * 1.1, scalars)
+        if g is None:
+            return None
+        closed.append(Closed(g, b[i], float(shift[i]), max(sd, 1e-14 * math.sqrt(float(c[i, i])))))
+        planes += [Plane("edge", b[i], float(shift[i]) - t, sd) for t in g.edges]
+        if not g.edges and i < k:
+            planes.append(Plane("soft", b[i], float(shift[i]), math.hypot(1.0, sd)))
+    return Integrand(
+        rank, (), (), np.zeros((0, rank)), np.zeros(0), (), (), planes, [], closed=tuple(closed), defect=slack
+    )
+
+
+def note_break(out: Integrand, b: Break, env: Values) -> None:
+    """Adds a break to the integrand: as a plane where it is affine in the forms, as a surface elsewhere."""
+    if isinstance(b.at, Sym):
+        i = out.forms.index(b.at)
+        out.planes.append(Plane(b.kind, out.root[i], float(out.shift[i]), 1.0 if b.kind == "soft" else 0.0))
+        return
+    parts = affine(b.at, frozenset(out.forms))
+    if parts is None:
+        # What is smooth and not affine has features instead.
+        if b.kind != "soft":
+            out.surfaces.append(Surface(b.kind, b.at))
+        return
+    linear, constant = parts
+    weights = np.array([value_of(linear[s], env) if s in linear else 0.0 for s in out.forms])
+    out.planes.append(
+        Plane(
+            b.kind,
+            weights @ out.root,
+            float(weights @ out.shift) + value_of(constant, env),
+            1.0 if b.kind == "soft" else 0.0,
+        )
+    )

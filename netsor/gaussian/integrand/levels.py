@@ -1,0 +1,295 @@
+"""An integrand of several variables, read one variable at a time: F(x) = Π_k F_k(x₁ … x_k).
+
+A factor belongs to the level of its last variable, so that it is evaluated where that is known and not again below, and
+what it makes zero is never looked into. Breaks belong to the level on which they cut.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from netsor.expr import Expr, Sym, mul
+from netsor.expr.arrays import lambdify
+from netsor.gaussian.arithmetic import extended_range
+from netsor.gaussian.integrand.breakpoints import roots_of_degree
+from netsor.gaussian.integrand.integrand import Integrand, Plane, Surface
+from netsor.gaussian.integrand.projection import bands_of, coordinate, tips_of
+from netsor.gaussian.integrand.transitions import Features, features_along
+from netsor.gaussian.symbolic.structure import degree_in
+
+Array = np.ndarray
+Function = Callable[[Array], Array]
+_MOST_PLANES, _MOST_CENTRED = 24, 6
+_WIDEST_BAND, _SAME_PLACE = 0.6, 1e-12
+# A coefficient below this part of a row is what rounding left of zero.
+_NOTHING = 1e-15
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A break off the planes: the zeros of `at` along the newest coordinate, in which it has this degree (or none)."""
+
+    at: Function
+    kind: str
+    degree: int | None
+
+    def cuts(self, x: Array, reach: float, points: int = 64, also: Array | None = None) -> Array:
+        """Where it crosses the next coordinate, for each column of x; roots are sought about the places `also` too."""
+        return roots_of_degree(self.degree, self.at, x, reach, points, also)
+
+
+@dataclass(frozen=True)
+class Band:
+    """What changes on the way across a family of curves: cut where they lie close together."""
+
+    members: tuple[Curve, ...]
+
+    def cuts(self, x: Array, reach: float) -> Array:
+        """Where they cross the next coordinate, for each column of x; `reach` where no other one of them is near."""
+        parts = [c.cuts(x, reach) for c in self.members]
+        labels = np.repeat(np.arange(len(parts)), [p.shape[1] for p in parts])
+        at = np.concatenate(parts, axis=1)
+        order = np.argsort(at, axis=1)
+        at, labels = np.take_along_axis(at, order, axis=1), labels[order]
+        gap = np.diff(at, axis=1)
+        near = (gap < _WIDEST_BAND) & (gap > _SAME_PLACE) & (np.diff(labels, axis=1) != 0)
+        alone = np.zeros((len(at), 1), bool)
+        return np.where(np.concatenate([alone, near], axis=1) | np.concatenate([near, alone], axis=1), at, reach)
+
+
+@dataclass(frozen=True)
+class Level:
+    """What happens when x_k is added: the factor F_k (None: 1), the planes, curves and features that cut x_k.
+
+    Over the `tips` something inside ends: there the levels inside have roots and kinks. Across the `bands` something
+    inside comes and goes.
+    """
+
+    factor: Function | None
+    planes: tuple[Plane, ...]
+    curves: tuple[Curve, ...]
+    features: Features | None
+    tips: tuple[Curve, ...] = ()
+    bands: tuple[Band, ...] = ()
+
+
+def last_variable(row: Array) -> int:
+    """The index of the last coordinate on which a linear form depends; −1 for a constant."""
+    size = float(np.abs(row).max(initial=0.0))
+    there = np.flatnonzero(np.abs(row) > _NOTHING * size)
+    return int(there[-1]) if len(there) else -1
+
+
+def with_tips(f: Integrand, levels: tuple[Level, ...]) -> tuple[Level, ...]:
+    """The levels with the places where what lies inside them changes its shape."""
+    coordinates = tuple(coordinate(k) for k in range(f.rank))
+    tips = f.given[0].tips(f) if f.given else tips_of(f)
+    bands = f.given[0].bands(f) if f.given else bands_of(f)
+
+    def curves(members: Iterable[Expr], k: int) -> tuple[Curve, ...]:
+        return tuple(curve_in(e, coordinates[: k + 1]) for e in members)
+
+    return tuple(
+        replace(level, tips=curves(tips[k], k), bands=tuple(Band(curves(b, k)) for b in bands[k]))
+        for k, level in enumerate(levels)
+    )
+
+
+def curve_in(e: Expr, coordinates: tuple[Sym, ...]) -> Curve:
+    """The curve on which a function of the coordinates vanishes."""
+    run = lambdify((e,), coordinates)
+    return Curve(lambda x: run(*x)[0] + np.zeros(x.shape[1]), "kink", degree_in(e, frozenset(coordinates[-1:])))
+
+
+def levels_of(f: Integrand) -> tuple[Level, ...]:
+    """The levels of an integrand, first variable first."""
+    factors = _factors(f)
+    planes = _planes(f.planes, f.rank)
+    for s in f.surfaces:
+        centre = _centre(f, s)
+        if centre is not None:
+            # Panels end there, so that an island of any size is met.
+            for k, at in enumerate(centre):
+                planes[k].append(Plane("kink", np.eye(f.rank)[k], -float(at)))
+    curves: list[list[Curve]] = [[] for _ in range(f.rank)]
+    for s in f.surfaces:
+        k, curve = _curve(f, s)
+        if k >= 0:
+            curves[k].append(curve)
+    features = [None if f.radial else features_along(f, k) for k in range(f.rank)]
+    return tuple(Level(g, tuple(p), tuple(c), t) for g, p, c, t in zip(factors, planes, curves, features, strict=True))
+
+
+def _factors(f: Integrand) -> list[Function | None]:
+    if f.radial:
+        return [None] * (f.rank - 1) + [f]
+    parts: list[list[Function]] = [[] for _ in range(f.rank)]
+    where = {s: last_variable(row) for s, row in zip(f.forms, f.root)}
+    grouped: dict[int, list[Expr]] = {}
+    for g in f.factors:
+        grouped.setdefault(max([0, *(where[s] for s in g.free if s in where)]), []).append(g)
+    for k, members in grouped.items():
+        parts[k].append(_compiled(f, members, k))
+    for c in f.closed:
+        k = max(0, last_variable(c.a))
+        parts[k].append(lambda x, c=c, k=k: c.g(c.a[: k + 1] @ x + c.b, c.s))  # type: ignore[misc]
+    for h in f.given:
+        parts[max(0, h.last_variable(f))].append(lambda x, h=h: h.value(f, x))  # type: ignore[misc]
+    if f.powers:
+        k = max([0, *(last_variable(row) for row in f.gain)])
+        parts[k].append(lambda x, k=k: f.polynomial(x, k + 1))  # type: ignore[misc]
+    return [_times(p) if p else None for p in parts]
+
+
+def _compiled(f: Integrand, members: list[Expr], k: int) -> Function:
+    whole = mul(*members)
+    used = [i for i, s in enumerate(f.forms) if s in whole.free]
+    known = [i for i, s in enumerate(f.scalars) if s in whole.free]
+    root, shift = f.root[used, : k + 1], f.shift[used, None]
+    values = tuple(f.values[i] for i in known)
+    run = extended_range.compiled(whole, (*(f.forms[i] for i in used), *(f.scalars[i] for i in known)))
+
+    def factor(x: Array) -> Array:
+        return np.broadcast_to(np.asarray(run(*(root @ x + shift), *values), float), x.shape[1:])
+
+    return factor
+
+
+def _times(parts: list[Function]) -> Function:
+    if len(parts) == 1:
+        return parts[0]
+
+    def product(x: Array) -> Array:
+        out = parts[0](x)
+        for p in parts[1:]:
+            out = out * p(x)
+        return out
+
+    return product
+
+
+def _curve(f: Integrand, s: Surface) -> tuple[int, Curve]:
+    where = {u: last_variable(row) for u, row in zip(f.forms, f.root) if u in s.at.free}
+    k = max(where.values(), default=-1)
+    newest = frozenset(u for u, last in where.items() if last == k)
+    whole = f.on_surface(s)
+
+    def at(x: Array) -> Array:
+        return whole(np.concatenate([x, np.zeros((f.rank - len(x), x.shape[1]))]))
+
+    return k, Curve(at, s.kind, degree_in(s.at, newest))
+
+
+def _centre(f: Integrand, s: Surface) -> Array | None:
+    """Where a quadratic function is stationary: the middle of the ellipse on which it vanishes."""
+    if f.rank > _MOST_CENTRED or degree_in(s.at, frozenset(f.forms)) != 2:
+        return None
+    at = f.on_surface(s)
+    one = np.eye(f.rank)
+    zero = float(at(np.zeros((f.rank, 1)))[0])
+    plus, minus = at(one), at(-one)
+    slope = (plus - minus) / 2
+    bend = np.diag(plus + minus - 2 * zero)
+    for i in range(f.rank):
+        for j in range(i):
+            both = float(at((one[i] + one[j])[:, None])[0])
+            bend[i, j] = bend[j, i] = both - plus[i] - plus[j] + zero
+    values = np.linalg.eigvalsh(bend)
+    if not (values[0] > 1e-9 * values[-1] > 0 or values[-1] < 1e-9 * values[0] < 0):
+        return None
+    return np.linalg.solve(bend, -slope)
+
+
+def _planes(planes: list[Plane], rank: int) -> list[list[Plane]]:
+    """For each level the planes that cut it: their last component is there."""
+    sharp = [p for p in planes if p.soft == 0 and np.abs(p.a).max(initial=0) > 0]
+    out: list[list[Plane]] = [[] for _ in range(rank)]
+    current = [Plane(p.kind, p.a / n, p.b / n) for p in sharp if (n := float(np.abs(p.a).max())) > 0]
+    for k in range(rank - 1, -1, -1):
+        here = [p for p in current if abs(p.a[k]) > 1e-12]
+        rest = [p for p in current if abs(p.a[k]) <= 1e-12]
+        out[k] = here
+        shadows = []
+        if len(here) <= _MOST_PLANES:
+            for p, q in itertools.combinations(here, 2):
+                a = p.a * q.a[k] - q.a * p.a[k]
+                b = p.b * q.a[k] - q.b * p.a[k]
+                a[k:] = 0.0
+                n = float(np.abs(a).max())
+                if n > 1e-9:
+                    shadows.append(Plane("kink", a / n, b / n))
+        current = _distinct(rest + shadows)
+    soft = [p for p in planes if p.soft > 0]
+    for k in range(rank):
+        out[k] = _distinct(out[k])[: 2 * _MOST_PLANES] + [p for p in soft if abs(p.a[k]) > 1e-12]
+        # Sharp planes of later levels are seen blurred here.
+        out[k] += [p for p in sharp if abs(p.a[k]) > 1e-12 and np.abs(p.a[k + 1 :]).max(initial=0) > 1e-12]
+    return out
+
+
+def _distinct(planes: list[Plane]) -> list[Plane]:
+    kept: list[Plane] = []
+    for p in sorted(planes, key=lambda p: p.kind != "singular"):
+        v = np.append(p.a, p.b)
+        if not any(
+            np.abs(v - np.append(q.a, q.b)).max() < 1e-11 or np.abs(v + np.append(q.a, q.b)).max() < 1e-11 for q in kept
+        ):
+            kept.append(p)
+    return kept
+
+
+def closing_in(s: Array) -> tuple[Array, Array]:
+    """(places, slopes), each (4, n), of nodes s in [0, 1]: as they are, and closing in on the low, high, both ends.
+
+    Towards an end they do as s² does, which makes of a root in the distance something smooth.
+    """
+    places = np.stack([s, s * s, 1 - (1 - s) ** 2, s * s * (3 - 2 * s)])
+    slopes = np.stack([np.ones(len(s)), 2 * s, 2 * (1 - s), 6 * s * (1 - s)])
+    return places, slopes
+
+
+def panel_ends(edges: list[Array], tips: list[Array], reach: float, least: float) -> tuple[Array, Array, Array]:
+    """(low ends, high ends, ends on which there is a tip: 1 low, 2 high, 3 both), each (N, panels), from cuts (N, J).
+
+    Of two cuts nearer than `least` both count as tips if one is.
+    """
+    at = np.concatenate(edges + tips, axis=1)
+    if not tips:
+        at = np.sort(at, axis=1)
+        return at[:, :-1], at[:, 1:], np.zeros((len(at), at.shape[1] - 1), int)
+    plain = sum(e.shape[1] for e in edges)
+    order = np.argsort(at, axis=1)
+    at = np.take_along_axis(at, order, axis=1)
+    tip = (order >= plain) & (np.abs(at) < reach)
+    narrow = at[:, 1:] - at[:, :-1] <= least
+    left, right = tip[:, :-1].copy(), tip[:, 1:].copy()
+    tip[:, 1:] |= left & narrow
+    tip[:, :-1] |= right & narrow
+    return at[:, :-1], at[:, 1:], tip[:, :-1] + 2 * tip[:, 1:]
+
+
+def cuts_at(level: Level, x: Array, k: int, reach: float, edges: tuple[float, ...], widest: float) -> Array:
+    """The places (N, J) where x_k is cut given the columns of x (k, N).
+
+    Something that happens over a width below `widest` gets cuts at `edges` times the width.
+    """
+    columns: list[Array] = []
+    n = x.shape[1]
+    for p in level.planes:
+        centre = -(p.b + p.a[:k] @ x) / p.a[k] if k else np.full(n, -p.b / p.a[k])
+        width = math.sqrt(p.soft**2 + float((p.a[k + 1 :] ** 2).sum())) / abs(p.a[k])
+        if width == 0:
+            columns.append(centre)
+            if p.kind == "singular":
+                # Panels that close in: |t|^{−α} on a panel whose ends are as 1 to 10 is smooth enough.
+                ends = 10.0 ** -np.arange(0.0, 12.0, 1.0 if p.a.size < 3 else 2.0)
+                columns.extend(centre + sign * t for t in ends for sign in (-1, 1))
+        elif width < widest:
+            columns.extend(centre + w * width for w in edges if abs(w) * width < 4)
+    out = np.stack(columns, axis=1) if columns else np.zeros((n, 0))
+    return np.clip(out, -reach, reach)

@@ -1,0 +1,46 @@
+"""What an integrand without a value at a node says: that it has none nearby, or only that floating point gave none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from netsor.gaussian.problem import Divergent, Unsettled
+
+Array = np.ndarray
+# Beside a node on both sides; nodes that are looked at.
+_BESIDE, _FEW = 1e-7, 64
+
+
+def verify(f: Callable[[Array], Array], x: Array, values: Array) -> None:
+    """Raises where a value of f at the columns of x is not finite.
+
+    Divergent where f has no real value all about one of them, as log(x) for x < 0; elsewhere Unsettled: what overflows,
+    or is 0/0 at a single point, says nothing of the expectation.
+    """
+    if np.isfinite(values).all():
+        return
+    where = x[:, np.flatnonzero(np.isnan(values))]
+    # From the nearest to the farthest, since those that close in on a singular point are nearer to it than their step.
+    order = np.argsort((where * where).sum(axis=0), kind="stable")
+    where = where[:, order[np.unique(np.linspace(0, len(order) - 1, min(_FEW, len(order))).astype(int))]]
+    for at, around in zip(where.T, (_around(f, p) for p in where.T)):
+        if np.isnan(around).all():
+            raise Divergent(f"the integrand has no real value {_place(at)}")
+    raise Unsettled("the integrand overflows, or has no value at a point")
+
+
+def _around(f: Callable[[Array], Array], at: Array) -> Array:
+    step = _BESIDE * (1 + np.abs(at))
+    corners = np.stack([at + sign * step * axis for axis in np.eye(len(at)) for sign in (-1, 1)], axis=1)
+    with np.errstate(all="ignore"):
+        return np.asarray(f(corners))
+
+
+def _place(at: Array) -> str:
+    if len(at) > 1:
+        return "where it matters"
+    way = "below" if at[0] < 0 else "above"
+    how_far = "just" if abs(at[0]) < 1e-3 else f"{abs(at[0]):.2g} standard deviations"
+    return f"{how_far} {way} the mean"

@@ -1,0 +1,445 @@
+"""Where smooth functions of curved arguments turn within less than a standard deviation: edges, ridges and wells.
+
+h(g(x)) turns where g comes near the value at which h turns: at a zero of g within 1/|g′|, at an extremum of g within
+√(2/|g″|), at every depth of composition. Both are read off g, g′ and g″ at a few places of every panel (Newton's step
+towards the zero and towards the extremum; exact for g of degree two), and the panels that are cut there are looked at
+again until no place is left that is not an end. Of a variable that has others inside it the places are those of g with
+the inner ones at their stationary points, where a ridge ends (the Schur complement of g's second derivatives).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from netsor.expr import (
+    FUNCTIONS,
+    MINUS_ONE,
+    ZERO,
+    Add,
+    Call,
+    Const,
+    Expr,
+    Mul,
+    Pow,
+    Sym,
+    add,
+    canonical,
+    diff,
+    mul,
+    postorder,
+    rewrite,
+)
+from netsor.expr.arrays import lambdify
+from netsor.expr.functions import SINGULAR
+from netsor.gaussian.integrand.integrand import Integrand
+from netsor.gaussian.symbolic.structure import affine, degree_in, is_positive, range_of
+
+Array = np.ndarray
+# Ends of panels about a place, in widths: out to where nothing is left of an exponential, or only a root or a pole.
+_MULTIPLES = np.array([0.0, *(s * m for m in (1.0, 3.0, 9.0, 27.0, 81.0) for s in (-1, 1))])
+# What dies away like a power of the distance does so on every scale.
+_POWERS = np.array([*_MULTIPLES, *(s * 81 * 9.0**k for k in range(1, 12) for s in (-1, 1))])
+# What is wider than this is seen without panels of its own; what is narrower than this is no smooth function.
+_WIDEST, _NARROWEST = 0.7, 1e-14
+# Places of a panel that are looked at, off its middle, where odd functions keep their secrets.
+_SAMPLES = np.array([-0.72, 0.06, 0.75])
+# A panel on which the second-order models of its places contradict each other by more than this is halved.
+_CONTRADICTION, _SHORTEST = 0.25, 0.02
+# A place this near to an end of a panel, in widths, is that end.
+_SAME = 0.3
+# A step towards a turn that is less than this part of the panel from its ends leads nowhere.
+_STEP = 0.05
+# Ends of panels on a line, where there are many lines and where there is one.
+_MOST_ROUNDS, _MOST_PANELS, _MOST_ALONE = 40, 200, 8000
+# Where stationary points of the variables inside are sought from, how far out they count, and how far these move g.
+_STARTS, _FAR_OUT, _TYPICAL = (0.0, -1.3, 1.3, -3.0, 3.0), 8.0, 3.0
+# Ends of panels in which a line is looked at, and lines that say how steep an integrand is.
+_TABLE, _LINES = 11, 16
+# exp(−40) is nothing beside 1.
+_FADED = 40.0
+# Two numbers this near to each other, as parts of them, may be the same.
+_ALIKE = 1e-6
+_EPS = 2.0**-52
+_MOST_NODES = 300
+
+
+@dataclass(frozen=True)
+class Feature:
+    """What turns where `at` is about zero, within `scale` of it, and is straight from `fades` on.
+
+    With a scale of 0 it is a power or logarithm of something positive, whose wells are as wide as they are deep. What
+    is never straight (an exponential is high or low, but seldom of no account) turns at all extrema.
+    """
+
+    at: Expr
+    scale: float
+    fades: float
+    never_straight: bool = False
+
+    def multiples(self) -> tuple[Array, ...]:
+        """Where panels end about its extremum and its two zeros, in widths; a power has extrema alone."""
+        return _multiples(self.scale, self.fades)
+
+
+@lru_cache(maxsize=64)
+def _multiples(scale: float, fades: float) -> tuple[Array, ...]:
+    if not scale or math.isinf(fades):
+        return (_POWERS,) * (3 if scale else 1)
+    edge = _MULTIPLES[np.abs(_MULTIPLES) < 3 * fades / scale]
+    return _MULTIPLES[np.abs(_MULTIPLES) < 3 * math.sqrt(2 * fades / scale)], edge, edge
+
+
+@lru_cache(maxsize=4096)
+def features_of(factor: Expr, forms: frozenset[Sym]) -> tuple[Feature, ...]:
+    """The features of a factor at all depths of composition, but for those of affine arguments, which are planes."""
+    out: dict[Feature, None] = {}
+
+    def note(at: Expr, scale: float, fades: float, never_straight: bool = False) -> None:
+        at = canonical(at)
+        if at.free & forms and affine(at, forms) is None:
+            out[Feature(at, scale, fades, never_straight)] = None
+
+    for node in postorder(factor):
+        if not node.free & forms:
+            continue
+        if isinstance(node, Call) and node.fn == "log":
+            _note_zeros(node.children[0], note)
+        elif isinstance(node, Call) and node.fn == "exp":
+            # An exponential is seen where it is about as high as it gets, or as what it is added to.
+            top = range_of(node.children[0])[1]
+            at = add(node.children[0], Const(-top)) if -math.inf < top < 0 else node.children[0]
+            note(at, 1.0, _FADED, True)
+        elif isinstance(node, Call):
+            turn = FUNCTIONS[node.fn].turn
+            if turn is not None:
+                note(node.children[0], *turn)
+        elif isinstance(node, Pow):
+            k = node.exponent.value if isinstance(node.exponent, Const) else None
+            if k is None or k < 0 or not isinstance(k, int):
+                _note_zeros(node.base, note)
+    return tuple(out)
+
+
+def _note_zeros(base: Expr, note: Callable[..., None]) -> None:
+    """What a power or a logarithm has for its wells, where its base is positive; where it is not, it is cut already."""
+    if isinstance(base, Mul):
+        for c in base.children:
+            _note_zeros(c, note)
+    elif isinstance(base, Pow) and isinstance(base.exponent, Const):
+        _note_zeros(base.base, note)
+    elif isinstance(base, Add):
+        exponents = [e for c in base.children if (e := _exponent(c)) is not None]
+        if exponents and len(exponents) == len(base.children):
+            # A sum of exponentials turns where one of them overtakes another.
+            for i, a in enumerate(exponents):
+                for b in exponents[:i]:
+                    note(add(a, mul(MINUS_ONE, b)), 1.0, _FADED)
+        elif is_positive(base):
+            note(base, 0.0, math.inf)
+
+
+def _exponent(e: Expr) -> Expr | None:
+    """q where e = c exp(q), c > 0."""
+    if isinstance(e, Const):
+        return Const(math.log(e.value)) if e.value > 0 else None
+    if isinstance(e, Call) and e.fn == "exp":
+        return e.children[0]
+    if isinstance(e, Mul):
+        parts = [_exponent(c) for c in e.children]
+        return add(*(p for p in parts if p is not None)) if all(p is not None for p in parts) else None
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _jet(at: Expr, forms: tuple[Sym, ...]) -> tuple[Expr, ...]:
+    """The function, its first and its second derivatives (the upper triangle), almost everywhere."""
+    first = [_slope(at, s) for s in forms]
+    second = [_slope(d, s) for i, d in enumerate(first) for s in forms[i:]]
+    return at, *first, *second
+
+
+def _slope(e: Expr, s: Sym) -> Expr:
+    return rewrite(diff(e, s), lambda node: ZERO if isinstance(node, Call) and node.fn in SINGULAR else node)
+
+
+class _Model:
+    """g of one feature about a point, to second order along a coordinate, those inside it at stationary points."""
+
+    def __init__(self, f: Integrand, feature: Feature, k: int, last: int):
+        used = [i for i, s in enumerate(f.forms) if s in feature.at.free]
+        forms = tuple(f.forms[i] for i in used)
+        known = [i for i, s in enumerate(f.scalars) if s in feature.at.free]
+        self.run = lambdify(_jet(feature.at, forms), (*forms, *(f.scalars[i] for i in known)))
+        self.root, self.shift = f.root[used, : last + 1], f.shift[used, None]
+        self.values = tuple(f.values[i] for i in known)
+        self.feature, self.k, self.inside = feature, k, last - k
+        newest = frozenset(f.forms[i] for i in used if np.abs(f.root[i, k : last + 1]).max() > 0)
+        self.exact = degree_in(feature.at, newest) is not None
+        outer = self.inside > 0 and not self.exact
+        self.starts = [np.full(self.inside, t) for t in _STARTS] if outer else [np.zeros(self.inside)]
+        self.steps = 4 if outer else 1
+
+    def along(self, x: Array) -> Array:
+        """(S, 3, N): value, slope and second derivative at the columns of x (k + 1, N), in S ways."""
+        out = []
+        with np.errstate(all="ignore"):
+            for start in self.starts:
+                y = np.broadcast_to(start[:, None], (self.inside, x.shape[1]))
+                if not self.inside:
+                    value, first, second = self._derivatives(x)
+                    out.append(np.stack([value, first[0], second[0, 0]]))
+                    continue
+                if not out:
+                    out.append(self._pinned(*self._derivatives(np.concatenate([x, y]))))
+                for _ in range(self.steps):
+                    at = y
+                    value, first, second = self._derivatives(np.concatenate([x, y]))
+                    step = _solved(second[1:, 1:], first[1:])
+                    y = np.clip(y - np.nan_to_num(step, nan=0.0, posinf=0.0, neginf=0.0), -_FAR_OUT, _FAR_OUT)
+                out.append(np.where(_is_near(at, step), _eliminated(value, first, second, step), np.nan))
+        return np.stack(out)
+
+    def _pinned(self, value: Array, first: Array, second: Array) -> Array:
+        """g with the variables inside at their means, and turning on the scale on which they move it."""
+        moved = np.abs(first[1:]).sum(axis=0) + 0.5 * np.abs(np.einsum("iin->in", second[1:, 1:])).sum(axis=0)
+        if not self.feature.scale:
+            return np.stack([value + moved, first[0], second[0, 0]])
+        return np.stack([value, first[0], second[0, 0]]) / (1 + moved / self.feature.scale)
+
+    def _derivatives(self, x: Array) -> tuple[Array, Array, Array]:
+        n = x.shape[1]
+        values = self.run(*(self.root @ x + self.shift), *self.values)
+        m = len(self.root)
+        full = [np.broadcast_to(np.asarray(v, float), (n,)) for v in values]
+        directions = self.root[:, self.k :]
+        first = directions.T @ np.stack(full[1 : m + 1])
+        d = directions.shape[1]
+        second = np.zeros((d, d, n))
+        place = m + 1
+        for i in range(m):
+            for j in range(i, m):
+                both = np.outer(directions[i], directions[j])
+                both = both + both.T if i != j else both
+                second += both[:, :, None] * full[place]
+                place += 1
+        return full[0], first, second
+
+
+def _solved(matrix: Array, right: Array) -> Array:
+    """The solution (d, N) of small systems, matrix (d, d, N)."""
+    if len(right) == 1:
+        return right / matrix[0]
+    try:
+        return np.linalg.solve(np.moveaxis(matrix, 2, 0), right.T[:, :, None])[:, :, 0].T
+    except np.linalg.LinAlgError:
+        return np.full(right.shape, np.nan)
+
+
+def _is_near(at: Array, step: Array) -> Array:
+    """Whether the stationary point is where there is anything of the density (it may be none)."""
+    return ~(np.abs(at - step).max(axis=0) > 2 * _FAR_OUT) | ~np.isfinite(step).all(axis=0)
+
+
+def _eliminated(value: Array, first: Array, second: Array, step: Array) -> Array:
+    """Value, slope and second derivative of g with the variables inside at the stationary point that is a step away.
+
+    Where g is affine in the only one inside there is none; it turns as a whole where that slope vanishes.
+    """
+    lean = _solved(second[1:, 1:], second[0, 1:])
+    shift, bend = (second[0, 1:] * step).sum(axis=0), (second[0, 1:] * lean).sum(axis=0)
+    out = np.stack(
+        [
+            value - 0.5 * (first[1:] * step).sum(axis=0),
+            _difference(first[0], shift),
+            _difference(second[0, 0], bend),
+        ]
+    )
+    if len(first) == 2:
+        flat = np.abs(second[1, 1]) <= 1e-14 * (np.abs(first[1]) + np.abs(second[0, 1]))
+        slope = _TYPICAL * np.stack([first[1], second[0, 1], np.zeros(len(value))])
+        out = np.where(flat, slope, out)
+    return out
+
+
+def _difference(a: Array, b: Array) -> Array:
+    """a − b, or nothing where that is what rounding and an unfinished step leave: all along a ridge g is the same."""
+    return np.where(np.abs(a - b) <= _ALIKE * (np.abs(a) + np.abs(b)), 0.0, a - b)
+
+
+class Features:
+    """All features of an integrand along its k-th coordinate."""
+
+    def __init__(self, models: list[_Model]):
+        self.exact = [m for m in models if m.exact]
+        self.loose = [m for m in models if not m.exact]
+        # The least width that has been met.
+        self.narrowest = math.inf
+        self.outer = any(m.inside for m in models)
+
+    def cuts(self, x: Array, reach: float, edges: Array) -> Array:
+        """Panel ends (N, J) along the next coordinate that resolve them, for each column of x, besides the `edges`."""
+        n = x.shape[1]
+        out = []
+        if self.exact:
+            origin = np.concatenate([x, np.zeros((1, n))])
+            for m in self.exact:
+                for g in m.along(origin):
+                    centres = _centres(g[0], g[1], g[2], m.feature)
+                    for place, width, multiples in zip(*centres, m.feature.multiples(), strict=True):
+                        near = (width < _WIDEST) & (width > _NARROWEST) & (np.abs(place) < 2 * reach)
+                        if near.any():
+                            self.narrowest = min(self.narrowest, float(width[near].min()))
+                            place, width = np.where(near, place, reach), np.where(near, width, 0.0)
+                            out.append(place[:, None] + width[:, None] * multiples)
+        if self.loose:
+            table = np.sort(np.concatenate([edges, *out], axis=1), axis=1)
+            out.append(self._sought(x, reach, table))
+        return np.clip(np.concatenate(out, axis=1), -reach, reach) if out else np.zeros((n, 0))
+
+    def _sought(self, x: Array, reach: float, table: Array) -> Array:
+        n = x.shape[1]
+        low, high = table[:, :-1], table[:, 1:]
+        owner, column = np.nonzero(high - low > 8 * _EPS * reach)
+        low, high = low[owner, column], high[owner, column]
+        owners, found = [], []
+        total = 0
+        for _ in range(_MOST_ROUNDS):
+            which, at = self._cuts_inside(x, owner, low, high)
+            total += len(at)
+            if not len(at):
+                break
+            owners.append(owner[which])
+            found.append(at)
+            acting = np.unique(which)
+            label = np.concatenate([which, acting, acting])
+            ends = np.concatenate([at, low[acting], high[acting]])
+            order = np.lexsort((ends, label))
+            label, ends = label[order], ends[order]
+            pair = np.flatnonzero((label[1:] == label[:-1]) & (np.diff(ends) > 8 * _EPS * (1 + np.abs(ends[1:]))))
+            owner, low, high = owner[label[pair]], ends[pair], ends[pair + 1]
+            if total > (_MOST_PANELS * n if len(x) or self.outer else _MOST_ALONE):
+                break
+        if not owners:
+            return np.zeros((n, 0))
+        rows, at = np.concatenate(owners), np.concatenate(found)
+        order = np.argsort(rows, kind="stable")
+        rows, at = rows[order], at[order]
+        place = np.arange(len(rows)) - np.searchsorted(rows, rows)
+        out = np.full((n, int(place.max()) + 1), reach)
+        out[rows, place] = at
+        return out
+
+    def _cuts_inside(self, x: Array, owner: Array, low: Array, high: Array) -> tuple[Array, Array]:
+        """(which panels, cuts strictly inside them) that their own models ask for."""
+        middle, half = (low + high) / 2, (high - low) / 2
+        at = middle[:, None] + half[:, None] * _SAMPLES
+        count = len(_SAMPLES)
+        points = np.concatenate([np.repeat(x[:, owner], count, axis=1), at.reshape(1, -1)])
+        which, cuts = [], []
+        contradicted = np.zeros(len(owner), bool)
+        for m in self.loose:
+            g = m.along(points).reshape(-1, 3, len(owner), count)
+            multiples = m.feature.multiples()
+            every = max(multiples, key=len)
+            used = np.array([np.isin(every, mine) for mine in multiples])
+            for way, (value, slope, bend) in enumerate(g):
+                place, width = _centres(value, slope, bend, m.feature)
+                # Of the models of a panel the one that has the least way to go knows best.
+                best = np.abs(np.where(np.isfinite(place), place, np.inf)).argmin(axis=2)[:, :, None]
+                place = np.take_along_axis(place + at, best, axis=2)[:, :, 0]
+                width = np.take_along_axis(width, best, axis=2)[:, :, 0]
+                with np.errstate(all="ignore"):
+                    near = (width < _WIDEST) & (width > _NARROWEST * (1 + np.abs(place)))
+                kind, panel = np.nonzero(near)
+                if len(panel):
+                    p, w = place[kind, panel], width[kind, panel]
+                    ends = p[:, None] + w[:, None] * every
+                    inside = (ends > (low[panel] + _SAME * w)[:, None]) & (ends < (high[panel] - _SAME * w)[:, None])
+                    inside &= used[kind]
+                    i, j = np.nonzero(inside)
+                    self.narrowest = min(self.narrowest, float(w[i].min(initial=math.inf)))
+                    which.append(panel[i])
+                    cuts.append(ends[i, j])
+                if way:
+                    # Stationary points of the variables inside come and go.
+                    continue
+                # A step towards a turn that is not yet there, as far as the model knows.
+                margin = _STEP * (high - low)
+                going = ~near & (place > low + margin) & (place < high - margin) & _varies(value, m.feature.scale)
+                kind, panel = np.nonzero(going)
+                which.append(panel)
+                cuts.append(place[kind, panel])
+                contradicted |= _contradicted(value, slope, bend, at, m.feature.scale)
+        contradicted &= half > _SHORTEST
+        for p in which:
+            contradicted[p] = False
+        which.append(np.flatnonzero(contradicted))
+        cuts.append(middle[contradicted])
+        return np.concatenate(which), np.concatenate(cuts)
+
+    def steepness(self, x: Array, reach: float) -> float:
+        """One over the least width that is met along the coordinate, for any column of x."""
+        self.narrowest = math.inf
+        base = np.linspace(-reach, reach, _TABLE)
+        self.cuts(x, reach, np.broadcast_to(base, (x.shape[1], _TABLE)))
+        return 1 / self.narrowest
+
+
+def _centres(value: Array, slope: Array, bend: Array, feature: Feature) -> tuple[Array, Array]:
+    """(way to go, width), each (3, …), to the extremum and the zeros of value + slope t + bend t²/2."""
+    with np.errstate(all="ignore"):
+        turn = -slope / bend
+        top = value + 0.5 * slope * turn
+        if not feature.scale:
+            place, width = turn[None], np.sqrt(2 * np.abs(top) / np.abs(bend))[None]
+        else:
+            steep = np.sqrt(slope * slope - 2 * bend * value)
+            q = -(slope + np.copysign(steep, slope))
+            flat = np.sqrt(2 * feature.scale / np.abs(bend))
+            if not feature.never_straight:
+                flat = np.where(np.abs(top) <= feature.fades, flat, np.inf)
+            edge = feature.scale / steep
+            place, width = np.stack([turn, q / bend, 2 * value / q]), np.stack([flat, edge, edge])
+        return np.where(np.isfinite(place), place, np.inf), np.where(np.isfinite(width), width, np.inf)
+
+
+def _varies(value: Array, scale: float) -> Array:
+    """Whether a function varies enough on a panel for something to turn there."""
+    with np.errstate(all="ignore"):
+        return np.ptp(value, axis=1) > (scale or 0.5 * np.abs(value).min(axis=1))
+
+
+def _contradicted(value: Array, slope: Array, bend: Array, at: Array, scale: float) -> Array:
+    """Whether the models of neighbouring places of a panel do not meet."""
+    with np.errstate(all="ignore"):
+        gap = np.diff(at, axis=1)
+        told = value[:, :-1] + gap * (slope[:, :-1] + 0.5 * gap * bend[:, :-1])
+        wrong = np.abs(told - value[:, 1:]).max(axis=1)
+        return wrong > _CONTRADICTION * (np.ptp(value, axis=1) + scale)
+
+
+def features_along(f: Integrand, k: int) -> Features | None:
+    """The features of an integrand along its k-th coordinate; None where there are none."""
+    known = frozenset(f.forms)
+    models = []
+    for feature in dict.fromkeys(x for g in f.factors for x in features_of(g, known)):
+        if not feature.at.free <= {*f.forms, *f.scalars} or sum(1 for _ in postorder(feature.at)) > _MOST_NODES:
+            # What is integrated in closed form needs no panels.
+            continue
+        rows = np.abs(f.root[[i for i, s in enumerate(f.forms) if s in feature.at.free]])
+        there = np.flatnonzero((rows > 1e-15 * rows.max(axis=1, keepdims=True, initial=0.0)).any(axis=0))
+        if len(there) and k <= there[-1] and k in there:
+            models.append(_Model(f, feature, k, int(there[-1])))
+    return Features(models) if models else None
+
+
+def steepest(f: Integrand) -> float:
+    """One over the least width of the features of an integrand, from a few places."""
+    places = np.random.default_rng(11).standard_normal((f.rank, _LINES))
+    found = (features_along(f, k) for k in range(f.rank))
+    return max((x.steepness(places[:k], 8.5) for k, x in enumerate(found) if x is not None), default=0.0)

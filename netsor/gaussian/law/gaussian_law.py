@@ -1,0 +1,231 @@
+"""A Gaussian law in numbers, and what exponential factors and Dirac masses turn it into."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from netsor.expr import Sym
+from netsor.gaussian.law import rational
+from netsor.gaussian.problem import NoPointwiseMeaning, NotDefinite, Unsettled
+
+Array = np.ndarray
+# A conditional variance below this part of the variance itself is rounding.
+RANK = 4e-15
+# As a slack: the matrix is rounded, and however far from definite that makes it is to be overlooked.
+ROUNDED = 1e300
+
+
+class Narrowed(NamedTuple):
+    """Σ', Q(1 + ΣQ)⁻¹, the eigenvalues of 1 + L'QL, and x ↦ (1 + ΣQ)⁻¹x."""
+
+    covariance: Array
+    gain: Array
+    spectrum: Array
+    moved: Callable[[Array], Array]
+
+
+@dataclass(frozen=True)
+class State:
+    """z ~ N(mean, covariance) over `symbols`; `variances` are those before conditioning, the measure of rounding."""
+
+    symbols: tuple[Sym, ...]
+    mean: Array
+    covariance: Array
+    variances: Array
+
+    @classmethod
+    def centred(cls, symbols: Sequence[Sym], covariance: Array) -> State:
+        return cls(tuple(symbols), np.zeros(len(symbols)), covariance, np.diag(covariance).copy())
+
+    def vector(self, linear: Sequence[tuple[Sym, float]]) -> Array:
+        a = np.zeros(len(self.symbols))
+        for s, c in linear:
+            a[self.symbols.index(s)] += c
+        return a
+
+    def tilted(self, b: Array, constant: float = 0.0) -> tuple[float, State]:
+        """(log c, law') with E e^{b·z + constant} F(z) = c E' F(z): the mean moves by Σ b."""
+        move = self.covariance @ b
+        log = constant + float(b @ self.mean) + 0.5 * float(b @ move)
+        return log, replace(self, mean=self.mean + move)
+
+    def tilted_by_quadratic(self, q: Array, b: Array, constant: float) -> tuple[float, State, float]:
+        """(log c, law', loss) with E e^{−z'Qz/2 + b·z + constant} F = c E' F; NotDefinite unless 1 + L'QL is positive.
+
+        Where little is left of 1 + L'QL the rounding of L'QL counts for so much more: by its `loss`, in units of EPS.
+        """
+        used = np.flatnonzero(np.abs(q).sum(axis=0))
+        if not len(used):
+            return *self.tilted(b, constant), 0.0
+        reduced, _, spectrum, _ = self._narrowed(q, used)
+        log = (
+            constant
+            + float(b @ self.mean)
+            - 0.5 * float(self.mean @ q @ self.mean)
+            - 0.5 * float(np.log(spectrum).sum())
+        )
+        slope = b - q @ self.mean
+        more, state = replace(self, covariance=reduced).tilted(slope)
+        # `tilted` added b·mean once more than the exponent about the mean has it.
+        spread = float((np.abs(spectrum - 1) / spectrum).sum())
+        # The law that is left is rounded like the factor before it, about its mean too.
+        loss = 4 * spread * (1 + float(slope @ state.covariance @ slope))
+        return log + more - float(slope @ self.mean), state, loss if spectrum.min() < 1 else 0.0
+
+    def _narrowed(self, q: Array, used: Array) -> Narrowed:
+        """The law under e^{−z'Qz/2}, Q acting on `used`.
+
+        Nothing cancels however large a positive Q is: with Q = K'K and the singular values s of KL what the law keeps
+        of its width along each is 1/(1 + s²).
+        """
+        inner = q[np.ix_(used, used)]
+        part = self.covariance[np.ix_(used, used)]
+        values, vectors = np.linalg.eigh(part)
+        root = vectors * np.sqrt(np.maximum(values, 0))
+        weights, axes = np.linalg.eigh(inner)
+        top = float(np.abs(weights).max())
+        if weights[0] < -1e-12 * top:
+            return self._narrowed_by_an_indefinite_form(inner, used, root)
+        keep = weights > 1e-14 * top
+        k = np.sqrt(weights[keep])[:, None] * axes[:, keep].T
+        u, s, w = np.linalg.svd(k @ root)
+        left = np.ones(len(used))
+        left[: len(s)] = 1 / (1 + s * s)
+        # Σ_{·,used} = C L', so that the law's other variables follow those used.
+        rows = self.covariance[:, used]
+        solid = values > 1e-14 * max(float(values[-1]), 0.0)
+        c = (rows @ (vectors * np.where(solid, 1 / np.sqrt(np.where(solid, values, 1.0)), 0.0))) @ w.T
+        narrow = root @ w.T
+        reduced = self.covariance - (c * (1 - left)) @ c.T
+        across = (c * left) @ narrow.T
+        reduced[:, used] = across
+        reduced[used, :] = across.T
+        reduced[np.ix_(used, used)] = (narrow * left) @ narrow.T
+        shrink = np.ones(len(k))
+        shrink[: len(s)] = left[: len(s)]
+        gain = k.T @ ((u * shrink) @ u.T) @ k
+        m = min(len(s), len(k))
+        pull = (narrow[:, :m] * (s[:m] * left[:m])) @ u[:, :m].T
+        return Narrowed(reduced, (gain + gain.T) / 2, 1 / left, lambda off: off - pull @ (k @ off))
+
+    def _narrowed_by_an_indefinite_form(self, q: Array, used: Array, root: Array) -> Narrowed:
+        part = self.covariance[np.ix_(used, used)]
+        inner = np.eye(len(used)) + root.T @ q @ root
+        spectrum = np.linalg.eigvalsh(inner)
+        if spectrum.min() <= 1e-12:
+            raise NotDefinite("an exponential of a square grows about as fast as the Gaussian density falls")
+        # Σ' = Σ (1 + QΣ)⁻¹ where Q acts, which has no cancellation, and Σ − Σ Q (1 + ΣQ)⁻¹ Σ elsewhere.
+        gain = q @ np.linalg.inv(np.eye(len(used)) + part @ q)
+        rows = self.covariance[:, used]
+        reduced = self.covariance - rows @ ((gain + gain.T) / 2) @ rows.T
+        across = rows @ np.linalg.inv(np.eye(len(used)) + q @ part)
+        reduced[:, used] = across
+        reduced[used, :] = across.T
+        reduced[np.ix_(used, used)] = root @ np.linalg.solve(inner, root.T)
+        shrink = np.eye(len(used)) + part @ q
+        return Narrowed(reduced, (gain + gain.T) / 2, spectrum, lambda off: np.linalg.solve(shrink, off))
+
+    def tilted_about(self, q: Array, centre: Array, constant: float) -> tuple[float, State]:
+        """(log c, law') with E e^{−(z−m)'Q(z−m)/2 + constant} F = c E' F, m the centre.
+
+        Nothing cancels however large Q is, which it would in powers of z about another point.
+        """
+        used = np.flatnonzero(np.abs(q).sum(axis=0))
+        reduced, gain, spectrum, moved = self._narrowed(q, used)
+        off = (self.mean - centre)[used]
+        log = constant - 0.5 * float(off @ gain @ off) - 0.5 * float(np.log(spectrum).sum())
+        mean = self.mean - self.covariance[:, used] @ gain @ off
+        mean[used] = centre[used] + moved(off)
+        return log, replace(self, mean=mean, covariance=reduced)
+
+    def on(self, a: Array, c: float) -> tuple[float, float, Array, State]:
+        """(density of u = a·z + c at 0, −E[u]/Var u, Σa/Var u, the law given u = 0)."""
+        cross = self.covariance @ a
+        variance = float(a @ cross)
+        sizes = float(np.abs(a) @ np.abs(self.covariance) @ np.abs(a))
+        small = len(a) <= rational.MOST
+        if small and (variance < 1e-2 * sizes or rational.is_degenerate(self.covariance)):
+            variance, cross, left = rational.conditioned(self.covariance, a)
+        else:
+            left = self.covariance - np.outer(cross / variance, cross) if variance > 0 else self.covariance
+        at = float(a @ self.mean) + c
+        if variance <= (rational.NOTHING if small else RANK) * float(np.abs(a) ** 2 @ self.variances) * len(a):
+            if abs(at) > 1e-12 * (abs(c) + math.sqrt(float(np.abs(a) ** 2 @ self.variances)) + 1e-300):
+                return 0.0, 0.0, cross, self
+            raise NoPointwiseMeaning("a Dirac mass at a variable that is constant")
+        s = math.sqrt(variance)
+        density = math.exp(-0.5 * (at / s) ** 2) / (s * math.sqrt(2 * math.pi))
+        gain = cross / variance
+        return density, -at / variance, gain, replace(self, mean=self.mean - gain * at, covariance=left)
+
+
+def pivoted_root(c: Array, floor: Array, last: int | None = None, slack: float = 0.0) -> tuple[Array, list[int]]:
+    """(A, pivots) with A A' = C to rounding, by Cholesky with the largest remaining variance as the pivot.
+
+    Variables whose remaining variance is below `floor` are taken as functions of the pivots; `last` is pivot only
+    when no other is left.
+    """
+    n = len(c)
+    if n == 1:
+        if c[0, 0] > floor[0]:
+            return np.sqrt(c), [0]
+        return np.zeros((1, 0)), []
+    left = c.astype(float).copy()
+    columns: list[Array] = []
+    pivots: list[int] = []
+    for _ in range(n):
+        diagonal = np.diag(left).copy()
+        diagonal[pivots] = 0.0
+        alive = diagonal > floor
+        if (diagonal < -8 * floor - slack).any():
+            raise Unsettled("the covariance is indefinite beyond rounding")
+        if not alive.any():
+            break
+        part = np.where(alive, diagonal / np.maximum(np.diag(c), 1e-300), -1.0)
+        if last is not None and alive.sum() > 1:
+            part[last] = -1.0
+        p = int(np.argmax(part))
+        column = left[:, p] / math.sqrt(diagonal[p])
+        column[pivots] = 0.0
+        columns.append(column)
+        pivots.append(p)
+        left -= np.outer(column, column)
+        if n == 2 and len(pivots) == 1 and left[1 - p, 1 - p] < 0.5 * c[1 - p, 1 - p]:
+            left[1 - p, 1 - p] = _conditional_variance(float(c[p, p]), float(c[1 - p, 1 - p]), float(c[0, 1]))
+    return (np.stack(columns, axis=1) if columns else np.zeros((n, 0))), pivots
+
+
+def _conditional_variance(a: float, b: float, c: float) -> float:
+    """b − c²/a without cancellation, in rational arithmetic."""
+    (p, q, r), *_ = rational.fractions(np.array([a, b, c]))
+    return rational.rounded(q - r * r / p)
+
+
+def moments(powers: Sequence[int], covariance: Array) -> Callable[[Sequence], Array]:
+    """μ ↦ E Π (μ_i + e_i)^{k_i} for centred Gaussian e, by E[e_i F] = Σ_j S_ij E ∂_j F."""
+
+    def at(mean: Sequence) -> Array:
+        known: dict[tuple[int, ...], Array] = {}
+
+        def moment(k: tuple[int, ...]) -> Array:
+            if k in known:
+                return known[k]
+            i = next((i for i, x in enumerate(k) if x), None)
+            if i is None:
+                return 1.0  # type: ignore[return-value]
+            rest = tuple(x - (j == i) for j, x in enumerate(k))
+            out = mean[i] * moment(rest)
+            for j, x in enumerate(rest):
+                if x and covariance[i, j] != 0:
+                    out = out + covariance[i, j] * x * moment(tuple(y - (m == j) for m, y in enumerate(rest)))
+            known[k] = out
+            return out
+
+        return moment(tuple(powers))
+
+    return at

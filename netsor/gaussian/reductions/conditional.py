@@ -1,0 +1,131 @@
+"""One variable integrated in closed form given all others: g(α + β u) with α and β functions of the rest.
+
+relu(x y + z w) has curved kinks in four variables; given x, y and z it is a kinked function of w alone, whose
+expectation is known, and what is left is smooth except where β = 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netsor.expr import Const, Expr, Sym, add, canonical, evaluate, mul
+from netsor.expr.arrays import lambdify
+from netsor.gaussian.integrand.integrand import Integrand, Values, build, note_break, without_form
+from netsor.gaussian.integrand.projection import PLACES, bands_of, in_coordinates, linear, put_band, tips_of
+from netsor.gaussian.law.gaussian_law import State
+from netsor.gaussian.reductions.truncated_moments import Smoothing, smoothing
+from netsor.gaussian.symbolic.structure import Break, Shape, affine
+from netsor.gaussian.symbolic.zero_sets import exchanged
+
+Array = np.ndarray
+_INNER = Sym(("inner", 0))
+
+
+@dataclass(frozen=True)
+class GivenRest:
+    """x ↦ E g(α(x) + β(x) (a·x + b + s z)) over a standard normal z."""
+
+    g: Smoothing
+    offset: Expr
+    slope: Expr
+    a: Array
+    b: float
+    s: float
+
+    def value(self, f: Integrand, x: Array) -> Array:
+        """At the columns of x; coordinates that are not there yet do not matter."""
+        run = lambdify((self.offset, self.slope), (*f.forms, *f.scalars))
+        k = len(x)
+        alpha, beta = run(*(f.root[:, :k] @ x + f.shift[:, None]), *f.values)
+        centre = alpha + beta * (self.a[:k] @ x + self.b)
+        spread = np.abs(beta) * self.s + np.zeros(x.shape[1])
+        size = 1e-14 * (np.abs(centre) + self.s) + 1e-280
+        return self.g(centre + np.zeros(x.shape[1]), np.maximum(spread, size))
+
+    def is_sharp(self, f: Integrand) -> bool:
+        """Whether there are places where nothing is smoothed."""
+        return bool(self.slope.free & frozenset(f.forms))
+
+    def last_variable(self, f: Integrand) -> int:
+        """The last coordinate that it depends on."""
+        used = [i for i, s in enumerate(f.forms) if s in self.offset.free | self.slope.free]
+        rows = np.abs(np.vstack([self.a[None], f.root[used]]))
+        there = np.flatnonzero((rows > 1e-15 * rows.max(axis=1, keepdims=True, initial=1e-300)).any(axis=0))
+        return int(there[-1]) if len(there) else 0
+
+    def tips(self, f: Integrand) -> list[list[Expr]]:
+        """For each level the functions over whose zeros something ends.
+
+        What was smoothed is as sharp as it was where the slope vanishes, and turns there where the offset does too.
+        """
+        return tips_of(f, (self.offset, self.slope))
+
+    def bands(self, f: Integrand) -> list[list[tuple[Expr, ...]]]:
+        """For each level the functions that vanish where an edge of g passes given places z."""
+        out = bands_of(f)
+        offset, slope = in_coordinates(f, self.offset), in_coordinates(f, self.slope)
+        for edge in self.g.edges:
+            at = (linear(self.a, self.b + self.s * z) for z in PLACES)
+            put_band(out, [canonical(add(offset, mul(slope, u), Const(-edge))) for u in at])
+        return out
+
+
+def smoothed_given_rest(shape: Shape, state: State, env: Values, slack: float) -> Integrand | None:
+    """The integrand without one of its variables, in which its curved breaks were affine; None where there is none."""
+    forms = frozenset(shape.form_symbols)
+    curved = [b.at for b in shape.breaks if b.kind != "soft" and affine(b.at, forms) is None]
+    candidates: list[tuple[bool, Sym, Expr]] = []
+    for s in shape.form_symbols if curved else ():
+        inner = _argument([f for f in shape.factors if s in f.free], s)
+        if inner is not None and all(s in at.free for at in curved):
+            slopes, _ = affine(inner, frozenset((s,)))  # type: ignore[misc]
+            candidates.append((bool(slopes[s].free & forms), s, inner))
+    # With a slope that is the same everywhere nothing is left sharp.
+    for _, s, inner in sorted(candidates, key=lambda c: c[0]):
+        found = _without(shape, s, inner, build(shape, state, env, last=s, slack=slack), env)
+        if found is not None:
+            return found
+    return None
+
+
+def _argument(factors: list[Expr], s: Sym) -> Expr | None:
+    """The one affine function of s that everything in the factors depends on it through."""
+    found: set[Expr] = set()
+    stack = list(factors)
+    while stack:
+        e = stack.pop()
+        if s not in e.free:
+            continue
+        if affine(e, frozenset((s,))) is not None:
+            found.add(e)
+        else:
+            stack.extend(e.children)
+    return found.pop() if len(found) == 1 else None
+
+
+def _without(shape: Shape, s: Sym, inner: Expr, f: Integrand, env: Values) -> Integrand | None:
+    i = f.forms.index(s)
+    if f.rank < 2 or np.abs(np.delete(f.root[:, -1], i)).max(initial=0.0) > 0 or f.root[i, -1] == 0:
+        return None
+    if f.powers and np.abs(f.gain[:, -1]).max() > 0:
+        return None
+    outer = canonical(exchanged(mul(*(g for g in f.factors if s in g.free)), inner, _INNER))
+    if outer.free & frozenset(f.forms):
+        return None
+    g = smoothing(
+        outer, _INNER, tuple((t, float(env[t])) for t in sorted(outer.free - {_INNER}, key=lambda t: t.digest))
+    )
+    if g is None:
+        return None
+    slopes, offset = affine(inner, frozenset((s,)))  # type: ignore[misc]
+    row = np.where(np.abs(f.root[i]) <= 4e-15 * np.linalg.norm(f.root[i]), 0.0, f.root[i])
+    closed = GivenRest(g, offset, slopes[s], row[:-1], float(f.shift[i]), abs(float(f.root[i, -1])))
+    out = without_form(f, shape, s, env, closed)
+    # Where the slope is nothing, what was smoothed is as sharp as it was.
+    if closed.slope.free & frozenset(out.forms):
+        note_break(out, Break("kink", closed.slope), env)
+    elif evaluate(closed.slope, dict(env)) == 0:
+        return None
+    return out

@@ -1,0 +1,122 @@
+"""Dirac masses: conditioning on the plane where they sit, integration by parts for their derivatives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from netsor.expr import Call, Const, Expr, Sym, add, canonical, diff, is_singular, mul, substitute
+from netsor.gaussian.integrand.integrand import build, value_of
+from netsor.gaussian.law import rational
+from netsor.gaussian.law.gaussian_law import RANK, State, pivoted_root
+from netsor.gaussian.problem import NoPointwiseMeaning, NotTaken
+from netsor.gaussian.rules import level_sets
+from netsor.gaussian.symbolic.expansion import expand, factors_of, integer_power
+from netsor.gaussian.symbolic.structure import affine, shape_of
+from netsor.gaussian.task import Outcome, Task, scaled, total
+
+Expectation = Callable[[Expr, State, Task], Outcome]
+_NOTHING = Outcome(0.0, 0.0, 0.0, 0, "exact algebra")
+
+
+def mass(e: Expr, state: State, task: Task, expectation: Expectation) -> Outcome:
+    """E δ(u) F = density(u = 0) E[F | u = 0]; E δ'(u) F = E δ(u) ((u − E u) F / Var u − ∂F along Σa/Var u)."""
+    factors = list(factors_of(e))
+    at = next((i for i, f in enumerate(factors) if isinstance(f, Call) and f.fn.startswith("dirac")), None)
+    if at is None:
+        raise NoPointwiseMeaning("a power of a Dirac mass")
+    delta = factors.pop(at)
+    rest = canonical(mul(*factors))
+    u = delta.children[0]
+    order = delta.payload.count("'")
+    parts = affine(u, task.gaussians)
+    if parts is None:
+        return _mass_on_curve(u, order, rest, state, task)
+    linear, constant = parts
+    a = state.vector([(s, value_of(c, task.env)) for s, c in linear.items()])
+    c = value_of(constant, task.env)
+    density, _slope, gain, given = state.on(a, c)
+    if density == 0.0:
+        return _NOTHING
+    _refuse_jumps(rest, given, task)
+    if order == 0:
+        return scaled(expectation(rest, given, task), 0.0, density, "Dirac mass")
+    variance = float(a @ state.covariance @ a)
+    mean = float(a @ state.mean) + c
+    lower = Call._make("dirac" + "'" * (order - 1), (u,))
+    weighted = mul(add(u, Const(-mean)), Const(1 / variance), rest)
+    slopes = [
+        mul(Const(-float(g)), diff(rest, s))
+        for s, g in zip(state.symbols, gain, strict=True)
+        if s in rest.free and g != 0
+    ]
+    inner = canonical(add(weighted, *slopes))
+    terms = expand(inner, task.gaussians)
+    moved = [mul(Const(t.coefficient), t.scalar, t.product, lower) for t in terms]
+    return total([expectation(canonical(m), state, task) for m in moved] or [_NOTHING])
+
+
+def _refuse_jumps(rest: Expr, given: State, task: Task) -> None:
+    shape = shape_of(rest, task.gaussians) if rest.free & task.gaussians else None
+    if shape is None:
+        return
+    try:
+        f = build(shape, given, task.env, slack=math.inf)
+    except KeyError:
+        return
+    size = float(np.sqrt(np.abs(given.variances)).max(initial=0.0))
+    for p in f.planes:
+        flat = float(np.abs(p.a).max(initial=0.0)) <= 1e-7 * max(size, 1e-300)
+        if p.kind == "jump" and flat and abs(p.b) <= 1e-12 * (1 + size):
+            raise NoPointwiseMeaning("a Dirac mass meets a jump at the same point")
+    for m in shape.masses:
+        parts = affine(m[1], task.gaussians)
+        if parts:
+            a = given.vector([(s, value_of(c, task.env)) for s, c in parts[0].items()])
+            least = rational.NOTHING if task.slack == 0 else RANK * 10
+            if float(a @ given.covariance @ a) <= least * float(a**2 @ given.variances):
+                raise NoPointwiseMeaning("two Dirac masses at the same point")
+
+
+def verify(e: Expr) -> None:
+    """Raises NoPointwiseMeaning for a function of a Dirac mass; a mass itself is a factor."""
+    if is_singular(e):
+        for f in factors_of(e):
+            base, k = integer_power(f)
+            if not (isinstance(base, Call) and base.fn.startswith("dirac")) or k < 1:
+                if is_singular(f):
+                    raise NoPointwiseMeaning("a function of a Dirac mass has no meaning")
+            elif is_singular(base.children[0]):
+                raise NoPointwiseMeaning("a function of a Dirac mass has no meaning")
+
+
+def _mass_on_curve(u: Expr, order: int, rest: Expr, state: State, task: Task) -> Outcome:
+    """E δ(u) F = ∫ Σ over the roots r > 0 of u(r ω) of F φ(r) r^(k−1) / |∂u/∂r| over the directions ω.
+
+    That is the co-area formula on rays from the mean (Federer, Geometric Measure Theory, 3.2.12); in one variable there
+    are two directions, in two and three those of a circle and a sphere.
+    """
+    if order:
+        raise NotTaken("it has the derivative of a Dirac mass on a curve")
+    symbols = tuple(sorted((u.free | rest.free) & task.gaussians, key=lambda s: s.digest))
+    index = [state.symbols.index(s) for s in symbols]
+    c = state.covariance[np.ix_(index, index)]
+    root, _ = pivoted_root(c, RANK * len(c) * state.variances[index], slack=task.slack)
+    rank = root.shape[1]
+    if rank > 3:
+        raise NotTaken("it has a Dirac mass on a surface in more than three variables")
+    lines = tuple(Sym(("line", j)) for j in range(rank))
+    along = {
+        s: add(*(mul(Const(float(root[i, k])), t) for k, t in enumerate(lines)), Const(float(state.mean[j])))
+        for i, (s, j) in enumerate(zip(symbols, index))
+    }
+    there = canonical(substitute(u, along))
+    weight = canonical(substitute(rest, along))
+    if is_singular(there) or is_singular(weight):
+        raise NotTaken("it has Dirac masses on curves within each other")
+    scalars = tuple(sorted((there.free | weight.free) - set(lines), key=lambda s: s.digest))
+    fixed: dict[Sym, Expr] = {s: Const(float(task.env[s])) for s in scalars}
+    there, weight = (canonical(substitute(e, fixed)) for e in (there, weight))
+    return level_sets.integrate(there, weight, lines)

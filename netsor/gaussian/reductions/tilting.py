@@ -1,0 +1,99 @@
+"""Factors that go exactly: exponentials of polynomials of degree ≤ 2 and waves move the law."""
+
+from __future__ import annotations
+
+import cmath
+import itertools
+import math
+
+import numpy as np
+
+from netsor.expr import Expr, Sym
+from netsor.gaussian.integrand.integrand import value_of
+from netsor.gaussian.law.gaussian_law import State, moments
+from netsor.gaussian.symbolic.expansion import expand, factors_of, integer_power
+from netsor.gaussian.symbolic.structure import Shape, affine
+from netsor.gaussian.task import EPS, Outcome, Task
+
+Array = np.ndarray
+
+
+def tilt(exponent: Expr, state: State, task: Task) -> tuple[float, float, State]:
+    """(log c, size, law') after a factor exp(q), q a polynomial of degree ≤ 2 in the Gaussians.
+
+    `size` is that of the terms that log c is the sum of, which is what its rounding is relative to.
+    """
+    q, b, constant = quadratic(exponent, state, task)
+    values, vectors = np.linalg.eigh(q)
+    top = float(np.abs(values).max(initial=0.0))
+    if top == 0 or values[0] < -1e-14 * top:
+        log, moved, loss = state.tilted_by_quadratic(q, b, constant)
+        return log, abs(log) + 2 * abs(constant) + loss, moved
+    # About the centre m of −z'Qz/2 + b·z nothing cancels but two constants; where Q has no say, b stays.
+    keep = values > 1e-14 * top
+    along = vectors[:, keep].T @ b
+    centre = vectors[:, keep] @ (along / values[keep])
+    peak = 0.5 * float(along @ (along / values[keep]))
+    log, moved = state.tilted_about(q, centre, constant + peak)
+    free = b - vectors[:, keep] @ along
+    size = abs(log) + abs(constant) + peak
+    if np.abs(free).max() > 1e-13 * np.abs(b).max():
+        more, moved = moved.tilted(free)
+        log, size = log + more, size + abs(more)
+    return log, size, moved
+
+
+def quadratic(exponent: Expr, state: State, task: Task) -> tuple[Array, Array, float]:
+    """(Q, b, c) with exponent = −z'Qz/2 + b·z + c."""
+    n = len(state.symbols)
+    q, b, constant = np.zeros((n, n)), np.zeros(n), 0.0
+    place = {s: i for i, s in enumerate(state.symbols)}
+    for t in expand(exponent, task.gaussians):
+        c = t.coefficient * value_of(t.scalar, task.env)
+        powers = [(place[s], k) for s, k in (_power(f) for f in factors_of(t.product))]
+        match powers:
+            case []:
+                constant += c
+            case [(i, 1)]:
+                b[i] += c
+            case [(i, 2)]:
+                q[i, i] -= 2 * c
+            case [(i, 1), (j, 1)]:
+                q[i, j] -= c
+                q[j, i] -= c
+    return q, b, constant
+
+
+def _power(f: Expr) -> tuple[Sym, int]:
+    base, k = integer_power(f)
+    return base, k  # type: ignore[return-value]
+
+
+def exact(shape: Shape, state: State, task: Task) -> Outcome:
+    """E of a polynomial times sines and cosines: e^{iκ·z} moves the mean by iΣκ."""
+    index = [state.symbols.index(s) for s, _ in shape.polynomial]
+    powers = [k for _, k in shape.polynomial]
+    moment = moments(powers, state.covariance[np.ix_(index, index)])
+    if not shape.trigonometric:
+        value = complex(moment(list(state.mean[index])))
+        size = float(np.real(moment(list(np.abs(state.mean[index])))))
+        return Outcome(value.real, 8 * EPS * max(abs(value), size), max(abs(value), size), 0, "exact algebra")
+    waves: list[list[tuple[complex, np.ndarray, float]]] = []
+    for fn, argument, k in shape.trigonometric:
+        linear, constant = affine(argument, task.gaussians)  # type: ignore[misc]
+        a = state.vector([(s, value_of(c, task.env)) for s, c in linear.items()])
+        c = value_of(constant, task.env)
+        unit = 1.0 if fn == "cos" else -1.0
+        lead = 0.5**k if fn == "cos" else (1 / 2j) ** k
+        waves.append([(lead * math.comb(k, j) * unit**j, (k - 2 * j) * a, (k - 2 * j) * c) for j in range(k + 1)])
+    value, size = 0j, 0.0
+    for combination in itertools.product(*waves):
+        weight = math.prod((w[0] for w in combination), start=1 + 0j)
+        kappa = sum((w[1] for w in combination), np.zeros(len(state.symbols)))
+        phase = sum(w[2] for w in combination) + float(kappa @ state.mean)
+        damping = 0.5 * float(kappa @ state.covariance @ kappa)
+        mean = state.mean[index] + 1j * (state.covariance[index] @ kappa)
+        term = weight * cmath.exp(1j * phase - damping) * complex(moment(list(mean)))
+        value += term
+        size += abs(term) * (1 + abs(phase) + damping)
+    return Outcome(value.real, 8 * EPS * size, max(abs(value), size), 0, "exact algebra")

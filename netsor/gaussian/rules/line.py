@@ -1,0 +1,95 @@
+"""E F(x) of one standard normal x: every break, feature and singular point found, and what their rounding moves."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from netsor.gaussian.integrand.breakpoints import roots_along, roots_of_degree
+from netsor.gaussian.integrand.integrand import Integrand
+from netsor.gaussian.integrand.levels import Band, curve_in
+from netsor.gaussian.integrand.projection import coordinate
+from netsor.gaussian.integrand.rounding import noise
+from netsor.gaussian.integrand.transitions import features_along
+from netsor.gaussian.rules import panels
+from netsor.gaussian.rules.panels import Quadrature
+from netsor.gaussian.symbolic.structure import degree_in
+from netsor.gaussian.task import EPS
+
+Array = np.ndarray
+# Points of a line among which roots are sought, and how many there may be.
+_FINE, _MOST_ROOTS = 12001, 2000
+# Ends of panels about the width of an edge: what is smooth has died away, or is a pole's, beyond 54 of them.
+_SOFT, _EDGE = (-54.0, -18.0, -6.0, -2.0, 0.0, 2.0, 6.0, 18.0, 54.0), (-8.5, -3, -1, 1, 3, 8.5)
+# Panels in which features are sought: a tail may carry more than the middle.
+_TABLE = np.array([-16.0, -12.0, *np.linspace(-panels.REACH, panels.REACH, 13), 12.0, 16.0])
+# What lies between two roots nearer than this is an island.
+_ISLAND = 0.1
+# What rises between ends farther apart than this is not steep.
+_STEEP = 0.5
+
+
+def integrate(f: Integrand) -> Quadrature:
+    """E F(x), panels cut at all that is found; Divergent where F has no value, Unsettled where the sums do not end."""
+    cuts: list[float] = []
+    singular: list[float] = []
+    tips: list[float] = []
+    moved = 0.0
+    for p in f.planes:
+        a = float(p.a[0])
+        if a == 0:
+            continue
+        at = -p.b / a
+        if p.soft:
+            width = p.soft / abs(a)
+            if width < 1.0:
+                cuts += [at + w * width for w in (_SOFT if p.kind == "soft" else _EDGE)]
+        else:
+            (singular if p.kind == "singular" else cuts).append(at)
+    features = features_along(f, 0)
+    if features is not None:
+        known = [c for c in (*cuts, *singular) if abs(c) < _TABLE[-1]]
+        found = features.cuts(np.zeros((0, 1)), _TABLE[-1], np.concatenate([_TABLE, known])[None])[0]
+        cuts += np.unique(found[np.abs(found) < _TABLE[-1]]).tolist()
+    also = np.array([[c for c in cuts if abs(c) < panels.REACH]])
+    for s in f.surfaces:
+        degree = degree_in(s.at, frozenset(f.forms))
+        if degree is None:
+            found = roots_along(f.on_surface(s), np.zeros((0, 1)), panels.REACH, _FINE, _MOST_ROOTS, also)
+        else:
+            found = roots_of_degree(degree, f.on_surface(s), np.zeros((0, 1)), panels.REACH)
+        roots = sorted({float(r) for r in found[0] if r < panels.REACH})
+        (singular if s.kind == "singular" else cuts).extend(roots)
+        for low, high in zip(roots, roots[1:]):
+            if high - low < _ISLAND:
+                # A narrow island's argument is rounded like its place.
+                middle = (low + high) / 2
+                with np.errstate(all="ignore"):
+                    height = float(np.nan_to_num(np.abs(f(np.array([[middle]])))[0], posinf=0.0))
+                moved += 2 * EPS * (1 + abs(middle)) * math.exp(-0.5 * middle * middle) * height
+        if s.kind == "jump" and roots:
+            # A root is found to rounding, and what jumps there counts for as much.
+            r = np.array(roots)
+            with np.errstate(all="ignore"):
+                step = np.nan_to_num(np.abs(f((r + 1e-9)[None]) - f((r - 1e-9)[None])), posinf=0.0)
+            moved += 8 * EPS * float(((1 + np.abs(r)) * np.exp(-0.5 * r * r) * step).sum())
+    for h in f.given:
+        for members in h.bands(f)[0]:
+            band = Band(tuple(curve_in(e, (coordinate(0),)) for e in members))
+            cuts.extend(float(r) for r in band.cuts(np.zeros((0, 1)), panels.REACH)[0] if r < panels.REACH)
+        # Where two ends of what was integrated meet there is a root.
+        for e in h.tips(f)[0]:
+            found = curve_in(e, (coordinate(0),)).cuts(np.zeros((0, 1)), panels.REACH, _FINE)
+            tips.extend(float(r) for r in found[0] if r < panels.REACH)
+    if len(cuts) > 1:
+        # An argument is rounded like its place, which moves what rises or falls there by as much as it does.
+        r = np.unique(cuts)
+        with np.errstate(all="ignore"):
+            rise = np.nan_to_num(np.abs(np.diff(f(r[None]))), posinf=0.0) * (np.diff(r) < _STEEP)
+        place = np.minimum(np.abs(r[1:]), np.abs(r[:-1]))
+        moved += EPS * float(((1 + place) * np.exp(-0.5 * place * place) * rise).sum()) / math.sqrt(2 * math.pi)
+    off = noise(f)
+    rounded = None if off is None else lambda x: off(x[None])
+    q = panels.integrate(lambda x: f(x[None]), cuts, singular, tips, noise=rounded)
+    return q._replace(error=q.error + moved)

@@ -1,0 +1,190 @@
+"""E F(x) for several standard normals by nested Gauss–Legendre rules, every level cut where F breaks.
+
+At level k, given x₁ … x_{k−1}, the plane a·x + b = 0 shows at c = −(b + Σ_{i<k} a_i x_i)/a_k, over the width
+√(w² + |a_{>k}|²)/|a_k| because what lies beyond level k is integrated out. Planes without later components cut sharply;
+so do the shadows of the lines in which two such planes meet. What a factor makes zero is not looked into further.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from netsor.gaussian.integrand import missing
+from netsor.gaussian.integrand.integrand import Integrand
+from netsor.gaussian.integrand.levels import Level, closing_in, cuts_at, levels_of, panel_ends, with_tips
+from netsor.gaussian.problem import Clock, OutOfTime, Unsettled
+from netsor.gaussian.rules.panels import Quadrature, legendre
+
+Array = np.ndarray
+# The last ones where a Gaussian edge has died away: what is left of it would fall between the nodes beyond.
+_EDGES = (-8.0, -3.5, -1.2, 1.2, 3.5, 8.0)
+_WIDEST = 0.35
+_CHUNK = 1 << 18
+# Ends of the panels in which features are sought.
+_LOOKED_AT = 9
+# Nodes a panel.
+_NODES = (7, 10, 14, 19, 25, 33, 43, 56, 72, 92)
+
+
+class Sums(NamedTuple):
+    """The integral, that of the modulus, and that of the modulus where nothing lies beyond."""
+
+    value: float
+    scale: float
+    shell: float
+
+
+def one_pass(
+    levels: tuple[Level, ...],
+    nodes: int,
+    reach: float,
+    drop: float,
+    late: Callable[[], bool] = lambda: False,
+) -> Sums:
+    """One run with a fixed number of nodes a panel; nodes of less weight than `drop` are left out.
+
+    Raises OutOfTime as soon as it is `late`.
+    """
+    total = [0.0, 0.0, 0.0]
+
+    def descend(x: Array, value: Array, weight: Array, outer: Array, k: int) -> None:
+        if k == len(levels):
+            v = value * weight
+            size = np.abs(v)
+            total[0] += float(v.sum())
+            total[1] += float(size.sum())
+            total[2] += float(size[outer | (weight < 1e3 * drop)].sum())
+            return
+        level = levels[k]
+        per = (1 + 6 * len(level.planes) + 6 * len(level.curves)) * nodes
+        step = max(1, _CHUNK // per)
+        for i in range(0, x.shape[1], step):
+            if late():
+                raise OutOfTime
+            part = slice(i, i + step)
+            owner, at, w = _nodes(level, x[:, part], weight[part], k, reach, nodes, drop)
+            points = np.concatenate([x[:, part][:, owner], at[None]])
+            v, far = value[part][owner], outer[part][owner] | (np.abs(at) > reach - 1)
+            if level.factor is not None:
+                with np.errstate(all="ignore"):
+                    v = v * level.factor(points)
+                missing.verify(level.factor, points, v)
+                alive = np.flatnonzero(v)
+                if len(alive) < len(v):
+                    points, v, w, far = points[:, alive], v[alive], w[alive], far[alive]
+            descend(points, v, w, far, k + 1)
+
+    descend(np.zeros((0, 1)), np.ones(1), np.ones(1), np.zeros(1, bool), 0)
+    return Sums(*total)
+
+
+def _nodes(
+    level: Level, x: Array, weight: Array, k: int, reach: float, nodes: int, drop: float
+) -> tuple[Array, Array, Array]:
+    """(the columns of x that they belong to, x_k, weights) of the nodes of a level."""
+    n = x.shape[1]
+    straight = cuts_at(level, x, k, reach, _EDGES, _WIDEST)
+    if level.features is not None:
+        base = np.broadcast_to(np.linspace(-reach, reach, _LOOKED_AT), (n, _LOOKED_AT))
+        straight = np.concatenate([straight, level.features.cuts(x, reach, base)], axis=1)
+    table = [
+        straight,
+        *(c.cuts(x, reach, 48, straight) for c in level.curves),
+        *(b.cuts(x, reach) for b in level.bands),
+    ]
+    tips = [c.cuts(x, reach, 48) for c in level.tips]
+    if tips or any(cuts.shape[1] for cuts in table):
+        ends = np.broadcast_to((-reach, reach), (n, 2))
+        low, high, tip = panel_ends([ends, *table], tips, reach, 0.0)
+        t, w = legendre(nodes)
+        places, slopes = closing_in((1 + t) / 2)
+        width = (high - low)[:, :, None]
+        at = low[:, :, None] + width * places[tip]
+        w = 0.5 * width * slopes[tip] * w
+    else:
+        # Nothing breaks here: on a whole line no rule does better than equal steps.
+        step = 2 * reach / (nodes + 2)
+        at = np.broadcast_to(step * (np.arange(nodes + 2) + 0.5) - reach, (n, 1, nodes + 2))
+        w = np.full(at.shape, step)
+    weights = w * np.exp(-0.5 * at * at) / math.sqrt(2 * math.pi) * weight[:, None, None]
+    flat = weights.reshape(-1)
+    keep = np.flatnonzero(flat > drop)
+    return keep // (weights.shape[1] * weights.shape[2]), at.reshape(-1)[keep], flat[keep]
+
+
+def knows_all_breaks(f: Integrand) -> bool:
+    """Whether all that curves cut and end over is found in closed form."""
+    levels = with_tips(f, levels_of(f))
+    return all(c.degree is not None for level in levels for c in (*level.curves, *level.tips))
+
+
+def integrate(
+    f: Integrand, tol: float, clock: Clock, wary: bool = False, seconds: float | None = None, floor: float = 0.0
+) -> Quadrature:
+    """E F(x), refined until two resolutions differ by less than tol · E|F|, or the `floor`.
+
+    The finer of two is better than their difference says by the factor by which the differences fall, of which a
+    tenth is trusted, or nothing of it (`wary`) where F breaks in places that are not cut. Beyond a distance t a
+    Gaussian tail holds less than a tenth of the unit before it. With `seconds`, where another rule can take over, it
+    gives up after them, if need be with no value at all.
+    """
+    start = time.monotonic()
+
+    def late() -> bool:
+        return seconds is not None and time.monotonic() - start > seconds
+
+    levels = with_tips(f, levels_of(f))
+    reach = min(8.4, math.sqrt(-2 * math.log(min(tol, 1e-3))) + 0.6)
+    spare = 1e-3 * min(tol, 1e-3)
+    before: float | None = None
+    size = 0.0
+    change, farther = math.inf, math.inf
+    best = Quadrature(math.nan, math.inf, 0.0)
+    step = 0
+    while step < len(_NODES):
+        nodes = _NODES[step]
+        # All that is left out together is of less weight than a thousandth of the tolerance.
+        drop = spare / nodes**f.rank
+        began = time.monotonic()
+        try:
+            value, scale, shell = one_pass(levels, nodes, reach, drop, late)
+        except OutOfTime:
+            break
+        if not math.isfinite(value):
+            raise Unsettled("the integrand overflows")
+        if 0.1 * shell > 0.3 * tol * scale and reach < 20:
+            # Heavy integrands reach farther than the density.
+            if reach > 12 and shell > 0.5 * farther:
+                raise Unsettled("the integrand grows nearly as fast as the Gaussian density falls")
+            if reach <= 12:
+                reach, farther = reach + 1.0, shell
+                spare *= 1e-3
+                continue
+        if before is not None:
+            now = abs(value - before)
+            # As long as the modulus is not resolved, an integral that stands still does so by luck.
+            unsettled = abs(scale - size)
+            if change < math.inf:
+                trusted = 4.0 if wary else min(1.0, max(10 * now / change, 0.1)) if change > 0 else 1.0
+                # So is a change far below the one before as often as it is accuracy.
+                last = max(1e-3, min(1.0, 10 * unsettled / scale) if scale > 0 else 1.0) * change
+            else:
+                trusted, last = 10.0, 0.1 * unsettled
+            error = max(now * trusted, last) + 0.1 * shell + 5e-13 * scale
+            change = now
+            if error < best.error:
+                best = Quadrature(value, error, scale)
+            if best.error <= max(max(tol, 1e-12) * scale, floor):
+                break
+        before, size = value, scale
+        step += 1
+        took = time.monotonic() - began
+        rest = clock.left() if seconds is None else seconds - (time.monotonic() - start)
+        if took * 1.35**f.rank > rest and math.isfinite(best.error):
+            break
+    return best

@@ -1,0 +1,353 @@
+"""E f(x) for one standard normal x: Gauss–Legendre panels cut where f breaks, halved where it is not resolved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from netsor.gaussian.integrand import missing
+from netsor.gaussian.problem import Unsettled
+
+Array = np.ndarray
+EPS = 2.0**-52
+_SQRT_2PI = math.sqrt(2 * math.pi)
+_NODES = 24
+REACH = 9.5
+# Panels of this length are resolved to rounding by twenty-four nodes if poles are a unit and a half away.
+_BASE = np.linspace(-REACH, REACH, 13)
+_FARTHEST = 37.5
+_DEEPEST, _DEEPEST_AT_ZERO = 48, 120
+# Of the panels that close in on a singular point those that say how it falls there.
+_SHELLS, _SHELLS_AT_ZERO = (28, 38), (90, 112)
+# Places between the reach and the farthest; beyond the reach a density above this part of the whole counts.
+_PARTS = np.linspace(0.0, 1.0, 60)
+_COUNTS = 1e-16
+# Coefficients below this part of the values are their rounding.
+_NOISE = 1e-15
+# The rounding of panels with less than this part of the largest one is looked at roughly.
+_MATTERS = 1e-3
+# Less than this has lost its digits.
+_NOTHING = 1e-280
+
+
+class Quadrature(NamedTuple):
+    """An integral, a bound on its error, and the integral of the modulus."""
+
+    value: float
+    error: float
+    scale: float
+
+
+@lru_cache(maxsize=64)
+def legendre(n: int) -> tuple[Array, Array]:
+    """Nodes and weights of the n-point Gauss–Legendre rule on [−1, 1]."""
+    return np.polynomial.legendre.leggauss(n)
+
+
+# How far Lobatto's end nodes stand inside their panel.
+_INSIDE = 1e-12
+
+
+@lru_cache(maxsize=64)
+def lobatto(n: int) -> tuple[Array, Array]:
+    """Nodes and weights of the n-point rule of Lobatto on [−1, 1], its end nodes a trifle inside.
+
+    A kink between an end and the first inner node of Gauss's rule shows at none of its nodes; here it does. (Inside,
+    for the sake of jumps: each end stands on its own side of one.)
+    """
+    inner = np.polynomial.legendre.Legendre.basis(n - 1).deriv().roots()
+    x = np.concatenate([[-1.0], np.sort(inner.real), [1.0]])
+    w = 2 / (n * (n - 1) * np.polynomial.legendre.Legendre.basis(n - 1)(x) ** 2)
+    x, w = x * (1 - _INSIDE), w * (1 - _INSIDE)
+    w[[0, -1]] += _INSIDE
+    return x, w
+
+
+@lru_cache(maxsize=64)
+def coefficient_rows(n: int, ends: bool) -> Array:
+    """Rows that give the Legendre coefficients of a function from its values at the nodes of either rule."""
+    return np.linalg.inv(np.polynomial.legendre.legvander((lobatto if ends else legendre)(n)[0], n - 1))
+
+
+def nodes_of(low: Array, high: Array, n: int, ends: bool) -> Array:
+    """The nodes (P, n) of panels, the end nodes on their own side of a jump, whose place is rounded."""
+    half = (high - low) / 2
+    at = ((low + high) / 2)[:, None] + half[:, None] * (lobatto if ends else legendre)(n)[0]
+    if ends:
+        at[:, 0] = np.maximum(at[:, 0], low + 8 * EPS * (1 + np.abs(low)))
+        at[:, -1] = np.minimum(at[:, -1], high - 8 * EPS * (1 + np.abs(high)))
+    return at
+
+
+def panel_sums(values: Array, half: Array, ends: bool = False) -> tuple[Array, Array, Array]:
+    """(integral, error estimate, integral of the modulus) of each panel, from values (panels, nodes).
+
+    With t the relative size of the last Legendre coefficients the estimate is 10 t^{3/2}: pessimistic by far where
+    the coefficients fall geometrically (the rule's error is then about t²), right where they fall like k⁻². What is low
+    and narrow beside something high and smooth shows in how slowly the last ten coefficients fall: by the same rule,
+    of its own height.
+    """
+    functionals = _functionals(values.shape[1], ends)
+    out = values @ functionals
+    size = np.abs(values)
+    integral, modulus = half * out[:, 0], half * (size @ functionals[:, 0])
+    top = size.max(axis=1)
+    coefficients = np.abs(out[:, 1:])
+    before, tail = coefficients[:, :5].max(axis=1), coefficients[:, 5:].max(axis=1)
+    ratio = np.minimum(tail / np.maximum(top, 1e-300), 1.0)
+    late = np.minimum(tail / np.maximum(before, 1e-300), 1.0) ** 2
+    error = half * tail * np.minimum(2.0, np.maximum(10 * np.sqrt(ratio), np.where(tail > _NOISE * top, 2 * late, 0.0)))
+    return integral, error, modulus
+
+
+@lru_cache(maxsize=64)
+def _functionals(n: int, ends: bool) -> Array:
+    """(n, 11): the weights of the rule, and what gives the last ten coefficients."""
+    return np.column_stack([(lobatto if ends else legendre)(n)[1], coefficient_rows(n, ends)[-10:].T])
+
+
+def integrate(
+    f: Callable[[Array], Array],
+    cuts: Iterable[float] = (),
+    singular: Iterable[float] = (),
+    tips: Iterable[float] = (),
+    tol: float = 1e-13,
+    rounds: int = 40,
+    most: int = 6000,
+    noise: Callable[[Array], Array] | None = None,
+) -> Quadrature:
+    """E f(x), x standard normal; `cuts` are kinks, jumps and edges of scales, `singular` points of possible blow-up.
+
+    At `tips` it is bounded, but has a root in the distance. `noise` is what the values of f are off by.
+
+    Raises Divergent where f has no real value, Unsettled where the sums do not fall towards a singular point or towards
+    infinity: from so few places it is not known that the integral diverges.
+    """
+    poles = sorted({float(p) for p in singular if abs(p) < _FARTHEST})
+    ends = sorted({float(t) for t in tips if abs(t) < REACH})
+    inner = sorted({float(c) for c in cuts if abs(c) < _FARTHEST})
+    reach = REACH
+    if poles or ends:
+        edges = _graded(_edges(reach, inner + poles + ends), sorted({*poles, *ends}))
+        lo, hi = edges[:-1], edges[1:]
+        keep = hi - lo > 0
+        lo, hi = lo[keep], hi[keep]
+        integral, error, modulus = _panels(f, lo, hi, poles)
+        # Heavy integrands, and those that begin far out, reach farther than the density.
+        needed, tail = _needed_reach(f, reach, inner + poles, float(modulus.sum()))
+    else:
+        lo, hi, nodes, beyond, every, density = _start(tuple(inner))
+        with np.errstate(all="ignore"):
+            values = f(every) * density
+        missing.verify(lambda x: f(x[0]), nodes.reshape(1, -1), values[: nodes.size])
+        panels = values[: nodes.size].reshape(nodes.shape)
+        integral, error, modulus = panel_sums(panels, (hi - lo) / 2, True)
+        needed, tail = _reach_of(values[nodes.size :], beyond, reach, float(modulus.sum()))
+    while reach < needed:
+        grown = min(reach + 4.0, _FARTHEST)
+        more = np.unique(
+            np.concatenate([np.linspace(reach, grown, 3), [c for c in inner + poles if reach < c < grown]])
+        )
+        less = np.unique(
+            np.concatenate([np.linspace(-grown, -reach, 3), [c for c in inner + poles if -grown < c < -reach]])
+        )
+        new_lo, new_hi = np.concatenate([less[:-1], more[:-1]]), np.concatenate([less[1:], more[1:]])
+        a, b, c = _panels(f, new_lo, new_hi, poles)
+        lo, hi = np.concatenate([lo, new_lo]), np.concatenate([hi, new_hi])
+        integral, error, modulus = (np.concatenate(p) for p in ((integral, a), (error, b), (modulus, c)))
+        reach = grown
+        if reach >= needed:
+            needed, tail = _needed_reach(f, reach, inner + poles, float(modulus.sum()))
+    outermost = modulus[(lo >= reach - 2.2) | (hi <= 2.2 - reach)].sum()
+    if reach >= _FARTHEST and outermost > 1e-12 * modulus.sum() > _NOTHING:
+        raise Unsettled("the integrand grows nearly as fast as the Gaussian density falls")
+    for _ in range(rounds):
+        scale = float(modulus.sum())
+        if float(error.sum()) <= tol * scale or len(lo) > most:
+            break
+        bad = error > max(tol * scale / (2 * len(lo)), 0.02 * float(error.max()) if len(lo) > most // 2 else 0.0)
+        bad &= (hi - lo) > 4 * EPS * np.maximum(np.abs(lo), np.abs(hi))
+        if not bad.any():
+            break
+        mid = (lo[bad] + hi[bad]) / 2
+        new_lo, new_hi = np.concatenate([lo[bad], mid]), np.concatenate([mid, hi[bad]])
+        a, b, c = _panels(f, new_lo, new_hi, poles)
+        keep = ~bad
+        lo, hi = np.concatenate([lo[keep], new_lo]), np.concatenate([hi[keep], new_hi])
+        integral = np.concatenate([integral[keep], a])
+        error = np.concatenate([error[keep], b])
+        modulus = np.concatenate([modulus[keep], c])
+    scale = float(modulus.sum())
+    rest = 0.0
+    for p in poles:
+        rest += _remainder(p, lo, hi, integral, modulus)
+    if noise is not None:
+        rest += _noise(noise, lo, hi, modulus)
+    # The density is as good as its exponent, which is larger the farther out it matters, and so is a place.
+    rest += EPS * (4 * scale + 1.5 * float(modulus @ np.maximum(lo * lo, hi * hi)))
+    return Quadrature(float(integral.sum()), float(error.sum()) + tail + rest, scale)
+
+
+def _noise(noise: Callable[[Array], Array], lo: Array, hi: Array, modulus: Array) -> float:
+    """E of the noise: at the nodes of panels that hold the mass, in the middle of others, where F may cancel."""
+    full = modulus > _MATTERS * modulus.max(initial=0.0)
+    half, middle = (hi - lo) / 2, (lo + hi) / 2
+    inside = nodes_of(lo[full], hi[full], _NODES, True)
+    x = np.concatenate([inside.ravel(), middle[~full]])
+    weights = np.concatenate([(half[full, None] * lobatto(_NODES)[1]).ravel(), 2 * half[~full]])
+    return float((noise(x) * np.exp(-0.5 * x * x)) @ weights) / _SQRT_2PI
+
+
+@lru_cache(maxsize=512)
+def _start(cuts: tuple[float, ...]) -> tuple[Array, Array, Array, Array, Array, Array]:
+    """(low ends, high ends, nodes (P, n), places beyond, all of these in one, the density there) of the first panels.
+
+    Panels and places do not depend on the integrand, but for its cuts.
+    """
+    edges = _edges(REACH, list(cuts))
+    lo, hi = edges[:-1], edges[1:]
+    nodes, beyond = nodes_of(lo, hi, _NODES, True), _places_beyond(REACH, list(cuts))
+    every = np.concatenate([nodes.ravel(), beyond, -beyond])
+    return lo, hi, nodes, beyond, every, np.exp(-0.5 * every * every) / _SQRT_2PI
+
+
+@lru_cache(maxsize=1)
+def plain_rule() -> tuple[Array, Array]:
+    """Nodes and weights for a standard normal that do for what has no need of cuts."""
+    lo, hi, nodes, *_ = _start(())
+    weights = (hi - lo)[:, None] / 2 * lobatto(_NODES)[1] * np.exp(-0.5 * nodes * nodes) / _SQRT_2PI
+    return nodes.ravel(), weights.ravel()
+
+
+def _places_beyond(reach: float, cuts: list[float]) -> Array:
+    """Places beyond the reach, about cuts too; the first one is inside."""
+    at = np.concatenate([[reach - 0.5], reach + (_FARTHEST - reach) * _PARTS])
+    beyond = [abs(c) for c in cuts if reach < abs(c) < _FARTHEST]
+    if beyond:
+        more = np.concatenate([[c, c + 1e-6, c + 0.05, c + 0.3] for c in beyond])
+        at = np.concatenate([at[:1], np.sort(np.concatenate([at[1:], more[more <= _FARTHEST]]))])
+    return at
+
+
+def _needed_reach(f: Callable[[Array], Array], reach: float, cuts: list[float], total: float) -> tuple[float, float]:
+    """(how far there is anything that counts, a bound on what lies beyond that) from values farther out."""
+    at = _places_beyond(reach, cuts)
+    both = np.concatenate([at, -at])
+    with np.errstate(all="ignore"):
+        return _reach_of(f(both) * np.exp(-0.5 * both * both) / _SQRT_2PI, at, reach, total)
+
+
+def _reach_of(values: Array, at: Array, reach: float, total: float) -> tuple[float, float]:
+    """The same from the values, times the density, at the places and their negatives."""
+    v = np.abs(values)
+    # What overflows so far out is seen where it does not.
+    v = np.where(np.isfinite(v), v, 0.0).reshape(2, len(at))
+    counts = np.flatnonzero((v[:, 1:] > _COUNTS * total).any(axis=0))
+    needed = max(float(at[counts[-1] + 1]) + 0.6, reach) if len(counts) and at[counts[-1] + 1] > reach else reach
+    tail = 0.0
+    for inside, edge in v[:, :2].tolist():
+        # Beyond the edge it falls at least as it does from the place inside, which says what is left.
+        fall = 2 * math.log(inside / edge) if 0 < edge < inside < math.inf else 0.0
+        tail += edge / fall if fall > 0.2 else edge * 5
+    return min(max(needed, reach + 1.0 if tail > 1e-14 * total else reach), _FARTHEST), tail
+
+
+def _edges(reach: float, cuts: list[float]) -> Array:
+    inside = [c for c in cuts if -reach < c < reach]
+    return np.unique(np.concatenate([_BASE, inside])) if inside else _BASE
+
+
+def _graded(edges: Array, poles: list[float]) -> Array:
+    if not poles:
+        return edges
+    # Towards 0 there is no end to the digits of a distance; elsewhere there is.
+    extra = np.concatenate(
+        [p + sign * 2.0 ** -np.arange(0, _DEEPEST_AT_ZERO if p == 0 else _DEEPEST) for p in poles for sign in (-1, 1)]
+    )
+    for p in poles:
+        others = [q for q in poles if q != p]
+        if others:
+            gap = min(abs(q - p) for q in others) / 2
+            extra = np.concatenate([extra, [p - gap, p + gap]])
+    return np.unique(np.concatenate([edges, poles, extra[np.abs(extra) < max(edges[-1], 1)]]))
+
+
+def _panels(
+    f: Callable[[Array], Array], lo: Array, hi: Array, poles: Sequence[float] = ()
+) -> tuple[Array, Array, Array]:
+    if not len(poles):
+        return _panels_by(f, lo, hi, poles, True)
+    # The ends of panels at a singular point must be avoided.
+    near = np.zeros(len(lo), bool)
+    for p in poles:
+        near |= (np.abs(lo - p) < 1e-3) | (np.abs(hi - p) < 1e-3)
+    out = np.zeros((3, len(lo)))
+    for mask, ends in ((near, False), (~near, True)):
+        if mask.any():
+            out[:, mask] = _panels_by(f, lo[mask], hi[mask], poles, ends)
+    return out[0], out[1], out[2]
+
+
+def _panels_by(
+    f: Callable[[Array], Array], lo: Array, hi: Array, poles: Sequence[float], ends: bool
+) -> tuple[Array, Array, Array]:
+    half = (hi - lo) / 2
+    x = nodes_of(lo, hi, _NODES, ends)
+    with np.errstate(all="ignore"):
+        density = np.exp(-0.5 * x * x) / _SQRT_2PI
+        values = f(x.ravel()).reshape(x.shape) * density
+    if not np.isfinite(values).all():
+        for p in poles:
+            # So near to a singular point that it is reached by rounding: `_remainder` answers for these nodes.
+            values[~np.isfinite(values) & (np.abs(x - p) <= 2.0**-40 * (1 + abs(p)))] = 0.0
+    missing.verify(lambda at: f(at[0]), x.reshape(1, -1), values.ravel())
+    return panel_sums(values, half, ends)
+
+
+def _remainder(p: float, lo: Array, hi: Array, integral: Array, modulus: Array) -> float:
+    """What the panels next to a singular point leave out; Unsettled where their sizes do not fall towards it.
+
+    Towards |x − p|^{−α} the panel [2^{−k−1}, 2^{−k}] holds about 2^{−k(1−α)}.
+    """
+    worst = 0.0
+    distance = np.minimum(np.abs(lo - p), np.abs(hi - p))
+    for side in (lo >= p, hi <= p):
+        shells = []
+        # The innermost that distances have digits for: farther out a feature of any width may be passed.
+        for k in range(*(_SHELLS_AT_ZERO if p == 0 else _SHELLS)):
+            inside = side & (distance >= 2.0 ** -(k + 1) * 0.999) & (distance < 2.0**-k * 0.999)
+            shells.append(float(modulus[inside].sum()))
+        if shells[-1] <= 1e-300 or shells[0] <= 1e-300:
+            continue
+        ratio = (shells[-1] / shells[0]) ** (1 / (len(shells) - 1))
+        if ratio > 0.998:
+            raise Unsettled("the integrand is so singular that its sums do not come to an end")
+        depth = _DEEPEST_AT_ZERO if p == 0 else _DEEPEST
+        last = float(modulus[side & (distance < 2.0 ** -(depth - 2))].sum())
+        worst = max(worst, last / (1 - ratio))
+    return worst
+
+
+def roots_of(f: Callable[[Array], Array], reach: float = REACH, points: int = 1501) -> list[float]:
+    """The sign changes of a function on [−reach, reach], found on a grid and bisected to rounding."""
+    # The grid is denser near 0 and has no node there, so that a root at 0 is a change of sign.
+    t = np.linspace(-1, 1, points + 1)
+    grid = reach * (0.2 * t + 0.8 * t**3) + 1e-9
+    with np.errstate(all="ignore"):
+        v = f(grid)
+    change = np.flatnonzero((np.sign(v[:-1]) * np.sign(v[1:]) <= 0) & np.isfinite(v[:-1]) & np.isfinite(v[1:]))
+    if not len(change):
+        return []
+    a, b, fa = grid[change], grid[change + 1], v[change]
+    for _ in range(60):
+        mid = (a + b) / 2
+        with np.errstate(all="ignore"):
+            fm = f(mid)
+        left = np.sign(fa) * np.sign(fm) <= 0
+        b = np.where(left, mid, b)
+        a, fa = np.where(left, a, mid), np.where(left, fa, fm)
+    return sorted({float(r) for r in (a + b) / 2})

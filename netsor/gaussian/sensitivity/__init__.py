@@ -1,0 +1,1 @@
+"""What errors of covariances and scalars do to an expectation."""

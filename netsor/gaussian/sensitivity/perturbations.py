@@ -1,0 +1,61 @@
+"""The inputs of an expectation that have errors, and the same inputs with one of them moved."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from netsor.gaussian.law import Input
+from netsor.gaussian.law.inputs import Inputs
+from netsor.gaussian.symbolic.structure import Shape
+from netsor.gaussian.task import EPS
+
+
+@dataclass(frozen=True)
+class Move:
+    """One input with an error: the law's, and what its rounding comes to (`implicit`)."""
+
+    input: Input
+    at: tuple[int, int] | None
+    error: float
+    implicit: float
+    size: float
+
+    @property
+    def whole(self) -> float:
+        return max(self.error, self.implicit)
+
+    @property
+    def part(self) -> float:
+        return self.whole / self.size if self.size else math.inf
+
+    def applied(self, inputs: Inputs, by: float) -> Inputs:
+        if self.at is None:
+            return inputs.scalar_moved(self.input, by)  # type: ignore[arg-type]
+        return inputs.moved(*self.at, by)
+
+
+def moves_of(inputs: Inputs, shape: Shape) -> list[Move]:
+    out = []
+    for i, a in enumerate(inputs.symbols):
+        for j, b in enumerate(inputs.symbols[: i + 1]):
+            # Root by root: the product of two variances of size 1e200 is no float.
+            size = math.prod(math.sqrt(max(float(inputs.covariance[k, k]), 0.0)) for k in (i, j)) or abs(
+                inputs.covariance[i, j]
+            )
+            move = Move((a, b), (i, j), float(inputs.errors[i, j]), _implicit(inputs, shape, i, j), float(size))
+            out.append(move)
+    out += [Move(s, None, e, 0.0, abs(inputs.scalars[s])) for s, e in inputs.scalar_errors.items()]
+    return [m for m in out if m.whole > 0]
+
+
+def _implicit(inputs: Inputs, shape: Shape, i: int, j: int) -> float:
+    """The rounding of a given covariance counts where variables are nearly the same and something jumps."""
+    if i == j or not any(b.kind == "jump" for b in shape.breaks):
+        return 0.0
+    if len(inputs.symbols) == 2 and all(len(items) == 1 for _, items in shape.forms):
+        # Two variables: their conditional variance is computed without rounding.
+        return 0.0
+    size = inputs.covariance[i, i] * inputs.covariance[j, j]
+    c = inputs.covariance[i, j]
+    return EPS * abs(c) if size > 0 and c * c > 0.999 * size and c * c != size else 0.0

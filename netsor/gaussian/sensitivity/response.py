@@ -1,0 +1,263 @@
+"""What the errors of covariances and scalars do to an expectation: its slopes, or where they do not tell, the worst.
+
+Under N(0, C + E) an expectation is analytic in E as long as C + E is a covariance, its real part for complex E: with
+λ the least eigenvalue of the correlations and ε that of E relative to the variances, what is left of first order is at
+most a constant times (ε/λ)² E|F| (Cauchy's estimate), or ε²/λ where the first derivatives stay as they are up to λ = 0:
+across kinks whose own argument keeps its variance. What is smooth in itself is smooth in C at λ = 0 too.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from netsor.expr import Expr
+from netsor.gaussian.integrand.integrand import value_of
+from netsor.gaussian.law import Input
+from netsor.gaussian.law.inputs import Inputs
+from netsor.gaussian.problem import Clock, NoNumber
+from netsor.gaussian.sensitivity.perturbations import Move, moves_of
+from netsor.gaussian.sensitivity.worst_case import LARGE, Run, is_regular, worst
+from netsor.gaussian.symbolic.structure import Shape, affine
+from netsor.gaussian.task import EPS, Outcome
+
+Array = np.ndarray
+# Steps of integrals in many dimensions, which are found roughly: jumps need to move past nodes to be seen.
+_COARSE, _COARSE_JUMPS = 1e-3, 1e-2
+# The constant of second and of third order, times E|F|, with room for functions that grow.
+_BEND = 100.0
+# Steps relative to λ: one way, where errors of first order remain, and both ways.
+_STEP, _BOTH_WAYS = 1e-8, 3e-6
+# Laws are nearly degenerate where λ is less than this. No slope is asked for where the errors are more than this of λ.
+_DEGENERATE, _MOST = 2e-2, 1e-4
+# A scalar's slope has to be known to this part of it.
+_DOUBT = 1e-2
+
+
+class Response(NamedTuple):
+    """Slopes by input, and a bound on what errors of the inputs do beyond them."""
+
+    slopes: dict[Input, float]
+    rest: float
+
+
+def response(run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: float, clock: Clock) -> Response:
+    """How an expectation answers to the errors of its inputs."""
+    moves = moves_of(inputs, shape)
+    if not moves:
+        return Response({}, 0.0)
+    law = _Conditions(inputs, shape)
+    covariances = math.fsum(m.part for m in moves if m.at is not None)
+    late = outcome.dimension > 1 and clock.left() <= 0
+    if late or max(m.part for m in moves) >= LARGE or covariances > _MOST * law.reach:
+        return Response({}, worst(run, inputs, outcome, shape, tol, clock, moves, moves))
+    slopes = _Slopes(run, inputs, outcome, shape, tol, law)
+    found: dict[Input, float] = {}
+    left: list[Move] = []
+    rest = _BEND * outcome.scale * covariances**2 / (law.reach * law.tame)
+    for m in moves:
+        if m.whole <= EPS * m.size and not shape.breaks:
+            rest += 4 * m.part * outcome.scale
+            continue
+        slope = slopes.of(m)
+        if slope is None:
+            left.append(m)
+            continue
+        value, doubt = slope
+        found[m.input] = value
+        rest += abs(value) * (m.whole - m.error) + doubt * m.whole
+    first = math.fsum(abs(found[m.input]) * m.whole for m in moves if m.input in found)
+    # What is far out in a tail bends as the square of its slope.
+    rest += 4 * first * first / outcome.scale if outcome.scale > 0 else 0.0
+    if left:
+        rest += worst(run, inputs, outcome, shape, tol, clock, left, moves)
+    return Response(found, rest)
+
+
+class _Conditions:
+    """How far a law is from a degenerate one, as far as that matters to an integrand."""
+
+    def __init__(self, inputs: Inputs, shape: Shape):
+        self.inputs = inputs
+        self.shape = shape
+
+    @cached_property
+    def least(self) -> float:
+        """λ, the least eigenvalue of the correlations of all variables whose variance matters."""
+        c = self.inputs.covariance
+        d = np.sqrt(np.maximum(np.diag(c), 0.0))
+        used = np.flatnonzero(d > 0)
+        if len(used) < 2:
+            return 1.0
+        r = (c / np.where(d > 0, d, 1.0)[:, None] / np.where(d > 0, d, 1.0))[np.ix_(used, used)]
+        if len(used) == 2:
+            return max(1 - abs(float(r[0, 1])), 0.0)
+        return max(float(np.linalg.eigvalsh(r)[0]), 0.0)
+
+    @cached_property
+    def width(self) -> float:
+        """The square of the narrowest scale on which the integrand turns, in standard deviations; 0 for a kink."""
+        if any(b.kind != "soft" for b in self.shape.breaks) or self.shape.masses:
+            return 0.0
+        narrow = 1.0
+        for b in self.shape.breaks:
+            row = self._row(b.at)
+            if row is None:
+                return 0.0
+            variance = float(row @ self.inputs.covariance @ row)
+            narrow = min(narrow, 1 / variance if variance > 0 else 1.0)
+        return narrow
+
+    @cached_property
+    def tame(self) -> float:
+        """1 where the first derivatives in C are bounded at λ = 0, else λ."""
+        for b in self.shape.breaks:
+            row = self._row(b.at)
+            if b.kind not in ("soft", "kink") or row is None or self.shape.masses:
+                return self.reach
+            variance = float(row @ self.inputs.covariance @ row)
+            if variance < _DEGENERATE * float(row * row @ np.diag(self.inputs.covariance)):
+                return self.reach
+        return self.reach if self.shape.masses else 1.0
+
+    def _row(self, at: Expr) -> Array | None:
+        """The coefficients of an affine argument; None for others."""
+        parts = affine(at, frozenset(self.shape.form_symbols))
+        if parts is None:
+            return None
+        rows = dict(self.shape.forms)
+        place = {s: k for k, s in enumerate(self.inputs.symbols)}
+        a = np.zeros(len(place))
+        for form, c in parts[0].items():
+            for s, k in rows[form]:
+                a[place[s]] += value_of(c, self.inputs.scalars) * value_of(k, self.inputs.scalars)
+        return a
+
+    @property
+    def reach(self) -> float:
+        """What stands for λ: smooth functions do not mind a degenerate law."""
+        return max(self.least, self.width)
+
+
+class _Slopes:
+    """The derivatives of an expectation by its inputs, from differences, each with a bound on its error."""
+
+    def __init__(self, run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: float, law: _Conditions):
+        self.run, self.inputs, self.outcome, self.law = run, inputs, outcome, law
+        # Of what takes long a rough value is moved, by more.
+        quick = "Laplace" not in outcome.method and (outcome.dimension < 2 or "lattice 2-D" in outcome.method)
+        self.rough = len(inputs.symbols) > 2 and not quick
+        jumps = any(b.kind == "jump" for b in shape.breaks)
+        self.coarse = _COARSE_JUMPS if jumps else _COARSE
+        self.tol = 1e-5 if self.rough else tol
+        self._variances: dict[int, tuple[float, float] | None] = {}
+
+    @cached_property
+    def base(self) -> Outcome:
+        return self.run(self.inputs, self.tol, math.inf, True) if self.rough else self.outcome
+
+    def of(self, m: Move) -> tuple[float, float] | None:
+        """(slope, bound on its error); None where differences do not tell."""
+        try:
+            if m.at is None:
+                return self._by_scalar(m)
+            i, j = m.at
+            if self.inputs.covariance[i, i] <= 0 or self.inputs.covariance[j, j] <= 0:
+                # A factor that is linear in its variable: so is the expectation in its covariances.
+                return self._one_way(m, _COARSE, 0.0)
+            if self.rough and is_regular(self.inputs):
+                return self._one_way(m, self.coarse, 0.0)
+            if i == j:
+                return self._by_variance(i, m)
+            if self.law.least >= _DEGENERATE:
+                return self._one_way(m, self._step(_STEP, 0.5), 1.0)
+            return self._both_ways(m) if self.law.width < _DEGENERATE else self._inside(m)
+        except NoNumber:
+            return None
+
+    def _step(self, least: float, order: float) -> float:
+        """The step relative to λ that is best for what the integrals are known to."""
+        if self.rough:
+            return self.coarse
+        known = 4 * self.outcome.error / (_BEND * self.outcome.scale) if self.outcome.scale > 0 else 0.0
+        return float(max(least, min(known**order, 1e-3)) * self.law.reach)
+
+    def _at(self, inputs: Inputs) -> Outcome:
+        return self.run(inputs, self.tol, math.inf, self.rough)
+
+    def _noise(self, there: Outcome) -> float:
+        """How much a difference may be off by rounding and by what the rules leave."""
+        if self.rough:
+            return 30 * abs(self.base.value - self.outcome.value) * self.coarse
+        return self.outcome.error + there.error + 4 * EPS * self.outcome.scale
+
+    def _one_way(self, m: Move, step: float, bend: float) -> tuple[float, float]:
+        c = self.inputs.covariance[m.at]
+        sign = -1.0 if m.at is not None and m.at[0] != m.at[1] and c > 0 else 1.0
+        by = sign * step * m.size
+        there = self._at(m.applied(self.inputs, by))
+        slope = (there.value - self.base.value) / by
+        doubt = self._noise(there) / abs(by) + bend * _BEND * step * self._scale(m)
+        doubt += 2 * abs(slope * by) * abs(slope) / (self.outcome.scale or 1.0)
+        return slope, doubt + (0.02 * abs(slope) if self.rough else 0.0)
+
+    def _scale(self, m: Move) -> float:
+        """What a second derivative is a multiple of, for an input in its own unit."""
+        if self.rough:
+            # Its own bend is far below what a coarse integral shows.
+            return 0.0
+        return self.outcome.scale / (m.size * self.law.reach * self.law.tame)
+
+    def _by_variance(self, i: int, m: Move | None = None) -> tuple[float, float]:
+        found = self._variances.get(i)
+        if found is None:
+            s = self.inputs.symbols[i]
+            m = m or Move((s, s), (i, i), 0.0, 0.0, float(self.inputs.covariance[i, i]))
+            if self.law.least >= _DEGENERATE or self.law.width >= _DEGENERATE:
+                found = self._one_way(m, self._step(_STEP, 0.5), 1.0)
+            else:
+                found = self._both_ways(m)
+            self._variances[i] = found
+        return found
+
+    def _both_ways(self, m: Move) -> tuple[float, float]:
+        step = self._step(_BOTH_WAYS, 1 / 3)
+        by = step * m.size
+        up, down = (self._at(m.applied(self.inputs, sign * by)) for sign in (1, -1))
+        slope = (up.value - down.value) / (2 * by)
+        noise = max(self._noise(up), self._noise(down)) / by
+        doubt = noise + _BEND * step * step * self._scale(m) / self.law.reach
+        return slope, doubt + (0.02 * abs(slope) if self.rough else 0.0)
+
+    def _inside(self, m: Move) -> tuple[float, float]:
+        """By C + h v v', v = ±σ_i e_i + σ_j e_j, which is a covariance however degenerate C is."""
+        i, j = m.at  # type: ignore[misc]
+        step = self._step(_STEP, 0.5)
+        c = self.inputs.covariance
+        sign = -1.0 if c[i, j] > 0 else 1.0
+        moved = self.inputs.moved(i, i, step * c[i, i]).moved(j, j, step * c[j, j])
+        moved = moved.moved(i, j, sign * step * m.size)
+        there = self._at(moved)
+        whole = (there.value - self.base.value) / step
+        (a, a_doubt), (b, b_doubt) = self._by_variance(i), self._by_variance(j)
+        slope = (whole - a * c[i, i] - b * c[j, j]) / (sign * m.size)
+        doubt = self._noise(there) / step + a_doubt * c[i, i] + b_doubt * c[j, j]
+        doubt = doubt / m.size + 4 * _BEND * step * self._scale(m)
+        return float(slope), float(doubt + (0.02 * abs(slope) if self.rough else 0.0))
+
+    def _by_scalar(self, m: Move) -> tuple[float, float] | None:
+        """Both ways, and only where that shows no bend to speak of: nothing is known of how a scalar enters."""
+        small = self.coarse if self.rough else 1e-6
+        for by in dict.fromkeys((small * max(m.size, 1e-3), small * m.size)):
+            if by < m.whole:
+                continue
+            up, down = (self._at(m.applied(self.inputs, sign * by)) for sign in (1, -1))
+            slope = (up.value - down.value) / (2 * by)
+            bend = abs(up.value + down.value - 2 * self.base.value)
+            doubt = (bend + max(self._noise(up), self._noise(down))) / by
+            if doubt <= _DOUBT * abs(slope) or doubt * m.whole <= EPS * self.outcome.scale:
+                return slope, doubt + (0.02 * abs(slope) if self.rough else 0.0)
+        return None

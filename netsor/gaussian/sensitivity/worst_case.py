@@ -1,0 +1,122 @@
+"""What errors of the inputs do at most: an expectation is computed again with each of them moved."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from netsor.gaussian.law.gaussian_law import ROUNDED
+from netsor.gaussian.law.inputs import Inputs
+from netsor.gaussian.problem import Clock, NoNumber
+from netsor.gaussian.sensitivity.perturbations import Move
+from netsor.gaussian.symbolic.structure import Shape
+from netsor.gaussian.task import EPS, Outcome
+
+Run = Callable[[Inputs, float, float, bool], Outcome]
+# Costly blocks are moved by more than the error, and roughly: the slope to a hundredth is enough for a bound.
+_COARSE, _COARSE_JUMPS = 1e-3, 1e-2
+# Away from degenerate laws an error of this part of an input is moved one way only, and this many times the part is
+# what second derivatives add at most (of E Φ(z − t) by the variance it is t²).
+_LINEAR, _CURVATURE = 1e-7, 4e3
+_ROUNDING = 4e-15
+# Errors of more than this part of an input are looked at together, in so many places.
+LARGE, _TOGETHER = 1e-5, 24
+
+
+def worst(
+    run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: float, clock: Clock, moves: list[Move],
+    every: list[Move],
+) -> float:  # fmt: skip
+    """Σ over inputs of |E(input moved by its error) − E|, both ways unless the response is plainly linear.
+
+    `every` input with an error counts in what several of them do together.
+    """
+    total = 0.0
+    costly = len(inputs.symbols) > 2 and outcome.dimension > 0 and outcome.method != "exact algebra"
+    coarse = _COARSE_JUMPS if any(b.kind == "jump" for b in shape.breaks) else _COARSE
+    base = run(inputs, 1e-5, math.inf, True) if costly else outcome
+    regular = is_regular(inputs)
+    # How much of each input is uncertain, all together: what moving them one by one leaves out is of its square.
+    relative = math.fsum(m.whole / m.size if m.size else 1.0 for m in every)
+    largest = max(m.part for m in every)
+    # Next to a degenerate law the response is that of a root, and all together do more than the sum of each.
+    if largest >= LARGE or not regular and shape.breaks and largest > _ROUNDING:
+        total += _together(run, inputs, outcome, tol, costly, clock)
+    for m in moves:
+        error, size = m.whole, m.size
+        if error <= EPS * size and not shape.breaks:
+            total += 4 * error / (size or 1) * outcome.scale
+            continue
+        late = not costly and outcome.dimension > 1 and clock.left() <= 0
+        rough = costly or late
+        step = max(error, coarse * size) if rough else error
+        if late:
+            base = run(inputs, 1e-5, math.inf, True)
+        changes: list[float] = []
+        for sign in (1, -1):
+            try:
+                # Beyond rounding, what an error adds to a variance that is nothing counts, however little it is.
+                slack = math.inf if error > _ROUNDING * size else ROUNDED
+                there = run(m.applied(inputs, sign * step), 1e-5 if rough else tol, slack, rough)
+            except NoNumber:
+                continue
+            changes.append(there.value - base.value)
+            if changes[-1] != 0 and m.at is not None and regular and (costly or error < _LINEAR * size):
+                break
+        most = max(map(abs, changes), default=0.0)
+        if rough:
+            total += 1.3 * most * min(1.0, error / step if step else 1.0)
+            continue
+        # The difference carries the rounding of both; beyond that the response to small errors is linear.
+        bend = abs(math.fsum(changes)) if len(changes) == 2 else most * most / (outcome.scale or 1.0)
+        excess = bend + _CURVATURE * relative * most if regular else math.inf
+        total += most + min(max(0.05, 2 * relative) * most + bend, excess) + 4 * EPS * outcome.scale
+    return total
+
+
+def _together(run: Run, inputs: Inputs, outcome: Outcome, tol: float, costly: bool, clock: Clock) -> float:
+    """What large errors do together, and on the way: the largest change at random corners and inner points.
+
+    Small ones act each by itself as a rule, but a b with a, b = 0 ± ε, or cos(20 a), does not move with either end of
+    one.
+    """
+    rng = np.random.default_rng(23)
+    n, m = len(inputs.symbols), len(inputs.scalars)
+    base = run(inputs, 1e-5, math.inf, True) if costly else outcome
+    worst = 0.0
+    corners = [np.array(c, float) for c in itertools.product((-1.0, 1.0), repeat=min(m, 3))] if m else []
+    for k in range(_TOGETHER):
+        corner = k < _TOGETHER // 2
+        signs = rng.choice([-1.0, 1.0], (n, n)) if corner else rng.uniform(-1, 1, (n, n))
+        if n == 2 and k < 8:
+            # All corners of a pair.
+            signs[np.triu_indices(2)] = [1 - 2 * (k >> i & 1) for i in range(3)]
+        c = inputs.covariance + np.triu(signs * inputs.errors) + np.triu(signs * inputs.errors, 1).T
+        c[np.diag_indices(n)] = np.maximum(np.diag(c), 0.0)
+        shares = rng.choice([-1.0, 1.0], m) if corner else rng.uniform(-1, 1, m)
+        if corner and k < len(corners):
+            shares[: len(corners[k])] = corners[k]
+        scalars = {s: v + x * inputs.scalar_errors[s] for (s, v), x in zip(inputs.scalars.items(), shares)}
+        try:
+            there = run(replace(inputs, covariance=c, scalars=scalars), 1e-5 if costly else tol, math.inf, costly)
+        except NoNumber:
+            continue
+        worst = max(worst, abs(there.value - base.value))
+        if clock.left() <= 0:
+            break
+    # Twelve of infinitely many.
+    return 1.3 * worst
+
+
+def is_regular(inputs: Inputs) -> bool:
+    n = len(inputs.symbols)
+    for i in range(n):
+        for j in range(i):
+            size = inputs.covariance[i, i] * inputs.covariance[j, j]
+            if inputs.covariance[i, j] ** 2 > 0.98 * size:
+                return False
+    return True

@@ -1,0 +1,1 @@
+"""What an integrand says before any number is put in: expressions only."""

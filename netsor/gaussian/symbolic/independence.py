@@ -1,0 +1,95 @@
+"""Products split into independent blocks, and the symbolic reasons for which an expectation is exactly zero."""
+
+from __future__ import annotations
+
+from netsor.expr import ONE, ZERO, Expr, Sym, canonical, mul, to_text
+from netsor.expr.parity import parity
+from netsor.gaussian.existence.integrability import has_no_value, integrable
+from netsor.gaussian.law import Law
+from netsor.gaussian.symbolic.conditions import expanded
+from netsor.gaussian.symbolic.expansion import Gaussians, factors_of
+
+
+def gaussians_of(e: Expr, law: Law) -> Gaussians:
+    return frozenset(s for s in e.free if law.is_gaussian(s))
+
+
+def blocks(product: Expr, gaussians: Gaussians, law: Law) -> list[Expr]:
+    """The factors of a product in groups whose variables are independent of the other groups' variables."""
+    factors = factors_of(product)
+    if len(product.free & gaussians) <= 1:
+        return [product]
+    parent: dict[Sym, Sym] = {}
+
+    def root(s: Sym) -> Sym:
+        while parent[s] is not s:
+            s = parent[s]
+        return s
+
+    supports = [sorted(f.free & gaussians, key=lambda s: s.digest) for f in factors]
+    for support in supports:
+        for s in support:
+            parent.setdefault(s, s)
+            parent[root(s)] = root(support[0])
+    symbols = list(parent)
+    for i, a in enumerate(symbols):
+        for b in symbols[:i]:
+            if root(a) is not root(b) and not law.independent(a, b):
+                parent[root(a)] = root(b)
+    groups: dict[Sym, list[Expr]] = {}
+    for f, support in zip(factors, supports):
+        groups.setdefault(root(support[0]), []).append(f)
+    return [canonical(mul(*g)) for g in groups.values()]
+
+
+def vanishing(block: Expr, gaussians: Gaussians, law: Law) -> str | None:
+    """Why the expectation of a block is zero if it exists: odd in variables whose law is symmetric given the others."""
+    support = block.free & gaussians
+    if not support:
+        return None
+    parts = [support] if parity(block, gaussians) == -1 else _independent_parts(support, law)
+    odd = next((p for p in parts if parity(block, p) == -1), None)
+    if odd is None:
+        return None
+    names = ", ".join(sorted(to_text(s) for s in odd)[:3])
+    if isinstance(block, Sym):
+        return f"{names} has mean zero and is independent of the rest"
+    return f"odd in {names}, whose law is symmetric"
+
+
+def _independent_parts(support: Gaussians, law: Law) -> list[Gaussians]:
+    """Variables in groups that are independent of each other, where there are several."""
+    parts: list[Gaussians] = []
+    for s in sorted(support, key=lambda s: s.digest):
+        mine = [p for p in parts if any(not law.independent(s, t) for t in p)]
+        parts = [p for p in parts if p not in mine] + [frozenset((s,)).union(*mine)]
+    return parts if len(parts) > 1 else []
+
+
+def vanishes(integrand: Expr, law: Law) -> str | None:
+    """Why E integrand is exactly zero, known without any covariance or scalar; None where it may not be.
+
+    What is odd, or a product with an independent odd factor, has mean zero only where E|integrand| is finite.
+    """
+    e = canonical(integrand)
+    if e is ZERO:
+        return "the integrand is zero"
+    gaussians = gaussians_of(e, law)
+    if not gaussians:
+        return None
+    if parity(e, gaussians) == -1 and integrable(e, gaussians):
+        return "the integrand is odd, and the law symmetric"
+    why = "every term cancels"
+    for term in expanded(e, gaussians):
+        if term.product is ONE:
+            return None
+        for block in blocks(term.product, gaussians, law):
+            reason = vanishing(block, gaussians, law)
+            if reason:
+                why = reason
+                break
+        else:
+            return None
+        if not integrable(term.product, gaussians) or has_no_value(term.scalar):
+            return None
+    return why

@@ -1,0 +1,176 @@
+"""E f(u) g(v) of many pairs at once: panels in u with g smoothed in closed form.
+
+The rule ends at a reach, looks beyond it, and goes on where there is something. What it does not see, because it turns
+on a shorter length or overflows, has an infinite error, and is for rules that search.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from netsor.expr import Expr, Sym, add, call
+from netsor.expr.arrays import lambdify
+from netsor.expr.rounding import running_error
+from netsor.gaussian.reductions.truncated_moments import Smoothing
+from netsor.gaussian.rules.panels import legendre
+from netsor.gaussian.task import EPS
+from netsor.gaussian.vectorized.scales import Scales
+
+Array = np.ndarray
+Found = tuple[Array, Array, Array]
+_SQRT_2PI = math.sqrt(2 * math.pi)
+# Where the rules end, and where they end at last.
+_REACHES = (8.5, 12.5, 18.5, 27.5, 37.5)
+_PANEL = 2.5
+# Places beyond a reach; a density there above this part of the whole counts.
+_LOOKS, _COUNTS = 14, 1e-17
+# Panels about a steep turn, in its widths: exponentials have died away beyond, and what falls slower is straight.
+_TURNS = (-400, -130, -40, -16, -5, -1.6, 1.6, 5, 16, 40, 130, 400)
+# About a kink that was smoothed by a Gaussian.
+_KINKS = (-8.0, -3.0, 0.0, 3.0, 8.0)
+# Features of this width are seen by panels without cuts, waves and the like up to that rate.
+_NARROW, _QUICK = 0.7, 1.5
+
+
+@dataclass(frozen=True)
+class Side:
+    """A function of one of the two variables, its scales, and the standard deviations of the variable."""
+
+    f: Expr
+    u: Sym
+    scales: Scales
+    sd: Array
+
+    def values(self) -> Callable[[Array], Array]:
+        f = lambdify((self.f,), (self.u,))
+        return lambda x: f(x)[0] + np.zeros(np.shape(x))
+
+    def sizes(self) -> Callable[[Array], Array]:
+        """What its rounding is relative to, in units of the last place."""
+        g = lambdify((add(call("abs", self.f), running_error(self.f)),), (self.u,))
+        return lambda x: g(x)[0] + np.zeros(np.shape(x))
+
+    def at(self, rows: Array) -> Side:
+        return Side(self.f, self.u, self.scales, self.sd[rows])
+
+
+def by_panels(f: Side, g: Side, smoothed: Smoothing, rho: Array, spread: Array) -> Found:
+    """(value, error, E|f ĝ|) of ∫ f(σ_u x) ĝ(σ_v ρ x, σ_v s) φ(x) dx, ĝ(c, s) = E g(c + s z), for every row."""
+
+    def rule(rows: Array, reach: float) -> tuple[Array, Array, Array, Array]:
+        return _panels(f.at(rows), g.at(rows), smoothed, rho[rows], spread[rows], reach)
+
+    return _reaching(rule, len(rho))
+
+
+def _reaching(rule: Callable[[Array, float], tuple[Array, Array, Array, Array]], count: int) -> Found:
+    """A rule with the reach that each row needs; `rule` gives values, errors, sizes, and what there is beyond."""
+    value, error, size = np.zeros(count), np.full(count, np.inf), np.zeros(count)
+    rows = np.arange(count)
+    for reach in _REACHES:
+        if not len(rows):
+            break
+        v, e, s, beyond = rule(rows, reach)
+        sound = np.isfinite(v) & np.isfinite(s)
+        done = sound & (beyond <= 1e-14 * s)
+        value[rows[done]], error[rows[done]], size[rows[done]] = v[done], (e + beyond)[done], s[done]
+        # A rule that does not see the integrand sees it no better farther out.
+        rows = rows[sound & ~done & np.isfinite(e)]
+    return value, error, size
+
+
+def _panels(
+    f: Side, g: Side, smoothed: Smoothing, rho: Array, spread: Array, reach: float
+) -> tuple[Array, Array, Array, Array]:
+    n = len(rho)
+    cuts, seen = _cuts(f, g, smoothed, rho, spread, reach)
+    base = np.linspace(-reach, reach, math.ceil(2 * reach / _PANEL) + 1)
+    ends = [np.broadcast_to(base, (n, len(base))), *(np.clip(c, -reach, reach)[:, None] for c in cuts)]
+    edges = np.sort(np.concatenate(ends, axis=1), axis=1)
+    compiled, sizes = f.values(), f.sizes()
+    value, error, scale, beyond = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
+    step = max(1, 400_000 // (edges.shape[1] * 16))
+    sv = np.maximum(g.sd * spread, 1e-13 * g.sd)
+    with np.errstate(all="ignore"):
+        for i in range(0, n, step):
+            part = slice(i, i + step)
+            su, c, s = f.sd[part, None], (g.sd * rho)[part, None], sv[part, None]
+
+            def integrand(x: Array, su: Array = su, c: Array = c, s: Array = s) -> Array:
+                extra = (...,) + (None,) * (x.ndim - 2)
+                centres, widths = np.broadcast_arrays(c[extra] * x, s[extra])
+                inner = smoothed(centres.ravel(), widths.ravel()).reshape(x.shape)
+                return compiled(su[extra] * x) * inner * np.exp(-0.5 * x * x) / _SQRT_2PI
+
+            def terms(x: Array, su: Array = su, c: Array = c, s: Array = s) -> Array:
+                centres, widths = np.broadcast_arrays(c[..., None] * x, s[..., None])
+                inner = smoothed.size(centres.ravel(), widths.ravel()).reshape(x.shape)
+                return sizes(su[..., None] * x) * inner * np.exp(-0.5 * x * x) / _SQRT_2PI
+
+            half = np.diff(edges[part], axis=1)[:, :, None] / 2
+            middle = (edges[part, 1:, None] + edges[part, :-1, None]) / 2
+            sums = []
+            for nodes in (16, 11):
+                points, w = legendre(nodes)
+                x = middle + half * points
+                v = np.where(half > 0, integrand(x) * half * w, 0.0)
+                sums.append(v.sum(axis=2))
+                if nodes == 16:
+                    scale[part] = np.abs(v).sum(axis=(1, 2))
+            # Terms that cancel leave their rounding; the middles of panels tell how much.
+            error[part] = 4 * EPS * np.nansum(terms(middle) * 2 * half, axis=(1, 2))
+            value[part] = sums[0].sum(axis=1)
+            change = np.abs(sums[0] - sums[1]).sum(axis=1)
+            # 16 nodes a panel against 11: the error of the finer rule is the change to the power 16/11, about.
+            better = np.where(scale[part] > 0, 30 * scale[part] * (change / scale[part]) ** 1.4, 0.0)
+            error[part] += np.minimum(change, better) + 2e-14 * scale[part]
+            beyond[part] = _beyond(integrand, reach, scale[part])
+    return value, np.where(seen, error, np.inf), scale, beyond
+
+
+def _beyond(integrand: Callable[[Array], Array], reach: float, scale: Array) -> Array:
+    """A bound on what lies beyond the reach, from values farther out; infinite where that counts and does not fall."""
+    farther = reach + (_REACHES[-1] + 1.5 - reach) * np.linspace(0, 1, _LOOKS + 1)[1:]
+    at = np.concatenate([[reach - 0.5, reach], farther])
+    out = np.zeros(len(scale))
+    for side in (at, -at):
+        v = np.abs(integrand(np.broadcast_to(side, (len(scale), len(side)))))
+        # What overflows so far out is seen where it does not.
+        v = np.where(np.isfinite(v), v, 0.0)
+        out += _left(v[:, 1], v[:, 0])
+        out += np.where((v[:, 2:] > _COUNTS * scale[:, None]).any(axis=1), np.inf, 0.0)
+    return out
+
+
+def _left(edge: Array, inside: Array) -> Array:
+    """What a density leaves beyond an edge, where it falls at least as it does from a place 0.5 inside."""
+    fall = np.where((edge > 0) & (edge < inside), 2 * np.log(np.where(edge > 0, inside / edge, 1.0)), 0.0)
+    return np.where(fall > 0.2, edge / np.maximum(fall, 0.2), edge * 5)
+
+
+def _cuts(
+    f: Side, g: Side, smoothed: Smoothing, rho: Array, spread: Array, reach: float
+) -> tuple[list[Array], Array]:
+    """Ends of panels for every row, and the rows whose integrand panels with these ends see."""
+    cuts: list[Array] = []
+    seen = np.ones(len(rho), bool)
+
+    def about(centre: Array, width: Array, ends: tuple[float, ...]) -> None:
+        cuts.extend(np.where(width < _NARROW, centre + w * width, reach) for w in ends)
+
+    cuts.extend(t / f.sd for t in f.scales.edges)
+    for t, slope in f.scales.turns:
+        about(t / f.sd, 1 / (slope * f.sd), _TURNS)
+    seen &= f.scales.rate * f.sd <= _QUICK
+    steep = np.where(np.abs(rho) > 1e-8, rho, 1e-8)
+    blur = np.maximum(spread, 1e-13) / np.abs(steep)
+    for t in smoothed.edges:
+        about(t / (g.sd * steep), blur, _KINKS)
+    for t, slope in g.scales.turns:
+        about(t / (g.sd * steep), np.hypot(blur, 1 / (slope * g.sd * np.abs(steep))), _TURNS)
+    seen &= (g.scales.rate * g.sd * np.abs(rho) <= _QUICK) | (blur > _NARROW)
+    return cuts, seen
