@@ -11,7 +11,7 @@ import numpy as np
 from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.problem import Clock
 from netsor.kernels.pairs import Pairs, Template
-from netsor.limit.many.frames import Frame, Step
+from netsor.limit.many.frames import BLOCK, Frame, Step
 
 Array = np.ndarray
 # Steps by name, and by the outputs of the left and of the right example.
@@ -50,7 +50,7 @@ def tabulate(
 
     No entry depends on which other rows were asked for, but for what a budget cuts short.
     """
-    shape = (len(pairs.rows), len(pairs.columns), outputs, outputs)
+    shape = (len(pairs.rows), len(pairs.columns)) + (outputs, outputs) * (outputs > 1)
     made = [{name: Kernel(np.zeros(shape), np.zeros(shape)) for name in r.names} for r in requests]
     if within is not None:
         frame = Frame.whole(within.inputs, clock)
@@ -59,7 +59,7 @@ def tabulate(
             with request.guard():
                 for name, a, b, q in _values(frame, request.own):
                     for table, x in ((tables[name].value, q.value), (tables[name].error, q.error)):
-                        table[i, j, a, b] = np.broadcast_to(x, (len(i), 1))[:, 0]
+                        _of_outputs(table, a, b)[i, j] = np.broadcast_to(x, (len(i), 1))[:, 0]
     if across is not None:
         single = Frame.whole(across.inputs, clock)
         tiles = list(pairs.tiles())
@@ -69,12 +69,21 @@ def tabulate(
             left = clock.left()
             mine = clock if not np.isfinite(left) else Clock(max(left, 0.0) / (len(tiles) - k))
             _tile(pairs, single, rows, columns, requests, made, mine)
-    if pairs.symmetric:
-        for tables in made:
-            for kernel in tables.values():
-                _mirror(kernel.value)
-                _mirror(kernel.error)
-    return [{name: _arranged(kernel, pairs, outputs) for name, kernel in tables.items()} for tables in made]
+    return [{name: Kernel(*(_arranged(x, pairs) for x in (k.value, k.error))) for name, k in t.items()} for t in made]
+
+
+def _of_outputs(table: Array, a: int, b: int) -> Array:
+    return table if table.ndim == 2 else table[:, :, a, b]
+
+
+def _arranged(table: Array, pairs: Pairs) -> Array:
+    """The table over the rows and columns that were asked for, some rows at a time."""
+    if all(np.array_equal(p, np.arange(n)) for p, n in zip((pairs.row, pairs.column), table.shape, strict=False)):
+        return table
+    out = np.empty((len(pairs.row), len(pairs.column), *table.shape[2:]))
+    for i in range(0, len(out), BLOCK):
+        np.take(table[pairs.row[i : i + BLOCK]], pairs.column, axis=1, out=out[i : i + BLOCK])
+    return out
 
 
 def _tile(
@@ -84,7 +93,7 @@ def _tile(
     """One tile. The first example of a pair is always the input that comes first in order."""
     one, other = pairs.rows[rows], pairs.columns[columns]
     ahead = one[:, None] < other
-    behind = (one[:, None] > other) if not pairs.symmetric or rows != columns else np.zeros_like(ahead)
+    behind = (one[:, None] > other) if not pairs.symmetric else np.zeros_like(ahead)
     for where, swapped in ((ahead, False), (behind, True)):
         if not where.any():
             continue
@@ -99,11 +108,16 @@ def _tile(
                 for name, a, b, q in _values(frame, request.across):
                     for table, x in ((tables[name].value, q.value), (tables[name].error, q.error)):
                         x = np.broadcast_to(x, frame.shape)
-                        entries = table[rows, columns, b, a] if swapped else table[rows, columns, a, b]
+                        part = _of_outputs(table, *((b, a) if swapped else (a, b)))[rows, columns]
+                        below = _of_outputs(table, b, a)[columns, rows] if pairs.symmetric else None
                         if frame.paired:
-                            entries[i, j] = x[:, 0]
+                            part[i, j] = x[:, 0]
+                            if below is not None:
+                                below[j, i] = x[:, 0]
                         else:
-                            entries[...] = x.T if swapped else x
+                            part[...] = x.T if swapped else x
+                            if below is not None:
+                                below[...] = x.T
 
 
 def _values(frame: Frame, asked: Asked) -> Iterator[tuple[str, int, int, Bounded]]:
@@ -112,30 +126,3 @@ def _values(frame: Frame, asked: Asked) -> Iterator[tuple[str, int, int, Bounded
         for a, row in enumerate(table):
             for b, step in enumerate(row):
                 yield name, a, b, frame.value(step)
-
-
-def _mirror(table: Array) -> None:
-    """Fills what is below the diagonal, a block at a time."""
-    size = 512
-    for i in range(0, len(table), size):
-        for j in range(i, len(table), size):
-            part = np.swapaxes(np.swapaxes(table[i : i + size, j : j + size], 0, 1), 2, 3)
-            below = table[j : j + size, i : i + size]
-            if i == j:
-                k, m = np.tril_indices(len(part), -1)
-                below[k, m] = part[k, m]
-            else:
-                below[...] = part
-
-
-def _arranged(kernel: Kernel, pairs: Pairs, outputs: int) -> Kernel:
-    """The table over the rows and columns that were asked for."""
-
-    def arranged(table: Array) -> Array:
-        table = table if outputs > 1 else table[..., 0, 0]
-        for axis, where in enumerate((pairs.row, pairs.column)):
-            if not np.array_equal(where, np.arange(table.shape[axis])):
-                table = np.take(table, where, axis=axis)
-        return table
-
-    return Kernel(arranged(kernel.value), arranged(kernel.error))

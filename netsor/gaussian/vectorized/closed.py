@@ -49,11 +49,26 @@ def closed_form(block: Expr, symbols: Sequence[Sym]) -> Rule | None:
         least = np.linalg.eigvalsh(parts.quadratic).min(initial=0.0)
         if least < -1e-14 * abs(parts.quadratic).max(initial=0.0):
             return None
+    if sum(parts.powers) == 2 and not parts.quadratic.any():
+        i, j = (k for k, n in enumerate(parts.powers) for _ in range(n))
+        return _Covariance(parts.number, symbols[i], symbols[j])
     if not parts.quadratic.any() and len(parts.erfs) == 2 and len(symbols) == 2:
-        (a, zero), (also, b) = parts.erfs
-        if a and b and not (zero or also):
-            return _ErfPair(parts.number, (symbols[0], symbols[1]), float(a), float(b))
+        one, two = parts.erfs if parts.erfs[0][0] else parts.erfs[::-1]
+        if one[0] and two[1] and not (one[1] or two[0]):
+            return _ErfPair(parts.number, (symbols[0], symbols[1]), float(one[0]), float(two[1]))
+    if len(symbols) == 2 and not (parts.erfs or any(parts.powers) or parts.quadratic[0, 1]):
+        return _Bells(parts.number, (symbols[0], symbols[1]), *np.diag(parts.quadratic).tolist())
     return _Closed(parts, tuple(symbols))
+
+
+@dataclass(frozen=True)
+class _Covariance:
+    number: float
+    u: Sym
+    v: Sym
+
+    def __call__(self, laws: Laws) -> Bounded:
+        return laws.cov(self.u, self.v).times(self.number)
 
 
 @dataclass(frozen=True)
@@ -79,6 +94,31 @@ class _ErfPair:
             error = front * (moved / np.sqrt(inside)) + 2 * _EPS * front
         good = (moved < 1e-3 * inside) & (a.value >= 0) & (b.value >= 0)
         return Bounded((self.number * 2 / math.pi) * np.arcsin(np.clip(x, -1, 1)), np.where(good, error, np.inf))
+
+
+@dataclass(frozen=True)
+class _Bells:
+    """number · E exp(−½ (p u² + q v²)) = number · ((1 + pa)(1 + qb) − pq c²)^{−1/2}."""
+
+    number: float
+    symbols: tuple[Sym, Sym]
+    p: float
+    q: float
+
+    def __call__(self, laws: Laws) -> Bounded:
+        u, v = self.symbols
+        a, b, c = laws.var(u), laws.var(v), laws.cov(u, v)
+        one, two = 1 + self.p * a.value, 1 + self.q * b.value
+        both = one * two
+        x = (self.p * self.q) * c.value
+        inside = both - x * c.value
+        # It is 1 + pa + qb + pq (ab − c²), so at least 1, and at most so much larger before the difference.
+        moved = both * ((self.p * a.error) / one + (self.q * b.error) / two + 4 * _EPS) + 2 * abs(x) * c.error
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = self.number / np.sqrt(inside)
+            error = abs(value) * (0.5 * moved / (inside - moved) + 3 * _EPS)
+        good = (moved < 1e-3 * inside) & (a.value >= 0) & (b.value >= 0)
+        return Bounded(value, np.where(good, error, np.inf))
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from netsor.limit.worklist import WorkList, kept
 
 Array = np.ndarray
 _EPS = 2.0**-52
+_ONE, _NONE = np.ones((1, 1)), np.zeros((1, 1))
 # A block that multiplies out to more terms is not multiplied out where a grid takes it as it is.
 _MOST_TERMS, _MOST_WITH_SCALARS = 200, 12
 
@@ -65,6 +66,7 @@ class Evaluator:
         self._scalars: dict[Sym, Step] = {}
         self._blocks: dict[tuple[Expr, bool], Step] = {}
         self._sums: dict[tuple[Term, ...], Step] = {}
+        self._inner: dict[tuple[DataRef, DataRef], Step] = {}
         self._parts: dict[tuple[object, ...], Step] = {}
         self.zero = self.constant(0.0)
 
@@ -140,8 +142,11 @@ class Evaluator:
 
     def inner(self, a: DataRef, b: DataRef, scale: float = 1.0) -> Step:
         """scale · ⟨ξ, ξ'⟩ of two rows of the template."""
-        domain = "".join(sorted({self.side(a), self.side(b)} - {""}))
-        return self.step(domain, (), lambda frame, given: frame.inner(a, b).times(scale))
+        found = self._inner.get((a, b))
+        if found is None:
+            domain = "".join(sorted({self.side(a), self.side(b)} - {""}))
+            found = self._inner[a, b] = self.step(domain, (), lambda frame, given: frame.inner(a, b))
+        return self.total([Term(scale, (found,))])
 
     def _bilinear(self, a: Form, b: Form) -> Step:
         """Cov(Σ a z, Σ b z) = Σ Σ a b Cov(z, z)."""
@@ -238,26 +243,24 @@ class Evaluator:
         needs = list(dict.fromkeys(f for t in terms for f in t.factors))
         place = {f: k for k, f in enumerate(needs)}
         rows = [(t.number, [place[f] for f in t.factors]) for t in terms]
-        # A sum keeps the larger of its terms' rounding, and a factor that is not a power of two rounds.
-        sums = len(rows) > 1
+        # Half a unit of a term for each product in it, and for each sum that it goes into.
+        most = max(len(factors) + (number != 1.0) for number, factors in rows)
+        rounding = 0.5 * _EPS * (most + len(rows))
 
         def compute(frame: Frame, given: Sequence[Bounded]) -> Bounded:
-            value: Array | float = 0.0
-            error: Array | float = 0.0
+            value, error, size = [], [], []
             for number, factors in rows:
-                v, r = (given[factors[0]].value, given[factors[0]].error) if factors else (np.ones((1, 1)), 0.0)
+                v, r = (given[factors[0]].value, given[factors[0]].error) if factors else (_ONE, _NONE)
                 for k in factors[1:]:
                     q = given[k]
                     r = abs(v) * q.error + (abs(q.value) + q.error) * r
                     v = v * q.value
-                    r = r + _EPS * abs(v)
                 if number != 1.0:
-                    v = number * v
-                    r = abs(number) * r + _EPS * abs(v)
-                value, error = value + v, error + r
-                if sums:
-                    error = error + 0.5 * _EPS * (abs(value) + abs(v))
-            return Bounded(np.asarray(value), np.asarray(error))
+                    v, r = number * v, abs(number) * r
+                value.append(v)
+                error.append(r)
+                size.append(abs(v))
+            return Bounded(_added(value), _added(error) + rounding * _added(size))
 
         return self.step("".join(sorted({c for f in needs for c in f.domain})), needs, compute)
 
@@ -433,6 +436,13 @@ class Evaluator:
                 found = self.step(self.join(free), needs, compute)
             self._parts[key] = found
         return found
+
+
+def _added(terms: list[Array]) -> Array:
+    total = terms[0]
+    for t in terms[1:]:
+        total = total + t
+    return total
 
 
 def _tried(frame: Frame, step: Step) -> Bounded | None:

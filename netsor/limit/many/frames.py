@@ -181,11 +181,11 @@ def _unit(x: Array) -> float:
 def _table(x: Array, y: Array) -> Bounded:
     """All inner products of rows of x and of y, in blocks of one size."""
     n, m = len(x), len(y)
-    x, y = (np.pad(z, ((0, -len(z) % BLOCK), (0, 0))) for z in (x, y))
-    value, size = np.empty((len(x), len(y))), np.empty((len(x), len(y)))
+    x, y = (np.pad(z, ((0, -len(z) % BLOCK), (0, 0))) if len(z) % BLOCK else z for z in (x, y))
+    value = np.empty((len(x), len(y)))
     for i in range(0, len(x), BLOCK):
         for j in range(0, len(y), BLOCK):
-            one, other = x[i : i + BLOCK], y[j : j + BLOCK].T
-            value[i : i + BLOCK, j : j + BLOCK] = one @ other
-            size[i : i + BLOCK, j : j + BLOCK] = abs(one) @ abs(other)
-    return Bounded(value[:n, :m], _unit(x) * size[:n, :m])
+            np.matmul(x[i : i + BLOCK], y[j : j + BLOCK].T, out=value[i : i + BLOCK, j : j + BLOCK])
+    # Σ |x_k y_k| ≤ |x| |y|.
+    long, wide = (np.sqrt(np.einsum("ij,ij->i", z, z)) for z in (x[:n], y[:m]))
+    return Bounded(value[:n, :m], _unit(x) * (long[:, None] * wide))
