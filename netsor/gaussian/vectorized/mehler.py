@@ -182,6 +182,9 @@ class MehlerSeries:
     def __call__(self, laws: Laws, f: Coefficients, g: Coefficients) -> Bounded:
         """The error is infinite where the series does not converge in the terms that there are."""
         u, v = self.symbols
+        if laws.var(u).value.shape[1] > 1 or laws.var(v).value.shape[0] > 1 < laws.shape[1]:
+            # Rows are those of the first function.
+            u, v, f, g = v, u, g, f
         a, b, c = laws.var(u), laws.var(v), laws.cov(u, v)
         with np.errstate(all="ignore"):
             su, sv = np.sqrt(a.value), np.sqrt(b.value)
