@@ -20,8 +20,8 @@ from netsor.kernels.pairs import Pairs, Template, flat_rows, infer_pairs, named_
 from netsor.kernels.paths import path_contributions
 from netsor.kernels.tables import Asked, Kernel, Request, tabulate
 from netsor.kernels.terms import KernelTerm, gram_terms, nngp_terms, ntk_terms
-from netsor.limit.many.evaluator import Term
 from netsor.limit.many.frames import Step
+from netsor.limit.many.terms import Term
 from netsor.shown import Shown
 
 Array = np.ndarray

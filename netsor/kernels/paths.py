@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from netsor.core import DataRef
 from netsor.expr import Expr, Sym, canonical, diff, mul
 from netsor.kernels.pairs import Template
-from netsor.limit.many.evaluator import Term
 from netsor.limit.many.frames import Step
+from netsor.limit.many.terms import Term
 from netsor.limit.worklist import kept
 from netsor.transform.forward import covariance_of
 from netsor.transform.parameters import Trainable, trainable

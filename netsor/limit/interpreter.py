@@ -228,6 +228,10 @@ class Limit:
         """What each Ẑ of a MATMUL stands for."""
         return self._products
 
+    def family(self, s: Sym) -> object:
+        """The group of 𝒱 or the n×d matrix that a Ẑ of no MATMUL belongs to."""
+        return self._law.family(s)
+
     @property
     def initial(self) -> dict[Sym, str]:
         """The member of 𝒱 that each other Ẑ is."""

@@ -9,7 +9,7 @@ A way holds for some laws and says of the others that their error is infinite; t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,28 +42,28 @@ class Way:
 Side = tuple[Expr, Sequence[Sym]]
 
 
-def ways(block: Expr, symbols: Sequence[Sym], split: tuple[Side, Side] | None = None) -> list[Way]:
+def ways(block: Expr, symbols: Sequence[Sym], split: tuple[Side, Side] | None = None) -> Iterator[Way]:
     """The ways to E block, in order; `split` are F and G of two examples with block = F G, if there are such.
 
     Rules for arrays are for what exists under every law; of all else `expect` is asked, law by law.
     """
     if integrable(block, frozenset(symbols)) is not True:
-        return [_alone("law by law", each(block, symbols))]
-    out: list[Way] = []
+        yield _alone("law by law", each(block, symbols))
+        return
     for name, make in (
         ("closed form", closed_form), ("homogeneity", homogeneous_moment), ("angle", arc_cosine), ("grid", grid),
     ):  # fmt: skip
         rule = make(block, symbols)
         if rule is not None:
-            out.append(_alone(name, rule))
+            yield _alone(name, rule)
     series = _series(block, symbols)
-    out += series + _panels(block, symbols)
+    yield from series
+    yield from _panels(block, symbols)
     if split is not None and not series:
         both = contraction(*split[0], *split[1])
         if both is not None:
-            out.append(_alone("contraction", both))
-    out.append(_alone("law by law", each(block, symbols)))
-    return out
+            yield _alone("contraction", both)
+    yield _alone("law by law", each(block, symbols))
 
 
 def _alone(name: str, rule: Rule) -> Way:

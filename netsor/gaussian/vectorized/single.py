@@ -25,6 +25,7 @@ from netsor.expr import (
     mul,
     postorder,
     power,
+    substitute,
 )
 from netsor.expr.arrays import lambdify
 from netsor.expr.rounding import running_error
@@ -45,6 +46,7 @@ _STEEPEST = 12.0
 # Arguments of functions are looked at with this step.
 _LOOK = 0.1
 _CHUNK = 256
+_UNIT = Sym("z")
 _SQRT_2PI = math.sqrt(2 * math.pi)
 
 
@@ -55,11 +57,17 @@ def homogeneous_moment(block: Expr, symbols: Sequence[Sym]) -> Rule | None:
     degrees = homogeneous_degrees(block, symbols)
     if degrees is None or degrees[0] < 0:
         return None
+    unit = _at_unit_variance(canonical(substitute(block, {symbols[0]: _UNIT})))
+    return None if unit is None else _Homogeneous(symbols[0], degrees[0], *unit)
+
+
+@lru_cache(maxsize=1024)
+def _at_unit_variance(block: Expr) -> tuple[float, float] | None:
     try:
-        unit = expect(block, FixedLaw(symbols, [[1.0]]), Settings(1e-14))
+        unit = expect(block, FixedLaw((_UNIT,), [[1.0]]), Settings(1e-14))
     except NoNumber:
         return None
-    return _Homogeneous(symbols[0], degrees[0], unit.value, unit.error)
+    return unit.value, unit.error
 
 
 @dataclass(frozen=True)

@@ -6,29 +6,32 @@ examples, so the steps are written once, from the symbols alone, and done in fra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from netsor.core import DataRef, Moment
-from netsor.expr import ONE, ZERO, Add, Const, Expr, Sym, canonical, is_singular, mul, substitute
+from netsor.expr import ONE, ZERO, Add, Const, Expr, Sym, canonical, is_singular, mul, split_coefficient, substitute
 from netsor.expr.arrays import lambdify
 from netsor.expr.parity import parity
 from netsor.gaussian import NoPointwiseMeaning
 from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.existence.integrability import integrable
 from netsor.gaussian.reductions.quadratic_powers import needs_company
-from netsor.gaussian.symbolic.expansion import is_polynomial
+from netsor.gaussian.symbolic.expansion import factors_of, integer_power, is_polynomial
 from netsor.gaussian.symbolic.independence import gaussians_of, vanishing
 from netsor.gaussian.vectorized.laws import Laws
-from netsor.gaussian.vectorized.plan import ways
+from netsor.gaussian.vectorized.plan import Way, ways
 from netsor.limit import Limit
 from netsor.limit.definition import ZHAT
 from netsor.limit.many.angles import Angles
 from netsor.limit.many.forms import Form, Forms
 from netsor.limit.many.frames import Frame, Step
+from netsor.limit.many.pairing import Pairing
 from netsor.limit.many.products import Product, how_many_terms, monomials, products, sides, summands
+from netsor.limit.many.terms import Term
 from netsor.limit.worklist import WorkList, kept
 
 Array = np.ndarray
@@ -36,13 +39,6 @@ _EPS = 2.0**-52
 _ONE, _NONE = np.ones((1, 1)), np.zeros((1, 1))
 # A block that multiplies out to more terms is not multiplied out where a grid takes it as it is.
 _MOST_TERMS, _MOST_WITH_SCALARS = 200, 12
-
-
-class Term(NamedTuple):
-    """number · Π steps."""
-
-    number: float
-    factors: tuple[Step, ...]
 
 
 class Evaluator:
@@ -60,6 +56,7 @@ class Evaluator:
         self.work = WorkList()
         self.forms = Forms(limit)
         self.angles = Angles(self)
+        self.pairing = Pairing(self._families, self.expect, self.total, self._prepare)
         self._count = 0
         self._domains: dict[Sym, str] = {}
         self._covariances: dict[tuple[Sym, Sym], Step] = {}
@@ -151,8 +148,12 @@ class Evaluator:
     def _bilinear(self, a: Form, b: Form) -> Step:
         """Cov(Σ a z, Σ b z) = Σ Σ a b Cov(z, z)."""
         terms = []
+        members: dict[object, list[tuple[Sym, Expr]]] = {}
+        for t, y in b:
+            for family in self._families(t):
+                members.setdefault(family, []).append((t, y))
         for s, x in a:
-            for t, y in b:
+            for t, y in (pair for family in self._families(s) for pair in members.get(family, ())):
                 c = self.covariance(s, t)
                 if c is not self.zero:
                     numbers = [float(f.value) for f in (x, y) if isinstance(f, Const)]
@@ -296,7 +297,40 @@ class Evaluator:
 
     def expect(self, integrand: Expr) -> Step:
         """E of an expression in Ẑ's, over the domain of the examples that it mentions."""
-        e = self.forms.rewritten(canonical(integrand))
+        e = canonical(integrand)
+        return self._by_families(e) or self._in_forms(e)
+
+    def _by_families(self, e: Expr) -> Step | None:
+        """A product of factors of independent families, or of two sums; None for others.
+
+        Families are told by names alone, so that what is long, as a stream of many layers, is not looked into.
+        """
+        number, rest = split_coefficient(e)
+        factors = [(f, frozenset(x for s in f.free for x in self._families(s))) for f in factors_of(rest)]
+        groups: list[tuple[list[Expr], frozenset[object]]] = []
+        for f, mine in factors:
+            joined = [g for g in groups if g[1] & mine]
+            groups = [g for g in groups if not g[1] & mine]
+            groups.append(([*(x for g in joined for x in g[0]), f], mine.union(*(g[1] for g in joined))))
+        gaussian = [canonical(mul(*g)) for g, families in groups if families]
+        variables = gaussians_of(e, self.forms)
+        if len(gaussian) == 1:
+            sums = self._two_sums(gaussian[0])
+            found = self.pairing.expectation(*sums, variables) if sums else None
+            if found is None:
+                return None
+            steps = [found]
+        elif len(gaussian) > 1 and all(integrable(g, variables) is True for g in gaussian):
+            steps = [self.expect(g) for g in gaussian]
+        else:
+            return None
+        scalars = [f for g, families in groups if not families for f in g]
+        if scalars:
+            steps.append(self._function_of_scalars(canonical(mul(*scalars))))
+        return self.total([Term(float(number), tuple(steps))])
+
+    def _in_forms(self, e: Expr) -> Step:
+        e = self.forms.rewritten(e)
         gaussians = gaussians_of(e, self.forms)
         if e is ZERO or gaussians and parity(e, gaussians) == -1 and integrable(e, gaussians):
             return self.zero
@@ -345,6 +379,36 @@ class Evaluator:
             return self._at_once(block, mine, multiplied_out)
         return multiplied_out()
 
+    def _two_sums(self, block: Expr) -> tuple[Expr, Expr] | None:
+        """X and Y with block = X Y, where it is a product of two sums."""
+        bases = []
+        for f in factors_of(block):
+            base, k = integer_power(f)
+            bases += [base] * k
+        return (bases[0], bases[1]) if len(bases) == 2 and all(isinstance(b, Add) for b in bases) else None
+
+    def _prepare(self, x: Expr, y: Expr) -> None:
+        """The covariances of the variables of two expressions, in the order of the program's lines."""
+        place = {s: k for k, s in enumerate(self.limit.products)}
+        members: dict[object, list[Sym]] = {}
+        for s in y.free:
+            if s in place:
+                members.setdefault(next(self._families(s)), []).append(s)
+        for s in sorted((s for s in x.free if s in place), key=place.__getitem__):
+            for t in sorted(members.get(next(self._families(s)), ()), key=place.__getitem__):
+                self.covariance(s, t)
+
+    def _families(self, s: Sym) -> Iterator[object]:
+        """The matrix or the vectors that a variable is made of; none for a scalar."""
+        if s in self.forms:
+            for t, _ in self.forms[s]:
+                yield from self._families(t)
+        elif s in self.limit.products:
+            p = self.limit.products[s]
+            yield p.matrix, p.transposed
+        elif self.limit.is_gaussian(s):
+            yield self.limit.family(s)
+
     def _takes_grid(self, block: Expr, gaussians: frozenset[Sym]) -> bool:
         """Whether a block is no function of one variable, and no product that is one call for all pairs."""
         return len(gaussians) > 2 or len(gaussians) == 2 and (block.free != gaussians or isinstance(block, Add))
@@ -374,44 +438,55 @@ class Evaluator:
             symbols = _sorted(gaussians | {*x, *y})
         laws = [(a, b) for i, a in enumerate(symbols) for b in symbols[i:]]
         scalars = _sorted(block.free - gaussians)
-        found = ways(block, _sorted(gaussians), split)
+        following = ways(block, _sorted(gaussians), split)
+        known: list[Way] = []
         covariances = [self.covariance(*p) for p in laws]
         given = [self.scalar(s) for s in scalars]
         domain = self.join(block.free)
         careful = self.angles.careful(block, symbols) if domain else None
-        parts = [[self._part(key, make, s) for key, s, make in w.parts] for w in found]
 
-        def laws_of(frame: Frame, values: Sequence[Bounded]) -> Laws:
+        def way(k: int) -> Way | None:
+            """The k-th way, which is thought of when those before it do not hold everywhere."""
+            while len(known) <= k:
+                new = next(following, None)
+                if new is None:
+                    return None
+                known.append(new)
+            return known[k]
+
+        def taken(w: Way, frame: Frame, values: Sequence[Bounded]) -> Bounded:
             c = dict(zip(laws, values, strict=False))
             at = dict(zip(scalars, values[len(laws) :], strict=False))
-            shape = frame.shape if len(domain) == 2 or frame.paired else (1, 1)
-            shape = shape if domain else (1, 1)
-            return Laws(shape, c, at, self.tol, frame.clock, frame.shared)
+            shape = frame.shape if domain else (1, 1)
+            here = Laws(shape, c, at, self.tol, frame.clock, frame.shared)
+            return _full(w.run(here, [frame.value(self._part(key, make, s)) for key, s, make in w.parts]), shape)
+
+        def again(k: int, frame: Frame) -> Bounded | None:
+            w = way(k)
+            if w is None:
+                return None
+            if instead is not None and way(k + 1) is None:
+                return frame.value(instead())
+            return taken(w, frame, [frame.value(s) for s in (*covariances, *given)])
 
         def compute(frame: Frame, values: Sequence[Bounded]) -> Bounded:
-            here = laws_of(frame, values)
-            out = _full(found[0].run(here, [frame.value(p) for p in parts[0]]), here.shape)
-            at = list(range(1, len(found)))
-            if careful is not None:
-                at = [-1, *at]
-            for k in at:
+            first = way(0)
+            assert first is not None
+            out = taken(first, frame, values)
+            for k in itertools.count(0 if careful is not None else 1):
                 bad = ~np.isfinite(out.error)
                 if not bad.any():
                     break
-                if not domain:
-                    part = frame
-                else:
-                    part = frame.part(bad if bad.shape == frame.shape else np.broadcast_to(bad, frame.shape))
-                if k == -1:
+                part = frame.part(bad) if domain else frame
+                if k == 0:
                     step, run = careful  # type: ignore[misc]
-                    again = run(part, part.value(step))
-                elif k == len(found) - 1 and instead is not None:
-                    again = part.value(instead())
+                    more: Bounded | None = run(part, part.value(step))
                 else:
-                    now = laws_of(part, [part.value(s) for s in (*covariances, *given)])
-                    again = found[k].run(now, [part.value(p) for p in parts[k]])
-                again = _full(again, part.shape if domain else (1, 1))
-                out.value[bad], out.error[bad] = again.value.ravel(), again.error.ravel()
+                    more = again(k, part)
+                if more is None:
+                    break
+                more = _full(more, part.shape if domain else (1, 1))
+                out.value[bad], out.error[bad] = more.value.ravel(), more.error.ravel()
             return out
 
         return self.step(domain, (*covariances, *given), compute)

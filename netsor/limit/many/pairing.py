@@ -1,0 +1,96 @@
+"""E X Y of two sums whose terms are mostly independent, in as many steps as there are terms: residual streams.
+
+With the terms of X and Y in groups (X_c, Y_c) such that variables of different groups are independent,
+
+    E X Y = E X · E Y + Σ_c (E X_c Y_c − E X_c E Y_c).
+
+A stream that grows layer by layer is that of the layer before and a few terms more, and so are these sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+
+from netsor.expr import Add, Expr, Sym, add, canonical, mul
+from netsor.gaussian.existence.integrability import integrable
+from netsor.limit.many.frames import Step
+from netsor.limit.many.terms import Term
+
+# So many sums are remembered that another may be the continuation of.
+_RECENT = 6
+_FEWEST = 4
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Two sums, the families of their variables, E X, E Y and Σ_c (E X_c Y_c − E X_c E Y_c)."""
+
+    x: frozenset[Expr]
+    y: frozenset[Expr]
+    families: frozenset[Hashable]
+    mean_x: Step
+    mean_y: Step
+    rest: Step
+
+
+class Pairing:
+    """Expectations of products of two sums; `family` says which matrix or vectors a variable belongs to.
+
+    Variables of different families are independent.
+    """
+
+    def __init__(
+        self,
+        family: Callable[[Sym], Iterable[Hashable]],
+        expect: Callable[[Expr], Step],
+        total: Callable[[list[Term]], Step],
+        prepare: Callable[[Expr, Expr], None],
+    ):
+        """`prepare` finds the laws of the variables of two sums, those of the first layers first."""
+        self._family, self._expect, self._total, self._prepare = family, expect, total, prepare
+        self._recent: list[_Known] = []
+
+    def expectation(self, x: Expr, y: Expr, gaussians: frozenset[Sym]) -> Step | None:
+        """E x y of two canonical sums; None where they do not fall into independent groups that have expectations."""
+        if not (isinstance(x, Add) and isinstance(y, Add)) or len(x.children) + len(y.children) < _FEWEST:
+            return None
+        self._prepare(x, y)
+        mine, yours = frozenset(x.children), frozenset(y.children)
+        before = next((k for k in reversed(self._recent) if k.x <= mine and k.y <= yours), None)
+        groups = self._groups(mine - before.x, yours - before.y) if before else None
+        if groups is None or before is None or any(f & before.families for f, _, _ in groups):
+            before, groups = None, self._groups(mine, yours)
+            if len(groups) < 2:
+                return None
+        parts = [(canonical(add(*xs)), canonical(add(*ys))) for _, xs, ys in groups]
+        if not all(integrable(e, gaussians) is True for p in parts for e in p if e.free & gaussians):
+            return None
+        means = [(self._expect(a), self._expect(b)) for a, b in parts]
+        mean_x = self._total([Term(1.0, (m,)) for m, _ in means] + ([Term(1.0, (before.mean_x,))] if before else []))
+        mean_y = self._total([Term(1.0, (m,)) for _, m in means] + ([Term(1.0, (before.mean_y,))] if before else []))
+        rest = [Term(1.0, (before.rest,))] if before else []
+        for (a, b), (m, k) in zip(parts, means, strict=True):
+            rest += [Term(1.0, (self._expect(canonical(mul(a, b))),)), Term(-1.0, (m, k))]
+        found = self._total(rest)
+        families = frozenset().union(*(f for f, _, _ in groups), before.families if before else ())
+        self._recent = [*self._recent, _Known(mine, yours, families, mean_x, mean_y, found)][-_RECENT:]
+        return self._total([Term(1.0, (mean_x, mean_y)), Term(1.0, (found,))])
+
+    def _groups(
+        self, xs: frozenset[Expr], ys: frozenset[Expr]
+    ) -> list[tuple[frozenset[Hashable], list[Expr], list[Expr]]]:
+        """(families, terms of x, terms of y) of groups that share no family."""
+        groups: list[tuple[frozenset[Hashable], list[Expr], list[Expr]]] = []
+        for side, terms in enumerate((xs, ys)):
+            for t in sorted(terms, key=lambda t: t.digest):
+                families = frozenset(f for s in t.free for f in self._family(s))
+                joined = [g for g in groups if g[0] & families]
+                groups = [g for g in groups if not g[0] & families]
+                merged: tuple[list[Expr], list[Expr]] = (
+                    [e for g in joined for e in g[1]],
+                    [e for g in joined for e in g[2]],
+                )
+                merged[side].append(t)
+                groups.append((families.union(*(g[0] for g in joined)), *merged))
+        return groups
