@@ -20,8 +20,22 @@ from netsor.gaussian.existence.integrability import integrable
 from netsor.gaussian.integrand.magnitude import averaged
 from netsor.gaussian.law import Input, Law
 from netsor.gaussian.law.inputs import Inputs, anonymous, gather
-from netsor.gaussian.plan import expectation
-from netsor.gaussian.problem import Clock, Divergent, Expectation, NoNumber, Part, Settings, Undefined, Unsettled
+from netsor.gaussian.plan import solve
+from netsor.gaussian.problem import (
+    EPS,
+    Clock,
+    Divergent,
+    Expectation,
+    NoNumber,
+    Outcome,
+    Part,
+    Problem,
+    Settings,
+    Task,
+    Undefined,
+    Unsettled,
+    printed,
+)
 from netsor.gaussian.reductions import quadratic_powers
 from netsor.gaussian.sensitivity.first_order import FirstOrder, combined
 from netsor.gaussian.sensitivity.response import response
@@ -40,7 +54,6 @@ from netsor.gaussian.symbolic.powers_of_two import (
     without_negligible,
 )
 from netsor.gaussian.symbolic.structure import is_curved, shape_of
-from netsor.gaussian.task import EPS, Outcome, Task
 
 DEFAULT = Settings()
 # Scalars whose errors are more than this part of them are looked at together, in so many places.
@@ -229,7 +242,7 @@ def _block(
 
     def run(at: Inputs, tol: float, slack: float, rough: bool = False) -> Outcome:
         task = Task(variables, at.scalars, tol, clock, slack, rough, floor, exists is True)
-        return expectation(nameless, at.state(), task)
+        return solve(Problem(nameless, at.state(), task))
 
     outcome = run(inputs, settings.tol, inputs.slack())
     carried = response(run, inputs, outcome, shape_of(nameless, variables), settings.tol, clock)
@@ -242,7 +255,7 @@ def _block(
         block,
         len(mine),
         outcome.dimension,
-        outcome.method,
+        printed(outcome.steps),
         _within_range(outcome.value, nameless),
         own + math.fsum(abs(slope) * inputs.error(i) for i, slope in carried.slopes.items()),
         outcome.scale,

@@ -1,13 +1,22 @@
-"""What an expectation is asked with and what it answers: plain data and the ways in which it can fail."""
+"""What an expectation is asked with, what is worked on, what it answers, and the ways in which it can fail."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum, IntEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
-from netsor.expr import Expr
+from netsor.expr import Expr, Sym
 from netsor.gaussian.law import Input
+from netsor.gaussian.symbolic.expansion import Gaussians
+
+if TYPE_CHECKING:
+    from netsor.gaussian.law.gaussian_law import State
+    from netsor.gaussian.symbolic.structure import Shape
 
 
 class NoNumber(Exception):
@@ -99,3 +108,141 @@ class Expectation:
     weights: tuple[float, ...] = ()
     slopes: Mapping[Input, float] = field(default_factory=dict)
     own: float = 0.0
+
+EPS = 2.0**-52
+# The largest x with a finite e^x, and some room.
+OVERFLOW = 700.0
+
+
+class Method(Enum):
+    """The ways to a number, by the names that readers see."""
+
+    EXACT = "exact algebra"
+    DIRAC = "Dirac mass"
+    LAPLACE = "Laplace transform"
+    WIDER = "wider law"
+    CLOSED = "closed form"
+    PANELS = "quadrature"
+    ADAPTIVE = "adaptive quadrature"
+    LATTICE = "lattice"
+    RADIAL = "radial quadrature"
+    RADIAL_LATTICE = "radial lattice"
+    QMC = "quasi-Monte Carlo"
+    ROUGH = "rough"
+
+
+class Step(NamedTuple):
+    """A method, and the dimension where it is printed with one."""
+
+    method: Method
+    dimension: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.method.value} {self.dimension}-D" if self.dimension else self.method.value
+
+
+Steps = tuple[Step, ...]
+EXACT: Steps = (Step(Method.EXACT),)
+
+
+def printed(steps: Iterable[Step]) -> str:
+    return " + ".join(map(str, steps))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A value, a bound on the error made here, a size, the dimension integrated over, and the way.
+
+    The size is that of what is added up, to which rounding is relative: E|F| at least, and more where terms cancel.
+    """
+
+    value: float
+    error: float
+    scale: float
+    dimension: int = 0
+    steps: Steps = EXACT
+
+
+NOTHING = Outcome(0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What stays the same while one block is worked on; `slack` is how far its covariance may be from definite.
+
+    Errors below `floor` do not matter to what the block is a part of. That the expectation `exists` is known.
+    """
+
+    gaussians: Gaussians
+    env: Mapping[Sym, float]
+    tol: float
+    clock: Clock
+    slack: float = 0.0
+    rough: bool = False
+    floor: float = 0.0
+    exists: bool = False
+
+    def exacting(self) -> Task:
+        """The task of a part that what is made of it may magnify."""
+        return replace(self, floor=0.0) if self.floor else self
+
+    def divided(self, by: float) -> Task:
+        """The task of a part that counts `by` times."""
+        return replace(self, floor=self.floor / by) if self.floor and by else self
+
+
+class Stage(IntEnum):
+    """How far a problem has been reduced; no reduction leads back within one law."""
+
+    SUM = 0
+    # One product of factors.
+    PRODUCT = 1
+    # Exponentials are factors like others.
+    AS_IT_IS = 2
+    # Under a law that was widened; only a quadrature is left.
+    WIDENED = 3
+
+
+@dataclass(frozen=True)
+class Problem:
+    """E of an integrand, canonical, under a law in numbers."""
+
+    integrand: Expr
+    law: State
+    task: Task
+    stage: Stage = Stage.SUM
+
+    @cached_property
+    def shape(self) -> Shape:
+        """The integrand, read as a product."""
+        from netsor.gaussian.symbolic.structure import shape_of
+
+        return shape_of(self.integrand, self.task.gaussians, self.stage < Stage.AS_IT_IS)
+
+
+def total(parts: Sequence[Outcome]) -> Outcome:
+    """Σ of the parts."""
+    if len(parts) == 1:
+        return parts[0]
+    steps = [s for way in dict.fromkeys(p.steps for p in parts if p.scale > 0) for s in way] or EXACT
+    scale = math.fsum(p.scale for p in parts)
+    return Outcome(
+        math.fsum(p.value for p in parts),
+        math.fsum(p.error for p in parts) + EPS * scale,
+        scale,
+        max((p.dimension for p in parts), default=0),
+        tuple(steps),
+    )
+
+
+def scaled(
+    o: Outcome, log: float, factor: float = 1.0, how: Method = Method.EXACT, size: float | None = None
+) -> Outcome:
+    """c o with c = factor · exp(log); `size` is that of the terms that add up to log."""
+    if log > OVERFLOW:
+        raise Unsettled(f"its size is about exp({log:.0f}), out of the range of floating-point numbers")
+    c = math.exp(log) * factor
+    steps = o.steps if o.steps[0].method is how else (Step(how), *o.steps)
+    # The exponent carries a rounding error of the size of its terms.
+    error = abs(c) * o.error + EPS * (2 + (abs(log) if size is None else size)) * abs(c * o.value)
+    return Outcome(c * o.value, error, abs(c) * o.scale, o.dimension, steps)

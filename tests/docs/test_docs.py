@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import math
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from docs_blocks import DOCUMENTS, ROOT, Block, blocks, difference, prose, run, 
 
 import netsor
 from netsor.cli.main import COMMANDS, build_parser
+from netsor.gaussian.plan import tables
 
 each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
 LANGUAGES = {
@@ -106,7 +108,7 @@ _FILE = re.compile(r"^[\w./-]+\.(netsor|py|lark|md|toml|npy|csv|json|yml)$")
 
 @each_document
 def test_files_exist(path: Path) -> None:
-    made = {b.info for b in blocks(path) if b.info.endswith(".netsor")}
+    made = {b.info for b in blocks(path) if b.info.endswith(".netsor") or b.language == "python-append"}
     commands = [c for b in blocks(path) if b.language == "console" for c, _ in sessions(b.text)]
     made |= {c[6:].split()[0] for c in commands if c.startswith("cat > ")}
     missing = []
@@ -213,22 +215,26 @@ _BEHIND = {
     "netsor/check/faults/__init__.py": r"from netsor\.check\.faults\.claims import \(\n",
     "netsor/check/statements.py": r"    def add_output\(self, shown: str, .*\n",
     "netsor/diagnostics/catalogue/warnings.py": r"ENTRIES: .* = \(\n",
+    "netsor/gaussian/problem.py Method": r"class Method\(Enum\):\n.*\n\n",
+    "netsor/gaussian/plan.py import": r"import replace\n\n",
+    "netsor/gaussian/plan.py RULES": r"RULES: .* = \(\n(?:.*\n)*?(?=    Lattice)",
+    "netsor/gaussian/plan.py REDUCTIONS": r"REDUCTIONS: .* = \(\n    Terms\(\),\n",
 }
 
 
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of netsor with both recipes of the contributors' page carried out."""
+    """A copy of netsor with all recipes of the contributors' page carried out."""
     copy = tmp_path_factory.mktemp("changed")
     for folder in ("netsor", "grammar"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for block in blocks(ROOT / "docs" / "contributing.md"):
         if block.language not in ("python-entry", "python-append"):
             continue
-        file = copy / block.info
-        text = file.read_text(encoding="utf-8")
+        file = copy / block.info.split()[0]
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
         if block.language == "python-append":
-            text += "\n\n" + block.text
+            text += ("\n\n" if text else "") + block.text
         else:
             place = re.search(_BEHIND[block.info], text)
             assert place, f"the recipe's place in {block.info} is gone"
@@ -283,6 +289,34 @@ for text, codes in ((entry.bad, ["W989"]), (entry.good, [])):
 print(explain("W989"))
 """
     assert "asked for twice" in _in(changed, code)
+
+
+def test_the_recipes_for_a_rule_and_a_reduction(changed: Path) -> None:
+    """E tanh(u/2) tanh(v/2) against 90 Gauss–Hermite nodes a side; E log|u| of variance 4."""
+    code = """
+import json
+from netsor.expr import call, sym
+from netsor.gaussian import FixedLaw, expect
+u, v = sym("u"), sym("v")
+law = FixedLaw([u, v], [[1, 0.5], [0.5, 1]])
+asked = ((call("tanh", u / 2) * call("tanh", v / 2), law), (call("log", call("abs", u)), FixedLaw([u], [[4]])))
+found = [expect(*a) for a in asked]
+print(json.dumps([[e.value, e.error, e.method] for e in found]))
+"""
+    (pair, error, rule), (logarithm, doubt, reduction) = json.loads(_in(changed, code))
+    x, w = np.polynomial.hermite_e.hermegauss(90)
+    w = w / w.sum()
+    y = 0.5 * x[:, None] + 0.75**0.5 * x
+    truth = float(w @ (np.tanh(x[:, None] / 2) * np.tanh(y / 2)) @ w)
+    assert abs(pair - truth) <= error + 1e-15 and "Gauss–Hermite 2-D" in rule
+    assert abs(logarithm - (math.log(2) - np.euler_gamma) / 2) <= doubt < 1e-14 and reduction == "exact algebra"
+
+
+def test_the_tables_of_methods_are_those_of_the_code() -> None:
+    """As `netsor.gaussian.plan.tables` writes them."""
+    text = (ROOT / "docs" / "limits.md").read_text(encoding="utf-8")
+    for table in tables().split("\n\n"):
+        assert table in text, "write the tables of netsor.gaussian.plan.tables() into docs/limits.md"
 
 
 # --- the README ---------------------------------------------------------------------------------------------------

@@ -10,14 +10,13 @@ from typing import Protocol
 
 import numpy as np
 
-from netsor.expr import ONE, Const, Expr, Sym, evaluate, mul, power
+from netsor.expr import ONE, Const, Expr, Sym, evaluate, mul
 from netsor.expr.arrays import lambdify
 from netsor.gaussian.arithmetic import extended_range
 from netsor.gaussian.law import rational
-from netsor.gaussian.law.factor_analysis import decompose
 from netsor.gaussian.law.gaussian_law import RANK, State, moments, pivoted_root
-from netsor.gaussian.reductions.chebyshev import Table, table
-from netsor.gaussian.reductions.truncated_moments import Smoothing, smoothing
+from netsor.gaussian.reductions.chebyshev import Table
+from netsor.gaussian.reductions.truncated_moments import Smoothing
 from netsor.gaussian.symbolic.structure import Break, Shape, affine
 
 Array = np.ndarray
@@ -226,66 +225,6 @@ def _cancels(c: Array, sizes: Array) -> bool:
     return bool((np.diag(c) < _CANCELLED * sizes).any()) or len(c) > 1 and rational.is_degenerate(c)
 
 
-def form_to_smooth(shape: Shape, env: Values) -> Sym | None:
-    """A form whose factors depend on nothing else and can be smoothed: in closed form, the more edges the better.
-
-    Of three variables and more a table will do for a smooth factor.
-    """
-    best: tuple[int, Sym] | None = None
-    for s in shape.form_symbols:
-        mine = [f for f in shape.factors if s in f.free]
-        if any(f.free & frozenset(shape.form_symbols) != {s} for f in mine):
-            continue
-        g = _smoothing_of(mine, s, env)
-        edges = len(g.edges) if g is not None else -1
-        if g is None and (len(shape.forms) < 3 or any(b.kind != "soft" for b in shape.breaks if s in b.at.free)):
-            continue
-        if best is None or edges > best[0]:
-            best = (edges, s)
-    return best[1] if best else None
-
-
-def _smoothing_of(factors: list[Expr], s: Sym, env: Values) -> Smoothing | None:
-    g = mul(*factors)
-    return smoothing(g, s, tuple((t, float(env[t])) for t in sorted(g.free - {s}, key=lambda t: t.digest)))
-
-
-def without_last(f: Integrand, s: Sym, env: Values) -> Integrand | None:
-    """The integrand with its last variable integrated in closed form, where only the form s depends on it."""
-    i = f.forms.index(s)
-    last = f.root[:, -1]
-    alone = np.abs(np.delete(last, i)).max(initial=0.0) == 0.0
-    if not alone or last[i] == 0 or (f.powers and np.abs(f.gain[:, -1]).max() > 0):
-        return None
-    mine = [g for g in f.factors if s in g.free]
-    sd = abs(float(last[i]))
-    smooth: Smoothing | Table | None = _smoothing_of(mine, s, env)
-    if smooth is None:
-        whole = mul(*mine)
-        scalars = tuple((t, float(env[t])) for t in sorted(whole.free - {s}, key=lambda t: t.digest))
-        reach = 11.0 * float(np.linalg.norm(f.root[i, :-1])) + abs(float(f.shift[i])) + 1e-3
-        smooth = table(whole, s, sd, float(f"{reach:.2g}") * 1.1, scalars)
-    if smooth is None:
-        return None
-    a, b = f.root[i, :-1], float(f.shift[i])
-    keep = [j for j in range(len(f.forms)) if j != i]
-    planes = [replace(p, a=p.a[:-1]) for p in f.planes if p.a[-1] == 0]
-    planes += [Plane("edge", a, b - t, sd) for t in smooth.edges]
-    if not smooth.edges:
-        planes.append(Plane("soft", a, b, math.hypot(1.0, sd)))
-    return replace(
-        f,
-        rank=f.rank - 1,
-        factors=tuple(g for g in f.factors if s not in g.free),
-        forms=tuple(f.forms[j] for j in keep),
-        root=f.root[keep, :-1],
-        shift=f.shift[keep],
-        planes=planes,
-        gain=f.gain[:, :-1],
-        closed=(*f.closed, Closed(smooth, a, b, sd)),
-    )
-
-
 def without_form(f: Integrand, shape: Shape, s: Sym, env: Values, given: Conditional) -> Integrand:
     """The integrand without its last variable, on which the form s alone depends: `given` stands for its factors."""
     keep = [j for j, form in enumerate(f.forms) if form is not s]
@@ -305,62 +244,6 @@ def without_form(f: Integrand, shape: Shape, s: Sym, env: Values, given: Conditi
         if s not in b.at.free:
             note_break(out, b, env)
     return out
-
-
-def common_factors(shape: Shape, state: State, env: Values) -> Integrand | None:
-    """The integrand over the common factors of the forms' covariance, if each factor is a function of one form."""
-    forms = shape.form_symbols
-    known = frozenset(forms)
-    if any(len(f.free & known) != 1 for f in shape.factors):
-        return None
-    k, p = len(forms), len(shape.polynomial)
-    rows = np.zeros((k + p, len(state.symbols)))
-    for i, (_, items) in enumerate(shape.forms):
-        rows[i] = state.vector([(s, value_of(c, env)) for s, c in items])
-    for i, (s, _) in enumerate(shape.polynomial):
-        rows[k + i, state.symbols.index(s)] = 1.0
-    c = rows @ state.covariance @ rows.T
-    for i, (_, degree) in enumerate(shape.polynomial, k):
-        if degree == 1:
-            # The variance of a variable that occurs linearly does not matter: any that keeps c definite will do.
-            try:
-                explained = float(c[i, :k] @ np.linalg.solve(c[:k, :k], c[:k, i]))
-            except np.linalg.LinAlgError:
-                return None
-            c[i, i] = (
-                1.5 * explained + float(np.abs(c[i, k:]).sum() - abs(c[i, i])) + 1e-3 * float(np.trace(c[:k, :k])) / k
-            )
-    parts = decompose(c)
-    if parts is None:
-        return None
-    d, b, slack = parts
-    rank = b.shape[1]
-    if rank >= k + p or rank >= k and not any(q.kind in ("jump", "kink") for q in shape.breaks):
-        return None
-    shift = rows @ state.mean
-    symbols = [*forms, *(s for s, _ in shape.polynomial)]
-    closed: list[Closed] = []
-    planes: list[Plane] = []
-    for i, u in enumerate(symbols):
-        if i < k:
-            mine = mul(*(f for f in shape.factors if u in f.free))
-        else:
-            mine = power(u, Const(shape.polynomial[i - k][1]))
-        scalars = tuple((t, float(env[t])) for t in sorted(mine.free - {u}, key=lambda t: t.digest))
-        sd = math.sqrt(d[i])
-        g: Smoothing | Table | None = smoothing(mine, u, scalars)
-        if g is None:
-            reach = 11.0 * float(np.linalg.norm(b[i])) + abs(float(shift[i])) + 1e-3
-            g = table(mine, u, sd, float(f"{reach:.2g}") * 1.1, scalars)
-        if g is None:
-            return None
-        closed.append(Closed(g, b[i], float(shift[i]), max(sd, 1e-14 * math.sqrt(float(c[i, i])))))
-        planes += [Plane("edge", b[i], float(shift[i]) - t, sd) for t in g.edges]
-        if not g.edges and i < k:
-            planes.append(Plane("soft", b[i], float(shift[i]), math.hypot(1.0, sd)))
-    return Integrand(
-        rank, (), (), np.zeros((0, rank)), np.zeros(0), (), (), planes, [], closed=tuple(closed), defect=slack
-    )
 
 
 def note_break(out: Integrand, b: Break, env: Values) -> None:

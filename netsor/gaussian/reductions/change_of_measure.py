@@ -28,16 +28,59 @@ from netsor.expr import (
     postorder,
     substitute,
 )
-from netsor.gaussian.existence.growth import rays
+from netsor.gaussian.existence.growth import may_grow, rays
 from netsor.gaussian.law.gaussian_law import RANK, State, pivoted_root
+from netsor.gaussian.problem import Method, Problem, Stage, Task
+from netsor.gaussian.reductions.reduction import Reduction, Sum, Weighted
 from netsor.gaussian.symbolic.expansion import Gaussians, exponent_of, factors_of
 from netsor.gaussian.symbolic.structure import affine, is_quadratic
 from netsor.gaussian.symbolic.zero_sets import exchanged
-from netsor.gaussian.task import Task
 
 _MOST_BRANCHES, _MOST_VARIABLES = 16, 3
 # Growth of less than this part of the density's needs no wider law, and of more than this no law is wide enough.
 _LIGHT, _TOO_HEAVY = 0.5, 1 - 1e-7
+
+
+class Branches(Reduction):
+    """exp(q) with a q that is piecewise quadratic, branch by branch, where the whole may not exist."""
+
+    integrands = "exp of a piecewise quadratic function, where the integrand may grow like the density falls"
+    becomes = "a product for each branch, with its test as a factor"
+
+    def reduce(self, problem: Problem) -> Sum | None:
+        if problem.stage >= Stage.AS_IT_IS or problem.task.exists:
+            return None
+        found = by_branches(problem.integrand, problem.task.gaussians)
+        if found is None:
+            return None
+        task = problem.task.exacting()
+        return Sum(tuple(Weighted(Problem(b, problem.law, task, Stage.PRODUCT)) for b in found if b is not ZERO))
+
+
+class WiderLaw(Reduction):
+    """E_Σ F = s^r E_{s²Σ} F exp(−(1 − 1/s²) w'w/2): importance sampling's change of measure (Owen 2013, ch. 9)."""
+
+    integrands = "several variables, growth nearly as fast as the density falls"
+    becomes = "the same under a wider law, times the quotient of the densities (Owen 2013, ch. 9)"
+    method = Method.WIDER
+
+    def reduce(self, problem: Problem) -> Sum | None:
+        if problem.task.exists or problem.stage is Stage.WIDENED:
+            return None
+        if len(problem.shape.forms) > 1 and may_grow(problem.integrand, problem.task.gaussians):
+            return self.after_all(problem)
+        return None
+
+    def after_all(self, problem: Problem) -> Sum | None:
+        """For what no quadrature settled; None where the integrand does not grow like the exponential of a square."""
+        if problem.task.exists or problem.stage is Stage.WIDENED:
+            return None
+        found = widened(problem.integrand, problem.law, problem.task)
+        if found is None:
+            return None
+        log, e, law = found
+        task = replace(problem.task, floor=problem.task.floor * math.exp(-log))
+        return Sum((Weighted(Problem(e, law, task, Stage.WIDENED), log=log, method=Method.WIDER),))
 
 
 def by_branches(e: Expr, gaussians: Gaussians) -> list[Expr] | None:

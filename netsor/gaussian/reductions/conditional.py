@@ -15,6 +15,8 @@ from netsor.expr.arrays import lambdify
 from netsor.gaussian.integrand.integrand import Integrand, Values, build, note_break, without_form
 from netsor.gaussian.integrand.projection import PLACES, bands_of, in_coordinates, linear, put_band, tips_of
 from netsor.gaussian.law.gaussian_law import State
+from netsor.gaussian.problem import Problem
+from netsor.gaussian.reductions.reduction import Elimination
 from netsor.gaussian.reductions.truncated_moments import Smoothing, smoothing
 from netsor.gaussian.symbolic.structure import Break, Shape, affine
 from netsor.gaussian.symbolic.zero_sets import exchanged
@@ -70,6 +72,18 @@ class GivenRest:
             at = (linear(self.a, self.b + self.s * z) for z in PLACES)
             put_band(out, [canonical(add(offset, mul(slope, u), Const(-edge))) for u in at])
         return out
+
+
+class GivenTheRest(Elimination):
+    """E[g(α + βu) | the rest] in closed form (the tower property), which straightens curved kinks."""
+
+    integrands = "a variable u in which all curved breaks are affine, as in relu(x y + z w)"
+    becomes = "E g(α + β u) in closed form, with α and β functions of the other variables"
+
+    def eliminate(self, problem: Problem) -> Integrand | None:
+        if len(problem.shape.forms) < 2:
+            return None
+        return smoothed_given_rest(problem.shape, problem.law, problem.task.env, problem.task.slack)
 
 
 def smoothed_given_rest(shape: Shape, state: State, env: Values, slack: float) -> Integrand | None:

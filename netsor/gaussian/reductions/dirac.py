@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
@@ -11,17 +10,28 @@ from netsor.expr import Call, Const, Expr, Sym, add, canonical, diff, is_singula
 from netsor.gaussian.integrand.integrand import build, value_of
 from netsor.gaussian.law import rational
 from netsor.gaussian.law.gaussian_law import RANK, State, pivoted_root
-from netsor.gaussian.problem import NoPointwiseMeaning, NotTaken
+from netsor.gaussian.problem import NOTHING, Method, NoPointwiseMeaning, NotTaken, Outcome, Problem, Stage, Task
+from netsor.gaussian.reductions.reduction import Reduction, Sum, Weighted
 from netsor.gaussian.rules import level_sets
 from netsor.gaussian.symbolic.expansion import expand, factors_of, integer_power
 from netsor.gaussian.symbolic.structure import affine, shape_of
-from netsor.gaussian.task import Outcome, Task, scaled, total
-
-Expectation = Callable[[Expr, State, Task], Outcome]
-_NOTHING = Outcome(0.0, 0.0, 0.0, 0, "exact algebra")
 
 
-def mass(e: Expr, state: State, task: Task, expectation: Expectation) -> Outcome:
+class DiracMass(Reduction):
+    """E δ(u) F = density(u = 0) E[F | u = 0]; derivatives of δ by integration by parts (Gel'fand & Shilov 1964)."""
+
+    integrands = "a Dirac mass δ(u), or a derivative of one, as a factor"
+    becomes = "the others given u = 0, times the density there; on curves, the co-area formula (Federer 1969)"
+    method = Method.DIRAC
+
+    def reduce(self, problem: Problem) -> Sum | None:
+        if problem.stage >= Stage.AS_IT_IS:
+            return None
+        verify(problem.integrand)
+        return mass(problem.integrand, problem.law, problem.task.exacting()) if problem.shape.masses else None
+
+
+def mass(e: Expr, state: State, task: Task) -> Sum:
     """E δ(u) F = density(u = 0) E[F | u = 0]; E δ'(u) F = E δ(u) ((u − E u) F / Var u − ∂F along Σa/Var u)."""
     factors = list(factors_of(e))
     at = next((i for i, f in enumerate(factors) if isinstance(f, Call) and f.fn.startswith("dirac")), None)
@@ -33,16 +43,16 @@ def mass(e: Expr, state: State, task: Task, expectation: Expectation) -> Outcome
     order = delta.payload.count("'")
     parts = affine(u, task.gaussians)
     if parts is None:
-        return _mass_on_curve(u, order, rest, state, task)
+        return Sum((_mass_on_curve(u, order, rest, state, task),))
     linear, constant = parts
     a = state.vector([(s, value_of(c, task.env)) for s, c in linear.items()])
     c = value_of(constant, task.env)
     density, _slope, gain, given = state.on(a, c)
     if density == 0.0:
-        return _NOTHING
+        return Sum((NOTHING,))
     _refuse_jumps(rest, given, task)
     if order == 0:
-        return scaled(expectation(rest, given, task), 0.0, density, "Dirac mass")
+        return Sum((Weighted(Problem(rest, given, task), density, method=Method.DIRAC),))
     variance = float(a @ state.covariance @ a)
     mean = float(a @ state.mean) + c
     lower = Call._make("dirac" + "'" * (order - 1), (u,))
@@ -55,7 +65,7 @@ def mass(e: Expr, state: State, task: Task, expectation: Expectation) -> Outcome
     inner = canonical(add(weighted, *slopes))
     terms = expand(inner, task.gaussians)
     moved = [mul(Const(t.coefficient), t.scalar, t.product, lower) for t in terms]
-    return total([expectation(canonical(m), state, task) for m in moved] or [_NOTHING])
+    return Sum(tuple(Weighted(Problem(canonical(m), state, task)) for m in moved))
 
 
 def _refuse_jumps(rest: Expr, given: State, task: Task) -> None:

@@ -17,6 +17,8 @@ from netsor.gaussian.integrand.integrand import Integrand, Values, build, withou
 from netsor.gaussian.integrand.levels import Level, cuts_at, last_variable, levels_of
 from netsor.gaussian.integrand.projection import bands_of, tips_of
 from netsor.gaussian.law.gaussian_law import State
+from netsor.gaussian.problem import Problem
+from netsor.gaussian.reductions.reduction import Elimination
 from netsor.gaussian.rules.panels import EPS, legendre
 from netsor.gaussian.symbolic.structure import Gaussians, Shape, affine, degree_in
 
@@ -184,6 +186,18 @@ def piecewise_degree(e: Expr, variables: Gaussians) -> int | None:
             degree = None if isinstance(whole, Call) and whole.fn == node.fn else piecewise_degree(whole, variables)
         done[node] = None if degree is None or degree > _HIGHEST else degree
     return done[e]
+
+
+class PiecewisePolynomial(Elimination):
+    """E of a piecewise polynomial by truncated moments between the zeros of quadratics (Kan & Robotti 2017)."""
+
+    integrands = "a variable in which a piecewise polynomial breaks at zeros of quadratics, as step(1 − x² − y² − z²)"
+    becomes = "truncated moments between these zeros (Kan & Robotti 2017)"
+
+    def eliminate(self, problem: Problem) -> Integrand | None:
+        if len(problem.shape.forms) < 2:
+            return None
+        return by_pieces(problem.shape, problem.law, problem.task.env, problem.task.slack)
 
 
 def by_pieces(shape: Shape, state: State, env: Values, slack: float) -> Integrand | None:

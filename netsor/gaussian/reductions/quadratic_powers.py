@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,13 +12,74 @@ from netsor.expr import ONE, Const, Expr, Pow, Sym, add, canonical, is_singular,
 from netsor.expr.arrays import lambdify
 from netsor.gaussian.integrand.integrand import value_of
 from netsor.gaussian.law.gaussian_law import State
+from netsor.gaussian.problem import OVERFLOW, Method, Outcome, Problem, Stage, Step, Steps, Task, scaled, total
 from netsor.gaussian.reductions import laplace
+from netsor.gaussian.reductions.reduction import Reduced, Reduction, Solve, Sum, Weighted
 from netsor.gaussian.reductions.tilting import quadratic
-from netsor.gaussian.symbolic.expansion import Gaussians, Term, factors_of
+from netsor.gaussian.symbolic.expansion import Gaussians, Term, expand, factors_of
 from netsor.gaussian.symbolic.structure import affine, is_quadratic
-from netsor.gaussian.task import OVERFLOW, Outcome, Task, scaled
 
-Expectation = Callable[[Expr, State, Task], Outcome]
+Array = np.ndarray
+
+
+class Terms(Reduction):
+    """A sum term by term, but for terms that share a singular power of a quadratic form and may be finite together."""
+
+    integrands = "a sum"
+    becomes = "its terms"
+
+    def reduce(self, problem: Problem) -> Reduced | None:
+        if problem.stage is not Stage.SUM:
+            return None
+        task = problem.task
+        groups = grouped(expand(problem.integrand, task.gaussians), task.gaussians)
+        task = task.divided(len(groups))
+        parts: list[Reduced] = []
+        for group in groups:
+            whole = _of_terms(group, replace(problem, task=task.exacting())) if len(group) > 1 else None
+            parts += [whole] if whole is not None else [_one(t, replace(problem, task=task)) for t in group]
+        return Together(tuple(parts))
+
+
+@dataclass(frozen=True)
+class Together:
+    """Σ of sums and integrals."""
+
+    parts: tuple[Reduced, ...]
+    unless: tuple[type[Exception], ...] = ()
+
+    def evaluate(self, solve: Solve) -> Outcome:
+        return total([p.evaluate(solve) for p in self.parts])
+
+
+def _one(t: Term, problem: Problem) -> Sum:
+    c = t.coefficient * value_of(t.scalar, problem.task.env)
+    if t.product is ONE:
+        return Sum((Outcome(c, 0.0, abs(c)),))
+    part = Problem(t.product, problem.law, problem.task.divided(abs(c)), Stage.PRODUCT)
+    return Sum((Weighted(part, c),))
+
+
+class QuadraticPower(Reduction):
+    """b^{−p} = ∫₀^∞ t^{p−1} e^{−tb} dt / Γ(p) (Abramowitz & Stegun 6.1.1), and e^{−tb} moves the law."""
+
+    integrands = "a fractional or negative power of a nonnegative quadratic form, as in batchnorm"
+    becomes = "an integral over Laplace transforms, each under a law that e^{−tb} moves (Abramowitz & Stegun 6.1.1)"
+    method = Method.LAPLACE
+
+    def reduce(self, problem: Problem) -> Reduced | None:
+        if problem.stage >= Stage.AS_IT_IS or problem.shape.trigonometric:
+            return None
+        for f in factors_of(problem.integrand):
+            if is_power_of_square(f, problem.task.gaussians):
+                assert isinstance(f, Pow)
+                others = list(factors_of(problem.integrand))
+                others.remove(f)
+                items = [(1.0, f, canonical(mul(*others)))]
+                found = over_square(f.base, items, problem.law, problem.task.exacting())
+                if found is not None:
+                    return found
+        return None
 
 
 def is_power_of_square(f: Expr, gaussians: Gaussians) -> bool:
@@ -72,34 +133,70 @@ def grouped(terms: Sequence[Term], gaussians: Gaussians) -> list[list[Term]]:
     return out
 
 
-def power_of_square(f: Expr, e: Expr, state: State, task: Task, expectation: Expectation) -> Outcome | None:
-    """E of a product with b^k, b a nonnegative quadratic form (see laplace); None where b is not one."""
-    assert isinstance(f, Pow)
-    others = list(factors_of(e))
-    others.remove(f)
-    return sum_over_square(f.base, [(1.0, f, canonical(mul(*others)))], state, task, expectation)
-
-
-def sum_of_powers(terms: Sequence[Term], state: State, task: Task, expectation: Expectation) -> Outcome | None:
-    """E of terms that share singular powers of a quadratic form, as one integral (see laplace)."""
-    base = singular_base(terms[0].product, task.gaussians)
+def _of_terms(terms: Sequence[Term], problem: Problem) -> LaplaceIntegral | None:
+    """E of terms that share singular powers of a quadratic form, as one integral."""
+    base = singular_base(terms[0].product, problem.task.gaussians)
     assert base is not None
     items = []
     for t in terms:
         others = list(factors_of(t.product))
-        f = next(f for f in others if is_power_of_square(f, task.gaussians) and f.base is base)  # type: ignore[attr-defined]
+        f = next(f for f in others if is_power_of_square(f, problem.task.gaussians) and f.base is base)  # type: ignore[attr-defined]
         others.remove(f)
-        items.append((t.coefficient * value_of(t.scalar, task.env), f, canonical(mul(*others))))
-    return sum_over_square(base, items, state, task, expectation)
+        items.append((t.coefficient * value_of(t.scalar, problem.task.env), f, canonical(mul(*others))))
+    return over_square(base, items, problem.law, problem.task)
 
 
-def sum_over_square(
-    base: Expr, items: Sequence[tuple[float, Expr, Expr]], state: State, task: Task, expectation: Expectation
-) -> Outcome | None:
+@dataclass(frozen=True)
+class LaplaceIntegral:
+    """front · ∫₀^∞ t^{p−1} E_t[whole · shares(t)] dt / Γ(p), E_t under the law that e^{−t b} moves.
+
+    b = least + (z − centre)' square (z − centre).
+    """
+
+    whole: Expr
+    law: State
+    task: Task
+    square: Array
+    centre: Array
+    least: float
+    typical: float
+    # The powers' symbols, coefficients and exponents.
+    shares: tuple[tuple[Sym, float, float], ...]
+    front: float
+    unless: tuple[type[Exception], ...] = ()
+
+    def evaluate(self, solve: Solve) -> Outcome:
+        p = max(w[2] for w in self.shares)
+        task = self.task
+        dimension: dict[Steps, int] = {}
+        tol = 1e-4 if task.rough else max(0.1 * task.tol, 1e-13)
+
+        def inner(t: float) -> tuple[float, float, float]:
+            log, moved = self.law.tilted_about(2 * t * self.square, self.centre, -t * max(self.least, 0.0))
+            if log < -OVERFLOW:
+                return 0.0, 0.0, 0.0
+            env = dict(task.env)
+            if len(self.shares) > 1:
+                env.update((s, w * math.gamma(p) / math.gamma(r) * t ** (r - p)) for s, w, r in self.shares)
+            inside = replace(task, tol=max(0.1 * task.tol, 1e-13), env=env)
+            o = scaled(solve(Problem(self.whole, moved, inside)), log)
+            dimension[o.steps] = max(dimension.get(o.steps, 0), o.dimension)
+            return o.value, o.error, o.scale
+
+        value, error, scale = laplace.integrate(inner, p, self.typical, tol, min(w[2] for w in self.shares))
+        steps = dict.fromkeys(s for way in dimension for s in way if s.method is not Method.EXACT)
+        c = self.front
+        ways = (Step(Method.LAPLACE), *steps)
+        return Outcome(c * value, abs(c) * error, abs(c) * scale, 1 + max(dimension.values()), ways)
+
+
+def over_square(
+    base: Expr, items: Sequence[tuple[float, Expr, Expr]], state: State, task: Task
+) -> LaplaceIntegral | None:
     """E Σ coefficient · power of b · rest, for (coefficient, power, rest) and a nonnegative quadratic form b.
 
     With b^{−p} = ∫ t^{p−1} e^{−tb} dt / Γ(p) the terms are added under one integral sign, so that what diverges only
-    by itself need not.
+    by itself need not. None where b is no such form.
     """
     if len(items) > 1:
         state = _without_idle_directions(base, items, state, task)
@@ -139,28 +236,9 @@ def sum_over_square(
         share = Sym(("share", base.digest, i))
         weights.append((share, coefficient, raised - k))
         parts.append(mul(*([share] if len(items) > 1 else []), rest, *[base] * raised))
-    whole = canonical(add(*parts))
-    p = max(w[2] for w in weights)
-    methods: dict[str, int] = {}
-    tol = 1e-4 if task.rough else max(0.1 * task.tol, 1e-13)
-
-    def inner(t: float) -> tuple[float, float, float]:
-        log, moved = state.tilted_about(2 * t * square, centre, -t * max(least, 0.0))
-        if log < -OVERFLOW:
-            return 0.0, 0.0, 0.0
-        env = dict(task.env)
-        if len(items) > 1:
-            env.update((s, w * math.gamma(p) / math.gamma(r) * t ** (r - p)) for s, w, r in weights)
-        inside = replace(task, tol=max(0.1 * task.tol, 1e-13), env=env)
-        o = scaled(expectation(whole, moved, inside), log)
-        methods[o.method] = max(methods.get(o.method, 0), o.dimension)
-        return o.value, o.error, o.scale
-
-    value, error, scale = laplace.integrate(inner, p, typical, tol, min(w[2] for w in weights))
-    names = [m for m in dict.fromkeys(x for name in methods for x in name.split(" + ")) if m != "exact algebra"]
     front = items[0][0] if len(items) == 1 else 1.0
-    method = " + ".join(["Laplace transform", *names])
-    return Outcome(front * value, abs(front) * error, abs(front) * scale, 1 + max(methods.values()), method)
+    whole = canonical(add(*parts))
+    return LaplaceIntegral(whole, state, task, square, centre, least, typical, tuple(weights), front)
 
 
 def _without_idle_directions(base: Expr, items: Sequence[tuple[float, Expr, Expr]], state: State, task: Task) -> State:

@@ -6,41 +6,43 @@ becomes probabilities of orthants of four.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from netsor.expr import ZERO, Add, Call, Cmp, Cond, Const, Expr, Mul, Pow, Sym, canonical, diff, mul, power
-from netsor.gaussian.law.gaussian_law import State
-from netsor.gaussian.problem import NoPointwiseMeaning
+from netsor.gaussian.problem import Method, NoPointwiseMeaning, Problem, Stage
+from netsor.gaussian.reductions.reduction import Reduction, Sum, Weighted
 from netsor.gaussian.symbolic.expansion import Gaussians, factors_of, monomial
-from netsor.gaussian.symbolic.structure import Shape, affine
-from netsor.gaussian.task import Outcome, Task, total
+from netsor.gaussian.symbolic.structure import affine
 
-Expectation = Callable[[Expr, State, Task], Outcome]
 # Below three forms a quadrature is as good.
 _FEWEST = 3
 
 
-def by_steins_lemma(e: Expr, shape: Shape, state: State, task: Task, expectation: Expectation) -> Outcome | None:
-    """E of a polynomial times jumps; None where something else is a factor, or masses would meet jumps."""
-    known = frozenset(shape.form_symbols)
-    if not shape.polynomial or len(shape.forms) < _FEWEST or not all(is_flat(f, known) for f in shape.factors):
-        return None
-    z, k = shape.polynomial[0]
-    rest = canonical(mul(*(f for f in factors_of(e) if _variable(f, task.gaussians) is not z), power(z, Const(k - 1))))
-    i = state.symbols.index(z)
-    parts = []
-    try:
-        if state.mean[i] != 0:
-            parts.append(expectation(canonical(mul(Const(float(state.mean[i])), rest)), state, task))
-        for j, s in enumerate(state.symbols):
-            c = float(state.covariance[i, j])
+class SteinsLemma(Reduction):
+    """E z F = Σ_j Cov(z, z_j) E ∂F/∂z_j (Stein 1981), where ∂F is nothing but masses."""
+
+    integrands = "a polynomial times jumps on planes, in three or more variables, as in max"
+    becomes = "Dirac masses in a variable less (Stein's lemma, Stein 1981)"
+    method = Method.DIRAC
+
+    def reduce(self, problem: Problem) -> Sum | None:
+        shape, law = problem.shape, problem.law
+        if problem.stage >= Stage.AS_IT_IS:
+            return None
+        known = frozenset(shape.form_symbols)
+        if not shape.polynomial or len(shape.forms) < _FEWEST or not all(is_flat(f, known) for f in shape.factors):
+            return None
+        z, k = shape.polynomial[0]
+        task = problem.task.exacting()
+        others = (f for f in factors_of(problem.integrand) if _variable(f, task.gaussians) is not z)
+        rest = canonical(mul(*others, power(z, Const(k - 1))))
+        i = law.symbols.index(z)
+        parts = [canonical(mul(Const(float(law.mean[i])), rest))] if law.mean[i] != 0 else []
+        for j, s in enumerate(law.symbols):
+            c = float(law.covariance[i, j])
             if c != 0 and s in rest.free:
-                slope = canonical(mul(Const(c), diff(rest, s)))
-                if slope is not ZERO:
-                    parts.append(expectation(slope, state, task))
-    except NoPointwiseMeaning:
-        return None
-    return total(parts) if parts else Outcome(0.0, 0.0, 0.0, 0, "exact algebra")
+                parts.append(canonical(mul(Const(c), diff(rest, s))))
+        terms = tuple(Weighted(Problem(e, law, task)) for e in parts if e is not ZERO)
+        # Masses may meet jumps.
+        return Sum(terms, (NoPointwiseMeaning,))
 
 
 def _variable(f: Expr, gaussians: Gaussians) -> Sym | None:

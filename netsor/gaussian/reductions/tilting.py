@@ -5,17 +5,64 @@ from __future__ import annotations
 import cmath
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 
-from netsor.expr import Expr, Sym
+from netsor.expr import ONE, ZERO, Expr, Sym, canonical, mul
 from netsor.gaussian.integrand.integrand import value_of
 from netsor.gaussian.law.gaussian_law import State, moments
-from netsor.gaussian.symbolic.expansion import expand, factors_of, integer_power
-from netsor.gaussian.symbolic.structure import Shape, affine
-from netsor.gaussian.task import EPS, Outcome, Task
+from netsor.gaussian.problem import EPS, OVERFLOW, Method, NotDefinite, Outcome, Problem, Stage, Task, scaled
+from netsor.gaussian.reductions.reduction import Reduction, Sum, Weighted
+from netsor.gaussian.symbolic.expansion import expand, exponent_of, factors_of, integer_power
+from netsor.gaussian.symbolic.structure import Shape, affine, is_quadratic
 
 Array = np.ndarray
+
+
+class Tilting(Reduction):
+    """exp of a polynomial of degree ≤ 2 moves a Gaussian law to another one (Rasmussen & Williams 2006, A.3)."""
+
+    integrands = "exp of a quadratic polynomial as a factor"
+    becomes = "the other factors under another Gaussian law (Rasmussen & Williams 2006, A.3)"
+
+    def reduce(self, problem: Problem) -> Sum | None:
+        shape, task = problem.shape, problem.task
+        if shape.exponent is ZERO:
+            return None
+        # Where no Gaussian law is left, or what is left keeps e^x in bounds, as 1/(1 + e^x) does, and is nothing
+        # under a law moved so far, exponentials are factors like others.
+        as_it_is = Sum((Weighted(replace(problem, stage=Stage.AS_IT_IS)),))
+        try:
+            log, size, law = tilt(shape.exponent, problem.law, task)
+        except NotDefinite:
+            return as_it_is
+        task = replace(task, floor=task.floor * math.exp(min(-log, 500.0)))
+        rest = canonical(mul(*(f for f in factors_of(problem.integrand) if not _is_tilt(f, task))))
+        if log > OVERFLOW and rest is not ONE:
+            return as_it_is
+        if rest is ONE:
+            return Sum((scaled(Outcome(1.0, 0.0, 1.0), log, size=size),))
+        left = Problem(rest, law, task, Stage.PRODUCT)
+        return Sum((Weighted(left, log=log, method=Method.EXACT, size=size),))
+
+
+class Characteristic(Reduction):
+    """Polynomials, sines and cosines alone: e^{iκ·z} moves the mean by iΣκ; the rest is Isserlis' theorem (1918)."""
+
+    integrands = "a polynomial, alone or times sines and cosines of affine functions"
+    becomes = "its moments (Isserlis 1918), about a mean that characteristic functions move by iΣκ"
+
+    def reduce(self, problem: Problem) -> Sum | None:
+        shape = problem.shape
+        if problem.stage >= Stage.AS_IT_IS or shape.factors and not shape.trigonometric:
+            return None
+        return Sum((exact(shape, problem.law, problem.task),))
+
+
+def _is_tilt(f: Expr, task: Task) -> bool:
+    q = exponent_of(f)
+    return q is not None and is_quadratic(q, task.gaussians)
 
 
 def tilt(exponent: Expr, state: State, task: Task) -> tuple[float, float, State]:
@@ -77,7 +124,7 @@ def exact(shape: Shape, state: State, task: Task) -> Outcome:
     if not shape.trigonometric:
         value = complex(moment(list(state.mean[index])))
         size = float(np.real(moment(list(np.abs(state.mean[index])))))
-        return Outcome(value.real, 8 * EPS * max(abs(value), size), max(abs(value), size), 0, "exact algebra")
+        return Outcome(value.real, 8 * EPS * max(abs(value), size), max(abs(value), size))
     waves: list[list[tuple[complex, np.ndarray, float]]] = []
     for fn, argument, k in shape.trigonometric:
         linear, constant = affine(argument, task.gaussians)  # type: ignore[misc]
@@ -96,4 +143,4 @@ def exact(shape: Shape, state: State, task: Task) -> Outcome:
         term = weight * cmath.exp(1j * phase - damping) * complex(moment(list(mean)))
         value += term
         size += abs(term) * (1 + abs(phase) + damping)
-    return Outcome(value.real, 8 * EPS * size, max(abs(value), size), 0, "exact algebra")
+    return Outcome(value.real, 8 * EPS * size, max(abs(value), size))

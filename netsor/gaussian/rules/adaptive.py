@@ -18,8 +18,10 @@ import numpy as np
 from netsor.gaussian.integrand import missing
 from netsor.gaussian.integrand.integrand import Integrand
 from netsor.gaussian.integrand.levels import Level, closing_in, cuts_at, levels_of, panel_ends, with_tips
-from netsor.gaussian.problem import Clock, OutOfTime, Unsettled
+from netsor.gaussian.integrand.probe import Probe
+from netsor.gaussian.problem import Clock, Method, OutOfTime, Unsettled
 from netsor.gaussian.rules.panels import Quadrature, coefficient_rows, legendre, lobatto, nodes_of
+from netsor.gaussian.rules.rule import Goal, Rule
 
 Array = np.ndarray
 EPS = 2.0**-52
@@ -33,9 +35,27 @@ _ROWS, _POINTS = 20_000, 1 << 15
 # Nodes of a panel that say what size an integrand has; the part of a sample that one draw may be.
 _ROUGH, _FEW = 6, 0.1
 _SQRT_2PI = math.sqrt(2 * math.pi)
+# Parts of the time that there is, by dimension: none is kept back where no other rule follows.
+_SHARES = {2: None, 3: 0.8, 4: 0.5}
 
 
-class Rule(NamedTuple):
+class Adaptive(Rule):
+    """Nested panels that are halved where their Legendre coefficients do not fall (Davis & Rabinowitz 1984, 6.3)."""
+
+    integrands = "two to four variables"
+    does = "nested panels, cut where planes and curves break the integrand or it turns, halved where that is not enough"
+    method = Method.ADAPTIVE
+
+    def cost(self, probe: Probe, goal: Goal) -> float | None:
+        return float((6 * 10) ** probe.rank) if 2 <= probe.rank <= 4 else None
+
+    def integrate(self, probe: Probe, goal: Goal) -> Quadrature:
+        aim = 0.3 * goal.tol if probe.rank == 4 else goal.aim
+        part = _SHARES[probe.rank]
+        return integrate(probe.f, aim, goal.clock, None if part is None else goal.share(part), goal.floor)
+
+
+class NodeSet(NamedTuple):
     """Nodes and weights on [−1, 1]; rows that give nine Legendre coefficients: three in the middle, the last six."""
 
     nodes: Array
@@ -45,15 +65,15 @@ class Rule(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def rule(n: int, ends: bool) -> Rule:
+def rule(n: int, ends: bool) -> NodeSet:
     """The n-point rule of Gauss, or of Lobatto, which has the `ends` among its nodes."""
     x, w = (lobatto if ends else legendre)(n)
     rows = coefficient_rows(n, ends)
     m = n // 2
-    return Rule(x, w, np.concatenate([rows[m - 2 : m + 1], rows[-6:]]), ends)
+    return NodeSet(x, w, np.concatenate([rows[m - 2 : m + 1], rows[-6:]]), ends)
 
 
-def resolution(values: Array, half: Array, noise: Array | float, r: Rule) -> tuple[Array, Array]:
+def resolution(values: Array, half: Array, noise: Array | float, r: NodeSet) -> tuple[Array, Array]:
     """(integral, error estimate) of each panel, from values (panels, nodes) that are good to `noise`.
 
     The rule sees the coefficients from 2n on. How far they are below the last ones, t, is read off their fall from the

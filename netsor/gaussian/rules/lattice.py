@@ -13,13 +13,39 @@ from functools import lru_cache
 import numpy as np
 
 from netsor.gaussian.integrand import missing
-from netsor.gaussian.problem import Clock
+from netsor.gaussian.integrand.probe import Probe
+from netsor.gaussian.problem import Clock, Method
 from netsor.gaussian.rules.panels import Quadrature
+from netsor.gaussian.rules.rule import Goal, Rule
 
 Array = np.ndarray
 _FIRST, _FINER = 1.3, 0.8
 _ROTATIONS = 3
 _CHUNK = 1 << 17
+# What is steeper than this in few variables is for panels.
+_STEEP = 4.0
+# Where a lattice gets this far no other rule in as many dimensions gets farther.
+_DEEP = {2: 1e-12, 3: 1e-9, 4: 1e-6, 5: 1e-6, 6: 1e-6}
+
+
+class Lattice(Rule):
+    """The trapezoidal rule on the body-centred lattice, randomly turned and shifted (Sloan & Joe 1994, ch. 4)."""
+
+    integrands = "two to six variables, smooth"
+    does = "the trapezoidal rule on a body-centred lattice, randomly turned"
+    method = Method.LATTICE
+
+    def cost(self, probe: Probe, goal: Goal) -> float | None:
+        smooth = 2 <= probe.rank <= 6 and not probe.sharp and not probe.steep
+        if not smooth or probe.slope >= _STEEP and probe.rank <= 4:
+            return None
+        return _ROTATIONS * count(probe.rank, _FIRST / max(1.0, probe.slope**0.75), math.sqrt(probe.rank) + 4)
+
+    def integrate(self, probe: Probe, goal: Goal) -> Quadrature:
+        return integrate(probe.f, probe.rank, goal.aim, goal.clock, probe.slope)
+
+    def enough(self, probe: Probe, goal: Goal) -> float:
+        return _DEEP[probe.rank]
 
 
 def _grid(d: int, radius: float, shift: Array) -> Array:

@@ -25,11 +25,11 @@ from netsor.expr import (
     substitute,
 )
 from netsor.expr.arrays import lambdify
-from netsor.gaussian.problem import Divergent, NotTaken
+from netsor.gaussian.problem import Divergent, Method, NotTaken, Outcome, Step
 from netsor.gaussian.rules import panels
-from netsor.gaussian.task import Outcome
 
 Array = np.ndarray
+_STEPS = (Step(Method.DIRAC),)
 
 _TOUCHES = "a Dirac mass where its argument touches zero"
 _UNCLEAR = "it has a Dirac mass whose argument touches zero, or nearly so"
@@ -54,7 +54,7 @@ def integrate(g: Expr, weight: Expr, variables: tuple[Sym, ...]) -> Outcome:
     k = len(variables)
     if k == 1:
         value, error, size = _Rays(g, weight, variables, (0.0,)).sum(1)
-        return Outcome(value, error + 1e-14 * size, size, 1, "Dirac mass")
+        return Outcome(value, error + 1e-14 * size, size, 1, _STEPS)
     if any(isinstance(e, Cond) or isinstance(e, Call) and FUNCTIONS[e.fn].jumps for e in postorder(mul(g, weight))):
         # Sums over directions that jump may agree by chance.
         raise NotTaken("it has a Dirac mass on a curve beside a jump")
@@ -84,11 +84,11 @@ def _doubled(rays: _Rays) -> Outcome | None:
         now = rays.sum(n)
         gaps.append(abs(now[0] - before[0]))
         if gaps[-1] <= _AGREES * now[2]:
-            return Outcome(now[0], 10 * gaps[-1] + now[1] + 1e-13 * now[2], now[2], rays.k, "Dirac mass")
+            return Outcome(now[0], 10 * gaps[-1] + now[1] + 1e-13 * now[2], now[2], rays.k, _STEPS)
         before = now
     # At corners runs come together slowly.
     error = 10 * max(gaps[-3:])
-    return Outcome(before[0], error + before[1], before[2], rays.k, "Dirac mass") if error <= 1e-4 * before[2] else None
+    return Outcome(before[0], error + before[1], before[2], rays.k, _STEPS) if error <= 1e-4 * before[2] else None
 
 
 class _Rays:

@@ -9,13 +9,15 @@ import numpy as np
 from netsor.gaussian.integrand.breakpoints import roots_along, roots_of_degree
 from netsor.gaussian.integrand.integrand import Integrand
 from netsor.gaussian.integrand.levels import Band, curve_in
+from netsor.gaussian.integrand.probe import Probe
 from netsor.gaussian.integrand.projection import coordinate
 from netsor.gaussian.integrand.rounding import noise
 from netsor.gaussian.integrand.transitions import features_along
+from netsor.gaussian.problem import EPS, Method
 from netsor.gaussian.rules import panels
 from netsor.gaussian.rules.panels import Quadrature
+from netsor.gaussian.rules.rule import Goal, Rule
 from netsor.gaussian.symbolic.structure import degree_in
-from netsor.gaussian.task import EPS
 
 Array = np.ndarray
 # Points of a line among which roots are sought, and how many there may be.
@@ -28,6 +30,21 @@ _TABLE = np.array([-16.0, -12.0, *np.linspace(-panels.REACH, panels.REACH, 13), 
 _ISLAND = 0.1
 # What rises between ends farther apart than this is not steep.
 _STEEP = 0.5
+
+
+class Line(Rule):
+    """Gauss–Legendre panels (Davis & Rabinowitz 1984, 2.7), halved where their Legendre coefficients do not fall."""
+
+    integrands = "one variable"
+    does = "Gauss–Legendre panels, cut at kinks and jumps and where a function turns, at every depth of composition"
+    method = Method.PANELS
+    final = True
+
+    def cost(self, probe: Probe, goal: Goal) -> float | None:
+        return 1e3 if probe.rank == 1 else None
+
+    def integrate(self, probe: Probe, goal: Goal) -> Quadrature:
+        return integrate(probe.f)
 
 
 def integrate(f: Integrand) -> Quadrature:

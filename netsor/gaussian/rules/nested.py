@@ -17,8 +17,10 @@ import numpy as np
 from netsor.gaussian.integrand import missing
 from netsor.gaussian.integrand.integrand import Integrand
 from netsor.gaussian.integrand.levels import Level, closing_in, cuts_at, levels_of, panel_ends, with_tips
-from netsor.gaussian.problem import Clock, OutOfTime, Unsettled
+from netsor.gaussian.integrand.probe import Probe
+from netsor.gaussian.problem import Clock, Method, OutOfTime, Unsettled
 from netsor.gaussian.rules.panels import Quadrature, legendre
+from netsor.gaussian.rules.rule import Goal, Rule
 
 Array = np.ndarray
 # The last ones where a Gaussian edge has died away: what is left of it would fall between the nodes beyond.
@@ -27,8 +29,32 @@ _WIDEST = 0.35
 _CHUNK = 1 << 18
 # Ends of the panels in which features are sought.
 _LOOKED_AT = 9
+# Parts of the time that there is: in three variables panels that are halved are mostly the better ones.
+SHARE_OF_THREE, SHARE = 0.1, 0.5
 # Nodes a panel.
 _NODES = (7, 10, 14, 19, 25, 33, 43, 56, 72, 92)
+
+
+class Nested(Rule):
+    """Gauss–Legendre panels within panels (Davis & Rabinowitz 1984, 5.6), with a fixed number of nodes each."""
+
+    integrands = "three to six variables; in three only where every break is known beforehand and nothing is steep"
+    does = "nested panels with a fixed number of nodes, cut where planes and curves break the integrand"
+    method = Method.PANELS
+
+    def cost(self, probe: Probe, goal: Goal) -> float | None:
+        if not 3 <= probe.rank <= 6 or probe.rank == 3 and not self._sees_all(probe):
+            return None
+        return float((2 * _NODES[0]) ** probe.rank)
+
+    def _sees_all(self, probe: Probe) -> bool:
+        if not probe.wary:
+            return True
+        return not probe.steep and bool(probe.f.given) and not probe.singular_at_origin and knows_all_breaks(probe.f)
+
+    def integrate(self, probe: Probe, goal: Goal) -> Quadrature:
+        seconds = goal.share(SHARE_OF_THREE if probe.rank == 3 else SHARE)
+        return integrate(probe.f, goal.aim, goal.clock, probe.wary, seconds, goal.floor)
 
 
 class Sums(NamedTuple):

@@ -8,14 +8,30 @@ import numpy as np
 
 from netsor.gaussian.integrand import missing
 from netsor.gaussian.integrand.integrand import Integrand
-from netsor.gaussian.problem import Clock
+from netsor.gaussian.integrand.probe import Probe
+from netsor.gaussian.problem import Clock, Method
 from netsor.gaussian.rules.panels import Quadrature
+from netsor.gaussian.rules.rule import Goal, Rule
 
 Array = np.ndarray
 _SCRAMBLINGS = 12
 # With this many expected draws in it a region is as good as sure to be seen.
 _UNSEEN = 5.0
 _LEVELS = (10, 12, 14, 15, 16, 17, 18, 19)
+
+
+class QuasiMonteCarlo(Rule):
+    """Scrambled Sobol points (Owen 1997), the spread of independent scramblings as the error (Owen 2013, ch. 17)."""
+
+    integrands = "three variables and more, where these fall short"
+    does = "scrambled Sobol points (Owen 1997)"
+    method = Method.QMC
+
+    def cost(self, probe: Probe, goal: Goal) -> float | None:
+        return _SCRAMBLINGS * 2.0 ** _LEVELS[0] if probe.rank > 2 else None
+
+    def integrate(self, probe: Probe, goal: Goal) -> Quadrature:
+        return integrate(probe.f, goal.aim, goal.clock)
 
 
 def integrate(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from netsor.gaussian.law import Input
 from netsor.gaussian.law.inputs import Inputs
+from netsor.gaussian.problem import EPS
 from netsor.gaussian.symbolic.structure import Shape
-from netsor.gaussian.task import EPS
 
 
 @dataclass(frozen=True)

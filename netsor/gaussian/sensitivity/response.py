@@ -18,11 +18,10 @@ from netsor.expr import Expr
 from netsor.gaussian.integrand.integrand import value_of
 from netsor.gaussian.law import Input
 from netsor.gaussian.law.inputs import Inputs
-from netsor.gaussian.problem import Clock, NoNumber
+from netsor.gaussian.problem import EPS, Clock, Method, NoNumber, Outcome, Step
 from netsor.gaussian.sensitivity.perturbations import Move, moves_of
 from netsor.gaussian.sensitivity.worst_case import LARGE, Run, is_regular, worst
 from netsor.gaussian.symbolic.structure import Shape, affine
-from netsor.gaussian.task import EPS, Outcome
 
 Array = np.ndarray
 # Steps of integrals in many dimensions, which are found roughly: jumps need to move past nodes to be seen.
@@ -148,7 +147,8 @@ class _Slopes:
     def __init__(self, run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: float, law: _Conditions):
         self.run, self.inputs, self.outcome, self.law = run, inputs, outcome, law
         # Of what takes long a rough value is moved, by more.
-        quick = "Laplace" not in outcome.method and (outcome.dimension < 2 or "lattice 2-D" in outcome.method)
+        quick = outcome.dimension < 2 or Step(Method.LATTICE, 2) in outcome.steps
+        quick = quick and not any(s.method is Method.LAPLACE for s in outcome.steps)
         self.rough = len(inputs.symbols) > 2 and not quick
         jumps = any(b.kind == "jump" for b in shape.breaks)
         self.coarse = _COARSE_JUMPS if jumps else _COARSE

@@ -11,10 +11,9 @@ import numpy as np
 
 from netsor.gaussian.law.gaussian_law import ROUNDED
 from netsor.gaussian.law.inputs import Inputs
-from netsor.gaussian.problem import Clock, NoNumber
+from netsor.gaussian.problem import EPS, EXACT, Clock, NoNumber, Outcome
 from netsor.gaussian.sensitivity.perturbations import Move
 from netsor.gaussian.symbolic.structure import Shape
-from netsor.gaussian.task import EPS, Outcome
 
 Run = Callable[[Inputs, float, float, bool], Outcome]
 # Costly blocks are moved by more than the error, and roughly: the slope to a hundredth is enough for a bound.
@@ -36,7 +35,7 @@ def worst(
     `every` input with an error counts in what several of them do together.
     """
     total = 0.0
-    costly = len(inputs.symbols) > 2 and outcome.dimension > 0 and outcome.method != "exact algebra"
+    costly = len(inputs.symbols) > 2 and outcome.dimension > 0 and outcome.steps != EXACT
     coarse = _COARSE_JUMPS if any(b.kind == "jump" for b in shape.breaks) else _COARSE
     base = run(inputs, 1e-5, math.inf, True) if costly else outcome
     regular = is_regular(inputs)

@@ -15,9 +15,9 @@ import numpy as np
 from netsor.expr import Expr, Sym, add, call
 from netsor.expr.arrays import lambdify
 from netsor.expr.rounding import running_error
+from netsor.gaussian.problem import EPS
 from netsor.gaussian.reductions.truncated_moments import Smoothing
 from netsor.gaussian.rules.panels import legendre
-from netsor.gaussian.task import EPS
 from netsor.gaussian.vectorized.scales import Scales
 
 Array = np.ndarray

@@ -1,0 +1,80 @@
+"""What a reduction is: E F as a sum, or an integral, of expectations that are easier; exact but for rounding."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import ClassVar, Protocol
+
+from netsor.gaussian.integrand.integrand import Integrand
+from netsor.gaussian.problem import NOTHING, Method, Outcome, Problem, scaled, total
+
+Solve = Callable[[Problem], Outcome]
+
+
+class Reduced(Protocol):
+    """What E F has become."""
+
+    @property
+    def unless(self) -> tuple[type[Exception], ...]:
+        """Where a subproblem raises one of these, the next reduction is tried."""
+        ...
+
+    def evaluate(self, solve: Solve) -> Outcome: ...
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """factor · exp(log) · E of a subproblem; `size` is that of the terms that log is the sum of.
+
+    A coefficient with a `method` is a number that was computed; one without is as it was written.
+    """
+
+    problem: Problem
+    factor: float = 1.0
+    log: float = 0.0
+    method: Method | None = None
+    size: float | None = None
+
+    def evaluate(self, solve: Solve) -> Outcome:
+        o = solve(self.problem)
+        if self.method is not None:
+            return scaled(o, self.log, self.factor, self.method, self.size)
+        c = self.factor
+        return replace(o, value=c * o.value, error=abs(c) * o.error, scale=abs(c) * o.scale)
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Σ of weighted subproblems, and of what is known already."""
+
+    terms: tuple[Weighted | Outcome, ...]
+    unless: tuple[type[Exception], ...] = ()
+
+    def evaluate(self, solve: Solve) -> Outcome:
+        parts = [t if isinstance(t, Outcome) else t.evaluate(solve) for t in self.terms]
+        return total(parts) if parts else NOTHING
+
+
+class Reduction(ABC):
+    """One exact step; `integrands`, `becomes` and `method` are its row in the table of the documentation."""
+
+    integrands: ClassVar[str]
+    becomes: ClassVar[str]
+    method: ClassVar[Method] = Method.EXACT
+
+    @abstractmethod
+    def reduce(self, problem: Problem) -> Reduced | None:
+        """The problem as others with coefficients; None where this lemma does not apply."""
+
+
+class Elimination(ABC):
+    """A way to an integrand of standard normals: the variables over which there is something left to integrate."""
+
+    integrands: ClassVar[str]
+    becomes: ClassVar[str]
+
+    @abstractmethod
+    def eliminate(self, problem: Problem) -> Integrand | None:
+        """The integrand; None where this way is not for the problem."""
