@@ -177,8 +177,8 @@ class Application(Arithmetic):
         return e if e.free else canonical(e)
 
     def differentiable(self, function: Function, orders: tuple[int, ...], node: ast.Node) -> None:
+        from netsor.expr.differentiate import derivative_body
         from netsor.expr.functions import TooSingular
-        from netsor.expr.unfold import derivative_body
 
         try:
             derivative_body(function, orders)

@@ -209,7 +209,7 @@ def _both_passes(p: Program, forward: B8) -> Assumption:
 
 def infer_derivatives(p: Program) -> tuple[Finding, Span | None]:
     """Whether the first derivatives of every ψ of the forward pass are pseudo-Lipschitz, and where they are not."""
-    from netsor.expr.functions import REALS, Interval
+    from netsor.expr.entry import REALS, Interval
 
     worst, place = Finding(True, ""), None
     used = counted(p)

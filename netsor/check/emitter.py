@@ -23,7 +23,7 @@ from netsor.expr import (
     postorder,
     split_coefficient,
 )
-from netsor.expr.nodes import with_children
+from netsor.expr.build import with_children
 from netsor.expr.quotients import find_quotients, settled
 
 _INDEXED = re.compile(r"^(.*?)(\[[^\]]*\])?$", re.S)
@@ -304,7 +304,7 @@ def _joined_index(a: str, b: str) -> str:
 def inlined_functions(e: Expr) -> Expr:
     """The expression with definitions that mention variables of the program replaced by their bodies."""
     from netsor.expr import rewrite
-    from netsor.expr.unfold import unfold_apply
+    from netsor.expr.differentiate import unfold_apply
 
     def rule(node: Expr) -> Expr:
         if isinstance(node, Apply) and not node.function.body.free <= set(node.function.params):

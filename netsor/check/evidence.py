@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from netsor.expr import Expr, Sym, evaluate, substitute
-from netsor.expr.functions import REALS, Interval, is_singular
+from netsor.expr.entry import REALS, Interval
+from netsor.expr.functions import is_singular
 
 _REACH = 40.0
 _STEPS = 80

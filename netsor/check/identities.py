@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from netsor.expr import MINUS_ONE, ONE, Add, Call, Const, Expr, Mul, Pow, add, call, mul, neg, rewrite
-from netsor.expr.nodes import TWO, power
+from netsor.expr.build import power
+from netsor.expr.nodes import TWO
 
 # f(0) = 0, f smooth and bounded with bounded derivatives: then f(u)/u is bounded and Lipschitz, the singularity at 0
 # being removable. The numbers bound |f(u)/u|.

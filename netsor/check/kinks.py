@@ -42,9 +42,10 @@ from netsor.expr import (
     to_text,
     unfold,
 )
-from netsor.expr.asymptotics import Diverges, at_infinite_width
+from netsor.expr.asymptotics import Diverges
 from netsor.expr.cases import may_be_zero
 from netsor.expr.functions import TooSingular, is_singular
+from netsor.expr.infinite_width import at_infinite_width
 from netsor.expr.onesided import Expansion, OneSided, Unsettled, distances, one_sided_limit
 
 Row = tuple[float, ...]

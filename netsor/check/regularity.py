@@ -36,7 +36,8 @@ from netsor.expr import (
     unfold,
 )
 from netsor.expr.differentiate import plain_tests, vanishes_on
-from netsor.expr.functions import INF, REALS, SINGULAR, Interval, TooSingular
+from netsor.expr.entry import INF, REALS, Interval
+from netsor.expr.functions import SINGULAR, TooSingular
 from netsor.expr.intervals import infer_range, ranges_of
 
 

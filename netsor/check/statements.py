@@ -24,7 +24,8 @@ from netsor.check.values import (
 from netsor.core import Moment, Output, Program
 from netsor.diagnostics import Diagnostic, Span
 from netsor.expr import WIDTH, ZERO, Add, Const, Expr, Mul, Sym, canonical, mul, split_coefficient, substitute, to_text
-from netsor.expr.asymptotics import Diverges, at_infinite_width, limit_of_factors, what_diverges
+from netsor.expr.asymptotics import Diverges
+from netsor.expr.infinite_width import at_infinite_width, limit_of_factors, what_diverges
 from netsor.expr.quotients import find_quotients
 from netsor.syntax import ast
 

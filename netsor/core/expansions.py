@@ -12,8 +12,9 @@ from functools import lru_cache
 
 from netsor.core.program import MatMul, Moment, Nonlin, Program
 from netsor.expr import WIDTH, ZERO, Expr, Star, Sym, canonical, postorder, substitute, unfold
-from netsor.expr.asymptotics import Diverges, at_infinite_width
+from netsor.expr.asymptotics import Diverges
 from netsor.expr.cases import may_be_zero
+from netsor.expr.infinite_width import at_infinite_width
 from netsor.expr.onesided import Expansion, OneSided, Unsettled, distances, of_constant, one_sided_limit
 
 # What a line is beyond its limit where no other line says it: a scalar's fluctuation, a product's next term.

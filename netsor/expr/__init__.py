@@ -3,8 +3,24 @@
 Importing this package needs neither numpy nor scipy; `netsor.expr.arrays` does.
 """
 
+from netsor.expr.build import (
+    add,
+    apply,
+    call,
+    compare,
+    cond,
+    logic,
+    mul,
+    neg,
+    power,
+    rewrite,
+    sqrt,
+    star,
+    star_quotient,
+    substitute,
+)
 from netsor.expr.canonical import canonical
-from netsor.expr.differentiate import diff
+from netsor.expr.differentiate import diff, star_limit, unfold
 from netsor.expr.evaluate import evaluate
 from netsor.expr.functions import FUNCTIONS, is_singular
 from netsor.expr.nodes import (
@@ -27,26 +43,12 @@ from netsor.expr.nodes import (
     Pow,
     Star,
     Sym,
-    add,
-    apply,
     as_expr,
-    call,
-    compare,
-    cond,
-    logic,
-    mul,
-    neg,
     postorder,
-    power,
-    rewrite,
     split_coefficient,
-    sqrt,
-    star,
-    substitute,
     sym,
 )
 from netsor.expr.printing import to_text
-from netsor.expr.unfold import star_limit, star_quotient, unfold
 
 __all__ = [
     "FUNCTIONS", "HALF", "MINUS_ONE", "ONE", "TWO", "WIDTH", "ZERO", "Add", "Apply", "Call", "Cmp", "Cond", "Const",

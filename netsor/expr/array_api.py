@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from netsor.expr.functions import SELU_ALPHA, SELU_SCALE
+from netsor.expr.values import SELU_ALPHA, SELU_SCALE
 
 
 def _special(xp: Any) -> Callable[[str], Callable[[Any], Any]]:

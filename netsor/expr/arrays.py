@@ -9,24 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from netsor.expr.build import rewrite, star_quotient
 from netsor.expr.canonical import canonical
-from netsor.expr.functions import SELU_ALPHA, SELU_SCALE
-from netsor.expr.nodes import (
-    Add,
-    Call,
-    Cmp,
-    Cond,
-    Const,
-    Expr,
-    Logic,
-    Mul,
-    Pow,
-    Star,
-    Sym,
-    postorder,
-    rewrite,
-)
-from netsor.expr.unfold import star_quotient, unfold
+from netsor.expr.differentiate import unfold
+from netsor.expr.nodes import Add, Call, Cmp, Cond, Const, Expr, Logic, Mul, Pow, Star, Sym, postorder
+from netsor.expr.values import SELU_ALPHA, SELU_SCALE
 
 Compiled = Callable[..., tuple[Any, ...]]
 

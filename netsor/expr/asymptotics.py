@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import lru_cache
 
-from netsor.expr.differentiate import diff
+from netsor.expr.build import call, mul, rewrite, star_quotient
+from netsor.expr.differentiate import diff, unfold
+from netsor.expr.entry import REALS
 from netsor.expr.evaluate import evaluate
-from netsor.expr.functions import FUNCTIONS, REALS, TooSingular
+from netsor.expr.functions import FUNCTIONS, TooSingular
 from netsor.expr.growth import (
     CONSTANT,
     KEPT,
@@ -38,9 +40,7 @@ from netsor.expr.growth import (
     unknown,
 )
 from netsor.expr.nodes import (
-    ONE,
     WIDTH,
-    ZERO,
     Add,
     Call,
     Cmp,
@@ -52,18 +52,11 @@ from netsor.expr.nodes import (
     Pow,
     Star,
     Sym,
-    add,
-    call,
-    mul,
     postorder,
-    rewrite,
-    split_coefficient,
-    with_children,
 )
 from netsor.expr.printing import to_text
-from netsor.expr.unfold import star_limit, star_quotient, unfold
 
-__all__ = ["Diverges", "at_infinite_width", "series_along", "series_in_width", "width_limit"]
+__all__ = ["Diverges", "factors_in_width", "series_along", "series_in_width", "width_limit"]
 
 
 @lru_cache(maxsize=4096)
@@ -351,97 +344,8 @@ _RULES: dict[str, Callable[[Series, str], Series]] = {
 }
 
 
-def at_infinite_width(root: Expr) -> Expr:
-    """ψ with every member of 𝒞 at its limit and ψ* at θ = 0; raises `Diverges` where a factor has no finite limit.
-
-    1/√n enters as 0 before anything is differentiated, and ψ* (Eq. 84) then is the gradient times the direction. Where
-    an argument lies on a kink with positive probability that is not its limit: `netsor.expr.onesided` is for those.
-    Smooth differences of higher order have their limits by `netsor.expr.differences`.
-    """
-    try:
-        return limit_of_factors(root)
-    except Diverges:
-        from netsor.expr.differences import limit_of_differences
-
-        found = limit_of_differences(root)
-        if found is None:
-            raise
-        return found
-
-
-def limit_of_factors(root: Expr) -> Expr:
-    """As `at_infinite_width`, where every factor in n has a limit of its own; raises `Diverges`."""
-    if WIDTH not in root.free:
-        return root
-    done: dict[Expr, Expr | Diverges] = {}
-    for node in postorder(root):
-        if WIDTH not in node.free:
-            done[node] = node
-        elif node.free != frozenset((WIDTH,)):  # what is of n alone is taken as a whole by what uses it
-            try:
-                done[node] = _at_infinite_width(node, done)
-            except Diverges as fault:
-                done[node] = fault  # n x in n x − n x
-    return _limit(root, done)
-
-
-def _limit(node: Expr, done: dict[Expr, Expr | Diverges]) -> Expr:
-    if node not in done:
-        return Const(width_limit(node))
-    found = done[node]
-    if isinstance(found, Diverges):
-        raise found
-    return found
-
-
-def _at_infinite_width(node: Expr, done: dict[Expr, Expr | Diverges]) -> Expr:
-    if isinstance(node, Star):
-        body = at_infinite_width(node.body)
-        return star_limit(Star._make(node.bound, (body, ZERO), frozenset((node.bound,))))
-    if isinstance(node, Mul):
-        # The factors in n have one limit together, which comes first: √n exp(−n) has one though √n has none.
-        own, _ = factors_in_width(node)
-        rest = [_limit(c, done) for c in node.children if c.free != frozenset((WIDTH,))]
-        return mul(*rest) if own is ONE else mul(Const(width_limit(own)), *rest)
-    if isinstance(node, Add):
-        return _sum_at_infinite_width(node, done)
-    return with_children(node, tuple(_limit(c, done) for c in node.children))
-
-
 def factors_in_width(term: Expr) -> tuple[Expr, Expr]:
     """The product of the factors that are expressions in n alone, and the product of the others, numbers included."""
     factors = term.children if isinstance(term, Mul) else (term,)
     own = [f for f in factors if f.free == frozenset((WIDTH,))]
     return mul(*own), mul(*(f for f in factors if f not in own))
-
-
-def _sum_at_infinite_width(node: Add, done: dict[Expr, Expr | Diverges]) -> Expr:
-    """Σ aᵢ(n) rᵢ: the factors in n of equal r are added before their limit is taken, as in (n + 1) x − n x."""
-    gathered: dict[Expr, list[tuple[Expr, Expr]]] = {}
-    for term in node.children:
-        own, rest = factors_in_width(term)
-        c, rest = split_coefficient(rest)
-        gathered.setdefault(rest, []).append((mul(Const(c), own), term))
-    out: list[Expr] = []
-    for rest, terms in gathered.items():
-        if len(terms) == 1:
-            out.append(_limit(terms[0][1], done))
-        else:
-            total = add(*(a for a, _ in terms))
-            factor = Const(width_limit(total)) if total.free else total
-            out.append(mul(factor, at_infinite_width(rest)))
-    return add(*out)
-
-
-def what_diverges(root: Expr) -> tuple[Expr, Expr] | None:
-    """t → ∞ and r in a product t r that makes an expression diverge, r being no expression in n alone."""
-    for node in reversed(postorder(root)):
-        if isinstance(node, Mul) and WIDTH in node.free:
-            own, rest = factors_in_width(node)
-            if rest.free and own.free:
-                try:
-                    width_limit(own)
-                except Diverges as fault:
-                    if fault.grows:
-                        return own, rest
-    return None

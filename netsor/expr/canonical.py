@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-from netsor.expr.nodes import (
-    Add,
-    Apply,
-    Const,
-    Expr,
-    Mul,
-    Pow,
-    add,
-    mul,
-    postorder,
-    power,
-    rebuild_sum,
-    split_coefficient,
-    with_children,
-)
-from netsor.expr.unfold import unfold_apply
+from netsor.expr.build import add, mul, power, rebuild_sum, with_children
+from netsor.expr.differentiate import unfold_apply
+from netsor.expr.nodes import Add, Apply, Const, Expr, Mul, Pow, postorder, split_coefficient
 
 
 def canonical(root: Expr) -> Expr:

@@ -11,29 +11,12 @@ import math
 from collections.abc import Mapping
 from functools import lru_cache
 
+from netsor.expr.build import add, compare, cond, mul, neg, with_children
 from netsor.expr.canonical import canonical
 from netsor.expr.differentiate import plain_tests
-from netsor.expr.evaluate import compare_values
 from netsor.expr.functions import FUNCTIONS, SINGULAR
-from netsor.expr.nodes import (
-    ZERO,
-    Add,
-    Call,
-    Cmp,
-    Cond,
-    Const,
-    Expr,
-    Mul,
-    Sym,
-    add,
-    compare,
-    cond,
-    mul,
-    neg,
-    postorder,
-    split_coefficient,
-    with_children,
-)
+from netsor.expr.nodes import ZERO, Add, Call, Cmp, Cond, Const, Expr, Mul, Sym, postorder, split_coefficient
+from netsor.expr.values import compare_values
 
 # Between which numbers a quantity, in the form of `threshold`, lies.
 Signs = Mapping[Expr, tuple[float, float]]

@@ -10,13 +10,14 @@ import math
 from functools import lru_cache
 
 from netsor.expr.asymptotics import Diverges
+from netsor.expr.build import add, mul, rewrite
 from netsor.expr.canonical import canonical
 from netsor.expr.cases import is_kinked
+from netsor.expr.differentiate import unfold
 from netsor.expr.functions import FUNCTIONS, TooSingular, is_singular
 from netsor.expr.intervals import infer_range
-from netsor.expr.nodes import WIDTH, ZERO, Add, Call, Const, Expr, Mul, Pow, Star, Sym, add, mul, postorder, rewrite
+from netsor.expr.nodes import WIDTH, ZERO, Add, Call, Const, Expr, Mul, Pow, Star, Sym, postorder
 from netsor.expr.onesided import Expansion, OneSided, Unsettled
-from netsor.expr.unfold import unfold
 
 _MOST_TERMS = 400
 

@@ -1,12 +1,16 @@
-"""Exact derivatives: almost everywhere, plus Dirac masses where a branch or a function jumps."""
+"""Exact derivatives: almost everywhere, plus Dirac masses where a branch or a function jumps.
+
+With them what stands for something longer is expanded: a user's function by its body, ψ* by its quotient or its limit.
+"""
 
 from __future__ import annotations
 
 import math
 import random
+from collections.abc import Mapping
 from functools import lru_cache
 
-from netsor.expr.evaluate import evaluate
+from netsor.expr.build import add, call, cond, mul, neg, power, rewrite, star, star_quotient, substitute
 from netsor.expr.functions import FUNCTIONS, is_singular
 from netsor.expr.nodes import (
     MINUS_ONE,
@@ -19,22 +23,15 @@ from netsor.expr.nodes import (
     Cond,
     Const,
     Expr,
+    Function,
     Logic,
     Mul,
     Pow,
     Star,
     Sym,
-    add,
-    call,
-    cond,
-    mul,
-    neg,
     postorder,
-    power,
-    rewrite,
-    star,
-    substitute,
 )
+from netsor.expr.numeric import value_of
 
 
 def diff(root: Expr, x: Sym) -> Expr:
@@ -71,8 +68,6 @@ def _rule(node: Expr, x: Sym, done: dict[Expr, Expr]) -> Expr:
             return add(_branches(node.test, done[node.then], done[node.other]), _jump_terms(node, x))
         case Star():
             if x in node.theta.free:
-                from netsor.expr.unfold import star_quotient
-
                 return diff(star_quotient(node), x)
             return star(node.bound, diff(node.body, x), node.theta)
         case _:
@@ -177,7 +172,7 @@ def vanishes_on(gap: Expr, u: Expr) -> bool:
             if root is None:
                 continue
             env[s] = root
-            value = evaluate(gap, env)
+            value = _value(gap, env)
             scale = 1 + max(abs(v) for v in env.values())
             if math.isnan(value):
                 continue
@@ -190,17 +185,17 @@ def vanishes_on(gap: Expr, u: Expr) -> bool:
 
 
 def _affine_root(u: Expr, slope: Expr, s: Sym, env: dict[Sym, float]) -> float | None:
-    b = evaluate(slope, env)
+    b = _value(slope, env)
     if not math.isfinite(b) or b == 0:
         return None
-    a = evaluate(substitute(u, {s: Const(0)}), env)
+    a = _value(substitute(u, {s: Const(0)}), env)
     root = -a / b
     return root if math.isfinite(root) else None
 
 
 def _bracketed_root(u: Expr, s: Sym, env: dict[Sym, float]) -> float | None:
     def at(x: float) -> float:
-        return evaluate(u, {**env, s: x})
+        return _value(u, {**env, s: x})
 
     grid = [-6 + 0.37 * i for i in range(34)]
     values = [at(x) for x in grid]
@@ -215,3 +210,40 @@ def _bracketed_root(u: Expr, s: Sym, env: dict[Sym, float]) -> float | None:
                     a, fa = mid, fm
             return (a + b) / 2
     return None
+
+
+@lru_cache(maxsize=4096)
+def derivative_body(function: Function, orders: tuple[int, ...]) -> Expr:
+    """The body of a function differentiated `orders[i]` times in its i-th parameter."""
+    body = function.body
+    for parameter, count in zip(function.params, orders, strict=True):
+        for _ in range(count):
+            body = diff(body, parameter)
+    return body
+
+
+def unfold_apply(node: Apply) -> Expr:
+    """A user's function at arguments, as its body at them."""
+    body = derivative_body(node.function, node.orders)
+    return substitute(body, dict(zip(node.function.params, node.children, strict=True)))
+
+
+def unfold(root: Expr) -> Expr:
+    """All users' functions replaced by their bodies, those inside bodies included."""
+    while any(isinstance(node, Apply) for node in postorder(root)):
+        root = rewrite(root, lambda node: unfold_apply(node) if isinstance(node, Apply) else node)
+    return root
+
+
+def star_limit(node: Star) -> Expr:
+    """Eq. 84 at θ = 0 where the body is differentiable: ∂body/∂e at e = 0."""
+    return substitute(diff(node.body, node.bound), {node.bound: ZERO})
+
+
+def expanded(node: Apply | Star) -> Expr:
+    """What a user's function at arguments, or ψ* (Eq. 84), stands for."""
+    return star_quotient(node) if isinstance(node, Star) else unfold_apply(node)
+
+
+def _value(e: Expr, values: Mapping[Sym, float]) -> float:
+    return value_of(e, values, expanded)

@@ -8,43 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
 
-from netsor.expr.nodes import HALF, MINUS_ONE, ONE, TWO, ZERO, Const, Expr, add, call, compare, cond, mul, neg, power
-
-Interval = tuple[float, float]
-INF = math.inf
-SELU_SCALE = 1.0507009873554804934193349852946
-SELU_ALPHA = 1.6732632423543772848170429916717
-DEFAULT_LEAK = 0.01
-REALS: Interval = (-INF, INF)
-
-
-@dataclass(frozen=True)
-class Nonlinearity:
-    """What netsor knows of a function of coordinates.
-
-    `partial(args, i)` is the derivative in the i-th argument as an expression (a.e., plus Dirac masses at jumps);
-    `breaks` are the arguments at which a function of one variable has a kink or a jump, `jumps` those with a jump;
-    `image(*ranges)` bounds the value given bounds of the arguments; `lipschitz` says that it is Lipschitz in all
-    arguments on the whole line; `turn` is (s, t) where a smooth function turns within about s of 0 and is straight, to
-    rounding, beyond t; `obstacle(*ranges)` says why the function is not pseudo-Lipschitz (Def. B.7) there,
-    or is None; `pieces`, where there are any, write the function by `if`, arithmetic and smooth functions.
-    """
-
-    name: str
-    value: Callable[..., float]
-    partial: Callable[[tuple[Expr, ...], int], Expr]
-    arity: tuple[int, int | None] = (1, 1)
-    breaks: tuple[float, ...] = ()
-    jumps: tuple[float, ...] = ()
-    parity: Literal["odd", "even", None] = None
-    image: Callable[..., Interval] = lambda *ranges: REALS
-    lipschitz: bool = False
-    turn: tuple[float, float] | None = None
-    obstacle: Callable[..., str | None] | None = None
-    pieces: Callable[..., Expr] | None = None
+from netsor.expr import values
+from netsor.expr.build import add, call, compare, cond, mul, neg, power, sqrt
+from netsor.expr.entry import FUNCTIONS, INF, REALS, Interval, Nonlinearity
+from netsor.expr.nodes import HALF, MINUS_ONE, ONE, TWO, ZERO, Call, Const, Expr, postorder
+from netsor.expr.values import DEFAULT_LEAK, SELU_ALPHA, SELU_SCALE
 
 
 def _monotone(f: Callable[[float], float]) -> Callable[[Interval], Interval]:
@@ -63,27 +32,6 @@ def _monotone(f: Callable[[float], float]) -> Callable[[Interval], Interval]:
     return image
 
 
-def _exp(x: float) -> float:
-    return math.exp(x) if x < 709.7 else INF
-
-
-def _sigmoid(x: float) -> float:
-    return 1 / (1 + math.exp(-x)) if x >= 0 else (e := _exp(x)) / (1 + e)
-
-
-def _softplus(x: float) -> float:
-    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
-
-
-def _phi(x: float) -> float:
-    return 0.5 * math.erfc(-x / math.sqrt(2))
-
-
-def _times(x: float, y: float) -> float:
-    """x·y with 0·∞ = 0, which is what x Φ(x) and x σ(x) tend to."""
-    return 0.0 if y == 0 else x * y
-
-
 def density(u: Expr) -> Expr:
     """The standard normal density at u."""
     return mul(Const(1 / math.sqrt(2 * math.pi)), call("exp", mul(Const(-0.5), power(u, TWO))))
@@ -95,14 +43,6 @@ def _one(f: Callable[[Expr], Expr]) -> Callable[[tuple[Expr, ...], int], Expr]:
 
 def _positive(u: Expr, a: Expr, b: Expr) -> Expr:
     return cond(compare(">", u, ZERO), a, b)
-
-
-def _step_value(x: float) -> float:
-    return 1.0 if x > 0 else 0.0 if x <= 0 else math.nan
-
-
-def _sign_value(x: float) -> float:
-    return math.copysign(1.0, x) if x != 0 else 0.0
 
 
 def _leak(args: tuple[Expr, ...]) -> Expr:
@@ -120,7 +60,7 @@ def _leaky_image(r: Interval, slope: Interval = (DEFAULT_LEAK, DEFAULT_LEAK)) ->
     far = -INF if slope[0] > 0 else INF if slope[0] < 0 else 0.0
 
     def f(x: float) -> float:
-        return x if x > 0 else _times(x, slope[0]) if x > -INF else far
+        return x if x > 0 else values.times(x, slope[0]) if x > -INF else far
 
     ends = [f(r[0]), f(r[1])] + ([0.0] if r[0] < 0 < r[1] else [])
     return min(ends), max(ends)
@@ -214,57 +154,57 @@ def _entries() -> list[Nonlinearity]:
             pieces=lambda u: _positive(u, u, neg(u)),
         ),
         Nonlinearity(
-            "sign", _sign_value, _one(lambda u: mul(TWO, call("dirac", u))), breaks=(0.0,), jumps=(0.0,), parity="odd",
-            image=_monotone(_sign_value), obstacle=_jump_obstacle("sign"),
+            "sign", values.sign, _one(lambda u: mul(TWO, call("dirac", u))), breaks=(0.0,), jumps=(0.0,), parity="odd",
+            image=_monotone(values.sign), obstacle=_jump_obstacle("sign"),
             pieces=lambda u: _positive(u, ONE, cond(compare("<", u, ZERO), MINUS_ONE, ZERO)),
         ),
         Nonlinearity(
-            "step", _step_value, _one(lambda u: call("dirac", u)), breaks=(0.0,), jumps=(0.0,),
-            image=_monotone(_step_value), obstacle=_jump_obstacle("step"), pieces=lambda u: _positive(u, ONE, ZERO),
+            "step", values.step, _one(lambda u: call("dirac", u)), breaks=(0.0,), jumps=(0.0,),
+            image=_monotone(values.step), obstacle=_jump_obstacle("step"), pieces=lambda u: _positive(u, ONE, ZERO),
         ),
         Nonlinearity(
-            "relu", lambda x: max(x, 0.0), _one(lambda u: call("step", u)), breaks=(0.0,),
-            image=_monotone(lambda x: max(x, 0.0)), lipschitz=True, pieces=lambda u: _positive(u, u, ZERO),
+            "relu", values.relu, _one(lambda u: call("step", u)), breaks=(0.0,),
+            image=_monotone(values.relu), lipschitz=True, pieces=lambda u: _positive(u, u, ZERO),
         ),
         Nonlinearity(
-            "leaky_relu", lambda x, slope=DEFAULT_LEAK: x if x > 0 else slope * x, _leaky_partial, arity=(1, 2),
+            "leaky_relu", values.leaky_relu, _leaky_partial, arity=(1, 2),
             breaks=(0.0,), image=_leaky_image, obstacle=_leaky_obstacle,
             pieces=lambda *args: _positive(args[0], args[0], mul(_leak(args), args[0])),
         ),
         Nonlinearity(
-            "elu", lambda x: x if x > 0 else math.expm1(x), _one(lambda u: _positive(u, ONE, call("exp", u))),
-            breaks=(0.0,), image=_monotone(lambda x: x if x > 0 else math.expm1(x)), lipschitz=True,
+            "elu", values.elu, _one(lambda u: _positive(u, ONE, call("exp", u))),
+            breaks=(0.0,), image=_monotone(values.elu), lipschitz=True,
             turn=(1.0, 40.0),
             pieces=lambda u: _positive(u, u, add(call("exp", u), MINUS_ONE)),
         ),
         Nonlinearity(
-            "selu", lambda x: SELU_SCALE * (x if x > 0 else SELU_ALPHA * math.expm1(x)),
+            "selu", values.selu,
             _one(lambda u: _positive(u, Const(SELU_SCALE), mul(Const(SELU_SCALE * SELU_ALPHA), call("exp", u)))),
             breaks=(0.0,), lipschitz=True, turn=(1.0, 40.0),
-            image=_monotone(lambda x: SELU_SCALE * (x if x > 0 else SELU_ALPHA * math.expm1(x))),
+            image=_monotone(values.selu),
             pieces=lambda u: _positive(
                 u, mul(Const(SELU_SCALE), u),
                 mul(Const(SELU_SCALE * SELU_ALPHA), add(call("exp", u), MINUS_ONE)),
             ),
         ),
         Nonlinearity(
-            "gelu", lambda x: _times(x, _phi(x)), _one(_gelu_partial), lipschitz=True, turn=(1.0, 9.0),
-            image=lambda r: (0.0 if r[0] >= 0 else -0.1701, max(_times(r[1], _phi(r[1])), 0.0)),
+            "gelu", values.gelu, _one(_gelu_partial), lipschitz=True, turn=(1.0, 9.0),
+            image=lambda r: (0.0 if r[0] >= 0 else -0.1701, max(values.gelu(r[1]), 0.0)),
             pieces=lambda u: mul(u, call("Phi", u)),
         ),
         Nonlinearity(
-            "silu", lambda x: _times(x, _sigmoid(x)), _one(_silu_partial), lipschitz=True, turn=(2.0, 45.0),
-            image=lambda r: (0.0 if r[0] >= 0 else -0.2785, max(_times(r[1], _sigmoid(r[1])), 0.0)),
+            "silu", values.silu, _one(_silu_partial), lipschitz=True, turn=(2.0, 45.0),
+            image=lambda r: (0.0 if r[0] >= 0 else -0.2785, max(values.silu(r[1]), 0.0)),
             pieces=lambda u: mul(u, call("sigmoid", u)),
         ),
         Nonlinearity(
-            "softplus", _softplus, _one(lambda u: call("sigmoid", u)), image=_monotone(_softplus), lipschitz=True,
-            turn=(2.0, 40.0),
+            "softplus", values.softplus, _one(lambda u: call("sigmoid", u)), image=_monotone(values.softplus),
+            lipschitz=True, turn=(2.0, 40.0),
         ),
         Nonlinearity(
-            "sigmoid", _sigmoid,
+            "sigmoid", values.sigmoid,
             _one(lambda u: mul(call("sigmoid", u), add(ONE, neg(call("sigmoid", u))))),
-            image=_monotone(_sigmoid), lipschitz=True, turn=(2.0, 40.0),
+            image=_monotone(values.sigmoid), lipschitz=True, turn=(2.0, 40.0),
         ),
         Nonlinearity(
             "tanh", math.tanh, _one(smooth_tanh), parity="odd", image=_monotone(math.tanh), lipschitz=True,
@@ -277,7 +217,7 @@ def _entries() -> list[Nonlinearity]:
             pieces=lambda u: cond(compare("<=", u, MINUS_ONE), MINUS_ONE, cond(compare(">=", u, ONE), ONE, u)),
         ),
         Nonlinearity(
-            "clip", lambda x, lo, hi: min(max(x, lo), hi), _clip_partial, arity=(3, 3), lipschitz=True,
+            "clip", values.clip, _clip_partial, arity=(3, 3), lipschitz=True,
             image=lambda r, lo, hi: (min(max(r[0], lo[0]), hi[0]), min(max(r[1], lo[1]), hi[1])),
             pieces=lambda u, lo, hi: cond(compare("<=", u, lo), lo, cond(compare(">=", u, hi), hi, u)),
         ),
@@ -286,12 +226,18 @@ def _entries() -> list[Nonlinearity]:
             _one(lambda u: mul(Const(2 / math.sqrt(math.pi)), call("exp", neg(power(u, TWO))))),
             parity="odd", image=_monotone(math.erf), lipschitz=True, turn=(1.0, 6.0),
         ),
-        Nonlinearity("Phi", _phi, _one(density), image=_monotone(_phi), lipschitz=True, turn=(1.0, 9.0)),
+        Nonlinearity(
+            "Phi", values.normal_cdf, _one(density), image=_monotone(values.normal_cdf), lipschitz=True,
+            turn=(1.0, 9.0),
+        ),
         Nonlinearity(
             "sqrt", math.sqrt, _one(lambda u: mul(HALF, power(u, Const(-0.5)))),
-            image=_monotone(lambda x: math.sqrt(max(x, 0.0))), obstacle=_sqrt_obstacle,
+            image=_monotone(lambda x: math.sqrt(max(x, 0.0))), obstacle=_sqrt_obstacle, spelled=sqrt,
         ),
-        Nonlinearity("exp", _exp, _one(lambda u: call("exp", u)), image=_monotone(_exp), obstacle=_exp_obstacle),
+        Nonlinearity(
+            "exp", values.exponential, _one(lambda u: call("exp", u)), image=_monotone(values.exponential),
+            obstacle=_exp_obstacle,
+        ),
         Nonlinearity(
             "log", math.log, _one(lambda u: power(u, MINUS_ONE)), obstacle=_log_obstacle,
             image=lambda r: (math.log(r[0]) if r[0] > 0 else -INF, math.log(r[1]) if 0 < r[1] < INF else INF),
@@ -322,15 +268,15 @@ def _entries() -> list[Nonlinearity]:
         # The unit mass at 0: no function of coordinates, only an integrand of a limit.
         Nonlinearity(
             "dirac", lambda x: 0.0 if x != 0 else INF, _one(lambda u: call("dirac'", u)), parity="even",
-            obstacle=lambda r: "it is a Dirac mass, not a function",
+            singular=True, folds=False, obstacle=lambda r: "it is a Dirac mass, not a function",
         ),
         Nonlinearity(
             "dirac'", lambda x: 0.0 if x != 0 else math.nan, _one(lambda u: call("dirac''", u)), parity="odd",
-            obstacle=lambda r: "it is the derivative of a Dirac mass, not a function",
+            singular=True, obstacle=lambda r: "it is the derivative of a Dirac mass, not a function",
         ),
         Nonlinearity(
             "dirac''", lambda x: 0.0 if x != 0 else math.nan, _one(lambda u: _too_singular()), parity="even",
-            obstacle=lambda r: "it is the second derivative of a Dirac mass, not a function",
+            singular=True, obstacle=lambda r: "it is the second derivative of a Dirac mass, not a function",
         ),
     ]
 
@@ -343,13 +289,11 @@ def _too_singular() -> Expr:
     raise TooSingular("a third derivative of a jump")
 
 
-FUNCTIONS: dict[str, Nonlinearity] = {entry.name: entry for entry in _entries()}
-SINGULAR = frozenset({"dirac", "dirac'", "dirac''"})
+FUNCTIONS.update((entry.name, entry) for entry in _entries())
+SINGULAR = frozenset(name for name, entry in FUNCTIONS.items() if entry.singular)
 PUBLIC = tuple(name for name in FUNCTIONS if name not in SINGULAR)
 
 
 def is_singular(e: Expr) -> bool:
     """Whether a Dirac mass occurs in the expression."""
-    from netsor.expr.nodes import Call, postorder
-
     return any(isinstance(node, Call) and node.fn in SINGULAR for node in postorder(e))

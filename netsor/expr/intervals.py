@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from netsor.expr.functions import FUNCTIONS, INF, REALS, Interval
+from netsor.expr.differentiate import star_limit, unfold
+from netsor.expr.entry import INF, REALS, Interval
+from netsor.expr.functions import FUNCTIONS
 from netsor.expr.nodes import Add, Call, Cmp, Cond, Const, Expr, Logic, Mul, Pow, Star, Sym, postorder
-from netsor.expr.unfold import star_limit, unfold
 
 
 def product(a: Interval, b: Interval) -> Interval:

@@ -16,35 +16,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from netsor.expr.asymptotics import Diverges, series_in_width
+from netsor.expr.build import add, call, compare, cond, mul, neg, power, substitute
 from netsor.expr.canonical import canonical
 from netsor.expr.cases import Signs, case, is_kinked, may_be_zero, pieces, settled_by, split, undecided
-from netsor.expr.differentiate import diff, vanishes_on
+from netsor.expr.differentiate import diff, unfold, vanishes_on
 from netsor.expr.functions import FUNCTIONS, TooSingular
 from netsor.expr.growth import Rate, growth
-from netsor.expr.nodes import (
-    ONE,
-    WIDTH,
-    ZERO,
-    Add,
-    Call,
-    Cmp,
-    Cond,
-    Const,
-    Expr,
-    Mul,
-    Pow,
-    Star,
-    Sym,
-    add,
-    call,
-    compare,
-    cond,
-    mul,
-    neg,
-    power,
-    substitute,
-)
-from netsor.expr.unfold import unfold
+from netsor.expr.nodes import ONE, WIDTH, ZERO, Add, Call, Cmp, Cond, Const, Expr, Mul, Pow, Star, Sym
+from netsor.expr.values import compare_values
 
 # Functions with f(tu) = t^k f(u) for t > 0, by their k; max and min are so after their common part is taken out.
 _HOMOGENEOUS = {"relu": 1, "abs": 1, "leaky_relu": 1, "sign": 0, "step": 0}
@@ -370,8 +349,6 @@ class OneSided:
 
 
 def _holds(op: str, value: float) -> bool:
-    from netsor.expr.evaluate import compare_values
-
     return compare_values(op, value, 0.0)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from netsor.expr.build import add, mul, neg
 from netsor.expr.canonical import canonical
 from netsor.expr.functions import FUNCTIONS
-from netsor.expr.nodes import ZERO, Add, Call, Cmp, Cond, Const, Expr, Mul, Pow, Sym, add, mul, neg, postorder
+from netsor.expr.nodes import ZERO, Add, Call, Cmp, Cond, Const, Expr, Mul, Pow, Sym, postorder
 
 
 @lru_cache(maxsize=50_000)

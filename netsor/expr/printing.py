@@ -5,7 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from netsor.expr.build import add, mul, power, substitute
 from netsor.expr.nodes import (
+    MINUS_ONE,
+    ONE,
+    ZERO,
     Add,
     Apply,
     Call,
@@ -16,6 +20,7 @@ from netsor.expr.nodes import (
     Logic,
     Mul,
     Number,
+    Operations,
     Pow,
     Star,
     Sym,
@@ -99,8 +104,6 @@ def _render_sum(node: Expr, done: dict[Expr, Rendered], name: NameOf) -> Rendere
 
 
 def _render_scaled(rest: Expr, c: Number, done: dict[Expr, Rendered], name: NameOf) -> Rendered:
-    from netsor.expr.nodes import ONE, mul
-
     if rest is ONE:
         return number_text(c), POSTFIX
     scaled = mul(Const(c), rest)
@@ -113,8 +116,6 @@ def _render_scaled(rest: Expr, c: Number, done: dict[Expr, Rendered], name: Name
 
 def _denominator(f: Expr) -> Expr | None:
     if isinstance(f, Pow) and isinstance(f.exponent, Const) and f.exponent.value < 0:
-        from netsor.expr.nodes import power
-
         return power(f.base, Const(-f.exponent.value))
     return None
 
@@ -179,11 +180,12 @@ def _render_apply(node: Apply, done: dict[Expr, Rendered]) -> str:
 
 def _render_star(node: Star, name: NameOf) -> Rendered:
     """As √n (F(x + d/√n) − F(x)), the one place where √n may stand before a vector."""
-    from netsor.expr.nodes import MINUS_ONE, ZERO, add, mul, substitute
-
     ahead = substitute(node.body, {node.bound: node.theta})
     here = substitute(node.body, {node.bound: ZERO})
     difference = to_text(add(ahead, mul(MINUS_ONE, here)), name)
     inverse = _denominator(node.theta)
     front = to_text(inverse, name) if inverse is not None else f"1 / {to_text(node.theta, name)}"
     return f"{front} * ({difference})", PRODUCT
+
+
+Operations.text = to_text

@@ -5,30 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 
 from netsor.expr.asymptotics import Diverges, factors_in_width, series_in_width
+from netsor.expr.build import add, mul, neg, power, rewrite, star, substitute, with_children
 from netsor.expr.canonical import canonical
 from netsor.expr.growth import CONSTANT, Series, growth
-from netsor.expr.nodes import (
-    MINUS_ONE,
-    ONE,
-    WIDTH,
-    ZERO,
-    Add,
-    Const,
-    Expr,
-    Mul,
-    Pow,
-    Star,
-    Sym,
-    add,
-    mul,
-    neg,
-    postorder,
-    power,
-    rewrite,
-    star,
-    substitute,
-    with_children,
-)
+from netsor.expr.nodes import MINUS_ONE, ONE, WIDTH, ZERO, Add, Const, Expr, Mul, Pow, Star, Sym, postorder
 
 _E = Sym(("ψ*", "e"))
 _ALONE = frozenset((WIDTH,))

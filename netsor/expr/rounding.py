@@ -4,28 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from netsor.expr.build import add, call, cond, mul, neg, power
 from netsor.expr.functions import FUNCTIONS
-from netsor.expr.nodes import (
-    HALF,
-    MINUS_ONE,
-    ONE,
-    ZERO,
-    Add,
-    Call,
-    Cond,
-    Const,
-    Expr,
-    Mul,
-    Pow,
-    Sym,
-    add,
-    call,
-    cond,
-    mul,
-    neg,
-    postorder,
-    power,
-)
+from netsor.expr.nodes import HALF, MINUS_ONE, ONE, ZERO, Add, Call, Cond, Const, Expr, Mul, Pow, Sym, postorder
 
 EPS = 2.0**-52
 

@@ -12,9 +12,9 @@ from functools import lru_cache
 import numpy as np
 
 from netsor.expr import ONE, ZERO, Const, Expr, Sym, add, canonical, diff, evaluate, mul, postorder, substitute, to_text
+from netsor.expr.differentiate import unfold
 from netsor.expr.intervals import infer_range
 from netsor.expr.parity import parity
-from netsor.expr.unfold import unfold
 from netsor.gaussian.existence.divergence import TOO_SINGULAR, why_infinite
 from netsor.gaussian.existence.integrability import integrable
 from netsor.gaussian.integrand.magnitude import averaged

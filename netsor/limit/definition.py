@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from netsor.core import MatMul, Moment, Nonlin
 from netsor.expr import Expr, Sym, add, as_expr, canonical, diff, mul, substitute
-from netsor.expr.asymptotics import at_infinite_width
+from netsor.expr.infinite_width import at_infinite_width
 
 
 def ZINIT(mean: Expr, hat: Sym) -> Expr:

@@ -27,10 +27,12 @@ from netsor.expr import (
     to_text,
     unfold,
 )
-from netsor.expr.asymptotics import at_infinite_width
-from netsor.expr.functions import REALS, is_singular
+from netsor.expr.build import wide
+from netsor.expr.entry import REALS
+from netsor.expr.functions import is_singular
+from netsor.expr.infinite_width import at_infinite_width
 from netsor.expr.intervals import infer_range
-from netsor.expr.nodes import size_beyond, wide
+from netsor.expr.nodes import size_beyond
 from netsor.expr.rationals import decimal, in_range, rational, split_number, uncertainty
 from netsor.gaussian import (
     Estimate,

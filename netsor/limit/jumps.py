@@ -37,11 +37,12 @@ from netsor.expr import (
     to_text,
     unfold,
 )
-from netsor.expr.asymptotics import Diverges, at_infinite_width
+from netsor.expr.asymptotics import Diverges
+from netsor.expr.build import with_children
 from netsor.expr.cases import may_be_zero
 from netsor.expr.differentiate import plain_tests, vanishes_on
 from netsor.expr.functions import is_singular
-from netsor.expr.nodes import with_children
+from netsor.expr.infinite_width import at_infinite_width
 from netsor.gaussian import NoNumber, NoPointwiseMeaning
 from netsor.limit.interpreter import Limit
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from netsor.expr import FUNCTIONS, Add, Call, Const, Expr, Mul, Pow, Sym
 from netsor.expr.cases import Signs, is_kinked, settled_by, split, undecided
+from netsor.expr.differentiate import unfold
 from netsor.expr.intervals import infer_range
-from netsor.expr.unfold import unfold
 
 # A range that says no more than that a number is positive; products of a few such numbers are positive, too.
 POSITIVE = (1e-30, math.inf)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from netsor.core import Moment, Output, Program
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.expr import Const, Expr, Sym, diff, evaluate
-from netsor.expr.asymptotics import at_infinite_width
+from netsor.expr.infinite_width import at_infinite_width
 from netsor.gaussian import Settings
 from netsor.gaussian.symbolic.powers_of_two import NORMAL, apart
 from netsor.limit.interpreter import MISSING, Limit, Taken, method_without_value

@@ -29,8 +29,9 @@ from netsor.expr import (
     unfold,
 )
 from netsor.expr import power as power_of
-from netsor.expr.evaluate import call_value, truth
+from netsor.expr.evaluate import truth
 from netsor.expr.intervals import ranges_of
+from netsor.expr.numeric import call_value
 from netsor.expr.rationals import decimal, power, within_reach
 from netsor.expr.rounding import EPS, running_error
 from netsor.gaussian import Estimate

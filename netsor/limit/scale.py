@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from netsor.expr import Add, Expr, add, canonical, mul, postorder
-from netsor.expr.nodes import wide
+from netsor.expr.build import wide
 from netsor.gaussian import Estimate, Unsettled
 from netsor.gaussian.symbolic.powers_of_two import FAR, LEAST, gathered, is_far, size
 

@@ -26,10 +26,12 @@ from netsor.expr import (
     power,
     to_text,
 )
-from netsor.expr.asymptotics import Diverges, at_infinite_width, width_limit
-from netsor.expr.functions import PUBLIC, REALS, is_singular
+from netsor.expr.asymptotics import Diverges, width_limit
+from netsor.expr.build import compare
+from netsor.expr.entry import REALS
+from netsor.expr.functions import PUBLIC, is_singular
+from netsor.expr.infinite_width import at_infinite_width
 from netsor.expr.intervals import infer_range
-from netsor.expr.nodes import compare
 from netsor.expr.quotients import find_quotients, settled
 
 X, Y = Sym("x"), Sym("y")

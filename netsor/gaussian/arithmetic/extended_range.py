@@ -15,7 +15,7 @@ import numpy as np
 
 from netsor.expr import Add, Call, Cmp, Cond, Const, Expr, Logic, Mul, Pow, Sym, canonical, postorder
 from netsor.expr.arrays import ARRAY_FUNCTIONS, lambdify
-from netsor.expr.functions import SELU_SCALE
+from netsor.expr.values import SELU_SCALE
 
 Array = np.ndarray
 _LN2 = math.log(2)

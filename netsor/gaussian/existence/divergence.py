@@ -10,8 +10,8 @@ from functools import lru_cache
 from itertools import product as choices
 
 from netsor.expr import Call, Const, Expr, Sym, canonical, mul, postorder, substitute
+from netsor.expr.build import call, power, with_children
 from netsor.expr.functions import is_singular
-from netsor.expr.nodes import call, power, with_children
 from netsor.gaussian.existence.divisors import blows_up, changes_sign, divides
 from netsor.gaussian.existence.growth import grows, is_indefinite, may_grow
 from netsor.gaussian.existence.rational_basis import Basis, basis_of

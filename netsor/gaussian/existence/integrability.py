@@ -15,10 +15,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from netsor.expr import FUNCTIONS, ONE, Add, Call, Cmp, Cond, Const, Expr, Logic, Mul, Pow, Sym, is_singular, postorder
-from netsor.expr.evaluate import call_value
 from netsor.expr.functions import SINGULAR
 from netsor.expr.intervals import infer_range
 from netsor.expr.nodes import is_power_of_two
+from netsor.expr.numeric import call_value
 from netsor.expr.rationals import rational
 from netsor.gaussian.symbolic.expansion import Gaussians, expand, factors_of, integer_power
 from netsor.gaussian.symbolic.structure import affine

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from netsor.expr import FUNCTIONS, ONE, Call, Cond, Const, Expr, Sym, add, canonical, evaluate, postorder, substitute
+from netsor.expr.build import with_children
 from netsor.expr.evaluate import truth
-from netsor.expr.nodes import with_children
 from netsor.gaussian.rules.panels import legendre
 from netsor.gaussian.symbolic.expansion import expand, exponent_of, factors_of, integer_power, monomial
 from netsor.gaussian.symbolic.structure import affine, breaks_of

@@ -24,8 +24,8 @@ from netsor.expr import (
     mul,
     postorder,
 )
+from netsor.expr.build import with_children
 from netsor.expr.differentiate import plain_tests
-from netsor.expr.nodes import with_children
 from netsor.gaussian.existence.integrability import integrable, is_total
 from netsor.gaussian.symbolic.expansion import Gaussians, Term, expand, factors_of
 from netsor.gaussian.symbolic.zero_sets import exchanged

@@ -21,7 +21,7 @@ from netsor.expr import (
     mul,
     split_coefficient,
 )
-from netsor.expr.nodes import wide
+from netsor.expr.build import wide
 from netsor.expr.rationals import in_range, wide_times
 
 Number = int | float

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 from netsor.expr import Add, Call, Const, Expr, Mul, Pow, add, call, canonical, mul, postorder, power, split_coefficient
-from netsor.expr.nodes import is_power_of_two, with_children
+from netsor.expr.build import with_children
+from netsor.expr.nodes import is_power_of_two
 from netsor.gaussian.symbolic.structure import range_of
 
 _DEGREE_ONE = frozenset({"relu", "abs", "leaky_relu"})

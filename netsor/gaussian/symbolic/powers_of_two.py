@@ -27,7 +27,8 @@ from netsor.expr import (
     power,
     split_coefficient,
 )
-from netsor.expr.nodes import is_power_of_two, size_beyond, wide, with_children
+from netsor.expr.build import wide, with_children
+from netsor.expr.nodes import is_power_of_two, size_beyond
 from netsor.gaussian.problem import Unsettled
 from netsor.gaussian.sensitivity.first_order import FirstOrder
 from netsor.gaussian.symbolic.expansion import Gaussians, factors_of, monomial

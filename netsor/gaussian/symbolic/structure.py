@@ -31,8 +31,8 @@ from netsor.expr import (
     postorder,
     rewrite,
 )
+from netsor.expr.build import with_children
 from netsor.expr.differentiate import plain_tests, vanishes_on
-from netsor.expr.nodes import with_children
 from netsor.gaussian.symbolic.expansion import Gaussians, exponent_of, factors_of, integer_power, monomial
 from netsor.gaussian.symbolic.zero_sets import zeros_of
 

@@ -20,7 +20,7 @@ from netsor.expr import (
     postorder,
     split_coefficient,
 )
-from netsor.expr.nodes import with_children
+from netsor.expr.build import with_children
 
 _MOST = 24
 # Increasing functions with their ranges; the inverse is found by bisection.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from netsor.expr import ONE, ZERO, Add, Const, Expr, Mul, Sym, add, canonical, mul, postorder
-from netsor.expr.nodes import with_children
+from netsor.expr.build import with_children
 from netsor.gaussian import Estimate
 from netsor.gaussian.law import Law
 from netsor.gaussian.symbolic.independence import gaussians_of

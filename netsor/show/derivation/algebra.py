@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from netsor.expr import ONE, ZERO, Add, Const, Expr, Mul, Pow, Sym, add, mul, postorder, power, split_coefficient
-from netsor.expr.nodes import with_children
+from netsor.expr.build import with_children
 
 Number = int | float
 Term = tuple[Number, tuple[Expr, ...]]

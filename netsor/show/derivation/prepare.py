@@ -21,7 +21,7 @@ from netsor.expr import (
     rewrite,
     substitute,
 )
-from netsor.expr.asymptotics import at_infinite_width
+from netsor.expr.infinite_width import at_infinite_width
 from netsor.show.derivation.symbols import LIMIT, SCALAR, VECTOR, symbol
 
 # Their derivatives are as short as they are; all others are differentiated by name: tanh', relu'.

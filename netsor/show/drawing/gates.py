@@ -7,7 +7,8 @@ import unicodedata
 
 from netsor.core import Moment, Nonlin
 from netsor.expr import Add, Apply, Call, Const, Expr, Mul, Sym, to_text
-from netsor.expr.nodes import Pow, split_coefficient, substitute
+from netsor.expr.build import substitute
+from netsor.expr.nodes import Pow, split_coefficient
 from netsor.show.drawing.names import Piece, styled
 from netsor.show.drawing.scene import Legend
 

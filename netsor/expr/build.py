@@ -1,0 +1,366 @@
+"""The constructors of expressions: they fold constants and gather equal terms, but keep the order that was written.
+
+`netsor.expr.canonical` sorts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
+
+from netsor.expr.entry import FUNCTIONS
+from netsor.expr.nodes import (
+    HALF,
+    MINUS_ONE,
+    ONE,
+    TWO,
+    WIDTH,
+    ZERO,
+    Add,
+    Apply,
+    Call,
+    Cmp,
+    Cond,
+    Const,
+    Expr,
+    Function,
+    Logic,
+    Mul,
+    Number,
+    Operations,
+    Pow,
+    Star,
+    Sym,
+    is_power_of_two,
+    postorder,
+    split_coefficient,
+    split_power,
+)
+from netsor.expr.numeric import call_value, truth_of
+from netsor.expr.rationals import MOST_BITS, in_range, meant, plus, split_number, times, wide_times
+
+
+def neg(e: Expr) -> Expr:
+    return mul(MINUS_ONE, e)
+
+
+def _flat_terms(terms: Iterable[Expr], scale: Number = 1) -> Iterator[tuple[Number, Expr]]:
+    for t in terms:
+        if isinstance(t, Add):
+            yield from _flat_terms(t.children, scale)
+            continue
+        c, rest = split_coefficient(t)
+        both = times(scale, c)
+        if not in_range(both) or both == 0 != c:
+            both, k = wide_times(scale, c)
+            rest = mul(_power_of_two(k), rest) if k else rest
+        if isinstance(rest, Add):
+            yield from _flat_terms(rest.children, both)
+        else:
+            yield both, rest
+
+
+def add(*terms: Expr) -> Expr:
+    """The sum, flattened, with equal terms gathered; the order of first appearance is kept."""
+    gathered: dict[Expr, Number] = {}
+    for c, rest in _flat_terms(terms):
+        before = gathered.get(rest)
+        gathered[rest] = c if before is None else plus(before, c)
+    return rebuild_sum(gathered.items())
+
+
+def rebuild_sum(items: Iterable[tuple[Expr, Number]]) -> Expr:
+    """The sum of coefficient × rest over distinct rests."""
+    out = [_scaled(rest, c) for rest, c in items if c != 0 or _has_no_value(rest)]
+    if not out:
+        return ZERO
+    return out[0] if len(out) == 1 else Add._make(None, tuple(out))
+
+
+def _scaled(rest: Expr, c: Number) -> Expr:
+    if rest is ONE:
+        return Const(c)
+    if c == 1:
+        return rest
+    if isinstance(rest, Mul):
+        return Mul._make(None, (Const(c), *rest.children))
+    return Mul._make(None, (Const(c), rest))
+
+
+def _has_no_value(e: Expr) -> bool:
+    """Whether a factor is like 1/0 or log(0), which are no numbers, so that 0 times them is none either."""
+    factors = e.children if isinstance(e, Mul) else (e,)
+    return any(
+        not f.free
+        and isinstance(f, (Pow, Call))
+        and not is_power_of_two(f)
+        and not (isinstance(f, Call) and FUNCTIONS[f.fn].singular)
+        for f in factors
+    )
+
+
+def _power_of_two(k: int) -> Expr:
+    return Pow._make(None, (TWO, Const(k)))
+
+
+def wide(m: Number, k: int) -> Expr:
+    """m · 2^k as a number, or as a product where a float does not hold it."""
+    if k == 0 or m == 0:
+        return Const(m)
+    m, k = split_number(meant(m) * Fraction(2) ** k)
+    if k == 0:
+        return Const(m)
+    return _power_of_two(k) if m == 1 else Mul._make(None, (Const(m), _power_of_two(k)))
+
+
+def mul(*factors: Expr) -> Expr:
+    """The product, flattened, with numeric powers of equal bases gathered and the coefficient first."""
+    coefficient: Number = 1
+    # The power of two that is left where a float does not hold the coefficient.
+    binary = 0
+    powers: dict[Expr, Expr] = {}
+    stack = list(reversed(factors))
+    while stack:
+        f = stack.pop()
+        if isinstance(f, Mul):
+            stack.extend(reversed(f.children))
+        elif isinstance(f, Const):
+            coefficient, binary = _scaled_by(coefficient, binary, f.value)
+        elif is_power_of_two(f):
+            binary += f.exponent.value  # type: ignore[attr-defined]
+        else:
+            base, exponent = split_power(f)
+            before = powers.get(base)
+            powers[base] = exponent if before is None else add(before, exponent)
+    if coefficient == 0 and not any(_has_no_value(power(b, e)) for b, e in powers.items() if not b.free):
+        return ZERO
+    out: list[Expr] = []
+    for base, exponent in powers.items():
+        f = power(base, exponent)
+        if isinstance(f, Const):
+            coefficient, binary = _scaled_by(coefficient, binary, f.value)
+        elif isinstance(f, Mul):
+            c, rest = split_coefficient(f)
+            coefficient, binary = _scaled_by(coefficient, binary, c)
+            for g in rest.children if isinstance(rest, Mul) else (rest,):
+                if is_power_of_two(g):
+                    binary += g.exponent.value  # type: ignore[attr-defined]
+                elif g is not ONE:
+                    out.append(g)
+        else:
+            out.append(f)
+    if binary:
+        coefficient, binary = split_number(meant(coefficient) * Fraction(2) ** binary)
+        if binary:
+            out.insert(0, _power_of_two(binary))
+    if not out:
+        return Const(coefficient)
+    if len(out) == 1 and coefficient == 1:
+        return out[0]
+    head = () if coefficient == 1 else (Const(coefficient),)
+    return Mul._make(None, (*head, *out))
+
+
+def _scaled_by(coefficient: Number, binary: int, c: Number) -> tuple[Number, int]:
+    """coefficient · 2^binary times c."""
+    both = times(coefficient, c)
+    if in_range(both) and both != 0:
+        return both, binary
+    m, k = wide_times(coefficient, c)
+    return m, binary + k
+
+
+def power(base: Expr, exponent: Expr) -> Expr:
+    """`base ^ exponent`; integer powers of powers are merged."""
+    if isinstance(exponent, Const):
+        e = exponent.value
+        if e == 0:
+            return ONE
+        if e == 1:
+            return base
+        if isinstance(base, Const):
+            folded = _power_of_numbers(base.value, e)
+            if folded is not None and in_range(folded) and folded != 0:
+                return Const(folded)
+            if folded == 0 == base.value:
+                return ZERO
+            if isinstance(e, int) and base.value != 0 and (made := _wide_power(base.value, e)) is not None:
+                return made
+            if folded is not None:
+                return Const(folded)
+        if isinstance(base, Mul) and any(map(is_power_of_two, base.children)):
+            # 2^k is positive and leaves any power: (2^k u)^r = 2^(kr) u^r.
+            k = sum(f.exponent.value for f in base.children if is_power_of_two(f))  # type: ignore[attr-defined]
+            whole = k * meant(e)
+            rest = mul(*(f for f in base.children if not is_power_of_two(f)))
+            down = whole.numerator // whole.denominator
+            return mul(wide(1, down), Const(2.0 ** float(whole - down)), power(rest, exponent))
+        if isinstance(base, Pow) and isinstance(base.exponent, Const):
+            inner = base.exponent.value
+            # (x^a)^b = x^(ab) where b is an integer; (x²)^(1/2) is |x|, so other cases stay.
+            if isinstance(e, int):
+                return power(base.base, Const(inner * e))
+            if base.base is WIDTH:
+                return power(WIDTH, Const(inner * e))
+    if base is ONE:
+        return ONE
+    return Pow._make(None, (base, exponent))
+
+
+def _wide_power(base: Number, exponent: int) -> Expr | None:
+    """A whole power that no float holds, as m · 2^k."""
+    q = meant(base) if math.isfinite(base) else Fraction(0)
+    if q == 0 or abs(exponent) > MOST_BITS:
+        return None
+    if abs(exponent) * (q.numerator.bit_length() + q.denominator.bit_length()) > 64 * MOST_BITS:
+        q = Fraction(float(q))
+    m, k = split_number(q**exponent)
+    return wide(m, k)
+
+
+def _power_of_numbers(base: Number, exponent: Number) -> Number | None:
+    """None where the power is no finite real number: the checker reports it with its place."""
+    if base == 0 and exponent < 0:
+        return None
+    if base < 0 and not isinstance(exponent, int):
+        return None
+    if isinstance(base, int) and isinstance(exponent, int) and exponent > 0 and exponent * base.bit_length() > 200:
+        base = float(base)
+    try:
+        value = base**exponent
+    except (OverflowError, ZeroDivisionError):
+        return None
+    return value if not isinstance(value, float) or math.isfinite(value) else None
+
+
+def sqrt(e: Expr) -> Expr:
+    return power(e, HALF)
+
+
+def call(fn: str, *args: Expr) -> Expr:
+    """A function of the language applied to arguments; numbers are folded where the value is finite."""
+    entry = FUNCTIONS[fn]
+    if args and entry.folds and all(isinstance(a, Const) for a in args):
+        value = call_value(fn, [float(a.value) for a in args])  # type: ignore[attr-defined]
+        if math.isfinite(value):
+            return Const(value)
+    if entry.spelled is not None:
+        return entry.spelled(*args)
+    return Call._make(fn, tuple(args))
+
+
+def compare(op: str, lhs: Expr, rhs: Expr) -> Expr:
+    """A comparison, `op` one of < <= > >= == !=."""
+    return Cmp._make(op, (lhs, rhs))
+
+
+def logic(op: str, *args: Expr) -> Expr:
+    return Logic._make(op, tuple(args))
+
+
+def cond(test: Expr, then: Expr, other: Expr) -> Expr:
+    """`if test then … else …`; equal branches need no test, and a test of numbers is decided."""
+    if then is other:
+        return then
+    decided = None if test.free else _decided(test)
+    if decided is not None:
+        return then if decided else other
+    return Cond._make(None, (test, then, other))
+
+
+class _NeedsDerivative(Exception):
+    """The value of a partial derivative of a user's function, which is known one floor up."""
+
+
+def _decided(test: Expr) -> bool | None:
+    """The truth of a test without symbols; None where a side has no value, or one that takes a derivative."""
+    try:
+        return truth_of(test, _expanded)
+    except _NeedsDerivative:
+        return None
+
+
+def _expanded(node: Apply | Star) -> Expr:
+    if isinstance(node, Star):
+        return star_quotient(node)
+    if any(node.orders):
+        raise _NeedsDerivative
+    return substitute(node.function.body, dict(zip(node.function.params, node.children, strict=True)))
+
+
+def star(bound: Sym, body: Expr, theta: Expr) -> Expr:
+    """ψ* of Eq. 84; see `Star`."""
+    if bound not in body.free:
+        return ZERO
+    return Star._make(bound, (body, theta), frozenset((bound,)))
+
+
+def star_quotient(node: Star) -> Expr:
+    """Eq. 84 at θ > 0: (body[e→θ] − body[e→0]) / θ."""
+    ahead = substitute(node.body, {node.bound: node.theta})
+    here = substitute(node.body, {node.bound: ZERO})
+    return mul(add(ahead, mul(MINUS_ONE, here)), power(node.theta, MINUS_ONE))
+
+
+def apply(function: Function, args: Sequence[Expr], orders: Sequence[int] | None = None) -> Expr:
+    """A user's function (or partial derivative) at arguments; raises ValueError on a wrong number of arguments."""
+    if len(args) != len(function.params):
+        raise ValueError(f"{function.name} takes {len(function.params)} arguments, not {len(args)}")
+    counts = tuple(orders) if orders is not None else (0,) * len(args)
+    return Apply._make((function, counts), tuple(args))
+
+
+def with_children(node: Expr, children: tuple[Expr, ...]) -> Expr:
+    """The node rebuilt on other children, through its constructor."""
+    if children == node.children:
+        return node
+    match node:
+        case Add():
+            return add(*children)
+        case Mul():
+            return mul(*children)
+        case Pow():
+            return power(*children)
+        case Call():
+            return call(node.fn, *children)
+        case Apply():
+            return Apply._make(node.payload, children)
+        case Cmp() | Logic():
+            return type(node)._make(node.payload, children)
+        case Cond():
+            return cond(*children)
+        case Star():
+            return star(node.bound, *children)
+        case _:
+            return node
+
+
+def rewrite(root: Expr, rule: Callable[[Expr], Expr]) -> Expr:
+    """Rebuild bottom-up, passing each rebuilt node through `rule`."""
+    done: dict[Expr, Expr] = {}
+    for node in postorder(root):
+        done[node] = rule(with_children(node, tuple(done[c] for c in node.children)))
+    return done[root]
+
+
+def substitute(root: Expr, mapping: dict[Sym, Expr]) -> Expr:
+    """Replace free symbols; a symbol bound by a `Star` is left alone."""
+    keys = frozenset(mapping)
+    if not (root.free & keys):
+        return root
+    done: dict[Expr, Expr] = {}
+    for node in postorder(root):
+        if not (node.free & keys):
+            done[node] = node
+        elif isinstance(node, Sym):
+            done[node] = mapping[node]
+        elif isinstance(node, Star) and node.bound in keys:
+            inner = {k: v for k, v in mapping.items() if k is not node.bound}
+            done[node] = star(node.bound, substitute(node.body, inner), substitute(node.theta, mapping))
+        else:
+            done[node] = with_children(node, tuple(done[c] for c in node.children))
+    return done[root]
+
+
+Operations.add, Operations.mul, Operations.power = add, mul, power
