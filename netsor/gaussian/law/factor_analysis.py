@@ -15,9 +15,9 @@ Array = np.ndarray
 def decompose(c: Array) -> tuple[Array, Array, float] | None:
     """(D, B, ε) with |c − D − BB'| ≤ ε entrywise for a positive definite c; None where it is nearly singular."""
     n = len(c)
-    sd = np.sqrt(np.diag(c))
-    if not (sd > 0).all():
+    if not (np.diag(c) > 0).all():
         return None
+    sd = np.sqrt(np.diag(c))
     r = c / np.outer(sd, sd)
     least = float(np.linalg.eigvalsh(r)[0])
     if least < 1e-5:

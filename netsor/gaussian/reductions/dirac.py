@@ -16,6 +16,9 @@ from netsor.gaussian.rules import level_sets
 from netsor.gaussian.symbolic.expansion import expand, factors_of, integer_power
 from netsor.gaussian.symbolic.structure import affine, shape_of
 
+# Two places this near to each other, as parts of the deviations, are one.
+_SAME_POINT = 1e-12
+
 
 class DiracMass(Reduction):
     """E δ(u) F = density(u = 0) E[F | u = 0]; derivatives of δ by integration by parts (Gel'fand & Shilov 1964)."""
@@ -34,10 +37,12 @@ class DiracMass(Reduction):
 def mass(e: Expr, state: State, task: Task) -> Sum:
     """E δ(u) F = density(u = 0) E[F | u = 0]; E δ'(u) F = E δ(u) ((u − E u) F / Var u − ∂F along Σa/Var u)."""
     factors = list(factors_of(e))
-    at = next((i for i, f in enumerate(factors) if isinstance(f, Call) and f.fn.startswith("dirac")), None)
-    if at is None:
+    masses = [(i, f) for i, f in enumerate(factors) if isinstance(f, Call) and f.fn.startswith("dirac")]
+    orders = {i: f.payload.count("'") for i, f in masses}
+    if not orders:
         raise NoPointwiseMeaning("a power of a Dirac mass")
-    delta = factors.pop(at)
+    # Masses before their derivatives: what a derivative leaves of another mass by parts would come back to it.
+    delta = factors.pop(min(orders, key=orders.__getitem__))
     rest = canonical(mul(*factors))
     u = delta.children[0]
     order = delta.payload.count("'")
@@ -50,7 +55,7 @@ def mass(e: Expr, state: State, task: Task) -> Sum:
     density, _slope, gain, given = state.on(a, c)
     if density == 0.0:
         return Sum((NOTHING,))
-    _refuse_jumps(rest, given, task)
+    _refuse_jumps(rest, given, state, task)
     if order == 0:
         return Sum((Weighted(Problem(rest, given, task), density, method=Method.DIRAC),))
     variance = float(a @ state.covariance @ a)
@@ -68,7 +73,7 @@ def mass(e: Expr, state: State, task: Task) -> Sum:
     return Sum(tuple(Weighted(Problem(canonical(m), state, task)) for m in moved))
 
 
-def _refuse_jumps(rest: Expr, given: State, task: Task) -> None:
+def _refuse_jumps(rest: Expr, given: State, before: State, task: Task) -> None:
     shape = shape_of(rest, task.gaussians) if rest.free & task.gaussians else None
     if shape is None:
         return
@@ -85,8 +90,13 @@ def _refuse_jumps(rest: Expr, given: State, task: Task) -> None:
         parts = affine(m[1], task.gaussians)
         if parts:
             a = given.vector([(s, value_of(c, task.env)) for s, c in parts[0].items()])
+            c = value_of(parts[1], task.env)
             least = rational.NOTHING if task.slack == 0 else RANK * 10
-            if float(a @ given.covariance @ a) <= least * float(a**2 @ given.variances):
+            if float(a @ given.covariance @ a) > least * float(a**2 @ before.variances):
+                continue
+            # Where one is, the other's argument is a constant: 0, or the other is elsewhere.
+            size = float(np.abs(a) @ (np.abs(given.mean) + np.sqrt(np.abs(before.variances)))) + abs(c)
+            if abs(float(a @ given.mean) + c) <= _SAME_POINT * size:
                 raise NoPointwiseMeaning("two Dirac masses at the same point")
 
 
