@@ -219,7 +219,7 @@ def _block(
     if better:
         # Of nearly dependent variables the differences have laws of their own.
         start = time.perf_counter()
-        mine_alone = settings if clock.budget is None else replace(settings, budget=max(clock.left(), 0.05))
+        mine_alone = settings if clock.budget is None else replace(settings, budget=max(clock.left(), clock.reserve()))
         found = _as_part(block, len(mine), expect(_in_others(block, better), law, mine_alone, cache), start)
         cache[key] = found
         return found
@@ -230,8 +230,8 @@ def _block(
         cache[key] = found = replace(found, integrand=block, seconds=0.0, slopes=_named(found.slopes, meant))
         return found
     variables = frozenset(inputs.symbols)
-    # The inputs may have been limits that took their time; what is left must do for one rule at least.
-    clock = Clock(None if clock.budget is None else max(clock.left(), 0.25 * clock.budget))
+    # The inputs may have been limits that took their time: what is worked out of them gets some of half as much again.
+    clock = Clock(None if clock.budget is None else max(clock.left(), clock.reserve()))
     start = time.perf_counter()
 
     exists = integrable(block, gaussians)
@@ -245,7 +245,7 @@ def _block(
         return solve(Problem(nameless, at.state(), task))
 
     outcome = run(inputs, settings.tol, inputs.slack())
-    carried = response(run, inputs, outcome, shape_of(nameless, variables), settings.tol, clock)
+    carried = response(nameless, run, inputs, outcome, shape_of(nameless, variables), settings.tol, clock)
     own = outcome.error + carried.rest
     if outcome.scale < NORMAL and not _is_nothing(nameless, inputs, run):
         # What underflows on the way is taken for zero.

@@ -69,6 +69,10 @@ class Clock:
     def left(self) -> float:
         return float("inf") if self.budget is None else self.budget - (time.monotonic() - self.start)
 
+    def reserve(self) -> float:
+        """A quarter of what is left until half as much again as the budget is spent: none of many takes all of it."""
+        return 0.25 * max(self.left() + 0.5 * (self.budget or 0.0), 0.0)
+
 
 @dataclass(frozen=True)
 class Part:

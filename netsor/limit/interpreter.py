@@ -150,8 +150,10 @@ class Limit:
         # Ten thousand layers need no deep stack.
         self._work = WorkList()
         self.taken: list[Taken] = []
-        self._deadline = None if self.settings.budget is None else time.monotonic() + self.settings.budget
-        self._share = 1.0
+        self._deadline: float | None = None
+        self._latest = math.inf
+        if self.settings.budget is not None:
+            self.grant(self.settings.budget, 1.0)
         self._built = 0
 
     # --- Z's: expressions, no numbers -------------------------------------------------------------------------
@@ -730,6 +732,7 @@ class Limit:
     def grant(self, seconds: float, share: float) -> None:
         """Time for what is asked next, of which one expectation may take a share of what is left."""
         self._deadline = time.monotonic() + seconds
+        self._latest = self._deadline + 0.5 * max(seconds, 0.0)
         self._share = share
 
     def forget_numbers(self) -> None:
@@ -773,8 +776,10 @@ class Limit:
             self.scalar(s)
         settings = self.settings
         if self._deadline is not None:
-            left = self._share * (self._deadline - time.monotonic())
-            settings = replace(settings, budget=max(0.05, left))
+            now = time.monotonic()
+            # After its time an expectation that others need gets some of half as much again, and then a glance.
+            left = max(self._share * (self._deadline - now), 0.25 * (self._latest - now), 0.0)
+            settings = replace(settings, budget=left)
         start = time.perf_counter()
         try:
             result = expect(integrand, self, settings, cache=self._cache)

@@ -1,7 +1,7 @@
 """Derivatives of functions with several jumps: Dirac masses at different places, which have nothing to do with each
 other.
 
-E ψ⁽ᵏ⁾(aX + b) p(X) = (−1/a)ᵏ ∫ ψ(ax + b) (p ϕ)⁽ᵏ⁾ dx, by polynomial calculus and Gauss–Legendre panels between the jumps.
+E ψ⁽ᵏ⁾(aX + b) p(X) = (−1/a)ᵏ ∫ ψ(ax + b) (p ϕ)⁽ᵏ⁾ dx, by polynomial calculus and panels between the jumps.
 """
 
 from __future__ import annotations

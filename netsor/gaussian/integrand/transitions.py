@@ -37,6 +37,7 @@ from netsor.expr import (
 from netsor.expr.arrays import lambdify
 from netsor.expr.functions import SINGULAR
 from netsor.gaussian.integrand.integrand import Integrand
+from netsor.gaussian.problem import OutOfTime
 from netsor.gaussian.symbolic.structure import affine, degree_in, is_positive, range_of
 
 Array = np.ndarray
@@ -281,8 +282,11 @@ class Features:
         self.narrowest = math.inf
         self.outer = any(m.inside for m in models)
 
-    def cuts(self, x: Array, reach: float, edges: Array) -> Array:
-        """Panel ends (N, J) along the next coordinate that resolve them, for each column of x, besides the `edges`."""
+    def cuts(self, x: Array, reach: float, edges: Array, late: Callable[[], bool] = lambda: False) -> Array:
+        """Panel ends (N, J) along the next coordinate that resolve them, for each column of x, besides the `edges`.
+
+        Raises OutOfTime as soon as it is `late`.
+        """
         n = x.shape[1]
         out = []
         if self.exact:
@@ -298,10 +302,10 @@ class Features:
                             out.append(place[:, None] + width[:, None] * multiples)
         if self.loose:
             table = np.sort(np.concatenate([edges, *out], axis=1), axis=1)
-            out.append(self._sought(x, reach, table))
+            out.append(self._sought(x, reach, table, late))
         return np.clip(np.concatenate(out, axis=1), -reach, reach) if out else np.zeros((n, 0))
 
-    def _sought(self, x: Array, reach: float, table: Array) -> Array:
+    def _sought(self, x: Array, reach: float, table: Array, late: Callable[[], bool]) -> Array:
         n = x.shape[1]
         low, high = table[:, :-1], table[:, 1:]
         owner, column = np.nonzero(high - low > 8 * _EPS * reach)
@@ -309,6 +313,8 @@ class Features:
         owners, found = [], []
         total = 0
         for _ in range(_MOST_ROUNDS):
+            if late():
+                raise OutOfTime
             which, at = self._cuts_inside(x, owner, low, high)
             total += len(at)
             if not len(at):

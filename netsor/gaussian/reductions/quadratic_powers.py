@@ -68,7 +68,7 @@ class QuadraticPower(Reduction):
     method = Method.LAPLACE
 
     def reduce(self, problem: Problem) -> Reduced | None:
-        if problem.stage >= Stage.AS_IT_IS or problem.shape.trigonometric:
+        if problem.stage >= Stage.AS_IT_IS or problem.shape.trigonometric or problem.task.clock.left() <= 0:
             return None
         for f in factors_of(problem.integrand):
             if is_power_of_square(f, problem.task.gaussians):

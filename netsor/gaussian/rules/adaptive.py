@@ -174,7 +174,7 @@ class _Pass:
         base = np.broadcast_to(self.base, (n, len(self.base)))
         known = [cuts_at(level, x, k, self.reach, _EDGES, _WIDEST), *(b.cuts(x, self.reach) for b in level.bands)]
         if level.features is not None:
-            known.append(level.features.cuts(x, self.reach, np.concatenate([base, *known], axis=1)))
+            known.append(level.features.cuts(x, self.reach, np.concatenate([base, *known], axis=1), self.late))
         events = np.concatenate(known, axis=1)
         edges = [base, events]
         edges += [c.cuts(x, self.reach, also=events) for c in level.curves]
@@ -249,20 +249,22 @@ def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = No
 
     What the rough run said of itself is held to the fine one.
 
-    With `seconds` it gives up after them, and answers with what it has (nothing: an infinite error).
+    It gives up after `seconds`, or with the clock, and answers with what it has (nothing: an infinite error).
     """
     start = time.monotonic()
     allowed = clock.left() if seconds is None else min(seconds, clock.left())
 
     def late() -> bool:
-        # One run at least is owed where nothing else can answer.
-        return time.monotonic() - start > allowed and (seconds is not None or math.isfinite(best.error))
+        return time.monotonic() - start > allowed
 
     levels = with_tips(f, levels_of(f))
     reach = min(8.6, math.sqrt(-2 * math.log(min(tol, 1e-3))) + 1.3)
     best = Quadrature(math.nan, math.inf, 0.0)
     before: tuple[float, float] | None = None
-    scale = _size(f, levels, reach)
+    try:
+        scale = _size(f, levels, reach, late)
+    except OutOfTime:
+        return best
     nodes = 16 if tol < 1e-11 else 12
     targets = [t for t in (1e-4, 1e-6, 1e-8, 1e-10) if t > 30 * tol] + [tol]
     step, runs, again, farther = 0, 0, 2, math.inf
@@ -331,7 +333,7 @@ def _first_edges(reach: float, which: int) -> Array:
     return np.unique(np.concatenate([-half, half]))
 
 
-def _size(f: Integrand, levels: tuple[Level, ...], reach: float) -> float:
+def _size(f: Integrand, levels: tuple[Level, ...], reach: float, late: Callable[[], bool]) -> float:
     """About E|F|: what tolerances are relative to until it is known.
 
     Few draws will do, if none of them stands out; what most of them miss is summed over the first panels.
@@ -341,6 +343,6 @@ def _size(f: Integrand, levels: tuple[Level, ...], reach: float) -> float:
     v = v[np.isfinite(v)]
     if len(v) and v.max() < _FEW * v.sum():
         return float(v.mean())
-    run = _Pass(levels, reach, _ROUGH, _first_edges(reach, 0), lambda: False)
+    run = _Pass(levels, reach, _ROUGH, _first_edges(reach, 0), late)
     size = float(run.level(0, np.zeros((0, 1)), np.array([math.inf]))[2, 0])
     return size if 0 < size < math.inf else 1e-6

@@ -14,7 +14,7 @@ import numpy as np
 
 from netsor.gaussian.integrand import missing
 from netsor.gaussian.integrand.probe import Probe
-from netsor.gaussian.problem import Clock, Method
+from netsor.gaussian.problem import Clock, Method, OutOfTime
 from netsor.gaussian.rules.panels import Quadrature
 from netsor.gaussian.rules.rule import Goal, Rule
 
@@ -85,10 +85,14 @@ def _points_of(d: int, h: float, reach: float, seed: int) -> tuple[Array, Array]
     return _points.__wrapped__(d, h, reach, seed)
 
 
-def _sum(f: Callable[[Array], Array], d: int, h: float, reach: float, seed: int) -> tuple[float, float, float]:
+def _sum(
+    f: Callable[[Array], Array], d: int, h: float, reach: float, seed: int, clock: Clock | None = None
+) -> tuple[float, float, float]:
     x, weight = _points_of(d, h, reach, seed)
     total = modulus = shell = 0.0
     for i in range(0, x.shape[1], _CHUNK):
+        if clock is not None and clock.left() <= 0:
+            raise OutOfTime
         part, w = x[:, i : i + _CHUNK], weight[i : i + _CHUNK]
         with np.errstate(all="ignore"):
             v = f(part)
@@ -118,7 +122,10 @@ def integrate(
     level = 0
     while level < 16 and count(d, h, reach) * _ROTATIONS <= most:
         left = clock.left()
-        sums = [_sum(f, d, h, reach, 10 * level + k) for k in range(_ROTATIONS)]
+        try:
+            sums = [_sum(f, d, h, reach, 10 * level + k, clock) for k in range(_ROTATIONS)]
+        except OutOfTime:
+            break
         level += 1
         values = [s[0] for s in sums]
         scale = sum(s[1] for s in sums) / _ROTATIONS

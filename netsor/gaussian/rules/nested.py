@@ -93,7 +93,7 @@ def one_pass(
             if late():
                 raise OutOfTime
             part = slice(i, i + step)
-            owner, at, w = _nodes(level, x[:, part], weight[part], k, reach, nodes, drop)
+            owner, at, w = _nodes(level, x[:, part], weight[part], k, reach, nodes, drop, late)
             points = np.concatenate([x[:, part][:, owner], at[None]])
             v, far = value[part][owner], outer[part][owner] | (np.abs(at) > reach - 1)
             if level.factor is not None:
@@ -110,14 +110,14 @@ def one_pass(
 
 
 def _nodes(
-    level: Level, x: Array, weight: Array, k: int, reach: float, nodes: int, drop: float
+    level: Level, x: Array, weight: Array, k: int, reach: float, nodes: int, drop: float, late: Callable[[], bool]
 ) -> tuple[Array, Array, Array]:
     """(the columns of x that they belong to, x_k, weights) of the nodes of a level."""
     n = x.shape[1]
     straight = cuts_at(level, x, k, reach, _EDGES, _WIDEST)
     if level.features is not None:
         base = np.broadcast_to(np.linspace(-reach, reach, _LOOKED_AT), (n, _LOOKED_AT))
-        straight = np.concatenate([straight, level.features.cuts(x, reach, base)], axis=1)
+        straight = np.concatenate([straight, level.features.cuts(x, reach, base, late)], axis=1)
     table = [
         straight,
         *(c.cuts(x, reach, 48, straight) for c in level.curves),
@@ -156,13 +156,14 @@ def integrate(
 
     The finer of two is better than their difference says by the factor by which the differences fall, of which a
     tenth is trusted, or nothing of it (`wary`) where F breaks in places that are not cut. Beyond a distance t a
-    Gaussian tail holds less than a tenth of the unit before it. With `seconds`, where another rule can take over, it
-    gives up after them, if need be with no value at all.
+    Gaussian tail holds less than a tenth of the unit before it. It gives up after `seconds`, or with the clock, if need
+    be with no value at all.
     """
     start = time.monotonic()
+    allowed = clock.left() if seconds is None else min(seconds, clock.left())
 
     def late() -> bool:
-        return seconds is not None and time.monotonic() - start > seconds
+        return time.monotonic() - start > allowed
 
     levels = with_tips(f, levels_of(f))
     reach = min(8.4, math.sqrt(-2 * math.log(min(tol, 1e-3))) + 0.6)
@@ -210,7 +211,7 @@ def integrate(
         before, size = value, scale
         step += 1
         took = time.monotonic() - began
-        rest = clock.left() if seconds is None else seconds - (time.monotonic() - start)
+        rest = allowed - (time.monotonic() - start)
         if took * 1.35**f.rank > rest and math.isfinite(best.error):
             break
     return best

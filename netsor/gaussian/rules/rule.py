@@ -26,6 +26,11 @@ class Goal:
     floor: float = 0.0
     rough: bool = False
 
+    @property
+    def late(self) -> bool:
+        """Whether the time is spent."""
+        return self.clock.left() <= 0
+
     def share(self, part: float) -> float | None:
         """Seconds for one rule of several."""
         left = self.clock.left()

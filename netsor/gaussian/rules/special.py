@@ -35,16 +35,31 @@ class Constant(Rule):
 class Rough(Rule):
     """One lattice, or one scrambling: always the same nodes."""
 
-    integrands = "three variables and more, where only a difference of two integrals is wanted"
+    integrands = "three variables and more (two where time is spent), where only a difference of integrals is wanted"
     does = "one lattice, or one scrambling of Sobol points"
     method = Method.ROUGH
     final = True
 
     def cost(self, probe: Probe, goal: Goal) -> float | None:
-        return 2e4 if goal.rough and probe.rank >= 3 else None
+        return 2e4 if goal.rough and probe.rank >= (2 if goal.late else 3) else None
 
     def integrate(self, probe: Probe, goal: Goal) -> Quadrature:
         return lattice.rough(probe.f, probe.rank) if probe.rank <= 6 else qmc.rough(probe.f)
+
+
+class Glance(Rule):
+    """A few shifted points after the time is spent."""
+
+    integrands = "two variables and more, where the time is spent"
+    does = "a few points of shifted Kronecker sequences (Niederreiter 1992)"
+    method = Method.QMC
+    final = True
+
+    def cost(self, probe: Probe, goal: Goal) -> float | None:
+        return 3e3 if goal.late and probe.rank >= 2 else None
+
+    def integrate(self, probe: Probe, goal: Goal) -> Quadrature:
+        return qmc.glance(probe.f, goal.clock)
 
 
 class Radial(Rule):

@@ -19,6 +19,7 @@ from netsor.gaussian.integrand.integrand import value_of
 from netsor.gaussian.law import Input
 from netsor.gaussian.law.inputs import Inputs
 from netsor.gaussian.problem import EPS, Clock, Method, NoNumber, Outcome, Step
+from netsor.gaussian.sensitivity.distance import by_distance
 from netsor.gaussian.sensitivity.perturbations import Move, moves_of
 from netsor.gaussian.sensitivity.worst_case import LARGE, Run, is_regular, worst
 from netsor.gaussian.symbolic.structure import Shape, affine
@@ -43,14 +44,23 @@ class Response(NamedTuple):
     rest: float
 
 
-def response(run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: float, clock: Clock) -> Response:
-    """How an expectation answers to the errors of its inputs."""
+def response(
+    e: Expr, run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: float, clock: Clock
+) -> Response:
+    """How E e answers to the errors of its inputs."""
     moves = moves_of(inputs, shape)
     if not moves:
         return Response({}, 0.0)
     law = _Conditions(inputs, shape)
     covariances = math.fsum(m.part for m in moves if m.at is not None)
     late = outcome.dimension > 1 and clock.left() <= 0
+    if late:
+        rest = by_distance(e, inputs, moves)
+        if rest is not None:
+            scalars = [m for m in moves if m.at is None]
+            if scalars:
+                rest += worst(run, inputs, outcome, shape, tol, clock, scalars, moves)
+            return Response({}, rest)
     if late or max(m.part for m in moves) >= LARGE or covariances > _MOST * law.reach:
         return Response({}, worst(run, inputs, outcome, shape, tol, clock, moves, moves))
     slopes = _Slopes(run, inputs, outcome, shape, tol, law)
