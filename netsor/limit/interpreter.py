@@ -64,6 +64,7 @@ from netsor.limit.scalars import (
     of_constant,
     rational_value,
     rounding_error,
+    taken_branches,
 )
 from netsor.limit.scale import Scales, times_power
 from netsor.limit.separation import of_initial, of_products
@@ -145,6 +146,8 @@ class Limit:
         self._signs: dict[str, tuple[float, float]] = {}
         # Scalars that may have no value, as 1/θ with θ → 0: what they multiply is not zero before they are known.
         self._doubtful: set[Sym] = set()
+        # Those of which a line makes use as it is written, also where algebra leaves nothing of them (0 · 1/θ).
+        self._used: dict[str, frozenset[Sym]] = {}
         # Those that stand in the operands of Ẑ's, by Ẑ.
         self._under: dict[Sym, frozenset[Sym]] = {}
         # Ten thousand layers need no deep stack.
@@ -254,6 +257,10 @@ class Limit:
                 self._build_instruction(i)
 
     def _build_instruction(self, i: MatMul | Nonlin | Moment) -> None:
+        if isinstance(i, (Nonlin, Moment)) and self._doubtful:
+            used = frozenset(t for s in i.scalars for t in self._scalars[s].free & self._doubtful)
+            if used:
+                self._used[i.name] = used
         match i:
             case MatMul():
                 self._z[i.name] = self._zmatmul(i)
@@ -319,8 +326,22 @@ class Limit:
         return own
 
     def verify(self, name: str) -> None:
-        """Raises NetsorError where a line on which a scalar depends has no limit at a kink or a jump (E801)."""
+        """Raises NetsorError where a line on which a scalar depends has no limit: at a kink or a jump (E801), or since
+        a scalar in it has none (E802), whatever it is multiplied by."""
         self._refuse(name, self._atoms.without_limit)
+        for line in sorted(self.program.needed([name]) & self._used.keys()) if self._used else ():
+            for s in self._scalars_used(line):
+                self.scalar(s)
+
+    def _scalars_used(self, line: str) -> list[Sym]:
+        """The scalars that may have no value and stand in a line as written, outside of branches that are not taken."""
+        i = self.program.by_name[line]
+        assert isinstance(i, (Nonlin, Moment))
+        doubts = {Sym(s): self._scalars[s].free & self._doubtful for s in i.scalars}
+        taken = taken_branches(
+            at_infinite_width(i.psi), lambda s: None if doubts.get(s, True) else self._known(scalar(s.name))
+        )
+        return sorted((t for s in taken.free & doubts.keys() for t in doubts[s]), key=lambda t: t.digest)
 
     def verify_known(self, name: str) -> None:
         """Raises NetsorError where it is not known what such a line tends to (E801)."""
@@ -356,9 +377,14 @@ class Limit:
             self._estimates[scalar(i.name)] = self._given(i.name, found, _apart(found, exact))
             return Const(found)
         integrand = self.integrand(i)
+        # An expectation exists where it is known to be finite, a function of scalars where it has a value.
+        plain = bool(i.vectors) or not (
+            self._used.get(i.name) or not has_value(at_infinite_width(i.psi), self._scalars, self._sign)
+        )
         if (
             isinstance(integrand, Const)
             and math.isfinite(integrand.value)
+            and (plain or there is not None)
             and not (i.scalars and not i.vectors and may_jump(i.psi))
         ):
             return self._constant(i, integrand, there)
@@ -370,11 +396,9 @@ class Limit:
         k, integrand = self._scales.unscaled(integrand)
         if k:
             self._powers[symbol] = k
-        if not all(map(self._is_plain, integrand.free)) or not (
-            integrable(integrand, gaussians_of(integrand, self))
-            if i.vectors
-            else has_value(at_infinite_width(i.psi), self._scalars, self._sign)
-        ):
+        if i.vectors:
+            plain = integrable(integrand, gaussians_of(integrand, self)) is True
+        if not plain or not all(map(self._is_plain, integrand.free)):
             self._doubtful.add(symbol)
         c, known = 1.0, symbol
         if WIDTH not in i.psi.free and not may_jump(i.psi):
@@ -771,6 +795,11 @@ class Limit:
         if self.progress:
             self.progress(purpose)
         doubts = frozenset[Sym]().union(*map(self._doubts, integrand.free))
+        if doubts:
+            integrand = taken_branches(
+                integrand, lambda s: None if self.is_gaussian(s) or s in self._doubtful else self.scalar(s)
+            )
+            doubts = frozenset[Sym]().union(*map(self._doubts, integrand.free))
         for s in sorted(doubts, key=lambda s: s.digest):
             # Where one of these has no value there is no integrand, whatever it is multiplied by.
             self.scalar(s)

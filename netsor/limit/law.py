@@ -70,6 +70,7 @@ class CoordinateLaw:
 
     def expectation(self, e: Expr, what: str, name: str, settings: Settings | None = None) -> Estimate:
         """E of an expression in the limit's symbols, taken for the variable `name`; `settings` for this one alone."""
+        self.limit.verify(name)
         e = canonical(e)
         if isinstance(e, Const):
             return Estimate(float(e.value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
@@ -24,6 +25,7 @@ from netsor.expr import (
     diff,
     evaluate,
     postorder,
+    rewrite,
     substitute,
     to_text,
     unfold,
@@ -41,6 +43,8 @@ from netsor.gaussian.sensitivity.first_order import FirstOrder
 
 _ROUNDING = 4e-16
 _HALF = 2.0**-53
+# Scalars of a test of which all ends are tried together.
+_MOST_TOGETHER = 4
 _NONE: Mapping[Sym, float] = {}
 
 
@@ -185,6 +189,26 @@ def has_value(
         elif isinstance(node, Call) and (node.fn == "log" and ranges[node.children[0]][0] <= 0 or node.fn == "tan"):
             return False
     return True
+
+
+def taken_branches(e: Expr, value_of: Callable[[Sym], Estimate | None]) -> Expr:
+    """An expression without the branches that are not taken, where scalars decide that within their errors.
+
+    `value_of` is None for what is no scalar, or none that is known.
+    """
+
+    def taken(node: Expr) -> Expr:
+        if isinstance(node, Cond):
+            found = {s: value_of(s) for s in node.test.free}
+            ends = {s: {v.value - v.error, v.value + v.error} for s, v in found.items() if v is not None}
+            if len(ends) == len(found) <= _MOST_TOGETHER:
+                corners = (dict(zip(ends, at, strict=True)) for at in itertools.product(*ends.values()))
+                verdicts = {truth(substitute(node.test, _constants(at))) for at in corners}
+                if len(verdicts) == 1 and None not in verdicts:
+                    return node.then if verdicts.pop() else node.other
+        return node
+
+    return rewrite(e, taken)
 
 
 def may_jump(e: Expr) -> bool:

@@ -28,6 +28,18 @@ r := mean(relu(-abs(x)))
         "output a := mean(x/r)",
         "output a := mean(x*log(t))",
         "output a := mean(x)/t",
+        # What multiplies it is 0 by algebra, not by an expectation.
+        "m := mean(x)\noutput a := mean(tanh(m*x)/m*x)",
+        "m := mean(x)\noutput a := mean(sin(m)/m*x)",
+        "m := mean(x)\noutput a := mean((1 - exp(-m^2*x^2))/m^2)",
+        "m := mean(x)\noutput a := mean((relu(x + m) - relu(x))/m)",
+        "m := mean(x)\nw := tanh(m*x)/m\noutput a := mean(w^2)",
+        "m := mean(x)\nw := A (tanh(m*x)/m)\noutput a := mean(w*y)",
+        "m := mean(x)\nk := sin(m)/m\noutput a := k*m",
+        "m := mean(x)\noutput a := m^2*mean(x/m)",
+        "m := mean(x)\noutput a := m*log(m)",
+        "m := mean(x)\noutput a := mean(if m < 1 then m*x/m^2 else x)",
+        "output a := mean(if t < 1 then x/t else x)",
     ],
 )
 def test_a_scalar_that_tends_to_zero_divides(line: str) -> None:
@@ -49,6 +61,21 @@ def test_a_scalar_that_tends_to_zero_divides(line: str) -> None:
 def test_a_mean_of_what_is_positive_divides(line: str) -> None:
     result = infer_limit(netsor.loads(HEAD + line + "\n").program)
     assert result["a"].value == 0 == result["a"].error and not result.taken
+
+
+@pytest.mark.parametrize(
+    ("line", "right"),
+    [
+        ("output a := mean(if t > 1 then x/t else x^2)", 1.0),
+        ("m := mean(x)\noutput a := mean(if m > 1 then x/m else x^2)", 1.0),
+        ("m := mean(x)\noutput a := mean(if m^2 + t < 1/2 then x^2 else log(m)*x)", 1.0),
+        ("m := mean(x)\noutput a := mean(tanh(m*x)/(m^2 + q))", 0.0),
+        ("m := mean(x)\noutput a := mean(m*x/m*x)", 1.0),
+    ],
+)
+def test_what_is_not_used_needs_no_value(line: str, right: float) -> None:
+    result = infer_limit(netsor.loads(HEAD + line + "\n").program)
+    assert not result.diagnostics and result["a"].value == pytest.approx(right, abs=1e-14)
 
 
 def test_the_law_of_coordinates_asks_too() -> None:
