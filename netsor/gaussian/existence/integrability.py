@@ -32,6 +32,8 @@ Coefficients = dict[Sym, Fraction]
 _LOG = 1e-9
 _MOST_FLATS = 8
 _DEEPEST = 12
+# An exponential of less is a number.
+_EXPONENT = 700.0
 
 
 class Upper(NamedTuple):
@@ -117,7 +119,9 @@ def _is_tame(e: Expr, gaussians: Gaussians) -> bool:
             if masses and is_singular(node.base):
                 return False
         elif isinstance(node, Call):
-            if node.fn in ("exp", "log", "tan", "sqrt"):
+            if node.fn in ("log", "tan", "sqrt"):
+                return False
+            if node.fn == "exp" and infer_range(node.children[0], {})[1] > _EXPONENT:
                 return False
             on_a_plane = node.fn in SINGULAR and affine(node.children[0], gaussians) is not None
             if masses and is_singular(node) and not on_a_plane:

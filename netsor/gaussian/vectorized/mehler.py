@@ -47,11 +47,13 @@ _FEW = 0.5
 class Coefficients(NamedTuple):
     """a_k (n, K) of n inputs, bounds on the error of a in the Euclidean norm, and tails (n, K/32 + 1).
 
+    `row` says where in `table`, that of all inputs, the a_k of each of these stand.
     `tails` are (Σ_{k ≥ 32 s} a_k²)^{1/2}, for the `segments` of 32 terms that an input has; `bend` is (E f''²)^{1/2},
     and `slip` what the errors of f's own scalars do to f in the mean square.
     """
 
-    a: Array
+    table: Array
+    row: Array
     error: Array
     tails: Array
     segments: Array
@@ -59,7 +61,11 @@ class Coefficients(NamedTuple):
     slip: Array
 
     def at(self, rows: Array) -> Coefficients:
-        return Coefficients(*(x[rows] for x in self))
+        return Coefficients(self.table, *(x[rows] for x in self[1:]))
+
+    def segment(self, s: int, rows: Array | slice = slice(None)) -> Array:
+        """The a_k of one segment for some of these inputs."""
+        return self.table[self.row[rows], s * _SEGMENT : (s + 1) * _SEGMENT]
 
 
 def smooth_sides(block: Expr, symbols: Sequence[Sym]) -> tuple[Expr, Expr] | None:
@@ -94,14 +100,15 @@ def hermite_coefficients(f: Expr, u: Sym, laws: Laws) -> Coefficients:
         slow = made.tails[:, -1] > _DIED_AWAY * made.tails[:, 0]
         if slow.any():
             made = _merged(made, _coefficients(f, u, scalars, here, moved, _LONG), slow)
-        out.append(made.at(np.arange(count)))
-    most = max(made.a.shape[1] for made in out)
-    return Coefficients(*(np.concatenate(x) for x in zip(*(_widened(made, most) for made in out), strict=True)))
+        out.append(Coefficients(*(x[:count] for x in made)))
+    most = max(made.table.shape[1] for made in out)
+    whole = Coefficients(*(np.concatenate(x) for x in zip(*(_widened(made, most) for made in out), strict=True)))
+    return whole._replace(row=np.arange(len(whole.table)))
 
 
 def _merged(short: Coefficients, long: Coefficients, slow: Array) -> Coefficients:
     """The longer series for the rows that need it."""
-    short = _widened(short, long.a.shape[1])
+    short = _widened(short, long.table.shape[1])
     return Coefficients(
         *(np.where(slow.reshape(-1, *[1] * (x.ndim - 1)), y, x) for x, y in zip(short, long, strict=True))
     )
@@ -109,11 +116,11 @@ def _merged(short: Coefficients, long: Coefficients, slow: Array) -> Coefficient
 
 def _widened(made: Coefficients, terms: int) -> Coefficients:
     """The same in arrays of so many terms, those that are not there being zero."""
-    more = terms - made.a.shape[1]
+    more = terms - made.table.shape[1]
     if not more:
         return made
-    a, tails = (np.pad(x, ((0, 0), (0, k))) for x, k in ((made.a, more), (made.tails, more // _SEGMENT)))
-    return made._replace(a=a, tails=tails)
+    a, tails = (np.pad(x, ((0, 0), (0, k))) for x, k in ((made.table, more), (made.tails, more // _SEGMENT)))
+    return made._replace(table=a, tails=tails)
 
 
 def _coefficients(
@@ -156,7 +163,8 @@ def _coefficients(
     error = np.where(seen & np.isfinite(error), error, np.inf)
     clean = np.isfinite(a).all(axis=1)
     segments = np.full(len(norm), terms // _SEGMENT)
-    return Coefficients(np.where(clean[:, None], a, 0.0), error, np.nan_to_num(tails), segments, bend, slip)
+    rows = np.arange(len(norm))
+    return Coefficients(np.where(clean[:, None], a, 0.0), rows, error, np.nan_to_num(tails), segments, bend, slip)
 
 
 @lru_cache(maxsize=2)
@@ -193,7 +201,7 @@ class MehlerSeries:
             rho = np.where(inside, np.clip(rho, -1, 1), 0.0)
         paired = laws.shape[1] == 1
         if paired:
-            f, g = (x if len(x.a) == len(rho) else x.at(np.zeros(len(rho), int)) for x in (f, g))
+            f, g = (x if len(x.row) == len(rho) else x.at(np.zeros(len(rho), int)) for x in (f, g))
         value, slope, left = (_of_pairs if paired else _of_tile)(rho, f, g)
 
         def over(x: Array, side: int) -> Array:
@@ -221,12 +229,13 @@ def _of_tile(rho: Array, f: Coefficients, g: Coefficients) -> tuple[Array, Array
     term, inner, step = np.empty((n, m)), np.empty((n, m)), np.empty((n, m))
     for s in range(int(last.max())):
         first = s * _SEGMENT
+        one, other = f.segment(s).T.copy()[:, :, None], g.segment(s).T.copy()[:, None, :]
         inner[:], step[:] = 0.0, 0.0
-        for k in range(first + _SEGMENT - 1, first - 1, -1):
+        for k in range(_SEGMENT - 1, -1, -1):
             step *= rho
             step += inner
             inner *= rho
-            np.multiply(f.a[:, k, None], g.a[None, :, k], out=term)
+            np.multiply(one[k], other[k], out=term)
             inner += term
         # Entry by entry: what is done already stays as it is.
         alive = (left > _NEGLIGIBLE * size) & (s < last)
@@ -264,7 +273,7 @@ def _of_pairs(
         if not len(rows):
             break
         first = s * _SEGMENT
-        r, c = rho[rows], f.a[rows, first : first + _SEGMENT] * g.a[rows, first : first + _SEGMENT]
+        r, c = rho[rows], f.segment(s, rows) * g.segment(s, rows)
         inner, step = np.zeros(r.shape), np.zeros(r.shape)
         for k in range(_SEGMENT - 1, -1, -1):
             step = step * r

@@ -61,6 +61,7 @@ class Evaluator:
         self._domains: dict[Sym, str] = {}
         self._covariances: dict[tuple[Sym, Sym], Step] = {}
         self._scalars: dict[Sym, Step] = {}
+        self._expectations: dict[Expr, Step] = {}
         self._blocks: dict[tuple[Expr, bool], Step] = {}
         self._sums: dict[tuple[Term, ...], Step] = {}
         self._inner: dict[tuple[DataRef, DataRef], Step] = {}
@@ -298,7 +299,10 @@ class Evaluator:
     def expect(self, integrand: Expr) -> Step:
         """E of an expression in Ẑ's, over the domain of the examples that it mentions."""
         e = canonical(integrand)
-        return self._by_families(e) or self._in_forms(e)
+        found = self._expectations.get(e)
+        if found is None:
+            found = self._expectations[e] = self._by_families(e) or self._in_forms(e)
+        return found
 
     def _by_families(self, e: Expr) -> Step | None:
         """A product of factors of independent families, or of two sums; None for others.

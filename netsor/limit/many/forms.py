@@ -32,6 +32,8 @@ def linear_forms(e: Expr, gaussians: frozenset[Sym], symbol: Callable[[Form], Sy
         scaled = [(s, canonical(mul(Const(1 / lead), c))) for s, c in row]
         return mul(Const(lead), symbol(tuple((s, ONE if c == Const(1.0) else c) for s, c in scaled)))
 
+    if not any(isinstance(node, Add) and _may_be_linear(node, gaussians) for node in postorder(e)):
+        return e
     done: dict[Expr, Expr] = {}
     for node in postorder(e):
         if node.free & gaussians and isinstance(node, (Add, Mul, Sym)):
@@ -55,6 +57,17 @@ def linear_forms(e: Expr, gaussians: frozenset[Sym], symbol: Callable[[Form], Sy
     if (after, len(made.free & scalars)) >= (before, len(scalars)):
         return e
     return made
+
+
+def _may_be_linear(node: Add, gaussians: frozenset[Sym]) -> bool:
+    """Whether a sum has two terms that are linear in Gaussians, as far as their factors show."""
+    seen = 0
+    for t in node.children:
+        factors = t.children if isinstance(t, Mul) else (t,)
+        seen += any(isinstance(f, Sym) and f in gaussians or isinstance(f, Add) for f in factors)
+        if seen > 1:
+            return True
+    return False
 
 
 class Forms:
