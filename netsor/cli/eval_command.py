@@ -183,10 +183,10 @@ def _explain(taken: Any) -> str:
         e = _explained(t)
         where = f"line {e['line']}, " if e["line"] else ""
         lines.append(f"  {e['for']} ({where}{_seconds(e['seconds'])})")
-        lines.append(f"    E[{_cut(e['integrand'])}]")
+        lines.append(f"    E[{cut(e['integrand'])}]")
         lines.append(f"      = {value_text(e['value'], e['error'])} ± {error_text(e['error'])}, by {e['method']}")
         lines.extend(
-            f"      · E[{_cut(p['integrand'])}] = {value_text(p['value'], p['error'])} ± {error_text(p['error'])}: "
+            f"      · E[{cut(p['integrand'])}] = {value_text(p['value'], p['error'])} ± {error_text(p['error'])}: "
             f"dimension {p['dimension']} → {p['after elimination']}, {p['method']}, {_seconds(p['seconds'])}"
             for p in e["parts"]
         )
@@ -197,7 +197,7 @@ def _seconds(s: float) -> str:
     return f"{s * 1e3:.2g} ms" if s < 1 else f"{s:.2g} s"
 
 
-def _cut(text: str, most: int = 160) -> str:
+def cut(text: str, most: int = 160) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 

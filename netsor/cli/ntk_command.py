@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from typing import Any
 
-from netsor.cli.eval_command import Progress
+from netsor.cli.eval_command import Progress, cut
 from netsor.cli.network_options import add_rows, add_tolerance, read_rows
 from netsor.cli.options import add_file, add_json, add_values, positive_number, positive_whole_number, whole_number
 from netsor.cli.output import error_text, exit_status, print_json, report, table, value_text
@@ -42,6 +43,7 @@ def register(commands: Any) -> None:
     )
     parser.add_argument("--seed", type=whole_number, default=0, metavar="S", help="the seed of the draws (0)")
     parser.add_argument("--by-parameter", action="store_true", help="what each trained parameter adds to the NTK")
+    parser.add_argument("--explain", action="store_true", help="show each expectation that was taken, and by what rule")
     parser.add_argument("--paths", action="store_true", help="what each isomorphism class of paths adds to the NTK")
     add_tolerance(parser, 1e-10)
     parser.add_argument("--budget", type=positive_number, metavar="SECONDS", help="time for the limits (no bound)")
@@ -60,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
         args.refuse("paths belong to the limit, and --width asks for kernels at a width; leave one of them out")
     if args.nngp and (args.paths or args.by_parameter or args.method == "paths"):
         args.refuse("--nngp asks for the NNGP kernel alone; --method, --by-parameter and --paths are of the NTK")
+    if args.explain and args.width is not None:
+        args.refuse("--explain shows the expectations of the limit, and --width asks for kernels at a width")
     found: Any
     with Progress("kernels") as progress:
         if args.width is not None:
@@ -78,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
                 )
     report(found.diagnostics)
     result, status = found.as_dict(), exit_status(found.diagnostics)
+    if args.explain:
+        result["expectations"] = [asdict(t) for t in found.expectations]
     if args.json:
         if status:
             from netsor.diagnostics.render import to_json
@@ -105,7 +111,18 @@ def _text(name: str, result: dict[str, Any]) -> str:
             rows.append([key, f"{share:.6g}", f"{share / total:.1%}" if total else ""])
         rows[0][2] = "of it"
         parts.append(table(rows, right=(False, True, True)))
+    if "expectations" in result:
+        parts.append(_explained(result["expectations"]))
     return "\n".join(parts)
+
+
+def _explained(taken: list[dict[str, Any]]) -> str:
+    lines = ["expectations taken"]
+    for t in taken:
+        lines.append(f"  E[{cut(t['integrand'])}]")
+        ways = ", ".join(f"{name} ({count})" for name, count in t["ways"].items() if count)
+        lines.append(f"      for each {t['over']}, ± {error_text(t['error'])}: {ways}".replace("for each all", "once"))
+    return "\n".join(lines)
 
 
 def _first(value: Any) -> float:

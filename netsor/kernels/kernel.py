@@ -21,7 +21,7 @@ from netsor.kernels.paths import path_contributions
 from netsor.kernels.tables import Asked, Kernel, Request, tabulate
 from netsor.kernels.terms import KernelTerm, gram_terms, nngp_terms, ntk_terms
 from netsor.limit.many.frames import Step
-from netsor.limit.many.terms import Term
+from netsor.limit.many.terms import Taken, Term
 from netsor.shown import Shown
 
 Array = np.ndarray
@@ -41,6 +41,7 @@ class Kernels(Shown):
     ntk: Kernel
     by_parameter: dict[str, Kernel] = field(default_factory=dict)
     classes: dict[str, Kernel] = field(default_factory=dict)
+    expectations: tuple[Taken, ...] = field(default=(), repr=False)
     diagnostics: tuple[Diagnostic, ...] = field(default=(), repr=False)
 
     def as_dict(self) -> dict[str, Any]:
@@ -107,7 +108,8 @@ def infer_kernels(
     found = {k.removeprefix("paths "): v for k, v in made[-1].items() if k.startswith("paths ")}
     said += _not_reached(network, "NTK", total, tol, budget)
     said += kinks_met(network, named_examples(network, x if y is None else np.concatenate([x, y])))
-    return Kernels(len(x), first, total, ntk if by_parameter else {}, found if classes else {}, tuple(said))
+    parts = (ntk if by_parameter else {}, found if classes else {})
+    return Kernels(len(x), first, total, *parts, _taken(across, within), tuple(said))
 
 
 def infer_ntk(
@@ -174,6 +176,7 @@ class Covariances(Shown):
 
     inputs: int
     nngp: Kernel
+    expectations: tuple[Taken, ...] = field(default=(), repr=False)
     diagnostics: tuple[Diagnostic, ...] = field(default=(), repr=False)
 
     @property
@@ -203,13 +206,12 @@ def infer_nngp(
     """
     verify_network(network)
     kinds = verify_covariance(network)
-    found, said = _forward_kernel(network, inputs, inputs2, partial(nngp_terms, kinds), tol, progress, budget)
-    return Covariances(len(flat_rows(network, inputs)), found, said)
+    return _forward_kernel(network, inputs, inputs2, partial(nngp_terms, kinds), tol, progress, budget)
 
 
 def infer_gram(network: Program, inputs: Any, tol: float = 1e-10, budget: float | None = None) -> Kernel:
     """The limit of the Σ of Eq. 71 on all rows: covariances of the readouts given their embeddings."""
-    return _forward_kernel(network, inputs, None, gram_terms, tol, None, budget)[0]
+    return _forward_kernel(network, inputs, None, gram_terms, tol, None, budget).nngp
 
 
 def _forward_kernel(
@@ -220,7 +222,7 @@ def _forward_kernel(
     tol: float,
     progress: Callable[[str], None] | None,
     budget: float | None,
-) -> tuple[Kernel, tuple[Diagnostic, ...]]:
+) -> Covariances:
     x = flat_rows(network, inputs)
     pairs = infer_pairs(x, None if inputs2 is None else flat_rows(network, inputs2))
     clock = Clock(budget)
@@ -231,7 +233,13 @@ def _forward_kernel(
     request = _request(network, "NNGP", across, within, _by_moments(terms))
     made = tabulate(pairs, across, within, [request], len(network.readouts), clock, progress)
     found = _only(network, pairs, made[0])
-    return found, tuple(_not_reached(network, "NNGP", found, tol, budget))
+    said = tuple(_not_reached(network, "NNGP", found, tol, budget))
+    return Covariances(len(x), found, _taken(across, within), said)
+
+
+def _taken(*made: Template | None) -> tuple[Taken, ...]:
+    """The expectations that were taken, those of pairs first."""
+    return tuple(t for m in made if m is not None for t in m.evaluator.taken)
 
 
 def _count(pairs: Pairs) -> str:

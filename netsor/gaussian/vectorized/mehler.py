@@ -250,21 +250,20 @@ def _of_tile(rho: Array, f: Coefficients, g: Coefficients) -> tuple[Array, Array
             break
         if np.count_nonzero(wanted) < _FEW * wanted.size:
             i, j = np.nonzero(wanted)
-            more = _of_pairs(rho[i, j][:, None], f.at(i), g.at(j), s + 1, power[i, j][:, None], size[i, j][:, None])
-            for whole, part in zip((value, slope), more[:2], strict=True):
-                whole[i, j] += part[:, 0]
-            left[i, j] = more[2][:, 0]
+            so_far = [x[i, j][:, None] for x in (value, slope, power, size)]
+            more = _of_pairs(rho[i, j][:, None], f.at(i), g.at(j), s + 1, so_far)
+            for whole, part in zip((value, slope, left), more, strict=True):
+                whole[i, j] = part[:, 0]
             break
     return value, slope, left
 
 
 def _of_pairs(
-    rho: Array, f: Coefficients, g: Coefficients, start: int = 0, power: Array | None = None, size: Array | None = None
+    rho: Array, f: Coefficients, g: Coefficients, start: int = 0, so_far: list[Array] | None = None
 ) -> tuple[Array, Array, Array]:
-    """The same for a list of pairs (k, 1), from a segment on."""
-    value, slope = np.zeros(rho.shape), np.zeros(rho.shape)
-    power = np.ones(rho.shape) if power is None else power
-    size = f.tails[:, :1] * g.tails[:, :1] if size is None else size
+    """The same for a list of pairs (k, 1); from a segment on where the sums before it, ρ^{32 s} and sizes are given."""
+    size = f.tails[:, :1] * g.tails[:, :1]
+    value, slope, power, size = so_far or [np.zeros(rho.shape), np.zeros(rho.shape), np.ones(rho.shape), size]
     left = abs(power) * f.tails[:, start, None] * g.tails[:, start, None]
     rows = np.arange(len(rho))
     last = np.minimum(f.segments, g.segments)

@@ -13,7 +13,21 @@ from typing import Any
 import numpy as np
 
 from netsor.core import DataRef, Moment
-from netsor.expr import ONE, ZERO, Add, Const, Expr, Sym, canonical, is_singular, mul, split_coefficient, substitute
+from netsor.expr import (
+    ONE,
+    ZERO,
+    Add,
+    Const,
+    Expr,
+    Sym,
+    add,
+    canonical,
+    is_singular,
+    mul,
+    split_coefficient,
+    substitute,
+    to_text,
+)
 from netsor.expr.arrays import lambdify
 from netsor.expr.parity import parity
 from netsor.gaussian import NoPointwiseMeaning
@@ -31,11 +45,13 @@ from netsor.limit.many.forms import Form, Forms
 from netsor.limit.many.frames import Frame, Step
 from netsor.limit.many.pairing import Pairing
 from netsor.limit.many.products import Product, how_many_terms, monomials, products, sides, summands
-from netsor.limit.many.terms import Term
+from netsor.limit.many.terms import Taken, Term
+from netsor.limit.symbols import spell
 from netsor.limit.worklist import WorkList, kept
 
 Array = np.ndarray
 _EPS = 2.0**-52
+_OVER = ("all", "input", "pair of inputs")
 _ONE, _NONE = np.ones((1, 1)), np.zeros((1, 1))
 # A block that multiplies out to more terms is not multiplied out where a grid takes it as it is.
 _MOST_TERMS, _MOST_WITH_SCALARS = 200, 12
@@ -57,6 +73,7 @@ class Evaluator:
         self.forms = Forms(limit)
         self.angles = Angles(self)
         self.pairing = Pairing(self._families, self.expect, self.total, self._prepare)
+        self.taken: list[Taken] = []
         self._count = 0
         self._domains: dict[Sym, str] = {}
         self._covariances: dict[tuple[Sym, Sym], Step] = {}
@@ -458,12 +475,23 @@ class Evaluator:
                 known.append(new)
             return known[k]
 
+        record = Taken(to_text(block, self.spell), _OVER[len(domain)])
+
+        def noted(name: str, part: Bounded) -> Bounded:
+            if not record.ways:
+                self.taken.append(record)
+            sound = np.isfinite(part.error)
+            record.ways[name] = record.ways.get(name, 0) + int(np.count_nonzero(sound))
+            record.error = max(record.error, float(part.error.max(initial=0.0, where=sound)))
+            return part
+
         def taken(w: Way, frame: Frame, values: Sequence[Bounded]) -> Bounded:
             c = dict(zip(laws, values, strict=False))
             at = dict(zip(scalars, values[len(laws) :], strict=False))
             shape = frame.shape if domain else (1, 1)
             here = Laws(shape, c, at, self.tol, frame.clock, frame.shared)
-            return _full(w.run(here, [frame.value(self._part(key, make, s)) for key, s, make in w.parts]), shape)
+            found = w.run(here, [frame.value(self._part(key, make, s)) for key, s, make in w.parts])
+            return noted(w.name, _full(found, shape))
 
         def again(k: int, frame: Frame) -> Bounded | None:
             w = way(k)
@@ -484,7 +512,7 @@ class Evaluator:
                 part = frame.part(bad) if domain else frame
                 if k == 0:
                     step, run = careful  # type: ignore[misc]
-                    more: Bounded | None = run(part, part.value(step))
+                    more: Bounded | None = noted("angle from its sine", run(part, part.value(step)))
                 else:
                     more = again(k, part)
                 if more is None:
@@ -494,6 +522,12 @@ class Evaluator:
             return out
 
         return self.step(domain, (*covariances, *given), compute)
+
+    def spell(self, s: Sym) -> str:
+        """A symbol as a person writes it; a linear form as the sum that it is."""
+        if s not in self.forms:
+            return spell(s)
+        return f"({to_text(add(*(mul(c, t) for t, c in self.forms[s])), spell)})"
 
     def _part(self, key: tuple[object, ...], make: Callable[[Laws], Any] | Expr, free: frozenset[Sym]) -> Step:
         """What a way needs to know of one side alone: an expectation, or what it makes of the law of that side."""
