@@ -226,6 +226,8 @@ def moments(powers: Sequence[int], covariance: Array) -> Callable[[Sequence], Ar
             known[k] = out
             return out
 
-        return moment(tuple(powers))
+        # What overflows is no number, and its reader looks for that.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return moment(tuple(powers))
 
     return at

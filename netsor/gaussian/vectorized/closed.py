@@ -84,21 +84,23 @@ class _ErfPair:
         u, v = self.symbols
         a, b, c = laws.var(u), laws.var(v), laws.cov(u, v)
         p, q = 1 + (2 * self.alpha**2) * a.value, 1 + (2 * self.beta**2) * b.value
-        x = (2 * self.alpha * self.beta) * c.value / np.sqrt(p * q)
+        root = np.sqrt(p) * np.sqrt(q)
+        x = (2 * self.alpha * self.beta) * c.value / root
         inside = (1 - x) * (1 + x)
         front = abs(self.number) * 2 / math.pi
         # The derivative of asin x is 1/√(1 − x²), and x is 2αβ c (pq)^{−1/2}.
-        moved = (2 * abs(self.alpha * self.beta)) * c.error / np.sqrt(p * q)
+        moved = (2 * abs(self.alpha * self.beta)) * c.error / root
         moved = moved + abs(x) * (self.alpha**2 * a.error / p + self.beta**2 * b.error / q + 3 * _EPS)
+        value = (self.number * 2 / math.pi) * np.arcsin(np.clip(x, -1, 1))
         with np.errstate(divide="ignore", invalid="ignore"):
-            error = front * (moved / np.sqrt(inside)) + 2 * _EPS * front
+            error = front * (moved / np.sqrt(inside)) + 2 * _EPS * abs(value)
         good = (moved < 1e-3 * inside) & (a.value >= 0) & (b.value >= 0)
-        return Bounded((self.number * 2 / math.pi) * np.arcsin(np.clip(x, -1, 1)), np.where(good, error, np.inf))
+        return Bounded(value, np.where(good, error, np.inf))
 
 
 @dataclass(frozen=True)
 class _Bells:
-    """number · E exp(−½ (p u² + q v²)) = number · ((1 + pa)(1 + qb) − pq c²)^{−1/2}."""
+    """number · E exp(−½ (p u² + q v²)) = number · ((1 + pa)(1 + qb)(1 − x²))^{−1/2}, x² = pq c²/((1 + pa)(1 + qb))."""
 
     number: float
     symbols: tuple[Sym, Sym]
@@ -109,14 +111,15 @@ class _Bells:
         u, v = self.symbols
         a, b, c = laws.var(u), laws.var(v), laws.cov(u, v)
         one, two = 1 + self.p * a.value, 1 + self.q * b.value
-        both = one * two
-        x = (self.p * self.q) * c.value
-        inside = both - x * c.value
-        # It is 1 + pa + qb + pq (ab − c²), so at least 1, and at most so much larger before the difference.
-        moved = both * ((self.p * a.error) / one + (self.q * b.error) / two + 4 * _EPS) + 2 * abs(x) * c.error
+        root = np.sqrt(one) * np.sqrt(two)
+        front = math.sqrt(self.p) * math.sqrt(self.q)
+        x = front * c.value / root
+        inside = (1 - x) * (1 + x)
+        relative = (self.p * a.error) / one + (self.q * b.error) / two
+        moved = 2 * abs(x) * (front * c.error / root + abs(x) * (0.5 * relative + 3 * _EPS))
         with np.errstate(divide="ignore", invalid="ignore"):
-            value = self.number / np.sqrt(inside)
-            error = abs(value) * (0.5 * moved / (inside - moved) + 3 * _EPS)
+            value = self.number / (root * np.sqrt(inside))
+            error = abs(value) * (0.5 * (moved / (inside - moved) + relative) + 4 * _EPS)
         good = (moved < 1e-3 * inside) & (a.value >= 0) & (b.value >= 0)
         return Bounded(value, np.where(good, error, np.inf))
 
@@ -132,10 +135,11 @@ class _Closed:
         p, q = self.parts, self.parts.quadratic
         scale = Bounded.exact(np.full((1, 1), p.number))
         if q.any():
-            determinant, c = _tilted(c, q) if d == 2 else _tilted_alone(c, float(q[0, 0]))
-            scale = scale.over(determinant.root())
+            narrowed, c = _tilted(c, q) if d == 2 else _tilted_alone(c, float(q[0, 0]))
+            scale = scale.over(narrowed.root())
         if p.erfs:
-            return scale * _arcsine(c, *p.erfs)
+            area = determinant(c[0][0], c[1][1], c[0][1]) if d == 2 else Bounded.exact(np.zeros((1, 1)))
+            return scale * _arcsine(c, area, *p.erfs)
         if any(p.powers):
             return scale * moment(tuple(p.powers), c)
         return scale
@@ -187,7 +191,9 @@ def _tilted_alone(c: list[list[Bounded]], q: float) -> tuple[Bounded, list[list[
     return whole, [[c[0][0].over(whole)]]
 
 
-def _arcsine(c: list[list[Bounded]], a: Array, b: Array) -> Bounded:
+def _arcsine(c: list[list[Bounded]], area: Bounded, a: Array, b: Array) -> Bounded:
+    """(2/π) atan(2 αᵀCβ/√…), the root's argument without cancellation: 1 + 2 αᵀCα + 2 βᵀCβ + 4 det C (α × β)²."""
+
     def form(x: Array, y: Array) -> Bounded:
         total = Bounded.exact(np.zeros((1, 1)))
         for i in range(len(x)):
@@ -198,7 +204,8 @@ def _arcsine(c: list[list[Bounded]], a: Array, b: Array) -> Bounded:
 
     one = Bounded.exact(np.ones((1, 1)))
     p, q, r = one + form(a, a).times(2.0), one + form(b, b).times(2.0), form(a, b).times(2.0)
-    inside = p * q - r * r
+    across = float(a[0] * b[1] - a[1] * b[0]) ** 2 if len(a) == 2 else 0.0
+    inside = p + q - one + area.times(4 * across)
     with np.errstate(divide="ignore", invalid="ignore"):
         # The angle of (√(pq − r²), r) as an angle loses nothing where it is near ±π/2.
         value = 2 / math.pi * np.arctan2(r.value, np.sqrt(np.maximum(inside.value, 0)))

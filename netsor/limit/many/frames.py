@@ -15,11 +15,12 @@ import numpy as np
 
 from netsor.core import DataRef
 from netsor.gaussian.arithmetic.bounded import Bounded
-from netsor.gaussian.problem import Clock
+from netsor.gaussian.problem import Clock, Unsettled
 
 Array = np.ndarray
 # Inner products are taken of blocks of this many rows, always, so that one does not depend on the others' number.
 BLOCK = 96
+_LEAST = 1e-305
 
 
 @dataclass(eq=False)
@@ -143,7 +144,16 @@ class Frame:
         return found
 
     def inner(self, a: DataRef, b: DataRef) -> Bounded:
-        """⟨ξ, ξ'⟩ of two rows of the template."""
+        """⟨ξ, ξ'⟩ of two rows of the template; raises Unsettled where a square is out of the range of floats."""
+        for ref in (a, b):
+            x = self.inputs.of(ref)
+            with np.errstate(all="ignore"):
+                squares = np.einsum("ij,ij->i", x, x)
+            if not np.isfinite(squares).all() or ((squares < _LEAST) & x.any(axis=1)).any():
+                raise Unsettled("the square of an input is out of the range of floating-point numbers")
+        return self._inner(a, b)
+
+    def _inner(self, a: DataRef, b: DataRef) -> Bounded:
         x, y = self.inputs.of(a), self.inputs.of(b)
         sides = (self.inputs.side(a), self.inputs.side(b))
         if set(sides) == {"L", "R"} and not self.paired:
