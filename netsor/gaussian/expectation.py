@@ -37,6 +37,7 @@ from netsor.gaussian.problem import (
     printed,
 )
 from netsor.gaussian.reductions import quadratic_powers
+from netsor.gaussian.reductions.arcsine import STEPS, closed_form
 from netsor.gaussian.sensitivity.first_order import FirstOrder, combined
 from netsor.gaussian.sensitivity.response import response
 from netsor.gaussian.symbolic.conditions import expanded
@@ -214,6 +215,10 @@ def _block(
     if found is not None and (found.error <= max(settings.tol * found.scale, floor) or clock.left() <= 0):
         return found
     mine = frozenset(block.free & gaussians)
+    part = _by_formula(block, mine, law)
+    if part is not None:
+        cache[key] = part
+        return part
     given = gather(block, mine, law)
     better = law.separated(given.symbols, given.covariance) if len(mine) > 1 else {}  # type: ignore[arg-type]
     if better:
@@ -266,6 +271,26 @@ def _block(
     cache[same] = part
     cache[key] = part = replace(part, slopes=_named(carried.slopes, meant))
     return part
+
+
+def _by_formula(block: Expr, mine: Gaussians, law: Law) -> Part | None:
+    """A block with a formula in its covariances, and with exact slopes."""
+    formula = closed_form(block, mine)
+    if formula is None:
+        return None
+    start = time.perf_counter()
+    s = formula.symbols
+    pairs = [(u, u) for u in s] + [(s[0], u) for u in s[1:]]
+    known = [law.covariance(*p) for p in pairs]
+    found = formula.at([e.value for e in known], [abs(e.error) for e in known])
+    if found is None:
+        return None
+    own = found.rounding + found.rest
+    error = own + math.fsum(abs(slope) * abs(e.error) for slope, e in zip(found.slopes, known, strict=True))
+    slopes: dict[Input, float] = {p: x for p, x, e in zip(pairs, found.slopes, known) if e.error}
+    way = printed(STEPS)
+    took = time.perf_counter() - start
+    return Part(block, len(s), 0, way, found.value, error, found.scale, took, own, slopes)
 
 
 def _is_nothing(block: Expr, inputs: Inputs, run: Callable[..., Outcome]) -> bool:

@@ -17,6 +17,7 @@ from netsor.gaussian.integrand.integrand import Integrand
 from netsor.gaussian.integrand.probe import Probe, held_to_draws
 from netsor.gaussian.integrand.rounding import averaged, rounding
 from netsor.gaussian.problem import Method, Outcome, Problem, Step, Task, Unsettled
+from netsor.gaussian.reductions.arcsine import ArcSine
 from netsor.gaussian.reductions.change_of_measure import Branches, WiderLaw
 from netsor.gaussian.reductions.chebyshev import Table
 from netsor.gaussian.reductions.closed_form import AllVariables, ClosedForm, Straightening
@@ -42,6 +43,7 @@ _WIDER_LAW, _GLANCE = WiderLaw(), Glance()
 REDUCTIONS: tuple[Reduction, ...] = (
     Terms(),
     DiracMass(),
+    ArcSine(),
     Branches(),
     Tilting(),
     QuadraticPower(),

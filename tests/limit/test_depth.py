@@ -40,7 +40,7 @@ def verify(result: LimitResult, name: str, right: mpmath.mpf, most: float) -> No
 
 @pytest.mark.parametrize(
     ("depth", "most"),
-    [(10, 1e-13), (100, 1e-12), pytest.param(1000, 5e-12, marks=pytest.mark.slow)],
+    [(10, 1e-14), (100, 1e-13), pytest.param(1000, 1e-12, marks=pytest.mark.slow)],
 )
 def test_a_pair_through_many_layers_of_relu(depth: int, most: float) -> None:
     """ρ → (sin θ + (π − θ) cos θ)/π at unit variances (Cho & Saul 2009)."""

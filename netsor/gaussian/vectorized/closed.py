@@ -52,13 +52,24 @@ def closed_form(block: Expr, symbols: Sequence[Sym]) -> Rule | None:
     if sum(parts.powers) == 2 and not parts.quadratic.any():
         i, j = (k for k, n in enumerate(parts.powers) for _ in range(n))
         return _Covariance(parts.number, symbols[i], symbols[j])
-    if not parts.quadratic.any() and len(parts.erfs) == 2 and len(symbols) == 2:
-        one, two = parts.erfs if parts.erfs[0][0] else parts.erfs[::-1]
-        if one[0] and two[1] and not (one[1] or two[0]):
-            return _ErfPair(parts.number, (symbols[0], symbols[1]), float(one[0]), float(two[1]))
+    pair = erf_pair(block, tuple(symbols)) if len(symbols) == 2 else None
+    if pair is not None:
+        return _ErfPair(pair[0], (symbols[0], symbols[1]), pair[1], pair[2])
     if len(symbols) == 2 and not (parts.erfs or any(parts.powers) or parts.quadratic[0, 1]):
         return _Bells(parts.number, (symbols[0], symbols[1]), *np.diag(parts.quadratic).tolist())
     return _Closed(parts, tuple(symbols))
+
+
+def erf_pair(block: Expr, symbols: tuple[Sym, ...]) -> tuple[float, float, float] | None:
+    """(number, α, β) with block = number · erf(αu) erf(βv), v = u where there is one symbol."""
+    parts = _read(block, symbols)
+    if parts is None or len(parts.erfs) != 2 or parts.quadratic.any() or any(parts.powers):
+        return None
+    one, two = parts.erfs if parts.erfs[0][0] else parts.erfs[::-1]
+    if len(symbols) == 1:
+        return parts.number, float(one[0]), float(two[0])
+    apart = one[0] and two[1] and not (one[1] or two[0])
+    return (parts.number, float(one[0]), float(two[1])) if apart else None
 
 
 @dataclass(frozen=True)
