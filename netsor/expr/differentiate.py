@@ -230,7 +230,7 @@ def unfold_apply(node: Apply) -> Expr:
 
 def unfold(root: Expr) -> Expr:
     """All users' functions replaced by their bodies, those inside bodies included."""
-    while any(isinstance(node, Apply) for node in postorder(root)):
+    while Apply.kind in root.made_of:
         root = rewrite(root, lambda node: unfold_apply(node) if isinstance(node, Apply) else node)
     return root
 

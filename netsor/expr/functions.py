@@ -12,7 +12,7 @@ from collections.abc import Callable
 from netsor.expr import values
 from netsor.expr.build import add, call, compare, cond, mul, neg, power, sqrt
 from netsor.expr.entry import FUNCTIONS, INF, REALS, Interval, Nonlinearity
-from netsor.expr.nodes import HALF, MINUS_ONE, ONE, TWO, ZERO, Call, Const, Expr, postorder
+from netsor.expr.nodes import HALF, MINUS_ONE, ONE, TWO, ZERO, Const, Expr
 from netsor.expr.values import DEFAULT_LEAK, SELU_ALPHA, SELU_SCALE
 
 
@@ -290,10 +290,11 @@ def _too_singular() -> Expr:
 
 
 FUNCTIONS.update((entry.name, entry) for entry in _entries())
+JUMPING = frozenset(name for name, entry in FUNCTIONS.items() if entry.jumps)
 SINGULAR = frozenset(name for name, entry in FUNCTIONS.items() if entry.singular)
 PUBLIC = tuple(name for name in FUNCTIONS if name not in SINGULAR)
 
 
 def is_singular(e: Expr) -> bool:
     """Whether a Dirac mass occurs in the expression."""
-    return any(isinstance(node, Call) and node.fn in SINGULAR for node in postorder(e))
+    return not SINGULAR.isdisjoint(e.made_of)

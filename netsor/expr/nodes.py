@@ -29,10 +29,15 @@ _TABLE: WeakValueDictionary[tuple[Any, ...], Expr] = WeakValueDictionary()
 
 
 class Expr:
-    """A node; `children` are its subexpressions, `free` its free symbols, `digest` a name that outlives the process."""
+    """A node; `children` are its subexpressions, `free` its free symbols, `digest` a name that outlives the process.
 
-    __slots__ = ("__weakref__", "children", "digest", "form", "free", "payload")
+    `made_of` holds the functions of the language that occur in it, and "if", "apply" and "star" for nodes of these
+    kinds, so that a long expression need not be walked through to see that there are none.
+    """
+
+    __slots__ = ("__weakref__", "children", "digest", "form", "free", "made_of", "payload")
     rank: ClassVar[int] = 0
+    kind: ClassVar[str | None] = None
 
     payload: Any
     children: tuple[Expr, ...]
@@ -41,6 +46,7 @@ class Expr:
     form: Expr | bool | None
     free: frozenset[Sym]
     digest: bytes
+    made_of: frozenset[str]
 
     @classmethod
     def _make(cls, payload: Any, children: tuple[Expr, ...], bound: frozenset[Sym] = frozenset()) -> Any:
@@ -55,11 +61,16 @@ class Expr:
         node.form = None
         h = blake2b(f"{cls.__name__}|{_stable(payload)}|".encode(), digest_size=12)
         free: frozenset[Sym] = frozenset()
+        made_of: frozenset[str] = frozenset()
         for child in children:
             h.update(child.digest)
             if not child.free <= free:
                 free = free | child.free
+            if not child.made_of <= made_of:
+                made_of = made_of | child.made_of
         node.digest = h.digest()
+        own = payload if cls is Call else cls.kind
+        node.made_of = made_of if own is None or own in made_of else made_of | {own}
         node.free = free - bound if bound else free
         if cls is Sym:
             node.free = frozenset((cast("Sym", node),))
@@ -225,6 +236,7 @@ class Apply(Expr):
 
     __slots__ = ()
     rank = 6
+    kind = "apply"
 
     @property
     def function(self) -> Function:
@@ -262,6 +274,7 @@ class Cond(Expr):
 
     __slots__ = ()
     rank = 9
+    kind = "if"
 
     @property
     def test(self) -> Expr:
@@ -284,6 +297,7 @@ class Star(Expr):
 
     __slots__ = ()
     rank = 10
+    kind = "star"
 
     @property
     def bound(self) -> Sym:

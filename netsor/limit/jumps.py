@@ -41,7 +41,7 @@ from netsor.expr.asymptotics import Diverges
 from netsor.expr.build import with_children
 from netsor.expr.cases import may_be_zero
 from netsor.expr.differentiate import plain_tests, vanishes_on
-from netsor.expr.functions import is_singular
+from netsor.expr.functions import JUMPING, is_singular
 from netsor.expr.infinite_width import at_infinite_width
 from netsor.gaussian import NoNumber, NoPointwiseMeaning
 from netsor.limit.interpreter import Limit
@@ -202,7 +202,10 @@ def _sum_in_numbers(terms: list[Expr]) -> Expr:
 
 def _arguments(psi: Expr) -> Iterator[tuple[Expr, tuple[float, ...]]]:
     """What ψ jumps in, and where: the arguments of step and sign, the two sides of a test."""
-    for node in postorder(unfold(psi)):
+    psi = unfold(psi)
+    if JUMPING.isdisjoint(psi.made_of) and Cond.kind not in psi.made_of:
+        return
+    for node in postorder(psi):
         if isinstance(node, Call) and FUNCTIONS[node.fn].jumps:
             yield node.children[0], FUNCTIONS[node.fn].jumps
         elif isinstance(node, Cond):
