@@ -20,6 +20,9 @@ import numpy as np
 FOLDER = Path(__file__).resolve().parents[1] / "programs" / "networks"
 TITLES = {
     "kernels": "NNGP and NTK of a fully trained MLP with L = 3 hidden layers on N inputs in three dimensions",
+    "large": "NNGP and NTK of an MLP with 3 hidden layers on N inputs in ten dimensions, and times that of numpy's "
+    "closed form of relu on half of the pairs, in the same process",
+    "residual": "NNGP and NTK of L residual blocks with branches 1/√L on two inputs",
     "depth": "NNGP and NTK of an MLP with L hidden layers on 100 inputs",
     "paths": "the same NTK by the sum over paths",
     "branches": "the NTK of two residual branches about a layer normalization, φ = tanh + 0.1 u², on N inputs",
@@ -27,6 +30,29 @@ TITLES = {
     "the limit of the unrolled program, and kernel gradient descent",
     "finite": "the same training at width n, one seed",
 }
+
+LARGE = """
+network large(ξ : 10)
+φ(u) = PHI(u)
+matrix U : (n, 10) ~ N(0, 1/10)
+matrix V, W ~ N(0, 2/n)
+vector a, b, c ~ N(0, 0.1)
+vector v ~ N(0, 1)
+train U, V, W, a, b, c, v
+output f := vᵀ φ(W φ(V φ(U ξ + a) + b) + c) / √n
+"""
+
+RESIDUAL = """
+network residual(ξ : 10)
+param L = DEPTH
+matrix U : (n, 10) ~ N(0, 1/10)
+matrix W[1..L] ~ N(0, 2/n)
+vector v ~ N(0, 1)
+x[0] := U ξ
+for l in 1..L:
+    x[l] := x[l-1] + relu(W[l] x[l-1])/√L
+output f := vᵀ x[L] / √n
+"""
 
 BRANCHES = """
 network branches(ξ : 3)
@@ -49,6 +75,10 @@ def rows(quick: bool) -> list[tuple[str, dict]]:
     out: list[tuple[str, dict]] = []
     for name in ("mlp_relu", "mlp_erf"):
         out += [("kernels", {"network": name, "N": n}) for n in ((125, 250) if quick else (125, 250, 500, 1000))]
+    for phi in ("relu", "erf", "gelu", "tanh", "softplus"):
+        most = 2000 if phi in ("relu", "erf") and not quick else 500
+        out += [("large", {"network": phi, "N": n}) for n in (500, 2000) if n <= most]
+    out += [("residual", {"L": depth}) for depth in ((25, 50) if quick else (50, 100, 200))]
     for name in ("mlp_relu", "mlp_erf"):
         out += [("depth", {"network": name, "L": depth}) for depth in ((2, 4) if quick else (2, 4, 8, 16))]
     out += [("paths", {"network": "mlp_relu", "L": depth}) for depth in ((2, 4) if quick else (2, 4, 8, 16))]
@@ -65,10 +95,16 @@ def measure(kind: str, given: dict) -> dict:
 
     rng = np.random.default_rng(0)
     settings = {"L": given["L"]} if "L" in given else {}
-    document = netsor.load(FOLDER / f"{given.get('network', 'mlp_erf')}.netsor", set=settings)
+    named = kind not in ("large", "residual", "branches")
+    document = netsor.load(FOLDER / f"{given.get('network', 'mlp_erf')}.netsor", set=settings) if named else None
     if kind == "branches":
         document = netsor.loads(BRANCHES)
-    document.ntk(np.eye(3)[:2])  # imports and compiled functions
+    if kind == "large":
+        document = netsor.loads(LARGE.replace("PHI", given["network"]))
+    if kind == "residual":
+        document = netsor.loads(RESIDUAL.replace("DEPTH", str(given["L"])))
+    size = 10 if kind in ("large", "residual") else 3
+    document.ntk(np.eye(size)[:2] if kind != "residual" else np.eye(size)[:1])  # imports and compiled functions
     start = time.perf_counter()
     if kind in ("training", "finite"):
         x, y = rng.standard_normal((6, 3)), rng.standard_normal(4)
@@ -78,12 +114,42 @@ def measure(kind: str, given: dict) -> dict:
         )
         quality = found.difference() if width is None else None
     else:
-        x = rng.standard_normal((given.get("N", 100), 3))
+        x = rng.standard_normal((2 if kind == "residual" else given.get("N", 100), size))
         kernels = document.ntk(x, method="paths" if kind == "paths" else "backward")
         quality = float((kernels.ntk.error / np.abs(kernels.ntk.value).max()).max())
     seconds = time.perf_counter() - start
+    found = {"seconds": seconds}
+    if kind == "large":
+        start = time.perf_counter()
+        closed_form(x)
+        found["times the closed form"] = seconds / (time.perf_counter() - start)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": seconds, "MiB": peak, "quality": quality}
+    return {**found, "MiB": peak, "quality": quality}
+
+
+def closed_form(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The kernels of `LARGE` with relu (Cho & Saul 2009), in blocks on and above the diagonal."""
+    size, block = len(x), 128
+    nngp, ntk = np.empty((size, size)), np.empty((size, size))
+    start = (x * x).sum(axis=1) / 10 + 0.1
+    for i in range(0, size, block):
+        for j in range(i, size, block):
+            rows, columns = slice(i, i + block), slice(j, j + block)
+            c = x[rows] @ x[columns].T / 10 + 0.1
+            a, b, t = start[rows, None], start[None, columns], c
+            for layer in range(3):
+                root = np.sqrt(a) * np.sqrt(b)
+                cosine = np.clip(c / root, -1, 1)
+                slope = 1 - np.arccos(cosine) / np.pi
+                value = root * (np.sqrt(1 - cosine * cosine) / np.pi + slope * cosine)
+                # The readout has variance 1 where a hidden layer has 2, and no bias.
+                scale, bias = (0.5, 0.0) if layer == 2 else (1.0, 0.1)
+                c = scale * value + bias
+                t = c + scale * t * slope
+                a, b = a + bias, b + bias
+            nngp[rows, columns], nngp[columns, rows] = c, c.T
+            ntk[rows, columns], ntk[columns, rows] = t, t.T
+    return nngp, ntk
 
 
 def table(found: list[tuple[str, dict, dict]], markdown: bool) -> str:
@@ -94,11 +160,15 @@ def table(found: list[tuple[str, dict, dict]], markdown: bool) -> str:
         if not mine:
             continue
         cells = [["case", "seconds", "growth", "peak MiB", "error"]]
+        if kind == "large":
+            cells[0][2] = "closed form"
         before: tuple[str | None, float] = (None, 0.0)
         for given, m in mine:
             group = str(given.get("network", "")) + ("T" if given.get("L") == 3 else "L" if kind == "training" else "")
             growth = f"×{m['seconds'] / before[1]:.1f}" if before[0] == group else ""
             before = (group, m["seconds"])
+            if kind == "large":
+                growth = f"×{m['times the closed form']:.1f}"
             case = ", ".join(f"{k} = {v}" if k != "network" else str(v) for k, v in given.items())
             quality = "" if m["quality"] is None else f"{m['quality']:.1e}"
             cells.append([case, f"{m['seconds']:.2f}", growth, f"{m['MiB']:.0f}", quality])

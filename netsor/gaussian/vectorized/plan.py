@@ -38,6 +38,10 @@ class Way:
     run: Callable[[Laws, Sequence[Any]], Bounded]
 
 
+# The names of the ways, in the order in which they are tried.
+ORDER = (
+    "closed form", "homogeneity", "angle", "grid", "Mehler's series", "panels", "contraction", "law by law",
+)  # fmt: skip
 # F and its variables.
 Side = tuple[Expr, Sequence[Sym]]
 
