@@ -315,6 +315,8 @@ class Features:
         for _ in range(_MOST_ROUNDS):
             if late():
                 raise OutOfTime
+            if not len(owner):
+                break
             which, at = self._cuts_inside(x, owner, low, high)
             total += len(at)
             if not len(at):
