@@ -6,11 +6,8 @@ from collections.abc import Callable
 
 from netsor.expr import MINUS_ONE, ONE, Add, Call, Const, Expr, Mul, Pow, add, call, mul, neg, rewrite
 from netsor.expr.build import power
+from netsor.expr.functions import FUNCTIONS
 from netsor.expr.nodes import TWO
-
-# f(0) = 0, f smooth and bounded with bounded derivatives: then f(u)/u is bounded and Lipschitz, the singularity at 0
-# being removable. The numbers bound |f(u)/u|.
-_REMOVABLE = {"tanh": 1.0, "erf": 2.0, "atan": 1.0, "sin": 1.0}
 
 
 def _stand_in(u: Expr) -> Expr:
@@ -136,8 +133,10 @@ def _switched(a: Expr, b: Expr) -> Expr | None:
 
 
 def _removable(a: Expr, b: Expr) -> Expr | None:
-    if isinstance(a, Call) and a.fn in _REMOVABLE and b is power(a.children[0], MINUS_ONE):
-        return mul(Const(_REMOVABLE[a.fn]), _stand_in(a.children[0]))
+    """f(0) = 0, f smooth and bounded with its derivatives: f(u)/u is bounded and Lipschitz, 0 being removable."""
+    bound = FUNCTIONS[a.fn].over_argument if isinstance(a, Call) else None
+    if bound is not None and b is power(a.children[0], MINUS_ONE):
+        return mul(Const(bound), _stand_in(a.children[0]))
     return None
 
 

@@ -279,7 +279,7 @@ def _lies_on(d: Expr, values: Mapping[Sym, Expr]) -> bool:
 
 
 def _told(node: Expr) -> str:
-    if isinstance(node, Call) and node.fn in ("max", "min"):
+    if isinstance(node, Call) and FUNCTIONS[node.fn].chooses:
         return f"two arguments of `{node.fn}` are equal {_OFTEN}"
     if isinstance(node, Call) and FUNCTIONS[node.fn].jumps:
         return f"the argument of `{node.fn}` lies on its jump with positive probability in the limit"

@@ -37,7 +37,7 @@ from netsor.expr import (
 )
 from netsor.expr.differentiate import plain_tests, vanishes_on
 from netsor.expr.entry import INF, REALS, Interval
-from netsor.expr.functions import SINGULAR, TooSingular
+from netsor.expr.functions import TooSingular, is_exp, is_log
 from netsor.expr.intervals import infer_range, ranges_of
 
 
@@ -180,13 +180,6 @@ def _where_parameters_tend(finding: Finding, psi: Expr, moving: dict[Sym, Expr],
     return finding
 
 
-# Functions that are above 0 everywhere, and those that are so where their arguments are.
-_ABOVE_ZERO = frozenset({"exp", "sigmoid", "softplus", "Phi"})
-_KEEP_SIGN = frozenset(
-    {"relu", "abs", "max", "min", "tanh", "erf", "atan", "step", "sign", "silu", "gelu", "elu", "selu", "hardtanh"}
-)
-
-
 def is_positive(e: Expr, known: Collection[Sym], ranges: Mapping[Sym, Interval]) -> bool:
     """Whether an expression is above 0 at every argument, the limits of its scalars included."""
     done: dict[Expr, bool] = {}
@@ -205,7 +198,8 @@ def is_positive(e: Expr, known: Collection[Sym], ranges: Mapping[Sym, Interval])
             case Pow():
                 done[node] = kids[0]
             case Call():
-                done[node] = node.fn in _ABOVE_ZERO or node.fn in _KEEP_SIGN and all(kids)
+                entry = FUNCTIONS[node.fn]
+                done[node] = entry.is_positive or entry.keeps_sign and all(kids)
             case Cond():
                 done[node] = done[node.then] and done[node.other]
             case _:
@@ -266,10 +260,10 @@ def _operation(node: Expr, bounds: Mapping[Expr, Interval], ranges: Mapping[Sym,
             why = entry.obstacle(*(bounds[c] for c in node.children))
             if why is None:
                 return FINE
-            bounded = bool(entry.jumps) or node.fn == "sqrt" or node.fn in SINGULAR
+            bounded = bool(entry.jumps) or entry.singular
             return Finding(
-                False, f"`{to_text(node)}`: {why}", covered=bounded and node.fn not in SINGULAR,
-                hopeless=node.fn in SINGULAR, slow=node.fn == "exp" and _degree(node.children[0], bounds) < 2,
+                False, f"`{to_text(node)}`: {why}", covered=bounded and not entry.singular,
+                hopeless=entry.singular, slow=is_exp(node) and _degree(node.children[0], bounds) < 2,
             )  # fmt: skip
         case Pow():
             return _power(node, bounds)
@@ -310,7 +304,7 @@ def _power(node: Pow, bounds: Mapping[Expr, Interval]) -> Finding:
 
 def _is_simple(e: Expr) -> bool:
     """|u| or u of a variable u: a negative power of it has no second moment from −1/2 on."""
-    return isinstance(e.children[0] if isinstance(e, Call) and e.fn in ("abs", "relu") else e, Sym)
+    return isinstance(e.children[0] if isinstance(e, Call) and FUNCTIONS[e.fn].degree == 1 else e, Sym)
 
 
 def _degree(e: Expr, bounds: Mapping[Expr, Interval]) -> float:
@@ -396,10 +390,10 @@ def infer_continuity(
                         None, f"`{text}` is continuous unless `{what}` tends to 0, which the text does not rule out"
                     )
                     worst = worst.worse(finding)
-            case Call() if node.fn == "log":
+            case Call() if is_log(node):
                 if bounds[node.children[0]][0] <= 0 and not is_positive(node.children[0], positive, ranges):
                     worst = worst.worse(Finding(None, f"`{text}` is continuous only where its argument stays positive"))
-            case Call() if FUNCTIONS[node.fn].jumps or node.fn == "tan":
+            case Call() if FUNCTIONS[node.fn].jumps or FUNCTIONS[node.fn].quotient is not None:
                 if FUNCTIONS[node.fn].obstacle(*(bounds[c] for c in node.children)) is not None:  # type: ignore[misc]
                     worst = worst.worse(Finding(None, f"`{text}` is continuous unless its argument tends to a jump"))
             case Cond() if isinstance(node.test, Cmp):

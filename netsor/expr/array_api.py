@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-
-from netsor.expr.values import SELU_ALPHA, SELU_SCALE
 
 
 def _special(xp: Any) -> Callable[[str], Callable[[Any], Any]]:
@@ -34,35 +33,57 @@ def _special(xp: Any) -> Callable[[str], Callable[[Any], Any]]:
     return through_host
 
 
-@lru_cache(maxsize=16)
-def scope(xp: Any) -> dict[str, Any]:
-    """The names that generated code uses (see `netsor.expr.arrays`), over the module `xp`.
-
-    Arguments are arrays of one dtype and device, or numbers; in each call at least one is an array.
-    """
-    special = _special(xp)
+def _like(xp: Any) -> Callable[[Any, Any], Any]:
+    """A number as an array of the kind of another; an array stays what it is."""
 
     def like(value: Any, other: Any) -> Any:
         if not isinstance(value, (int, float)):
             return value
         return xp.asarray(value, dtype=other.dtype, device=other.device)
 
-    def pick(test: Any, a: Any, b: Any) -> Any:
+    return like
+
+
+@lru_cache(maxsize=16)
+def library(xp: Any) -> SimpleNamespace:
+    """The names of `netsor.expr.arrays.NUMPY` over the module `xp`."""
+    special, like = _special(xp), _like(xp)
+
+    def of_two(f: Callable[[Any, Any], Any], of_numbers: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        def made(a: Any, b: Any) -> Any:
+            guide = next((v for v in (a, b) if not isinstance(v, (int, float))), None)
+            return of_numbers(a, b) if guide is None else f(like(a, guide), like(b, guide))
+
+        return made
+
+    def where(test: Any, a: Any, b: Any) -> Any:
         guide = next((v for v in (a, b) if not isinstance(v, (int, float))), None)
         return xp.where(test, like(a, guide), like(b, guide))
 
+    def step(x: Any) -> Any:
+        lost = xp.isnan(x)
+        return where(x > 0, where(lost, x, xp.ones_like(x)), where(lost, x, xp.zeros_like(x)))
+
+    maximum, minimum = of_two(xp.maximum, max), of_two(xp.minimum, min)
+    return SimpleNamespace(
+        abs=xp.abs, sign=xp.sign, exp=xp.exp, expm1=xp.expm1, log=xp.log, sqrt=xp.sqrt, sin=xp.sin, cos=xp.cos,
+        tan=xp.tan, atan=xp.atan, tanh=xp.tanh, where=where, maximum=maximum, minimum=minimum,
+        clip=lambda x, lo, hi: minimum(maximum(x, lo), hi), logaddexp=xp.logaddexp,
+        erf=special("erf"), ndtr=special("ndtr"), expit=special("expit"), log_ndtr=special("log_ndtr"),
+        step=step, softplus=lambda x: xp.logaddexp(x, xp.zeros_like(x)),
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=16)
+def scope(xp: Any) -> dict[str, Any]:
+    """The names that generated code uses (see `netsor.expr.arrays`), over the module `xp`.
+
+    Arguments are arrays of one dtype and device, or numbers; in each call at least one is an array.
+    """
+    like = _like(xp)
+
     def where(test: Any, a: Any, b: Any, guide: Any) -> Any:
         return xp.where(test, like(a, guide), like(b, guide))
-
-    def fold(f: Callable[[Any, Any], Any]) -> Callable[..., Any]:
-        def folded(*xs: Any) -> Any:
-            guide = next(v for v in xs if not isinstance(v, (int, float)))
-            out = like(xs[0], guide)
-            for x in xs[1:]:
-                out = f(out, like(x, guide))
-            return out
-
-        return folded
 
     def power(base: Any, exponent: Any) -> Any:
         if isinstance(exponent, (int, float)):
@@ -75,37 +96,7 @@ def scope(xp: Any) -> dict[str, Any]:
             return base**exponent
         return like(base, exponent) ** exponent
 
-    def below(x: Any) -> Any:
-        return xp.minimum(x, like(0.0, x))
-
-    maximum, minimum = fold(xp.maximum), fold(xp.minimum)
-    functions = {
-        "abs": xp.abs,
-        "sign": xp.sign,
-        "step": lambda x: pick(x > 0, pick(xp.isnan(x), x, xp.ones_like(x)), pick(xp.isnan(x), x, xp.zeros_like(x))),
-        "relu": lambda x: maximum(x, 0.0),
-        "leaky_relu": lambda x, slope=0.01: xp.where(x > 0, x, slope * x),
-        "elu": lambda x: xp.where(x > 0, x, xp.expm1(below(x))),
-        "selu": lambda x: SELU_SCALE * xp.where(x > 0, x, SELU_ALPHA * xp.expm1(below(x))),
-        "gelu": lambda x: x * special("ndtr")(x),
-        "silu": lambda x: x * special("expit")(x),
-        "softplus": lambda x: xp.logaddexp(x, xp.zeros_like(x)),
-        "sigmoid": lambda x: special("expit")(x),
-        "tanh": xp.tanh,
-        "hardtanh": lambda x: minimum(maximum(x, -1.0), 1.0),
-        "clip": lambda x, lo, hi: minimum(maximum(x, lo), hi),
-        "erf": lambda x: special("erf")(x),
-        "Phi": lambda x: special("ndtr")(x),
-        "exp": xp.exp,
-        "log": xp.log,
-        "sin": xp.sin,
-        "cos": xp.cos,
-        "tan": xp.tan,
-        "atan": xp.atan,
-        "max": maximum,
-        "min": minimum,
-    }
     return {
-        "F": functions, "_where": where, "_power": power, "_dtype": lambda a: a, "_float64": None,
+        "_where": where, "_power": power, "_dtype": lambda a: a, "_float64": None,
         "_and": xp.logical_and, "_or": xp.logical_or, "_not": xp.logical_not,
     }  # fmt: skip

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from netsor.expr.array_api import library
+from netsor.expr.array_api import scope as names_over
 from netsor.expr.build import rewrite, star_quotient
 from netsor.expr.canonical import canonical
 from netsor.expr.differentiate import unfold
+from netsor.expr.functions import FUNCTIONS
 from netsor.expr.nodes import Add, Call, Cmp, Cond, Const, Expr, Logic, Mul, Pow, Star, Sym, postorder
-from netsor.expr.values import SELU_ALPHA, SELU_SCALE
 
 Compiled = Callable[..., tuple[Any, ...]]
 
@@ -27,9 +30,6 @@ def _special(name: str) -> Callable[[Any], Any]:
         return getattr(scipy.special, name)(x)
 
     return f
-
-
-_erf, _ndtr, _expit = _special("erf"), _special("ndtr"), _special("expit")
 
 
 def _where(test: Any, a: Any, b: Any, dtype: Any) -> Any:
@@ -53,40 +53,31 @@ def _power(base: Any, exponent: Any) -> Any:
     return np.power(base, float(exponent) if isinstance(exponent, int) else exponent)
 
 
-ARRAY_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "abs": np.abs,
-    "sign": np.sign,
-    "step": lambda x: np.where(np.isnan(x), x, x > 0),
-    "relu": lambda x: np.maximum(x, 0),
-    "leaky_relu": lambda x, slope=0.01: np.where(x > 0, x, slope * x),
-    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
-    "selu": lambda x: SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(np.minimum(x, 0))),
-    "gelu": lambda x: x * _ndtr(x),
-    "silu": lambda x: x * _expit(x),
-    "softplus": lambda x: np.logaddexp(x, np.zeros((), np.asarray(x).dtype)),
-    "sigmoid": _expit,
-    "tanh": np.tanh,
-    "hardtanh": lambda x: np.clip(x, -1, 1),
-    "clip": lambda x, lo, hi: np.minimum(np.maximum(x, lo), hi),
-    "erf": _erf,
-    "Phi": _ndtr,
-    "exp": np.exp,
-    "log": np.log,
-    "sin": np.sin,
-    "cos": np.cos,
-    "tan": np.tan,
-    "atan": np.arctan,
-    "max": lambda *xs: _fold(np.maximum, xs),
-    "min": lambda *xs: _fold(np.minimum, xs),
-}
+# What the entries of `netsor.expr.functions` compute the values of arrays with; `netsor.expr.array_api` has the same
+# names over other modules.
+NUMPY = SimpleNamespace(
+    abs=np.abs, sign=np.sign, exp=np.exp, expm1=np.expm1, log=np.log, sqrt=np.sqrt, sin=np.sin, cos=np.cos, tan=np.tan,
+    atan=np.arctan, tanh=np.tanh, where=np.where, maximum=np.maximum, minimum=np.minimum, clip=np.clip,
+    logaddexp=np.logaddexp, erf=_special("erf"), ndtr=_special("ndtr"), expit=_special("expit"),
+    log_ndtr=_special("log_ndtr"),
+    step=lambda x: np.where(np.isnan(x), x, x > 0),
+    softplus=lambda x: np.logaddexp(x, np.zeros((), np.asarray(x).dtype)),
+)  # fmt: skip
+
+
+def functions_of(xp: Any) -> dict[str, Callable[..., Any]]:
+    """The functions of the language over the names of `NUMPY`, by name; Dirac masses have no values."""
+    found: dict[str, Callable[..., Any]] = {}
+    for name, entry in FUNCTIONS.items():
+        if isinstance(entry.array, str):
+            found[name] = getattr(xp, entry.array)
+        elif entry.array is not None:
+            found[name] = partial(entry.array, xp)
+    return found
+
+
+ARRAY_FUNCTIONS = functions_of(NUMPY)
 _OPERATORS = {"<": "<", "<=": "<=", ">": ">", ">=": ">=", "==": "==", "!=": "!="}
-
-
-def _fold(f: Callable[[Any, Any], Any], xs: Sequence[Any]) -> Any:
-    out = xs[0]
-    for x in xs[1:]:
-        out = f(out, x)
-    return out
 
 
 @lru_cache(maxsize=4096)
@@ -135,9 +126,7 @@ def lambdify(exprs: tuple[Expr, ...], args: tuple[Sym, ...], xp: Any = None) -> 
     if xp is None:
         scope = dict(_NUMPY)
     else:
-        from netsor.expr.array_api import scope as names_over
-
-        scope = dict(names_over(xp))
+        scope = {**names_over(xp), "F": functions_of(library(xp))}
     exec(compile(source, "<netsor expression>", "exec"), scope)
     return scope["compiled"]
 

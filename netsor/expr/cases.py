@@ -30,8 +30,7 @@ def is_kinked(node: Expr) -> bool:
         return True
     if not isinstance(node, Call):
         return False
-    entry = FUNCTIONS[node.fn]
-    return entry.pieces is not None and (bool(entry.breaks) or entry.arity != (1, 1))
+    return FUNCTIONS[node.fn].is_kinked
 
 
 def pieces(node: Expr) -> Expr:

@@ -79,9 +79,7 @@ def is_smooth(e: Expr) -> bool:
                 entry = FUNCTIONS[node.fn]
                 if is_kinked(node) or entry.breaks or entry.jumps or entry.arity != (1, 1):
                     return False
-                if node.fn in ("tan", "sqrt", "log") and not (
-                    node.fn != "tan" and infer_range(node.children[0], {})[0] > 0
-                ):
+                if not entry.has_values_on(infer_range(node.children[0], {})):
                     return False
             case _:
                 return False

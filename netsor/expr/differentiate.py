@@ -10,8 +10,8 @@ import random
 from collections.abc import Mapping
 from functools import lru_cache
 
-from netsor.expr.build import add, call, cond, mul, neg, power, rewrite, star, star_quotient, substitute
-from netsor.expr.functions import FUNCTIONS, is_singular
+from netsor.expr.build import add, cond, mul, neg, power, rewrite, star, star_quotient, substitute
+from netsor.expr.functions import FUNCTIONS, dirac, is_singular, log
 from netsor.expr.nodes import (
     MINUS_ONE,
     ONE,
@@ -90,7 +90,7 @@ def _power_rule(node: Pow, x: Sym, done: dict[Expr, Expr]) -> Expr:
     if x in base.free:
         terms.append(mul(exponent, power(base, add(exponent, MINUS_ONE)), done[base]))
     if x in exponent.free:
-        terms.append(mul(node, call("log", base), done[exponent]))
+        terms.append(mul(node, log(base), done[exponent]))
     return add(*terms)
 
 
@@ -124,7 +124,7 @@ def _jump_terms(node: Cond, x: Sym) -> Expr:
         if slope is ZERO:
             return ZERO
         gap = add(node.then, neg(node.other))
-        return ZERO if vanishes_on(gap, u) else mul(gap, call("dirac", u), slope)
+        return ZERO if vanishes_on(gap, u) else mul(gap, dirac(u), slope)
     return ZERO
 
 

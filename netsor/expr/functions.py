@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, TypeGuard
 
-from netsor.expr import values
+from netsor.expr import series, values
 from netsor.expr.build import add, call, compare, cond, mul, neg, power, sqrt
-from netsor.expr.entry import FUNCTIONS, INF, REALS, Interval, Nonlinearity
-from netsor.expr.nodes import HALF, MINUS_ONE, ONE, TWO, ZERO, Const, Expr
+from netsor.expr.entry import FUNCTIONS, INF, REALS, Interval, Nonlinearity, NormalCdf, Wave
+from netsor.expr.growth import ONE_SERIES, Series, exponential, logarithm, plus, raise_to, times
+from netsor.expr.nodes import HALF, MINUS_ONE, ONE, TWO, ZERO, Call, Const, Expr
 from netsor.expr.values import DEFAULT_LEAK, SELU_ALPHA, SELU_SCALE
+
+ERROR_FUNCTION = NormalCdf(2.0, math.sqrt(2), -1.0)
+_DIRAC = "dirac"
 
 
 def _monotone(f: Callable[[float], float]) -> Callable[[Interval], Interval]:
@@ -34,7 +40,7 @@ def _monotone(f: Callable[[float], float]) -> Callable[[Interval], Interval]:
 
 def density(u: Expr) -> Expr:
     """The standard normal density at u."""
-    return mul(Const(1 / math.sqrt(2 * math.pi)), call("exp", mul(Const(-0.5), power(u, TWO))))
+    return mul(Const(1 / math.sqrt(2 * math.pi)), exp(mul(Const(-0.5), power(u, TWO))))
 
 
 def _one(f: Callable[[Expr], Expr]) -> Callable[[tuple[Expr, ...], int], Expr]:
@@ -103,7 +109,7 @@ def _gelu_partial(u: Expr) -> Expr:
 
 
 def _silu_partial(u: Expr) -> Expr:
-    s = call("sigmoid", u)
+    s = sigmoid(u)
     return add(s, mul(u, s, add(ONE, neg(s))))
 
 
@@ -146,139 +152,225 @@ def _jump_obstacle(name: str) -> Callable[[Interval], str | None]:
     return obstacle
 
 
+def _sine(u: Series, text: str) -> Series:
+    return series.wave(u, text, "sin", 0)
+
+
+def _cosine(u: Series, text: str) -> Series:
+    return series.wave(u, text, "cos", 1)
+
+
+def _tangent(u: Series, text: str) -> Series:
+    return times(_sine(u, text), raise_to(_cosine(u, text), Fraction(-1), text))
+
+
+def _fold(f: Callable[[Any, Any], Any], xs: tuple[Any, ...]) -> Any:
+    out = xs[0]
+    for x in xs[1:]:
+        out = f(out, x)
+    return out
+
+
 def _entries() -> list[Nonlinearity]:
     smooth_tanh = lambda u: add(ONE, neg(power(call("tanh", u), TWO)))  # noqa: E731
     return [
         Nonlinearity(
-            "abs", abs, _one(lambda u: call("sign", u)), breaks=(0.0,), parity="even", image=_abs_image, lipschitz=True,
-            pieces=lambda u: _positive(u, u, neg(u)),
+            "abs", abs, "abs", _one(lambda u: call("sign", u)), breaks=(0.0,), parity="even", image=_abs_image,
+            lipschitz=True, keeps_sign=True, degree=1, pieces=lambda u: _positive(u, u, neg(u)),
+            fences=("\\left|", "\\right|"), primed="nowhere",
         ),
         Nonlinearity(
-            "sign", values.sign, _one(lambda u: mul(TWO, call("dirac", u))), breaks=(0.0,), jumps=(0.0,), parity="odd",
-            image=_monotone(values.sign), obstacle=_jump_obstacle("sign"),
-            pieces=lambda u: _positive(u, ONE, cond(compare("<", u, ZERO), MINUS_ONE, ZERO)),
+            "sign", values.sign, "sign", _one(lambda u: mul(TWO, dirac(u))), breaks=(0.0,), jumps=(0.0,), parity="odd",
+            image=_monotone(values.sign), obstacle=_jump_obstacle("sign"), keeps_sign=True, degree=0,
+            pieces=lambda u: _positive(u, ONE, cond(compare("<", u, ZERO), MINUS_ONE, ZERO)), primed="derivations",
         ),
         Nonlinearity(
-            "step", values.step, _one(lambda u: call("dirac", u)), breaks=(0.0,), jumps=(0.0,),
-            image=_monotone(values.step), obstacle=_jump_obstacle("step"), pieces=lambda u: _positive(u, ONE, ZERO),
+            "step", values.step, lambda xp, x: xp.step(x), _one(lambda u: dirac(u)), breaks=(0.0,), jumps=(0.0,),
+            image=_monotone(values.step), obstacle=_jump_obstacle("step"), keeps_sign=True, degree=0,
+            pieces=lambda u: _positive(u, ONE, ZERO), primed="derivations",
         ),
         Nonlinearity(
-            "relu", values.relu, _one(lambda u: call("step", u)), breaks=(0.0,),
-            image=_monotone(values.relu), lipschitz=True, pieces=lambda u: _positive(u, u, ZERO),
+            "relu", values.relu, lambda xp, x: xp.maximum(x, 0), _one(lambda u: call("step", u)), breaks=(0.0,),
+            image=_monotone(values.relu), lipschitz=True, keeps_sign=True, degree=1,
+            pieces=lambda u: _positive(u, u, ZERO),
         ),
         Nonlinearity(
-            "leaky_relu", values.leaky_relu, _leaky_partial, arity=(1, 2),
-            breaks=(0.0,), image=_leaky_image, obstacle=_leaky_obstacle,
+            "leaky_relu", values.leaky_relu, lambda xp, x, slope=DEFAULT_LEAK: xp.where(x > 0, x, slope * x),
+            _leaky_partial, arity=(1, 2), arguments="u, 0.01", breaks=(0.0,), image=_leaky_image,
+            obstacle=_leaky_obstacle, degree=1,
             pieces=lambda *args: _positive(args[0], args[0], mul(_leak(args), args[0])),
         ),
         Nonlinearity(
-            "elu", values.elu, _one(lambda u: _positive(u, ONE, call("exp", u))),
-            breaks=(0.0,), image=_monotone(values.elu), lipschitz=True,
-            turn=(1.0, 40.0),
-            pieces=lambda u: _positive(u, u, add(call("exp", u), MINUS_ONE)),
+            "elu", values.elu, lambda xp, x: xp.where(x > 0, x, xp.expm1(xp.minimum(x, 0))),
+            _one(lambda u: _positive(u, ONE, exp(u))), breaks=(0.0,), image=_monotone(values.elu), lipschitz=True,
+            keeps_sign=True, inverse=(-1.0, INF), turn=(1.0, 40.0), slope=1.0,
+            pieces=lambda u: _positive(u, u, add(exp(u), MINUS_ONE)),
         ),
         Nonlinearity(
             "selu", values.selu,
-            _one(lambda u: _positive(u, Const(SELU_SCALE), mul(Const(SELU_SCALE * SELU_ALPHA), call("exp", u)))),
-            breaks=(0.0,), lipschitz=True, turn=(1.0, 40.0),
+            lambda xp, x: SELU_SCALE * xp.where(x > 0, x, SELU_ALPHA * xp.expm1(xp.minimum(x, 0))),
+            _one(lambda u: _positive(u, Const(SELU_SCALE), mul(Const(SELU_SCALE * SELU_ALPHA), exp(u)))),
+            breaks=(0.0,), lipschitz=True, keeps_sign=True, turn=(1.0, 40.0), slope=SELU_SCALE,
             image=_monotone(values.selu),
             pieces=lambda u: _positive(
-                u, mul(Const(SELU_SCALE), u),
-                mul(Const(SELU_SCALE * SELU_ALPHA), add(call("exp", u), MINUS_ONE)),
+                u, mul(Const(SELU_SCALE), u), mul(Const(SELU_SCALE * SELU_ALPHA), add(exp(u), MINUS_ONE))
             ),
         ),
         Nonlinearity(
-            "gelu", values.gelu, _one(_gelu_partial), lipschitz=True, turn=(1.0, 9.0),
+            "gelu", values.gelu, lambda xp, x: x * xp.ndtr(x), _one(_gelu_partial), lipschitz=True, keeps_sign=True,
+            turn=(1.0, 9.0), slope=1.0, times_argument="Phi",
             image=lambda r: (0.0 if r[0] >= 0 else -0.1701, max(values.gelu(r[1]), 0.0)),
             pieces=lambda u: mul(u, call("Phi", u)),
         ),
         Nonlinearity(
-            "silu", values.silu, _one(_silu_partial), lipschitz=True, turn=(2.0, 45.0),
+            "silu", values.silu, lambda xp, x: x * xp.expit(x), _one(_silu_partial), lipschitz=True, keeps_sign=True,
+            turn=(2.0, 45.0), slope=1.0, times_argument="sigmoid",
             image=lambda r: (0.0 if r[0] >= 0 else -0.2785, max(values.silu(r[1]), 0.0)),
-            pieces=lambda u: mul(u, call("sigmoid", u)),
+            pieces=lambda u: mul(u, sigmoid(u)),
         ),
         Nonlinearity(
-            "softplus", values.softplus, _one(lambda u: call("sigmoid", u)), image=_monotone(values.softplus),
-            lipschitz=True, turn=(2.0, 40.0),
+            "softplus", values.softplus, "softplus", _one(lambda u: sigmoid(u)), image=_monotone(values.softplus),
+            lipschitz=True, inverse=(0.0, INF), turn=(2.0, 40.0), slope=1.0, decays=True,
+            series=lambda u, text: logarithm(plus(ONE_SERIES, exponential(u, text)), text),
         ),
         Nonlinearity(
-            "sigmoid", values.sigmoid,
-            _one(lambda u: mul(call("sigmoid", u), add(ONE, neg(call("sigmoid", u))))),
-            image=_monotone(values.sigmoid), lipschitz=True, turn=(2.0, 40.0),
+            "sigmoid", values.sigmoid, "expit", _one(lambda u: mul(sigmoid(u), add(ONE, neg(sigmoid(u))))),
+            image=_monotone(values.sigmoid), lipschitz=True, inverse=(0.0, 1.0), turn=(2.0, 40.0), decays=True,
+            log_array=lambda xp, x: -xp.logaddexp(0.0, -x), series=series.sigmoid,
         ),
         Nonlinearity(
-            "tanh", math.tanh, _one(smooth_tanh), parity="odd", image=_monotone(math.tanh), lipschitz=True,
-            turn=(1.0, 20.0),
+            "tanh", math.tanh, "tanh", _one(smooth_tanh), parity="odd", image=_monotone(math.tanh), lipschitz=True,
+            over_argument=1.0, keeps_sign=True, inverse=(-1.0, 1.0), turn=(1.0, 20.0), series=series.tanh,
         ),
         Nonlinearity(
-            "hardtanh", lambda x: min(max(x, -1.0), 1.0),
+            "hardtanh", lambda x: min(max(x, -1.0), 1.0), lambda xp, x: xp.clip(x, -1.0, 1.0),
             _one(lambda u: cond(compare("<=", u, MINUS_ONE), ZERO, cond(compare(">=", u, ONE), ZERO, ONE))),
             breaks=(-1.0, 1.0), parity="odd", image=_monotone(lambda x: min(max(x, -1.0), 1.0)), lipschitz=True,
+            keeps_sign=True,
             pieces=lambda u: cond(compare("<=", u, MINUS_ONE), MINUS_ONE, cond(compare(">=", u, ONE), ONE, u)),
         ),
         Nonlinearity(
-            "clip", values.clip, _clip_partial, arity=(3, 3), lipschitz=True,
+            "clip", values.clip, lambda xp, x, lo, hi: xp.minimum(xp.maximum(x, lo), hi), _clip_partial, arity=(3, 3),
+            arguments="u, lo, hi", lipschitz=True,
             image=lambda r, lo, hi: (min(max(r[0], lo[0]), hi[0]), min(max(r[1], lo[1]), hi[1])),
             pieces=lambda u, lo, hi: cond(compare("<=", u, lo), lo, cond(compare(">=", u, hi), hi, u)),
         ),
         Nonlinearity(
-            "erf", math.erf,
-            _one(lambda u: mul(Const(2 / math.sqrt(math.pi)), call("exp", neg(power(u, TWO))))),
-            parity="odd", image=_monotone(math.erf), lipschitz=True, turn=(1.0, 6.0),
+            "erf", math.erf, "erf", _one(lambda u: mul(Const(2 / math.sqrt(math.pi)), exp(neg(power(u, TWO))))),
+            parity="odd", image=_monotone(math.erf), lipschitz=True, over_argument=2.0, keeps_sign=True,
+            inverse=(-1.0, 1.0), normal=ERROR_FUNCTION, turn=(1.0, 6.0), series=series.erf,
         ),
         Nonlinearity(
-            "Phi", values.normal_cdf, _one(density), image=_monotone(values.normal_cdf), lipschitz=True,
-            turn=(1.0, 9.0),
+            "Phi", values.normal_cdf, "ndtr", _one(density), image=_monotone(values.normal_cdf), lipschitz=True,
+            inverse=(0.0, 1.0), normal=NormalCdf(1.0, 1.0, 0.0), turn=(1.0, 9.0),
+            log_array=lambda xp, x: xp.log_ndtr(x), series=series.normal,
+        ),
+        # The root is a power, and has no node of its own.
+        Nonlinearity(
+            "sqrt", math.sqrt, None, _one(lambda u: mul(HALF, power(u, Const(-0.5)))), spelled=sqrt,
+            image=_monotone(lambda x: math.sqrt(max(x, 0.0))), obstacle=_sqrt_obstacle, primed="nowhere",
         ),
         Nonlinearity(
-            "sqrt", math.sqrt, _one(lambda u: mul(HALF, power(u, Const(-0.5)))),
-            image=_monotone(lambda x: math.sqrt(max(x, 0.0))), obstacle=_sqrt_obstacle, spelled=sqrt,
+            "exp", values.exponential, "exp", _one(lambda u: exp(u)), image=_monotone(values.exponential),
+            obstacle=_exp_obstacle, growth=INF, inverse=(0.0, INF), series=exponential, latex="\\exp", primed="nowhere",
         ),
         Nonlinearity(
-            "exp", values.exponential, _one(lambda u: call("exp", u)), image=_monotone(values.exponential),
-            obstacle=_exp_obstacle,
-        ),
-        Nonlinearity(
-            "log", math.log, _one(lambda u: power(u, MINUS_ONE)), obstacle=_log_obstacle,
+            "log", math.log, "log", _one(lambda u: power(u, MINUS_ONE)), obstacle=_log_obstacle, positive_only=True,
             image=lambda r: (math.log(r[0]) if r[0] > 0 else -INF, math.log(r[1]) if 0 < r[1] < INF else INF),
+            series=logarithm, latex="\\log", primed="nowhere",
         ),
         Nonlinearity(
-            "sin", math.sin, _one(lambda u: call("cos", u)), parity="odd", lipschitz=True, turn=(1.0, INF),
-            image=lambda r: _wave_image(r, math.pi / 2),
+            "sin", math.sin, "sin", _one(lambda u: call("cos", u)), parity="odd", lipschitz=True, over_argument=1.0,
+            turn=(1.0, INF), image=lambda r: _wave_image(r, math.pi / 2), wave=Wave(1 / 2j, -1), series=_sine,
+            latex="\\sin", primed="nowhere",
         ),
         Nonlinearity(
-            "cos", math.cos, _one(lambda u: neg(call("sin", u))), parity="even", lipschitz=True, turn=(1.0, INF),
-            image=lambda r: _wave_image(r, 0.0),
+            "cos", math.cos, "cos", _one(lambda u: neg(call("sin", u))), parity="even", lipschitz=True,
+            turn=(1.0, INF), image=lambda r: _wave_image(r, 0.0), wave=Wave(0.5, 1), series=_cosine, latex="\\cos",
+            primed="nowhere",
         ),
         Nonlinearity(
-            "tan", math.tan, _one(lambda u: add(ONE, power(call("tan", u), TWO))), parity="odd", obstacle=_tan_obstacle,
+            "tan", math.tan, "tan", _one(lambda u: add(ONE, power(call("tan", u), TWO))), parity="odd",
+            obstacle=_tan_obstacle, growth=INF, quotient=lambda u: (call("sin", u), call("cos", u)), series=_tangent,
+            latex="\\tan", primed="derivations",
         ),
         Nonlinearity(
-            "atan", math.atan, _one(lambda u: power(add(ONE, power(u, TWO)), MINUS_ONE)), parity="odd",
-            image=_monotone(math.atan), lipschitz=True, turn=(1.0, INF),
+            "atan", math.atan, "atan", _one(lambda u: power(add(ONE, power(u, TWO)), MINUS_ONE)), parity="odd",
+            image=_monotone(math.atan), lipschitz=True, over_argument=1.0, keeps_sign=True,
+            inverse=(-math.pi / 2, math.pi / 2), turn=(1.0, INF), series=series.arctangent, primed="derivations",
         ),
         Nonlinearity(
-            "max", max, _extreme_partial(">"), arity=(2, None), lipschitz=True, pieces=_extreme_pieces(">"),
-            image=lambda *rs: (max(r[0] for r in rs), max(r[1] for r in rs)),
+            "max", max, lambda xp, *xs: _fold(xp.maximum, xs), _extreme_partial(">"), arity=(2, None),
+            arguments="x, y", lipschitz=True, keeps_sign=True, pieces=_extreme_pieces(">"), chooses=">",
+            image=lambda *rs: (max(r[0] for r in rs), max(r[1] for r in rs)), latex="\\max",
         ),
         Nonlinearity(
-            "min", min, _extreme_partial("<"), arity=(2, None), lipschitz=True, pieces=_extreme_pieces("<"),
-            image=lambda *rs: (min(r[0] for r in rs), min(r[1] for r in rs)),
+            "min", min, lambda xp, *xs: _fold(xp.minimum, xs), _extreme_partial("<"), arity=(2, None),
+            arguments="x, y", lipschitz=True, keeps_sign=True, pieces=_extreme_pieces("<"), chooses="<",
+            image=lambda *rs: (min(r[0] for r in rs), min(r[1] for r in rs)), latex="\\min",
         ),
         # The unit mass at 0: no function of coordinates, only an integrand of a limit.
         Nonlinearity(
-            "dirac", lambda x: 0.0 if x != 0 else INF, _one(lambda u: call("dirac'", u)), parity="even",
-            singular=True, folds=False, obstacle=lambda r: "it is a Dirac mass, not a function",
+            _DIRAC, lambda x: 0.0 if x != 0 else INF, None, _one(lambda u: dirac(u, 1)), parity="even", mass=0,
+            folds=False, obstacle=lambda r: "it is a Dirac mass, not a function",
         ),
         Nonlinearity(
-            "dirac'", lambda x: 0.0 if x != 0 else math.nan, _one(lambda u: call("dirac''", u)), parity="odd",
-            singular=True, obstacle=lambda r: "it is the derivative of a Dirac mass, not a function",
+            _DIRAC + "'", lambda x: 0.0 if x != 0 else math.nan, None, _one(lambda u: dirac(u, 2)), parity="odd",
+            mass=1, obstacle=lambda r: "it is the derivative of a Dirac mass, not a function",
         ),
         Nonlinearity(
-            "dirac''", lambda x: 0.0 if x != 0 else math.nan, _one(lambda u: _too_singular()), parity="even",
-            singular=True, obstacle=lambda r: "it is the second derivative of a Dirac mass, not a function",
+            _DIRAC + "''", lambda x: 0.0 if x != 0 else math.nan, None, _one(lambda u: _too_singular()),
+            parity="even", mass=2, obstacle=lambda r: "it is the second derivative of a Dirac mass, not a function",
         ),
     ]
+
+
+# --- functions that arithmetic itself asks for --------------------------------------------------------------------
+
+
+def exp(u: Expr) -> Expr:
+    return call("exp", u)
+
+
+def log(u: Expr) -> Expr:
+    return call("log", u)
+
+
+def sin(u: Expr) -> Expr:
+    return call("sin", u)
+
+
+def cos(u: Expr) -> Expr:
+    return call("cos", u)
+
+
+def relu(u: Expr) -> Expr:
+    return call("relu", u)
+
+
+def absolute(u: Expr) -> Expr:
+    return call("abs", u)
+
+
+def sigmoid(u: Expr) -> Expr:
+    return call("sigmoid", u)
+
+
+def dirac(u: Expr, order: int = 0) -> Expr:
+    """The unit mass at u = 0, or a derivative of it."""
+    return call(_DIRAC + "'" * order, u)
+
+
+def is_exp(e: Expr) -> TypeGuard[Call]:
+    return isinstance(e, Call) and e.fn == "exp"
+
+
+def is_log(e: Expr) -> TypeGuard[Call]:
+    return isinstance(e, Call) and e.fn == "log"
+
+
+def is_absolute(e: Expr) -> TypeGuard[Call]:
+    return isinstance(e, Call) and e.fn == "abs"
 
 
 class TooSingular(ValueError):
@@ -293,6 +385,16 @@ FUNCTIONS.update((entry.name, entry) for entry in _entries())
 JUMPING = frozenset(name for name, entry in FUNCTIONS.items() if entry.jumps)
 SINGULAR = frozenset(name for name, entry in FUNCTIONS.items() if entry.singular)
 PUBLIC = tuple(name for name in FUNCTIONS if name not in SINGULAR)
+
+
+def mass_order(e: Expr) -> int | None:
+    """k where an expression is the k-th derivative of a Dirac mass; None where it is none."""
+    return FUNCTIONS[e.fn].mass if isinstance(e, Call) else None
+
+
+def is_mass(e: Expr) -> TypeGuard[Call]:
+    """Whether an expression is a Dirac mass or a derivative of one."""
+    return isinstance(e, Call) and e.fn in SINGULAR
 
 
 def is_singular(e: Expr) -> bool:

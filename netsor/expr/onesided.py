@@ -20,14 +20,11 @@ from netsor.expr.build import add, call, compare, cond, mul, neg, power, substit
 from netsor.expr.canonical import canonical
 from netsor.expr.cases import Signs, case, is_kinked, may_be_zero, pieces, settled_by, split, undecided
 from netsor.expr.differentiate import diff, unfold, vanishes_on
-from netsor.expr.functions import FUNCTIONS, TooSingular
+from netsor.expr.functions import FUNCTIONS, TooSingular, dirac
 from netsor.expr.growth import Rate, growth
 from netsor.expr.nodes import ONE, WIDTH, ZERO, Add, Call, Cmp, Cond, Const, Expr, Mul, Pow, Star, Sym
 from netsor.expr.values import compare_values
 
-# Functions with f(tu) = t^k f(u) for t > 0, by their k; max and min are so after their common part is taken out.
-_HOMOGENEOUS = {"relu": 1, "abs": 1, "leaky_relu": 1, "sign": 0, "step": 0}
-_EXTREMES = ("max", "min")
 _MOST_CASES = 10
 _INFINITE = math.inf
 _SMALL = 8.0
@@ -243,16 +240,17 @@ class OneSided:
 
     def _kinked(self, node: Call, upto: float) -> Expansion:
         arguments = [self.of(c, upto) for c in node.children]
-        if _HOMOGENEOUS.get(node.fn) == 0:
+        entry = FUNCTIONS[node.fn]
+        if entry.degree == 0:
             arguments = [self._leading(node.children[0], upto)]
-        elif node.fn in _HOMOGENEOUS and not arguments[0].terms:
+        elif entry.degree is not None and not arguments[0].terms:
             # Of the size of its argument, which is beyond what is asked for.
             return arguments[0]
-        if node.fn in _HOMOGENEOUS and arguments[0].terms and arguments[0].terms[0][0] > 0:
+        if entry.degree is not None and arguments[0].terms and arguments[0].terms[0][0] > 0:
             k = arguments[0].terms[0][0]
             self.met = True
-            return self._homogeneous(node, [arguments[0].shifted(-k), *arguments[1:]], k * _HOMOGENEOUS[node.fn], upto)
-        if node.fn in _EXTREMES:
+            return self._homogeneous(node, [arguments[0].shifted(-k), *arguments[1:]], k * entry.degree, upto)
+        if entry.chooses:
             # max(a, b) = a + max(0, b − a).
             first = Expansion(tuple((p, neg(c)) for p, c in arguments[0].terms), arguments[0].rest)
             apart = [self._sum([a, first]) for a in arguments[1:]]
@@ -261,7 +259,7 @@ class OneSided:
                 self.met = True
                 inner = self._homogeneous(node, [Expansion(()), *(a.shifted(-k) for a in apart)], k, upto)
                 return self._sum([arguments[0], inner])
-        return self._conditional(pieces(node), upto, bool(FUNCTIONS[node.fn].jumps))
+        return self._conditional(pieces(node), upto, bool(entry.jumps))
 
     def _homogeneous(self, node: Call, arguments: list[Expansion], k: float, upto: float) -> Expansion:
         """f(ε^k u) = ε^k f(u), where u may lie on the kink again."""
@@ -315,7 +313,7 @@ class OneSided:
             q, d = after[0]
             if p + q - k <= upto:
                 sense = ONE if test.op in (">", ">=") else Const(-1)
-                parts.setdefault(p + q - k, []).append(mul(sense, jump, call("dirac", c), d))
+                parts.setdefault(p + q - k, []).append(mul(sense, jump, dirac(c), d))
                 rest = min(rest, p + 2 * (q - k))
         return self._made(parts, rest)
 
@@ -394,9 +392,10 @@ def distances(node: Expr) -> list[Expr]:
         return [node.base] if rough and node.base is not WIDTH else []
     if isinstance(node, Call) and is_kinked(node):
         first, *rest = node.children
-        if FUNCTIONS[node.fn].breaks:
-            return [add(first, Const(-b)) for b in FUNCTIONS[node.fn].breaks]
-        if node.fn in _EXTREMES:
+        entry = FUNCTIONS[node.fn]
+        if entry.breaks:
+            return [add(first, Const(-b)) for b in entry.breaks]
+        if entry.chooses:
             return [add(a, neg(b)) for a, b in itertools.combinations(node.children, 2)]
         return [add(first, neg(b)) for b in rest]
     if isinstance(node, Cmp):

@@ -46,7 +46,7 @@ def _parity(node: Expr, done: dict[Expr, int | None], gaussians: frozenset[Sym])
         case Call():
             if all(k == 1 for k in kids):
                 return 1
-            kind = FUNCTIONS[node.fn].parity if node.fn != "tan" else None
+            kind = FUNCTIONS[node.fn].parity if FUNCTIONS[node.fn].quotient is None else None
             if len(kids) == 1 and kids[0] == -1 and kind is not None:
                 return -1 if kind == "odd" else 1
             return None

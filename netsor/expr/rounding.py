@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from netsor.expr.build import add, call, cond, mul, neg, power
-from netsor.expr.functions import FUNCTIONS
+from netsor.expr.functions import FUNCTIONS, absolute, log
 from netsor.expr.nodes import HALF, MINUS_ONE, ONE, ZERO, Add, Call, Cond, Const, Expr, Mul, Pow, Sym, postorder
 
 EPS = 2.0**-52
@@ -32,7 +32,7 @@ def adds_up(root: Expr) -> bool:
 
 
 def _size(e: Expr) -> Expr:
-    return call("abs", e)
+    return absolute(e)
 
 
 def _rule(node: Expr, error: dict[Expr, Expr]) -> Expr:
@@ -63,8 +63,8 @@ def _rule(node: Expr, error: dict[Expr, Expr]) -> Expr:
             return add(mul(Const(abs(k)), power(_size(node.base), Const(k - 1)), error[node.base]), own)
         case Pow():
             # x^y = exp(y log x).
-            exponent = mul(node.exponent, call("log", node.base))
-            passed_on = add(mul(error[node.exponent], _size(call("log", node.base))), _size(exponent))
+            exponent = mul(node.exponent, log(node.base))
+            passed_on = add(mul(error[node.exponent], _size(log(node.base))), _size(exponent))
             base = mul(_size(node.exponent), power(_size(node.base), Const(-1)), error[node.base])
             return mul(_size(node), add(ONE, passed_on, base))
         case Call():

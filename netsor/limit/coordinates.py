@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from netsor.diagnostics import NetsorError
-from netsor.expr import FUNCTIONS, Call, Expr, call, mul, postorder, power, substitute, sym
+from netsor.expr import FUNCTIONS, Call, Expr, mul, postorder, power, substitute, sym
 from netsor.expr import Const as C
 from netsor.expr.arrays import lambdify
+from netsor.expr.functions import absolute, cos, relu, sin
 from netsor.gaussian import Estimate, Settings
 from netsor.limit.interpreter import MISSING, method_without_value
 from netsor.limit.law import CoordinateLaw
@@ -31,10 +32,10 @@ def _single() -> dict[str, Expr]:
         "x²": power(_X, C(2)),
         "x³": power(_X, C(3)),
         "x⁴": power(_X, C(4)),
-        "|x|": call("abs", _X),
-        "relu(x)": call("relu", _X),
-        "sin(x)": call("sin", _X),
-        "cos(2x)": call("cos", mul(C(2), _X)),
+        "|x|": absolute(_X),
+        "relu(x)": relu(_X),
+        "sin(x)": sin(_X),
+        "cos(2x)": cos(mul(C(2), _X)),
     }
 
 
@@ -43,8 +44,8 @@ def _double() -> dict[str, Expr]:
         "x y": mul(_X, _Y),
         "x² y": mul(power(_X, C(2)), _Y),
         "x² y²": mul(power(_X, C(2)), power(_Y, C(2))),
-        "|x − y|": call("abs", _X - _Y),
-        "sin(x) y": mul(call("sin", _X), _Y),
+        "|x − y|": absolute(_X - _Y),
+        "sin(x) y": mul(sin(_X), _Y),
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from netsor.expr import FUNCTIONS, Add, Call, Const, Expr, Mul, Pow, Sym
 from netsor.expr.cases import Signs, is_kinked, settled_by, split, undecided
 from netsor.expr.differentiate import unfold
+from netsor.expr.functions import is_exp
 from netsor.expr.intervals import infer_range
 
 # A range that says no more than that a number is positive; products of a few such numbers are positive, too.
@@ -55,7 +56,7 @@ def _is_not_zero(e: Expr, is_gaussian: Callable[[Sym], bool]) -> bool:
             return not any(is_kinked(f) for f in e.children) and all(_is_not_zero(f, is_gaussian) for f in e.children)
         case Call() if FUNCTIONS[e.fn].arity == (1, 1) and not is_kinked(e):
             # Analytic and not constant, of what takes all values near some.
-            return e.fn == "exp" or _varies(e.children[0], is_gaussian)
+            return is_exp(e) or _varies(e.children[0], is_gaussian)
         case Add():
             return _varies(e, is_gaussian)
         case _:

@@ -32,6 +32,7 @@ from netsor.expr import (
 )
 from netsor.expr import power as power_of
 from netsor.expr.evaluate import truth
+from netsor.expr.functions import is_log
 from netsor.expr.intervals import ranges_of
 from netsor.expr.numeric import call_value
 from netsor.expr.rationals import decimal, power, within_reach
@@ -165,7 +166,7 @@ def _is_pole(node: Expr, at: Mapping[Sym, np.ndarray]) -> bool:
         case Pow():
             base, exponent = (wide_values(c, dict(at), 1) for c in node.children)
             return bool(base.m[0] == 0 and exponent.m[0] < 0)
-        case Call() if node.fn == "log":
+        case Call() if is_log(node):
             return bool(wide_values(node.children[0], dict(at), 1).m[0] == 0)
         case _:
             return False
@@ -186,7 +187,7 @@ def has_value(
             low, high = ranges[node.base]
             if k is None or not isinstance(k, int) and low < 0 or k < 0 and low <= 0 <= high:
                 return False
-        elif isinstance(node, Call) and (node.fn == "log" and ranges[node.children[0]][0] <= 0 or node.fn == "tan"):
+        elif isinstance(node, Call) and not FUNCTIONS[node.fn].has_values_on(ranges[node.children[0]]):
             return False
     return True
 
@@ -215,7 +216,7 @@ def may_jump(e: Expr) -> bool:
     """Whether a function of scalars has places where it is not continuous, so that its value there is no limit."""
     return any(
         isinstance(node, (Cond, Apply))
-        or (isinstance(node, Call) and (bool(FUNCTIONS[node.fn].jumps) or node.fn == "tan"))
+        or (isinstance(node, Call) and (bool(FUNCTIONS[node.fn].jumps) or FUNCTIONS[node.fn].quotient is not None))
         for node in postorder(e)
     )
 

@@ -32,7 +32,7 @@ from netsor.expr import (
     sym,
     unfold,
 )
-from netsor.expr.functions import PUBLIC
+from netsor.expr.functions import FUNCTIONS
 from netsor.transform import faults
 from netsor.transform.builder import coefficient_and_symbol
 from netsor.transform.examples import Rows
@@ -158,8 +158,6 @@ def passes(network: Program, rows: Rows | None, test: Rows | None = None, only_t
     return out
 
 
-# Their derivatives are better known as what they are than by a prime.
-_ELEMENTARY = frozenset({"abs", "exp", "log", "sqrt", "sin", "cos", "tan", "atan", "sign", "step"})
 _U = sym("u")
 
 
@@ -167,7 +165,10 @@ def by_name(psi: Expr, own: Set[str]) -> Expr:
     """ψ with functions of the language in place of definitions, so that derivatives read tanh'(h); `own` are taken."""
 
     def named(e: Expr) -> Expr:
-        if not isinstance(e, Call) or len(e.children) != 1 or e.fn in _ELEMENTARY or e.fn in own or e.fn not in PUBLIC:
+        if not isinstance(e, Call) or len(e.children) != 1 or e.fn in own:
+            return e
+        entry = FUNCTIONS[e.fn]
+        if entry.singular or entry.primed != "everywhere":
             return e
         return apply(Function(e.fn, (_U,), call(e.fn, _U)), e.children)
 

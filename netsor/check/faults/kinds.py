@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from netsor.check.faults.words import bracketed, plural, short, superscript
 from netsor.diagnostics import Diagnostic, Label, Span
 from netsor.expr import Function
+from netsor.expr.functions import FUNCTIONS
 
 
 def vector_by_vector(span: Span, left: str, right: str) -> Diagnostic:
@@ -164,13 +165,8 @@ def arity(span: Span, name: str, wanted: str, got: int) -> Diagnostic:
         f"`{name}` takes {wanted}, and {got} {'was' if got == 1 else 'were'} given",
         span,
         label="here",
-        hint=f"call it as `{_signature(name, wanted)}`",
+        hint=f"call it as `{FUNCTIONS[name].signature}`",
     )
-
-
-def _signature(name: str, wanted: str) -> str:
-    known = {"clip": "clip(u, lo, hi)", "leaky_relu": "leaky_relu(u, 0.01)", "max": "max(x, y)", "min": "min(x, y)"}
-    return known.get(name, f"{name}(u)")
 
 
 def definition_arity(span: Span, f: Function, vectors: int, scalars: int, place: Span | None) -> Diagnostic:

@@ -14,15 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from netsor.expr import Add, Call, Cmp, Cond, Const, Expr, Logic, Mul, Pow, Sym, canonical, postorder
-from netsor.expr.arrays import ARRAY_FUNCTIONS, lambdify
-from netsor.expr.values import SELU_SCALE
+from netsor.expr.arrays import ARRAY_FUNCTIONS, NUMPY, lambdify
+from netsor.expr.functions import FUNCTIONS, is_exp, is_log
 
 Array = np.ndarray
 _LN2 = math.log(2)
 _LN2_HIGH, _LN2_LOW = 0.693145751953125, 1.42860682030941723212e-6
 _FARTHEST = 1e15
-# What these become of a large positive argument is the argument, up to a factor; of a large negative one a number.
-_LINEAR = {"relu": 1.0, "elu": 1.0, "selu": SELU_SCALE, "silu": 1.0, "gelu": 1.0, "softplus": 1.0}
 
 
 class Wide(NamedTuple):
@@ -79,50 +77,47 @@ def _power(base: Wide, exponent: Array) -> Wide:
     return wide(np.where(plain, value, sign * np.exp2(size - whole)), np.where(plain, 0.0, whole))
 
 
-def _call(fn: str, parts: list[Wide]) -> Wide:
+def _call(node: Call, parts: list[Wide]) -> Wide:
     u = parts[0]
-    match fn:
-        case "exp":
-            return _exponential(u.floats())
-        case "log":
-            return wide(_logarithm(u))
-        case "sigmoid":
-            x = u.floats()
-            return _exponential(-np.logaddexp(0.0, -x))
-        case "Phi":
-            from scipy.special import log_ndtr
-
-            return _exponential(log_ndtr(u.floats()))
-        case "silu" | "gelu":
-            return _where(u.e > 1000, _linear(fn, u), _product([u, _call("sigmoid" if fn == "silu" else "Phi", [u])]))
-        case "softplus":
-            x = u.floats()
-            return _where(x < -37, _exponential(x), _where(u.e > 1000, _linear(fn, u), wide(np.logaddexp(0.0, x))))
-        case "abs":
-            return Wide(np.abs(u.m), u.e)
-        case "max" | "min":
-            out = u
-            for v in parts[1:]:
-                less = _sum([out, Wide(-v.m, v.e)]).m
-                out = _where(np.isnan(less) | ((less < 0) == (fn == "min")), out, v)
-                out = Wide(np.where(np.isnan(less), np.nan, out.m), out.e)
-            return out
-        case "leaky_relu":
-            slope = parts[1] if len(parts) > 1 else wide(np.full(u.m.shape, 0.01))
-            return _where(u.m > 0, u, _product([u, slope]))
-        case _ if fn in _LINEAR:
-            return _where(u.e > 1000, _linear(fn, u), wide(ARRAY_FUNCTIONS[fn](u.floats())))
-        case _:
-            out = wide(np.asarray(ARRAY_FUNCTIONS[fn](*(p.floats() for p in parts)), float))
-            if fn in ("sin", "cos", "tan"):
-                # So far out the angle is not known: there is a value, but which?
-                return Wide(np.where(np.isinf(u.floats()), np.inf, out.m), out.e)
-            return out
+    if is_exp(node):
+        return _exponential(u.floats())
+    if is_log(node):
+        return wide(_logarithm(u))
+    return _value(node.fn, parts)
 
 
-def _linear(fn: str, u: Wide) -> Wide:
-    below = np.asarray(ARRAY_FUNCTIONS[fn](np.full(u.m.shape, -1e5)), float)
-    return _where(u.m > 0, wide(u.m * _LINEAR[fn], u.e), wide(below))
+def _value(fn: str, parts: list[Wide]) -> Wide:
+    entry, f = FUNCTIONS[fn], ARRAY_FUNCTIONS[fn]
+    u, *others = parts
+    if entry.degree is not None:
+        # f(m 2^e) = 2^{ke} f(m).
+        return wide(f(u.m, *(p.floats() for p in others)), entry.degree * u.e)
+    if entry.chooses is not None:
+        return _chosen(parts, entry.chooses)
+    if entry.log_array is not None:
+        return _exponential(entry.log_array(NUMPY, u.floats()))
+    out = wide(np.asarray(f(*(p.floats() for p in parts)), float))
+    if entry.times_argument is not None:
+        out = _product([u, _value(entry.times_argument, [u])])
+    if entry.slope is not None:
+        below = np.asarray(f(np.full(u.m.shape, -1e5)), float)
+        out = _where(u.e > 1000, _where(u.m > 0, wide(u.m * entry.slope, u.e), wide(below)), out)
+    if entry.decays:
+        out = _where(u.floats() < -37, _exponential(u.floats()), out)
+    if entry.is_periodic:
+        # So far out the angle is not known: there is a value, but which?
+        return Wide(np.where(np.isinf(u.floats()), np.inf, out.m), out.e)
+    return out
+
+
+def _chosen(parts: list[Wide], op: str) -> Wide:
+    """The largest, or the smallest, of several."""
+    out = parts[0]
+    for v in parts[1:]:
+        less = _sum([out, Wide(-v.m, v.e)]).m
+        out = _where(np.isnan(less) | ((less < 0) == (op == "<")), out, v)
+        out = Wide(np.where(np.isnan(less), np.nan, out.m), out.e)
+    return out
 
 
 def _where(test: Array, a: Wide, b: Wide) -> Wide:
@@ -147,7 +142,7 @@ def values(root: Expr, at: dict[Sym, Array], count: int) -> Wide:
                 case Pow():
                     done[node] = _power(parts[0], parts[1].floats())
                 case Call():
-                    done[node] = _call(node.fn, parts)
+                    done[node] = _call(node, parts)
                 case Cmp():
                     sign = _sum([parts[0], Wide(-parts[1].m, parts[1].e)]).m
                     done[node] = _COMPARED[node.op](sign, 0.0)

@@ -10,8 +10,8 @@ from functools import lru_cache
 from itertools import product as choices
 
 from netsor.expr import Call, Const, Expr, Sym, canonical, mul, postorder, substitute
-from netsor.expr.build import call, power, with_children
-from netsor.expr.functions import is_singular
+from netsor.expr.build import power, with_children
+from netsor.expr.functions import FUNCTIONS, is_singular
 from netsor.gaussian.existence.divisors import blows_up, changes_sign, divides
 from netsor.gaussian.existence.growth import grows, is_indefinite, may_grow
 from netsor.gaussian.existence.rational_basis import Basis, basis_of
@@ -46,20 +46,20 @@ def _corners(inputs: Inputs) -> Iterator[dict[Sym, Expr]]:
 
 
 @lru_cache(maxsize=4096)
-def _of_tan(e: Expr) -> Expr:
+def _of_quotients(e: Expr) -> Expr:
     """tan u as sin u / cos u."""
     done: dict[Expr, Expr] = {}
     for node in postorder(e):
         new = with_children(node, tuple(done[c] for c in node.children))
-        if isinstance(new, Call) and new.fn == "tan":
-            u = new.children[0]
-            new = mul(call("sin", u), power(call("cos", u), Const(-1)))
+        if isinstance(new, Call) and (quotient := FUNCTIONS[new.fn].quotient) is not None:
+            above, below = quotient(new.children[0])
+            new = mul(above, power(below, Const(-1)))
         done[node] = new
     return canonical(done[e])
 
 
 def _in_numbers(e: Expr, gaussians: Gaussians, basis: Basis) -> str | None:
-    e = _of_tan(e)
+    e = _of_quotients(e)
     if may_grow(e, gaussians) and (is_indefinite(e, gaussians, basis) or grows(e, gaussians, basis)):
         return TOO_FAST
     if divides(e, gaussians) and (blows_up(e, gaussians, basis) or changes_sign(e, gaussians, basis)):

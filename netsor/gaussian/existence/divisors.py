@@ -10,7 +10,7 @@ import numpy as np
 
 from netsor.expr import Call, Const, Expr, Pow, Sym, add, canonical, diff, mul, postorder, substitute
 from netsor.expr.arrays import lambdify
-from netsor.expr.functions import TooSingular, is_singular
+from netsor.expr.functions import FUNCTIONS, TooSingular, is_absolute, is_singular
 from netsor.expr.growth import coefficient, growth, iterated_log
 from netsor.expr.intervals import infer_range
 from netsor.gaussian.existence.integrability import flats_of
@@ -28,7 +28,10 @@ _BOXES = (1e-2, 1e-4, 1e-6)
 
 
 def divides(e: Expr, gaussians: Gaussians) -> bool:
-    return any(is_divisor(node, gaussians) or isinstance(node, Call) and node.fn == "tan" for node in postorder(e))
+    return any(
+        is_divisor(node, gaussians) or isinstance(node, Call) and FUNCTIONS[node.fn].quotient is not None
+        for node in postorder(e)
+    )
 
 
 def is_divisor(node: Expr, gaussians: Gaussians) -> bool:
@@ -137,7 +140,7 @@ def changes_sign(e: Expr, gaussians: Gaussians, basis: Basis) -> bool:
         if not is_divisor(f, known):
             continue
         assert isinstance(f, Pow) and isinstance(f.exponent, Const)
-        base = f.base.children[0] if isinstance(f.base, Call) and f.base.fn == "abs" else f.base
+        base = f.base.children[0] if is_absolute(f.base) else f.base
         if f.exponent.value > -1 or not base.free & known:
             continue
         others = [g for g in factors if g is not f]

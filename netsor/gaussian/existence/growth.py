@@ -14,6 +14,7 @@ from itertools import product as choices
 import numpy as np
 
 from netsor.expr import ONE, Call, Const, Expr, Pow, Sym, add, canonical, mul, postorder
+from netsor.expr.functions import FUNCTIONS, is_exp
 from netsor.expr.growth import coefficient, exponential, growth, iterated_log
 from netsor.gaussian.arithmetic import extended_range
 from netsor.gaussian.existence.rational_basis import Basis, inverse_of, leading, multiple
@@ -32,7 +33,7 @@ _MARGIN = 1 + Fraction(1, 10**9)
 
 def may_grow(e: Expr, gaussians: Gaussians) -> bool:
     return any(
-        isinstance(node, Call) and node.fn == "exp" or isinstance(node, Pow) and not isinstance(node.exponent, Const)
+        is_exp(node) or isinstance(node, Pow) and not isinstance(node.exponent, Const)
         for node in postorder(e)
         if node.free & gaussians
     )
@@ -106,7 +107,7 @@ def _floats(basis: Basis) -> Array:
 
 def _is_wave(f: Expr, gaussians: Gaussians) -> bool:
     base = f.base if isinstance(f, Pow) and isinstance(f.exponent, Const) and f.exponent.value > 0 else f
-    if not (isinstance(base, Call) and base.fn in ("sin", "cos")):
+    if not (isinstance(base, Call) and FUNCTIONS[base.fn].wave):
         return False
     parts = affine(base.children[0], gaussians)
     return parts is not None and len(parts[0]) > 0 and len(base.free & gaussians) == 1

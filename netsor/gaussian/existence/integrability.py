@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from netsor.expr import FUNCTIONS, ONE, Add, Call, Cmp, Cond, Const, Expr, Logic, Mul, Pow, Sym, is_singular, postorder
-from netsor.expr.functions import SINGULAR
+from netsor.expr.functions import SINGULAR, is_exp, is_log
 from netsor.expr.intervals import infer_range
 from netsor.expr.nodes import is_power_of_two
 from netsor.expr.numeric import call_value
@@ -93,7 +93,7 @@ def is_total(e: Expr, gaussians: Gaussians) -> bool:
             low = infer_range(node.base, {})[0] if k is None or k < 0 or not isinstance(k, int) else 0.0
             if k is None or k < 0 and low <= 0 or low < 0:
                 return False
-        elif node.fn == "log" and infer_range(node.children[0], {})[0] <= 0 or node.fn == "tan":
+        elif not FUNCTIONS[node.fn].has_values_on(infer_range(node.children[0], {})):
             return False
     return True
 
@@ -119,9 +119,10 @@ def _is_tame(e: Expr, gaussians: Gaussians) -> bool:
             if masses and is_singular(node.base):
                 return False
         elif isinstance(node, Call):
-            if node.fn in ("log", "tan", "sqrt"):
-                return False
-            if node.fn == "exp" and infer_range(node.children[0], {})[1] > _EXPONENT:
+            if is_exp(node):
+                if infer_range(node.children[0], {})[1] > _EXPONENT:
+                    return False
+            elif not FUNCTIONS[node.fn].is_tame:
                 return False
             on_a_plane = node.fn in SINGULAR and affine(node.children[0], gaussians) is not None
             if masses and is_singular(node) and not on_a_plane:
@@ -437,16 +438,16 @@ def _times(flats: Mapping[Flat, float], k: float) -> dict[Flat, float]:
 
 
 def _of_call(node: Call, parts: list[Size], gaussians: Gaussians, ranges: Mapping[Sym, Interval]) -> Size:
-    if node.fn.startswith("dirac") or node.fn == "tan":
-        return _UNKNOWN
-    if node.fn == "exp":
-        return _of_exponential(node.children[0], gaussians, ranges)
     entry = FUNCTIONS[node.fn]
+    if entry.singular or entry.quotient is not None:
+        return _UNKNOWN
+    if is_exp(node):
+        return _of_exponential(node.children[0], gaussians, ranges)
     low, high = infer_range(node, ranges)
     uppers = [p.upper for p in parts]
     if any(u is None for u in uppers):
         return _UNKNOWN
-    if node.fn in ("log", "sqrt"):
+    if is_log(node):
         lower = parts[0].lower
         if infer_range(node.children[0], ranges)[0] < 0 or lower is None:
             return _UNKNOWN
@@ -458,7 +459,7 @@ def _of_call(node: Call, parts: list[Size], gaussians: Gaussians, ranges: Mappin
     positive = Lower(0.0, {}) if low > 0 or high < 0 else None
     u = uppers[0]
     polynomial = u is not None and u.order == 0 and all(e >= 0 for e in u.flats.values())
-    if node.fn in ("sigmoid", "softplus") and positive is None and u is not None and polynomial:
+    if entry.decays and positive is None and u is not None and polynomial:
         # Where the argument is far below zero they are like exp of it.
         positive = Lower(u.degree, {})
     if max(abs(low), abs(high)) < math.inf:
@@ -466,12 +467,13 @@ def _of_call(node: Call, parts: list[Size], gaussians: Gaussians, ranges: Mappin
     else:
         upper = _largest([Upper(0.0, 0.0, {}), *uppers])
         assert upper is not None
-        if len(uppers) > 1 and node.fn == "leaky_relu":
+        if len(uppers) > 1 and entry.degree is not None:
+            # Its slope is an argument.
             upper = upper._replace(degree=sum(u.degree for u in uppers if u))
     if len(parts) == 1 and entry.parity in ("odd", "even") and _vanishes_like_its_argument(node.fn):
         assert u is not None and upper is not None
         upper = upper._replace(flats=u.flats if upper.degree else {f: max(e, 0.0) for f, e in u.flats.items()})
-        monotone = node.fn != "sin"
+        monotone = entry.wave is None
         return Size(upper, parts[0].lower._replace(order=0.0) if monotone and parts[0].lower else None)
     return Size(upper, positive)
 

@@ -12,9 +12,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from netsor.expr import ONE, Expr, Sym, call, mul
+from netsor.expr import ONE, Expr, Sym, mul
 from netsor.expr.arrays import lambdify
-from netsor.expr.functions import is_singular
+from netsor.expr.functions import absolute, is_singular
 from netsor.expr.rounding import EPS, adds_up, running_error
 from netsor.gaussian.integrand.integrand import Integrand
 from netsor.gaussian.reductions.truncated_moments import Smoothing
@@ -97,12 +97,12 @@ def _compiled(
         return None
     whole = mul(*factors)
     doubts = tuple((s, Sym(("rounding", i))) for i, s in enumerate(forms)) if several else ()
-    return lambdify((running_error(whole, doubts), call("abs", whole)), (*forms, *scalars, *(d for _, d in doubts)))
+    return lambdify((running_error(whole, doubts), absolute(whole)), (*forms, *scalars, *(d for _, d in doubts)))
 
 
 @lru_cache(maxsize=4096)
 def _sizes(factors: tuple[Expr, ...], forms: tuple[Sym, ...], scalars: tuple[Sym, ...], several: bool) -> Compiled:
-    whole = call("abs", mul(*factors) if factors else ONE)
+    whole = absolute(mul(*factors) if factors else ONE)
     doubts = tuple(Sym(("rounding", i)) for i in range(len(forms))) if several else ()
     return lambdify((whole, whole), (*forms, *scalars, *doubts))
 

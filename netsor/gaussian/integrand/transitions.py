@@ -35,7 +35,7 @@ from netsor.expr import (
     rewrite,
 )
 from netsor.expr.arrays import lambdify
-from netsor.expr.functions import SINGULAR
+from netsor.expr.functions import SINGULAR, is_exp, is_log
 from netsor.gaussian.integrand.integrand import Integrand
 from netsor.gaussian.problem import OutOfTime
 from netsor.gaussian.symbolic.structure import affine, degree_in, is_positive, range_of
@@ -108,9 +108,9 @@ def features_of(factor: Expr, forms: frozenset[Sym]) -> tuple[Feature, ...]:
     for node in postorder(factor):
         if not node.free & forms:
             continue
-        if isinstance(node, Call) and node.fn == "log":
+        if is_log(node):
             _note_zeros(node.children[0], note)
-        elif isinstance(node, Call) and node.fn == "exp":
+        elif is_exp(node):
             # An exponential is seen where it is about as high as it gets, or as what it is added to.
             top = range_of(node.children[0])[1]
             at = add(node.children[0], Const(-top)) if -math.inf < top < 0 else node.children[0]
@@ -148,7 +148,7 @@ def _exponent(e: Expr) -> Expr | None:
     """q where e = c exp(q), c > 0."""
     if isinstance(e, Const):
         return Const(math.log(e.value)) if e.value > 0 else None
-    if isinstance(e, Call) and e.fn == "exp":
+    if is_exp(e):
         return e.children[0]
     if isinstance(e, Mul):
         parts = [_exponent(c) for c in e.children]

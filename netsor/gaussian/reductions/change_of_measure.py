@@ -21,13 +21,13 @@ from netsor.expr import (
     Const,
     Expr,
     add,
-    call,
     canonical,
     cond,
     mul,
     postorder,
     substitute,
 )
+from netsor.expr.functions import exp
 from netsor.gaussian.existence.growth import may_grow, rays
 from netsor.gaussian.law.gaussian_law import RANK, State, pivoted_root
 from netsor.gaussian.problem import Method, Problem, Stage, Task
@@ -97,7 +97,7 @@ def by_branches(e: Expr, gaussians: Gaussians) -> list[Expr] | None:
             continue
         if any(affine(leaf, gaussians) is None for _, leaf in leaves):
             rest = [g for g in factors_of(e) if g is not f]
-            return [canonical(mul(test, call("exp", leaf), *rest)) for test, leaf in leaves]
+            return [canonical(mul(test, exp(leaf), *rest)) for test, leaf in leaves]
     return None
 
 
@@ -152,6 +152,6 @@ def widened(e: Expr, state: State, task: Task) -> tuple[float, Expr, State] | No
     ]
     exponents = [q for f in factors_of(e) if (q := exponent_of(f)) is not None]
     others = [f for f in factors_of(e) if exponent_of(f) is None]
-    whole = canonical(mul(*others, call("exp", add(*exponents, *form))))
+    whole = canonical(mul(*others, exp(add(*exponents, *form))))
     wider = replace(state, covariance=state.covariance / (1 - growth), variances=state.variances / (1 - growth))
     return -0.5 * rank * math.log1p(-growth), whole, wider

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from netsor.expr import Call, Const, Expr, Sym, add, canonical, diff, is_singular, mul, substitute
+from netsor.expr import Const, Expr, Sym, add, canonical, diff, is_singular, mul, substitute
+from netsor.expr.functions import dirac, is_mass, mass_order
 from netsor.gaussian.integrand.integrand import build, value_of
 from netsor.gaussian.law import rational
 from netsor.gaussian.law.gaussian_law import RANK, State, pivoted_root
@@ -37,15 +38,14 @@ class DiracMass(Reduction):
 def mass(e: Expr, state: State, task: Task) -> Sum:
     """E δ(u) F = density(u = 0) E[F | u = 0]; E δ'(u) F = E δ(u) ((u − E u) F / Var u − ∂F along Σa/Var u)."""
     factors = list(factors_of(e))
-    masses = [(i, f) for i, f in enumerate(factors) if isinstance(f, Call) and f.fn.startswith("dirac")]
-    orders = {i: f.payload.count("'") for i, f in masses}
+    orders = {i: order for i, f in enumerate(factors) if (order := mass_order(f)) is not None}
     if not orders:
         raise NoPointwiseMeaning("a power of a Dirac mass")
     # Masses before their derivatives: what a derivative leaves of another mass by parts would come back to it.
-    delta = factors.pop(min(orders, key=orders.__getitem__))
+    first = min(orders, key=orders.__getitem__)
+    delta, order = factors.pop(first), orders[first]
     rest = canonical(mul(*factors))
     u = delta.children[0]
-    order = delta.payload.count("'")
     parts = affine(u, task.gaussians)
     if parts is None:
         return Sum((_mass_on_curve(u, order, rest, state, task),))
@@ -60,7 +60,7 @@ def mass(e: Expr, state: State, task: Task) -> Sum:
         return Sum((Weighted(Problem(rest, given, task), density, method=Method.DIRAC),))
     variance = float(a @ state.covariance @ a)
     mean = float(a @ state.mean) + c
-    lower = Call._make("dirac" + "'" * (order - 1), (u,))
+    lower = dirac(u, order - 1)
     weighted = mul(add(u, Const(-mean)), Const(1 / variance), rest)
     slopes = [
         mul(Const(-float(g)), diff(rest, s))
@@ -105,7 +105,7 @@ def verify(e: Expr) -> None:
     if is_singular(e):
         for f in factors_of(e):
             base, k = integer_power(f)
-            if not (isinstance(base, Call) and base.fn.startswith("dirac")) or k < 1:
+            if not is_mass(base) or k < 1:
                 if is_singular(f):
                     raise NoPointwiseMeaning("a function of a Dirac mass has no meaning")
             elif is_singular(base.children[0]):

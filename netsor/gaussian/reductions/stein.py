@@ -7,6 +7,7 @@ becomes probabilities of orthants of four.
 from __future__ import annotations
 
 from netsor.expr import ZERO, Add, Call, Cmp, Cond, Const, Expr, Mul, Pow, Sym, canonical, diff, mul, power
+from netsor.expr.functions import FUNCTIONS
 from netsor.gaussian.problem import Method, NoPointwiseMeaning, Problem, Stage
 from netsor.gaussian.reductions.reduction import Reduction, Sum, Weighted
 from netsor.gaussian.symbolic.expansion import Gaussians, factors_of, monomial
@@ -55,7 +56,7 @@ def is_flat(e: Expr, variables: frozenset[Sym]) -> bool:
     if not e.free & variables:
         return True
     match e:
-        case Call() if e.fn in ("step", "sign"):
+        case Call() if FUNCTIONS[e.fn].degree == 0:
             return affine(e.children[0], variables) is not None
         case Cond():
             test = e.test

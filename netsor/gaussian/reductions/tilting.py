@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from netsor.expr import ONE, ZERO, Expr, Sym, canonical, mul
+from netsor.expr.functions import FUNCTIONS
 from netsor.gaussian.integrand.integrand import value_of
 from netsor.gaussian.law.gaussian_law import State, moments
 from netsor.gaussian.problem import EPS, OVERFLOW, Method, NotDefinite, Outcome, Problem, Stage, Task, scaled
@@ -130,8 +131,9 @@ def exact(shape: Shape, state: State, task: Task) -> Outcome:
         linear, constant = affine(argument, task.gaussians)  # type: ignore[misc]
         a = state.vector([(s, value_of(c, task.env)) for s, c in linear.items()])
         c = value_of(constant, task.env)
-        unit = 1.0 if fn == "cos" else -1.0
-        lead = 0.5**k if fn == "cos" else (1 / 2j) ** k
+        wave = FUNCTIONS[fn].wave
+        assert wave is not None
+        unit, lead = wave.s, wave.c**k
         waves.append([(lead * math.comb(k, j) * unit**j, (k - 2 * j) * a, (k - 2 * j) * c) for j in range(k + 1)])
     value, size = 0j, 0.0
     for combination in itertools.product(*waves):

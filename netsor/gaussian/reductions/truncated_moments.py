@@ -20,6 +20,7 @@ import numpy as np
 from netsor.expr import FUNCTIONS, ONE, Call, Cond, Const, Expr, Sym, add, canonical, evaluate, postorder, substitute
 from netsor.expr.build import with_children
 from netsor.expr.evaluate import truth
+from netsor.expr.functions import is_exp
 from netsor.gaussian.rules.panels import legendre
 from netsor.gaussian.symbolic.expansion import expand, exponent_of, factors_of, integer_power, monomial
 from netsor.gaussian.symbolic.structure import affine, breaks_of
@@ -457,7 +458,7 @@ def _expanded(g: Expr, only: frozenset[Sym]) -> list[tuple[float, Expr] | None]:
         factors = list(factors_of(e)) if isinstance(e, (Mul,)) else [e]
         for i, f in enumerate(factors):
             base, k = integer_power(f)
-            if isinstance(f, Call) and f.fn == "exp" and isinstance(f.children[0], Add):
+            if is_exp(f) and isinstance(f.children[0], Add):
                 continue
             if isinstance(base, Add) and k <= _HIGHEST:
                 others = factors[:i] + factors[i + 1 :]
@@ -490,18 +491,17 @@ def _factor(f: Expr, u: Sym, only: frozenset[Sym], whole: bool) -> list[Monomial
     if parts is None or u not in parts[0]:
         return None
     slope, offset = evaluate(parts[0][u]), evaluate(parts[1])
-    if base.fn in ("sin", "cos"):
-        lead = 0.5**k if base.fn == "cos" else (1 / 2j) ** k
-        sign = 1 if base.fn == "cos" else -1
+    entry = FUNCTIONS[base.fn]
+    if (wave := entry.wave) is not None:
         return [
-            Monomial(lead * math.comb(k, j) * sign**j * np.exp(1j * (k - 2 * j) * offset), 0, 1j * (k - 2 * j) * slope)
+            Monomial(
+                wave.c**k * math.comb(k, j) * wave.s**j * np.exp(1j * (k - 2 * j) * offset), 0, 1j * (k - 2 * j) * slope
+            )
             for j in range(k + 1)
         ]
-    if k == 1 and base.fn == "Phi":
-        return [Monomial(1.0, 0, phi=(slope, offset))]
-    if k == 1 and base.fn == "erf":
-        r = math.sqrt(2)
-        return [Monomial(2.0, 0, phi=(r * slope, r * offset)), Monomial(-1.0, 0)]
+    if k == 1 and (cdf := entry.normal) is not None:
+        phi = Monomial(cdf.a, 0, phi=(cdf.b * slope, cdf.b * offset))
+        return [phi, Monomial(cdf.c, 0)] if cdf.c else [phi]
     return None
 
 

@@ -25,6 +25,7 @@ from netsor.expr import (
     substitute,
 )
 from netsor.expr.arrays import lambdify
+from netsor.expr.functions import is_mass
 from netsor.gaussian.problem import Divergent, Method, NotTaken, Outcome, Step
 from netsor.gaussian.rules import panels
 
@@ -107,7 +108,7 @@ class _Rays:
         if is_singular(first):
             raise NotTaken("the argument of a Dirac mass jumps")
         # What the second derivative has at kinks is met with probability zero.
-        second = rewrite(diff(first, r), lambda e: ZERO if isinstance(e, Call) and e.fn.startswith("dirac") else e)
+        second = rewrite(diff(first, r), lambda e: ZERO if is_mass(e) else e)
         self._g = lambdify((there,), (r, *w))
         self._all = lambdify((there, first, second, substitute(weight, ray)), (r, *w))
 

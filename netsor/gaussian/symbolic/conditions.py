@@ -26,12 +26,12 @@ from netsor.expr import (
 )
 from netsor.expr.build import with_children
 from netsor.expr.differentiate import plain_tests
+from netsor.expr.functions import is_mass
 from netsor.gaussian.existence.integrability import integrable, is_total
 from netsor.gaussian.symbolic.expansion import Gaussians, Term, expand, factors_of
 from netsor.gaussian.symbolic.zero_sets import exchanged
 
 _MOST_CASES = 64
-_STEPS = ("step", "sign")
 
 
 @lru_cache(maxsize=20_000)
@@ -65,11 +65,11 @@ def expanded(e: Expr, gaussians: Gaussians) -> tuple[Term, ...]:
 def _split(f: Expr, gaussians: Gaussians, deep: bool) -> Expr:
     """One factor as the sum over the two sides of one test, if there is a test worth it."""
     support = f.free & gaussians
-    if len(support) < 2 or isinstance(f, Call) and f.fn.startswith("dirac"):
+    if len(support) < 2 or is_mass(f):
         return f
     f = plain_tests(f)
     for node in postorder(f):
-        several = deep and isinstance(node, Call) and node.fn in ("max", "min") and len(node.children) > 2
+        several = deep and isinstance(node, Call) and FUNCTIONS[node.fn].chooses and len(node.children) > 2
         if several and all(_can_stand_alone(exchanged(f, node, x), gaussians) for x in node.children):
             return _by_winner(f, node)  # type: ignore[arg-type]
         if isinstance(node, Cond):
@@ -79,9 +79,12 @@ def _split(f: Expr, gaussians: Gaussians, deep: bool) -> Expr:
                 apart = canonical(add(*sides))
                 if apart is not f:
                     return apart
-        elif isinstance(node, Call) and (node.fn in _STEPS or deep and FUNCTIONS[node.fn].breaks) and node is not f:
+        elif isinstance(node, Call) and node is not f:
+            entry = FUNCTIONS[node.fn]
+            if not (entry.degree == 0 or deep and entry.breaks):
+                continue
             mine = node.free & gaussians
-            pieces = FUNCTIONS[node.fn].pieces
+            pieces = entry.pieces
             if mine and mine != support and pieces is not None:
                 apart = _split(canonical(exchanged(f, node, pieces(*node.children))), gaussians, deep)
                 if _is_apart(apart, gaussians):
@@ -116,7 +119,8 @@ def _is_apart(e: Expr, gaussians: Gaussians) -> bool:
 
 def _by_winner(f: Expr, node: Call) -> Expr:
     """Σ_i f[max → x_i] 1[x_i is the first of the largest]: products of functions of the differences alone."""
-    op = ">" if node.fn == "max" else "<"
+    op = FUNCTIONS[node.fn].chooses
+    assert op is not None
     terms = []
     for i, x in enumerate(node.children):
         wins = [cond(compare(op, x, y), ONE, ZERO) for y in node.children[:i]]

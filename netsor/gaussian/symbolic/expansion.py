@@ -15,13 +15,13 @@ from netsor.expr import (
     Pow,
     Sym,
     add,
-    call,
     canonical,
     is_singular,
     mul,
     split_coefficient,
 )
 from netsor.expr.build import wide
+from netsor.expr.functions import exp, is_exp
 from netsor.expr.rationals import in_range, wide_times
 
 Number = int | float
@@ -102,7 +102,7 @@ def _inside(node: Expr) -> tuple[Expr, ...]:
         return node.children
     if isinstance(node, Pow) and _whole(node) is not None:
         return (node.base,)
-    if isinstance(node, Call) and node.fn == "exp":
+    if is_exp(node):
         return node.children
     return ()
 
@@ -136,7 +136,7 @@ def _terms(node: Expr, done: dict[Expr, _Sum], gaussians: Gaussians) -> _Sum:
                     for _ in range(k):
                         out = _times(out, base)
                     return out
-            case Call() if node.fn == "exp":
+            case Call() if is_exp(node):
                 return _exponential(node.children[0], done, gaussians)
     except _TooMany:
         pass
@@ -228,8 +228,8 @@ def _exponential(exponent: Expr, done: dict[Expr, _Sum], gaussians: Gaussians) -
         # exp(−am²) underflows where exp(2amz − az²) overflows: their product is a number only in the exponent.
         groups[max(groups, key=len)].append(constant)
     else:
-        front = call("exp", constant)
-    factors = [call("exp", canonical(add(*members))) for members in groups.values()]
+        front = exp(constant)
+    factors = [exp(canonical(add(*members))) for members in groups.values()]
     c, rest = split_coefficient(front)
     return {(rest, canonical(mul(*factors))): c}
 
@@ -256,9 +256,9 @@ def _disjoint(groups: dict[frozenset[Sym], list[Expr]]) -> dict[frozenset[Sym], 
 
 def exponent_of(factor: Expr) -> Expr | None:
     """a where the factor is exp(a) or a whole power of it."""
-    if isinstance(factor, Call) and factor.fn == "exp":
+    if is_exp(factor):
         return factor.children[0]
-    if isinstance(factor, Pow) and isinstance(factor.base, Call) and factor.base.fn == "exp":
+    if isinstance(factor, Pow) and is_exp(factor.base):
         return mul(factor.exponent, factor.base.children[0])
     return None
 

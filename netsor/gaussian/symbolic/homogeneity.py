@@ -6,11 +6,9 @@ from functools import lru_cache
 
 from netsor.expr import Add, Call, Const, Expr, Mul, Pow, add, call, canonical, mul, postorder, power, split_coefficient
 from netsor.expr.build import with_children
+from netsor.expr.functions import FUNCTIONS
 from netsor.expr.nodes import is_power_of_two
 from netsor.gaussian.symbolic.structure import range_of
-
-_DEGREE_ONE = frozenset({"relu", "abs", "leaky_relu"})
-_DEGREE_ZERO = frozenset({"sign", "step"})
 
 
 @lru_cache(maxsize=20_000)
@@ -19,16 +17,17 @@ def pulled(root: Expr) -> Expr:
 
     Of s > 0 it is used that a power with a negative exponent is never zero.
     """
-    if not any(isinstance(n, Call) and n.fn in _DEGREE_ONE | _DEGREE_ZERO for n in postorder(root)):
+    if not any(isinstance(n, Call) and FUNCTIONS[n.fn].degree is not None for n in postorder(root)):
         return root
     done: dict[Expr, Expr] = {}
     for node in postorder(root):
         new = with_children(node, tuple(done[c] for c in node.children))
-        if isinstance(new, Call) and (new.fn in _DEGREE_ONE or new.fn in _DEGREE_ZERO):
+        degree = FUNCTIONS[new.fn].degree if isinstance(new, Call) else None
+        if isinstance(new, Call) and degree is not None:
             front, rest = _split(new.children[0])
             if front:
                 inner = call(new.fn, rest, *new.children[1:])
-                new = mul(*front, inner) if new.fn in _DEGREE_ONE else inner
+                new = mul(*front, inner) if degree == 1 else inner
         done[node] = new
     return canonical(done[root])
 

@@ -28,6 +28,7 @@ from netsor.expr import (
     split_coefficient,
 )
 from netsor.expr.build import wide, with_children
+from netsor.expr.functions import is_log, log
 from netsor.expr.nodes import is_power_of_two, size_beyond
 from netsor.gaussian.problem import Unsettled
 from netsor.gaussian.sensitivity.first_order import FirstOrder
@@ -92,14 +93,14 @@ def _gathered(node: Expr) -> Expr:
     match node:
         case Add():
             return _out(node.children, lambda terms: add(*terms))
-        case Call() if node.fn in ("max", "min"):
+        case Call() if FUNCTIONS[node.fn].chooses:
             return _out(node.children, lambda terms: call(node.fn, *terms))
         case Cmp():
             most = max(map(size, node.children))
             back = power_of_two(-most)
             return node if -FAR < most < FAR else compare(node.op, *(mul(back, c) for c in node.children))
-        case Call() if node.fn == "log" and (k := size_beyond(node.children[0])) is not None:
-            return add(Const(k * math.log(2)), call("log", apart(node.children[0])[1]))
+        case Call() if is_log(node) and (k := size_beyond(node.children[0])) is not None:
+            return add(Const(k * math.log(2)), log(apart(node.children[0])[1]))
         case Pow() if isinstance(node.exponent, Const):
             c, rest = split_coefficient(node.base)
             if c < 0 or not is_far(Const(c)):

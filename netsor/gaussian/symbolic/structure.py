@@ -23,7 +23,6 @@ from netsor.expr import (
     Pow,
     Sym,
     add,
-    call,
     canonical,
     compare,
     mul,
@@ -33,6 +32,7 @@ from netsor.expr import (
 )
 from netsor.expr.build import with_children
 from netsor.expr.differentiate import plain_tests, vanishes_on
+from netsor.expr.functions import is_log, mass_order
 from netsor.gaussian.symbolic.expansion import Gaussians, exponent_of, factors_of, integer_power, monomial
 from netsor.gaussian.symbolic.zero_sets import zeros_of
 
@@ -234,11 +234,11 @@ def shape_of(block: Expr, gaussians: Gaussians, tilting: bool = True) -> Shape:
             powers[power[0]] = powers.get(power[0], 0) + power[1]
         elif tilting and exponent is not None and is_quadratic(exponent, gaussians):
             exponents.append(exponent)
-        elif isinstance(base, Call) and base.fn.startswith("dirac"):
-            masses.append((base.fn.count("'"), base.children[0]))
+        elif (order := mass_order(base)) is not None:
+            masses.append((order, base.children[0]))
             if k > 1:
-                masses.append((base.fn.count("'"), base.children[0]))
-        elif isinstance(base, Call) and base.fn in ("sin", "cos") and affine(base.children[0], gaussians):
+                masses.append((order, base.children[0]))
+        elif isinstance(base, Call) and FUNCTIONS[base.fn].wave and affine(base.children[0], gaussians):
             trig.append((f, base.fn, base.children[0], k))
         else:
             rest.append(f)
@@ -314,26 +314,28 @@ def breaks_of(factor: Expr, forms: Gaussians) -> tuple[Break, ...]:
         if not node.free & forms:
             continue
         match node:
-            case Call() if node.fn in ("max", "min"):
+            case Call() if FUNCTIONS[node.fn].chooses:
                 for i, a in enumerate(node.children):
                     for b in node.children[:i]:
                         note("kink", add(a, neg(b)))
-            case Call() if node.fn == "clip":
-                note("kink", add(node.children[0], neg(node.children[1])))
-                note("kink", add(node.children[0], neg(node.children[2])))
-            case Call() if node.fn == "log":
+            case Call() if is_log(node):
                 if not is_positive(node.children[0]):
                     note("singular", node.children[0])
                 for s in sorted(node.children[0].free & forms, key=lambda s: s.digest):
                     note("soft", s)
-            case Call() if node.fn == "tan":
-                note("singular", call("cos", node.children[0]))
             case Call():
                 entry = FUNCTIONS[node.fn]
+                if entry.quotient is not None:
+                    note("singular", entry.quotient(node.children[0])[1])
+                    continue
+                if entry.is_kinked and not entry.breaks:
+                    for b in node.children[1:]:
+                        note("kink", add(node.children[0], neg(b)))
+                    continue
                 for at in entry.breaks:
                     kind = "jump" if at in entry.jumps else "kink"
                     note(kind, add(node.children[0], Const(-at)))
-                if not entry.breaks or node.fn in ("elu", "selu"):
+                if not entry.is_piecewise_linear:
                     note("soft", node.children[0])
             case Pow():
                 k = node.exponent.value if isinstance(node.exponent, Const) else None

@@ -21,19 +21,9 @@ from netsor.expr import (
     split_coefficient,
 )
 from netsor.expr.build import with_children
+from netsor.expr.cases import is_kinked
 
 _MOST = 24
-# Increasing functions with their ranges; the inverse is found by bisection.
-_INCREASING = {
-    "Phi": (0.0, 1.0),
-    "sigmoid": (0.0, 1.0),
-    "tanh": (-1.0, 1.0),
-    "erf": (-1.0, 1.0),
-    "exp": (0.0, math.inf),
-    "softplus": (0.0, math.inf),
-    "atan": (-math.pi / 2, math.pi / 2),
-    "elu": (-1.0, math.inf),
-}
 
 
 def zeros_of(at: Expr, gaussians: frozenset[Sym]) -> list[Expr]:
@@ -49,7 +39,7 @@ def zeros_of(at: Expr, gaussians: frozenset[Sym]) -> list[Expr]:
             (
                 n
                 for n in postorder(e)
-                if n.free & gaussians and (isinstance(n, Cond) or isinstance(n, Call) and _piecewise(n))
+                if n.free & gaussians and is_kinked(n)
             ),
             None,
         )
@@ -71,11 +61,6 @@ def _parts(e: Expr, gaussians: frozenset[Sym]) -> list[Expr | None]:
         return _parts(e.base, gaussians)
     inner = undone(e, gaussians)
     return [inner] if inner is None or inner is e else _parts(inner, gaussians)
-
-
-def _piecewise(n: Call) -> bool:
-    entry = FUNCTIONS[n.fn]
-    return entry.pieces is not None and (bool(entry.breaks) or n.fn in ("max", "min", "clip"))
 
 
 def _branches(node: Expr) -> list[Expr]:
@@ -107,10 +92,11 @@ def undone(e: Expr, gaussians: frozenset[Sym]) -> Expr | None:
         if len(moving) != 1 or any(not isinstance(t, Const) for t in still):
             return e
         a, f = split_coefficient(moving[0])
-        if not isinstance(f, Call) or f.fn not in _INCREASING:
+        inverse = FUNCTIONS[f.fn].inverse if isinstance(f, Call) else None
+        if not isinstance(f, Call) or inverse is None:
             return e
         level = -math.fsum(float(t.value) for t in still if isinstance(t, Const)) / a
-        low, high = _INCREASING[f.fn]
+        low, high = inverse
         if not low < level < high:
             return None
         e = canonical(add(f.children[0], Const(-_inverse(f.fn, level))))

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from netsor.expr import Add, Call, Const, Expr, Mul, Pow, Sym, evaluate, mul, split_coefficient
+from netsor.expr.functions import ERROR_FUNCTION, FUNCTIONS, is_exp
 from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.arithmetic.two_product import two_product
 from netsor.gaussian.vectorized.laws import Laws, Rule
@@ -239,12 +240,12 @@ def _read(block: Expr, symbols: tuple[Sym, ...]) -> _Parts | None:
             stack += [e.base] * int(e.exponent.value)
         elif isinstance(e, Mul):
             stack += e.children
-        elif isinstance(e, Call) and e.fn == "erf":
+        elif isinstance(e, Call) and FUNCTIONS[e.fn].normal == ERROR_FUNCTION:
             row = _linear(e.children[0], symbols)
             if row is None:
                 return None
             out.erfs.append(row)
-        elif isinstance(e, Call) and e.fn == "exp":
+        elif is_exp(e):
             form = _quadratic(e.children[0], symbols)
             if form is None:
                 return None

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netsor.expr import Add, Call, Cmp, Cond, Const, Expr, Mul, Pow, Sym, postorder
+from netsor.expr.functions import FUNCTIONS
 
-_DEGREE_ZERO = frozenset({"step", "sign"})
-_DEGREE_ONE = frozenset({"relu", "abs", "leaky_relu"})
 Degrees = tuple[int, ...]
 
 
@@ -33,9 +32,9 @@ def _degrees(node: Expr, symbols: Sequence[Sym], zero: Degrees, done: dict[Expr,
             return parts[0] if all(p == parts[0] for p in parts) else None
         case Pow() if isinstance(node.exponent, Const) and isinstance(node.exponent.value, int):
             return None if parts[0] is None else tuple(node.exponent.value * p for p in parts[0])
-        case Call() if node.fn in _DEGREE_ONE and not any(c.free for c in node.children[1:]):
+        case Call() if FUNCTIONS[node.fn].degree == 1 and not any(c.free for c in node.children[1:]):
             return parts[0]
-        case Call() if node.fn in _DEGREE_ZERO:
+        case Call() if FUNCTIONS[node.fn].degree == 0:
             return None if parts[0] is None else zero
         case Call() if not node.free:
             return zero

@@ -19,8 +19,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsor.expr import Expr, Sym, add, call, canonical, mul
+from netsor.expr import Expr, Sym, add, canonical, mul
 from netsor.expr.arrays import lambdify
+from netsor.expr.functions import absolute
 from netsor.expr.rounding import running_error
 from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.symbolic.expansion import factors_of
@@ -128,7 +129,7 @@ def _coefficients(
 ) -> Coefficients:
     z, root, table = _hermite(terms)
     step = _STEPS[terms]
-    sizes = add(call("abs", f), running_error(f))
+    sizes = add(absolute(f), running_error(f))
     run = lambdify((f, sizes), (u, *scalars))
     sigma = np.sqrt(np.maximum(at[0], 0.0))[:, None]
     zeros = np.zeros((len(sigma), len(z)))

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsor.expr import Expr, Sym, add, call
+from netsor.expr import Expr, Sym, add
 from netsor.expr.arrays import lambdify
+from netsor.expr.functions import absolute
 from netsor.expr.rounding import running_error
 from netsor.gaussian.problem import EPS
 from netsor.gaussian.reductions.truncated_moments import Smoothing
@@ -51,7 +52,7 @@ class Side:
 
     def sizes(self) -> Callable[[Array], Array]:
         """What its rounding is relative to, in units of the last place."""
-        g = lambdify((add(call("abs", self.f), running_error(self.f)),), (self.u,))
+        g = lambdify((add(absolute(self.f), running_error(self.f)),), (self.u,))
         return lambda x: g(x)[0] + np.zeros(np.shape(x))
 
     def at(self, rows: Array) -> Side:

@@ -27,11 +27,10 @@ from netsor.expr import (
     postorder,
     substitute,
 )
-from netsor.expr.functions import TooSingular
+from netsor.expr.functions import TooSingular, is_exp, is_log
 from netsor.gaussian.symbolic.structure import affine, breaks_of, range_of
 
 _FAR = 30.0
-_WAVES = frozenset({"sin", "cos"})
 
 
 @dataclass(frozen=True)
@@ -73,11 +72,11 @@ def scales_of(e: Expr, u: Sym) -> Scales | None:
                 return None
             turns.append(well)
         elif isinstance(node, Call):
-            if len(node.children) > 1 or FUNCTIONS[node.fn].breaks and node.fn not in ("elu", "selu"):
+            if FUNCTIONS[node.fn].is_piecewise_linear:
                 # Straight between its edges.
-                if node.fn not in ("max", "min", "clip", "relu", "abs", "step", "sign", "leaky_relu", "hardtanh"):
-                    return None
                 continue
+            if len(node.children) > 1:
+                return None
             found = _smooth(node, u)
             if found is None:
                 return None
@@ -95,15 +94,15 @@ def _smooth(node: Call, u: Sym) -> tuple[float | None, float] | None:
     line = _line(inner, u)
     if line is not None:
         slope, offset = line
-        if node.fn == "exp":
+        if is_exp(node):
             return 0.0, 0.0
-        return (None if node.fn in _WAVES else -offset / slope), abs(slope)
-    if node.fn == "exp" and (form := _quadratic(inner, u)) is not None and form[2] < 0:
+        return (None if FUNCTIONS[node.fn].wave else -offset / slope), abs(slope)
+    if is_exp(node) and (form := _quadratic(inner, u)) is not None and form[2] < 0:
         # In powers of u about 0 the exponent of a bump far from there cancels.
         if abs(form[0]) > _FAR:
             return None
         return -form[1] / (2 * form[2]), math.sqrt(-2 * form[2])
-    if node.fn == "log":
+    if is_log(node):
         return _well(inner, u)
     try:
         low, high = range_of(canonical(diff(inner, u)))

@@ -18,7 +18,6 @@ from netsor.expr import (
     Pow,
     Sym,
     add,
-    call,
     canonical,
     diff,
     is_singular,
@@ -28,6 +27,7 @@ from netsor.expr import (
     substitute,
 )
 from netsor.expr.arrays import lambdify
+from netsor.expr.functions import absolute, is_log
 from netsor.expr.rounding import running_error
 from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.expectation import expect
@@ -135,11 +135,11 @@ def _rates(f: Expr, u: Sym) -> tuple[Expr, ...] | None:
         if isinstance(node, Call) and len(node.children) == 1:
             inner = node.children[0]
             rate = canonical(diff(inner, u))
-            out.append(call("abs", mul(rate, power(inner, Const(-1))) if node.fn == "log" else rate))
+            out.append(absolute(mul(rate, power(inner, Const(-1))) if is_log(node) else rate))
         elif isinstance(node, Pow) and isinstance(node.exponent, Const):
             if isinstance(node.exponent.value, int) and node.exponent.value > 0:
                 continue
-            out.append(call("abs", mul(canonical(diff(node.base, u)), power(node.base, Const(-1)))))
+            out.append(absolute(mul(canonical(diff(node.base, u)), power(node.base, Const(-1)))))
         else:
             return None
     return tuple(out)
@@ -190,7 +190,7 @@ class _Grid:
 
     def _sums(self, scalars: tuple[Sym, ...], at: list[Array]) -> tuple[Array, Array, Array]:
         """Values, errors and E|f|."""
-        sizes = add(call("abs", self.block), running_error(self.block))
+        sizes = add(absolute(self.block), running_error(self.block))
         f = lambdify((self.block, sizes), (self.u, *scalars))
         z, w = _points()
         value, error, scale = (np.zeros(len(at[0])) for _ in range(3))

@@ -27,6 +27,7 @@ from netsor.expr import (
     split_coefficient,
     star_quotient,
 )
+from netsor.expr.functions import FUNCTIONS
 from netsor.show.derivation.algebra import size
 from netsor.show.derivation.data import ref_text
 from netsor.show.derivation.lines import WIDEST_LAW, Derivation, Form, Gaussian, PseudoInverse, names_in
@@ -138,8 +139,9 @@ class Formulas:
             case Apply():
                 return self._apply(node, done), _ATOM
             case Call():
-                if node.fn == "abs" and isinstance(s, Latex):
-                    return f"\\left|{done[node.children[0]][0]}\\right|", _ATOM
+                fences = FUNCTIONS[node.fn].fences
+                if fences is not None and isinstance(s, Latex):
+                    return done[node.children[0]][0].join(fences), _ATOM
                 return f"{s.call(node.fn)}{s.brackets(', '.join(done[c][0] for c in node.children))}", _ATOM
             case Cmp():
                 a, b = (done[c][0] for c in node.children)

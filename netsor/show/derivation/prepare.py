@@ -21,11 +21,10 @@ from netsor.expr import (
     rewrite,
     substitute,
 )
+from netsor.expr.functions import FUNCTIONS
 from netsor.expr.infinite_width import at_infinite_width
 from netsor.show.derivation.symbols import LIMIT, SCALAR, VECTOR, symbol
 
-# Their derivatives are as short as they are; all others are differentiated by name: tanh', relu'.
-_SPELLED_OUT = {"exp", "log", "sin", "cos", "abs", "min", "max", "sqrt"}
 _U = Sym("u")
 
 
@@ -35,10 +34,10 @@ def builtin(name: str) -> Function:
 
 
 def with_named_functions(e: Expr) -> Expr:
-    """Functions of the language in one variable as named functions."""
+    """Functions of the language in one variable as named functions, but for those whose derivatives are as short."""
 
     def rule(node: Expr) -> Expr:
-        if isinstance(node, Call) and len(node.children) == 1 and node.fn not in _SPELLED_OUT:
+        if isinstance(node, Call) and len(node.children) == 1 and FUNCTIONS[node.fn].primed != "nowhere":
             return apply(builtin(node.fn), node.children)
         if isinstance(node, Apply) and is_builtin(node.function):
             return apply(builtin(node.function.body.payload), node.children, node.orders)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from netsor.expr.functions import FUNCTIONS
 from netsor.show.derivation.naming import LatexNames, graphemes, latex_name, product_text
 
 _SUPERSCRIPTS = str.maketrans("0123456789-+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺")
@@ -206,8 +207,10 @@ class Latex:
         return "".join(f"\\partial_{{{self.name(p)}}} " * k for p, k in marks) + shown
 
     def call(self, name: str) -> str:
-        known = {"exp", "log", "sin", "cos", "tan", "max", "min"}
-        return f"\\{name}" if name in known else f"\\operatorname{{{re.sub('[^A-Za-z]', '', name)}}}"
+        entry = FUNCTIONS.get(name)
+        if entry is not None and entry.latex is not None:
+            return entry.latex
+        return f"\\operatorname{{{re.sub('[^A-Za-z]', '', name)}}}"
 
     def indicator(self, test: str) -> str:
         return f"\\mathbf{{1}}\\{{{test}\\}}"

@@ -1,0 +1,143 @@
+"""The asymptotic series of functions at a series in the width; the entries of `netsor.expr.functions` name them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+
+from netsor.expr.growth import (
+    CONSTANT,
+    KEPT,
+    NOUGHT,
+    ONE_SERIES,
+    UNIT,
+    Coefficient,
+    Diverges,
+    Series,
+    coefficient,
+    compose,
+    exponential,
+    growth,
+    logarithm,
+    negative,
+    number,
+    plus,
+    raise_to,
+    rate_text,
+    scaled,
+    times,
+    unknown,
+)
+
+# What the remark on a series says of a function that oscillates.
+OSCILLATES = " of "
+
+
+def about_limit(u: Series, text: str) -> tuple[Coefficient, Series]:
+    """c and v → 0 in u = c + v; raises Diverges where u is not known to converge."""
+    if u.rest is not None and growth(u.rest) >= 0:
+        raise Diverges(u.why, known=False)
+    c = u.at(CONSTANT)
+    return c, Series(tuple(t for t in u.terms if t[0] != CONSTANT), u.rest, u.why)
+
+
+def grows(u: Series) -> int:
+    """1 or −1 where u tends to ±∞, else 0."""
+    if not u.terms or growth(u.terms[0][0]) <= 0:
+        return 0
+    return 1 if u.terms[0][1].value > 0 else -1
+
+
+def turned(f: Callable[[Series, str], Series], u: Series, end: float, text: str) -> Series:
+    """f(u), or its limit `end` with the remainder O(1/u) where u grows and f cannot be expanded."""
+    try:
+        return f(u, text)
+    except Diverges:
+        if not grows(u):
+            raise
+        why = f"`{text}` is near its limit, which is all that is known"
+        return plus(number(coefficient(end)), unknown(u.terms[0][0].raised(Fraction(-1)), why))
+
+
+def sigmoid(u: Series, text: str) -> Series:
+    """1/(1 + e^{−u})."""
+    whole = lambda v, t: raise_to(plus(ONE_SERIES, exponential(negative(v), t)), Fraction(-1), t)  # noqa: E731
+    return turned(whole, u, 1.0 if grows(u) > 0 else 0.0, text)
+
+
+def tanh(u: Series, text: str) -> Series:
+    """2 σ(2u) − 1."""
+    two = Coefficient(Fraction(2))
+    return plus(scaled(sigmoid(scaled(u, two), text), two), negative(ONE_SERIES))
+
+
+def softplus(u: Series, text: str) -> Series:
+    return logarithm(plus(ONE_SERIES, exponential(u, text)), text)
+
+
+def wave(u: Series, text: str, name: str, k: int) -> Series:
+    """The k-th derivative of sin: those that follow repeat with period four, and at c they are those turned by c."""
+    if grows(u):
+        return unknown(CONSTANT, f"{name}{OSCILLATES}{rate_text(u.terms[0][0])}")
+    c, v = about_limit(u, text)
+    if c.is_zero:
+        cycle = [NOUGHT, UNIT, NOUGHT, Coefficient(Fraction(-1))]
+    else:
+        x = float(c.value)
+        error = c.error + 3e-16 * (1 + abs(x))
+        sine, cosine = Coefficient(math.sin(x), error), Coefficient(math.cos(x), error)
+        cycle = [sine, cosine, sine.times(Coefficient(Fraction(-1))), cosine.times(Coefficient(Fraction(-1)))]
+    return compose([cycle[(k + j) % 4].times(Coefficient(Fraction(1, math.factorial(j)))) for j in range(KEPT)], v)
+
+
+def arctangent(u: Series, text: str) -> Series:
+    if sign := grows(u):
+        # atan u = ±π/2 − atan(1/u)
+        end = Coefficient(sign * math.pi / 2, 1e-16)
+        return plus(number(end), negative(arctangent(raise_to(u, Fraction(-1), text), text)))
+    c, v = about_limit(u, text)
+    if not c.is_zero:
+        # atan(c + v) = atan c + atan(v / (1 + c² + c v))
+        below = plus(number(UNIT.plus(c.times(c))), scaled(v, c))
+        x = float(c.value)
+        turned = arctangent(times(v, raise_to(below, Fraction(-1), text)), text)
+        return plus(number(Coefficient(math.atan(x), c.error + 3e-16 * abs(x))), turned)
+    odd = [Coefficient(Fraction((-1) ** (k // 2), k)) if k % 2 else NOUGHT for k in range(KEPT)]
+    return compose(odd, v)
+
+
+def erf(u: Series, text: str) -> Series:
+    if sign := grows(u):
+        rest = turned(lambda v, t: complement(v, t), scaled(u, Coefficient(Fraction(sign))), 0.0, text)
+        return scaled(plus(ONE_SERIES, negative(rest)), Coefficient(Fraction(sign)))
+    c, v = about_limit(u, text)
+    x = float(c.value)
+    # erf'(x + t) = 2/√π e^{−x²} e^{−2xt − t²}; for the coefficients of the last factor k g_k = −2x g_{k−1} − 2 g_{k−2}.
+    g = [1.0, -2 * x]
+    for k in range(2, KEPT):
+        g.append((-2 * x * g[k - 1] - 2 * g[k - 2]) / k)
+    front = 2 / math.sqrt(math.pi) * math.exp(-x * x)
+    value = [math.erf(x), *(front * g[k] / (k + 1) for k in range(KEPT - 1))]
+    slack = (1 + abs(x)) * (c.error + 1e-15)
+    return compose([Coefficient(y, abs(y) * slack + (0.0 if c.is_zero else slack)) for y in value], v)
+
+
+def complement(u: Series, text: str) -> Series:
+    """erfc(u) ~ e^{−u²}/(u√π) Σ_k (−1)^k (2k−1)!!/(2u²)^k for u → ∞."""
+    square = times(u, u)
+    odd = [Fraction(1)]
+    for k in range(1, KEPT):
+        odd.append(-odd[-1] * (2 * k - 1) / 2)
+    tail = compose([Coefficient(q) for q in odd], raise_to(square, Fraction(-1), text))
+    front = scaled(raise_to(u, Fraction(-1), text), Coefficient(1 / math.sqrt(math.pi), 1e-16))
+    return times(times(exponential(negative(square), text), front), tail)
+
+
+def normal(u: Series, text: str) -> Series:
+    """Φ(u) = (1 + erf(u/√2))/2; for u → −∞ it is erfc(−u/√2)/2, without 1 − 1."""
+    half = Coefficient(Fraction(1, 2))
+    v = scaled(u, Coefficient(math.sqrt(0.5), 1e-16))
+    if grows(u) < 0:
+        return scaled(turned(complement, negative(v), 0.0, text), half)
+    return scaled(plus(ONE_SERIES, erf(v, text)), half)
