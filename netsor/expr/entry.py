@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from netsor.expr.growth import Series
-from netsor.expr.nodes import Expr
+from netsor.expr.nodes import Add, Cond, Const, Expr, Mul, Sym, postorder
 
 Interval = tuple[float, float]
 INF = math.inf
@@ -115,7 +116,7 @@ class Nonlinearity:
     @property
     def is_piecewise_linear(self) -> bool:
         """Whether it is straight between its kinks and jumps."""
-        return self.turn is None and (bool(self.breaks) or self.arity != (1, 1))
+        return self.is_kinked and _has_straight_pieces(self)
 
     @property
     def is_kinked(self) -> bool:
@@ -139,6 +140,20 @@ class Nonlinearity:
     def has_values_on(self, r: Interval) -> bool:
         """Whether it has a value at each argument (its first) between these bounds."""
         return self.quotient is None and (not self.positive_only or r[0] > 0)
+
+
+@lru_cache(maxsize=256)
+def _has_straight_pieces(entry: Nonlinearity) -> bool:
+    """Whether the branches of a function are sums and products of its arguments, without powers or other functions."""
+    assert entry.pieces is not None
+    branches = [entry.pieces(*(Sym(("argument", i)) for i in range(entry.arity[1] or entry.arity[0])))]
+    while branches:
+        e = branches.pop()
+        if isinstance(e, Cond):
+            branches += [e.then, e.other]
+        elif not all(isinstance(node, (Sym, Const, Add, Mul)) for node in postorder(e)):
+            return False
+    return True
 
 
 # By name; `netsor.expr.functions` writes the entries.
