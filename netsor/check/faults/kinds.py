@@ -165,7 +165,7 @@ def arity(span: Span, name: str, wanted: str, got: int) -> Diagnostic:
         f"`{name}` takes {wanted}, and {got} {'was' if got == 1 else 'were'} given",
         span,
         label="here",
-        hint=f"call it as `{FUNCTIONS[name].signature}`",
+        hint=f"call it as `{FUNCTIONS[name].signature if name in FUNCTIONS else f'{name}(u)'}`",
     )
 
 
