@@ -34,9 +34,13 @@ def by_distance(e: Expr, inputs: Inputs, moves: list[Move]) -> float | None:
         assert m.at is not None
         moved[m.at] = moved[m.at[::-1]] = m.whole / float(deviations[m.at[0]] * deviations[m.at[1]])
     values, vectors = np.linalg.eigh(inputs.covariance / np.outer(deviations, deviations))
-    largest = float(np.linalg.norm(moved)) / float(values[0]) if values[0] > 0 else math.inf
+    if not values[0] > 0:
+        return None
+    # Entry by entry no more than this, whatever the signs of the errors.
+    inverse_root = np.abs((vectors / np.sqrt(values)) @ vectors.T)
+    largest = float(np.linalg.norm(inverse_root @ moved @ inverse_root))
     # Nearly degenerate laws, and errors as large as the law itself, are far apart.
-    if not largest < 0.7:
+    if not largest < 0.9:
         return None
     distance = math.sqrt(math.expm1(0.5 * largest**2 / (1 - largest**2)))
     size = _root_mean_square(e, inputs, deviations[:, None] * (vectors * np.sqrt(values)))
