@@ -25,6 +25,8 @@ from netsor.gaussian.symbolic.structure import degree_in
 Array = np.ndarray
 Function = Callable[[Array], Array]
 _MOST_PLANES, _MOST_CENTRED = 24, 6
+# What is narrower than this needs panels that widen towards it, each so many times as wide as the one before.
+_NARROW, _WIDER = 1e-3, 6.0
 _WIDEST_BAND, _SAME_PLACE = 0.6, 1e-12
 # A coefficient below this part of a row is what rounding left of zero.
 _NOTHING = 1e-15
@@ -291,5 +293,9 @@ def cuts_at(level: Level, x: Array, k: int, reach: float, edges: tuple[float, ..
                 columns.extend(centre + sign * t for t in ends for sign in (-1, 1))
         elif width < widest:
             columns.extend(centre + w * width for w in edges if abs(w) * width < 4)
+            if edges and width < _NARROW:
+                # No node of the next wide panel would see what is left beyond: panels widen step by step.
+                far = edges[-1] * _WIDER ** np.arange(1.0, math.log(1 / (edges[-1] * width)) / math.log(_WIDER))
+                columns.extend(centre + sign * w * width for w in far for sign in (-1, 1))
     out = np.stack(columns, axis=1) if columns else np.zeros((n, 0))
     return np.clip(out, -reach, reach)

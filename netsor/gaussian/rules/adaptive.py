@@ -180,7 +180,8 @@ class _Pass:
         edges += [c.cuts(x, self.reach, also=events) for c in level.curves]
         least = 4 * EPS * self.reach
         low, high, tip = panel_ends(edges, [t.cuts(x, self.reach) for t in level.tips], self.reach, least)
-        owner, column = np.nonzero(high - low > least)
+        # About 0 places have digits on every scale.
+        owner, column = np.nonzero(high - low > 4 * EPS * np.maximum(np.abs(low), np.abs(high)))
         return Panels(owner, low[owner, column], high[owner, column], tip[owner, column])
 
     def _panels(self, k: int, x: Array, tolerance: Array, panels: Panels) -> tuple[Array, Array]:
@@ -216,7 +217,11 @@ class _Pass:
             shell = half * ((size * outer) @ w)
             return np.stack([integral, 2 * EPS * modulus, modulus, shell]), error
         alive = np.flatnonzero(values.ravel())
-        allowed = (0.5 * tolerance[owner])[:, None] * np.maximum(density, 1 / (2 * self.reach))
+        # A narrow panel has its share of the tolerance as the others do, and so little weight for what is inside.
+        narrow = 0.25 / np.maximum(2 * half * np.bincount(owner)[owner], np.finfo(float).tiny)
+        allowed = (0.5 * tolerance[owner])[:, None] * np.maximum(
+            np.maximum(density, 1 / (2 * self.reach)), narrow[:, None]
+        )
         with np.errstate(all="ignore"):
             inside = self.level(k + 1, points[:, alive], (allowed / size).ravel()[alive])
         every = np.zeros((4, values.size))

@@ -78,8 +78,10 @@ def nodes_of(low: Array, high: Array, n: int, ends: bool) -> Array:
     half = (high - low) / 2
     at = ((low + high) / 2)[:, None] + half[:, None] * (lobatto if ends else legendre)(n)[0]
     if ends:
-        at[:, 0] = np.maximum(at[:, 0], low + 8 * EPS * (1 + np.abs(low)))
-        at[:, -1] = np.minimum(at[:, -1], high - 8 * EPS * (1 + np.abs(high)))
+        # But on the panel: about 0 there are panels of any width.
+        least = 1e-3 * (high - low)
+        at[:, 0] = np.maximum(at[:, 0], low + np.minimum(8 * EPS * (1 + np.abs(low)), least))
+        at[:, -1] = np.minimum(at[:, -1], high - np.minimum(8 * EPS * (1 + np.abs(high)), least))
     return at
 
 
