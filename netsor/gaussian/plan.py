@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from netsor.gaussian import constants
 from netsor.gaussian.integrand import poles
 from netsor.gaussian.integrand.integrand import Integrand
 from netsor.gaussian.integrand.probe import Probe, held_to_draws
@@ -73,11 +74,6 @@ RULES: tuple[Rule, ...] = (
     QuasiMonteCarlo(),
 )
 
-# In few dimensions more digits are cheap, and what is built on a number will want them: this part of the tolerance.
-_SPARE, _SPARE_ELSE = {2: 1e-4, 3: 0.3}, 0.5
-# No number of draws that there is time for gets farther.
-_BEYOND_DRAWS = 1e-6
-
 
 def solve(problem: Problem) -> Outcome:
     """E of the integrand: by the first reduction that applies, else by a rule."""
@@ -127,8 +123,9 @@ def integrated(f: Integrand, task: Task) -> Outcome:
 
 
 def _goal(f: Integrand, task: Task) -> Goal:
-    spare = _SPARE.get(f.rank, _SPARE_ELSE)
-    return Goal(task.tol, max(spare * min(task.tol, 1e-6), 1e-13), task.clock, task.floor, task.rough)
+    spare = constants.SPARE.get(f.rank, constants.SPARE_ELSE)
+    aim = max(spare * min(task.tol, constants.COARSEST), constants.FINEST)
+    return Goal(task.tol, aim, task.clock, task.floor, task.rough)
 
 
 def _by_rules(f: Integrand, task: Task) -> Outcome:
@@ -137,7 +134,7 @@ def _by_rules(f: Integrand, task: Task) -> Outcome:
         poles.refuse(f)
     found: list[tuple[Quadrature, Rule]] = []
     for rule in rules_for(probe, goal):
-        if rule.method is Method.QMC and any(p.error < _BEYOND_DRAWS * p.scale for p, _ in found):
+        if rule.method is Method.QMC and any(p.error < constants.BEYOND_DRAWS * p.scale for p, _ in found):
             break
         q = rule.integrate(probe, goal)
         if q is None:

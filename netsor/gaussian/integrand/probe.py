@@ -8,14 +8,13 @@ from functools import cached_property
 import numpy as np
 
 from netsor.expr import Const, Pow, evaluate, postorder
+from netsor.gaussian.constants import LATTICE_STEEP, SOFT_ENOUGH
 from netsor.gaussian.integrand.integrand import Integrand
 from netsor.gaussian.integrand.transitions import steepest
 from netsor.gaussian.rules.panels import Quadrature
 from netsor.gaussian.symbolic.structure import affine
 
 _DRAWS, _WIDER, _FEW = 2**15, 2.0, 0.05
-# Turns steeper than this are not for a lattice.
-_STEEP = 5.0
 
 
 class Probe:
@@ -40,7 +39,7 @@ class Probe:
     @cached_property
     def steep(self) -> bool:
         """Whether a smooth function of a curved argument turns within a small part of a standard deviation."""
-        return not self.f.radial and steepest(self.f) >= _STEEP
+        return not self.f.radial and steepest(self.f) >= LATTICE_STEEP
 
     @cached_property
     def curved(self) -> bool:
@@ -63,12 +62,14 @@ class Probe:
 
 
 def is_sharp(f: Integrand) -> bool:
-    """Whether something happens within less than 0.4 standard deviations that a lattice would not see."""
+    """Whether something happens within less than `SOFT_ENOUGH` standard deviations that a lattice would not see."""
     return (
         bool(f.surfaces)
         or any(h.is_sharp(f) for h in f.given)
         or any(
-            p.kind != "soft" and p.soft < 0.4 * float(np.linalg.norm(p.a)) and float(np.abs(p.a).max(initial=0.0)) > 0
+            p.kind != "soft"
+            and p.soft < SOFT_ENOUGH * float(np.linalg.norm(p.a))
+            and float(np.abs(p.a).max(initial=0.0)) > 0
             for p in f.planes
         )
     )

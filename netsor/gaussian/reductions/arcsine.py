@@ -24,6 +24,7 @@ from typing import NamedTuple, Protocol
 
 from netsor.expr import Const, Expr, Sym, canonical, evaluate, substitute
 from netsor.gaussian.arithmetic.two_product import two_product
+from netsor.gaussian.constants import NEARLY_PARALLEL
 from netsor.gaussian.problem import EPS, Method, Outcome, Problem, Stage, Step
 from netsor.gaussian.reductions.reduction import Reduction, Sum
 from netsor.gaussian.symbolic.expansion import is_polynomial
@@ -32,8 +33,6 @@ from netsor.gaussian.vectorized.closed import erf_pair
 from netsor.gaussian.vectorized.homogeneous import homogeneous_degrees
 
 STEPS = (Step(Method.CLOSED),)
-# Where less than this of ab is left of ab − c² the covariances do not tell the angle to all digits.
-_NEAR = 1e-4
 # Products of four variances have to be floats.
 _LEAST, _MOST = 1e-70, 1e70
 # Errors that move ab − c² by more than this part of it, or a variance, are for others.
@@ -116,7 +115,7 @@ class ErfPair:
             return None
         units = (2 * self.alpha**2, 2 * self.beta**2, 2 * self.alpha * self.beta)
         p, q, r = 1 + units[0] * a, 1 + units[1] * b, units[2] * c
-        found = _angle(p, q, r, [abs(u) * e for u, e in zip(units, errors)], _NEAR)
+        found = _angle(p, q, r, [abs(u) * e for u, e in zip(units, errors)], NEARLY_PARALLEL)
         if found is None:
             return None
         front = self.number * 2 / math.pi
@@ -159,7 +158,7 @@ class HomogeneousPair:
             ea, eb, ec = errors
             found = self._mixed(b, a, c, (eb, ea, ec))
             return found and found._replace(slopes=(found.slopes[1], found.slopes[0], found.slopes[2]))
-        both = _angle(a, b, c, errors, _NEAR)
+        both = _angle(a, b, c, errors, NEARLY_PARALLEL)
         if both is None:
             return None
         return self._steps(both) if self.degrees == (0, 0) else self._lines(a, b, c, errors, both)
@@ -195,7 +194,7 @@ class HomogeneousPair:
 
     def _mixed(self, a: float, b: float, c: float, errors: Covariances) -> Taylor | None:
         """f of degree 0 of the variable of variance a."""
-        if not c * c < (1 - _NEAR) * a * b:
+        if not c * c < (1 - NEARLY_PARALLEL) * a * b:
             return None
         ea, eb, ec = errors
         plus, minus = self.same + self.across, self.same - self.across

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from netsor.expr import Const, mul, power
+from netsor.gaussian.constants import FEW_FACTORS, MANY_VARIABLES
 from netsor.gaussian.integrand.integrand import Closed, Integrand, Plane, Values, value_of
 from netsor.gaussian.integrand.probe import is_sharp
 from netsor.gaussian.law.factor_analysis import decompose
@@ -17,9 +18,6 @@ from netsor.gaussian.reductions.chebyshev import Table, table
 from netsor.gaussian.reductions.reduction import Elimination
 from netsor.gaussian.reductions.truncated_moments import Smoothing, smoothing
 from netsor.gaussian.symbolic.structure import Shape
-
-# Up to so many factors a sharp kink is borne; so many variables and more are worse than one.
-_FEW_FACTORS, _MANY_VARIABLES = 2, 6
 
 
 class CommonFactors(Elimination):
@@ -40,10 +38,10 @@ class CommonFactors(Elimination):
         if len(shape.forms) + len(shape.polynomial) <= 2 or len(shape.forms) <= 1 or problem.task.rough:
             return None
         f = common_factors(shape, problem.law, problem.task.env)
-        if f is None or f.rank <= _FEW_FACTORS or not is_sharp(f):
+        if f is None or f.rank <= FEW_FACTORS or not is_sharp(f):
             return f
         other = next(g for g in (e.eliminate(problem) for e in self.others) if g is not None)
-        return other if other.rank < _MANY_VARIABLES or other.rank <= f.rank else f
+        return other if other.rank < MANY_VARIABLES or other.rank <= f.rank else f
 
 
 def common_factors(shape: Shape, state: State, env: Values) -> Integrand | None:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from netsor.expr import ZERO, Add, Call, Cmp, Cond, Const, Expr, Mul, Pow, Sym, canonical, diff, mul, power
 from netsor.expr.functions import FUNCTIONS
+from netsor.gaussian.constants import FEWEST_FORMS
 from netsor.gaussian.problem import Method, NoPointwiseMeaning, Problem, Stage
 from netsor.gaussian.reductions.reduction import Reduction, Sum, Weighted
 from netsor.gaussian.symbolic.expansion import Gaussians, factors_of, monomial
 from netsor.gaussian.symbolic.structure import affine
-
-# Below three forms a quadrature is as good.
-_FEWEST = 3
 
 
 class SteinsLemma(Reduction):
@@ -29,7 +27,7 @@ class SteinsLemma(Reduction):
         if problem.stage >= Stage.AS_IT_IS:
             return None
         known = frozenset(shape.form_symbols)
-        if not shape.polynomial or len(shape.forms) < _FEWEST or not all(is_flat(f, known) for f in shape.factors):
+        if not shape.polynomial or len(shape.forms) < FEWEST_FORMS or not all(is_flat(f, known) for f in shape.factors):
             return None
         z, k = shape.polynomial[0]
         task = problem.task.exacting()

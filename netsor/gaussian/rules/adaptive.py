@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netsor.gaussian.constants import ADAPTIVE_SHARE
 from netsor.gaussian.integrand import missing
 from netsor.gaussian.integrand.integrand import Integrand
 from netsor.gaussian.integrand.levels import Level, closing_in, cuts_at, levels_of, panel_ends, with_tips
@@ -35,8 +36,6 @@ _ROWS, _POINTS = 20_000, 1 << 15
 # Nodes of a panel that say what size an integrand has; the part of a sample that one draw may be.
 _ROUGH, _FEW = 6, 0.1
 _SQRT_2PI = math.sqrt(2 * math.pi)
-# Parts of the time that there is, by dimension: none is kept back where no other rule follows.
-_SHARES = {2: None, 3: 0.8, 4: 0.5}
 
 
 class Adaptive(Rule):
@@ -51,7 +50,7 @@ class Adaptive(Rule):
 
     def integrate(self, probe: Probe, goal: Goal) -> Quadrature:
         aim = 0.3 * goal.tol if probe.rank == 4 else goal.aim
-        part = _SHARES[probe.rank]
+        part = ADAPTIVE_SHARE[probe.rank]
         return integrate(probe.f, aim, goal.clock, None if part is None else goal.share(part), goal.floor)
 
 

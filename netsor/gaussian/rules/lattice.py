@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from netsor.gaussian.constants import LATTICE_ENOUGH, LATTICE_SLOPE
 from netsor.gaussian.integrand import missing
 from netsor.gaussian.integrand.probe import Probe
 from netsor.gaussian.problem import Clock, Method, OutOfTime
@@ -22,10 +23,6 @@ Array = np.ndarray
 _FIRST, _FINER = 1.3, 0.8
 _ROTATIONS = 3
 _CHUNK = 1 << 17
-# What is steeper than this in few variables is for panels.
-_STEEP = 4.0
-# Where a lattice gets this far no other rule in as many dimensions gets farther.
-_DEEP = {2: 1e-12, 3: 1e-9, 4: 1e-6, 5: 1e-6, 6: 1e-6}
 
 
 class Lattice(Rule):
@@ -37,7 +34,7 @@ class Lattice(Rule):
 
     def cost(self, probe: Probe, goal: Goal) -> float | None:
         smooth = 2 <= probe.rank <= 6 and not probe.sharp and not probe.steep
-        if not smooth or probe.slope >= _STEEP and probe.rank <= 4:
+        if not smooth or probe.slope >= LATTICE_SLOPE and probe.rank <= 4:
             return None
         return _ROTATIONS * count(probe.rank, _FIRST / max(1.0, probe.slope**0.75), math.sqrt(probe.rank) + 4)
 
@@ -45,7 +42,7 @@ class Lattice(Rule):
         return integrate(probe.f, probe.rank, goal.aim, goal.clock, probe.slope)
 
     def enough(self, probe: Probe, goal: Goal) -> float:
-        return _DEEP[probe.rank]
+        return LATTICE_ENOUGH[probe.rank]
 
 
 def _grid(d: int, radius: float, shift: Array) -> Array:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netsor.gaussian.constants import NESTED_SHARE
 from netsor.gaussian.integrand import missing
 from netsor.gaussian.integrand.integrand import Integrand
 from netsor.gaussian.integrand.levels import Level, closing_in, cuts_at, levels_of, panel_ends, with_tips
@@ -29,8 +30,6 @@ _WIDEST = 0.35
 _CHUNK = 1 << 18
 # Ends of the panels in which features are sought.
 _LOOKED_AT = 9
-# Parts of the time that there is: in three variables panels that are halved are mostly the better ones.
-SHARE_OF_THREE, SHARE = 0.1, 0.5
 # Nodes a panel.
 _NODES = (7, 10, 14, 19, 25, 33, 43, 56, 72, 92)
 
@@ -53,7 +52,7 @@ class Nested(Rule):
         return not probe.steep and bool(probe.f.given) and not probe.singular_at_origin and knows_all_breaks(probe.f)
 
     def integrate(self, probe: Probe, goal: Goal) -> Quadrature:
-        seconds = goal.share(SHARE_OF_THREE if probe.rank == 3 else SHARE)
+        seconds = goal.share(NESTED_SHARE[probe.rank])
         return integrate(probe.f, goal.aim, goal.clock, probe.wary, seconds, goal.floor)
 
 
