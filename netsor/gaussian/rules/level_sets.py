@@ -130,7 +130,7 @@ class _Rays:
         angle = 2 * np.pi * (np.arange(n) + 0.3819660113) / n
         if self.k == 2:
             return np.stack([np.cos(angle), np.sin(angle)]), np.full(n, 2 * np.pi / n)
-        z, wz = np.polynomial.legendre.leggauss(n // 2)
+        z, wz = panels.legendre(n // 2)
         ring = np.sqrt(1 - z**2)[:, None]
         points = np.stack([ring * np.cos(angle), ring * np.sin(angle), np.repeat(z[:, None], n, axis=1)])
         return points.reshape(3, -1), np.repeat(wz * 2 * np.pi / n, n)

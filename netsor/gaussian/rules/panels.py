@@ -42,7 +42,7 @@ class Quadrature(NamedTuple):
     scale: float
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def legendre(n: int) -> tuple[Array, Array]:
     """Nodes and weights of the n-point Gauss–Legendre rule on [−1, 1]."""
     return np.polynomial.legendre.leggauss(n)

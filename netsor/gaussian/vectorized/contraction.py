@@ -22,6 +22,7 @@ import numpy as np
 from netsor.expr import Expr, Sym
 from netsor.expr.arrays import lambdify
 from netsor.gaussian.arithmetic.bounded import Bounded
+from netsor.gaussian.rules.panels import legendre
 from netsor.gaussian.vectorized.laws import Laws, Rule
 from netsor.gaussian.vectorized.single import is_smooth
 
@@ -231,14 +232,9 @@ def _mehler(rho: float, h: float) -> Array:
     front = math.sqrt(2 / (1 + square)) * np.exp(-t * t * (1 - square) / (4 * (1 + square)))
     centre = 2 * rho * t / (1 + square)
     top = min(math.pi / h, 9.0 / math.sqrt(spread))
-    nodes, weights = _legendre(16 + math.ceil(0.75 * top * (t[-1] + abs(centre[-1]))))
+    nodes, weights = legendre(16 + math.ceil(0.75 * top * (t[-1] + abs(centre[-1]))))
     omega = top * (nodes + 1) / 2
     weights = weights * (top / 2) * (h / math.pi) * np.exp(-0.5 * spread * omega * omega)
     one, two = np.outer(centre, omega), np.outer(omega, t)
     kernel = (np.cos(one) * weights) @ np.cos(two) + (np.sin(one) * weights) @ np.sin(two)
     return front[:, None] * kernel
-
-
-@lru_cache(maxsize=128)
-def _legendre(count: int) -> tuple[Array, Array]:
-    return np.polynomial.legendre.leggauss(count)
