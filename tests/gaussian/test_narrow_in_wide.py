@@ -8,7 +8,6 @@ import pytest
 
 import netsor
 
-
 SIZES = [1e5, 1e8, 1e12, 1e20, 1e30, 1e100]
 FUNCTIONS = [("tanh'", 2.0), ("sigmoid'", 1.0), ("erf'", 2.0)]
 # Those that take a rule to its budget take ten seconds each.
