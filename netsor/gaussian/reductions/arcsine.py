@@ -27,10 +27,10 @@ from netsor.gaussian.arithmetic.two_product import two_product
 from netsor.gaussian.constants import NEARLY_PARALLEL
 from netsor.gaussian.problem import EPS, Method, Outcome, Problem, Stage, Step
 from netsor.gaussian.reductions.reduction import Reduction, Sum
+from netsor.gaussian.symbolic.degrees import homogeneous_degrees
 from netsor.gaussian.symbolic.expansion import is_polynomial
 from netsor.gaussian.vectorized.arccosine import homogeneous_pair
 from netsor.gaussian.vectorized.closed import erf_pair
-from netsor.gaussian.vectorized.homogeneous import homogeneous_degrees
 
 STEPS = (Step(Method.CLOSED),)
 # Products of four variances have to be floats.

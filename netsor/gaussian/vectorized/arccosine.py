@@ -19,8 +19,8 @@ import numpy as np
 
 from netsor.expr import Const, Expr, Sym, canonical, evaluate, mul, substitute
 from netsor.gaussian.arithmetic.bounded import Bounded
+from netsor.gaussian.symbolic.degrees import homogeneous_degrees
 from netsor.gaussian.symbolic.expansion import factors_of
-from netsor.gaussian.vectorized.homogeneous import homogeneous_degrees
 from netsor.gaussian.vectorized.laws import Laws, Rule
 
 Array = np.ndarray

@@ -33,8 +33,8 @@ from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.expectation import expect
 from netsor.gaussian.law.fixed import FixedLaw
 from netsor.gaussian.problem import NoNumber, Settings
+from netsor.gaussian.symbolic.degrees import homogeneous_degrees
 from netsor.gaussian.symbolic.structure import breaks_of
-from netsor.gaussian.vectorized.homogeneous import homogeneous_degrees
 from netsor.gaussian.vectorized.laws import Laws, Rule
 from netsor.gaussian.vectorized.scales import scales_of
 
