@@ -31,7 +31,10 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Request:
-    """Kernels that belong together, by name, on two different inputs and on one; `within` tells faults of them."""
+    """Kernels that belong together, by name: of two different inputs (`across`) and of one with itself (`own`).
+
+    What diverges on the way is told within `guard`.
+    """
 
     across: Asked
     own: Asked

@@ -43,6 +43,19 @@ class Inputs:
     rows: dict[str, dict[DataRef, Array]]
     own: dict[DataRef, Array] = field(default_factory=dict)
     count: int = 1
+    # Rows whose squares were looked at once, and are numbers.
+    _sound: set[DataRef] = field(default_factory=set)
+
+    def verify_squares(self, ref: DataRef) -> None:
+        """Raises Unsettled where the square of a row is out of the range of floats."""
+        if ref in self._sound:
+            return
+        x = self.of(ref)
+        with np.errstate(all="ignore"):
+            squares = np.einsum("ij,ij->i", x, x)
+        if not np.isfinite(squares).all() or ((squares < _LEAST) & x.any(axis=1)).any():
+            raise Unsettled("the square of an input is out of the range of floating-point numbers")
+        self._sound.add(ref)
 
     def side(self, ref: DataRef) -> str:
         """The example that a row belongs to: L, R, or "" where it belongs to none."""
@@ -145,15 +158,8 @@ class Frame:
 
     def inner(self, a: DataRef, b: DataRef) -> Bounded:
         """⟨ξ, ξ'⟩ of two rows of the template; raises Unsettled where a square is out of the range of floats."""
-        for ref in (a, b):
-            x = self.inputs.of(ref)
-            with np.errstate(all="ignore"):
-                squares = np.einsum("ij,ij->i", x, x)
-            if not np.isfinite(squares).all() or ((squares < _LEAST) & x.any(axis=1)).any():
-                raise Unsettled("the square of an input is out of the range of floating-point numbers")
-        return self._inner(a, b)
-
-    def _inner(self, a: DataRef, b: DataRef) -> Bounded:
+        self.inputs.verify_squares(a)
+        self.inputs.verify_squares(b)
         x, y = self.inputs.of(a), self.inputs.of(b)
         sides = (self.inputs.side(a), self.inputs.side(b))
         if set(sides) == {"L", "R"} and not self.paired:
