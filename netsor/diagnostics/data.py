@@ -78,12 +78,40 @@ class Label:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """A correction: `text` in the place of `span` (an insertion where the span is empty).
+
+    An edit mends its fault alone; several edits of one diagnostic are alternatives, the likeliest first. It is `safe`
+    where it changes nothing but a spelling, so that no other meaning is possible: `netsor check --fix` applies those.
+    """
+
+    span: Span
+    text: str
+    safe: bool = False
+
+
+def apply_edits(text: str, edits: Iterable[Edit]) -> str:
+    """The text with the edits made; of edits that overlap the leftmost counts, and of equal spans the first."""
+    parts: list[str] = []
+    end = 0
+    inserted = -1  # where the last insertion is: a second one at the same place would leave the order to chance
+    for edit in sorted(edits, key=lambda e: (e.span.start, e.span.end)):
+        start, stop = edit.span.start, edit.span.end
+        if start < end or (start == stop == inserted):
+            continue
+        parts += [text[end:start], edit.text]
+        end = stop
+        inserted = start if start == stop else -1
+    return "".join([*parts, text[end:]])
+
+
+@dataclass(frozen=True)
 class Diagnostic:
     """One finding about a program.
 
     `code` is a key of the catalogue (`netsor explain CODE`); `message` is the headline, in the user's own names;
     `label` says what stands at `span`; `labels` point at other places; `notes` say what was expected and why;
-    `hint` is an edit that would be accepted.
+    `hint` is the help line; `edits` are what it offers, as data.
     """
 
     code: str
@@ -94,6 +122,7 @@ class Diagnostic:
     labels: tuple[Label, ...] = ()
     notes: tuple[str, ...] = ()
     hint: str = ""
+    edits: tuple[Edit, ...] = ()
 
     @property
     def is_error(self) -> bool:

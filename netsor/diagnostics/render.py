@@ -35,17 +35,28 @@ def render(diagnostic: Diagnostic, *, colour: bool = False, width: int = 100) ->
 
 def to_json(diagnostic: Diagnostic) -> dict[str, object]:
     """The diagnostic as a JSON object; lines and columns count from 1, the end is just behind the last character."""
-    span = diagnostic.span
     return {
         "code": diagnostic.code,
         "severity": diagnostic.severity,
         "message": diagnostic.message,
-        "file": span.source.name if span else None,
+        "file": diagnostic.span.source.name if diagnostic.span else None,
+        **_place(diagnostic.span),
+        "label": diagnostic.label or None,
+        "labels": [
+            {"file": label.span.source.name, **_place(label.span), "text": label.text} for label in diagnostic.labels
+        ],
+        "notes": list(diagnostic.notes),
+        "hint": diagnostic.hint or None,
+        "edits": [{**_place(edit.span), "text": edit.text, "safe": edit.safe} for edit in diagnostic.edits],
+    }
+
+
+def _place(span: Span | None) -> dict[str, int | None]:
+    return {
         "line": span.line if span else None,
         "column": span.column if span else None,
         "end_line": span.end_line if span else None,
         "end_column": span.end_column if span else None,
-        "hint": diagnostic.hint or None,
     }
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from netsor.diagnostics import Diagnostic, Label, Source, Span
+from netsor.diagnostics import Diagnostic, Edit, Label, Source, Span, apply_edits
 from netsor.diagnostics.columns import text_width
 from netsor.diagnostics.render import render, to_json
 
@@ -124,9 +124,32 @@ def test_plain_text_needs_no_rich() -> None:
 
 
 def test_json() -> None:
-    found = to_json(Diagnostic("W901", "maybe", span("漢字"), "warning"))
+    mended = Edit(span("w :="), "u :=", safe=True)
+    found = to_json(
+        Diagnostic(
+            "W901", "maybe", span("漢字"), "warning", "odd", (Label(span("v ~"), "first here"),), ("a note",),
+            edits=(mended,),
+        )
+    )
     assert json.loads(json.dumps(found)) == {
         "code": "W901", "severity": "warning", "message": "maybe", "file": "demo.netsor", "line": 2, "column": 9,
-        "end_line": 2, "end_column": 11, "hint": None,
+        "end_line": 2, "end_column": 11, "label": "odd",
+        "labels": [
+            {"file": "demo.netsor", "line": 1, "column": 8, "end_line": 1, "end_column": 11, "text": "first here"}
+        ],
+        "notes": ["a note"], "hint": None,
+        "edits": [{"line": 3, "column": 2, "end_line": 3, "end_column": 6, "text": "u :=", "safe": True}],
     }  # fmt: skip
     assert to_json(Diagnostic("E001", "gone"))["line"] is None
+
+
+def test_edits_are_applied_together() -> None:
+    source = Source("t", "abcdef")
+
+    def edit(start: int, end: int, text: str) -> Edit:
+        return Edit(Span(source, start, end), text)
+
+    assert apply_edits(source.text, []) == "abcdef"
+    assert apply_edits(source.text, [edit(4, 6, "E"), edit(0, 1, "AA"), edit(2, 2, "+")]) == "AAb+cdE"
+    assert apply_edits(source.text, [edit(1, 3, ""), edit(2, 4, "no"), edit(1, 3, "no"), edit(3, 4, "D")]) == "aDef"
+    assert apply_edits(source.text, [edit(2, 2, "+"), edit(2, 2, "no"), edit(2, 3, "C")]) == "ab+Cdef"
