@@ -1,8 +1,9 @@
-"""The lines of a program in powers of 1/√n, for ψ's with a kink, a jump or a root where their arguments come to lie.
+"""The vectors and scalars of a program expanded in powers of 1/√n, where a ψ has a kink, a jump or a root at its limit
+arguments.
 
-Definition B.3 takes 1/√n to its limit first, which says nothing there: h + δ/√n tends to h, and relu'(0) is a
-convention. `netsor.expr.onesided` says what ψ tends to; here its symbols get their expansions in 1/√n from the lines
-that made them.
+The rules of Definition B.3 put n = ∞ into the arguments of ψ first, which is not enough there: h + δ/√n tends to h, and
+the value of relu' at 0 is a convention. `netsor.expr.onesided` computes the limit of ψ from expansions of its arguments
+in 1/√n; this module derives those expansions from the instructions that compute the arguments.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ from netsor.expr.cases import may_be_zero
 from netsor.expr.infinite_width import at_infinite_width
 from netsor.expr.onesided import Expansion, OneSided, Unsettled, distances, of_constant, one_sided_limit
 
-# What a line is beyond its limit where no other line says it: a scalar's fluctuation, a product's next term.
+# The first word of symbols for terms that no instruction gives: the fluctuation of a scalar, or the next term of a
+# product.
 _UNKNOWN = "beyond the limit"
-# Lines are expanded in powers of n^(−1/4) at the least.
+# The least power of 1/√n that the first term beyond the limit is assumed to have.
 _LEAST = 0.25
 
 
 class Expansions:
-    """Of the lines of a program, whose Z's and scalars are in `z` and `scalars` as they are built."""
+    """Expansions of the variables of a program; their limits are added to `z` and `scalars` as they are found."""
 
     def __init__(self, program: Program, z: Mapping[str, Expr], scalars: Mapping[str, Expr]):
         self.program, self.z, self.scalars = program, z, scalars
@@ -33,9 +35,10 @@ class Expansions:
         )
 
     def one_sided(self, i: Nonlin | Moment) -> Expr | None:
-        """The limit of ψ at a kink, a jump or a root; None where its arguments lie on none.
+        """The limit of ψ at a kink, a jump or a root; None where its arguments lie on none in the limit.
 
-        Raises `Unsettled` where it depends on more than the lines tell, and `Diverges` where ψ grows.
+        Raises `Unsettled` where the limit depends on terms that the instructions do not determine, and `Diverges` where
+        ψ grows without bound.
         """
         if not self._any:
             return None
@@ -64,7 +67,8 @@ class Expansions:
             more = tuple((p, Sym((_UNKNOWN, name, p))) for p, _ in after.terms if p > 0)
             return Expansion((*terms, *more), after.rest)
         if isinstance(i, Moment) and i.vectors:
-            # By the central limit theorem a mean is off its limit by the order of 1/√n.
+            # By the central limit theorem a mean over n coordinates differs from its limit by a term of the order of
+            # 1/√n.
             return Expansion((*terms, (1.0, Sym((_UNKNOWN, name, 1.0)))), 1.0 + _LEAST)
         made = work.of(unfold(i.psi), upto)
         return Expansion((*terms, *(t for t in made.terms if t[0] > 0)), made.rest)
@@ -72,7 +76,7 @@ class Expansions:
 
 @lru_cache(maxsize=4096)
 def distances_in_limit(psi: Expr) -> tuple[Expr, ...]:
-    """What is zero where an argument of ψ lies on a kink, in the limit and as a function of ψ's variables."""
+    """Expressions that are zero where an argument of ψ lies on a kink in the limit, in the variables of ψ."""
     psi = unfold(psi)
     bound: dict[Sym, Expr] = {node.bound: ZERO for node in postorder(psi) if isinstance(node, Star)}
     out: dict[Expr, None] = {}

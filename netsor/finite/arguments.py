@@ -1,4 +1,4 @@
-"""What a caller may say: the width, the draws, the outputs, arrays in the place of draws."""
+"""Checks of what a caller passes to a run: the width, the draws, the outputs, and arrays that replace draws."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Inputs = Mapping[str, Any]
 
 
 def width_of(width: Any) -> int:
-    """The width as an int; raises NetsorError (E701) where it is none."""
+    """The width as an int; raises NetsorError (E701) where it is not a whole number of at least 1."""
     with suppress(TypeError):
         n = operator.index(width)
         if n >= 1 and not isinstance(width, bool):
@@ -26,7 +26,7 @@ def width_of(width: Any) -> int:
 
 
 def draws_of(seeds: int | Sequence[int]) -> Sequence[int]:
-    """The indices of the draws: the first K, or those listed."""
+    """The indices of the draws: the first K, or those listed. Raises NetsorError (E705)."""
     try:
         if not isinstance(seeds, Sequence):
             draws: Sequence[int] = range(operator.index(seeds))
@@ -34,19 +34,19 @@ def draws_of(seeds: int | Sequence[int]) -> Sequence[int]:
             draws = [operator.index(s) for s in seeds]
     except TypeError:
         raise bad_seeds(seeds) from None
-    # A range may be longer than its own length can say.
+    # The length of a range may be too large for `len`, so its first and last elements are looked at instead.
     if not draws or min(draws[0], draws[-1]) < 0:
         raise bad_seeds(seeds)
     return draws
 
 
 def count_of(draws: Sequence[int]) -> int:
-    """How many draws, also where `len` has no word for it."""
+    """How many draws there are; `len` raises OverflowError for ranges longer than 2^63 − 1."""
     return draws.stop if isinstance(draws, range) else len(draws)
 
 
 def output_names(program: Program, outputs: Sequence[str] | None) -> list[str]:
-    """The outputs asked for, by the names they are reported under; all of them by default."""
+    """The names of the outputs asked for, by default of all. Raises NetsorError (E705) for one that does not exist."""
     known = [o.name for o in program.outputs] + [r.name for r in program.readouts]
     for name in outputs or ():
         if name not in known:
@@ -55,7 +55,10 @@ def output_names(program: Program, outputs: Sequence[str] | None) -> list[str]:
 
 
 def embedding_rows(program: Program, inputs: Inputs) -> dict[str, Array]:
-    """The numbers that each embedding U ξ multiplies, from the program's data or from a network's inputs."""
+    """The numbers that each embedding U ξ multiplies, from the data of the program or from the inputs of a network.
+
+    Raises NetsorError: E705 for an input that does not exist, E706 for numbers that do not fit it.
+    """
     examples: dict[str, Array] = {}
     for x in program.inputs:
         if x.name not in inputs:
@@ -87,7 +90,7 @@ def embedding_rows(program: Program, inputs: Inputs) -> dict[str, Array]:
 
 
 def arrays_of(program: Program, n: int, given: Mapping[str, Any]) -> dict[str, Array]:
-    """The arrays that stand in the place of draws; raises NetsorError where a shape does not fit."""
+    """The arrays that replace draws. Raises NetsorError: E705 for an unknown name, E706 for a wrong shape."""
     out: dict[str, Array] = {}
     for name, value in given.items():
         if name in program.matrix:

@@ -1,7 +1,7 @@
-"""How fast what a program says at width n nears what it says in the limit.
+"""How fast the value of a program at width n approaches its limit.
 
-Averages over n coordinates have a bias of order 1/n. A function of n that a program holds, such as 1/√n or 1/log n,
-brings its own distance to its limit, which may fall as slowly as it likes.
+Averages over n coordinates have a bias of order 1/n. A function of n in the program, such as 1/√n or 1/log n, adds its
+own distance from its limit, which may decrease arbitrarily slowly.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from netsor.core import MatMul, Program
 from netsor.expr import WIDTH, Expr, evaluate, postorder
 
-# Where a function of n is taken for its limit: at the square of the square of one point, and of the next.
+# Widths at which the limit of a function of n is judged. Each is the square of the one before, so that even 1/log n is
+# halved at every step; the second triple serves functions that overflow or underflow at the first.
 _FAR = ((1e75, 1e150, 1e300), (1e3, 1e6, 1e12))
 
 
@@ -43,7 +44,7 @@ def decays(program: Program, targets: Iterable[str], widths: Iterable[float]) ->
 
 
 def _end(e: Expr) -> float | None:
-    """The limit of a function of n, None where it grows or is not known."""
+    """The limit of a function of n, or None where it grows or its values are not conclusive."""
     for points in _FAR:
         a, b, c = (_value(e, n) for n in points)
         if all(map(math.isfinite, (a, b, c))) and (abs(c - b) < abs(b - a) or a == b == c):

@@ -1,8 +1,8 @@
-"""A study of convergence: many widths and draws as independent tasks, whose results are kept as they come.
+"""A study of convergence: the draws at several widths as independent tasks, whose results are stored as they finish.
 
-Every task is one line of JSON in the store once it is done, so a study that was interrupted goes on where it stopped,
-and one with more draws or widths uses what is there. A task's numbers depend on its width and draws alone, so they are
-the same on this machine's cores and on a cluster's.
+Every finished task is one line of JSON in the store, so that an interrupted study can be resumed, and a study of more
+draws or widths uses what is there. The numbers of a task depend on its width and its draws alone; they are the same on
+the cores of this machine and on a cluster.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ from netsor.finite.run import run
 from netsor.finite.store import Store
 from netsor.finite.workers import cores
 
-# Tasks of about this many seconds: long against the cost of handing one out, short against the patience of a person.
+# The seconds that a task should take: long compared with the cost of sending it to a worker, and short enough for
+# frequent progress reports.
 TASK_SECONDS = 2.0
 
 Progress = Callable[[float, str], None]
@@ -65,8 +66,8 @@ class Task:
 class Study:
     """The convergence of each output.
 
-    `interrupted` says that not all tasks were finished; `fault` why results could not be kept in the store; `warnings`
-    tell of workers that were lost, whose tasks were done here.
+    `interrupted` says that not all tasks were finished, `fault` why results could not be kept in the store; `warnings`
+    are about lost workers, whose tasks were then run in this process.
     """
 
     outputs: dict[str, Convergence]
@@ -82,7 +83,7 @@ class Study:
 
 
 def run_task(task: Task) -> dict[str, Any]:
-    """The line of the store for one task; also what a process or a cluster's worker is sent."""
+    """Run one task, in this process or in a worker, and return its line for the store."""
     start = time.perf_counter()
     r = run(
         task.program, task.width, list(task.draws), seed=task.seed, dtype=task.dtype, engine=task.engine,
@@ -124,7 +125,7 @@ def converge(
     start = time.perf_counter()
     tasks: list[Task] = []
     engines: dict[int, str] = {}
-    # What does not fit as often as there are local processes runs here, with all threads, when those are done.
+    # Tasks too large to run in all local processes at once run in this process with all threads, after the others.
     local = isinstance(executor, ProcessPoolExecutor)
     share = memory.available() // (cores() + 1)
     for n in asked:
@@ -140,7 +141,7 @@ def converge(
             Task(program, n, tuple(part), seed, dtype, job.engine, tuple(names), threads, one * len(part), alone)
             for part in (left[i : i + size] for i in range(0, len(left), size))
         ]
-    # Long tasks first would leave no estimate of the time until late: short ones go first.
+    # Widths are in increasing order: short tasks first give an early estimate of the time that is left.
     interrupted, warnings = _run_all(tasks, keeper, progress, executor)
     found = {n: keeper.values(n, engines[n], names, seeds) for n in asked}
     expected = {name: expected_bias_rate(program, name) for name in names}
@@ -166,7 +167,7 @@ def verify_study(
     engine: str = "auto",
     outputs: Sequence[str] | None = None,
 ) -> None:
-    """Raises as `converge` does where a study cannot be run; of the widths the largest is the one that may not fit."""
+    """Raise as `converge` does for a study that cannot be run; only the largest width can exceed the memory."""
     names = output_names(program, outputs)
     widest = max(width_of(w) for w in widths)
     prepare(program, widest, names, (), dtype, engine, None, None, None, cores(), draws=seeds)
@@ -175,7 +176,7 @@ def verify_study(
 def _run_all(
     tasks: list[Task], keeper: Store, progress: Progress | None, executor: Executor | None
 ) -> tuple[bool, tuple[Diagnostic, ...]]:
-    """Whether the study was interrupted, and what is to be told of its workers."""
+    """Run all tasks; returns whether the study was interrupted, and warnings about lost workers."""
     total = sum(t.seconds for t in tasks) or 1.0
     start = time.perf_counter()
     finished = 0.0
@@ -196,7 +197,8 @@ def _run_all(
             try:
                 _hand_out(shared, executor, took)
             except _LOST as e:
-                # Its tasks are done here, one after the other: a worker that took too much memory would again.
+                # The tasks that are left run here, one after the other, since a worker that ran out of memory would do
+                # so again.
                 warnings = (_lost_workers(e, len(shared)),)
         for task in [*shared, *(t for t in tasks if executor is None or t.alone)]:
             took(task, run_task(task))
@@ -207,15 +209,15 @@ def _run_all(
         return True, warnings
 
 
-# A process of the pool that was killed; a scheduler that is gone.
+# What `Future.result` raises when a process of the pool was killed or the scheduler is gone.
 _LOST = (BrokenExecutor, CancelledError, OSError)
 
 
 def _hand_out(tasks: list[Task], executor: Executor, took: Callable[[Task, dict[str, Any]], None]) -> None:
-    """Run tasks elsewhere; each leaves the list when it is finished."""
+    """Run tasks on an executor; each is removed from the list when it is finished."""
     queue = iter(list(tasks))
     running: dict[Future[dict[str, Any]], Task] = {}
-    # A few tasks wait at the workers, so that none is idle and few are lost when all is stopped.
+    # A few tasks per core are queued ahead: no worker is idle, and few tasks are lost when the study is interrupted.
     ahead = 4 * cores() + 16
     while True:
         for task in islice(queue, max(0, ahead - len(running))):
@@ -252,7 +254,7 @@ def _duration(seconds: float) -> str:
 
 
 def expected_bias_rate(program: Program, output: str) -> float:
-    """−1/2 if what the output depends on holds a vanishing function of n such as 1/√n, else −1."""
+    """−1/2 if the output is a readout or depends on a function of n, such as 1/√n, else −1."""
     targets = [o.scalar for o in program.outputs if o.name == output]
     readout = next((r for r in program.readouts if r.name == output), None)
     if readout is not None:
@@ -268,14 +270,14 @@ def expected_bias_rate(program: Program, output: str) -> float:
 
 
 def slowest_decay(program: Program, output: str, widths: Sequence[int]) -> dict[int, float]:
-    """Distances from its limit, at these widths, of the slowest function of n that an output depends on, or of 1/n."""
+    """The distances from their limits, at these widths, of 1/n or the slowest function of n in what an output needs."""
     targets = [o.scalar for o in program.outputs if o.name == output]
     targets += [x for r in program.readouts if r.name == output for _, v, h in r.terms for x in (v, h)]
     return dict(zip(widths, decays(program, targets, widths)[-1], strict=True))
 
 
 def fingerprint(program: Program, seed: int, dtype: str) -> str:
-    """A name for what is computed: the same program, seed and precision give the same."""
+    """A hash of what is computed: the same for the same program, seed and precision."""
     h = blake2b(digest_size=12)
     initial = (program.matrices, program.input_matrices, program.groups, program.embeddings, program.inputs)
     h.update(repr((initial, seed, dtype, program.outputs, program.readouts)).encode())

@@ -1,22 +1,23 @@
-"""Which engine is cheaper, and how long a run takes: rough times from a few measured rates.
+"""Rough times of a run, from a few measured rates, to choose the cheaper engine and to refuse a run of years.
 
-Measured on two cores with numpy 2.4; of the engines only the ratio matters, and that is of the order of the width.
+The rates were measured on two cores with numpy 2.4. The choice of an engine needs only the ratio of two times, which is
+of the order of the width.
 """
 
 from __future__ import annotations
 
 from netsor.finite.plan import Plan
 
-NORMALS = 80e6  # per second and core
-BANDWIDTH = 18e9  # bytes per second, reading
-FLOPS = 25e9  # per second and core, float64 products of matrices
-CALL = 2e-6  # one numpy call
+NORMALS = 80e6  # standard normals drawn per second and core
+BANDWIDTH = 18e9  # bytes read per second
+FLOPS = 25e9  # floating-point operations per second and core, in float64 products of matrices
+CALL = 2e-6  # seconds of overhead of one numpy call
 STEP = 10e-9  # seconds for one coordinate of one instruction or draw, on one core
-YEAR = 365.25 * 86400.0
+YEAR = 365.25 * 86400.0  # seconds
 
 
 def dense_seconds(plan: Plan, n: int, itemsize: int, threads: int) -> float:
-    """Drawing each matrix, then reading it once for each batch of products."""
+    """Seconds to draw each matrix, and to read it once for each batch of products."""
     draw = len(plan.matrices()) * n * n / (NORMALS * (threads if n > 512 else 1))
     products = 0.0
     for p in plan.products():
@@ -26,7 +27,7 @@ def dense_seconds(plan: Plan, n: int, itemsize: int, threads: int) -> float:
 
 
 def lazy_seconds(plan: Plan, n: int, itemsize: int, threads: int) -> float:
-    """A fresh Gaussian for each query, and some seven readings of what has been asked so far."""
+    """Seconds to draw a Gaussian vector for each query, and to read the directions and images about seven times."""
     rows: dict[tuple[str, bool], int] = {}
     total = 0.0
     for p in plan.products():
@@ -41,8 +42,9 @@ def lazy_seconds(plan: Plan, n: int, itemsize: int, threads: int) -> float:
 
 
 def draw_seconds(plan: Plan, n: int, itemsize: int, engine: str, threads: int) -> float:
-    """One draw: the products, and a pass over the coordinates for each instruction and initial vector."""
-    # Beyond the widths that have an index only the order of magnitude counts, and squares must stay floats.
+    """Seconds for one draw: the products, and a pass over the coordinates for each instruction and initial vector."""
+    # The caller may pass a width of any size; the square of 10^100 is still a float, and beyond it only the order
+    # matters.
     n = min(n, 10**100)
     products = (dense_seconds if engine == "dense" else lazy_seconds)(plan, n, itemsize, threads)
     steps = sum(len(s.body) + len(s.draws) for s in plan.stages)

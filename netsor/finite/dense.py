@@ -1,4 +1,4 @@
-"""Products with the matrix itself (Setup B.2): W is drawn when first needed and dropped after its last product."""
+"""Products with the matrix itself (Setup B.2); W is drawn at its first product and dropped after its last."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Dense:
         self._matrix: dict[str, tuple[Array, int]] = {}
 
     def multiply(self, p: Product, xs: list[Array]) -> list[Array]:
-        """W x for each x, or Wᵀ x of the same W, as one product of matrices; shapes (n,)."""
+        """W x for each x, or Wᵀ x for each x, computed as one product of matrices; shapes (n,)."""
         found = self._matrix.get(p.matrix)
         if found is None:
             found = self._matrix[p.matrix] = drawn_or_given(
@@ -52,14 +52,14 @@ class Dense:
             return [times_power(y, e + s) for y, e in zip(out, powers, strict=True)]
 
     def release(self, name: str) -> None:
-        """Forget a matrix that no product needs any more."""
+        """Drop a matrix that no later product needs."""
         self._matrix.pop(name, None)
 
 
 def drawn_or_given(
     program: Program, streams: Streams, name: str, dtype: Any, workers: Workers, given: Mapping[str, Array]
 ) -> tuple[Array, int]:
-    """A matrix as 2^-s W with its s: the numbers given for it, or a draw (Setup B.2)."""
+    """The pair of the array 2^-s W and the exponent s, where W is drawn, or given by the caller (Setup B.2)."""
     if name in given:
         return np.asarray(given[name], dtype), 0
     variance = program.matrix[name].variance

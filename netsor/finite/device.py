@@ -1,7 +1,7 @@
-"""Runs on other arrays than numpy's: torch, CuPy, or whatever follows the Python array API standard.
+"""Runs on arrays other than numpy's: torch, CuPy, or any module that follows the Python array API standard.
 
-Draws are made where they always are, by numpy from the run's streams, and copied over: a seed means the same on every
-device. Everything else (ψ, products, projections) happens on the device, whole vectors at a time.
+Normals are drawn by numpy from the streams of the run and copied to the device, so that a seed means the same on every
+device. Everything else (ψ, products, projections) happens on the device, on whole vectors.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from netsor.finite.streams import CHUNK, Array, Streams, spans
 from netsor.finite.sweep import Hook, Sweep
 from netsor.finite.workers import Workers
 
-# Columns of the inner products that are summed on the device before float64 takes over.
+# How many columns of an inner product are summed on the device, in its precision, before the sums are added in float64.
 STRIPE = 1 << 20
 
 
 @dataclass(frozen=True)
 class Device:
-    """An array module and a device of its own."""
+    """An array module and one of its devices."""
 
     xp: Any
     place: Any
@@ -45,7 +45,7 @@ class Device:
         return self.xp.asarray(np.ascontiguousarray(x, dtype), device=self.place)
 
     def free_bytes(self) -> int:
-        """The memory that a GPU has left; no bound where that is not known, as for the host's own."""
+        """The bytes that a GPU has free; 2^62 where the module cannot tell, or where the memory is the host's."""
         try:
             if getattr(self.place, "type", "") == "cuda":
                 return int(import_module("torch").cuda.mem_get_info(self.place)[0])
@@ -64,7 +64,7 @@ class Device:
 
 
 def device_of(name: str | None) -> Device | None:
-    """The device of a name: None or `cpu` for numpy; `cuda`, `cuda:1`, `mps`; `MODULE` or `MODULE:DEVICE`.
+    """The device with this name: None or `cpu` for numpy; `cuda`, `cuda:1`, `mps`; `MODULE` or `MODULE:DEVICE`.
 
     Raises NetsorError (E709) where the module is not installed or has no such device.
     """
@@ -119,7 +119,7 @@ class DeviceKernels:
         return self._xp.full((n,), value, dtype=self._device.dtype(self.dtype), device=self._device.place)
 
     def largest(self, x: Any) -> float:
-        """max |x_α|; no number where a coordinate is none."""
+        """max |x_α|, or NaN where a coordinate is NaN."""
         return float(self._xp.max(self._xp.abs(x)))
 
     def multiply(self, x: Any, factor: float) -> None:
@@ -137,7 +137,7 @@ class DeviceKernels:
                 rows[i, lo:hi] = self._device.send(streams.normals(name, k, hi - lo), self.dtype)
 
     def inner(self, x: Any, basis: Any) -> Array:
-        """All inner products ⟨x_i, basis_j⟩, float64 of the host; shape (q, t)."""
+        """All inner products ⟨x_i, basis_j⟩ as float64 on the host; shape (q, t)."""
         total = np.zeros((x.shape[0], basis.shape[0]))
         for lo, hi in spans(x.shape[1], STRIPE):
             total += self._device.fetch(x[:, lo:hi] @ basis[:, lo:hi].T)
@@ -150,7 +150,7 @@ class DeviceKernels:
         x += self._device.send(c, self.dtype) @ basis
 
     def project(self, x: Any, basis: Any, c: Array) -> Array:
-        """Subtract Σ_j c_ij basis_j from each row of `x`, and return the inner products that are left."""
+        """Subtract Σ_j c_ij basis_j from each row of `x`, and return the inner products of the remainder."""
         self.add(x, basis, -c)
         return self.inner(x, basis)
 
@@ -160,7 +160,7 @@ class DeviceKernels:
         return [out[i, :] for i in range(c.shape[0])]
 
     def norms(self, x: Any) -> Array:
-        """Euclidean norms of rows, float64 of the host; (q,)."""
+        """Euclidean norms of the rows as float64 on the host; shape (q,)."""
         total = np.zeros(x.shape[0])
         for lo, hi in spans(x.shape[1], STRIPE):
             total += self._device.fetch(self._xp.sum(x[:, lo:hi] ** 2, axis=1))
@@ -186,7 +186,7 @@ class DeviceDense:
         self._matrix: dict[str, tuple[Any, int]] = {}
 
     def multiply(self, p: Product, xs: list[Any]) -> list[Any]:
-        """W x for each x, or Wᵀ x of the same W, as one product of matrices; shapes (n,)."""
+        """W x for each x, or Wᵀ x for each x, computed as one product of matrices; shapes (n,)."""
         self._workers.check()
         w, s = self._matrix.get(p.matrix) or self._draw(p.matrix)
         xp = self._device.xp
@@ -201,7 +201,7 @@ class DeviceDense:
         return self._matrix[name]
 
     def release(self, name: str) -> None:
-        """Forget a matrix that no product needs any more."""
+        """Drop a matrix that no later product needs."""
         self._matrix.pop(name, None)
 
 

@@ -24,7 +24,7 @@ from netsor.finite.workers import Workers
 
 @dataclass(frozen=True)
 class Job:
-    """A plan made ready for one width: its sweeps compiled, its inputs found; it takes at most `need` bytes."""
+    """A plan prepared for one width: compiled sweeps and checked inputs; a run takes at most `need` bytes."""
 
     program: Program
     plan: Plan
@@ -48,7 +48,7 @@ class Job:
 
 
 def constants_at(program: Program, n: int, names: set[str]) -> dict[str, float]:
-    """The members of 𝒞 at width n; raises NetsorError where one has no finite value there."""
+    """The members of 𝒞 at width n; raises NetsorError (E703) where one is not finite there."""
     out: dict[str, float] = {}
     for c in program.constants:
         if c.name in names:
@@ -62,7 +62,7 @@ def constants_at(program: Program, n: int, names: set[str]) -> dict[str, float]:
 def compile_sweeps(
     program: Program, plan: Plan, rows: Mapping[str, Array], given: Mapping[str, Array]
 ) -> tuple[Sweep, ...]:
-    """All sweeps of a plan, with their functions generated."""
+    """The sweeps of a plan with their functions compiled."""
     return tuple(compile_sweep(s, plan.alias, Initial(program, s.draws, rows, given)) for s in plan.stages)
 
 
@@ -73,7 +73,7 @@ def execute(
     progress: Callable[[float], None] = lambda _: None,
     hook: Hook | None = None,
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """Run one draw: the values of its scalars, and the vectors that the plan was asked to keep."""
+    """Run one draw; returns the values of its scalars, and the vectors that the plan keeps."""
     engine = job.engine_for(streams, workers)
     scalars = dict(job.constants)
     store: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Where the tasks of a study run: this machine's cores, or a cluster's."""
+"""Executors for the tasks of a study: processes on this machine, or workers of a cluster."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from netsor.finite.workers import cores
 
 
 def _ignore_interrupts() -> None:
-    # Ctrl-C reaches every process of the terminal: the one that gathers the results decides what it means.
+    # Ctrl-C is sent to every process of the terminal; only the one that gathers the results should act on it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager
 def processes(count: int | None = None) -> Iterator[Executor]:
-    """So many processes of one thread each; as many as there are cores by default."""
-    # Forking needs no guard in the caller's script; it happens before this process has threads of its own at work.
+    """A pool of processes of one thread each; by default as many as there are cores."""
+    # Unlike spawn, fork needs no `__main__` guard in the caller's script; no other thread of this process runs yet.
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("fork" if "fork" in methods else "spawn")
     with ProcessPoolExecutor(count or cores(), mp_context=context, initializer=_ignore_interrupts) as pool:
@@ -31,7 +31,7 @@ def processes(count: int | None = None) -> Iterator[Executor]:
 
 
 def _knock(address: str, timeout: float) -> None:
-    """Raise OSError or ValueError where nothing listens: a client would try for long, and complain once more later."""
+    """Raise OSError or ValueError where nothing listens; a client would retry and log errors for a long time."""
     found = re.fullmatch(r"(?:(\w+)://)?(?:\[([^\]]+)\]|([^:/\s]+)):(\d+)/?", address)
     if found is None:
         raise ValueError("an address has a host and a port, as in tcp://scheduler:8786")
@@ -42,12 +42,12 @@ def _knock(address: str, timeout: float) -> None:
 
 @contextmanager
 def cluster(address: str, timeout: float = 10.0) -> Iterator[Executor]:
-    """The workers behind a scheduler of dask.distributed; a task whose worker stops is given to another.
+    """The workers of a scheduler of dask.distributed; a task whose worker stops is sent to another one.
 
-    Raises NetsorError (E708) where distributed is not installed or no scheduler answers.
+    Raises NetsorError (E708) where distributed is not installed or no scheduler answers within `timeout` seconds.
     """
     try:
-        # By name: the extra need not be installed where this is read by a type checker.
+        # Imported by name, because mypy may run where the optional package is not installed.
         client_of = import_module("distributed").Client
     except ImportError:
         raise NetsorError(

@@ -1,4 +1,4 @@
-"""Faults of a run at finite width, as diagnostics."""
+"""The errors of a run at finite width, as diagnostics."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def bad_seeds(seeds: object) -> NetsorError:
 
 
 def too_long(program: str, n: int, draws: int, seconds: Decimal, day: int) -> NetsorError:
-    """A run of so many draws that would take `seconds`, more than anyone waits; `day` is a width of one day."""
+    """The error for a run that would take `seconds`, more than a year; `day` is the width that takes a day, or 0."""
     whose = f"`{program}`" if program else "the program"
     runs = "one draw" if draws == 1 else f"{whole(draws)} draws"
     return NetsorError(
@@ -45,7 +45,7 @@ def too_long(program: str, n: int, draws: int, seconds: Decimal, day: int) -> Ne
 
 
 def whole(n: int) -> str:
-    """A whole number as a person writes it: 1,024, and 1e30 where the digits would run on."""
+    """A whole number for a message: 1,024, or 1e30 where it has more than 15 digits."""
     if abs(n) < 10**15:
         return f"{n:,}"
     digits = f"{Decimal(n):.2e}"
@@ -54,7 +54,7 @@ def whole(n: int) -> str:
 
 
 def bad_choice(what: str, given: object, known: Iterable[str]) -> NetsorError:
-    """An output, engine or precision that does not exist."""
+    """The error for an output, engine or precision that does not exist."""
     names = list(known)
     close = get_close_matches(str(given), names, 1)
     return NetsorError(
@@ -68,7 +68,7 @@ def bad_choice(what: str, given: object, known: Iterable[str]) -> NetsorError:
 
 
 def bad_array(name: str, why: str) -> NetsorError:
-    """Numbers given for a variable, or for a network's input, that do not fit it."""
+    """The error for numbers that do not fit the variable or the input of a network that they are given for."""
     return NetsorError(Diagnostic("E706", f"the numbers given for `{name}` do not fit: {why}"))
 
 
@@ -88,7 +88,7 @@ def no_constant(program: Program, name: str, value: float, n: int) -> NetsorErro
 def not_finite(
     program: Program, output: str, instruction: Instruction, value: float, where: int | None, n: int, draw: int
 ) -> NetsorError:
-    """An output that is no finite number; `instruction` is the first that made one such of finite ones."""
+    """The error for a non-finite output; `instruction` is the first with a non-finite result of finite arguments."""
     what = _what(value)
     if isinstance(instruction, Moment):
         label = f"this mean is {what}"

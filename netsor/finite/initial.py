@@ -1,4 +1,4 @@
-"""The initial sets 𝒱 and 𝒲 sampled at width n (Setup B.2): groups, embeddings and matrices."""
+"""Samples of the initial sets 𝒱 and 𝒲 at width n (Setup B.2): groups, embeddings and matrices."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from netsor.finite.workers import Workers
 
 @dataclass(frozen=True)
 class Root:
-    """A group's law as name_i = mean_i + Σ_j factor[i][j] · z_j over independent standard normals z_j.
+    """The law of a group as name_i = mean_i + Σ_j factor[i][j] · z_j, with independent standard normals z_j.
 
-    `row[i]` holds the pairs (j, factor) that are not zero; `latent[j]` names the stream of z_j.
+    `row[i]` holds the pairs (j, factor) with a non-zero factor; `latent[j]` names the stream of z_j.
     """
 
     mean: tuple[float, ...]
@@ -28,10 +28,10 @@ class Root:
 
 @lru_cache(maxsize=256)
 def root(group: Group) -> Root:
-    """The pivoted square root of a group's covariance, of any rank.
+    """The pivoted Cholesky factor of the covariance of a group, which may be singular.
 
-    Written as L D^{1/2} with a unit lower triangle L: two variables with equal rows of the covariance get equal rows
-    of L, hence are one vector, and a variance of zero gives a constant.
+    It is computed as L D^{1/2} with L unit lower triangular up to a permutation. Two variables with equal rows of the
+    covariance then get equal rows of L and hence the same vector, and a variance of zero gives a constant.
     """
     c = np.array(group.covariance, dtype=float).reshape(len(group.names), len(group.names))
     k = len(c)
@@ -62,7 +62,7 @@ def root(group: Group) -> Root:
 
 
 class Initial:
-    """The initial vectors of one program, drawn a stretch of coordinates at a time.
+    """The initial vectors of one program, drawn one stretch of CHUNK coordinates at a time.
 
     `rows` gives the numbers that each embedding multiplies; `given` replaces draws by arrays: vectors (n,), input
     matrices (n, d).
@@ -90,14 +90,14 @@ class Initial:
         self._input_given = {u.name: given[u.name] for u in program.input_matrices if u.name in given}
 
     def block_bytes(self) -> int:
-        """The most memory that `draw` takes beside its results, for one stretch."""
+        """The most bytes that `draw` takes for one stretch, its results not counted."""
         latents = max((len(r.latent) for r, _ in self._groups), default=0)
         columns = max((d for _, d, *_ in self._embeddings), default=0)
         results = max((len(m) for _, _, _, m, _ in self._embeddings), default=0)
         return 8 * (CHUNK * (latents + results + 1) + max(CHUNK, columns) * (2 if columns else 0))
 
     def draw(self, streams: Streams, chunk: int, lo: int, hi: int, dtype: Any) -> dict[str, Array]:
-        """All the vectors at the coordinates [lo, hi) of stretch `chunk`."""
+        """All the vectors at the coordinates [lo, hi), which are stretch number `chunk`."""
         out: dict[str, Array] = {name: v[lo:hi].astype(dtype) for name, v in self.given.items()}
         for r, members in self._groups:
             latents: dict[int, Array] = {}
@@ -110,14 +110,16 @@ class Initial:
                     for j, factor in r.row[i]:
                         if j not in latents:
                             latents[j] = streams.normals(r.latent[j], chunk, hi - lo)
-                        # One term at a time: the sum must not depend on which other members are asked for.
+                        # Added one term at a time, so that rounding does not depend on which other members are asked
+                        # for.
                         x += latents[j] if factor == 1.0 else factor * latents[j]
                     made[key] = x = x.astype(dtype, copy=False)
                 out[name] = x
         for u, columns, deviation, embeddings, coefficients in self._embeddings:
             values = np.empty((len(embeddings), hi - lo))
             step = max(1, CHUNK // columns)
-            # Stretches of U are rows of it; their numbering must not depend on where a block of coordinates starts.
+            # A substream holds `step` rows of U, counted from row 0, so that a row does not depend on the bounds lo and
+            # hi.
             for a in range(lo - lo % step, hi, step):
                 if u in self._input_given:
                     block = np.asarray(self._input_given[u][a : a + step], float)
@@ -144,7 +146,7 @@ def input_matrix(streams: Streams, name: str, columns: int, variance: float) -> 
 
 
 def rows_per_stretch(n: int) -> int:
-    """How many rows of an n×n matrix one substream draws."""
+    """How many rows of an n×n matrix are drawn from one substream."""
     return max(1, 4 * CHUNK // n)
 
 

@@ -1,8 +1,8 @@
-"""Inner products and linear combinations of long rows: what the lazy engine spends its time with.
+"""Inner products and linear combinations of long rows, in which the lazy engine spends most of its time.
 
-Rows are worked on a stripe of columns at a time, and a stripe in pieces so small that the BLAS keeps each to one
-thread: threads are then ours to share out, and the order of every sum is fixed, whatever number of threads there is.
-Sums over stripes are added in float64.
+Rows are worked on in stripes of columns, and a stripe in pieces so small that the BLAS uses one thread for each. The
+threads can then share the stripes, and the order of every sum is fixed, however many threads there are. Sums over
+stripes are added in float64.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from netsor.finite.scales import largest
 from netsor.finite.streams import CHUNK, Array, Streams, spans
 from netsor.finite.workers import Workers
 
-# OpenBLAS shares a matrix–vector product out from 9216 entries on.
+# The most entries of a piece: OpenBLAS uses several threads for a matrix–vector product of 9216 entries or more.
 PIECE = 9000
 
 
@@ -25,7 +25,7 @@ def stripe(rows: int) -> int:
 
 
 def _pieces(rows: int, columns: int) -> tuple[int, int]:
-    """Piece width and number of whole pieces of a stripe."""
+    """The width of a piece, and the number of whole pieces in a stripe."""
     width = max(16, PIECE // max(rows, 1) // 16 * 16)
     if columns <= width:
         return columns, 1
@@ -64,9 +64,9 @@ def _combine(c: Array, basis: Array) -> Array:
 
 
 class Kernels:
-    """The operations on numpy arrays of one precision, over the workers of a run.
+    """Operations on numpy arrays of one precision, shared among the workers of a run.
 
-    `netsor.finite.device` has the same ones for other arrays.
+    `netsor.finite.device.DeviceKernels` has the same operations for other arrays.
     """
 
     def __init__(self, workers: Workers, dtype: Any):
@@ -75,15 +75,15 @@ class Kernels:
         self.eps = float(np.finfo(dtype).eps)
 
     def empty(self, rows: int, n: int) -> Array:
-        """Rows that take no memory until they are written: the system gives pages on first touch."""
+        """Uninitialised rows; the system gives them memory only when they are written."""
         return np.empty((rows, n), self.dtype)
 
     def constant(self, n: int, value: float) -> Array:
-        """A vector of one number."""
+        """A vector whose coordinates all equal `value`."""
         return np.full(n, value, self.dtype)
 
     def largest(self, x: Array) -> float:
-        """max |x_α|; no number where a coordinate is none."""
+        """max |x_α|, or NaN where a coordinate is NaN."""
         return largest(x)
 
     def multiply(self, x: Array, factor: float) -> None:
@@ -118,7 +118,7 @@ class Kernels:
         return parts.sum(axis=0)
 
     def project(self, x: Array, basis: Array, c: Array) -> Array:
-        """Subtract Σ_j c_ij basis_j from each row of `x`, and return the inner products that are left."""
+        """Subtract Σ_j c_ij basis_j from each row of `x`, and return the inner products of the remainder."""
         ranges = list(spans(x.shape[1], stripe(len(basis))))
         parts = np.zeros((len(ranges), *c.shape))
         factors = c.astype(x.dtype)
@@ -148,7 +148,7 @@ class Kernels:
         self._workers.each(len(ranges), work)
 
     def combine(self, c: Array, basis: Array) -> list[Array]:
-        """Σ_j c_ij basis_j as arrays of their own, so that each can be dropped alone."""
+        """Σ_j c_ij basis_j as separate arrays, so that the memory of each can be freed alone."""
         n = basis.shape[1]
         out = [np.empty(n, basis.dtype) for _ in c]
         ranges = list(spans(n, stripe(len(basis))))

@@ -1,12 +1,13 @@
-"""Products without the matrix, exact in distribution: the principle of deferred decisions.
+"""Products without the matrix, exact in distribution (the principle of deferred decisions).
 
-Condition a matrix W with iid N(0, σ²/n) entries on what has been asked of it, W v_i = a_i and Wᵀ u_j = b_j with
-orthonormal v's and orthonormal u's. A new x splits into Σ c_i v_i + ρ v with v a unit vector orthogonal to the v's, and
+Condition a matrix W with iid N(0, σ²/n) entries on the products known so far, W v_i = a_i and Wᵀ u_j = b_j with
+orthonormal v's and orthonormal u's. A new x is Σ c_i v_i + ρ v with a unit vector v orthogonal to the v's, and
 
     W x = Σ c_i a_i + ρ W v,     W v = Σ_j u_j ⟨b_j, v⟩ + (σ/√n) (g − Σ_j u_j ⟨u_j, g⟩),     g ~ N(0, I),
 
-for ⟨u_j, W v⟩ = ⟨b_j, v⟩ is known and the rest of W v is a fresh Gaussian (the argument of the Master Theorem's proof;
-Y. M. Lu, "Householder Dice", IEEE Trans. Inf. Theory 2021). T products take O(nT) memory and O(nT²) time.
+because ⟨u_j, W v⟩ = ⟨b_j, v⟩ is known and the component of W v orthogonal to the u's is a fresh Gaussian (the argument
+in the proof of the Master Theorem; Y. M. Lu, "Householder Dice", IEEE Trans. Inf. Theory 2021). T products take O(nT)
+memory and O(nT²) time.
 """
 
 from __future__ import annotations
@@ -23,14 +24,15 @@ from netsor.finite.scales import exponent, times_power
 from netsor.finite.streams import Array, Streams
 from netsor.finite.workers import Workers
 
-# A direction shorter than this many units of rounding of its vector is rounding.
+# What is left of a vector after projection counts as rounding error below this many machine epsilons of its length.
 DEPENDENT = 16.0
-# Losing this much of its length within a batch costs a vector its orthogonality to what was there before.
+# A vector that keeps less than this share of its length, once the new directions of its batch are subtracted, has lost
+# orthogonality to the old directions through cancellation and is projected again.
 LOSS = 0.1
 
 
 class Side:
-    """What is known of one side: orthonormal `directions` v and their `images` W v, the first `count` rows of each."""
+    """What is known on one side: orthonormal `directions` v and their `images` W v, in their first `count` rows."""
 
     def __init__(self, capacity: int, n: int, kernels: Kernels | DeviceKernels):
         self.directions = kernels.empty(capacity, n)
@@ -39,20 +41,20 @@ class Side:
 
 
 class Asked:
-    """One matrix as far as it has been asked: the right side holds W v, the left side Wᵀ u."""
+    """The known products of one matrix: side 0 holds directions v with W v, side 1 directions u with Wᵀ u."""
 
     def __init__(
         self, variance: float, queries: tuple[int, int], streams: Streams, kernels: Kernels | DeviceKernels
     ):
         self.n = streams.width
         self.streams, self.kernels = streams, kernels
-        # What is known is known of 2^-power W.
+        # The images are those of 2^-power W, whose entries are within a safe range.
         self.power = exponent(sqrt(variance), kernels.dtype)
         self.deviation = sqrt(ldexp(variance, -2 * self.power) / self.n)
         self.sides = tuple(Side(min(q, self.n), self.n, kernels) for q in queries)
 
     def multiply(self, transposed: bool, names: list[str], xs: list[Array]) -> list[Array]:
-        """W x (or Wᵀ x) for each x, all asked at once; `names` key their fresh Gaussians."""
+        """W x (or Wᵀ x) for each x, as one batch; the fresh Gaussians are drawn from the streams `names`."""
         side, other = self.sides[transposed], self.sides[not transposed]
         sizes = [self.kernels.largest(x) for x in xs]
         asked = [i for i, size in enumerate(sizes) if np.isfinite(size)]
@@ -95,7 +97,7 @@ class Asked:
 
 
 class Lazy:
-    """The matrices of one seed, none of which exists."""
+    """The products with the matrices of one seed, none of which is ever formed."""
 
     name = "lazy"
 
@@ -112,7 +114,7 @@ class Lazy:
         self._asked: dict[str, Asked] = {}
 
     def multiply(self, p: Product, xs: list[Array]) -> list[Array]:
-        """W x for each x, or Wᵀ x of the same W; shapes (n,)."""
+        """W x for each x, or Wᵀ x for each x; shapes (n,)."""
         self._workers.check()
         asked = self._asked.get(p.matrix)
         if asked is None:
@@ -124,15 +126,15 @@ class Lazy:
             return asked.multiply(p.transposed, p.names, xs)
 
     def release(self, name: str) -> None:
-        """Forget a matrix that no product needs any more."""
+        """Drop what is known of a matrix that no later product needs."""
         self._asked.pop(name, None)
 
 
 def orthogonalise(k: Kernels | DeviceKernels, side: Side, work: Array, n: int) -> tuple[Array, list[int]]:
-    """Split each row of `work` by the directions of a side, append what is new to them.
+    """Split each row of `work` along the directions of a side, and append the new directions.
 
-    Returns the coefficients (rows, old + new directions) and which rows brought a new direction. Projecting once loses
-    orthogonality after some thirty slowly drifting vectors (cancellation), twice does not.
+    Returns the coefficients (rows, old + new directions), and which rows brought a new direction. Every projection is
+    done twice: done once, it loses orthogonality by cancellation after some thirty slowly drifting vectors.
     """
     r, q = side.count, work.shape[0]
     old = side.directions[:r, :]
@@ -155,7 +157,8 @@ def orthogonalise(k: Kernels | DeviceKernels, side: Side, work: Array, n: int) -
             c[i, r : r + len(fresh)] += step[0]
         rho = k.norms(x)[0] if fresh else before
         while tiny[i] < rho < LOSS * before:
-            # Most of the vector lay in the batch: what is left is no longer orthogonal to the rest.
+            # Most of the vector lay in the new directions of its batch, so that by cancellation the remainder is no
+            # longer orthogonal to the others.
             everything = side.directions[: r + len(fresh), :]
             step = k.inner(x, everything)
             k.add(x, everything, -step)

@@ -1,4 +1,4 @@
-"""How much memory a run takes, found before anything is allocated."""
+"""The memory that a run will take, computed before anything is allocated."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from netsor.finite.plan import Plan
 from netsor.finite.streams import CHUNK
 from netsor.finite.sweep import BLOCK
 
-# Intermediate vectors of one ψ, all of which a device holds at once.
+# How many intermediate float64 vectors of one ψ a device holds at once.
 DEVICE_SCRATCH = 8
 
 
 def available() -> int:
-    """The bytes that can be had without swapping, the limits of a container included."""
+    """The bytes that can be allocated without swapping, within the limits of a container."""
     return max(0, min([_meminfo(), *_container()]))
 
 
@@ -27,7 +27,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def _container() -> Iterator[int]:
-    """What the limits of a container leave. Pages of files that were read are given back when they are needed."""
+    """What the limits of a container leave; the file cache counts as free, since the system reclaims it when needed."""
     for folder, limit, used, cache in (
         (CGROUPS, "memory.max", "memory.current", "inactive_file"),
         (CGROUPS / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
@@ -54,7 +54,7 @@ def _meminfo() -> int:
 
 
 def peak_vectors(plan: Plan, dense: bool) -> tuple[int, int]:
-    """The most vectors alive at once, those that a product copies included, and the most matrices."""
+    """The most vectors that exist at once, including the copies that a product makes, and the most matrices."""
     live: set[str] = set()
     matrices: set[str] = set()
     most = most_matrices = 0
@@ -65,8 +65,8 @@ def peak_vectors(plan: Plan, dense: bool) -> tuple[int, int]:
         for p in stage.products:
             matrices.add(p.matrix)
             most_matrices = max(most_matrices, len(matrices))
-            # A batch of k products copies its arguments side by side, and its results apart; the lazy engine works
-            # in a handful of vectors.
+            # The dense engine copies the k arguments of a batch into one array and its k results out of one; the lazy
+            # engine needs a few vectors of scratch.
             k = len(p.names)
             most = max(most, len(live) + ((3 * k if k > 1 else 2) if dense else k + 3))
             live |= set(p.names)
@@ -84,15 +84,16 @@ def estimate(
     threads: int,
     on_device: bool = False,
 ) -> int:
-    """A bound on the bytes that a run of one seed allocates; `on_device`, where sweeps run over whole vectors."""
+    """A bound on the bytes that a run of one draw allocates; `on_device` says that sweeps run over whole vectors."""
     vectors, matrices = peak_vectors(plan, engine == "dense")
     steps = max((len(s.body) for s in plan.stages), default=0)
-    # A number for each block and MOMENT, added up at the end of the sweep.
+    # One float64 for each block and MOMENT, added up at the end of the sweep.
     sums = max((sum(isinstance(i, Moment) for i in s.body) for s in plan.stages), default=0) * (n // BLOCK + 1) * 8
     blocks = threads * (max((i.block_bytes() for i in initial.values()), default=0) + BLOCK * 8 * (steps + 40))
     total = sums + vectors * n * itemsize + min(blocks, n * 8 * 200 + blocks // threads)
     if on_device:
-        # What is drawn stands on both sides, what is computed as a whole, and ψ works in a handful of float64s.
+        # Drawn vectors exist on the host and on the device, computed ones as a whole, and ψ needs a few float64
+        # vectors.
         whole_vectors = max((2 * len(s.draws) + len(s.body) for s in plan.stages), default=0)
         total += whole_vectors * n * itemsize + DEVICE_SCRATCH * n * 8
     if engine == "dense":
@@ -101,12 +102,12 @@ def estimate(
 
 
 def basis_rows(plan: Plan, n: int) -> int:
-    """The vectors that the lazy engine keeps: for each query its direction and the product with it."""
+    """The number of vectors that the lazy engine keeps: a direction and its image for each query."""
     return sum(2 * min(count, n) for count in plan.queries().values())
 
 
 def text(size: int | float) -> str:
-    """A size as a person says it: 3.2 GB."""
+    """A size with its unit, such as 3.2 GB."""
     if size >= 10**21:
         return f"{whole(int(size))} bytes"
     for unit in ("bytes", "kB", "MB", "GB", "TB", "PB"):
@@ -117,7 +118,7 @@ def text(size: int | float) -> str:
 
 
 def refuse(program: str, n: int, needs: Mapping[str, int], limit: int, widest: Mapping[str, int]) -> NetsorError:
-    """The diagnostic for a run that does not fit; `widest` says what would."""
+    """The error for a run that does not fit the memory; `widest` has the largest width that fits for each engine."""
     best = min(needs, key=lambda e: needs[e])
     parts = [f"the {engine} engine needs {text(size)}" for engine, size in needs.items()]
     hints = [f"--width {w} fits (engine {engine})" for engine, w in widest.items() if w > 0]

@@ -1,7 +1,7 @@
-"""In which order a program is run: stages of scalars, one sweep over the coordinates, and products.
+"""The order in which a program is run: stages of scalars, one sweep over the coordinates, and products.
 
-A sweep evaluates NONLINs and MOMENTs together in blocks of coordinates, so that a vector which only that sweep uses
-never exists as a whole. Products with one matrix that are ready together stand in one `Product`.
+A sweep evaluates NONLINs and MOMENTs together in blocks of coordinates, so that a vector which only that sweep uses is
+never stored as a whole. Products with one matrix that can be computed at the same time form one `Product`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from netsor.core import Instruction, MatMul, Moment, Nonlin, Program, Readout
 
 @dataclass
 class Product:
-    """names[i] := W vectors[i], or Wᵀ vectors[i], all at once."""
+    """names[i] := W vectors[i], or Wᵀ vectors[i], for all i at once."""
 
     matrix: str
     transposed: bool
@@ -25,11 +25,12 @@ class Product:
 
 @dataclass
 class Stage:
-    """What happens between two synchronisations.
+    """One stage: scalars, then a sweep, then products.
 
-    `scalars` are MOMENTs of no vector; `draws` the initial vectors first used here, `body` the NONLINs and MOMENTs of
-    the sweep in order, `kept` those vectors of the sweep that outlive it; `free_sweep` and `free` are the vectors
-    nobody needs after the sweep and after the products, `free_matrices` likewise.
+    `scalars` are the MOMENTs of no vector; `draws` the initial vectors first used here; `body` the NONLINs and MOMENTs
+    of the sweep in order; `kept` the vectors of the sweep that are used after it; `reads` the vectors that exist before
+    it. `free_sweep` and `free` are the vectors not needed after the sweep and after the products, `free_matrices` the
+    matrices not needed after the products.
     """
 
     scalars: list[Moment] = field(default_factory=list)
@@ -45,7 +46,7 @@ class Stage:
 
 @dataclass
 class Plan:
-    """The stages of a run, and `alias`: products that repeat an earlier one, by the name of that one."""
+    """The stages of a run; `alias` maps a product that repeats an earlier one to the name of that one."""
 
     stages: list[Stage]
     alias: dict[str, str]
@@ -66,7 +67,7 @@ class Plan:
 
 
 def readout_moments(readout: Readout) -> list[Moment]:
-    """The inner products vᵀx/n of a network's readout; times √n they are its terms (Setup D.1)."""
+    """The MOMENTs vᵀx/n of a network's readout; multiplied by √n they are its terms (Setup D.1)."""
     from netsor.expr import mul, sym
 
     return [
@@ -78,7 +79,7 @@ def readout_moments(readout: Readout) -> list[Moment]:
 def make_plan(
     program: Program, scalars: Iterable[str], vectors: Iterable[str], readouts: Iterable[Readout] = ()
 ) -> Plan:
-    """The plan that computes some scalars, vectors and readouts of a program, and nothing they do not need."""
+    """The plan that computes these scalars, vectors and readouts of a program, and only what they depend on."""
     extra = [m for r in readouts for m in readout_moments(r)]
     targets = list(vectors)
     needed = program.needed([*scalars, *targets, *(v for m in extra for v in m.vectors)]) | {m.name for m in extra}
@@ -100,7 +101,7 @@ def _scalars(i: Instruction) -> tuple[str, ...]:
 
 
 class _Scheduler:
-    """Stages for the instructions `todo`; stage k runs scalars, then its sweep, then its products."""
+    """Assigns each instruction of `todo` to a stage; a stage runs its scalars, then its sweep, then its products."""
 
     def __init__(self, todo: list[Instruction], alias: dict[str, str], targets: list[str]):
         self.todo, self.alias = todo, alias
@@ -113,7 +114,7 @@ class _Scheduler:
         return [self.alias.get(v, v) for v in names]
 
     def _schedule(self, latest: dict[str, int] | None) -> None:
-        """Each instruction as early as can be; products wait for company until one of them is at its latest stage."""
+        """Place each instruction as early as possible; products with one matrix wait together until one is due."""
         depends = {i.name: {v for v in [*self.inputs(i), *_scalars(i)] if v in self.make} for i in self.todo}
         users: dict[str, list[str]] = defaultdict(list)
         for name, names in depends.items():
@@ -153,7 +154,7 @@ class _Scheduler:
             stage += 1
 
     def _latest(self) -> dict[str, int]:
-        """The last stage for each NONLIN and MATMUL that delays no MOMENT; MOMENTs stay where they are."""
+        """The last stage at which each NONLIN and MATMUL delays no MOMENT; MOMENTs stay where they are."""
         end = max(self.at.values(), default=0)
         latest: dict[str, int] = {}
         for i in reversed(self.todo):
@@ -182,7 +183,7 @@ class _Scheduler:
         return uses
 
     def _delay_nonlins(self) -> None:
-        """Move a NONLIN to its first use unless that keeps more vectors alive than it saves."""
+        """Move a NONLIN to its first use, unless more than one of its arguments would be kept longer for that."""
         uses = self._uses()
         end = max(self.at.values(), default=0)
         for i in reversed(self.todo):
@@ -210,7 +211,7 @@ class _Scheduler:
     def _build(self) -> Plan:
         stages = [Stage() for _ in range(max(self.at.values(), default=0) + 1)]
         groups: dict[tuple[int, str, bool], Product] = {}
-        # (stage, 0) is a sweep, (stage, 1) the products after it.
+        # A time (k, 0) is the sweep of stage k, and (k, 1) its products.
         born: dict[str, tuple[int, int]] = {}
         last: dict[str, tuple[int, int]] = {}
         matrix_last: dict[str, int] = {}
@@ -255,7 +256,7 @@ class _Scheduler:
                 (end.free if last[v][1] else end.free_sweep).append(v)
         for m, k in matrix_last.items():
             stages[k].free_matrices.append(m)
-        # A sweep's own vectors are no reads of it.
+        # Vectors that a sweep makes itself do not exist before it.
         for stage in stages:
             stage.reads -= {i.name for i in stage.body} | set(stage.draws)
         return Plan(stages, self.alias)

@@ -1,4 +1,4 @@
-"""From a program and a width to a job: the plan, the engine that is cheaper, and whether it fits."""
+"""From a program and a width to a `Job`: the plan, the cheaper engine, and whether the run fits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from netsor.finite.streams import Array
 
 ENGINES = ("auto", "dense", "lazy")
 DTYPES = ("float64", "float32")
-# Beyond this an index no longer fits the arrays' own.
+# The largest width tried: numpy's indices are 64-bit signed integers.
 WIDEST = 2**62
 
 
@@ -41,10 +41,10 @@ def prepare(
     device: str | None = None,
     draws: int = 1,
 ) -> tuple[Job, str]:
-    """The plan of a run for the engine that will run it, and why that one; refuses what does not fit.
+    """The job of a run for the engine chosen, and the reason for that choice.
 
-    A run that does not fit the memory, or whose `draws` would take more than a year, is refused before anything
-    of its width is allocated.
+    Raises NetsorError, as `netsor.finite.run.run` does, before anything of size n is allocated: among others for a run
+    that does not fit the memory, or whose `draws` would take more than a year.
     """
     if engine not in ENGINES:
         raise bad_choice("engine", engine, ENGINES)
@@ -57,7 +57,8 @@ def prepare(
     if engine != "lazy":
         plans["dense"] = _plan(program, outputs, scalars, vectors)
     if engine != "dense" and not weights:
-        # What is asked of a matrix shapes the lazy engine's draws: the same questions for every subset of outputs.
+        # The draws of the lazy engine depend on all queries of a matrix: every subset of the outputs must ask the same
+        # ones.
         every = _plan(program, output_names(program, None), scalars, vectors)
         plans["lazy"] = every if every.queries() else _plan(program, outputs, scalars, vectors)
     if not plans:
@@ -88,7 +89,8 @@ def prepare(
     except NetsorError:
         if chosen == "dense" or set(outputs) == set(output_names(program, None)):
             raise
-        # An output that nobody asked for has no value at this width: there are no draws of all outputs to agree with.
+        # An output that was not asked for has no value at this width. No run of all outputs exists here whose draws a
+        # plan of the outputs asked for would have to reproduce.
         return job(_plan(program, outputs, scalars, vectors)), reason
 
 
@@ -108,7 +110,7 @@ def _choose(
     threads: int,
     on_device: bool,
 ) -> tuple[str, str, int]:
-    """The cheapest engine that fits, a sentence that says why, and the bytes that it needs."""
+    """The cheapest engine that fits the memory, why it was chosen, and the bytes it needs; raises E702 if none fits."""
     def need(name: str, width: int) -> int:
         return memory.estimate(plans[name], initials[name], width, itemsize, name, threads, on_device)
 
@@ -145,7 +147,7 @@ def _refuse_years(
     program: Program, plan: Plan, n: int, itemsize: int, engine: str, threads: int, draws: int
 ) -> None:
     def seconds(width: int) -> Decimal:
-        # The number of draws may lie beyond the floats.
+        # In Decimal, because the number of draws may be larger than any float.
         return draws * Decimal(cost.draw_seconds(plan, width, itemsize, engine, threads))
 
     if seconds(n) > cost.YEAR:
@@ -155,12 +157,12 @@ def _refuse_years(
 
 def _seconds(t: float) -> str:
     unit, size = next(((u, s) for u, s in (("s", 1.0), ("ms", 1e-3)) if t >= s), ("µs", 1e-6))
-    # Two digits, without the exponent that `.2g` gives to hundreds.
+    # Two significant digits; the format `.2g` alone would write an exponent for numbers from 100 on.
     return f"{float(f'{t / size:.2g}'):g} {unit}"
 
 
 def _widest(need: Callable[[int], int], limit: int) -> int:
-    """The largest width, to two digits, that fits; 0 if none does."""
+    """The largest width that fits, rounded down to two digits; 0 if none does."""
     lo, hi = 0, 1
     while hi < WIDEST and need(hi) <= limit:
         lo, hi = hi, hi * 2

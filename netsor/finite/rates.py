@@ -1,6 +1,7 @@
-"""How finite widths approach a limit: rates of bias and spread, and a verdict (cf. the Master Theorem, Theorem B.4).
+"""Rates at which finite widths approach a limit, for bias and spread, and a verdict (cf. the Master Theorem, Theorem
+B.4).
 
-The spread of a MOMENT over draws goes as n^{-1/2}; its bias goes as 1/n, or as n^{-1/2} once a scalar 1/√n enters.
+The spread of a MOMENT over draws is of order n^{-1/2}; its bias is of order 1/n, or n^{-1/2} once a scalar 1/√n enters.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ from netsor.finite.streams import Array
 
 Verdict = Literal["agrees", "disagrees", "not enough seeds", "widths too small", "no limit known"]
 
-# A fair study with a few dozen outputs raises no false alarm at four standard errors of Gaussian means (6e-5 each), or
-# as many of Student's t with the freedom that the draws leave.
+# The deviation, in standard errors, beyond which a limit is rejected. Gaussian means exceed four with probability 6e-5,
+# so that a study with a few dozen outputs raises no false alarm; `_threshold` converts it to Student's t.
 THRESHOLD = 4.0
-# Below this resolution, relative to the size of what is measured, agreement would say little.
+# The largest total error, relative to the size of what is measured, with which agreement means something.
 RESOLUTION = 0.05
-# A limit below this share of the spread is one of zero, and has no size of its own.
+# A limit below this share of the spread counts as zero, and the spread serves as its scale.
 NEGLIGIBLE = 1e-6
 
 
 @dataclass(frozen=True)
 class Rate:
-    """A fitted exponent of n, its standard error, and what theory expects; None where it cannot be told."""
+    """A fitted exponent of n and its standard error (None where there is no fit), and the exponent of the theory."""
 
     value: float | None
     error: float | None
@@ -35,10 +36,11 @@ class Rate:
 
 @dataclass(frozen=True)
 class Convergence:
-    """One output: by width the draws' count, mean, standard error and spread, against a limit with an error.
+    """One output: for each width the number of draws, their mean, standard error and spread, and the limit with its
+    error.
 
-    `extrapolated` is the value at n = ∞ that the means suggest, with its standard error; `deviation` counts the
-    standard errors between it and the limit.
+    `extrapolated` is the value at n = ∞ fitted to the means, with its standard error; `deviation` is its distance from
+    the limit in standard errors.
     """
 
     output: str
@@ -58,7 +60,7 @@ class Convergence:
     values: dict[int, Array] = field(default_factory=dict, repr=False, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as plain numbers, None for what does not exist."""
+        """The fields as plain numbers for JSON, None for those that do not exist."""
         rows = zip(self.widths, self.seeds, self.mean, self.stderr, self.spread, strict=True)
         return {
             "limit": {"value": self.limit, "error": self.limit_error},
@@ -81,12 +83,13 @@ def study_output(
 ) -> Convergence:
     """Rates and verdict of one output from its values (K,) at each width.
 
-    `decay` is how the slowest function of n in the program nears its limit, such as 1/log n, where that is known.
+    `decay` gives, at each width, the distance from its limit of the slowest function of n in the program, such as 1/log
+    n.
     """
     widths = tuple(sorted(w for w, v in values.items() if len(v)))
     seeds = tuple(len(values[w]) for w in widths)
     mean = np.array([float(np.mean(values[w])) for w in widths])
-    # The spread of values that differ by rounding only is none.
+    # `_spread` is zero where the values differ by rounding only.
     spread = np.array([_spread(values[w]) for w in widths])
     stderr = spread / np.sqrt(np.maximum(seeds, 1))
     n = np.array(widths, float)
@@ -110,7 +113,8 @@ def study_output(
         bias_rate = _bias_rate(n[usable], mean[usable] - limit, stderr[usable], limit_error or 0.0, expected_bias)
         size, widest_spread = max(abs(limit), abs(extrapolated)), float(np.max(spread[usable]))
         total = float(np.hypot(error, limit_error or 0.0)) + 1e-12 * max(size, widest_spread)
-        # A limit that is not zero is agreed with to a share of itself: beside heavy tails any number would agree.
+        # The error must be small relative to the limit itself unless the limit is zero: relative to a heavy-tailed
+        # spread, any limit would agree.
         is_zero = abs(limit) <= max(limit_error or 0.0, NEGLIGIBLE * widest_spread)
         scale = max(size, widest_spread) if is_zero else size
         deviation = (extrapolated - limit) / total if total else 0.0
@@ -129,7 +133,7 @@ def _spread(values: Array) -> float:
     if len(values) < 2:
         return 0.0
     size = float(np.max(np.abs(values)))
-    # In units of the largest, whose square may be out of range.
+    # Divided by the largest value, since squares may overflow or underflow.
     s = float(np.std(values / size, ddof=1)) if size else 0.0
     return 0.0 if s <= 1e-13 else s * size
 
@@ -139,13 +143,13 @@ def _or_none(values: Array, counts: Array) -> list[float | None]:
 
 
 def _line(x: Array, y: Array, error: Array) -> tuple[float, float]:
-    """Slope and its standard error of a weighted straight line."""
+    """The slope of a weighted least-squares line, and its standard error."""
     w = 1 / error**2
     center = np.sum(w * x) / np.sum(w)
     sxx = float(np.sum(w * (x - center) ** 2))
     slope = float(np.sum(w * (x - center) * y)) / sxx
     left = y - np.sum(w * y) / np.sum(w) - slope * (x - center)
-    # Where the points scatter more than their errors say, the line is no law and the errors are too small.
+    # Where the points scatter by more than their errors, the error of the slope is increased accordingly.
     excess = float(np.sum(w * left**2)) / (len(x) - 2) if len(x) > 2 else 1.0
     return slope, float(np.sqrt(max(1.0, excess) / sxx))
 
@@ -154,7 +158,7 @@ def _spread_rate(n: Array, spread: Array, counts: Array) -> Rate:
     use = (spread > 0) & (counts > 2)
     if use.sum() < 2 or len(set(n[use])) < 2:
         return Rate(None, None, -0.5)
-    # The relative error of a standard deviation of K Gaussian values.
+    # The standard deviation of K Gaussian values has a relative error of 1/√(2(K − 1)).
     value, error = _line(np.log(n[use]), np.log(spread[use]), 1 / np.sqrt(2.0 * (counts[use] - 1)))
     return Rate(value, error, -0.5)
 
@@ -162,7 +166,7 @@ def _spread_rate(n: Array, spread: Array, counts: Array) -> Rate:
 def _bias_rate(n: Array, bias: Array, stderr: Array, limit_error: float, expected: float) -> Rate:
     noise = np.hypot(stderr, limit_error)
     seen = np.abs(bias) > 2.5 * noise
-    # Only the widths before the bias drowns in the noise: the stragglers behind are those noise has lifted.
+    # Only the widths before the bias first disappears in the noise: a later bias that stands out does so by chance.
     for i in range(len(seen)):
         if not seen[i]:
             seen[i:] = False
@@ -174,14 +178,14 @@ def _bias_rate(n: Array, bias: Array, stderr: Array, limit_error: float, expecte
 
 
 def _threshold(freedom: float) -> float:
-    """The standard errors of Student's t that chance exceeds as often as Gaussian ones exceed `THRESHOLD`."""
+    """The quantile of Student's t with the same tail probability as `THRESHOLD` has under the Gaussian."""
     from scipy.special import ndtr, stdtrit
 
     return float(stdtrit(max(1.0, freedom), ndtr(THRESHOLD)))
 
 
 def _is_moving_to(limit: float, mean: Array, stderr: Array) -> bool:
-    """Whether the means still go towards the limit, from width to width by more than what is left at the last."""
+    """Whether the last step of the means is significant, towards the limit, and no shorter than what is left."""
     if len(mean) < 2:
         return False
     step, left = float(mean[-1] - mean[-2]), float(limit - mean[-1])
@@ -190,15 +194,15 @@ def _is_moving_to(limit: float, mean: Array, stderr: Array) -> bool:
 
 
 def _extrapolate(falling: Array, mean: Array, stderr: Array, counts: Array) -> tuple[float, float, float]:
-    """The value at n = ∞, its error, and the freedom of that error (Welch, Satterthwaite).
+    """The value at n = ∞, its standard error, and the degrees of freedom of that error (Welch–Satterthwaite).
 
-    By least squares on 1, the bias's decay g(n) (and g(n)² with enough widths).
+    Fitted by least squares on 1 and the decay g(n) of the bias, and on g(n)² from four widths on.
     """
     n = falling
     positive = stderr > 0
     if not positive.any():
         return float(mean[-1]), 0.0, float(np.max(counts) - 1)
-    # A width at which all values agreed has no error of its own: it gets the smallest of the others.
+    # A width at which all values are equal has no standard error of its own and is given the smallest of the others.
     sigma = np.where(positive, stderr, np.min(stderr[positive]))
     terms = 1 if len(n) < 2 else 2 if len(n) < 4 else 3
     design = np.stack([n**k for k in range(terms)], axis=1)
@@ -209,7 +213,7 @@ def _extrapolate(falling: Array, mean: Array, stderr: Array, counts: Array) -> t
     left = y - (a / scale) @ solution
     spare = len(n) - terms
     excess = float(left @ left) / spare if spare > 0 else 1.0
-    # What each width adds to the variance of the value at n = ∞.
+    # The share of each width in the variance of the value at n = ∞.
     shares = (inverse[0] @ (a / scale).T) ** 2
     freedom = float(np.sum(shares) ** 2 / np.sum(shares**2 / np.maximum(counts - 1, 1)))
     return float(solution[0] / scale[0]), float(np.sqrt(inverse[0, 0] * max(1.0, excess)) / scale[0]), freedom

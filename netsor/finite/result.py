@@ -1,4 +1,4 @@
-"""What a run at finite width returns."""
+"""The result of a run at finite width."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from netsor.shown import Shown
 class FiniteResult(Shown):
     """The outputs of K independent draws at width n; `values[name]` has shape (K,).
 
-    `engine` is the one that ran and `reason` why it was chosen; `draws` are the indices of the draws behind the
-    values; `interrupted` says that fewer were finished than asked for.
+    `engine` is the engine that ran and `reason` why it was chosen; `draws` are the indices of the draws behind the
+    values; `interrupted` says that fewer draws were finished than asked for.
     """
 
     width: int
@@ -30,7 +30,7 @@ class FiniteResult(Shown):
 
     @property
     def seeds(self) -> int:
-        """How many draws were finished."""
+        """The number of finished draws."""
         return len(self.draws)
 
     def mean(self) -> dict[str, float | None]:
@@ -42,7 +42,7 @@ class FiniteResult(Shown):
         return {k: float(np.std(v, ddof=1) / np.sqrt(len(v))) if len(v) > 1 else None for k, v in self.values.items()}
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
-        """For each output `width`, `seeds`, `mean`, `stderr`, `values`, as plain numbers."""
+        """For each output its `width`, `seeds`, `mean`, `stderr` and `values`, as plain numbers."""
         mean, stderr = self.mean(), self.stderr()
         return {
             name: {

@@ -1,4 +1,4 @@
-"""Running a checked program at width n (Setup B.2)."""
+"""Runs of a checked program at width n (Setup B.2)."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ def run(
 ) -> FiniteResult:
     """The outputs of a program for K independent draws at width n (Setup B.2, Eqs. 60, 61).
 
-    `seeds` is K, or the indices of the draws wanted: draw k of a `seed` is always the same. `outputs` restricts what
-    is computed. `inputs` gives a network's example, arrays of shape (d,), or (T, d) for a family; its outputs are
-    Σ c vᵀx/√n. `given` replaces draws by arrays: matrices (n, n), input matrices (n, d), initial vectors (n,).
-    `device` runs on other arrays (`cuda`, `torch:cpu`, …) with the same draws. `progress(fraction, text)` is called now
-    and then. Ctrl-C ends the run with the draws finished so far.
+    `seeds` is K, or the indices of the draws wanted; draw k of a `seed` is always the same. `outputs` restricts what is
+    computed. `inputs` gives the example of a network, arrays of shape (d,), or (T, d) for a family; its outputs are Σ c
+    vᵀx/√n. `given` replaces draws by arrays: matrices (n, n), input matrices (n, d), initial vectors (n,). `device`
+    runs on other arrays (`cuda`, `torch:cpu`, …) with the same draws. `progress(fraction, text)` is called from time to
+    time. Ctrl-C ends the run, which returns the draws finished so far.
 
-    Raises NetsorError: E700 (years) and E702 (memory), before anything is allocated, E701 (width), E703 (an output that
-    is not finite), E704 (a Dirac mass), E705 (no such output, engine, dtype or draws), E706 (arrays that do not fit),
-    E709 (no such device).
+    Raises NetsorError: E700 (would take years) and E702 (memory), before anything is allocated; E701 (width), E703 (an
+    output that is not finite), E704 (a Dirac mass), E705 (no such output, engine, dtype or draws), E706 (arrays that do
+    not fit), E709 (no such device).
     """
     n = width_of(width)
     draws = draws_of(seeds)
@@ -93,7 +93,8 @@ def run_vectors(
 ) -> dict[str, Array | float]:
     """Variables of one draw: a vector as an array (n,), a scalar as a number, a matrix as (n, n) or (n, d).
 
-    The draw is that of `run(..., seed=seed)`; a matrix can be had from the dense engine only. Raises as `run` does.
+    The draw is the same as in `run(..., seed=seed)`; matrices are available from the dense engine only. Raises as `run`
+    does.
     """
     n = width_of(width)
     wanted = list(names)
@@ -129,7 +130,7 @@ def run_vectors(
 
 
 def output_value(program: Program, plan: Plan, name: str, scalars: Mapping[str, float], n: int) -> float:
-    """An output's scalar, or a readout Σ c vᵀx/√n = √n Σ c · (vᵀx/n)."""
+    """The value of an output, which is a scalar or a readout Σ c vᵀx/√n = √n Σ c · (vᵀx/n)."""
     for o in program.outputs:
         if o.name == name:
             return scalars[o.scalar]

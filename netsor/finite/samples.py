@@ -1,4 +1,4 @@
-"""Vectors of several draws at two widths: what a law of coordinates is compared with."""
+"""Vectors of several draws at two widths, with which a law of coordinates is compared."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ from netsor.finite.run import run_vectors
 from netsor.finite.streams import Array
 from netsor.finite.workers import cores
 
-# Draws that are made where nobody says how many: as many as take about this long, and no fewer than a verdict needs.
+# Where the caller names no number of draws: as many as take SECONDS, at least LEAST, which a verdict needs, and at most
+# MOST.
 SECONDS, MOST, LEAST = 1.0, 64, 8
-# Draws that would take longer than this for a verdict are not made unasked.
+# Where LEAST draws would take more seconds than this, only one is made, and there is no verdict.
 PATIENCE = 10.0
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Coordinates by name, one mapping a draw: `runs` at `width`, `narrower` at a quarter of it (none: no verdict).
+    """Coordinates by name, one mapping for each draw: `runs` at `width`, `narrower` at a quarter of it (empty: no
+    verdict).
 
-    `ratios` are how much smaller a bias at `width` is than at the quarter, for each rate that the program may have.
+    `ratios` are the factors by which a bias is smaller at `width` than at the quarter, one for each rate that may
+    occur.
     """
 
     width: int
@@ -44,7 +47,7 @@ def sample(
     dtype: str = "float64",
     engine: str = "auto",
 ) -> Samples:
-    """K draws of some vectors at a width and at its quarter; K as many as are cheap where `seeds` is None.
+    """Several draws of some vectors at a width and at a quarter of it; as many as are cheap where `seeds` is None.
 
     Raises as `netsor.finite.run.run` does.
     """

@@ -1,4 +1,4 @@
-"""What a study keeps: every finished task as one line of JSON in a file, read again when it goes on."""
+"""The store of a study: every finished task as one line of JSON in a file, read again when the study is resumed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Store:
             if line["study"] == self._key:
                 self._remember(line)
         except (ValueError, KeyError, TypeError):
-            # The last line of a run that was killed may be half a line; what it held is computed again.
+            # The last line may be incomplete where a run was killed; its task is then run again.
             return
 
     def _remember(self, line: dict[str, Any]) -> None:
@@ -53,13 +53,13 @@ class Store:
             return
         try:
             with self._path.open("a", encoding="utf-8") as f:
-                # After half a line, as a full disk or a kill leaves it, the next begins anew.
+                # A full disk or a kill may have left an incomplete last line, after which a new line must begin.
                 f.write("\n" if f.tell() and not self._ends_line() else "")
                 f.write(json.dumps({"study": self._key, **line}, ensure_ascii=False) + "\n")
                 f.flush()
                 os.fsync(f.fileno())
         except OSError as e:
-            # The study goes on in memory: its end should not lose what a full disk could not take.
+            # The study continues in memory, so that a full disk does not lose its result.
             self.fault = self._fault(e)
 
     def _ends_line(self) -> bool:
@@ -69,12 +69,12 @@ class Store:
             return f.read(1) == b"\n"
 
     def done(self, width: int, engine: str, names: Sequence[str]) -> set[int]:
-        """The draws for which all of `names` are there."""
+        """The draws for which the values of all `names` are stored."""
         rows = self._values.get((width, engine), {})
         return {draw for draw, row in rows.items() if all(name in row for name in names)}
 
     def values(self, width: int, engine: str, names: Sequence[str], seeds: int) -> dict[str, np.ndarray[Any, Any]]:
-        """For each output its values in the order of the draws, of the first `seeds` draws those that are there."""
+        """For each output its values, in the order of the draws, for the stored ones of the first `seeds` draws."""
         rows = self._values.get((width, engine), {})
         draws = sorted(d for d in self.done(width, engine, names) if d < seeds)
         return {name: np.array([rows[d][name] for d in draws]) for name in names}

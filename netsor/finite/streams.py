@@ -1,8 +1,8 @@
-"""Random draws that depend on a seed and a name alone (Setup B.2).
+"""Random draws that depend on the seed, the draw, the width and a name alone (Setup B.2).
 
-Every named variable owns a sequence of substreams, one for each stretch of `CHUNK` numbers, so that a draw is the
-same whatever the order, the number of threads or the other variables asked for. Normals are drawn in float64 and
-rounded: float32 costs nothing less to draw, and both precisions see one set of draws.
+Every named variable owns a sequence of substreams, one for each stretch of `CHUNK` numbers, so that a draw does not
+depend on the order, the number of threads or the other variables asked for. Normals are drawn in float64 and then
+rounded: float32 would not be faster to draw, and both precisions use the same draws.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-# A substream costs 20 µs to set up and 0.7 ms to use up.
+# Numbers in a substream; setting one up takes 20 µs, and drawing all its numbers 0.7 ms.
 CHUNK = 1 << 16
 
 Array = np.ndarray[Any, Any]
@@ -35,7 +35,7 @@ def spans(total: int, size: int) -> Iterator[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class Streams:
-    """The draws of one seed at one width: `seed` is the run's, `index` counts the draws of a run."""
+    """The streams of one draw at one width: `seed` is the run's, and `index` the number of the draw in the run."""
 
     seed: int
     index: int
@@ -43,7 +43,7 @@ class Streams:
 
     def generator(self, name: str, chunk: int) -> np.random.Generator:
         """The generator of one stretch of a named variable."""
-        # The width is part of the key: runs at several widths are then independent of each other.
+        # The width is part of the key, so that runs at several widths are independent of each other.
         key = [*_split(self.seed), *_split(self.index), *_split(self.width), *_words(name), *_split(chunk)]
         return np.random.Generator(np.random.SFC64(np.random.SeedSequence(key)))
 
@@ -53,5 +53,5 @@ class Streams:
 
 
 def _split(value: int) -> tuple[int, int]:
-    # Two words of fixed place, so that no two keys can run into each other.
+    # Always two words, so that two different lists of numbers cannot give the same key.
     return value & 0xFFFFFFFF, (value >> 32) & 0xFFFFFFFF

@@ -1,4 +1,4 @@
-"""NONLIN⁺ and MOMENT over all coordinates (Eqs. 60, 61), a block at a time."""
+"""NONLIN⁺ and MOMENT over all coordinates (Eqs. 60, 61), one block of coordinates at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from netsor.finite.plan import Stage
 from netsor.finite.streams import CHUNK, Array, Streams
 from netsor.finite.workers import Workers
 
-# Some ten arrays of this many numbers fit the second-level cache, and a numpy call on one costs more than its overhead.
+# Coordinates in a block: ten float64 arrays of this length fit in the second-level cache, and are long enough that the
+# overhead of a numpy call does not dominate.
 BLOCK = 1 << 13
 
 Hook = Callable[[str, Array, int], None]
@@ -26,7 +27,7 @@ Hook = Callable[[str, Array, int], None]
 
 @dataclass(frozen=True)
 class Step:
-    """One NONLIN or MOMENT ready to be evaluated; `wide` asks for float64 inside."""
+    """One NONLIN or MOMENT compiled for evaluation; `wide` says that it is evaluated in float64."""
 
     name: str
     is_moment: bool
@@ -38,7 +39,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A stage's pass over the coordinates; `reads` are the vectors that exist before it."""
+    """The pass of a stage over the coordinates; `reads` are the vectors that exist before it."""
 
     draws: tuple[str, ...]
     steps: tuple[Step, ...]
@@ -48,9 +49,9 @@ class Sweep:
 
 
 def compile_step(i: Nonlin | Moment, alias: Mapping[str, str]) -> Step:
-    """The vectorised form of one instruction; raises NetsorError where ψ has no values (a Dirac mass)."""
+    """The vectorised form of one instruction; raises NetsorError (E704) where ψ holds a Dirac mass."""
     names = (*i.vectors, *i.scalars)
-    # By position instead of by name: the steps of a loop then share one function.
+    # The arguments are named by position, so that the iterations of a loop share one compiled function.
     places = tuple(sym(("place", k)) for k in range(len(names)))
     try:
         f = lambdify((substitute(i.psi, dict(zip(map(sym, names), places, strict=True))),), (*places, WIDTH))
@@ -65,7 +66,7 @@ def compile_step(i: Nonlin | Moment, alias: Mapping[str, str]) -> Step:
                 hint="take the limit of this output instead, or replace the jump by a smooth function",
             )
         ) from e
-    # ψ* divides a difference of order 1/√n by 1/√n: in float32 that would lose half of the digits at n = 10⁶.
+    # ψ* divides a difference of order 1/√n by 1/√n, which in float32 would lose half of the digits at n = 10⁶.
     wide = _has_star(i.psi)
     return Step(i.name, isinstance(i, Moment), f, tuple(alias.get(v, v) for v in i.vectors), i.scalars, wide)
 
@@ -75,7 +76,7 @@ def _has_star(e: Expr) -> bool:
 
 
 def compile_sweep(stage: Stage, alias: Mapping[str, str], initial: Initial) -> Sweep:
-    """A stage's sweep, with its functions generated."""
+    """The sweep of a stage, with its functions compiled."""
     steps = tuple(compile_step(i, alias) for i in stage.body)
     return Sweep(tuple(stage.draws), steps, frozenset(stage.kept), tuple(sorted(stage.reads)), initial)
 
@@ -89,9 +90,10 @@ def run_sweep(
     workers: Workers,
     hook: Hook | None = None,
 ) -> dict[str, float]:
-    """Evaluate a sweep: kept vectors are put into `store`, the values of its MOMENTs returned.
+    """Evaluate a sweep: puts the vectors to keep into `store`, and returns the values of its MOMENTs.
 
-    Blocks and the order in which their sums are added are fixed, so the result does not depend on the threads.
+    Blocks and the order in which their sums are added are fixed, so that the result does not depend on the number of
+    threads.
     """
     n = streams.width
     if not (sweep.steps or sweep.draws):
@@ -100,7 +102,8 @@ def run_sweep(
         store[name] = np.empty(n, dtype)
     moments = [s.name for s in sweep.steps if s.is_moment]
     sums = {name: np.zeros(-(-n // BLOCK)) for name in moments}
-    # Scalars of numpy's own kind: they keep float32 what it is, and divide by zero without an exception.
+    # Numpy scalars, which do not turn float32 arrays into float64 ones, and which raise no exception on division by
+    # zero.
     with np.errstate(all="ignore"):
         values = {s.name: [_kind(s, dtype)(x) for x in (*(scalars[y] for y in s.scalars), n)] for s in sweep.steps}
 
@@ -149,6 +152,6 @@ def _total(parts: Array) -> float:
     try:
         return fsum(parts)
     except (OverflowError, ValueError):
-        # Infinite sums, or infinities of both signs: the ordinary sum says which.
+        # `fsum` raises for an overflow and for infinities of both signs; the ordinary sum gives ±∞ or NaN.
         with np.errstate(all="ignore"):
             return float(np.sum(parts))

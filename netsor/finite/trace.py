@@ -1,4 +1,4 @@
-"""Where an output that is no finite number went wrong."""
+"""Finds the instruction that made an output infinite or NaN."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from netsor.finite.workers import Workers
 
 
 def trace(job: Job, streams: Streams, workers: Workers, output: str, draw: int) -> Exception:
-    """Run a draw again and find the first instruction that makes a number which is none out of finite ones."""
+    """The error for a non-finite output: runs a draw again to find the first instruction with a non-finite result."""
     program = job.program
     target = [o.scalar for o in program.outputs if o.name == output]
     target += [x for r in program.readouts if r.name == output for _, v, h in r.terms for x in (v, h)]

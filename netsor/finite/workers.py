@@ -1,4 +1,4 @@
-"""Threads that share numbered tasks; what a task computes never depends on which thread it falls to."""
+"""Threads that share numbered tasks; the result of a task does not depend on the thread that runs it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Self
 
 
 def cores() -> int:
-    """The cores this process may use."""
+    """The number of cores that this process may use."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:
@@ -24,7 +24,7 @@ class Cancelled(Exception):
 
 
 class Workers:
-    """So many threads, to be used in a `with`; leaving it by an exception stops tasks that have not begun."""
+    """A pool of threads for use in a `with`; leaving it by an exception cancels the tasks that have not begun."""
 
     def __init__(self, threads: int | None = None):
         self.threads = threads or cores()
@@ -47,7 +47,7 @@ class Workers:
             raise Cancelled
 
     def each(self, count: int, task: Callable[[int], None]) -> None:
-        """Call `task(i)` for i < count; a single one is called here."""
+        """Call `task(i)` for 0 ≤ i < count on the threads, or in this thread if there is one task or one thread."""
         if count == 1 or self.threads == 1:
             for i in range(count):
                 self.check()
@@ -56,7 +56,7 @@ class Workers:
         numbers = itertools.count()
 
         def loop() -> None:
-            # Drawing from a count is atomic; a thread that is held up leaves more to the others.
+            # `next` on a count is atomic, and a thread that is delayed leaves more of the tasks to the others.
             for i in iter(lambda: next(numbers), -1):
                 if i >= count:
                     return
