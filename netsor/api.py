@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Document(Networks, Shown):
-    """A program that was read and checked; see `load`."""
+    """A program that was read and checked, as `load` returns it."""
 
     report: Report
-    # The values of `param` and `data` lines that were given, for what reads the text once more.
+    # The values given for `param` and `data` lines, for functions that read the text again.
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     data: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -50,9 +50,9 @@ class Document(Networks, Shown):
     ) -> LimitResult:
         """The n → ∞ limits of the outputs by Def. B.3, each with an error that bounds |value − limit|.
 
-        `tol` is relative to the size E|ψ| of what is averaged, and `budget` is in seconds; a limit that does not
-        exist has the value None and a diagnostic in the result. Raises NetsorError where the text has errors, or is
-        a network.
+        `tol` is relative to the size E|ψ| of the averaged ψ, and `budget` is in seconds; a limit that does not exist
+        has the value None and a diagnostic in the result. Raises NetsorError where the text has errors, and for a
+        network (E610).
         """
         from netsor.limit import infer_limit
 
@@ -61,31 +61,32 @@ class Document(Networks, Shown):
     def run(
         self, width: int, seeds: int | Sequence[int] = 1, *, seed: int = 0, dtype: str = "float64", **options: Any
     ) -> FiniteResult:
-        """The outputs at width n for K seeds (Setup B.2): `values[name]` has shape (K,), with `mean` and `stderr`.
+        """The outputs at width n for K draws (Setup B.2): `values[name]` has shape (K,), with `mean` and `stderr`.
 
-        Raises NetsorError where the text has errors, the width is no positive integer, or the memory does not suffice.
+        Raises NetsorError where the text has errors, for a network (E610), and as `netsor.finite.run.run` does: among
+        others for a width that is not a positive integer (E701), and a run that does not fit the memory (E702).
         """
         from netsor.finite import run
 
         return run(self._runnable("run"), width, seeds, seed=seed, dtype=dtype, **options)
 
     def formula_program(self) -> Program:
-        """The program as formulas name it: ξ[1]ᵀξ[2] for the number that ⟨ξ[1], ξ[2]⟩ is."""
+        """The program for formulas, in which a number that is ⟨ξ[1], ξ[2]⟩ is named ξ[1]ᵀξ[2]."""
         from netsor.show.derivation.symbolic import symbolic
 
         return symbolic(self._runnable("limit"), self.report.tree, self.settings, self.data)
 
     def derive(self, of: str | None = None, every: bool = False) -> Derivation:
-        """The limit as formulas, one line a variable: of what the outputs need, or of the variable `of`.
+        """The limit as formulas, one line for each variable that the outputs need, or that the variable `of` needs.
 
-        Raises NetsorError where the text has errors, or is a network.
+        Raises NetsorError where the text has errors, and for a network (E610).
         """
         from netsor.show.derivation import derive
 
         return derive(self.formula_program(), of, every)
 
     def listing(self) -> str:
-        """The core as a listing in the manner of Algorithm 1; itself a valid text with the same core."""
+        """The core as a listing like Algorithm 1, which is itself a valid text with the same core."""
         from netsor.show.listing import listing
 
         return listing(self.program)
@@ -109,7 +110,7 @@ def load(
 ) -> Document:
     """Read and check a file.
 
-    `set` gives values to `param` lines and `data` arrays (or files) to `data` lines. Faults of the text are in
+    `set` gives values to `param` lines, and `data` gives arrays or files to `data` lines. Errors in the text are in
     `.check().diagnostics`; a file that cannot be read, or values that cannot be used, raise NetsorError.
     """
     return load_source(read_source(path), set, data)
@@ -121,19 +122,19 @@ def loads(
     set: Mapping[str, Any] | Iterable[str] = (),
     data: Mapping[str, Any] | Iterable[str] = (),
 ) -> Document:
-    """As `load`, of a text."""
+    """Check a program given as text; otherwise as `load`."""
     return load_source(Source(name, text), set, data)
 
 
 def load_source(
     source: Source, set: Mapping[str, Any] | Iterable[str] = (), data: Mapping[str, Any] | Iterable[str] = ()
 ) -> Document:
-    """As `load`, of a source."""
+    """Check a program given as a `Source`; otherwise as `load`."""
     settings, values = read_settings(set), read_data(data)
     return Document(check_source(source, settings, values), settings, values)
 
 
-# How results show themselves in a notebook; nothing of this is imported before one asks.
+# How results are displayed in a notebook; these modules are imported only when a notebook asks.
 for _kind, _view in (
     ("Document", "document"),
     ("LimitResult", "limit"),

@@ -1,4 +1,4 @@
-"""Values that come from outside a program: `--set` and `--data`."""
+"""Values that come from outside a program, from `--set` and `--data`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Values = float | tuple
 
 
 def read_settings(settings: Iterable[str] | Mapping[str, Any]) -> dict[str, int | float]:
-    """`k=v` pairs, v a number or arithmetic of numbers; raises NetsorError."""
+    """The values of `k=v` pairs, where v is a number or an arithmetic expression; raises NetsorError (E020)."""
     pairs: list[tuple[str, Any]] = []
     if isinstance(settings, Mapping):
         pairs = list(settings.items())
@@ -31,7 +31,7 @@ def read_settings(settings: Iterable[str] | Mapping[str, Any]) -> dict[str, int 
 
 
 def normalised(name: str) -> str:
-    """A name as the language has it: NFC, subscript digits as digits, one letter for φ and ϕ."""
+    """A name in the form used by the language: NFC, subscript digits as digits, and one letter for φ and ϕ."""
     from netsor.syntax.names import normalise
 
     return normalise(name)
@@ -51,7 +51,7 @@ def _number(name: str, value: Any) -> int | float:
         except NetsorError as fault:
             why = fault.diagnostics[0].message
             raise NetsorError(
-                Diagnostic("E020", f"`--set {name}={value}` gives no number: {why}", hint=f"write `--set {name}=3`")
+                Diagnostic("E020", f"`--set {name}={value}` is not a number: {why}", hint=f"write `--set {name}=3`")
             ) from None
     if not math.isfinite(value):
         raise _not_a_number(name, value)
@@ -60,12 +60,14 @@ def _number(name: str, value: Any) -> int | float:
 
 def _not_a_number(name: str, value: Any) -> NetsorError:
     return NetsorError(
-        Diagnostic("E020", f"`{name}` was set to {value!r}, which is no finite number", hint=f"write `--set {name}=3`")
+        Diagnostic(
+            "E020", f"`{name}` was set to {value!r}, which is not a finite number", hint=f"write `--set {name}=3`"
+        )
     )
 
 
 def read_data(items: Iterable[str] | Mapping[str, Any]) -> dict[str, tuple[Values, tuple[int, ...]]]:
-    """`k=file` pairs or arrays, as (nested tuples, shape); raises NetsorError."""
+    """The data of `k=file` pairs or of arrays, as (nested tuples, shape); raises NetsorError (E021, E022, E403)."""
     pairs: list[tuple[str, Any]] = []
     if isinstance(items, Mapping):
         pairs = list(items.items())
@@ -83,7 +85,7 @@ def read_data(items: Iterable[str] | Mapping[str, Any]) -> dict[str, tuple[Value
 
 
 def read_array(value: Any, name: str) -> tuple[Values, tuple[int, ...]]:
-    """Numbers from a .npy, .csv or .json file, or from an array or nested lists; raises NetsorError."""
+    """Numbers from a .npy, .csv or .json file, or from an array or nested lists; raises NetsorError (E022, E403)."""
     if isinstance(value, (str, Path)):
         value = _read_file(Path(value), name)
     if hasattr(value, "tolist"):
@@ -143,5 +145,7 @@ def _nested(value: Any, name: str) -> tuple[Values, tuple[int, ...]]:
         inner = shapes.pop() if shapes else ()
         return tuple(v for v, _ in parts), (len(parts), *inner)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise NetsorError(Diagnostic("E022", f"`{name}` holds {value!r}, which is no number", hint="give numbers only"))
+        raise NetsorError(
+            Diagnostic("E022", f"`{name}` holds {value!r}, which is not a number", hint="give numbers only")
+        )
     return float(value), ()

@@ -1,4 +1,4 @@
-"""What can be made of a network: its backward pass, its kernels, its training; part of the Python interface."""
+"""The methods of a document that is a network: its backward pass, its kernels and its training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Derived:
-    """A program that a transformation wrote, and the legend of its names."""
+    """A program made by a transformation, and the legend of its names."""
 
     program: Program
     legend: tuple[str, ...] = ()
@@ -32,13 +32,13 @@ class Derived:
         return infer_limit(self.program, tol, budget, outputs)
 
     def run(self, width: int, seeds: int | Sequence[int] = 1, **options: Any) -> FiniteResult:
-        """Its outputs at width n for K seeds (Setup B.2); see `Document.run`."""
+        """Its outputs at width n for K draws (Setup B.2); see `Document.run`."""
         from netsor.finite import run
 
         return run(self.program, width, seeds, **options)
 
     def listing(self) -> str:
-        """The text of the program, which netsor reads, below its legend as comments."""
+        """The text of the program, which netsor can read, below its legend as comments."""
         from netsor.show.listing import listing
 
         return "".join(f"# {line}\n" for line in self.legend) + listing(self.program)
@@ -52,11 +52,11 @@ class Networks:
         raise NotImplementedError
 
     def backward(self, inputs: Any = None) -> Derived:
-        """Forward and backward pass as a program, `dx` standing for √n ∂f/∂x (Eqs. 74–78).
+        """Forward and backward pass as a program, with `dx` for √n ∂f/∂x (Eqs. 74–78).
 
-        Without `inputs` it is that of one example, whose numbers `--data ξ=…` gives later; with inputs of shape (N, d)
-        or (N, T, d), variables of row i are `h[i]`. Raises NetsorError: no network (E651), no readout (E652), a jump
-        without a derivative (E653), inputs that do not fit (E654, E655).
+        Without `inputs` it is that of one example, whose numbers are given later with `--data ξ=…`; with inputs of
+        shape (N, d) or (N, T, d), variables of row i are `h[i]`. Raises NetsorError: not a network (E651), no readout
+        (E652), a jump without a derivative (E653), inputs that do not fit (E654, E655).
         """
         from netsor.transform import backward, backward_legend
 
@@ -81,10 +81,10 @@ class Networks:
 
         At infinite width `.ntk.value` has shape (N, M), or (N, M, outputs, outputs), with `.error` bounding
         |value − limit|; `method` is "backward" (Eq. 100) or "paths" (Eq. 96). `tol` is relative to the largest entry;
-        what `budget` seconds do not suffice for has a larger error, and `.diagnostics` say so (W901). With a `width`
-        they are the kernels of `seeds` drawn networks, with `.ntk.mean` and `.stderr`. `.nngp` is None where the
-        covariance of the outputs is not known (E617 in `.diagnostics`). Raises NetsorError: no network (E609), inputs
-        that do not fit (E654, E655), paths where A2 fails (E611), a kernel that does not exist (E801).
+        entries for which `budget` seconds do not suffice have a larger error, and a warning in `.diagnostics` (W901).
+        With a `width` they are the kernels of `seeds` drawn networks, with `.ntk.mean` and `.stderr`. `.nngp` is None
+        where the covariance of the outputs is not known (E617 in `.diagnostics`). Raises NetsorError: not a network
+        (E609), inputs that do not fit (E654, E655), paths where A2 fails (E611), a kernel that does not exist (E801).
         """
         from netsor.kernels import infer_empirical_kernels, infer_kernels
 
@@ -109,9 +109,9 @@ class Networks:
     ) -> Covariances | EmpiricalCovariances:
         """The NNGP kernel alone, from the forward pass alone: the nonlinearities need no derivative.
 
-        Arguments and shapes as of `ntk`; `.value` and `.error`, or with a `width` `.mean` and `.stderr`. Raises
-        NetsorError: no network (E609), inputs that do not fit (E654, E655), a covariance that is not known (E617) or
-        does not exist (E801).
+        Arguments and shapes are those of `ntk`; the result has `.value` and `.error`, or with a `width` `.mean` and
+        `.stderr`. Raises NetsorError: not a network (E609), inputs that do not fit (E654, E655), a covariance that is
+        not known (E617) or does not exist (E801).
         """
         from netsor.kernels import infer_empirical_nngp, infer_nngp
 
@@ -137,7 +137,7 @@ class Networks:
     ) -> Derived:
         """T steps of SGD as one program with the outputs `f[t,i]` and `f̃[t,j]` (Eqs. 79–90).
 
-        Arguments and faults as of `train`.
+        Arguments and errors are those of `train`.
         """
         from netsor.train import first_outputs
         from netsor.transform import sgd, sgd_legend
@@ -154,9 +154,9 @@ class Networks:
         return Derived(made, sgd_legend(self.program, start))
 
     def exact(self, inputs: Any = None, tol: float = 1e-9, budget: float | None = 60.0) -> ExactReport:
-        """Every Ż of the program, or of a network's gradient on `inputs`, and what independence of W and Wᵀ would give.
+        """Every Ż of the program, or of a network's gradient on `inputs`, and its effect on the outputs or the NTK.
 
-        Of a network, `.gia` is whether every Ż that pairs the backward with the forward pass vanishes; see
+        For a network, `.gia` is whether every Ż that pairs the backward with the forward pass vanishes; see
         `netsor.independence.infer_exact`.
         """
         from netsor.independence import infer_exact

@@ -1,4 +1,4 @@
-"""`%load_ext netsor.notebook` gives notebooks the cell magic `%%netsor`, which shows a program with its limits."""
+"""The cell magic `%%netsor`, loaded by `%load_ext netsor.notebook`, which shows a program with its limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PARTS = ("drawing", "listing", "checks", "limits", "convergence", "laws", "deriv
 
 
 class UsageError(Exception):
-    """Options of the magic that are not understood."""
+    """Options of the magic that cannot be used."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 class Page:
-    """HTML that a notebook shows; in a terminal, the listing and the limits."""
+    """What a notebook shows: HTML, or in a terminal the listing and the limits."""
 
     def __init__(self, html: str, text: str):
         self.html, self.text = html, text
@@ -52,7 +52,7 @@ class Page:
 
 
 def show(line: str, cell: str) -> tuple[Page, str | None, Document | None]:
-    """What `%%netsor line` makes of a cell: a page, the variable to keep the document in, and the document.
+    """The page for a cell with the options `line`, the variable to keep the document in, and the document.
 
     The document is None where the text has errors; the page then holds the diagnostics.
     """
@@ -103,7 +103,7 @@ def load_ipython_extension(shell: Any) -> None:
         """Check the program of this cell and show it with its limits; `%netsor --help` lists the options."""
         try:
             if cell is None:
-                # A line of its own is for --help, which a cell needs a body for.
+                # IPython runs a cell magic only with a body, so `--help` has to work as a line magic.
                 _parser().parse_args(shlex.split(line))
                 raise UsageError("the program stands in the cell, below a first line `%%netsor`")
             page, name, document = show(line, cell)
@@ -112,7 +112,7 @@ def load_ipython_extension(shell: Any) -> None:
 
             raise Told(str(fault)) from None
         except SystemExit:
-            # --help has printed what was asked for.
+            # argparse exits after it has printed the help.
             return None
         if name:
             shell.push({name: document})

@@ -1,4 +1,4 @@
-"""Where the files beside the code are: the grammar and the gallery, in a checkout or in an installed wheel."""
+"""The folders of the grammar and of the gallery, in a checkout or in an installed wheel, and the cache."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def folder(kind: str) -> Path:
-    """The folder `grammar` or `programs`: within the package where a wheel put it, else beside the package."""
+    """The folder `grammar` or `programs`: inside the package where a wheel put it, else beside the package."""
     shipped = _PACKAGE / "_shipped" / kind
     return shipped if shipped.is_dir() else _PACKAGE.parent / kind
 
@@ -22,12 +22,12 @@ def grammar_text() -> str:
 
 
 def gallery() -> list[Path]:
-    """The programs that come with the package, by name."""
+    """The programs that come with the package, sorted by path."""
     return sorted(folder("programs").rglob("*.netsor"))
 
 
 def cache_folder() -> Path:
-    """Where things that can be computed again are kept: `$NETSOR_CACHE`, else the user's cache folder."""
+    """The folder for results that can be computed again: `$NETSOR_CACHE`, else in the user's cache folder."""
     chosen = os.environ.get("NETSOR_CACHE")
     if chosen:
         return Path(chosen)
@@ -36,7 +36,7 @@ def cache_folder() -> Path:
 
 
 def cached(stem: str, key: str, make: Callable[[], str]) -> str:
-    """`make()`, or what it gave for this key before; a cache that cannot be read or written is no fault."""
+    """`make()`, or its stored result for this key; a cache that cannot be read or written is ignored."""
     try:
         path = cache_folder() / f"{stem}-{hashlib.blake2b(key.encode(), digest_size=12).hexdigest()}"
     except RuntimeError:  # no home folder

@@ -1,7 +1,7 @@
-"""How results show themselves in a notebook, without knowing who draws them.
+"""How results are displayed in a notebook, without imports of the modules that draw them.
 
-A result inherits `Shown`; the top of the library says, by name, which function makes its HTML or LaTeX, and that is
-imported when a notebook first asks.
+A result inherits from `Shown`; `netsor.api` registers, by name, the functions that make its HTML and LaTeX, and they
+are imported when a notebook first asks for them.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ _VIEWS: dict[tuple[str, str], str] = {}
 
 
 def register(kind: str, **views: str) -> None:
-    """Results of the class `kind` are shown by `html="module:function"` and `latex="module:function"`."""
+    """Have results of the class `kind` displayed by `html="module:function"` and `latex="module:function"`."""
     _VIEWS.update({(kind, form): where for form, where in views.items()})
 
 
 def view(result: Any, form: str) -> str | None:
-    """The HTML or LaTeX of a result; None where there is none, and a notebook then prints its repr."""
+    """The HTML or LaTeX of a result; None where there is none, in which case a notebook prints its repr."""
     where = _VIEWS.get((type(result).__name__, form))
     if where is None:
         return None

@@ -1,4 +1,4 @@
-"""The Żs of a program one by one: Ż^{Wx} = Σ_i a_i Z^{y^i}, a_i = σ_W² E ∂Z^x/∂Ẑ^{Wᵀy^i} (Eq. 65)."""
+"""The terms of each Ż of a program: Ż^{Wx} = Σ_i a_i Z^{y^i} with a_i = σ_W² E ∂Z^x/∂Ẑ^{Wᵀy^i} (Eq. 65)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netsor.gaussian import Settings
 from netsor.limit import Limit
 from netsor.limit.symbols import coefficient
 
-# A Ż below this and below its error bound is zero as far as numbers can tell.
+# A coefficient that is zero within its error counts as zero if that error is smaller than this.
 _ZERO = 1e-7
 _TAGGED = re.compile(r"\('(Ẑ|θ̊|Ż)', '([^']*)'\)")
 
@@ -27,9 +27,9 @@ PROGRAM = "program"
 
 @dataclass(frozen=True)
 class Coupling:
-    """A term a Z^y of a Ż: `product` = Wx, `partner` = Wᵀy, the coefficient a with its error, or why there is none.
+    """A term a Z^y of a Ż: `product` = Wx, `partner` = Wᵀy, the coefficient a with its error, or why it is not known.
 
-    `vanishes` is None where the coefficient cannot be computed or is zero only up to its error.
+    `vanishes` is None where the coefficient cannot be computed, or is zero only within a large error.
     """
 
     product: str
@@ -61,9 +61,9 @@ class Coupling:
 def infer_couplings(
     program: Program, forward: Collection[str] | None = None, tol: float = 1e-9, budget: float | None = 60.0
 ) -> list[Coupling]:
-    """Every pair (Wx, Wᵀy) of MATMULs of which x depends on Wᵀy, with its term of Ż^{Wx}.
+    """One `Coupling` for every pair (Wx, Wᵀy) of MATMULs with the same W where x depends on Wᵀy.
 
-    `forward` names the variables of the forward pass where the program is that of a network and its gradient.
+    `forward` names the variables of the forward pass, if the program holds the two passes of a network.
     """
     limit = Limit(program, Settings(tol=tol, budget=budget))
     limit.build_all()
@@ -98,7 +98,8 @@ def _coupling(limit: Limit, symbol: Sym, partner: Sym, slope: Expr, forward: Col
         except NetsorError as fault:
             value, error, why = None, None, fault.diagnostics[0].message
     if value is not None:
-        # σ_W² by that of Ẑ's own scale, which is in both factors.
+        # The symbols stand for Ẑ up to a factor; the coefficient is that of Eq. 65, with σ_W² and the derivative in Ẑ
+        # itself.
         own = math.sqrt(limit.program.matrix[p.matrix].variance / p.variance)
         scale = p.variance * own * _factor(limit, p.name) / _factor(limit, q.name)
         value, error = scale * value, abs(scale) * (error or 0.0)
@@ -106,7 +107,7 @@ def _coupling(limit: Limit, symbol: Sym, partner: Sym, slope: Expr, forward: Col
 
 
 def _factor(limit: Limit, name: str) -> float:
-    """Ẑ^{Wx} as a multiple of its symbol."""
+    """Ẑ^{Wx} as a multiple of the symbol that stands for it."""
     i = limit.program.by_name[name]
     assert isinstance(i, MatMul)
     part = limit.gaussian_part(i)
@@ -114,7 +115,7 @@ def _factor(limit: Limit, name: str) -> float:
 
 
 def _coefficient(limit: Limit, symbol: Sym, partner: Sym, slope: Expr, name: str) -> tuple[float, float, str]:
-    """E ∂Z^x/∂Ẑ^{Wᵀy}, and how it was found."""
+    """E ∂Z^x/∂Ẑ^{Wᵀy} with its error, and the method by which it was computed."""
     key = coefficient(limit.products[symbol].name, limit.products[partner].name)
     if key in limit.derivatives:
         before = len(limit.taken)
@@ -126,7 +127,7 @@ def _coefficient(limit: Limit, symbol: Sym, partner: Sym, slope: Expr, name: str
 
 
 def product_text(program: Program, name: str) -> str:
-    """`dx = Wᵀ dh`."""
+    """A product with its definition, such as `dx = Wᵀ dh`."""
     i = program.by_name[name]
     assert isinstance(i, MatMul)
     return f"{name} = {i.matrix}{'ᵀ' if i.transposed else ''} {i.vector}"

@@ -1,4 +1,4 @@
-"""`netsor check --exact`: the Żs of a program, or of a network with its gradient, and the numbers they change."""
+"""The report of `netsor check --exact`: every Ż of a program or of the passes of a network, and their effect."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netsor.limit import LimitValue, infer_limit
 
 @dataclass(frozen=True)
 class Comparison:
-    """A number as it is, and as it would be if W and Wᵀ were independent."""
+    """A limit, and the value that it would have if W and Wᵀ were independent."""
 
     name: str
     true: float | None
@@ -28,10 +28,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class ExactReport:
-    """Every Ż, and what differs where one does not vanish; `inputs` are those a network was examined on.
+    """Every Ż, and the values that differ where one does not vanish; `inputs` are those that a network was examined on.
 
-    `gia` is whether every Ż that pairs the backward with the forward pass vanishes (None: cannot be told, or a
-    program, of which it is not asked).
+    `gia` is whether every Ż that pairs the backward with the forward pass vanishes; None where that is not known, and
+    for a program.
     """
 
     program: Program
@@ -47,7 +47,7 @@ class ExactReport:
         return False if False in found else None if None in found else True
 
     def text(self, name: str) -> str:
-        """A product as `dx = Wᵀ dh`."""
+        """A product with its definition, such as `dx = Wᵀ dh`."""
         return product_text(self.program, name)
 
     def as_dict(self) -> dict[str, Any]:
@@ -64,11 +64,11 @@ class ExactReport:
 
 
 def infer_exact(program: Program, inputs: Any = None, tol: float = 1e-9, budget: float | None = 60.0) -> ExactReport:
-    """Every Ż of a program, or of a network's forward and backward pass on `inputs` (by default on one row of numbers).
+    """Every Ż of a program, or of the passes of a network on `inputs` (by default one row of example numbers).
 
-    Where one does not vanish, numbers are given beside those that independent W and Wᵀ would have: the outputs of a
-    program; of a network the mean square of the product, and the tangent kernel of the first row with itself.
-    Raises NetsorError for a network without a readout (E652) and inputs that do not fit (E654, E655).
+    Where one does not vanish, the report compares limits with those for independent W and Wᵀ: the outputs of a program,
+    or for a network the mean squares of the products and the tangent kernel of the first row with itself. Raises
+    NetsorError for a network without a readout (E652) and for inputs that do not fit (E654, E655).
     """
     if program.kind != "network":
         couplings = infer_couplings(program, None, tol, budget)
@@ -88,7 +88,7 @@ def infer_exact(program: Program, inputs: Any = None, tol: float = 1e-9, budget:
 
 
 def example_rows(network: Program) -> dict[str, list[Any]]:
-    """One row of numbers for each input, no two of them alike."""
+    """One row of different numbers for each input."""
     out: dict[str, list[Any]] = {}
     k = 0
     for i in network.inputs:
@@ -101,7 +101,7 @@ def example_rows(network: Program) -> dict[str, list[Any]]:
 
 
 def independent(program: Program) -> Program:
-    """The program in which Wᵀ is a matrix of its own wherever it occurs together with W."""
+    """The program in which Wᵀ is replaced by an independent matrix wherever it occurs together with W."""
     used: dict[str, set[bool]] = {}
     for i in program.instructions:
         if isinstance(i, MatMul):
@@ -135,7 +135,7 @@ def _comparison(name: str, true: LimitValue, naive: LimitValue) -> Comparison:
 def _compared_kernel(
     made: Any, body: Program, couplings: Sequence[Coupling], tol: float, budget: float | None
 ) -> tuple[Comparison, ...]:
-    """Mean squares of the products whose Ż does not vanish, and the NTK of the first row, both ways."""
+    """Mean squares of the products whose Ż does not vanish, and the NTK of row 1, true and for independent W and Wᵀ."""
     from netsor.kernels.terms import ntk_terms
 
     builder = made.builder
@@ -169,7 +169,7 @@ def _compared_kernel(
 
 
 def _sum(terms: Sequence[tuple[float, Sequence[str]]], limits: Any) -> tuple[float | None, float | None]:
-    """Σ c Π m of limits m, with the error that theirs allow."""
+    """Σ c Π m over the limits m, with the error that follows from theirs."""
     total, bound = 0.0, 0.0
     for c, keys in terms:
         value, error = c, 0.0

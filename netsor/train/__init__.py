@@ -1,4 +1,4 @@
-"""Training: the limit of the unrolled program, kernel gradient descent, and real runs at a width (Theorem D.2)."""
+"""Training: the limit of the unrolled program, kernel gradient descent (Theorem D.2), and runs at finite width."""
 
 from netsor.train.start import first_outputs
 from netsor.train.training import Training, train

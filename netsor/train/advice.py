@@ -1,4 +1,4 @@
-"""What is said beside the numbers of a training run: rates that overshoot, and where Theorem D.2 does not speak."""
+"""Warnings of a training run: a learning rate that overshoots, and a network to which Theorem D.2 does not apply."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from netsor.train.descent import Descent
 
 
 def overshoots(descent: Descent, lr: float) -> list[Diagnostic]:
-    """A learning rate at which a step of kernel gradient descent makes an error larger than it was."""
-    # A gain of exactly 2 keeps the size of an error.
+    """A warning where a step of kernel gradient descent increases an error."""
+    # A gain of exactly 2 leaves the size of the error as it is.
     if descent.gain <= 2 * (1 + 1e-9):
         return []
     return [
@@ -29,9 +29,10 @@ def overshoots(descent: Descent, lr: float) -> list[Diagnostic]:
 
 
 def not_covered(network: Program, examples: Iterable[Example]) -> list[Diagnostic]:
-    """That kernel gradient descent is not expected to be the limit of training on these examples, with the reason.
+    """A warning, with its reason, where kernel gradient descent may not be the limit of training on these examples.
 
-    A failing Simple GIA Check is none: the kernel here is that of the backward program with all its Żs, and of v̂.
+    A failing Simple GIA Check is not a reason, because the kernel is that of the backward program with all its Żs, and
+    of v̂.
     """
     assumed = infer_assumptions(network, examples)
     found = assumed["NTKTRAIN"]

@@ -1,4 +1,4 @@
-"""Kernel gradient descent: what SGD becomes at infinite width (Eq. 68)."""
+"""Kernel gradient descent, the limit of SGD at infinite width (Eq. 68)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Descent:
-    """f_t for t = 0…T, shape (T+1, rows, outputs), and the largest gain η λ ℓ'' of a step, with the step."""
+    """f_t for t = 0…T, shape (T+1, rows, outputs), and the largest gain η λ ℓ'' of a step, with the step's index."""
 
     f: Array
     gain: float
@@ -50,7 +50,7 @@ def kernel_descent(
 
 
 def _gain(kernel: Array, rows: Array, now: Array, targets: Array, loss: Loss) -> float:
-    """The largest eigenvalue of K̊ ℓ'' on a batch: an error along it becomes 1 − η λ/B times what it was."""
+    """The largest eigenvalue λ of K̊ ℓ'' on a batch; a step multiplies an error along its eigenvector by 1 − η λ/B."""
     size, count = now.shape
     curvature = np.zeros((size, count, size, count))
     for k, r in enumerate(rows):
@@ -73,10 +73,10 @@ def _value(loss: Loss, e: Expr, f: Array, y: Array) -> float:
 
 
 def diverged(lr: float, t: int) -> Diagnostic:
-    """Outputs that outgrow all numbers."""
+    """The error for outputs that are not finite or larger than 1e100."""
     return Diagnostic(
         "E612",
-        f"training diverges: with the learning rate {lr:g} the outputs are no finite numbers after step {t + 1}",
+        f"training diverges: with the learning rate {lr:g} the outputs are not finite after step {t + 1}",
         notes=("a step of kernel gradient descent multiplies an error by 1 − η λ ℓ'', λ an eigenvalue of the kernel",),
         hint="take a smaller `--lr`",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The outputs at step 0: given, zero, or drawn from the Gaussian process that they tend to (D.1.1)."""
+"""The outputs at step 0: given, zero, or drawn from the Gaussian process that is their limit (D.1.1)."""
 
 from __future__ import annotations
 
@@ -15,26 +15,30 @@ from netsor.transform import faults
 from netsor.transform.sgd import number_table
 
 Array = np.ndarray
-# Relative to the largest: what is below belongs to rows that depend on others, and is rounding.
+# Eigenvalues below this share of the largest are rounding errors of zero eigenvalues, from linearly dependent rows. Two
+# outputs are equal when the variance of their difference is below the second share of their variances.
 _RANK = 1e-13
 _EQUAL = 1e-12
-# Outputs along a direction without variance are zero, up to what decimals and so many standard deviations allow.
+# Outputs in a direction of zero variance must vanish, up to a relative error of the decimals given, and up to this many
+# of the standard deviations that the error of Σ̊ leaves open.
 _DECIMALS, _DEVIATIONS = 1e-6, 100.0
-# For the Σ that f_0 is held against.
+# Tolerance and time limit in seconds of the Σ̊ that f_0 is checked against.
 _GRAM_TOL, _GRAM_SECONDS = 1e-10, 20.0
 
 
 def all_rows(network: Program, inputs: Any, test: Any = None) -> Array:
-    """Training rows and then test rows as one array (N, D), all numbers of an example in a row."""
+    """Training rows and then test rows as one array (N, D), with all numbers of an example in one row."""
     x = flat_rows(network, inputs)
     return x if test is None else np.concatenate([x, flat_rows(network, test)])
 
 
 def first_outputs(network: Program, inputs: Any, test: Any = None, f0: Any = "zero", seed: int = 0) -> Array | str:
-    """f_0 as an array (rows, outputs), training rows first; "network" stays what it is.
+    """f_0 as an array (rows, outputs), training rows first; the string "network" is returned unchanged.
 
-    `f0` is "zero", "gaussian" (a draw, the same for every run with this seed, of the Gaussian process with the NNGP
-    kernel), or numbers: one for each row, or for each row and output. Raises NetsorError (E654, E655, E657).
+    `f0` is "zero", "gaussian" (a draw from the Gaussian process with the NNGP kernel, the same for every run with this
+    seed), or numbers, one for each row, or one for each row and output. Raises NetsorError: E615 (outputs that grow
+    like √n have no Gaussian process), E654, E655 (shapes and numbers), E657 (another word), E659 (f_0 outside the range
+    of Σ̊).
     """
     count, rows = len(network.readouts), len(all_rows(network, inputs, test))
     if not isinstance(f0, str):
@@ -66,11 +70,11 @@ def _gaussian(network: Program, rows: Array, seed: int) -> Array:
     k = kernel.reshape(size, size)
     values, vectors = np.linalg.eigh((k + k.T) / 2)
     values = np.where(values > _RANK * values.max(initial=0.0), values, 0.0)
-    # The symmetric root does not depend on the signs and the order of eigenvectors.
+    # The symmetric square root does not depend on the signs and the order of the eigenvectors.
     root = (vectors * np.sqrt(values)) @ vectors.T
     f = root @ np.random.default_rng(seed).standard_normal(size)
     for i in range(size):
-        # Outputs that are equal for every draw of the weights are equal here, to the last digit.
+        # Outputs that are equal for every draw of the weights are made equal to the last digit.
         same = k.diagonal()[:i] + k[i, i] - 2 * k[i, :i] <= _EQUAL * (k.diagonal()[:i] + k[i, i])
         if same.any():
             f[i] = f[int(np.argmax(same))]
@@ -78,10 +82,10 @@ def _gaussian(network: Program, rows: Array, seed: int) -> Array:
 
 
 def _verify_range(network: Program, inputs: Any, test: Any, f0: Array) -> None:
-    """Raises NetsorError (E659) where f_0 lies outside the range of a singular Σ̊, the limit of the Σ of Eq. 71.
+    """Raise NetsorError (E659) where f_0 lies outside the range of a singular Σ̊, the limit of the Σ of Eq. 71.
 
-    With g and R the outputs and Σ̊ in units of standard deviations, an eigenvector u of R with eigenvalue λ is a
-    combination of outputs with variance λ: where that is zero (to rounding, and to the error of Σ̊) uᵀg has to be.
+    Let g and R be the outputs and Σ̊ in units of standard deviations. An eigenvector u of R with eigenvalue λ is a
+    combination of outputs with variance λ; where λ is zero, within rounding and the error of Σ̊, uᵀg must be zero too.
     """
     if not f0.any():
         return
@@ -90,7 +94,7 @@ def _verify_range(network: Program, inputs: Any, test: Any, f0: Array) -> None:
     try:
         gram = infer_gram(network, shaped_rows(network, rows), _GRAM_TOL, _GRAM_SECONDS)
     except NetsorError:
-        # What does not exist is told by whoever asks for more than its range.
+        # Whether the kernel exists is reported by the caller, who needs more than its range.
         return
     size = len(rows) * count
     k, slack = (
@@ -113,7 +117,7 @@ def _verify_range(network: Program, inputs: Any, test: Any, f0: Array) -> None:
     bound = _DECIMALS * np.linalg.norm(g) + _DEVIATIONS * np.sqrt(np.maximum(values, 0) + error)
     if not (none & (along > bound)).any():
         return
-    # The first row that depends on those before it, and is not given what they give.
+    # The first row that is a combination of the rows before it, but has another output than that combination.
     kept: list[int] = []
     for i in range(len(index)):
         block = r[np.ix_(kept, kept)]
@@ -142,7 +146,7 @@ def _listed(places: list[str]) -> str:
 
 
 def verify_residuals(lacking: list[Array], f0: Array, width: int) -> None:
-    """Raises NetsorError (E659) where a drawn network lacks more than rounding of f_0."""
+    """Raise NetsorError (E659) where v̂ᵀx/√n of a drawn network differs from f_0 by more than rounding."""
     if lacking:
         worst = float(np.abs(np.stack(lacking)).max())
         if worst > _DECIMALS * max(1.0, float(np.abs(f0).max())):
@@ -150,7 +154,7 @@ def verify_residuals(lacking: list[Array], f0: Array, width: int) -> None:
 
 
 def no_process(network: Program) -> Diagnostic:
-    """Outputs that grow like √n tend to no Gaussian process, from which f_0 could be drawn."""
+    """The error for outputs that grow like √n, which have no Gaussian process to draw f_0 from."""
     return Diagnostic(
         "E615",
         f"the outputs of `{network.name}` at step 0 grow like √n and tend to no Gaussian process, so f0 = gaussian "

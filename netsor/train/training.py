@@ -1,4 +1,4 @@
-"""One training run three ways: the limit of its program, kernel gradient descent, and networks of finite width."""
+"""A training run in three ways: the limit of its program, kernel gradient descent, and networks of finite width."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Runs:
-    """Finite runs: `values` has shape (seeds, T+1, rows, outputs)."""
+    """Runs of several networks at one width; `values` has shape (seeds, T+1, rows, outputs)."""
 
     width: int
     values: Array
@@ -48,11 +48,11 @@ class Runs:
 
 @dataclass(frozen=True)
 class Training:
-    """f_t on training rows and then test rows, arrays of shape (T+1, rows, outputs); None for what was not asked.
+    """f_t on training rows and then test rows, arrays of shape (T+1, rows, outputs); None for what was not asked for.
 
-    `program` is the limit of the unrolled program with `error` bounding its distance from the truth, `kernel` is kernel
+    `program` is the limit of the unrolled program, with `error` bounding |value − limit|, and `kernel` is kernel
     gradient descent; both are None where f_0 is the network's own, which has no limit. `finite` are runs at a width.
-    `missing` says of each number that `program` lacks (NaN) whether it does not exist or was not computed.
+    `missing` says for each value that `program` lacks (NaN) whether it does not exist or was not computed.
     """
 
     network: str
@@ -71,7 +71,7 @@ class Training:
         return 1 if found is None else int(found.shape[-1])
 
     def difference(self) -> float | None:
-        """The largest |limit of the program − kernel gradient descent|."""
+        """The largest |limit of the program − kernel gradient descent|; None unless both are there."""
         if self.program is None or self.kernel is None:
             return None
         return float(np.abs(self.program - self.kernel).max(initial=0.0))
@@ -130,13 +130,13 @@ def train(
     With `limit`, f_t is the limit of the unrolled program (Eqs. 79–90, Def. B.3), beside kernel gradient descent with
     the tangent kernel (Eq. 68), both at v̂ of Eq. 71 where its limit is not v; with a `width`, f_t of `seeds` networks
     of that width, conditioned on f_0 by v̂ unless `f0="network"`. `f0` is a list (training rows, then test rows),
-    "zero", "gaussian" or "network"; `seed` is that of the draws. `loss` is an expression in f and y; a batch averages.
-    `options` go to `netsor.finite.run`. `budget` seconds are for the kernel and the limit; what they miss of `tol` is
-    among the diagnostics (W901).
+    "zero", "gaussian" or "network"; `seed` is the seed of the draws. `loss` is an expression in f and y, averaged over
+    a batch. `options` go to `netsor.finite.run`. `budget` is in seconds, for the kernel and the limit together; values
+    that miss `tol` for lack of time are named in the diagnostics (W901).
 
     Raises NetsorError: shapes and numbers that do not fit (E654, E655), an order with a missing row (E656), settings
     (E657), a loss without a derivative (E658), outputs at step 0 that no network has (E659, E660), training that
-    diverges (E612), f_0 without a limit (E615, E617), and what limits (E8xx) and finite runs (E7xx) raise.
+    diverges (E612), f_0 without a limit (E615, E617), and the errors of limits (E8xx) and finite runs (E7xx).
     """
     begun = time.monotonic()
     verify_network(network)
@@ -157,9 +157,9 @@ def train(
     said: list[Diagnostic] = []
     arguments: dict[str, Any] = {"steps": steps, "order": order, "batch": batch, "lr": lr, "loss": loss}
 
-    # Where E Z^v Z^x is zero the limit of v̂ is v, and v itself makes the shorter program.
+    # Where E Z^v Z^x is zero the limit of v̂ is v, and the program with v is shorter.
     drifting = bool(growing(network))
-    # Programs first: what cannot be trained is refused before long work.
+    # The program is written first, so that a network that cannot be trained is refused before the long computations.
     finite_program = None
     if width is not None:
         given = f0 if own else np.asarray(start).tolist()
@@ -170,7 +170,7 @@ def train(
         assert isinstance(start, np.ndarray)
         if progress:
             progress("the kernel")
-        # Half of the time is left to the program, which says what the kernel cannot.
+        # At most half of the time goes to the kernel; the limit of the program also reports what the kernel lacks.
         share = None if budget is None else budget / 2
         found_kernel, missed = _kernel(network, inputs, test, drifting, tol, share)
         descent = kernel_descent(found_kernel, start, table, batches, lr, slopes)
@@ -206,7 +206,7 @@ def train(
 def _kernel(
     network: Program, inputs: Any, test: Any, drifting: bool, tol: float, budget: float | None
 ) -> tuple[Array, tuple[Diagnostic, ...]]:
-    """K̊ of all rows against the training rows, shape (rows, training rows, outputs, outputs), and what it missed."""
+    """K̊ of all rows and the training rows, shape (rows, training rows, outputs, outputs), and its warnings."""
     if drifting:
         kernel, said = infer_conditioned_ntk(network, inputs, test, tol, budget)
         return kernel.value, said
@@ -217,13 +217,13 @@ def _kernel(
 
 
 def _shaped(values: Any, steps: int, outputs: int) -> Array:
-    """The outputs of an unrolled program, which stand by step, row and readout."""
+    """The outputs of an unrolled program, ordered by step, row and readout, as an array (T+1, rows, outputs)."""
     numbers = np.array([np.nan if v is None else v for v in values], float)
     return numbers.reshape(steps + 1, -1, outputs)
 
 
 def no_limit(network: Program) -> Diagnostic:
-    """f_0 = vᵀx/√n is random in the limit, so that f_t has none."""
+    """The error for the limit of training from f_0 = vᵀx/√n, which is random in the limit."""
     return Diagnostic(
         "E615",
         f"the outputs of `{network.name}` at step 0 tend to a Gaussian process and to no number, so with f0 = network "

@@ -1,4 +1,4 @@
-"""From core to core: forward and backward passes on data, and SGD as a program (Appendix D)."""
+"""Transformations of core programs: forward and backward passes on data, and SGD as a program (Appendix D)."""
 
 from netsor.transform.backward import Passes, backward, passes
 from netsor.transform.forward import Instances, instances, instantiate

@@ -1,13 +1,13 @@
 """The backward pass (Eqs. 74–78): dx = √n ∂f/∂x for every variable x, by reverse accumulation over the instructions.
 
-The recursion of Eq. 78 shared over paths: the d of a variable is the sum over its uses of what each sends back.
+The recursion of Eq. 78 with common parts of paths computed once: dx is the sum of the contributions of all uses of x,
 
     g = W h              dh gets Wᵀ dg
     x = ψ(h, …; a)       dh gets ∂ψ/∂h ⊙ dx,       da gets (dx)ᵀ ∂ψ/∂a / n
     a = mean ψ(x; θ)     dx gets da · ∂ψ/∂x,       dθ gets da · mean ∂ψ/∂θ
 
-with da = (1/√n) ∂f/∂a (D.4.5), so that no power of n is left over: ∂f/∂a = Σ_α ∂f/∂x_α ∂_aψ = √n mean(dx ⊙ ∂_aψ), and
-√n ∂f/∂x_α = √n · √n da · ∂_xψ / n. At finite width this is the gradient, exactly.
+with da = (1/√n) ∂f/∂a (D.4.5). With this scaling all powers of n cancel: ∂f/∂a = Σ_α ∂f/∂x_α ∂_aψ = √n mean(dx ⊙ ∂_aψ),
+and √n ∂f/∂x_α = √n · √n da · ∂_xψ / n. At finite width this is the exact gradient.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ from netsor.transform.forward import Instances, Terms, Values, instances, instan
 from netsor.transform.names import Stamp
 from netsor.transform.parameters import moving, trainable
 
-# (matrix, transposed, vector, name of the MATMUL, its name where it is the whole value) ↦ the product
+# Maps (matrix, transposed, vector, name of the MATMUL, its name where it is the whole value) to the product.
 Product = Callable[[str, bool, Expr, str, str | None], Expr]
 
 
 @dataclass(frozen=True)
 class _Sent:
-    """A contribution Wᵀ dg to the error signal at h, where g = W h; made when the signal at h is gathered."""
+    """A contribution Wᵀ dg to the error signal at h, where g = W h; computed when the signal at h is summed."""
 
     matrix: str
     transposed: bool
@@ -56,9 +56,9 @@ class _Sent:
 
 @dataclass
 class Backward:
-    """Backward passes of one network: the derivatives of its ψ's, taken once, and how error signals are gathered.
+    """Backward passes of one network: the derivatives of its ψ's, computed once, and the sums of error signals.
 
-    `wanted` are the variables at which error signals are asked for.
+    `wanted` are the variables whose error signals are needed.
     """
 
     made: Instances
@@ -81,9 +81,9 @@ class Backward:
                     found.append((x, slope))
 
     def errors(self, terms: Terms, values: Values, stamp: Stamp, product: Product) -> Values:
-        """dx = √n ∂f/∂x of the readout f = Σ c vᵀx/√n at all wanted x on which it depends; zero is left out.
+        """dx = √n ∂f/∂x of the readout f = Σ c vᵀx/√n for all wanted x on which it depends; zeros are left out.
 
-        `values` are the network's variables (parameters included) at the time of `stamp`.
+        `values` are the variables of the network, parameters included, at the time of `stamp`.
         """
         sent: dict[str, list[Expr | _Sent]] = {}
         for c, v, x in terms:
@@ -112,7 +112,7 @@ class Backward:
     def _gather(
         self, x: str, sent: dict[str, list[Expr | _Sent]], is_scalar: bool, stamp: Stamp, product: Product
     ) -> Expr:
-        """The sum of all that was sent to x, as one line called dx."""
+        """The sum of all contributions to the error signal at x, as one variable dx."""
         builder, names = self.made.builder, self.made.builder.names
         parts = sent.get(x, [])
         if not parts:
@@ -141,9 +141,9 @@ class Passes(Instances):
 
 
 def passes(network: Program, rows: Rows | None, test: Rows | None = None, only_trained: bool = True) -> Passes:
-    """Forward and backward passes on every row, one backward pass for each readout.
+    """Forward and backward passes on every row, with one backward pass for each readout.
 
-    With `only_trained` error signals stop at the variables that no trained parameter moves.
+    With `only_trained`, error signals are computed only for variables that depend on a trained parameter.
     """
     made = instances(network, rows, test)
     wanted = moving(made.network, trainable(made.network)) if only_trained else everything(made.network)
@@ -162,7 +162,7 @@ _U = sym("u")
 
 
 def by_name(psi: Expr, own: Set[str]) -> Expr:
-    """ψ with functions of the language in place of definitions, so that derivatives read tanh'(h); `own` are taken."""
+    """ψ with functions of the language made definitions, so that derivatives read tanh'(h); names in `own` stay."""
 
     def named(e: Expr) -> Expr:
         if not isinstance(e, Call) or len(e.children) != 1 or e.fn in own:
@@ -176,7 +176,7 @@ def by_name(psi: Expr, own: Set[str]) -> Expr:
 
 
 def at_start(made: Instances) -> Product:
-    """Products with the matrices at initialization."""
+    """The products of a backward pass with the matrices at initialization."""
 
     def product(matrix: str, transposed: bool, y: Expr, name: str, alone: str | None = None) -> Expr:
         return made.builder.matmul(alone or name, matrix, transposed, y)
@@ -185,9 +185,9 @@ def at_start(made: Instances) -> Product:
 
 
 def everything(network: Program) -> Set[str]:
-    """All variables at which an error signal makes sense: 𝒞, and what is made of it alone, has none.
+    """All variables that have an error signal, which constants and expressions in constants have not.
 
-    A readout's v that is used nowhere else is left out too: its dv is the embedding.
+    The v of a readout that is used nowhere else is left out too, since its dv is the embedding.
     """
     scalars = set(network.constant)
     used: set[str] = set()
@@ -200,10 +200,11 @@ def everything(network: Program) -> Set[str]:
 
 
 def backward(network: Program, inputs: Rows | None = None) -> Program:
-    """The forward and the backward pass as a program over data ξ, `dx` standing for √n ∂f/∂x (Eqs. 74–78).
+    """The forward and the backward pass as a program over data ξ, with `dx` for √n ∂f/∂x (Eqs. 74–78).
 
-    Without inputs it is the pass of one example, `data ξ : (1, d)` waiting for its numbers, and variables keep the
-    network's names; with inputs a variable h of row i is `h[i]`. With several readouts the error signals bear the
-    readout's number as last index.
+    Without inputs it is the pass of one example with the data `ξ : (1, d)`, whose numbers are given later, and
+    variables keep the names of the network; with inputs the variable h of row i is `h[i]`. With several readouts the
+    last index of an error signal is the number of the readout. Raises NetsorError: not a network (E651), no readout
+    (E652), a jump without a derivative (E653), inputs that do not fit (E654, E655).
     """
     return passes(network, inputs, only_trained=False).builder.build(network.name)

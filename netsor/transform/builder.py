@@ -1,7 +1,7 @@
-"""Building a core program line by line, each line once.
+"""Building a core program one instruction at a time, without repetitions.
 
-Values are expressions: zero, the symbol of a variable, or a number where a line would say no more than it. Lines that
-say the same are one variable, so that what two examples, two tokens or two steps share is computed once.
+Values are expressions: zero, the symbol of a variable, or a number where no variable is needed. Equal instructions give
+the same variable, so that what two examples, two tokens or two steps share is computed once.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ ONE_OVER_ROOT_N = power(WIDTH, Const(-0.5))
 
 
 class Builder:
-    """A core program that grows; `network` lends its 𝒲 and the members of 𝒱 and 𝒞 that belong to no example."""
+    """A core program under construction, with the 𝒲, and the members of 𝒱 and 𝒞 of no example, from `network`."""
 
     def __init__(self, network: Program, names: Names):
         self.names = names
@@ -68,7 +68,7 @@ class Builder:
         self._ones: Sym | None = None
 
     def embedding(self, name: str, matrix: str, source: DataRef, row: Sequence[float]) -> Sym:
-        """U ξ, a member of 𝒱; of a row without numbers only the source tells what it is."""
+        """U ξ, a member of 𝒱; where the row has no numbers yet, equal sources give equal embeddings."""
         key = ("embedding", matrix, tuple(row) or source)
         if key not in self._made:
             self.embeddings.append(Embedding(name, matrix, source))
@@ -77,7 +77,7 @@ class Builder:
         return self._made[key]
 
     def constant(self, name: str, value: Expr | float) -> Expr:
-        """A member of 𝒞."""
+        """A member of 𝒞 with the value of `value` as a function of n."""
         e = as_expr(value)
         if ("constant", name) not in self._made:
             self.constants.append(Constant(name, e, width_limit(e)))
@@ -86,7 +86,7 @@ class Builder:
         return self._made["constant", name]
 
     def matmul(self, name: str, matrix: str, transposed: bool, x: Expr) -> Expr:
-        """MATMUL: W x or Wᵀ x; x is zero or a variable."""
+        """MATMUL: W x or Wᵀ x, where x is zero or a variable."""
         if x is ZERO:
             return ZERO
         assert isinstance(x, Sym) and x.name in self._vectors
@@ -97,12 +97,13 @@ class Builder:
         return self._made[key]
 
     def nonlin(self, name: str, psi: Expr) -> Expr:
-        """NONLIN⁺: a variable with the value ψ (Eq. 60); ψ itself where it is zero or a variable already."""
+        """NONLIN⁺: a variable with the value ψ (Eq. 60), or ψ itself where it is zero or a variable already."""
         if psi is ZERO or (isinstance(psi, Sym) and psi.name in self._vectors):
             return psi
         vectors, scalars = self._arguments(psi)
         if not vectors:
-            # The same number in every coordinate, as the gradient of a mean is: a NONLIN needs a vector.
+            # ψ has the same value in every coordinate, as the gradient of a mean has; a NONLIN needs at least one
+            # vector.
             psi = mul(psi, self._constant_vector())
             vectors, scalars = self._arguments(psi)
         key = ("nonlin", canonical(psi))
@@ -112,7 +113,7 @@ class Builder:
         return self._made[key]
 
     def moment(self, name: str, psi: Expr) -> Expr:
-        """MOMENT: the mean of ψ over coordinates (Eq. 61); ψ itself where it is a number or a scalar already."""
+        """MOMENT: the mean of ψ over coordinates (Eq. 61), or ψ itself where it is a number or a scalar already."""
         if isinstance(psi, Const) or (isinstance(psi, Sym) and psi.name in self._scalars):
             return psi
         key = ("moment", canonical(psi))
@@ -122,7 +123,7 @@ class Builder:
         return self._made[key]
 
     def scalar(self, name: str, psi: Expr) -> str:
-        """A scalar with the value of the mean of ψ, by name, for what only takes a name: an output."""
+        """The name of a scalar with the value of the mean of ψ, as an output needs it."""
         made = self.moment(name, psi)
         if isinstance(made, Const):
             key = ("moment", made)
@@ -134,7 +135,7 @@ class Builder:
         return str(made.name)
 
     def build(self, name: str, outputs: Iterable[Output] = (), prune: bool = False) -> Program:
-        """The program so far; with `prune`, without the lines that no output needs."""
+        """The program so far; with `prune`, without the instructions that no output needs."""
         made = Program(
             name=name, matrices=self.matrices, input_matrices=self.input_matrices, groups=tuple(self.groups),
             embeddings=tuple(self.embeddings), constants=tuple(self.constants), data=tuple(self.data),
@@ -157,7 +158,7 @@ class Builder:
         self._made[key] = sym(name)
 
     def _arguments(self, psi: Expr) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The vectors and the scalars of ψ in the order in which they stand in it."""
+        """The vectors and the scalars of ψ, in order of occurrence."""
         names = [s.name for s in postorder(psi) if isinstance(s, Sym) and s in psi.free and s is not WIDTH]
         unknown = [x for x in names if x not in self._vectors and x not in self._scalars]
         if unknown:
@@ -174,15 +175,15 @@ class Builder:
 
 
 def coefficient_and_symbol(e: Expr) -> bool:
-    """Whether an expression is a variable, perhaps times a number."""
+    """Whether an expression is a variable, or a product of a coefficient and a variable."""
     return isinstance(e, Sym) or (isinstance(e, Mul) and len(e.children) == 2 and isinstance(e.children[1], Sym))
 
 
 def difference(psi: Expr, now: Mapping[Sym, Expr], moved: Mapping[Sym, Expr]) -> Expr:
     """√n (ψ(x_{t+1}) − ψ(x_t)), where x_{t+1} = x_t + δx/√n: ψ* of Eq. 84.
 
-    `now` are the x_t and `moved` the δx_{t+1} of ψ's variables, zero left out. Terms of ψ that are affine in what moves
-    leave the quotient, in which they would cancel: (φ(x) + b)* is φ*(x) + δb.
+    `now` are the x_t and `moved` the non-zero δx_{t+1} of the variables of ψ. Terms of ψ that are affine in the
+    variables that move are taken out of the quotient, in which they would cancel: (φ(x) + b)* is φ*(x) + δb.
     """
     curved: list[Expr] = []
     straight: list[Expr] = []
@@ -201,7 +202,7 @@ def difference(psi: Expr, now: Mapping[Sym, Expr], moved: Mapping[Sym, Expr]) ->
 
 
 def _fresh_bound(psi: Expr) -> Sym:
-    """The e of a ψ*, apart from those of the ψ*'s inside ψ; the parser writes the same one."""
+    """The bound variable of a ψ*, different from those of the ψ*'s inside ψ; the parser uses the same one."""
     bound = {node.bound for node in postorder(psi) if isinstance(node, Star)}
     e, depth = sym(("ψ*", "e")), 0
     while e in bound:

@@ -1,14 +1,14 @@
 """Conditioning on the outputs at step 0: v̂ of Eq. 71 in place of v (D.1.1).
 
 With Σ = XᵀX/n and μ = Xᵀv/n over the embeddings of all rows, v̂ = v + X a where a = Σ⁺(f/√n − μ) solves Σ a = f/√n − μ.
-The coefficients a are MOMENTs of scalars: Σ = L P Lᵀ is factored by Cholesky's method without square roots. A pivot
-that is zero to rounding belongs to an embedding that depends on those before it; it is replaced by 1, which leaves v̂
-as Σ⁺ gives it, since what it multiplies is then zero too. (An f that dependent embeddings cannot take is out of reach
-of any v: it is met on the rows that come first, and residuals say what is missing on the others.) All coefficients
-tend to 0 where E Z^v Z^x is 0, and then Z^{v̂} = Z^v.
+The coefficients a are MOMENTs of scalars, with Σ = L P Lᵀ from a Cholesky factorisation without square roots. A pivot
+that is zero up to rounding belongs to an embedding that is a combination of earlier ones. It is replaced by 1, which
+leaves v̂ as Σ⁺ gives it, since the quotient by it is zero. (If dependent embeddings are given outputs f that no v can
+produce, the first rows get their outputs, and the residuals are what is missing on the others.) All coefficients tend
+to 0 where E Z^v Z^x is 0, and then Z^{v̂} = Z^v.
 
-In general f^j = Σ c vᵀx/√n with jointly Gaussian v's: a constraint then is a row and a readout, Σ and μ are the same
-inner products weighted with Cov(v, v'), and v̂ = v + Σ a Σ c Cov(v, v') x.
+In general f^j = Σ c vᵀx/√n with jointly Gaussian v's. There is then one constraint for each row and readout, Σ and μ
+are the same inner products weighted with Cov(v, v'), and v̂ = v + Σ a Σ c Cov(v, v') x.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ from netsor.transform.builder import ONE_OVER_ROOT_N, ROOT_N, Builder
 from netsor.transform.forward import Instances, Terms, Values, covariance_of, readout_covariance
 from netsor.transform.names import HAT, Stamp, decorate, member, split
 
-# Relative to Σ_ii, what is left of a pivot that rounding alone fills.
+# A pivot smaller than this share of Σ_ii is the rounding error of zero.
 _ROUNDING = Const(1e-12)
-# No name of a program begins so.
+# Names in a program contain no space, so this prefix cannot clash with one.
 RESIDUAL = "residual "
 
 
 def conditioned(made: Instances, f: Sequence[Sequence[Expr]]) -> tuple[Values, list[Output]]:
-    """Add v̂ for every readout vector v; `f[k][j]` is readout j of example k at step 0.
+    """Add v̂ for every readout vector v, where `f[k][j]` is readout j on example k at step 0.
 
-    Returns also what v̂ᵀx/√n lacks of f by constraint, as outputs that a program may have.
+    Returns the v̂'s, and for each constraint an output with the residual f − v̂ᵀx/√n. Raises NetsorError: E659 for rows
+    with the same embedding and different f, E660 for a readout vector that cannot be conditioned.
     """
     network, builder = made.network, made.builder
     heads = readout_vectors(network)
@@ -54,7 +55,7 @@ def conditioned(made: Instances, f: Sequence[Sequence[Expr]]) -> tuple[Values, l
 
 
 def readout_vectors(network: Program) -> list[str]:
-    """The v's of the readouts, all of which can be conditioned; refuses those that the body knows of."""
+    """The v's of the readouts; raises NetsorError (E660) for one that cannot be conditioned as in Eq. 69."""
     heads = list(dict.fromkeys(v for r in network.readouts for _, v, _ in r.terms))
     used: dict[str, str] = {}
     for i in network.instructions:
@@ -79,7 +80,7 @@ def readout_vectors(network: Program) -> list[str]:
 def _solve(
     network: Program, builder: Builder, constraints: Sequence[tuple[Terms, Values, Expr]]
 ) -> tuple[list[Expr], list[Expr]]:
-    """a = Σ⁺(f/√n − μ), as scalars, and f − √n (μ + Σ a)."""
+    """The coefficients a = Σ⁺(f/√n − μ) and the residuals f − √n (μ + Σ a), as scalars of the program."""
     count = len(constraints)
     root = {key: builder.names.fresh(key) for key in ("S", "μ", "D", "P", "L", "ζ", "a")}
 
@@ -143,7 +144,7 @@ def _hat_name(builder: Builder, v: str) -> str:
 
 
 def _number(builder: Builder, e: Expr) -> object:
-    """What a constant is equal to, for comparing two of them."""
+    """The value of a constant, or the expression itself, for comparing two outputs at step 0."""
     if isinstance(e, Sym):
         return next((c.value for c in builder.constants if c.name == e.name), e)
     return e

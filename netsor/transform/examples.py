@@ -12,15 +12,15 @@ from netsor.core.program import Row
 from netsor.transform import faults
 from netsor.transform.names import Stamp
 
-# Nested sequences of numbers (arrays too); a mapping by input where a network has several.
+# Nested sequences of numbers or arrays; a mapping by the names of the inputs where a network has several.
 Rows = Any
 
 
 @dataclass(frozen=True)
 class Example:
-    """One row: the data and the numbers that stand for each input of the network.
+    """One row of data: for each input of the network, the data it refers to and its numbers.
 
-    Rows of the network's own data are the same for every example.
+    Rows of the network's own data are the same in every example.
     """
 
     stamp: Stamp
@@ -28,7 +28,7 @@ class Example:
 
     @property
     def key(self) -> tuple[Row, ...]:
-        """Equal for examples that are the same numbers."""
+        """Equal for two examples with the same numbers."""
         return tuple(row for _, row in self.sources.values())
 
 
@@ -42,7 +42,7 @@ def plain(values: Any) -> Any:
 
 
 def shape_of(values: Any) -> tuple[int, ...]:
-    """The shape of nested tuples, as far as their first members tell."""
+    """The shape of nested tuples, judged by the first element at each level."""
     shape: list[int] = []
     while isinstance(values, tuple):
         shape.append(len(values))
@@ -57,7 +57,8 @@ def read_examples(
 ) -> tuple[list[Data], list[Example]]:
     """The data of a program over these rows, under the given `names`, and its examples.
 
-    An input has the shape (N, d), or (N, T, d) where it is a family of T members.
+    An input has shape (N, d), or (N, T, d) where it is a family of T vectors. Raises NetsorError: E654 (shapes), E655
+    (an entry that is not finite), E662 (an unknown input).
     """
     if not network.inputs:
         hint = "declare an input: `network NAME(ξ : d)`"
@@ -93,13 +94,13 @@ def read_examples(
 
 
 def own_rows(network: Program) -> dict[InputRef | DataRef, tuple[DataRef, Row]]:
-    """The rows of the network's data that its input matrices are applied to, such as positions of tokens."""
+    """The rows of the network's own data that its input matrices are applied to, such as the positions of tokens."""
     refs = (e.source for e in network.embeddings if isinstance(e.source, DataRef))
     return {ref: (ref, network.datum[ref.name].row(ref.row)) for ref in refs}
 
 
 def symbolic_example(network: Program) -> tuple[list[Data], Example]:
-    """One example whose numbers are to come: `data ξ : (1, d)` without a value, its copies named as the network's."""
+    """One example without numbers: `data ξ : (1, d)` under the names of the network's inputs, to be filled in later."""
     data: list[Data] = []
     sources: dict[InputRef | DataRef, tuple[DataRef, Row]] = dict(own_rows(network))
     for i in network.inputs:
@@ -122,7 +123,7 @@ def _wanted(i: NetworkInput) -> str:
 
 
 def _advice(i: NetworkInput, shape: tuple[int, ...]) -> str:
-    """How inputs of another shape, or the network, may be changed so that they fit."""
+    """A hint on how to change the inputs, or the network, so that they fit."""
     row = f"{i.dimension} numbers" if i.indices is None else f"{len(i.indices)} vectors of {i.dimension} numbers"
     tail = shape[1:]
     if _wanted(i) == f"(N, {', '.join(map(str, shape))})":

@@ -1,4 +1,4 @@
-"""The diagnostics of derived programs (E651–E661): what cannot be differentiated, instantiated or trained, and why."""
+"""The errors of derived programs (E651–E662): what cannot be differentiated, instantiated or trained, and why."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def unknown_input(name: str, known: Sequence[str]) -> NetsorError:
 
 
 def not_finite(what: str, place: str) -> NetsorError:
-    return _error("E655", f"{what} hold a value at {place} that is no finite number", hint="remove or replace that row")
+    return _error("E655", f"{what} hold a value at {place} that is not finite", hint="remove or replace that row")
 
 
 def unknown_row(row: object, rows: int) -> NetsorError:
@@ -106,6 +106,6 @@ def cannot_condition(variable: str, why: str) -> NetsorError:
 
 def not_trainable(name: str) -> NetsorError:
     return _error(
-        "E661", f"`{name}` is no parameter of the network, so it cannot be trained",
+        "E661", f"`{name}` is not a parameter of the network, so it cannot be trained",
         hint="after `train` name a declared matrix or vector",
     )

@@ -17,7 +17,7 @@ Terms = tuple[tuple[float, str, str], ...]
 
 
 def reduced(network: Program) -> Program:
-    """The network without the instructions on which no readout depends; refuses what is no network."""
+    """The network without instructions that no readout needs. Raises NetsorError (E651, E652)."""
     if network.kind != "network":
         raise faults.not_a_network(network.name)
     if not network.readouts:
@@ -31,7 +31,7 @@ def reduced(network: Program) -> Program:
 
 
 def forward(builder: Builder, network: Program, example: Example) -> Values:
-    """Add the forward pass of one example; the values of the network's variables on it."""
+    """Add the forward pass of one example, and return the values of the network's variables on it."""
     names, stamp = builder.names, example.stamp
     values: Values = {name: sym(name) for name in (*network.group_of, *network.constant)}
     for e in network.embeddings:
@@ -49,7 +49,7 @@ def forward(builder: Builder, network: Program, example: Example) -> Values:
 
 
 def instantiated(psi: Expr, values: Values) -> Expr:
-    """ψ of the network at the variables of an example."""
+    """A ψ of the network with the variables of an example as its arguments."""
     return substitute(psi, {s: values[s.name] for s in psi.free if isinstance(s.name, str) and s.name in values})
 
 
@@ -57,8 +57,8 @@ def instantiated(psi: Expr, values: Values) -> Expr:
 class Instances:
     """The forward passes of several examples in one program under construction.
 
-    `examples` are the distinct ones, `row_of` says which of them each row of the inputs is, `values` gives the
-    network's variables on each.
+    `examples` are the distinct examples, `row_of` the position among them of each row of the inputs, and `values` the
+    variables of the network on each.
     """
 
     network: Program
@@ -70,7 +70,7 @@ class Instances:
     _position: dict[tuple[object, ...], int] = field(default_factory=dict, repr=False)
 
     def add(self, example: Example) -> int:
-        """The position of the example; one that is the same numbers as another is that one."""
+        """The position of an example in `examples`; examples with the same numbers share one position."""
         position = self._position.setdefault(example.key, len(self.examples))
         if position == len(self.examples):
             self.examples.append(example)
@@ -79,9 +79,9 @@ class Instances:
 
 
 def instances(network: Program, rows: Rows | None, test: Rows | None = None) -> Instances:
-    """The forward passes of a network on `rows` and then on `test`; without rows, of one example still to come."""
+    """The forward passes of a network on `rows` and then on `test`; without rows, of one example without numbers."""
     network = reduced(network)
-    # Without rows, nothing tells examples apart, and every variable keeps its name.
+    # Without rows there is only one example, and every variable keeps its name.
     names = Names(network, shared(network))
     given = {i.name: names.fresh(i.name, ("data", i.name)) for i in network.inputs}
     out = Instances(network, Builder(network, names))
@@ -104,7 +104,8 @@ def instances(network: Program, rows: Rows | None, test: Rows | None = None) -> 
 def instantiate(network: Program, rows: Rows) -> Program:
     """The forward pass on every row, with the covariances Σ c c' Cov(v, v') xᵀx'/n of the readouts as outputs.
 
-    In the limit these are the Gaussian process of f₀ (D.1.1); the output of rows j ≤ i of a readout f is `f[j,i]`.
+    Their limits are the covariances of the Gaussian process of f₀ (D.1.1); the output of rows j ≤ i of a readout f is
+    `f[j,i]`.
     """
     made = instances(network, rows)
     builder, names = made.builder, made.builder.names
@@ -120,7 +121,7 @@ def instantiate(network: Program, rows: Rows) -> Program:
 
 
 def readout_covariance(network: Program, terms: Terms, others: Terms, values: Values, other_values: Values) -> Expr:
-    """The ψ whose mean is the covariance of two readouts given their embeddings: Σ c c' Cov(v, v') x ⊙ x'."""
+    """The ψ whose mean is the covariance of two readouts given their embeddings, Σ c c' Cov(v, v') x ⊙ x'."""
     return add(
         *(
             mul(as_expr(c * d * covariance_of(network, v, w)), values[x], other_values[y])
@@ -131,7 +132,7 @@ def readout_covariance(network: Program, terms: Terms, others: Terms, values: Va
 
 
 def covariance_of(network: Program, v: str, w: str) -> float:
-    """Cov(v_α, w_α) of two members of 𝒱."""
+    """Cov(v_α, w_α) of two vectors, which is 0 unless both are in one group of 𝒱."""
     if v not in network.group_of or w not in network.group_of:
         return 0.0
     (g, i), (h, j) = network.group_of[v], network.group_of[w]

@@ -1,4 +1,4 @@
-"""What a derived program's names mean, as lines of comment to print above it."""
+"""The notation of a derived program, as lines of comment that are printed above it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from netsor.core import Program
 
 
 def backward_legend(network: Program, waiting: bool = False) -> tuple[str, ...]:
-    """The notation of a program made by `backward`, and what to do where its inputs are `waiting` for numbers."""
+    """The notation of a program made by `backward`, and how to give its inputs where they are `waiting` for numbers."""
     lines = [
         f"Forward and backward pass of the network {network.name} (Eqs. 74-78).",
         "dx is √n ∂f/∂x at a vector x, (1/√n) ∂f/∂a at a scalar a (D.4.5); where f = vᵀ x / √n, dx is v itself.",
@@ -25,7 +25,7 @@ def backward_legend(network: Program, waiting: bool = False) -> tuple[str, ...]:
 
 
 def sgd_legend(network: Program, f0: Any = "zero", condition: bool = True) -> tuple[str, ...]:
-    """The notation of a program made by `sgd` with these arguments, and whose training run it is."""
+    """The notation of a program made by `sgd` with these arguments, and which training run it describes."""
     lines = [
         f"SGD on the network {network.name}, written out (Eqs. 79-90).",
         "h_t[i] is h at step t on training row i, h̃_t[j] on test row j; no subscript is step 0.",

@@ -14,7 +14,8 @@ SQUARED = mul(HALF, power(add(F, mul(MINUS_ONE, Y)), TWO))
 class Loss:
     """The derivatives of a loss in each of `count` outputs.
 
-    In `f` and `y` alone the loss of several outputs is the sum over them; else it names them `f1`, `y1`, `f2`, ….
+    A loss in `f` and `y` alone is summed over several outputs; otherwise it names them `f1`, `y1`, `f2`, …. Raises
+    NetsorError (E658) for another variable, and for a loss that is constant or has a jump.
     """
 
     def __init__(self, expression: Expr | None, count: int):
@@ -29,7 +30,7 @@ class Loss:
         unknown = sorted(str(s.name) for s in loss.free - {*self.outputs, *self.targets})
         if unknown:
             known = ", ".join(f"`{s.name}`" for s in (*self.outputs, *self.targets))
-            raise faults.bad_loss(f"the loss uses `{unknown[0]}`, which is none of {known}")
+            raise faults.bad_loss(f"the loss uses `{unknown[0]}`, which is not one of {known}")
         self.slopes = [diff(loss, f) for f in self.outputs]
         if all(slope is ZERO for slope in self.slopes):
             raise faults.bad_loss("the loss does not depend on the output, so nothing would be trained")
@@ -37,7 +38,7 @@ class Loss:
             raise faults.bad_loss("the loss jumps, so it has no derivative in the output")
 
     def derivative(self, j: int, outputs: Sequence[Expr], target: Callable[[int], Expr]) -> Expr:
-        """∂ℒ/∂f_j at these outputs, j counted from 0; `target(m)` is asked for the targets that occur."""
+        """∂ℒ/∂f_j at these outputs, with j counted from 0; `target(m)` gives the targets that occur."""
         slope = self.slopes[j]
         at = dict(zip(self.outputs, outputs, strict=True))
         at.update({y: target(m) for m, y in enumerate(self.targets) if y in slope.free})

@@ -1,9 +1,8 @@
-"""Names of the variables that a transformation makes: h_t(ξ_i) is `h_t[i]`, on a test input `h̃_t[j]`.
+"""Names of the variables that a transformation adds: h_t(ξ_i) is `h_t[i]`, and `h̃_t[j]` on a test input.
 
-Time 0 has no subscript, as in Appendix D; `h_1` is `h_t1` where the network has names such as `h_1` itself. Before the
-network's own name stands what the variable is: `d` for an error signal √n ∂f/∂h, `δ` for a difference
-√n (h_t − h_{t−1}), `W` or `WT` for a product. Parameters keep their names at time 0, for the finite engine draws them
-by name.
+Time 0 has no subscript, as in Appendix D; `h_1` is written `h_t1` where the network itself has names such as `h_1`. A
+prefix says what a variable is: `d` for an error signal √n ∂f/∂h, `δ` for a difference √n (h_t − h_{t−1}), `W` or `WT`
+for a product. Parameters keep their names at time 0, because the finite engine draws them by name.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from netsor.expr.functions import FUNCTIONS
 from netsor.syntax.names import KEYWORDS, RESERVED
 
 TILDE, HAT = "\u0303", "\u0302"
-# What the language gives a meaning of its own; a program may hide some of it, a derived name never should.
+# Names with a meaning in the language; a program may redefine some of them, but no derived name should.
 _RESERVED = KEYWORDS | RESERVED | frozenset(FUNCTIONS) | {"N", "mean", "sum"}
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """When and for whom a copy of a network's variable is: SGD step, row of the data, and output where that matters."""
+    """The SGD step, the row of the data and, where it matters, the output to which a copy of a variable belongs."""
 
     time: int = 0
     row: int | None = None
@@ -44,7 +43,7 @@ def split(name: str) -> tuple[str, tuple[str, ...]]:
 
 
 def member(base: str, *indices: object) -> str:
-    """A name from its base and its indices."""
+    """The name with this base and these indices."""
     return f"{base}[{','.join(map(str, indices))}]" if indices else base
 
 
@@ -55,7 +54,7 @@ def decorate(base: str, mark: str) -> str:
 
 
 class Names:
-    """Readable names for a program derived from a network, never two variables with one name."""
+    """Readable and distinct names for the variables of a program derived from a network."""
 
     def __init__(self, network: Program, shared: frozenset[str] | set[str]):
         """`shared` are the network's variables that do not depend on the example."""
@@ -67,7 +66,7 @@ class Names:
         fixed = {split(p)[0] for p in [*parameters, *common]}
         copied = {split(x)[0] for x in [*network.embedding, *network.by_name] if x not in shared}
         given = {i.name for i in network.inputs} | {split(r.name)[0] for r in network.readouts}
-        # The network's own names come first: what is derived from `h` must make way for a variable called `dh`.
+        # The names of the network come first: a name derived from `h` must not take that of a variable called `dh`.
         self._used |= fixed | copied | given
         self._time = "_t" if any(re.search(r"_\d+$", base) for base in fixed | copied) else "_"
         self._bases.update({("", base, False, 0, False): base for base in fixed | copied})
@@ -76,7 +75,7 @@ class Names:
         self._bases.update({("output", "", base): base for base in given})
 
     def fresh(self, preferred: str, key: tuple[object, ...] | None = None) -> str:
-        """`preferred`, or the like of it if that is taken; asked again with one key, the answer is the same."""
+        """`preferred`, with underscores appended while it is taken; the same key always gives the same name."""
         if key is not None and key in self._bases:
             return self._bases[key]
         base = unicodedata.normalize("NFC", preferred)
@@ -88,9 +87,9 @@ class Names:
         return base
 
     def of(self, name: str, stamp: Stamp, prefix: str = "", key: object = None) -> str:
-        """The name of a copy of the network's variable `name`, or of what `prefix` (known by `key`) says of it."""
+        """The name of a copy of the variable `name`, or of what `prefix` (identified by `key`) says belongs to it."""
         base, indices = split(name)
-        # A difference of a parameter is one for all examples, but every example has an error signal at it.
+        # A parameter has one difference for all examples, but an error signal for each example.
         own = stamp.row is not None and (name not in self._shared or prefix.endswith("d"))
         test = stamp.test and own
         spelled = decorate(base, TILDE) if test else base
@@ -100,12 +99,12 @@ class Names:
         return member(root, *indices, *extra)
 
     def scalar(self, symbol: str, base: str, indices: tuple[object, ...], test: bool = False) -> str:
-        """The name of a number of the training run, `symbol` before the base: `f[t,i]`, `Δf̃[t,j]`."""
+        """The name of a number of the training run, with `symbol` before the base: `f[t,i]`, `Δf̃[t,j]`."""
         root = decorate(base, TILDE) if test else base
         return member(self.fresh(symbol + root, ("output", symbol, root)), *indices)
 
     def product(self, matrix: str, transposed: bool, name: str, stamp: Stamp, prefix: str) -> str:
-        """The name of W times what `prefix` says of a network's variable: `Wδz_1[2]`, `WTdh[1]`."""
+        """The name of W times a variable of the network with this prefix: `Wδz_1[2]`, `WTdh[1]`."""
         base, indices = split(matrix)
         flat = base + "_".join(i.replace("-", "m") for i in indices)
         key = (matrix, transposed, prefix)

@@ -1,7 +1,7 @@
 """The NTK parametrization (Setup D.1): which parameters are trained, and their scale.
 
-A matrix is W = σ_W w/√n and so on, with w trained. A step along the gradient in w moves W by σ_W² times what it would
-along the gradient in W/√n, so all that a derived program needs of the parametrization are these squares.
+A matrix is W = σ_W w/√n, with w trained, and likewise for the others. A step along the gradient in w moves W by σ_W²
+times a step along the gradient in W/√n, so that these squares are all that a derived program needs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from netsor.transform import faults
 
 @dataclass(frozen=True)
 class Trainable:
-    """What `train` names: σ² of every trained n×n matrix and input matrix, and covariances of trained vectors.
+    """The parameters that `train` names: σ² of every n×n matrix and input matrix, and the covariances of vectors.
 
     `vectors[b]` lists (b', C) with C = Cov(b, b') over the trained b': jointly Gaussian vectors are b = L b₀, and a
     gradient in b₀ moves b along L Lᵀ = C.
@@ -29,7 +29,7 @@ class Trainable:
 
 
 def trainable(network: Program) -> Trainable:
-    """The trained parameters of a network; without `train`, its n×n matrices (Assumption A1)."""
+    """The trained parameters of a network, without a `train` line its n×n matrices (Assumption A1); raises E661."""
     if network.train is None:
         return Trainable({m.name: m.variance for m in network.matrices}, {}, {})
     matrices: dict[str, float] = {}
@@ -57,7 +57,7 @@ def trainable(network: Program) -> Trainable:
 
 
 def moving(network: Program, trained: Trainable) -> frozenset[str]:
-    """The variables that training moves: those that depend on a trained parameter, themselves included."""
+    """The variables that depend on a trained parameter, the trained vectors included."""
     found = set(trained.vectors) | {e.name for e in network.embeddings if e.matrix in trained.input_matrices}
     for i in network.instructions:
         if isinstance(i, MatMul):
@@ -70,8 +70,9 @@ def moving(network: Program, trained: Trainable) -> frozenset[str]:
 
 
 def shared(network: Program) -> frozenset[str]:
-    """The variables that do not depend on the example: parameters, 𝒞, U times the network's own data, and what is made
-    of these alone."""
+    """The variables that do not depend on the example: parameters, 𝒞, U times the network's own data, and functions of
+    these.
+    """
     found = {*network.matrix, *network.input_matrix, *network.constant, *network.datum, *network.group_of}
     found |= {e.name for e in network.embeddings if isinstance(e.source, DataRef)}
     for i in network.instructions:

@@ -1,4 +1,4 @@
-"""A loss as text: an expression in f and y, read by the language's own parser and checker."""
+"""A loss given as text: an expression in f and y, read by the parser and checker of the language."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from netsor.transform import faults
 
 
 def read_loss(text: str, count: int = 1) -> Expr:
-    """The expression of a loss in `f` and `y`, or of one of several outputs in `f1`, `y1`, `f2`, ….
+    """The expression of a loss in `f` and `y`, or with several outputs also in `f1`, `y1`, `f2`, ….
 
-    Raises NetsorError where the text is no expression of these (E658, or what the parser says), with the place in it.
+    Raises NetsorError where the text is not such an expression (E658, or the error of the parser with its place in the
+    text).
     """
     from netsor.check import check_source
 
@@ -31,5 +32,5 @@ def read_loss(text: str, count: int = 1) -> Expr:
         raise NetsorError(replace(d, hint=hint) if d.code == "E201" else d for d in report.diagnostics if d.is_error)
     made = next((f for f in report.program.functions() if f.name == "ℓ"), None)
     if made is None:
-        raise faults.bad_loss(f"the loss `{text}` is no function of the outputs and targets of one row")
+        raise faults.bad_loss(f"the loss `{text}` is not a function of the outputs and targets of one row")
     return substitute(made.body, {p: sym(str(p.name)) for p in made.params})

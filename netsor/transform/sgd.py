@@ -1,12 +1,12 @@
-"""T steps of SGD as one program (D.1.2, Eqs. 79–90, with the relaxations of D.4).
+"""T steps of SGD as one program (D.1.2, Eqs. 79–90, with the generalisations of D.4).
 
-Every variable h of the network has, on every row and at every step, its value h_t, its difference
-δh_{t+1} = √n (h_{t+1} − h_t) and, on the rows of a batch, its error signal dh_t = √n ∂f_t/∂h_t. With W = σ_W w/√n and
-so on, and unit parameters that move by −η times the gradient of the batch's mean loss,
+Every variable h of the network has, on every row and at every step, its value h_t, its difference δh_{t+1} = √n
+(h_{t+1} − h_t) and, on the rows of a batch, its error signal dh_t = √n ∂f_t/∂h_t. With W = σ_W w/√n and likewise for U
+and b, and with w, u, … moving by −η times the gradient of the mean loss of the batch,
 
     √n ΔW_t = −η χ σ_W² Σ_{g = Wh} dg hᵀ/n     √n ΔU_t ξ̃ = −η χ σ_U² ⟨ξ, ξ̃⟩ dg     √n Δb_t = −η χ σ_b² db,  dv = x
 
-and the program is SGD at every width, not an approximation of it.
+and the program is SGD exactly, at every width.
 """
 
 from __future__ import annotations
@@ -45,13 +45,15 @@ def sgd(
 ) -> Program:
     """The unrolled program of `steps` steps of SGD, with the outputs f_t of every row at every step.
 
-    Step t takes the next `batch` rows of `order` (counted from 1; by default all rows in turn), which begins anew at
-    its end. `f0` gives the outputs at step 0: a number for every row, training rows first (with several readouts a
-    list of them), "zero", or "network" for vᵀx/√n, which only a finite width has. Unless it is "network", v̂ of
-    Eq. 71 stands for v; with `condition=False` v itself does, which has the same limit but is nobody's training run
-    at a finite width. With `residuals` there are also outputs for what v̂ᵀx/√n lacks of f_0, zero where any v has it.
+    Step t takes the next `batch` rows of `order` (counted from 1; by default all rows in turn), which is repeated
+    cyclically. `f0` gives the outputs at step 0: a number for every row, training rows first (with several readouts a
+    list for every row), "zero", or "network" for vᵀx/√n, which exists at finite width only. Unless it is "network", v̂
+    of Eq. 71 replaces v; with `condition=False` v is kept, which has the same limit where E Z^v Z^x = 0 but is not a
+    training run at finite width. With `residuals` there are also outputs with f_0 − v̂ᵀx/√n, which is zero where some v
+    attains f_0.
 
-    The output `f[t,i]` is f_t on training row i, `f̃[t,j]` on test row j.
+    The output `f[t,i]` is f_t on training row i, `f̃[t,j]` on test row j. Raises NetsorError (E651–E662) for a network,
+    rows or settings that do not fit.
     """
     made = instances(network, inputs, test)
     readouts = len(made.network.readouts)
@@ -68,7 +70,7 @@ def sgd(
 
 
 def number_table(values: Any, rows: int, columns: int, what: str) -> Numbers:
-    """Numbers by row and readout from shape (rows,) or (rows, readouts)."""
+    """The numbers of each row and readout, from shape (rows,) or (rows, readouts); raises NetsorError (E654, E655)."""
     table = plain(values)
     wanted = f"({rows},)" if columns == 1 else f"({rows}, {columns})"
     each = "a number" if columns == 1 else f"{columns} numbers, one an output,"
@@ -89,11 +91,11 @@ def number_table(values: Any, rows: int, columns: int, what: str) -> Numbers:
 def schedule(
     count: int, steps: int, order: Sequence[int] | None = None, batch: int = 1, lines: int = 1
 ) -> list[list[int]]:
-    """The rows, counted from 1, of the batch of each step: the next `batch` of the order, which begins anew at its end.
+    """The rows, counted from 1, of the batch of each step: the next `batch` rows of the order, repeated cyclically.
 
-    Raises NetsorError for a row that is not there (E656), and for steps and batches that are no numbers of rows, or so
-    many that the program would have more than a million instructions (E657); each step moves the `lines` variables of
-    the network on every row.
+    Raises NetsorError for a row that does not exist (E656), for steps or a batch that are not whole numbers, and where
+    the program would have more than a million instructions (E657); each step moves the `lines` variables of the network
+    on every row.
     """
     rows = _order(order, count)
     for name, value, least in (("the number of steps", steps, 0), ("the batch size", batch, 1)):
@@ -106,7 +108,7 @@ def schedule(
 
 
 def verify_rate(lr: float) -> None:
-    """Raises NetsorError (E657) for a learning rate that is negative or no finite number."""
+    """Raise NetsorError (E657) for a learning rate that is negative or not finite."""
     if not isinstance(lr, (int, float)) or not math.isfinite(lr) or lr < 0:
         hint = "take 1, which is the default, or less where that diverges"
         raise faults.bad_setting("the learning rate", lr, "a number, at least 0", hint)
@@ -128,7 +130,7 @@ def _is_network(f0: Any) -> bool:
 
 
 def _first_outputs(run: Unrolling, f0: Any) -> list[list[Expr]]:
-    """f_0 by example and readout: members of 𝒞 (D.1.1), or vᵀx/√n, a mean of √n v ⊙ x."""
+    """f_0 by example and readout: members of 𝒞 (D.1.1), or vᵀx/√n, which is the mean of √n v ⊙ x."""
     made, readouts = run.made, run.network.readouts
     if _is_network(f0):
         out = []

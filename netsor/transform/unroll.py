@@ -1,4 +1,4 @@
-"""One step of SGD after the other, written into a program (D.1.2); `netsor.transform.sgd` is the way in."""
+"""The steps of SGD written into a program one after the other (D.1.2); called by `netsor.transform.sgd`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Numbers = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True)
 class _InputStep:
-    """A term of √n ΔU_t = Σ c dg ξᵀ: the matrix, c dg, ξ, and where ξ stands, for its name."""
+    """A term of √n ΔU_t = Σ c dg ξᵀ: the matrix U, c dg, the numbers of ξ, and the place of ξ in the data for names."""
 
     matrix: str
     change: Expr
@@ -33,9 +33,9 @@ class _InputStep:
 
 
 class Unrolling:
-    """The program while it is written: for every example the values of the network's variables at the present step.
+    """The program under construction, with the values of the network's variables on every example at the present step.
 
-    `now[k]` are the values on example k, v̂ and moved parameters included; `f[k][j]` its outputs.
+    `now[k]` are the values on example k, v̂ and moved parameters included; `f[k][j]` is readout j on it.
     """
 
     def __init__(self, made: Instances, loss: Loss, targets: Numbers, lr: float):
@@ -55,21 +55,21 @@ class Unrolling:
         return len(self.network.readouts) > 1
 
     def start(self, f: list[list[Expr]], hats: Values) -> None:
-        """Begin with outputs `f` and with `hats` in place of the readout vectors."""
+        """Start with the outputs `f`, and with `hats` in place of the readout vectors."""
         self.f = f
         self.history.append(f)
         for values in self.now:
             values.update(hats)
 
     def step(self, t: int, rows: Sequence[int], last: bool = False) -> None:
-        """Step t on a batch of rows: loss derivatives, backward passes, and what they do to every example."""
+        """Step t on a batch of rows: loss derivatives, backward passes, and the changes of every example."""
         matrices: dict[str, list[RankOne]] = {}
         inputs: list[_InputStep] = []
         vectors: dict[str, list[Expr]] = {}
         for r, times in Counter(rows).items():
             k = self.made.row_of[r - 1]
             for j, readout in enumerate(self.network.readouts):
-                # A batch averages: −η χ of the paper, times the row's share of the batch.
+                # Gradients are averaged over the batch: −η χ of the paper, times the share of the row in the batch.
                 pull = mul(Const(-times / len(rows)), self.lr, self._chi(t, r, k, j))
                 if pull is ZERO:
                     continue
@@ -193,7 +193,7 @@ class Unrolling:
         return self.weights.difference(i.matrix, i.transposed, h, delta, name, alone)
 
     def _after(self, x: str, stamp: Stamp, now: Expr, delta: Expr, is_scalar: bool = False) -> Expr:
-        """h_{t+1} = h_t + δh_{t+1}/√n (Eq. 86, a step at a time)."""
+        """h_{t+1} = h_t + δh_{t+1}/√n (one step of the sum in Eq. 86)."""
         make = self.builder.moment if is_scalar else self.builder.nonlin
         return make(self.names.of(x, stamp), add(now, mul(delta, ONE_OVER_ROOT_N)))
 
@@ -219,7 +219,7 @@ class Unrolling:
         return self.names.scalar(symbol, base, (*indices, t, i), test)
 
     def example_output(self, k: int, j: int, t: int, symbol: str = "") -> str:
-        """The name of f_t on example k: that of the first row which is this example."""
+        """The name of f_t on example k, which is that of the first row with its numbers."""
         stamp = self.made.examples[k].stamp
         assert stamp.row is not None
         return self.output_name(stamp.test, stamp.row, j, t, symbol)
@@ -236,5 +236,5 @@ class Unrolling:
         return out
 
     def program(self, name: str, more: Iterable[Output] = ()) -> Program:
-        """The program without the lines that no output needs, with `more` outputs at the end."""
+        """The program without the instructions that no output needs, with `more` outputs at the end."""
         return self.builder.build(name, [*self.outputs(), *more], prune=True)

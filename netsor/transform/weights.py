@@ -1,7 +1,7 @@
-"""Matrices that training moves, seen through their products with vectors (Eqs. 73, 79–81, 89, 126).
+"""Trained matrices, represented by their products with vectors (Eqs. 73, 79–81, 89, 126).
 
-SGD adds to W a few terms of rank one a step, ΔW_s = n^{-3/2} Σ c a bᵀ, so that a program can multiply by W_t without
-holding it: each term costs a MOMENT bᵀy/n and a multiple of the vector a.
+Each step of SGD adds a few terms of rank one to W, ΔW_s = n^{-3/2} Σ c a bᵀ, so that a program can multiply by W_t
+without storing it: each term costs a MOMENT bᵀy/n and a multiple of the vector a.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class RankOne:
 
 
 class Weights:
-    """W_t for every trained W, as W and the steps taken so far."""
+    """W_t for every trained W, represented by W and the steps so far."""
 
     def __init__(self, builder: Builder):
         self._builder = builder
@@ -32,14 +32,14 @@ class Weights:
         self._count = 0
 
     def step(self, updates: dict[str, list[RankOne]]) -> None:
-        """W_{t+1} = W_t + ΔW_t, with ΔW_t for every matrix that moves at this step."""
+        """W_{t+1} = W_t + ΔW_t, with the terms of ΔW_t for every matrix that changes in this step."""
         for matrix in self._steps.keys() | updates.keys():
             self._steps.setdefault(matrix, []).append(tuple(updates.get(matrix, ())))
 
     def product(self, matrix: str, transposed: bool, y: Expr, name: str, alone: str | None = None) -> Expr:
         """W_t y = W y + (1/√n) Σ_s Σ c a (bᵀy/n) (Eq. 89), or W_tᵀ y.
 
-        The MATMUL is called `name`, or `alone` where it is all there is.
+        The MATMUL is called `name`, or `alone` where it is the only term.
         """
         return self._sum(matrix, transposed, y, [], self._steps.get(matrix, []), name, alone)
 
@@ -59,7 +59,7 @@ class Weights:
         # Σ_s ΔW_s y = (1/√n) Σ_s Σ c a (bᵀy/n) (Eq. 81).
         since = [term for s in steps for term in self._terms(s, transposed, y)]
         first = self._builder.matmul(name if moved or since else alone or name, matrix, transposed, y)
-        # The c are negative where SGD descends, and a sum of positive terms reads better.
+        # The c are negative in a descent, and a difference with positive terms is easier to read.
         return add(first, *moved, neg(mul(add(*(neg(term) for term in since)), ONE_OVER_ROOT_N)))
 
     def _terms(self, step: tuple[RankOne, ...], transposed: bool, y: Expr) -> list[Expr]:
@@ -70,7 +70,7 @@ class Weights:
         return [term for term in out if term is not ZERO]
 
     def _theta_of(self, psi: Expr) -> Expr:
-        """The MOMENT bᵀy/n, `θ[k]` in the order in which they are asked for."""
+        """The MOMENT bᵀy/n, named `θ[k]` in order of first use."""
         name = member(self._theta, self._count + 1)
         made = self._builder.moment(name, psi)
         if isinstance(made, Sym) and made is sym(name):
