@@ -1,6 +1,6 @@
-"""The scalar expression language: immutable shared nodes, exact derivatives, printing, values.
+"""The scalar expressions of the language: immutable shared nodes, exact derivatives, printing and values.
 
-Importing this package needs neither numpy nor scipy; `netsor.expr.arrays` does.
+This package imports neither numpy nor scipy, except for `netsor.expr.arrays` and `netsor.expr.array_api`.
 """
 
 from netsor.expr.build import (

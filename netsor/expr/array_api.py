@@ -1,4 +1,4 @@
-"""The functions of the language over any module that follows the Python array API standard (torch, CuPy, …)."""
+"""The functions of the language on arrays of any module that follows the Python array API standard (torch, CuPy, …)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 
 def _special(xp: Any) -> Callable[[str], Callable[[Any], Any]]:
-    """erf, ndtr and expit of the module itself, else of scipy by way of the host's memory."""
+    """Maps a name such as erf to the function of the module, or else to that of scipy, by way of the host."""
     name = xp.__name__
     module = None
     if "torch" in name:
@@ -34,7 +34,7 @@ def _special(xp: Any) -> Callable[[str], Callable[[Any], Any]]:
 
 
 def _like(xp: Any) -> Callable[[Any, Any], Any]:
-    """A number as an array of the kind of another; an array stays what it is."""
+    """Makes a number an array with the dtype and device of another array; leaves an array as it is."""
 
     def like(value: Any, other: Any) -> Any:
         if not isinstance(value, (int, float)):
@@ -46,7 +46,7 @@ def _like(xp: Any) -> Callable[[Any, Any], Any]:
 
 @lru_cache(maxsize=16)
 def library(xp: Any) -> SimpleNamespace:
-    """The names of `netsor.expr.arrays.NUMPY` over the module `xp`."""
+    """The functions of `netsor.expr.arrays.NUMPY`, by the same names, for the module `xp`."""
     special, like = _special(xp), _like(xp)
 
     def of_two(f: Callable[[Any, Any], Any], of_numbers: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -76,9 +76,9 @@ def library(xp: Any) -> SimpleNamespace:
 
 @lru_cache(maxsize=16)
 def scope(xp: Any) -> dict[str, Any]:
-    """The names that generated code uses (see `netsor.expr.arrays`), over the module `xp`.
+    """The names that generated code uses (see `netsor.expr.arrays`), for the module `xp`.
 
-    Arguments are arrays of one dtype and device, or numbers; in each call at least one is an array.
+    Arguments are numbers, or arrays of one dtype and device; at least one argument of each call is an array.
     """
     like = _like(xp)
 

@@ -1,4 +1,4 @@
-"""Expressions as vectorised functions of arrays: generated once, shared subexpressions computed once."""
+"""Expressions compiled to functions of arrays, which compute each shared subexpression once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Compiled = Callable[..., tuple[Any, ...]]
 
 
 def _special(name: str) -> Callable[[Any], Any]:
-    """A function of scipy.special, imported when first called: the import costs half a second."""
+    """A function of scipy.special, imported at its first call because the import takes half a second."""
 
     def f(x: Any) -> Any:
         import scipy.special
@@ -37,7 +37,7 @@ def _where(test: Any, a: Any, b: Any, dtype: Any) -> Any:
 
 
 def _power(base: Any, exponent: Any) -> Any:
-    # Half-integer powers of arrays are far slower through pow than through sqrt.
+    # For arrays, `np.power` is far slower than `np.sqrt` and products.
     if isinstance(exponent, (int, float)):
         if exponent == 0.5:
             return np.sqrt(base)
@@ -53,8 +53,8 @@ def _power(base: Any, exponent: Any) -> Any:
     return np.power(base, float(exponent) if isinstance(exponent, int) else exponent)
 
 
-# What the entries of `netsor.expr.functions` compute the values of arrays with; `netsor.expr.array_api` has the same
-# names over other modules.
+# The array functions from which the entries of `netsor.expr.functions` compute their values; `netsor.expr.array_api`
+# has the same names for other modules.
 NUMPY = SimpleNamespace(
     abs=np.abs, sign=np.sign, exp=np.exp, expm1=np.expm1, log=np.log, sqrt=np.sqrt, sin=np.sin, cos=np.cos, tan=np.tan,
     atan=np.arctan, tanh=np.tanh, where=np.where, maximum=np.maximum, minimum=np.minimum, clip=np.clip,
@@ -66,7 +66,7 @@ NUMPY = SimpleNamespace(
 
 
 def functions_of(xp: Any) -> dict[str, Callable[..., Any]]:
-    """The functions of the language over the names of `NUMPY`, by name; Dirac masses have no values."""
+    """The functions of the language by name, computed with `xp`, a namespace like `NUMPY`, without Dirac masses."""
     found: dict[str, Callable[..., Any]] = {}
     for name, entry in FUNCTIONS.items():
         if isinstance(entry.array, str):
@@ -84,9 +84,10 @@ _OPERATORS = {"<": "<", "<=": "<=", ">": ">", ">=": ">=", "==": "==", "!=": "!="
 def lambdify(exprs: tuple[Expr, ...], args: tuple[Sym, ...], xp: Any = None) -> Compiled:
     """A function of arrays (one for each of `args`, broadcast together) that returns the values of `exprs`.
 
-    The dtype of the first array is kept (float32 stays float32). Users' functions are unfolded and ψ* is taken at its
-    θ; an expression with a Dirac mass has no values and raises ValueError. With `xp`, a module that follows the array
-    API standard, the arguments are its arrays, all of one dtype, and so are the values that depend on them.
+    The dtype of the first array is kept, so that float32 stays float32. Users' functions are replaced by their bodies,
+    and ψ* by its quotient at θ. With `xp`, a module that follows the array API standard, the arguments are its arrays,
+    all of one dtype, and so are the values that depend on them. Raises ValueError for an expression with a Dirac mass,
+    which has no values, and KeyError for a symbol that is not in `args`.
     """
     roots = [canonical(rewrite(unfold(e), lambda x: star_quotient(x) if isinstance(x, Star) else x)) for e in exprs]
     names: dict[Expr, str] = {s: f"a{i}" for i, s in enumerate(args)}
@@ -96,7 +97,8 @@ def lambdify(exprs: tuple[Expr, ...], args: tuple[Sym, ...], xp: Any = None) -> 
     for node in nodes:
         for c in set(node.children):
             waiting[c] = waiting.get(c, 0) + 1
-    # A name is given again once its value is used up, so that few arrays are alive and their memory stays in the cache.
+    # A local variable is reused once its value is no longer needed, so that few arrays exist at a time and they stay in
+    # the cache.
     vacant: list[str] = []
     slots = 0
     for node in nodes:

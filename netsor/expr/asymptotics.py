@@ -1,4 +1,4 @@
-"""Expressions in the width n alone: their limit as n → ∞, the rate at which they diverge, or that neither is known."""
+"""The limit of an expression in the width n alone, the rate at which it diverges, or that neither is known."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ __all__ = ["Diverges", "factors_in_width", "series_along", "series_in_width", "w
 def width_limit(e: Expr) -> float:
     """lim_{n→∞} of an expression in n alone.
 
-    Raises `Diverges` where it is infinite, does not exist, or cannot be told from the terms of its series.
+    Raises `Diverges` where the limit is infinite, does not exist, or is not determined by the computed terms of the
+    series.
     """
     s = series_in_width(e)
     if s.terms and growth(s.terms[0][0]) > 0:
@@ -74,12 +75,12 @@ _OSCILLATE = tuple(name + OSCILLATES for name, entry in FUNCTIONS.items() if ent
 
 @lru_cache(maxsize=1024)
 def series_in_width(e: Expr) -> Series:
-    """The asymptotic series of an expression in n alone as n → ∞; raises Diverges."""
+    """The asymptotic series of an expression in n alone as n → ∞; raises `Diverges`."""
     return _series(rewrite(unfold(e), lambda node: star_quotient(node) if isinstance(node, Star) else node), {})
 
 
 def series_along(e: Expr, at: Mapping[Sym, Series]) -> Series:
-    """The series of an expression whose symbols have series; raises Diverges."""
+    """The series of an expression whose symbols have the series `at`; raises `Diverges`."""
     known: Known = dict(at.items())
     return _series(rewrite(unfold(e), lambda node: star_quotient(node) if isinstance(node, Star) else node), known)
 
@@ -88,7 +89,7 @@ Known = dict[Expr, "Series | Diverges"]
 
 
 def _series(root: Expr, done: Known) -> Series:
-    # A branch that is not taken may have no value, so what goes wrong is kept until someone asks.
+    # A branch of a conditional that is not taken may diverge, so a failure is stored and raised only where it is used.
     for node in postorder(root, known=lambda e: e in done):
         if isinstance(node, (Cmp, Logic)):
             continue
@@ -154,7 +155,7 @@ def _branch(node: Cond, done: Known) -> Series:
 
 
 def _eventually(test: Expr, done: Known) -> bool:
-    """Whether a condition holds for all large n; raises Diverges where that is not known."""
+    """Whether a condition holds for all large n; raises `Diverges` where that is not known."""
     if isinstance(test, Logic):
         parts = [_eventually(c, done) for c in test.children]
         return not parts[0] if test.op == "not" else all(parts) if test.op == "and" else any(parts)
@@ -184,7 +185,7 @@ def _call(node: Call, done: Known) -> Series:
 
 
 def _taylor(fn: str, c: Coefficient, v: Series) -> Series:
-    """f(c + v) of any function that can be differentiated, to fourth order."""
+    """f(c + v) for a differentiable function f, by its Taylor series to fourth order."""
     t = Sym(("asymptotics", "t"))
     f: Expr = call(fn, t)
     coefficients = []
@@ -203,7 +204,7 @@ def _taylor(fn: str, c: Coefficient, v: Series) -> Series:
 
 
 def factors_in_width(term: Expr) -> tuple[Expr, Expr]:
-    """The product of the factors that are expressions in n alone, and the product of the others, numbers included."""
+    """The product of the factors in n alone, and the product of the others, numbers included."""
     factors = term.children if isinstance(term, Mul) else (term,)
     own = [f for f in factors if f.free == frozenset((WIDTH,))]
     return mul(*own), mul(*(f for f in factors if f not in own))

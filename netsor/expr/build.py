@@ -1,6 +1,6 @@
-"""The constructors of expressions: they fold constants and gather equal terms, but keep the order that was written.
+"""The constructors of expressions, which fold constants and add equal terms, but keep the order of terms.
 
-`netsor.expr.canonical` sorts.
+`netsor.expr.canonical` also sorts the terms.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _flat_terms(terms: Iterable[Expr], scale: Number = 1) -> Iterator[tuple[Numb
 
 
 def add(*terms: Expr) -> Expr:
-    """The sum, flattened, with equal terms gathered; the order of first appearance is kept."""
+    """The sum with nested sums flattened and equal terms added, in the order of first appearance."""
     gathered: dict[Expr, Number] = {}
     for c, rest in _flat_terms(terms):
         before = gathered.get(rest)
@@ -71,7 +71,7 @@ def add(*terms: Expr) -> Expr:
 
 
 def rebuild_sum(items: Iterable[tuple[Expr, Number]]) -> Expr:
-    """The sum of coefficient × rest over distinct rests."""
+    """The sum of coefficient × rest over pairs with distinct rests."""
     out = [_scaled(rest, c) for rest, c in items if c != 0 or _has_no_value(rest)]
     if not out:
         return ZERO
@@ -89,7 +89,7 @@ def _scaled(rest: Expr, c: Number) -> Expr:
 
 
 def _has_no_value(e: Expr) -> bool:
-    """Whether a factor is like 1/0 or log(0), which are no numbers, so that 0 times them is none either."""
+    """Whether a factor without symbols, such as 1/0 or log(0), may have no value, so that 0 times it is not 0."""
     factors = e.children if isinstance(e, Mul) else (e,)
     return any(
         not f.free
@@ -105,7 +105,7 @@ def _power_of_two(k: int) -> Expr:
 
 
 def wide(m: Number, k: int) -> Expr:
-    """m · 2^k as a number, or as a product where a float does not hold it."""
+    """m · 2^k as a number, or as a product with a power of two where a float cannot hold it."""
     if k == 0 or m == 0:
         return Const(m)
     m, k = split_number(meant(m) * Fraction(2) ** k)
@@ -115,9 +115,9 @@ def wide(m: Number, k: int) -> Expr:
 
 
 def mul(*factors: Expr) -> Expr:
-    """The product, flattened, with numeric powers of equal bases gathered and the coefficient first."""
+    """The product with nested products flattened, numeric powers of equal bases merged, and the coefficient first."""
     coefficient: Number = 1
-    # The power of two that is left where a float does not hold the coefficient.
+    # The exponent of a power of two that is split off where a float cannot hold the coefficient.
     binary = 0
     powers: dict[Expr, Expr] = {}
     stack = list(reversed(factors))
@@ -190,7 +190,7 @@ def power(base: Expr, exponent: Expr) -> Expr:
             if folded is not None:
                 return Const(folded)
         if isinstance(base, Mul) and any(map(is_power_of_two, base.children)):
-            # 2^k is positive and leaves any power: (2^k u)^r = 2^(kr) u^r.
+            # 2^k is positive, so that (2^k u)^r = 2^(kr) u^r for every real r.
             k = sum(f.exponent.value for f in base.children if is_power_of_two(f))  # type: ignore[attr-defined]
             whole = k * meant(e)
             rest = mul(*(f for f in base.children if not is_power_of_two(f)))
@@ -198,7 +198,7 @@ def power(base: Expr, exponent: Expr) -> Expr:
             return mul(wide(1, down), Const(2.0 ** float(whole - down)), power(rest, exponent))
         if isinstance(base, Pow) and isinstance(base.exponent, Const):
             inner = base.exponent.value
-            # (x^a)^b = x^(ab) where b is an integer; (x²)^(1/2) is |x|, so other cases stay.
+            # (x^a)^b = x^(ab) for every integer b; other powers are kept, since (x²)^(1/2) is |x|.
             if isinstance(e, int):
                 return power(base.base, Const(inner * e))
             if base.base is WIDTH:
@@ -209,7 +209,7 @@ def power(base: Expr, exponent: Expr) -> Expr:
 
 
 def _wide_power(base: Number, exponent: int) -> Expr | None:
-    """A whole power that no float holds, as m · 2^k."""
+    """An integer power that no float can hold, as m · 2^k; None where it would take too many bits."""
     q = meant(base) if math.isfinite(base) else Fraction(0)
     if q == 0 or abs(exponent) > MOST_BITS:
         return None
@@ -220,7 +220,7 @@ def _wide_power(base: Number, exponent: int) -> Expr | None:
 
 
 def _power_of_numbers(base: Number, exponent: Number) -> Number | None:
-    """None where the power is no finite real number: the checker reports it with its place."""
+    """The power of two numbers; None where it is not a finite real number, which the checker reports with its place."""
     if base == 0 and exponent < 0:
         return None
     if base < 0 and not isinstance(exponent, int):
@@ -239,7 +239,7 @@ def sqrt(e: Expr) -> Expr:
 
 
 def call(fn: str, *args: Expr) -> Expr:
-    """A function of the language applied to arguments; numbers are folded where the value is finite."""
+    """A function of the language at arguments; folded where the arguments are numbers and the value is finite."""
     entry = FUNCTIONS[fn]
     if args and entry.folds and all(isinstance(a, Const) for a in args):
         value = call_value(fn, [float(a.value) for a in args])  # type: ignore[attr-defined]
@@ -251,7 +251,7 @@ def call(fn: str, *args: Expr) -> Expr:
 
 
 def compare(op: str, lhs: Expr, rhs: Expr) -> Expr:
-    """A comparison, `op` one of < <= > >= == !=."""
+    """A comparison, where `op` is one of < <= > >= == !=."""
     return Cmp._make(op, (lhs, rhs))
 
 
@@ -260,7 +260,7 @@ def logic(op: str, *args: Expr) -> Expr:
 
 
 def cond(test: Expr, then: Expr, other: Expr) -> Expr:
-    """`if test then … else …`; equal branches need no test, and a test of numbers is decided."""
+    """`if test then … else …`; equal branches and tests of numbers give a branch without a test."""
     if then is other:
         return then
     decided = None if test.free else _decided(test)
@@ -270,11 +270,11 @@ def cond(test: Expr, then: Expr, other: Expr) -> Expr:
 
 
 class _NeedsDerivative(Exception):
-    """The value of a partial derivative of a user's function, which is known one floor up."""
+    """The value needs a partial derivative of a user's function, which `netsor.expr.differentiate` computes."""
 
 
 def _decided(test: Expr) -> bool | None:
-    """The truth of a test without symbols; None where a side has no value, or one that takes a derivative."""
+    """The truth of a test without symbols; None where a side has no value or needs a derivative."""
     try:
         return truth_of(test, _expanded)
     except _NeedsDerivative:
@@ -290,7 +290,7 @@ def _expanded(node: Apply | Star) -> Expr:
 
 
 def star(bound: Sym, body: Expr, theta: Expr) -> Expr:
-    """ψ* of Eq. 84; see `Star`."""
+    """ψ* of Eq. 84, or zero where the body does not depend on the bound symbol; see `Star`."""
     if bound not in body.free:
         return ZERO
     return Star._make(bound, (body, theta), frozenset((bound,)))
@@ -304,7 +304,7 @@ def star_quotient(node: Star) -> Expr:
 
 
 def apply(function: Function, args: Sequence[Expr], orders: Sequence[int] | None = None) -> Expr:
-    """A user's function (or partial derivative) at arguments; raises ValueError on a wrong number of arguments."""
+    """A user's function (or partial derivative) at arguments; raises ValueError for a wrong number of arguments."""
     if len(args) != len(function.params):
         raise ValueError(f"{function.name} takes {len(function.params)} arguments, not {len(args)}")
     counts = tuple(orders) if orders is not None else (0,) * len(args)
@@ -312,7 +312,7 @@ def apply(function: Function, args: Sequence[Expr], orders: Sequence[int] | None
 
 
 def with_children(node: Expr, children: tuple[Expr, ...]) -> Expr:
-    """The node rebuilt on other children, through its constructor."""
+    """The node rebuilt on other children by its constructor."""
     if children == node.children:
         return node
     match node:
@@ -337,7 +337,7 @@ def with_children(node: Expr, children: tuple[Expr, ...]) -> Expr:
 
 
 def rewrite(root: Expr, rule: Callable[[Expr], Expr]) -> Expr:
-    """Rebuild bottom-up, passing each rebuilt node through `rule`."""
+    """The expression rebuilt from the leaves up, with `rule` applied to each rebuilt node."""
     done: dict[Expr, Expr] = {}
     for node in postorder(root):
         done[node] = rule(with_children(node, tuple(done[c] for c in node.children)))
@@ -345,7 +345,7 @@ def rewrite(root: Expr, rule: Callable[[Expr], Expr]) -> Expr:
 
 
 def substitute(root: Expr, mapping: dict[Sym, Expr]) -> Expr:
-    """Replace free symbols; a symbol bound by a `Star` is left alone."""
+    """The expression with free symbols replaced; a symbol bound by a `Star` is not replaced inside it."""
     keys = frozenset(mapping)
     if not (root.free & keys):
         return root

@@ -1,4 +1,4 @@
-"""One form for expressions that differ only in the order of terms and factors or in the use of definitions."""
+"""A canonical form for expressions that differ in the order of terms and factors, or in the use of definitions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from netsor.expr.nodes import Add, Apply, Const, Expr, Mul, Pow, postorder, spli
 
 
 def canonical(root: Expr) -> Expr:
-    """The same function with definitions unfolded, terms and factors sorted, numeric coefficients distributed.
+    """The same function with definitions expanded, terms and factors sorted, and numeric coefficients distributed.
 
-    Two expressions with one canonical form are equal; the converse does not hold (identities are not sought).
+    Expressions with the same canonical form are equal; equal expressions may have different forms, since identities of
+    functions are not applied.
     """
     if root.form is None:
         for node in postorder(root, known=_is_known):

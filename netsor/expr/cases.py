@@ -1,8 +1,8 @@
-"""Cases of piecewise expressions: which signs decide them, and whether a value has positive probability (an atom).
+"""Piecewise expressions: the signs that decide their cases, and whether a value has positive probability (an atom).
 
-relu(h) is 0 wherever h ≤ 0, so that relu(relu(h) + d/√n) meets the kink of relu with probability 1/2. Between its kinks
-an expression is analytic in its symbols, which are taken as Gaussian variables of which none is a function of the
-others: it then has an atom at 0 only where it is 0 throughout.
+relu(h) is 0 wherever h ≤ 0, so that the argument of the outer relu in relu(relu(h) + d/√n) tends to its kink with
+probability 1/2. Between its kinks an expression is analytic in its symbols, which stand for Gaussian variables none of
+which is a function of the others. It therefore has an atom at 0 only if some piece of it is identically 0.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from netsor.expr.functions import FUNCTIONS, SINGULAR
 from netsor.expr.nodes import ZERO, Add, Call, Cmp, Cond, Const, Expr, Mul, Sym, postorder, split_coefficient
 from netsor.expr.values import compare_values
 
-# Between which numbers a quantity, in the form of `threshold`, lies.
+# Open intervals that contain the quantities, each in the form that `threshold` gives it.
 Signs = Mapping[Expr, tuple[float, float]]
-# With more cases than these an atom is no longer looked for.
+# The most cases that are examined for an atom; beyond them none is assumed to exist.
 _MOST_CASES = 256
 
 
 def is_kinked(node: Expr) -> bool:
-    """Whether a node is a function with kinks or jumps, or a conditional."""
+    """Whether a node is a conditional, or a function with kinks or jumps."""
     if isinstance(node, Cond):
         return True
     if not isinstance(node, Call):
@@ -34,7 +34,7 @@ def is_kinked(node: Expr) -> bool:
 
 
 def pieces(node: Expr) -> Expr:
-    """A kinked node as conditionals with plain comparisons."""
+    """A kinked node written as conditionals with plain comparisons."""
     if isinstance(node, Cond):
         return plain_tests(node)
     assert isinstance(node, Call)
@@ -44,7 +44,7 @@ def pieces(node: Expr) -> Expr:
 
 
 def threshold(u: Expr) -> tuple[Expr, float, bool]:
-    """(v, t, whether upwards) with u > 0 where v > t, or where v < t: u is a v + c, and all its multiples share v."""
+    """(v, t, upwards): u > 0 means v > t if upwards and v < t if not; u and all its multiples have the same v."""
     u = canonical(u)
     c = 0.0
     if isinstance(u, Add) and isinstance(u.children[0], Const):
@@ -55,14 +55,14 @@ def threshold(u: Expr) -> tuple[Expr, float, bool]:
 
 
 def split(u: Expr, signs: Signs, positive: bool) -> Signs:
-    """The signs, and that u > 0, or that u < 0."""
+    """The signs extended by u > 0 or, if not `positive`, by u < 0."""
     v, t, up = threshold(u)
     low, high = signs.get(v, (-math.inf, math.inf))
     return {**signs, v: (t, high) if positive == up else (low, t)}
 
 
 def decided(test: Expr, signs: Signs) -> bool | None:
-    """The truth of a comparison where the signs tell it; a quantity that may be zero with probability zero is not."""
+    """The truth of a comparison where the signs decide it; the quantity is taken never to be exactly zero."""
     if not isinstance(test, Cmp):
         return None
     u = canonical(add(test.children[0], neg(test.children[1])))
@@ -76,7 +76,7 @@ def decided(test: Expr, signs: Signs) -> bool | None:
 
 
 def settled_by(root: Expr, signs: Signs) -> Expr:
-    """The expression with every kinked node that the signs decide replaced by its piece."""
+    """The expression with every kinked node whose case the signs decide replaced by its piece."""
     done: dict[Expr, Expr] = {}
     for node in postorder(root):
         made = with_children(node, tuple(done[c] for c in node.children))
@@ -85,7 +85,7 @@ def settled_by(root: Expr, signs: Signs) -> Expr:
             made = made if piece is None else piece
         elif isinstance(made, Call) and made.fn in SINGULAR:
             u = made.children[0]
-            # Off zero there is no mass; at zero it stays, for whoever integrates to refuse.
+            # A Dirac mass vanishes off zero; at zero it is kept, and whoever integrates it refuses it.
             made = made if isinstance(u, Const) or decided(compare(">", u, ZERO), signs) is None else ZERO
         done[node] = made
     return canonical(done[root])
@@ -101,7 +101,7 @@ def _piece(tree: Expr, signs: Signs) -> Expr | None:
 
 
 def undecided(root: Expr, signs: Signs) -> Expr | None:
-    """The quantity whose sign an innermost kink of the expression waits for."""
+    """The quantity of undecided sign on which an innermost kink of the expression depends; None where there is none."""
     for node in postorder(root):
         if is_kinked(node):
             tree = pieces(node)
@@ -146,7 +146,7 @@ def _vanishes_somewhere(root: Expr) -> bool:
 
 
 def _varies_freely(e: Expr) -> bool:
-    """Whether a symbol enters with a constant slope and nowhere else, so that no value has positive probability."""
+    """Whether some term is a symbol times a factor without it, in an expression that contains it nowhere else."""
     terms = e.children if isinstance(e, Add) else (e,)
     for k, t in enumerate(terms):
         factors = t.children if isinstance(t, Mul) else (t,)

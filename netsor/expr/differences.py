@@ -1,6 +1,6 @@
-"""Differences of second and higher order: n (φ(x + d/√n) + φ(x − d/√n) − 2 φ(x)) tends to φ''(x) d² where φ is smooth.
+"""Differences of second and higher order: n (φ(x + d/√n) + φ(x − d/√n) − 2 φ(x)) tends to φ''(x) d² for a smooth φ.
 
-Taylor's theorem with the terms that the factor in n asks for: the first ones cancel, and what is left has a limit.
+Taylor's theorem is applied to as many terms as the factor in n needs: the first ones cancel, and the rest has a limit.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def limit_of_differences(root: Expr) -> Expr | None:
 
 
 def _multiplied_out(root: Expr) -> Expr:
-    """The expression with products of sums written as sums, as far as there are not too many terms."""
+    """The expression with products of sums expanded into sums of at most `_MOST_TERMS` terms."""
 
     def rule(node: Expr) -> Expr:
         factors = list(node.children) if isinstance(node, Mul) else [node]
@@ -54,7 +54,7 @@ def _multiplied_out(root: Expr) -> Expr:
 
 
 def _whole_power(e: Expr) -> int:
-    """k of (a + b)^k with a small whole k; 0 of all else."""
+    """k of (a + b)^k for a small integer k ≥ 2, and 0 for any other expression."""
     if isinstance(e, Pow) and isinstance(e.base, Add) and isinstance(e.exponent, Const):
         k = e.exponent.value
         return k if isinstance(k, int) and 2 <= k <= 6 else 0
@@ -62,7 +62,7 @@ def _whole_power(e: Expr) -> int:
 
 
 def is_smooth(e: Expr) -> bool:
-    """Whether an expression is plainly infinitely differentiable in its variables, everywhere."""
+    """Whether an expression is infinitely differentiable everywhere in its variables, judged by its parts."""
     if is_singular(e):
         return False
     for node in postorder(e):

@@ -1,6 +1,6 @@
-"""Exact derivatives: almost everywhere, plus Dirac masses where a branch or a function jumps.
+"""Exact derivatives almost everywhere, with Dirac masses where a branch or a function jumps.
 
-With them what stands for something longer is expanded: a user's function by its body, ψ* by its quotient or its limit.
+The module also expands what derivatives need expanded: a user's function into its body, ψ* into its quotient or limit.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _rule(node: Expr, x: Sym, done: dict[Expr, Expr]) -> Expr:
                 return diff(star_quotient(node), x)
             return star(node.bound, diff(node.body, x), node.theta)
         case _:
-            # Comparisons have no derivative of their own: Cond looks into them.
+            # Comparisons have no derivative of their own; the rule for conditionals treats their jumps.
             return ZERO
 
 
@@ -101,7 +101,7 @@ def _raised(node: Apply, i: int) -> Expr:
 
 
 def _branches(test: Expr, then: Expr, other: Expr) -> Expr:
-    """A conditional whose Dirac masses stand outside, where they are integrated: [test] δ(u) in place of a branch."""
+    """A conditional with the Dirac masses of its branches taken out, [test] δ(u), where they can be integrated."""
     outside: list[Expr] = []
     inside: list[Expr] = []
     for branch, share in ((then, cond(test, ONE, ZERO)), (other, cond(test, ZERO, ONE))):
@@ -113,7 +113,7 @@ def _branches(test: Expr, then: Expr, other: Expr) -> Expr:
 
 
 def _jump_terms(node: Cond, x: Sym) -> Expr:
-    """What the derivative of an indicator adds: (then − other) δ(u) ∂u/∂x at the boundary u = 0 of the test."""
+    """The derivative of the indicator in a conditional: (then − other) δ(u) ∂u/∂x, where u = 0 bounds the test."""
     if isinstance(node.test, Cmp):
         test = node.test
         if test.op in ("==", "!=") or x not in test.free:
@@ -129,7 +129,7 @@ def _jump_terms(node: Cond, x: Sym) -> Expr:
 
 
 def split_logic(node: Expr) -> Expr:
-    """A conditional whose tests are plain comparisons: `and`, `or`, `not` become nested branches."""
+    """The conditional with `and`, `or`, `not` in its test replaced by nested conditionals with plain comparisons."""
     if not isinstance(node, Cond) or isinstance(node.test, Cmp):
         return node
     test = node.test
@@ -145,16 +145,16 @@ def split_logic(node: Expr) -> Expr:
 
 
 def plain_tests(root: Expr) -> Expr:
-    """The expression with `and`, `or`, `not` written as nested branches everywhere."""
+    """The expression with `and`, `or`, `not` replaced by nested conditionals everywhere."""
     return rewrite(root, split_logic)
 
 
 @lru_cache(maxsize=65536)
 def vanishes_on(gap: Expr, u: Expr) -> bool:
-    """Whether `gap` is zero wherever `u` is, tried at points of that set: a branch that joins up has no jump.
+    """Whether `gap` is zero wherever `u` is, so that the branches join without a jump; judged at random points.
 
-    The points are roots of u along one of its symbols at random values of the others. Where no root is found the
-    answer is no, which keeps a Dirac mass of weight zero rather than lose one.
+    The points are roots of u in one of its symbols, at random values of the others. The answer is False where no root
+    is found: a Dirac mass of weight zero does no harm, and a lost one would.
     """
     if gap is ZERO:
         return True
@@ -214,7 +214,7 @@ def _bracketed_root(u: Expr, s: Sym, env: dict[Sym, float]) -> float | None:
 
 @lru_cache(maxsize=4096)
 def derivative_body(function: Function, orders: tuple[int, ...]) -> Expr:
-    """The body of a function differentiated `orders[i]` times in its i-th parameter."""
+    """The body of a function, differentiated `orders[i]` times in its i-th parameter."""
     body = function.body
     for parameter, count in zip(function.params, orders, strict=True):
         for _ in range(count):
@@ -223,13 +223,13 @@ def derivative_body(function: Function, orders: tuple[int, ...]) -> Expr:
 
 
 def unfold_apply(node: Apply) -> Expr:
-    """A user's function at arguments, as its body at them."""
+    """The body of a user's function, or of its derivative, at the arguments of the node."""
     body = derivative_body(node.function, node.orders)
     return substitute(body, dict(zip(node.function.params, node.children, strict=True)))
 
 
 def unfold(root: Expr) -> Expr:
-    """All users' functions replaced by their bodies, those inside bodies included."""
+    """The expression with all users' functions replaced by their bodies, also inside bodies."""
     while Apply.kind in root.made_of:
         root = rewrite(root, lambda node: unfold_apply(node) if isinstance(node, Apply) else node)
     return root
@@ -241,7 +241,7 @@ def star_limit(node: Star) -> Expr:
 
 
 def expanded(node: Apply | Star) -> Expr:
-    """What a user's function at arguments, or ψ* (Eq. 84), stands for."""
+    """The expression that a user's function at arguments, or a ψ* (Eq. 84), stands for."""
     return star_quotient(node) if isinstance(node, Star) else unfold_apply(node)
 
 

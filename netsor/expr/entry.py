@@ -1,4 +1,4 @@
-"""What netsor knows of a function of the language: the type of an entry, and the table that holds them."""
+"""The type of an entry of the table of functions, which holds all that netsor knows of a function, and the table."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Wave(NamedTuple):
 
 
 class NormalCdf(NamedTuple):
-    """f(u) = a Φ(b u) + c, Φ the distribution function of the standard normal law."""
+    """f(u) = a Φ(b u) + c, with Φ the standard normal distribution function."""
 
     a: float
     b: float
@@ -33,38 +33,39 @@ class NormalCdf(NamedTuple):
 
 @dataclass(frozen=True)
 class Nonlinearity:
-    """What netsor knows of a function of coordinates.
+    """All that netsor knows of a function of coordinates.
 
-    The first four fields are needed; each of the others says more, and its default says that nothing more is known.
+    The first four fields are required; the defaults of the others claim nothing.
 
-    Values: `value` of floats; `array(xp, *args)` of arrays, `xp` being a `netsor.expr.arrays.Library`, or the name of
-    the function of `xp` that has the values; `log_array(xp, u)` its logarithm, which does not underflow; `folds` says
-    that it is evaluated as soon as its arguments are numbers; `spelled` is another way of writing it, which takes its
-    place; `arguments` is how its arguments are called in messages.
+    Values: `value` is the function on floats; `array(xp, *args)` on arrays, where `xp` is like
+    `netsor.expr.arrays.NUMPY`, or the name of the function in `xp`; `log_array(xp, u)` its logarithm, computed without
+    underflow; `folds` says that it is evaluated where all its arguments are numbers; `spelled` is the expression by
+    which it is replaced; `arguments` is the list of its arguments in messages.
 
-    Derivatives: `partial(args, i)` is the derivative in the i-th argument as an expression (a.e., plus Dirac masses at
-    jumps); `mass` is k for the k-th derivative of a Dirac mass.
+    Derivatives: `partial(args, i)` is the derivative in the i-th argument as an expression (almost everywhere, plus
+    Dirac masses at jumps); `mass` is k for the k-th derivative of a Dirac mass.
 
-    Kinks: `breaks` are the arguments at which a function of one variable has a kink or a jump, `jumps` those with a
-    jump; `pieces`, where there are any, write the function by `if`, arithmetic and smooth functions; `chooses` is the
-    comparison by which it takes one of its arguments.
+    Kinks: `breaks` are the arguments at which a function of one variable has a kink or a jump, `jumps` those of jumps;
+    `pieces` writes the function with `if`, arithmetic and smooth functions; `chooses` is the comparison by which the
+    function selects one of its arguments.
 
-    Sizes: `image(*ranges)` bounds the value given bounds of the arguments; `lipschitz` says that it is Lipschitz in all
-    arguments on the whole line, `obstacle(*ranges)` why it is not pseudo-Lipschitz (Def. B.7) there, or None; `growth`
-    is a power of the size of its arguments that bounds its own; `over_argument` bounds |f(u)/u| where f(0) = 0 and f is
-    smooth and bounded with its derivatives; `keeps_sign` says that it is above 0 where its arguments are.
+    Sizes: `image(*ranges)` bounds the value, given bounds of the arguments; `lipschitz` says that it is Lipschitz in
+    all arguments on the whole line; `obstacle(*ranges)` is the reason why it is not pseudo-Lipschitz there (Def. B.7),
+    or None; `growth` is p where |f(u)| is at most a constant times (1 + |u|)^p; `over_argument` bounds |f(u)/u| where
+    f(0) = 0 and f is smooth and bounded together with its derivatives; `keeps_sign` says that f > 0 where its arguments
+    are positive.
 
-    Forms: `parity`; `degree` is k with f(t u, …) = t^k f(u, …) for t > 0; `inverse` is the range of a function that
-    increases on the whole line and is undone by bisection; `positive_only` says that it has values above 0 alone;
-    `quotient(u)` is (above, below) of a function that has its poles where `below` vanishes; `wave` and `normal` write
-    it by e^{iu} and by Φ; `times_argument` names g where f(u) = u g(u).
+    Forms: `parity`; `degree` is k where f(t u, …) = t^k f(u, …) for t > 0; `inverse` is the range of a function that is
+    increasing on the whole line, and is inverted by bisection; `positive_only` says that it is defined for u > 0 only;
+    `quotient(u)` is (numerator, denominator) of a function with poles at the zeros of the denominator; `wave` and
+    `normal` express it by e^{iu} and by Φ; `times_argument` names g where f(u) = u g(u).
 
-    Far out: `turn` is (s, t) where a smooth function turns within about s of 0 and is straight, to rounding, beyond t;
-    `slope` is a where f(u)/u → a for u → ∞ and f(u) tends to a number for u → −∞; `decays` says that it is e^u to first
-    order for u → −∞; `series(u, text)` is its asymptotic series.
+    Asymptotics: `turn` is (s, t) where a smooth function varies on the scale s near 0 and is linear, up to rounding,
+    for |u| > t; `slope` is a where f(u)/u → a for u → ∞ and f(u) converges for u → −∞; `decays` says that f(u) ~ e^u
+    for u → −∞; `series(u, text)` is the asymptotic series.
 
-    Print: `latex` is its command, `fences` stand around the argument in its place; `primed` says where its derivative
-    is shown as f': everywhere, in derivations alone, or nowhere since it is well known.
+    Printing: `latex` is its command, and `fences` are delimiters around the argument instead of a command; `primed`
+    says where the derivative is written f': everywhere, in derivations only, or nowhere because it is well known.
     """
 
     name: str
@@ -105,22 +106,22 @@ class Nonlinearity:
 
     @property
     def singular(self) -> bool:
-        """Whether it is a Dirac mass or a derivative of one."""
+        """Whether the entry is a Dirac mass or a derivative of one."""
         return self.mass is not None
 
     @property
     def signature(self) -> str:
-        """The function with its arguments, as a person calls it."""
+        """The function with its arguments, as messages show it."""
         return f"{self.name}({self.arguments})"
 
     @property
     def is_piecewise_linear(self) -> bool:
-        """Whether it is straight between its kinks and jumps."""
+        """Whether the function is linear between its kinks and jumps."""
         return self.is_kinked and _has_straight_pieces(self)
 
     @property
     def is_kinked(self) -> bool:
-        """Whether it is written by cases that meet in kinks or jumps."""
+        """Whether the function is defined by cases, which meet in kinks or jumps."""
         return self.pieces is not None and (bool(self.breaks) or self.arity != (1, 1))
 
     @property
@@ -129,22 +130,22 @@ class Nonlinearity:
 
     @property
     def is_tame(self) -> bool:
-        """Whether it has a value everywhere, and is bounded there by a power of its argument."""
+        """Whether the function has a value everywhere, and is bounded by a power of its argument."""
         return self.growth < INF and not self.positive_only
 
     @property
     def is_positive(self) -> bool:
-        """Whether it is above 0 at every argument."""
+        """Whether the function is positive for every argument."""
         return self.inverse is not None and self.inverse[0] >= 0
 
     def has_values_on(self, r: Interval) -> bool:
-        """Whether it has a value at each argument (its first) between these bounds."""
+        """Whether the function has a value for every (first) argument between these bounds."""
         return self.quotient is None and (not self.positive_only or r[0] > 0)
 
 
 @lru_cache(maxsize=256)
 def _has_straight_pieces(entry: Nonlinearity) -> bool:
-    """Whether the branches of a function are sums and products of its arguments, without powers or other functions."""
+    """Whether the pieces of a function are sums and products of its arguments, without powers or other functions."""
     assert entry.pieces is not None
     branches = [entry.pieces(*(Sym(("argument", i)) for i in range(entry.arity[1] or entry.arity[0])))]
     while branches:
@@ -156,5 +157,5 @@ def _has_straight_pieces(entry: Nonlinearity) -> bool:
     return True
 
 
-# By name; `netsor.expr.functions` writes the entries.
+# Entries by name; filled in by `netsor.expr.functions`.
 FUNCTIONS: dict[str, Nonlinearity] = {}

@@ -1,4 +1,4 @@
-"""The value of an expression at plain numbers."""
+"""The value of an expression, with numbers for its symbols."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from netsor.expr.numeric import truth_of, value_of
 
 
 def evaluate(root: Expr, values: Mapping[Sym, float] | None = None) -> float:
-    """The value at numbers for the free symbols; NaN where there is none, as where a symbol has no number."""
+    """The value with these numbers for the free symbols; NaN where it does not exist, or a symbol has no number."""
     return value_of(root, values or {}, expanded)
 
 

@@ -1,7 +1,7 @@
-"""The functions of the language, one entry each: value, derivative, kinks, range, growth stand together.
+"""The functions of the language, with one entry for each: value, derivative, kinks, range and growth.
 
-Adding a nonlinearity is adding an entry here; every pass (evaluation, differentiation, Assumption B.8, quadrature)
-reads the entry and none knows a function by name.
+A new nonlinearity needs only a new entry here, because all passes (evaluation, differentiation, Assumption B.8,
+quadrature) read the entries and know no function by name.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _extreme_partial(op: str) -> Callable[[tuple[Expr, ...], int], Expr]:
     def partial(args: tuple[Expr, ...], i: int) -> Expr:
         others = args[:i] + args[i + 1 :]
         rest = others[0] if len(others) == 1 else call("max" if op == ">" else "min", *others)
-        # At a tie the first argument yields, so that max(u, 0) has the derivative of relu, 0 at 0.
+        # At a tie the first argument has derivative 0, so that max(u, 0) has the same derivative at 0 as relu.
         strict = op if i == 0 else op + "="
         return cond(compare(strict, args[i], rest), ONE, ZERO)
 
@@ -119,7 +119,7 @@ def _abs_image(r: Interval) -> Interval:
 
 
 def _wave_image(r: Interval, peak: float) -> Interval:
-    """The range of cos(x − peak): its ends, and ±1 where a multiple of π lies between them."""
+    """The range of cos(x − peak): its values at the ends, and ±1 where a multiple of π lies between them."""
     if not r[1] - r[0] < 2 * math.pi or max(abs(r[0]), abs(r[1])) > 1e9:
         return -1.0, 1.0
     low, high = ((x - peak) / math.pi for x in r)
@@ -265,7 +265,7 @@ def _entries() -> list[Nonlinearity]:
             inverse=(0.0, 1.0), normal=NormalCdf(1.0, 1.0, 0.0), turn=(1.0, 9.0),
             log_array=lambda xp, x: xp.log_ndtr(x), series=series.normal,
         ),
-        # The root is a power, and has no node of its own.
+        # A square root is a power with exponent 1/2 and has no node of its own.
         Nonlinearity(
             "sqrt", math.sqrt, None, _one(lambda u: mul(HALF, power(u, Const(-0.5)))), spelled=sqrt,
             image=_monotone(lambda x: math.sqrt(max(x, 0.0))), obstacle=_sqrt_obstacle, primed="nowhere",
@@ -309,7 +309,7 @@ def _entries() -> list[Nonlinearity]:
             arguments="x, y", lipschitz=True, keeps_sign=True, pieces=_extreme_pieces("<"), chooses="<",
             image=lambda *rs: (min(r[0] for r in rs), min(r[1] for r in rs)), latex="\\min",
         ),
-        # The unit mass at 0: no function of coordinates, only an integrand of a limit.
+        # The unit mass at 0 is not a function of coordinates; it occurs only under the expectations of a limit.
         Nonlinearity(
             _DIRAC, lambda x: 0.0 if x != 0 else INF, None, _one(lambda u: dirac(u, 1)), parity="even", mass=0,
             folds=False, obstacle=lambda r: "it is a Dirac mass, not a function",
@@ -357,7 +357,7 @@ def sigmoid(u: Expr) -> Expr:
 
 
 def dirac(u: Expr, order: int = 0) -> Expr:
-    """The unit mass at u = 0, or a derivative of it."""
+    """The unit mass at u = 0, or its derivative of this order."""
     return call(_DIRAC + "'" * order, u)
 
 
@@ -374,7 +374,7 @@ def is_absolute(e: Expr) -> TypeGuard[Call]:
 
 
 class TooSingular(ValueError):
-    """A derivative was asked of something already too singular to integrate."""
+    """The second derivative of a Dirac mass was to be differentiated, which no expectation here can use."""
 
 
 def _too_singular() -> Expr:
@@ -388,7 +388,7 @@ PUBLIC = tuple(name for name in FUNCTIONS if name not in SINGULAR)
 
 
 def mass_order(e: Expr) -> int | None:
-    """k where an expression is the k-th derivative of a Dirac mass; None where it is none."""
+    """k where an expression is the k-th derivative of a Dirac mass; None where it is not one."""
     return FUNCTIONS[e.fn].mass if isinstance(e, Call) else None
 
 

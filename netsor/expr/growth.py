@@ -1,8 +1,8 @@
-"""Asymptotic series in the width n: rates of growth with coefficients, and a remainder for all that is left out.
+"""Asymptotic series in the width n: rates of growth with coefficients, and a remainder.
 
-A rate is n^a (log n)^b (log log n)^c … exp(Σ cᵢ rateᵢ), as in Hardy's "Orders of Infinity": any two of them can be
-compared, by the leading rate of the logarithm of their quotient. A series without a remainder is exact; in one with a
-remainder nothing is claimed beyond it, so that terms which cancel down to the remainder leave "unknown", and not 0.
+A rate is n^a (log n)^b (log log n)^c … exp(Σ cᵢ rateᵢ), as in Hardy's "Orders of Infinity"; any two of them can be
+compared by the leading rate of the logarithm of their quotient. A series without a remainder is exact. A series with
+one says nothing below it, so that terms which cancel down to the remainder give "unknown" and not 0.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from typing import NamedTuple
 from netsor.expr.rationals import Rounded
 
 Rational = Fraction | float
-# Terms that are kept of a series, and of a Taylor expansion.
+# The number of terms kept in a series, and in a Taylor expansion.
 KEPT = 12
 
 
 class Diverges(Exception):
-    """The expression has no finite limit; `rate` says how it behaves, as text such as `√n`.
+    """The expression has no finite limit; `rate` describes its behaviour as text, such as `√n`.
 
-    `grows` tells a rate of growth from the other ways of having no limit, such as `no real value`; where `known` is
-    False there may be a limit, which the terms that were computed do not show.
+    `grows` says that it tends to ±∞ at this rate, and not that it has, for instance, no real value; where `known` is
+    False there may be a limit, which the computed terms do not determine.
     """
 
     def __init__(self, rate: str, grows: bool = False, known: bool = True):
@@ -36,7 +36,7 @@ class Diverges(Exception):
 
 
 class Coefficient(NamedTuple):
-    """A real number: exact as a fraction, or a float with a bound on its rounding."""
+    """A real number: an exact fraction, or a float with a bound on its error."""
 
     value: Rational
     error: float = 0.0
@@ -58,7 +58,7 @@ class Coefficient(NamedTuple):
         return approximate(a * b, self.error * abs(b) + other.error * abs(a) + 3e-16 * abs(a * b))
 
     def raised(self, exponent: Rational) -> Coefficient:
-        """A positive number, or any but zero to an integer, to a power."""
+        """A power of a positive number, or an integer power of any number but zero."""
         if self.value == 1 and not self.error:
             return self
         if isinstance(self.value, Fraction) and -64 <= exponent <= 64:
@@ -78,14 +78,14 @@ class Coefficient(NamedTuple):
 
 
 def approximate(value: float, error: float) -> Coefficient:
-    """A number known up to rounding; raises Diverges where it is beyond what floats hold."""
+    """A float with this bound on its error; raises `Diverges` where they are not finite."""
     if not (math.isfinite(value) and math.isfinite(error)):
         raise Diverges("its numbers are too large to compute with", known=False)
     return Coefficient(value, error)
 
 
 def coefficient(value: float) -> Coefficient:
-    """A number of the text: a short decimal is meant exactly, a long one is the rounded result of a computation."""
+    """A number of the text: with at most 12 digits an exact decimal, otherwise known only up to rounding."""
     if isinstance(value, int):
         return Coefficient(Fraction(value))
     if not math.isfinite(value):
@@ -101,7 +101,7 @@ NOUGHT, UNIT = Coefficient(Fraction(0)), Coefficient(Fraction(1))
 
 
 def _exponent(c: Rational) -> Rational:
-    """An exponent in the one form that equal ones share; floats are compared to twelve digits."""
+    """The exponent as a fraction, or rounded to twelve digits, so that equal exponents are represented equally."""
     if isinstance(c, Fraction):
         return c
     near = Fraction(c).limit_denominator(10**6)
@@ -110,7 +110,7 @@ def _exponent(c: Rational) -> Rational:
 
 @dataclass(frozen=True)
 class Rate:
-    """n^a (log n)^b … exp(Σ c · rate): `logs` are a, b, …; `exps` the pairs (rate, c), each rate growing."""
+    """n^a (log n)^b … exp(Σ c · rate): `logs` are a, b, …; `exps` are the pairs (rate, c), where each rate grows."""
 
     logs: tuple[Rational, ...] = ()
     exps: tuple[tuple[Rate, Rational], ...] = ()
@@ -132,7 +132,7 @@ class Rate:
         return CONSTANT.times(self, exponent)
 
     def logarithm(self) -> list[tuple[Rate, Rational]]:
-        """log of the rate: a log n + b log log n + … + Σ c · rate."""
+        """The logarithm of the rate, a log n + b log log n + … + Σ c · rate, as pairs (rate, coefficient)."""
         return [(iterated_log(k + 1), e) for k, e in enumerate(self.logs) if e != 0] + list(self.exps)
 
 
@@ -140,13 +140,13 @@ CONSTANT = Rate()
 
 
 def iterated_log(k: int) -> Rate:
-    """log log … n, k times; n itself for k = 0."""
+    """log log … n with k logarithms, and n itself for k = 0."""
     return Rate((Fraction(0),) * k + (Fraction(1),))
 
 
 @lru_cache(maxsize=4096)
 def growth(rate: Rate) -> int:
-    """1 where the rate tends to ∞, −1 where it tends to 0, 0 for the constant."""
+    """1 where the rate tends to ∞, −1 where it tends to 0, and 0 for the constant rate."""
     if not rate.exps:
         first = next((e for e in rate.logs if e != 0), Fraction(0))
         return (first > 0) - (first < 0)
@@ -158,7 +158,7 @@ def growth(rate: Rate) -> int:
 
 
 def compare(a: Rate, b: Rate) -> int:
-    """1 where a grows faster than b, −1 where slower, 0 where they are equal."""
+    """1 where a grows faster than b, −1 where it grows slower, and 0 where they are equal."""
     return 0 if a == b else growth(a.times(b, Fraction(-1)))
 
 
@@ -170,7 +170,7 @@ def faster(a: Rate | None, b: Rate | None) -> Rate | None:
 
 @dataclass(frozen=True)
 class Series:
-    """Σ coefficient · rate, the fastest first, plus O(`rest`); `why` says what is left out there."""
+    """Σ coefficient · rate, the fastest first, plus O(`rest`); `why` is the reason for the remainder."""
 
     terms: tuple[tuple[Rate, Coefficient], ...]
     rest: Rate | None = None
@@ -178,7 +178,7 @@ class Series:
 
     @property
     def bound(self) -> Rate | None:
-        """A rate that the whole does not exceed; None for zero."""
+        """The fastest rate among the terms and the remainder; None for the zero series."""
         return faster(self.terms[0][0] if self.terms else None, self.rest)
 
     @property
@@ -189,7 +189,7 @@ class Series:
         return next((c for r, c in self.terms if r == rate), NOUGHT)
 
     def leading(self, what: str) -> tuple[Rate, Coefficient]:
-        """The leading term of a series that is not zero; raises Diverges where the remainder hides it."""
+        """The leading term of a series that is not zero; raises `Diverges` where only the remainder is left."""
         if not self.terms:
             raise Diverges(f"{what} cannot be told: {self.why}", known=False)
         return self.terms[0]
@@ -207,7 +207,7 @@ _CANCELLED = "its leading terms cancel, and more of them would be needed"
 
 
 def series_of(terms: Iterable[tuple[Rate, Coefficient]], rest: Rate | None = None, why: str = "") -> Series:
-    """A series in its one form: terms sorted, those below the remainder dropped, at most KEPT of them."""
+    """The series with sorted terms, without those below the remainder, and with at most `KEPT` of them."""
     left = [t for t in terms if not t[1].is_zero and (rest is None or compare(t[0], rest) > 0)]
     left.sort(key=_SPEED, reverse=True)
     if len(left) > KEPT:
@@ -225,7 +225,7 @@ WIDTH_SERIES = Series(((iterated_log(0), UNIT),))
 
 
 def unknown(bound: Rate, why: str) -> Series:
-    """Of which only its order is known."""
+    """A series of which only the order is known."""
     return Series((), bound, why)
 
 
@@ -270,14 +270,14 @@ def times(a: Series, b: Series) -> Series:
 
 
 def split(s: Series, what: str) -> tuple[Rate, Coefficient, Series]:
-    """The leading rate and coefficient, and u → 0 in s = leading · (1 + u)."""
+    """The leading rate and coefficient, and the u → 0 of s = leading · (1 + u)."""
     rate, c = s.leading(what)
     inverse = Series(((rate.raised(Fraction(-1)), c.raised(Fraction(-1))),))
     return rate, c, times(Series(s.terms[1:], s.rest, s.why), inverse)
 
 
 def compose(coefficients: Sequence[Coefficient], u: Series, ends: bool = False) -> Series:
-    """Σ_k coefficient_k u^k for u → 0, with the remainder O(u^K) unless the sum `ends` with the last coefficient."""
+    """Σ_k coefficient_k u^k for u → 0, plus O(u^K) unless `ends` says that all later coefficients are zero."""
     total = ZERO_SERIES
     power = ONE_SERIES
     for c in coefficients:
@@ -350,7 +350,7 @@ def exponential(s: Series, what: str) -> Series:
 
 
 def rate_text(rate: Rate) -> str:
-    """The growth as a person writes it: `n log n`, `√n`, `exp(2 n)`."""
+    """A rate as text for messages: `n log n`, `√n`, `exp(2 n)`."""
     parts = []
     for k, e in enumerate(rate.logs):
         name = "n" if k == 0 else "log " * k + "n"

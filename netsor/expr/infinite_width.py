@@ -1,4 +1,4 @@
-"""Expressions at infinite width: every factor in n at its limit, ψ* at θ = 0."""
+"""Expressions at infinite width, with every factor in n at its limit and ψ* at θ = 0."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from netsor.expr.nodes import ONE, WIDTH, ZERO, Add, Const, Expr, Mul, Star, pos
 
 
 def at_infinite_width(root: Expr) -> Expr:
-    """ψ with every member of 𝒞 at its limit and ψ* at θ = 0; raises `Diverges` where a factor has no finite limit.
+    """ψ with every member of 𝒞 at its limit and ψ* at θ = 0; raises `Diverges` where there is no finite limit.
 
-    1/√n enters as 0 before anything is differentiated, and ψ* (Eq. 84) then is the gradient times the direction. Where
-    an argument lies on a kink with positive probability that is not its limit: `netsor.expr.onesided` is for those.
-    Smooth differences of higher order have their limits by `netsor.expr.differences`.
+    1/√n is set to 0 before derivatives are taken, and ψ* (Eq. 84) then is the gradient times the direction. This is not
+    the limit where an argument lies on a kink with positive probability, which `netsor.expr.onesided` treats. For
+    smooth differences of higher order see `netsor.expr.differences`.
     """
     try:
         return limit_of_factors(root)
@@ -26,18 +26,18 @@ def at_infinite_width(root: Expr) -> Expr:
 
 
 def limit_of_factors(root: Expr) -> Expr:
-    """As `at_infinite_width`, where every factor in n has a limit of its own; raises `Diverges`."""
+    """The same as `at_infinite_width` where every factor in n has a limit of its own; raises `Diverges`."""
     if WIDTH not in root.free:
         return root
     done: dict[Expr, Expr | Diverges] = {}
     for node in postorder(root):
         if WIDTH not in node.free:
             done[node] = node
-        elif node.free != frozenset((WIDTH,)):  # what is of n alone is taken as a whole by what uses it
+        elif node.free != frozenset((WIDTH,)):  # a subexpression in n alone is treated by the node that contains it
             try:
                 done[node] = _at_infinite_width(node, done)
             except Diverges as fault:
-                done[node] = fault  # n x in n x − n x
+                done[node] = fault  # stored, because it may cancel later, as n x does in n x − n x
     return _limit(root, done)
 
 
@@ -55,7 +55,7 @@ def _at_infinite_width(node: Expr, done: dict[Expr, Expr | Diverges]) -> Expr:
         body = at_infinite_width(node.body)
         return star_limit(Star._make(node.bound, (body, ZERO), frozenset((node.bound,))))
     if isinstance(node, Mul):
-        # The factors in n have one limit together, which comes first: √n exp(−n) has one though √n has none.
+        # The product of the factors in n has one limit: √n exp(−n) tends to 0 although √n has no limit.
         own, _ = factors_in_width(node)
         rest = [_limit(c, done) for c in node.children if c.free != frozenset((WIDTH,))]
         return mul(*rest) if own is ONE else mul(Const(width_limit(own)), *rest)
@@ -65,7 +65,7 @@ def _at_infinite_width(node: Expr, done: dict[Expr, Expr | Diverges]) -> Expr:
 
 
 def _sum_at_infinite_width(node: Add, done: dict[Expr, Expr | Diverges]) -> Expr:
-    """Σ aᵢ(n) rᵢ: the factors in n of equal r are added before their limit is taken, as in (n + 1) x − n x."""
+    """Σ aᵢ(n) rᵢ: the factors of equal rᵢ are added before the limit is taken, as in (n + 1) x − n x."""
     gathered: dict[Expr, list[tuple[Expr, Expr]]] = {}
     for term in node.children:
         own, rest = factors_in_width(term)
@@ -83,7 +83,7 @@ def _sum_at_infinite_width(node: Add, done: dict[Expr, Expr | Diverges]) -> Expr
 
 
 def what_diverges(root: Expr) -> tuple[Expr, Expr] | None:
-    """t → ∞ and r in a product t r that makes an expression diverge, r being no expression in n alone."""
+    """t → ∞ and r, not in n alone, of a product t r that makes an expression diverge; None where there is none."""
     for node in reversed(postorder(root)):
         if isinstance(node, Mul) and WIDTH in node.free:
             own, rest = factors_in_width(node)

@@ -1,4 +1,4 @@
-"""Bounds of an expression's values, given bounds of its variables."""
+"""Bounds of the values of an expression, given bounds of its variables (interval arithmetic without rounding)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from netsor.expr.nodes import Add, Call, Cmp, Cond, Const, Expr, Logic, Mul, Pow
 
 
 def product(a: Interval, b: Interval) -> Interval:
-    """The range of xy; 0·∞ counts as 0, since 0 is a value and ∞ is not."""
+    """The range of xy, with 0·∞ = 0, because an infinite bound is never attained."""
     ends = [0.0 if 0 in (x, y) else x * y for x in a for y in b]
     return min(ends), max(ends)
 
 
 def integer_power(r: Interval, k: int) -> Interval:
-    """The range of x^k, k ≥ 1."""
+    """The range of x^k for an integer k ≥ 1."""
     lo, hi = _pow(r[0], k), _pow(r[1], k)
     if k % 2:
         return lo, hi
@@ -33,7 +33,7 @@ def _pow(x: float, k: float) -> float:
 
 
 def inverse(r: Interval) -> Interval:
-    """The range of 1/x; all reals where x can reach 0 from both sides."""
+    """The range of 1/x; the real line where x may have either sign."""
     if r[0] < 0 < r[1]:
         return REALS
     ends = [INF if x == 0 and r[1] > 0 else -INF if x == 0 else 0.0 if math.isinf(x) else 1 / x for x in r]
@@ -41,12 +41,12 @@ def inverse(r: Interval) -> Interval:
 
 
 def infer_range(root: Expr, ranges: Mapping[Sym, Interval]) -> Interval:
-    """Bounds of an expression; correlations between its parts are not seen, so they need not be tight."""
+    """Bounds of an expression; they need not be tight, since dependence between its parts is ignored."""
     return ranges_of(root, ranges)[root]
 
 
 def ranges_of(root: Expr, ranges: Mapping[Sym, Interval]) -> dict[Expr, Interval]:
-    """Bounds of every node of an expression without definitions (`unfold` them first)."""
+    """Bounds of every node of an expression in which users' functions are unfolded."""
     done: dict[Expr, Interval] = {}
     for node in postorder(root):
         done[node] = _rule(node, ranges, done)

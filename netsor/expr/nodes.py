@@ -1,7 +1,7 @@
-"""Immutable scalar expressions, the ψ's of a tensor program, shared whenever they are equal.
+"""Immutable scalar expressions, the ψ's of a tensor program, shared wherever they are equal.
 
-Two expressions that are built alike are one object, so equality is identity and every pass can remember what it did
-with a node. They are made by the constructors of `netsor.expr.build`.
+Two expressions that are built alike are one object, so that equality is identity, and passes can store results for each
+node. They are made by the constructors of `netsor.expr.build`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Number = int | float
 
 
 class Operations:
-    """What the operators of an expression and its text come from; the constructors and the printer stand on nodes."""
+    """The functions behind the operators and the text of expressions, set by modules that import this one."""
 
     add: ClassVar[Callable[..., Expr]]
     mul: ClassVar[Callable[..., Expr]]
@@ -29,10 +29,10 @@ _TABLE: WeakValueDictionary[tuple[Any, ...], Expr] = WeakValueDictionary()
 
 
 class Expr:
-    """A node; `children` are its subexpressions, `free` its free symbols, `digest` a name that outlives the process.
+    """A node: `children` are its subexpressions, `free` its free symbols, `digest` a hash that is the same in all runs.
 
     `made_of` holds the functions of the language that occur in it, and "if", "apply" and "star" for nodes of these
-    kinds, so that a long expression need not be walked through to see that there are none.
+    kinds, so that one need not search a long expression for them.
     """
 
     __slots__ = ("__weakref__", "children", "digest", "form", "free", "made_of", "payload")
@@ -41,8 +41,8 @@ class Expr:
 
     payload: Any
     children: tuple[Expr, ...]
-    # The canonical form once it is known (True: the node itself), so that a pass over a long program, whose expressions
-    # contain those before them, looks at each node once.
+    # The canonical form once it is computed (True: the node itself). Expressions of a long program contain those before
+    # them, and with this field a pass over all of them looks at each node once.
     form: Expr | bool | None
     free: frozenset[Sym]
     digest: bytes
@@ -50,7 +50,7 @@ class Expr:
 
     @classmethod
     def _make(cls, payload: Any, children: tuple[Expr, ...], bound: frozenset[Sym] = frozenset()) -> Any:
-        # 1 and 1.0 are equal as dictionary keys but are different constants to a reader.
+        # 1 and 1.0 are equal as dictionary keys, but differ as constants of an expression.
         key = (cls, type(payload), payload, children)
         found = _TABLE.get(key)
         if found is not None:
@@ -126,7 +126,7 @@ def _stable(payload: Any) -> str:
 
 
 class Const(Expr):
-    """A number; integers are kept apart from floats so that powers stay exact."""
+    """A number; integers are kept apart from floats so that their powers are exact."""
 
     __slots__ = ()
     rank = 0
@@ -135,9 +135,9 @@ class Const(Expr):
         if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
             value = int(value)
         elif isinstance(value, int) and value.bit_length() > 200:
-            # No power of it is exact any more, and products of such integers would leave what floats can hold.
+            # Floats beyond 200 bits, because products of longer integers might exceed the range of floats.
             value = float(value) if value.bit_length() <= 1023 else math.copysign(math.inf, value)
-        # numpy's float64 is a float, but does not print as one.
+        # numpy's float64 is a subclass of float, but its repr is not that of a float.
         if type(value) is not int and type(value) is not float:
             value = float(value)
         return cls._make(value, ())
@@ -148,7 +148,7 @@ class Const(Expr):
 
 
 class Sym(Expr):
-    """A variable, named by any hashable thing (a string in programs, a tagged tuple for the base of a limit)."""
+    """A variable, named by any hashable object (a string in programs, a tagged tuple in limits)."""
 
     __slots__ = ()
     rank = 1
@@ -177,7 +177,7 @@ class Pow(Expr):
 
 
 class Mul(Expr):
-    """A product of at least two factors; a numeric coefficient, if any, comes first."""
+    """A product of at least two factors; a numeric coefficient, if there is one, comes first."""
 
     __slots__ = ()
     rank = 3
@@ -213,7 +213,7 @@ class Function:
     body: Expr
 
     def __new__(cls, name: str, params: Sequence[Sym], body: Expr, vectors: int | None = None) -> Function:
-        """`vectors` counts the parameters before the semicolon; all of them by default."""
+        """`vectors` counts the parameters before the semicolon, by default all of them."""
         count = len(params) if vectors is None else vectors
         key = (name, tuple(params), body, count)
         found = cls._table.get(key)
@@ -232,7 +232,7 @@ class Function:
 
 
 class Apply(Expr):
-    """A user's function, or a partial derivative of it (`orders` counts derivatives in each parameter)."""
+    """A user's function, or a partial derivative of it (`orders` counts the derivatives in each parameter)."""
 
     __slots__ = ()
     rank = 6
@@ -248,7 +248,7 @@ class Apply(Expr):
 
 
 class Cmp(Expr):
-    """A comparison; occurs only in the test of a `Cond`."""
+    """A comparison, which occurs only in the test of a `Cond`."""
 
     __slots__ = ()
     rank = 7
@@ -292,7 +292,7 @@ class Cond(Expr):
 class Star(Expr):
     """ψ* of Eq. 84: (body[e→θ] − body[e→0]) / θ for θ > 0, and ∂body/∂e at e = 0 for θ = 0.
 
-    `bound` is e, `body` an expression in it, `theta` is θ. With body = ψ(μ¹ + e ν¹, …) this is the paper's ψ*.
+    `bound` is e, `body` an expression in it, and `theta` is θ. With body = ψ(μ¹ + e ν¹, …) this is the ψ* of the paper.
     """
 
     __slots__ = ()
@@ -318,9 +318,9 @@ WIDTH = Sym("n")
 
 
 def has_infinite_constant(e: Expr) -> bool:
-    """Whether folding a sum, a product or a power just gave a number beyond floats, or met inf − inf.
+    """Whether folding a sum, a product or a power gave a number beyond the range of floats, or inf − inf.
 
-    Only what the last constructor made is looked at; what stands below was looked at when it was made.
+    Only the topmost operation is examined; its operands were examined when they were made.
     """
     tops = e.children if isinstance(e, Add) else (e,)
     for top in tops:
@@ -350,12 +350,12 @@ def split_coefficient(e: Expr) -> tuple[Number, Expr]:
 
 
 def is_power_of_two(e: Expr) -> bool:
-    """Whether a factor is 2^k, which stands where a float does not hold a coefficient: 1e-400 is m · 2^-1536."""
+    """Whether a factor is 2^k, as in a coefficient that a float cannot hold: 1e-400 is m · 2^-1536."""
     return isinstance(e, Pow) and e.base is TWO and isinstance(e.exponent, Const) and isinstance(e.exponent.value, int)
 
 
 def size_beyond(e: Expr) -> int | None:
-    """k of a factor 2^k that stands for what a float does not hold; None where there is none."""
+    """k of the factor 2^k in a coefficient that a float cannot hold; None where there is no such factor."""
     factors = e.children if isinstance(e, Mul) else (e,)
     return next((f.exponent.value for f in factors if is_power_of_two(f)), None)  # type: ignore[attr-defined]
 
@@ -366,9 +366,9 @@ def split_power(e: Expr) -> tuple[Expr, Expr]:
 
 
 def postorder(*roots: Expr, known: Callable[[Expr], bool] | None = None) -> list[Expr]:
-    """All nodes below the roots, children first, each once; no recursion, so depth is no limit.
+    """All nodes below the roots, children first, each once; without recursion, so that depth is not limited.
 
-    Nodes that are `known`, and what only they contain, are left out.
+    Nodes that are `known` are left out, and so are their descendants unless another node contains them.
     """
     seen: set[Expr] = set()
     out: list[Expr] = []
@@ -387,7 +387,7 @@ def postorder(*roots: Expr, known: Callable[[Expr], bool] | None = None) -> list
 
 
 def flatten_for_pickle(root: Expr) -> list[tuple[Any, ...]]:
-    """The nodes as a flat list of (class, payload, child positions), so that depth is no limit to pickling either."""
+    """The nodes as a flat list of (class, payload, child positions), so that pickling needs no recursion."""
     nodes = postorder(root)
     position = {node: i for i, node in enumerate(nodes)}
     return [(type(node), node.payload, [position[c] for c in node.children]) for node in nodes]

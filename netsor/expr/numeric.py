@@ -1,4 +1,4 @@
-"""The value of an expression at plain numbers, with the standard library alone, so that checking needs no numpy."""
+"""The value of an expression, with the standard library alone, so that checking a program needs no numpy."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from netsor.expr.nodes import Add, Apply, Call, Cmp, Cond, Const, Expr, Logic, M
 from netsor.expr.values import compare_values, power_value
 
 NAN = math.nan
-# A user's function or ψ* in other words.
+# Maps a user's function at arguments, or a ψ*, to the expression that it stands for.
 Expand = Callable[["Apply | Star"], Expr]
 
 
 def call_value(fn: str, args: Sequence[float]) -> float:
-    """The value of a function of the language; NaN where it has none."""
+    """The value of a function of the language; NaN where it has none, +inf where it overflows."""
     try:
         return float(FUNCTIONS[fn].value(*args))
     except (ValueError, ZeroDivisionError):
@@ -25,7 +25,7 @@ def call_value(fn: str, args: Sequence[float]) -> float:
 
 
 def value_of(root: Expr, env: Mapping[Sym, float], expand: Expand) -> float:
-    """The value at numbers for the free symbols; NaN where there is none."""
+    """The value with these numbers for the free symbols; NaN where it does not exist."""
     done: dict[Expr, float | bool] = {}
     for node in postorder(root):
         kids = [done.get(c, NAN) for c in node.children]
@@ -33,7 +33,7 @@ def value_of(root: Expr, env: Mapping[Sym, float], expand: Expand) -> float:
             case Const():
                 out: float | bool = float(node.value)
             case Sym():
-                # A symbol bound by a Star has no value here: the Star is expanded as a whole below.
+                # A symbol bound by a Star gets NaN here, which is not used: the Star is expanded as a whole below.
                 out = env.get(node, NAN)
             case Add():
                 out = math.fsum(kids) if all(map(math.isfinite, kids)) else sum(kids)

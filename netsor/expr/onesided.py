@@ -1,11 +1,11 @@
-"""One-sided expansions in ε = n^(−1/2): ψ at arguments that come to lie on its kink or its jump.
+"""One-sided expansions in ε = n^(−1/2), for a ψ whose arguments tend to one of its kinks or jumps.
 
 The limit of (F(x + εd) − F(x))/ε is the directional derivative F'(x; d) = lim_{t↓0} (F(x + td) − F(x))/t, which is the
-gradient times d only where F is differentiable. Where x sits on a kink with positive probability F'(x; d) is what a
-network of finite width tends to: relu'(0; d) = relu(d), |·|'(0; d) = |d|, and max'(u, u; d, e) = max(d, e). In the same
-way step(x + εd) tends to step(d) where x = 0. Composed functions follow the chain rule of directional derivatives
-(Shapiro, "On concepts of directional differentiability", 1990, Proposition 3.6), which here is arithmetic with the
-first terms of expansions in ε.
+gradient times d only where F is differentiable. Where x lies on a kink with positive probability, F'(x; d) is the limit
+of a network of finite width: relu'(0; d) = relu(d), |·|'(0; d) = |d|, and max'(u, u; d, e) = max(d, e). In the same way
+step(x + εd) tends to step(d) where x = 0. Composed functions follow the chain rule of directional derivatives (Shapiro,
+"On concepts of directional differentiability", 1990, Proposition 3.6), which here becomes arithmetic with the first
+terms of expansions in ε.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ALONE = frozenset((WIDTH,))
 
 @dataclass(frozen=True)
 class Expansion:
-    """Σ c_p ε^p over `terms` (p, c_p), lowest p first, without zeros; what is left out is O(ε^rest)."""
+    """Σ c_p ε^p over `terms` (p, c_p) in increasing p, without zero terms; the remainder is O(ε^rest)."""
 
     terms: tuple[tuple[float, Expr], ...]
     rest: float = _INFINITE
@@ -51,22 +51,22 @@ class Expansion:
 
 
 class Unsettled(Exception):
-    """The expansion needs what is not known: more terms, or what a scalar does about its limit."""
+    """The expansion needs terms that are not known, or the fluctuation of a scalar about its limit."""
 
 
 class _Split(Exception):
-    """The sign of this quantity has to be known first."""
+    """The expansion depends on the sign of this quantity; it is computed again for each sign."""
 
     def __init__(self, u: Expr):
         self.u = u
 
 
-# A symbol of the program, and the power of ε up to which it is wanted, to its expansion.
+# Maps a symbol of the program, and the power of ε up to which its terms are needed, to its expansion.
 Source = Callable[["OneSided", Sym, float], Expansion]
 
 
 class OneSided:
-    """Expansions under given signs of inner quantities; `met` tells whether a kink or a jump lay at a value."""
+    """Expansions under given signs of inner quantities; `met` says whether an argument met a kink, a jump or a root."""
 
     def __init__(self, source: Source, signs: Signs):
         self.source = source
@@ -148,13 +148,13 @@ class OneSided:
         lows = [self._lowest(c) for c in node.children]
         out = Expansion(((0.0, ONE),))
         for low, c in zip(lows, node.children, strict=True):
-            # What one factor grows by the others are needed farther.
+            # A factor of order ε^low with low < 0 requires −low more orders of the other factors.
             reach = upto - (sum(lows) - low)
             out = self._product(out, self.of(c, reach), upto - sum(lows) + low)
         return out
 
     def _lowest(self, node: Expr) -> float:
-        """A bound of how a factor in n alone grows, as a power of ε; 0 for all else."""
+        """The lowest power of ε in a factor in n alone, if that is negative; 0 for all other factors."""
         return min(_lead(of_constant(node)), 0.0) if node.free == _ALONE else 0.0
 
     def _power(self, node: Pow, upto: float) -> Expansion:
@@ -201,13 +201,13 @@ class OneSided:
     def _smooth(
         self, node: Expr, arguments: list[Expansion], upto: float, slots: tuple[Sym, ...] | None = None
     ) -> Expansion:
-        """f(a + h) = f(a) + Σ ∂_i f h_i + ½ Σ ∂_ij f h_i h_j + …, the derivatives those almost everywhere."""
+        """f(a + h) = f(a) + Σ ∂_i f h_i + ½ Σ ∂_ij f h_i h_j + …, with derivatives almost everywhere."""
         if any(a.terms and a.terms[0][0] < 0 for a in arguments):
             raise Unsettled
         if slots is None:
             slots = tuple(Sym(("expansion", i)) for i in range(len(arguments)))
             node = node._make(node.payload, slots)
-        # Constant arguments, such as exponents, stay what they are.
+        # Constant arguments, such as exponents, are not replaced by symbols.
         values = {s: a.at(0.0) for s, a in zip(slots, arguments, strict=True)}
         fixed = {s: v for s, v in values.items() if isinstance(v, Const)}
         moving = {s: Expansion(a.beyond(0.0), a.rest) for s, a in zip(slots, arguments, strict=True)}
@@ -244,7 +244,7 @@ class OneSided:
         if entry.degree == 0:
             arguments = [self._leading(node.children[0], upto)]
         elif entry.degree is not None and not arguments[0].terms:
-            # Of the size of its argument, which is beyond what is asked for.
+            # A homogeneous function has the order of its argument, which is beyond the order asked for.
             return arguments[0]
         if entry.degree is not None and arguments[0].terms and arguments[0].terms[0][0] > 0:
             k = arguments[0].terms[0][0]
@@ -272,7 +272,7 @@ class OneSided:
                 del self._bound[s]
 
     def _leading(self, node: Expr, upto: float) -> Expansion:
-        """The expansion as far as its first term, of which the sign decides a test; three orders beyond at the most."""
+        """The expansion to its first term, whose sign decides a test; at most three further orders are tried."""
         for more in (0.0, 1.0, 2.0, 3.0):
             found = self.of(node, upto + more)
             if found.terms or found.rest == _INFINITE:
@@ -290,7 +290,8 @@ class OneSided:
         gap = self._leading(add(test.children[0], neg(test.children[1])), upto)
         lead = next(iter(gap.terms), None)
         if lead is None:
-            # Equal as far as is looked, or for good: as the test itself says of equal sides.
+            # The two sides are equal to all the orders that were computed, and the test is evaluated as for equal
+            # sides.
             return self.of(node.then if _holds(test.op, 0.0) else node.other, upto)
         k, c = lead
         self.met |= k > 0
@@ -359,7 +360,7 @@ def _lead(a: Expansion) -> float:
 
 
 def _times(a: Expr, b: Expr) -> Expr:
-    """The product, multiplied out where b is a sum, so that differences of expansions cancel."""
+    """The product, expanded where b is a sum, so that differences of expansions cancel."""
     return add(*(mul(a, t) for t in b.children)) if isinstance(b, Add) else mul(a, b)
 
 
@@ -377,7 +378,7 @@ def of_constant(e: Expr) -> Expansion:
 
 
 def _order(rate: Rate) -> float:
-    """p where the rate is ε^p times logarithms; what exponentials make smaller is beyond what is ever asked for."""
+    """p where the rate is ε^p up to logarithms; exponential decay counts as ε^8, beyond all orders used."""
     if rate.exps:
         if growth(rate) >= 0:
             raise Unsettled
@@ -386,7 +387,7 @@ def _order(rate: Rate) -> float:
 
 
 def distances(node: Expr) -> list[Expr]:
-    """What is zero where an argument of the node is at its kink."""
+    """Expressions that vanish where an argument of the node is at a kink or a jump."""
     if isinstance(node, Pow):
         rough = isinstance(node.exponent, Const) and not isinstance(node.exponent.value, int)
         return [node.base] if rough and node.base is not WIDTH else []
@@ -404,9 +405,9 @@ def distances(node: Expr) -> list[Expr]:
 
 
 def one_sided_limit(psi: Expr, source: Source) -> Expr | None:
-    """The limit of ψ for n → ∞ where a kink, a jump or a root lies at a value; None where none does.
+    """The limit of ψ for n → ∞ where an argument tends to a kink, a jump or a root; None where none does.
 
-    Raises `Unsettled` where the limit depends on more than `source` tells, and `Diverges` where ψ grows.
+    Raises `Unsettled` where the limit depends on terms that `source` does not give, and `Diverges` where ψ grows.
     """
     met = [False]
     psi = unfold(psi)

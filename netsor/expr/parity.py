@@ -1,4 +1,4 @@
-"""Parity: what becomes of an expression where some of its variables change their signs together."""
+"""The parity of an expression when some of its variables change sign together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netsor.expr.nodes import ZERO, Add, Call, Cmp, Cond, Const, Expr, Mul, Pow,
 
 @lru_cache(maxsize=50_000)
 def parity(root: Expr, gaussians: frozenset[Sym]) -> int | None:
-    """+1 if e(−z) = e(z) almost everywhere, −1 if e(−z) = −e(z), None where neither is plain to see."""
+    """+1 if e(−z) = e(z) almost everywhere, −1 if e(−z) = −e(z), None where neither is found."""
     done: dict[Expr, int | None] = {}
     for node in postorder(root):
         done[node] = _parity(node, done, gaussians) if node.free & gaussians else 1
@@ -66,7 +66,7 @@ def _parity_of_branches(node: Cond, done: dict[Expr, int | None], gaussians: fro
         return a if a == b else (b if node.then is ZERO else a if node.other is ZERO else None)
     if side != -1 or test.op in ("==", "!=") or a is None or b is None:
         return None
-    # The test is met at −z exactly where it is not met at z, so the branches change places.
+    # The test holds at −z exactly where it fails at z, so that the branches are exchanged.
     swapped = canonical(mul(Const(b), node.other))
     if swapped is canonical(node.then):
         return 1

@@ -1,4 +1,4 @@
-"""Expressions as text that netsor reads back."""
+"""Expressions as text that netsor can read back."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from netsor.expr.nodes import (
     split_coefficient,
 )
 
-# Binding strengths, loosest first; see the precedence table of the language reference.
+# Binding strengths, loosest first, as in the precedence table of the language reference.
 IF, OR, AND, NOT, CMP, SUM, PRODUCT, UNARY, JUXT, POWER, POSTFIX = range(11)
 NameOf = Callable[[Sym], str]
 Rendered = tuple[str, int]
 
 
 def number_text(value: Number) -> str:
-    """A number as netsor reads it back exactly."""
+    """A number as text that netsor reads back exactly."""
     if isinstance(value, int):
         return str(value)
     if value == math.pi:
@@ -44,7 +44,7 @@ def number_text(value: Number) -> str:
 
 
 def to_text(root: Expr, name: NameOf = lambda s: str(s.name)) -> str:
-    """The expression in the syntax of the language; `name` spells its symbols."""
+    """The expression in the syntax of the language; `name` gives the text of its symbols."""
     done: dict[Expr, Rendered] = {}
     for node in postorder(root):
         done[node] = _render(node, done, name)
@@ -95,7 +95,7 @@ def _render_sum(node: Expr, done: dict[Expr, Rendered], name: NameOf) -> Rendere
         c, rest = split_coefficient(term)
         if c < 0:
             flipped = _render_scaled(rest, -c, done, name)
-            # -a * b reads as (-a) * b, the same product.
+            # netsor reads -a * b as (-a) * b, which is the same product.
             text += f" - {_wrap(flipped, PRODUCT)}" if text else f"-{_wrap(flipped, PRODUCT)}"
         else:
             piece = _wrap(done[term], PRODUCT)
@@ -136,9 +136,10 @@ def _render_product(node: Expr, done: dict[Expr, Rendered]) -> Rendered:
         above.insert(0, number_text(abs(c)))
     text = sign + " * ".join(above)
     if below:
-        # One division for each: a / (b * c) reads as the inverse of a product, which is another expression.
+        # Divided one factor at a time, because a / (b * c) would be read as the inverse of a product, another
+        # expression.
         return " / ".join([text, *below]), PRODUCT
-    # -a * b reads as (-a) * b, the same product, but as a whole it binds like a product.
+    # netsor reads -a * b as (-a) * b, the same product, but as a whole it binds like a product.
     return text, UNARY if len(above) == 1 and sign else PRODUCT
 
 
@@ -179,7 +180,7 @@ def _render_apply(node: Apply, done: dict[Expr, Rendered]) -> str:
 
 
 def _render_star(node: Star, name: NameOf) -> Rendered:
-    """As √n (F(x + d/√n) − F(x)), the one place where √n may stand before a vector."""
+    """ψ* as √n (F(x + d/√n) − F(x)), the only form in which a growing factor may multiply a vector."""
     ahead = substitute(node.body, {node.bound: node.theta})
     here = substitute(node.body, {node.bound: ZERO})
     difference = to_text(add(ahead, mul(MINUS_ONE, here)), name)

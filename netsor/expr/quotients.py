@@ -1,4 +1,4 @@
-"""Difference quotients t (F(x + d/t) − F(x)) with t → ∞, found in any spelling and made ψ* of Eq. 84."""
+"""Difference quotients t (F(x + d/t) − F(x)) with t → ∞, recognised in any spelling and replaced by ψ* of Eq. 84."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ALONE = frozenset((WIDTH,))
 
 
 def settled(root: Expr) -> Expr:
-    """ψ in the form that its text reads back to: divisors after factors, ψ* as its quotient is found."""
+    """ψ in the form that its text is read back to: divisors after factors, and ψ* as `find_quotients` writes it."""
 
     def rule(node: Expr) -> Expr:
         if isinstance(node, Mul):
@@ -42,7 +42,7 @@ def _star_as_written(node: Star) -> Expr:
 
 
 def find_quotients(root: Expr) -> Expr:
-    """t (F(x + d/t) − F(x)), t → ∞, in any number of variables, rewritten as ψ* of Eq. 84; all else is left alone.
+    """The expression with every t (F(x + d/t) − F(x)), t → ∞, in any number of variables, replaced by ψ* of Eq. 84.
 
     t is any expression in n that grows, such as 2√n, n or √(n + 1).
     """
@@ -61,7 +61,7 @@ def find_quotients(root: Expr) -> Expr:
 
 
 def _growing(term: Expr) -> tuple[Expr, Expr] | None:
-    """t → ∞ and r in the term t r, t a power of n where it is a multiple of one; None where nothing in n grows."""
+    """t → ∞ and r of a term t r, where t is n^a if it is a multiple of that; None where no factor in n grows."""
     own, rest = factors_in_width(term)
     if own is ONE or WIDTH not in rest.free and not isinstance(term, Mul):
         return None
@@ -87,7 +87,7 @@ def _number(value: Fraction) -> Const:
 
 
 def _as_monomial(s: Series) -> tuple[Fraction, Fraction] | None:
-    """c and a where the series is c n^a and nothing else, with rational numbers that floats hold."""
+    """c and a where the series is exactly c n^a with rational c and a, else None."""
     if len(s.terms) != 1 or s.rest is not None:
         return None
     rate, c = s.terms[0]
@@ -104,7 +104,7 @@ def _quotient_of_product(node: Expr) -> Expr:
 
 
 def _quotient_of_sum(node: Expr) -> Expr:
-    """t F(x + d/t) − t F(x), where the terms with the same t are one quotient."""
+    """t F(x + d/t) − t F(x), where the terms with the same t form one quotient."""
     groups: dict[Expr, list[tuple[Expr, Expr]]] = {}
     for term in node.children:
         found = _growing(term)
@@ -121,7 +121,7 @@ def _quotient_of_sum(node: Expr) -> Expr:
 
 
 def _as_star(t: Expr, rest: Expr) -> Expr | None:
-    """t · rest as ψ* with θ = 1/t, where rest vanishes as θ does and is differentiable in it."""
+    """t · rest as ψ* with θ = 1/t; None unless rest vanishes with θ and is an expression in it."""
     if WIDTH not in rest.free or rest.free == _ALONE:
         return None
     body = _in_theta(rest, t)
@@ -133,7 +133,7 @@ def _as_star(t: Expr, rest: Expr) -> Expr | None:
 
 
 def _in_theta(root: Expr, t: Expr) -> Expr | None:
-    """The expression with its parts in n alone written c + e r, c their limits and e = 1/t; None where r would grow."""
+    """The expression with its parts in n alone written c + e r, with limits c and e = 1/t; None if an r grows."""
     done: dict[Expr, Expr] = {}
     for node in reversed(_tops(root)):
         made = _part_in_theta(node, t)

@@ -1,4 +1,4 @@
-"""Numbers as they are written: a decimal of the text is a rational number, and the nearest float is another."""
+"""Numbers as they are written: a decimal of the text is a rational number, which its nearest float may not equal."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 
-# Powers and products of constants beyond so many bits are left to floating point.
+# Powers and products of constants that need more bits than this are computed in floating point.
 MOST_BITS = 4096
-# Decimals of no more digits than this are told from each other by the floats next to them.
+# The most digits of a decimal that its nearest float determines (15 for doubles).
 _DECIMALS = 15
 _CANCELS = 1 / 16
 
 
 class Rounded(float):
-    """The float next to a number that no float is: `exact` is a rational number within `error` of what is meant.
+    """The float nearest to a number that is not a float: `exact` is a rational number within `error` of the one meant.
 
-    It is a float to whoever computes with it and prints as one. Differences of numbers that are nearly equal, such as
-    the variance of v − u where the two are nearly the same, are taken of the exact ones.
+    It computes and prints like a float. Differences of nearly equal numbers, such as the variance of v − u for nearly
+    equal u and v, are computed from the exact numbers.
     """
 
     __slots__ = ("error", "exact")
@@ -34,24 +34,24 @@ class Rounded(float):
 
 
 def rational(x: float) -> Fraction:
-    """The number that is meant: an int or a float is itself, a rounded one what it was rounded from."""
+    """The exact number that is meant: an int or float itself, or the number that a `Rounded` was rounded from."""
     return x.exact if isinstance(x, Rounded) else Fraction(x)
 
 
 def uncertainty(x: float) -> float:
-    """How far `rational(x)` may be from what is meant: nothing, but for values of functions such as √2."""
+    """A bound on |`rational(x)` − the number meant|, which is 0 except for values of functions such as √2."""
     return x.error if isinstance(x, Rounded) else 0.0
 
 
 def computed(x: float) -> float:
-    """The value of a function at a constant, such as √2, right to a few units in the last place."""
+    """The value of a function at a constant, such as √2, with an error of at most 2^-51 of its size."""
     return Rounded(Fraction(x), 2.0**-51 * abs(x))
 
 
 def number(q: Fraction) -> int | float:
-    """A rational number as a whole number or a float, which knows the rational one where it is rounded.
+    """A rational number as an int or a float, which keeps the exact number where it is rounded.
 
-    Raises OverflowError where it is too large for a float.
+    Raises OverflowError where the number is too large for a float.
     """
     if q.denominator == 1 and abs(q) < 2**53:
         return q.numerator
@@ -60,12 +60,12 @@ def number(q: Fraction) -> int | float:
 
 
 def as_float(x: float) -> float:
-    """A number as a float, which keeps what a rounded one knows."""
+    """A number as a float; a `Rounded` one keeps its exact value."""
     return x if isinstance(x, float) else float(x)
 
 
 def decimal(x: float) -> Fraction | None:
-    """The decimal that a constant is written as; None for a number that needs all digits, as 1/√2 does."""
+    """The decimal that a constant is written as; None for a number that needs more than 15 digits, as 1/√2 does."""
     if isinstance(x, int):
         return Fraction(x)
     text = repr(x)
@@ -74,15 +74,15 @@ def decimal(x: float) -> Fraction | None:
 
 
 def meant(x: float) -> Fraction:
-    """The number that a constant of a program stands for: the decimal as which it is written, or else itself."""
+    """The number that a constant of a program stands for: the decimal that it is written as, or else its value."""
     q = decimal(x)
     return Fraction(x) if q is None else q
 
 
 def plus(a: float, b: float) -> int | float:
-    """a + b; the sum of two decimals is the decimal that it should be: 0.1 plus 0.2 is 0.3.
+    """a + b, where the sum of two decimals is their exact sum: 0.1 plus 0.2 is 0.3.
 
-    Where most of both cancels, it is the difference of what is meant, rounded once.
+    Where a and b nearly cancel, it is the difference of the numbers meant, rounded once.
     """
     c = a + b
     if isinstance(c, int) or not math.isfinite(c):
@@ -93,7 +93,7 @@ def plus(a: float, b: float) -> int | float:
 
 
 def times(a: float, b: float) -> int | float:
-    """a b; the product of two decimals is the decimal that it should be: 3 times 0.1 is 0.3."""
+    """a b, where the product of two decimals is their exact product: 3 times 0.1 is 0.3."""
     c = a * b
     if isinstance(c, int) or not math.isfinite(c):
         return c
@@ -101,7 +101,7 @@ def times(a: float, b: float) -> int | float:
 
 
 def _decimal_of(c: float, a: float, b: float, of: Callable[[Fraction, Fraction], Fraction]) -> float:
-    """The decimal next to c where it is what `of` makes of the decimals a and b, else c."""
+    """The decimal next to c if it is `of` the decimals a and b, else c."""
     short = float(f"{c:.{_DECIMALS}g}")
     if short == c:
         return c
@@ -109,18 +109,18 @@ def _decimal_of(c: float, a: float, b: float, of: Callable[[Fraction, Fraction],
     return short if p is not None and q is not None and of(p, q) == r else c
 
 
-# Numbers out of range are m · 2^k with k a multiple of this, so that those of about one size share k.
+# The k in m · 2^k is a multiple of this, so that numbers of similar size have the same k.
 _STEP = 512
 _LEAST, _MOST = 2.0**-1022, (2 - 2.0**-52) * 2.0**1023
 
 
 def in_range(x: float) -> bool:
-    """Whether a number is 0 or has all its digits as a float."""
+    """Whether a number is 0, or a normal number as a float."""
     return x == 0 or isinstance(x, int) or _LEAST <= abs(x) <= _MOST
 
 
 def split_number(q: Fraction) -> tuple[int | float, int]:
-    """(m, k) with q = m · 2^k up to the rounding of m; k = 0 where a float holds q."""
+    """(m, k) with q = m · 2^k up to the rounding of m; k = 0 where a float can hold q."""
     if q == 0:
         return 0, 0
     size = abs(q.numerator).bit_length() - q.denominator.bit_length()
@@ -134,7 +134,7 @@ def split_number(q: Fraction) -> tuple[int | float, int]:
 
 
 def wide_times(*factors: float) -> tuple[int | float, int]:
-    """The product as (m, k), m · 2^k, where a float does not hold it and k = 0 where one does."""
+    """The product as (m, k), meaning m · 2^k; k = 0 where a float can hold it."""
     out: int | float = 1
     for f in factors:
         out = times(out, f)
@@ -148,12 +148,12 @@ def wide_times(*factors: float) -> tuple[int | float, int]:
 
 
 def within_reach(q: Fraction) -> Fraction | None:
-    """The number itself, or None where it has more digits than are carried along."""
+    """The number itself, or None where it has more digits than exact computations here allow."""
     return q if q.numerator.bit_length() + q.denominator.bit_length() <= 2 * MOST_BITS else None
 
 
 def power(base: Fraction, exponent: Fraction) -> Fraction | None:
-    """base^exponent for whole exponents; None where it is no rational number, or one of too many digits."""
+    """base^exponent for integer exponents; None where it is not rational or would have too many digits."""
     if exponent.denominator != 1 or base == 0 and exponent < 0:
         return None
     size = max(base.numerator.bit_length(), base.denominator.bit_length())

@@ -1,4 +1,4 @@
-"""A running error analysis: what rounding does to an expression while it is evaluated (Higham 2002, §3.3)."""
+"""A running error analysis: the effect of rounding in the evaluation of an expression (Higham 2002, §3.3)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ EPS = 2.0**-52
 
 @lru_cache(maxsize=4096)
 def running_error(root: Expr, doubts: tuple[tuple[Sym, Expr], ...] = ()) -> Expr:
-    """An expression that bounds |computed − exact|/ε to first order, ε = 2⁻⁵².
+    """An expression that bounds |computed − exact|/ε to first order, with ε = 2⁻⁵².
 
-    `doubts` are symbols with what they are off by in units of ε; the others are taken as right. Every sum and product
-    adds half a unit of its own result, a function one, and they pass on what their arguments are off by: a sum as it
-    is, a product times the other factors, a function times its slope.
+    `doubts` are symbols with bounds of their own errors in units of ε; the other symbols are taken as exact. Every sum
+    and product adds half a unit of its own result, and a function a whole one. A sum passes the errors of its arguments
+    on, a product multiplies them by the other factors, and a function by its slope.
     """
     error: dict[Expr, Expr] = dict(doubts)
     for node in postorder(root):
@@ -27,7 +27,7 @@ def running_error(root: Expr, doubts: tuple[tuple[Sym, Expr], ...] = ()) -> Expr
 
 
 def adds_up(root: Expr) -> bool:
-    """Whether there are sums in an expression: without one every error is a few units of the result."""
+    """Whether an expression has sums; without them its error is a few units of the result."""
     return any(isinstance(node, Add) for node in postorder(root))
 
 
@@ -42,7 +42,7 @@ def _rule(node: Expr, error: dict[Expr, Expr]) -> Expr:
         case Sym():
             return ZERO
         case Add():
-            # Half a unit of each partial sum, and these are at most as large as all terms together.
+            # Half a unit of the result in a sum of two terms, and of every term in a longer sum.
             sums = [node] if len(node.children) == 2 else node.children
             return add(*(error[c] for c in node.children), *(mul(HALF, _size(c)) for c in sums))
         case Mul():
@@ -76,7 +76,7 @@ def _rule(node: Expr, error: dict[Expr, Expr]) -> Expr:
 
 
 def _passed_on(node: Call, error: dict[Expr, Expr]) -> list[Expr]:
-    """What the errors of a function's arguments do: times its slope, or by its own change where it has kinks."""
+    """The effect of errors in a function's arguments: times its slope, or its change to both sides if it has kinks."""
     entry = FUNCTIONS[node.fn]
     out = []
     for i, c in enumerate(node.children):

@@ -1,4 +1,4 @@
-"""The asymptotic series of functions at a series in the width; the entries of `netsor.expr.functions` name them."""
+"""The asymptotic series of functions at a series in the width, for the entries of `netsor.expr.functions`."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from netsor.expr.growth import (
     unknown,
 )
 
-# What the remark on a series says of a function that oscillates.
+# Stands between the function and its argument in the reason that a series of an oscillating function has no limit.
 OSCILLATES = " of "
 
 
 def about_limit(u: Series, text: str) -> tuple[Coefficient, Series]:
-    """c and v → 0 in u = c + v; raises Diverges where u is not known to converge."""
+    """The limit c and v → 0 of u = c + v; raises `Diverges` where u is not known to converge."""
     if u.rest is not None and growth(u.rest) >= 0:
         raise Diverges(u.why, known=False)
     c = u.at(CONSTANT)
@@ -50,7 +50,7 @@ def grows(u: Series) -> int:
 
 
 def turned(f: Callable[[Series, str], Series], u: Series, end: float, text: str) -> Series:
-    """f(u), or its limit `end` with the remainder O(1/u) where u grows and f cannot be expanded."""
+    """f(u), or its limit `end` with the remainder O(1/u) where u grows and f has no expansion."""
     try:
         return f(u, text)
     except Diverges:
@@ -77,7 +77,7 @@ def softplus(u: Series, text: str) -> Series:
 
 
 def wave(u: Series, text: str, name: str, k: int) -> Series:
-    """The k-th derivative of sin: those that follow repeat with period four, and at c they are those turned by c."""
+    """The k-th derivative of sin at u, from its Taylor series; derivatives of sin repeat with period four."""
     if grows(u):
         return unknown(CONSTANT, f"{name}{OSCILLATES}{rate_text(u.terms[0][0])}")
     c, v = about_limit(u, text)
@@ -124,7 +124,7 @@ def erf(u: Series, text: str) -> Series:
 
 
 def complement(u: Series, text: str) -> Series:
-    """erfc(u) ~ e^{−u²}/(u√π) Σ_k (−1)^k (2k−1)!!/(2u²)^k for u → ∞."""
+    """erfc(u) ~ e^{−u²}/(u√π) Σ_k (−1)^k (2k−1)!!/(2u²)^k for u → ∞ (Abramowitz & Stegun 7.1.23)."""
     square = times(u, u)
     odd = [Fraction(1)]
     for k in range(1, KEPT):
@@ -135,7 +135,7 @@ def complement(u: Series, text: str) -> Series:
 
 
 def normal(u: Series, text: str) -> Series:
-    """Φ(u) = (1 + erf(u/√2))/2; for u → −∞ it is erfc(−u/√2)/2, without 1 − 1."""
+    """Φ(u) = (1 + erf(u/√2))/2, and erfc(−u/√2)/2 for u → −∞, where the first form would cancel."""
     half = Coefficient(Fraction(1, 2))
     v = scaled(u, Coefficient(math.sqrt(0.5), 1e-16))
     if grows(u) < 0:

@@ -1,4 +1,4 @@
-"""Values at floats: functions that the standard library lacks, powers, comparisons."""
+"""Functions of floats that the standard library lacks, powers, and comparisons."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def normal_cdf(x: float) -> float:
 
 
 def times(x: float, y: float) -> float:
-    """x·y with 0·∞ = 0, which is what x Φ(x) and x σ(x) tend to."""
+    """x·y with 0·∞ = 0, the limit of x Φ(x) and x σ(x) at −∞."""
     return 0.0 if y == 0 else x * y
 
 
@@ -68,7 +68,7 @@ def clip(x: float, lo: float, hi: float) -> float:
 
 
 def power_value(base: float, exponent: float) -> float:
-    """base^exponent; NaN where it is no real number."""
+    """base^exponent; NaN where it is not a real number, +inf where it overflows."""
     try:
         value = base**exponent
     except ZeroDivisionError:
