@@ -140,7 +140,7 @@ def _rule(node: Expr, done: Known) -> Series:
                     raise
                 return unknown(CONSTANT, fault.rate)
         case _:
-            raise Diverges("it is no function whose limit is known", known=False)
+            raise Diverges("it is not a function whose limit is known", known=False)
 
 
 def _branch(node: Cond, done: Known) -> Series:

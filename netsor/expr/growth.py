@@ -191,7 +191,7 @@ class Series:
     def leading(self, what: str) -> tuple[Rate, Coefficient]:
         """The leading term of a series that is not zero; raises `Diverges` where only the remainder is left."""
         if not self.terms:
-            raise Diverges(f"{what} cannot be told: {self.why}", known=False)
+            raise Diverges(f"{what} cannot be determined: {self.why}", known=False)
         return self.terms[0]
 
 
@@ -328,7 +328,7 @@ def logarithm(s: Series, what: str) -> Series:
 def exponential(s: Series, what: str) -> Series:
     growing = [(r, c) for r, c in s.terms if growth(r) > 0]
     if s.rest is not None and growth(s.rest) > 0:
-        raise Diverges(f"the size of `{what}` cannot be told: {s.why}", known=False)
+        raise Diverges(f"the size of `{what}` cannot be determined: {s.why}", known=False)
     rate = CONSTANT
     for r, c in growing:
         k = next((i for i, e in enumerate(r.logs) if e != 0), 0)

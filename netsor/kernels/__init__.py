@@ -1,4 +1,4 @@
-"""Kernels of networks: NNGP and NTK at infinite width by two routes, and empirically at a width."""
+"""Kernels of networks: NNGP and NTK at infinite width in two ways, and empirical ones at finite width."""
 
 from netsor.kernels.conditioned import infer_conditioned_ntk
 from netsor.kernels.empirical import (

@@ -1,4 +1,4 @@
-"""What is said beside kernels: where kernel gradient descent is not what training tends to."""
+"""Warnings beside kernels: where kernel gradient descent is not the limit of training."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from netsor.diagnostics import Diagnostic
 
 
 def kinks_met(network: Program, examples: Iterable[Example]) -> list[Diagnostic]:
-    """W614 where an argument lies on a kink at these examples; a missing derivative has no kernel at all."""
+    """W614 where an argument lies on a kink at these examples, so that Theorem D.2 does not hold."""
     found = infer_assumptions(network, examples)["NTKTRAIN"]
     return [not_expected(network, found)] if found.holds is False else []
 
 
 def not_expected(network: Program, found: Assumption) -> Diagnostic:
-    """W614 with the reason why Theorem D.2 does not speak of a network."""
+    """W614, with the reason why Theorem D.2 does not apply to a network."""
     return Diagnostic(
         "W614",
         f"kernel gradient descent is not expected to match the training of `{network.name}`: {found.because}",

@@ -1,7 +1,8 @@
 """The tangent kernel of a network whose readout is conditioned on the outputs at step 0 (Eqs. 69–72).
 
-Where E Z^v Z^x ≠ 0 the coefficients of v̂ = v + X Σ⁺(f/√n − μ) do not vanish: Z^{v̂} = Z^v − Σ_j Z^{x_j} (Σ̊⁺ μ̊)_j. The
-kernel is then that of the backward pass from v̂, and each of its entries depends on all rows that are conditioned on.
+Where E Z^v Z^x ≠ 0 the coefficients of v̂ = v + X Σ⁺(f/√n − μ) do not vanish in the limit: Z^{v̂} = Z^v − Σ_j Z^{x_j}
+(Σ̊⁺ μ̊)_j. The kernel is then that of the backward pass from v̂, and each of its entries depends on all rows in the
+condition.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ Array = np.ndarray
 def infer_conditioned_ntk(
     network: Program, inputs: Any, test: Any = None, tol: float = 1e-10, budget: float | None = None
 ) -> tuple[Kernel, tuple[Diagnostic, ...]]:
-    """⟨∇f, ∇f'⟩ at v̂ of all rows, test rows last, against the training rows: (rows, training rows, outputs, outputs).
+    """⟨∇f, ∇f'⟩ at v̂ of all rows, test rows last, with the training rows: (rows, training rows, outputs, outputs).
 
-    Any outputs at step 0 have this limit, since f/√n tends to 0. Raises NetsorError (E660) where v̂ is not the law of v
-    given the outputs.
+    The limit does not depend on the outputs at step 0, since f/√n tends to 0. An entry without a limit is NaN. Raises
+    NetsorError (E660) where v̂ is not the law of v given the outputs.
     """
     verify_network(network)
     made = instances(network, inputs, test)
@@ -70,7 +71,7 @@ def infer_conditioned_ntk(
 
 
 def _entry(made: Passes, name: str, p: int, q: int, a: int, b: int) -> Expr:
-    """The sum of an entry's terms, each MOMENT on a line of its own."""
+    """The sum of the terms of an entry, with each MOMENT as an instruction of its own."""
     parts = []
     for k, term in enumerate(ntk_terms(made, p, q, a, b)):
         moments = [made.builder.moment(f"{name[:-1]},{k + 1},{m + 1}]", psi) for m, psi in enumerate(term.moments)]

@@ -1,4 +1,4 @@
-"""NNGP and NTK of a network at a width: the same sums as in the limit, of means over the n coordinates of each draw."""
+"""NNGP and NTK of a network at finite width: the sums of the limit, with means over n coordinates of each draw."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from netsor.transform.examples import inner
 from netsor.transform.forward import Instances, instances
 
 Array = np.ndarray
-# The terms of a kernel between two examples (p, q) and two readouts (a, b).
+# Gives the terms of a kernel for two examples (p, q) and two readouts (a, b).
 Terms = Callable[[Any, int, int, int, int], list[KernelTerm]]
 
 
 @dataclass(frozen=True)
 class EmpiricalKernel:
-    """`values` of shape (seeds, N, M), or (seeds, N, M, outputs, outputs) for several readouts."""
+    """`values` have shape (seeds, N, M), or (seeds, N, M, outputs, outputs) for several readouts."""
 
     values: Array
 
@@ -51,12 +51,12 @@ class EmpiricalKernel:
 
 @dataclass(frozen=True)
 class EmpiricalKernels:
-    """The kernels of `seeds` draws at width n: σ_v² xᵀx'/n for the NNGP, ⟨∇f, ∇f'⟩ (Eq. 98) for the NTK."""
+    """The kernels of `seeds` draws at width n: covariances of the outputs (NNGP), and ⟨∇f, ∇f'⟩ (NTK, Eq. 98)."""
 
     inputs: int
     width: int
     seeds: int
-    # None where it is no covariance of the outputs, which the diagnostics say.
+    # None where the sum is not a covariance of the outputs, for a reason given in the diagnostics.
     nngp: EmpiricalKernel | None
     ntk: EmpiricalKernel
     by_parameter: dict[str, EmpiricalKernel]
@@ -74,7 +74,7 @@ class EmpiricalKernels:
 
 @dataclass(frozen=True)
 class EmpiricalCovariances:
-    """The NNGP kernel alone of `seeds` draws at width n."""
+    """The NNGP kernel alone, of `seeds` draws at width n."""
 
     inputs: int
     width: int
@@ -109,8 +109,8 @@ def infer_empirical_kernels(
     """The kernels at width n on all rows of `inputs`, (N, d) or (N, T, d), against those of `inputs2` if given.
 
     They are inner products of the vectors of the backward program (Eqs. 97–99), exact for each draw. `options` are
-    those of `netsor.finite.run_vectors`. Raises NetsorError for inputs of a wrong shape (E654), for a width that is no
-    positive integer (E701) and where the memory does not suffice (E702).
+    those of `netsor.finite.run_vectors`. Raises NetsorError: a program (E609), inputs of a wrong shape (E654), a width
+    that is not a positive integer (E701), a run that does not fit the memory (E702).
     """
     verify_network(network)
     said: tuple[Diagnostic, ...] = ()
@@ -144,7 +144,7 @@ def infer_empirical_nngp(
     progress: Callable[..., None] | None = None,
     **options: Any,
 ) -> EmpiricalCovariances:
-    """The NNGP kernel alone at width n, from the forward pass alone; arguments and faults as above, and E617."""
+    """The NNGP kernel alone at width n, from the forward pass alone; arguments and errors as above, and also E617."""
     verify_network(network)
     covariance = partial(nngp_terms, verify_covariance(network))
     drawn = _Drawn.of(network, inputs, inputs2, width, seeds, False)
@@ -154,7 +154,7 @@ def infer_empirical_nngp(
 
 @dataclass(frozen=True)
 class _Drawn:
-    """A network on its rows, to be drawn at width n; `shape` is that of kernels, draws first."""
+    """A network on its rows, to be drawn at width n; `shape` is the shape of its kernels, with the draws first."""
 
     made: Instances
     n: int
@@ -183,7 +183,7 @@ class _Drawn:
     def kernels(
         self, terms: Terms, seed: int, progress: Callable[..., None] | None, options: Mapping[str, Any]
     ) -> dict[str, EmpiricalKernel]:
-        """The sums of terms by parameter, of all draws."""
+        """For each parameter the sum of its terms, over all draws."""
         program = self.made.builder.build(self.made.network.name)
         names = self._vectors_of(terms)
         found: dict[str, list[Array]] = {}
@@ -197,7 +197,7 @@ class _Drawn:
         return {name: EmpiricalKernel(np.array(v)) for name, v in found.items()}
 
     def _vectors_of(self, terms: Terms) -> list[str]:
-        """The vectors that kernels are inner products of."""
+        """The vectors in the terms of a kernel."""
         names: dict[str, None] = {}
         for p in range(len(self.made.examples)):
             for a in range(len(self.made.network.readouts)):
@@ -209,7 +209,7 @@ class _Drawn:
 
 @dataclass
 class _Sample:
-    """The vectors of one draw."""
+    """The vectors of one draw, and the kernels that they give."""
 
     made: Instances
     terms: Terms
@@ -217,7 +217,7 @@ class _Sample:
     n: int
 
     def kernels(self, rows: list[int], columns: list[int]) -> dict[str, Array]:
-        """The sums of terms by parameter; the NNGP kernel has none, and stands under ""."""
+        """For each parameter the sum of its terms; the NNGP kernel has no parameter and is named ""."""
         count = len(self.made.network.readouts)
         shape = (len(rows), len(columns), count, count)
         out: dict[str, Array] = {}
@@ -234,7 +234,7 @@ class _Sample:
         return {name: v if count > 1 else v[..., 0, 0] for name, v in out.items()}
 
     def _mean(self, psi: Expr) -> float:
-        """(1/n) Σ_α ψ; an inner product of two vectors where ψ is one."""
+        """(1/n) Σ_α ψ, computed as an inner product where ψ is a product of two vectors."""
         if isinstance(psi, Add):
             return sum(self._mean(term) for term in psi.children)
         factors = psi.children if isinstance(psi, Mul) else (psi,)

@@ -1,4 +1,4 @@
-"""Kernels of networks that jump in a parameter at its limit: no kernel of a finite width tends to what is computed."""
+"""Networks that jump in a parameter at its limit, whose kernels at finite width do not tend to the computed ones."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from netsor.limit.jumps import Jumps
 from netsor.transform.backward import passes
 from netsor.transform.forward import instances
 
-# So many inputs that differ in which of their rows vanish are looked at.
+# The most inputs that are examined, those with different patterns of zero rows first.
 _MOST = 8
 
 
 def verify_no_jump(network: Program, template: Template | None, inputs: np.ndarray, backward: bool) -> None:
-    """Raises NetsorError (E803) where a line of the forward pass, or of the backward pass, jumps in a parameter.
+    """Raise NetsorError (E803) where an instruction of the forward or backward pass jumps in a parameter.
 
-    Whether one can is seen from the template; where it does is asked of the inputs themselves.
+    The template decides whether this is possible, and the inputs themselves whether it happens.
     """
     if template is None or not Jumps(template.evaluator.limit).suspects:
         return

@@ -1,4 +1,4 @@
-"""NNGP and NTK of a network at infinite width, for all pairs of rows, with errors."""
+"""NNGP and NTK of a network at infinite width, for all pairs of rows, with error bounds."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from netsor.limit.many.terms import Taken, Term
 from netsor.shown import Shown
 
 Array = np.ndarray
-# No tolerance asks for more than sums of products keep.
+# The smallest relative tolerance that sums of products in double precision can be held to.
 _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
 class Kernels(Shown):
-    """The NNGP kernel (the covariance of the readouts) and the NTK (Eq. 98) with what each parameter adds to it.
+    """The NNGP kernel (the covariance of the readouts) and the NTK (Eq. 98), with the contribution of each parameter.
 
-    `nngp` is None where it is not known, and `diagnostics` say why (E617).
+    `nngp` is None where it is not known, for the reason in `diagnostics` (E617).
     """
 
     inputs: int
@@ -68,8 +68,10 @@ def infer_kernels(
     """The kernels on all rows of `inputs` (N, d) or (N, T, d), against those of `inputs2` if given.
 
     `backward` takes MOMENTs of the backward program (Eqs. 97–100), `paths` sums over isomorphic paths (Eq. 96), which
-    needs Assumption A2. What `budget` seconds do not suffice for comes with the larger error that belongs to it, and
-    `diagnostics` say so. Raises NetsorError for inputs of a wrong shape, and where the path formula does not hold.
+    needs Assumption A2. Entries for which `budget` seconds do not suffice have a larger error, with a warning in
+    `diagnostics` (W901). Raises NetsorError: a program (E609), a path formula that does not hold (E611), inputs of a
+    wrong shape (E654, E655), a kernel that does not exist (E801), a jump in a parameter (E803), a kernel that could not
+    be computed (E804).
     """
     verify_network(network)
     x = flat_rows(network, inputs)
@@ -89,7 +91,7 @@ def infer_kernels(
     try:
         covariance = partial(nngp_terms, verify_covariance(network))
     except NetsorError as fault:
-        # The tangent kernel is there all the same.
+        # The NTK exists even where the covariance of the outputs is not known.
         said = list(fault.diagnostics)
     else:
         requests.append(_request(network, "NNGP", across, within, _by_moments(covariance)))
@@ -115,7 +117,7 @@ def infer_kernels(
 def infer_ntk(
     network: Program, inputs: Any, inputs2: Any = None, tol: float = 1e-10, budget: float | None = None
 ) -> tuple[Kernel, tuple[Diagnostic, ...]]:
-    """The NTK alone, by MOMENTs of the backward program; arguments and faults as of `infer_kernels`."""
+    """The NTK alone, by MOMENTs of the backward program; arguments and errors are those of `infer_kernels`."""
     verify_network(network)
     pairs = infer_pairs(flat_rows(network, inputs), None if inputs2 is None else flat_rows(network, inputs2))
     clock = Clock(budget)
@@ -128,7 +130,7 @@ def infer_ntk(
 
 @contextmanager
 def _existence(network: Program, name: str) -> Iterator[None]:
-    """Turns an expectation that diverges into what a user is told; raises NetsorError."""
+    """Turns an expectation without a value into a diagnostic for the user; raises NetsorError (E801, E804)."""
     try:
         yield
     except NoNumber as fault:
@@ -150,7 +152,7 @@ def _existence(network: Program, name: str) -> Iterator[None]:
 
 
 def _not_reached(network: Program, name: str, kernel: Kernel, tol: float, budget: float | None) -> list[Diagnostic]:
-    """W901 where the bound on the error of a kernel is larger than was asked for."""
+    """W901 where the error bound of a kernel is larger than the tolerance."""
     size = float(np.abs(kernel.value).max(initial=0.0))
     error = float(kernel.error.max(initial=0.0))
     if error <= max(tol, _ROUNDING) * size:
@@ -201,8 +203,8 @@ def infer_nngp(
 ) -> Covariances:
     """The NNGP kernel alone: covariances of the readouts at initialization, from the forward pass alone.
 
-    Arguments as of `infer_kernels`; the nonlinearities need no derivative. Raises NetsorError for inputs of a wrong
-    shape, where the covariance is not known (E617) and where it does not exist (E801).
+    Arguments are those of `infer_kernels`; the nonlinearities need no derivative. Raises NetsorError: inputs of a wrong
+    shape (E654), a covariance that is not known (E617) or does not exist (E801).
     """
     verify_network(network)
     kinds = verify_covariance(network)
@@ -238,7 +240,7 @@ def _forward_kernel(
 
 
 def _taken(*made: Template | None) -> tuple[Taken, ...]:
-    """The expectations that were taken, those of pairs first."""
+    """The expectations that were computed, those for pairs of different inputs first."""
     return tuple(t for m in made if m is not None for t in m.evaluator.taken)
 
 
@@ -247,18 +249,18 @@ def _count(pairs: Pairs) -> str:
 
 
 def _only(network: Program, pairs: Pairs, made: dict[str, Kernel]) -> Kernel:
-    """The sum of all contributions, zero where there are none."""
+    """The sum of all contributions, which is zero where there are none."""
     count = len(network.readouts)
     shape = (len(pairs.row), len(pairs.column)) + (count, count) * (count > 1)
     return made.get("") or Kernel(np.zeros(shape), np.zeros(shape))
 
 
-# The contributions to a kernel by parameter, for two readouts.
+# Gives the contributions to a kernel of each parameter, for two readouts.
 Contributions = Callable[[Template, int, int], dict[str, Step]]
 
 
 def _by_moments(terms: Callable[..., list[KernelTerm]]) -> Contributions:
-    """Contributions to a kernel by parameter, each a sum of products of MOMENTs."""
+    """Contributions of each parameter to a kernel, as sums of products of MOMENTs."""
 
     def evaluate(t: Template, a: int, b: int) -> dict[str, Step]:
         out: dict[str, list[Term]] = {}
@@ -280,7 +282,7 @@ def _request(
     network: Program, name: str, across: Template | None, within: Template | None, contributions: Contributions,
     apart: bool = False,
 ) -> Request:  # fmt: skip
-    """A kernel as the sum of its contributions, under the name "", and each by itself where they are kept `apart`."""
+    """A kernel as the sum of its contributions, under the name "", and with `apart` also each contribution."""
     count = range(len(network.readouts))
 
     def asked(t: Template | None) -> Asked:
@@ -299,7 +301,7 @@ def _request(
 
 
 def verify_network(network: Program) -> None:
-    """Raises NetsorError for a program that is no network."""
+    """Raise NetsorError (E609) for a program, which has no kernels."""
     if network.kind != "network":
         raise NetsorError(
             Diagnostic(
@@ -311,7 +313,7 @@ def verify_network(network: Program) -> None:
 
 
 def verify_path_formula(network: Program) -> None:
-    """Raises NetsorError where Eq. 96 misses terms: it needs that no matrix and its transpose are both forward (A2)."""
+    """Raise NetsorError (E611) where Eq. 96 does not hold: W and Wᵀ are both forward (A2), or the GIA check fails."""
     from netsor.check.assumptions import infer_assumptions
 
     found = infer_assumptions(network)

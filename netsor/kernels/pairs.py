@@ -1,7 +1,7 @@
-"""Which pairs of rows a kernel needs, and the templates that serve them.
+"""The pairs of rows that a kernel needs, and the templates from which their entries are computed.
 
-Rows that are equal are one input. A pair of an input with itself has its own template, in which both examples are one:
-perfect correlation is then known and not computed.
+Equal rows are one input. A pair of an input with itself has its own template, in which both examples are one, so that
+the perfect correlation is exact and need not be computed.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from netsor.transform.forward import instances
 Array = np.ndarray
 
 
-# Tiles of so many inputs a side: their arrays stay in a processor's cache.
+# Inputs on a side of a tile: the arrays of a tile then fit into the cache.
 TILE = 96
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """The distinct inputs in their order, those of the rows and columns of a kernel, and where these stand.
+    """The distinct inputs in sorted order, and which of them the rows and columns of a kernel are.
 
-    `rows` and `columns` are increasing numbers of distinct inputs; `row` and `column` say for each row and column that
-    was asked for which of these it is.
+    `rows` and `columns` are increasing indices of distinct inputs; `row` and `column` give, for each row and column
+    asked for, its position in them.
     """
 
     inputs: Array
@@ -48,15 +48,15 @@ class Pairs:
 
     @property
     def own(self) -> Array:
-        """Inputs that are met with themselves."""
+        """Inputs that occur as a row and as a column."""
         return np.intersect1d(self.rows, self.columns, assume_unique=True)
 
     def across(self) -> bool:
-        """Whether two different inputs are met."""
+        """Whether there is a pair of two different inputs."""
         return len(np.union1d(self.rows, self.columns)) > 1
 
     def tiles(self) -> Iterator[tuple[slice, slice]]:
-        """Parts of `rows` and `columns` that cover all pairs, of a symmetric kernel those on and above the diagonal."""
+        """Slices of `rows` and `columns` that cover all pairs, or of a symmetric kernel the upper triangle."""
         for i in range(0, len(self.rows), TILE):
             for j in range(i if self.symmetric else 0, len(self.columns), TILE):
                 yield slice(i, i + TILE), slice(j, j + TILE)
@@ -76,7 +76,7 @@ def infer_pairs(x: Array, y: Array | None) -> Pairs:
 
 @dataclass(frozen=True)
 class Template:
-    """A network on the examples of a template, the steps to limits of what is made of them, and the real inputs."""
+    """A network on example inputs, the steps of the limits computed on them, and the real inputs."""
 
     made: Passes
     evaluator: Evaluator
@@ -87,13 +87,13 @@ class Template:
 def templates(
     network: Program, pairs: Pairs, tol: float, kept: frozenset[str] = frozenset(), backward: bool = True
 ) -> tuple[Template | None, Template | None]:
-    """The template of two different inputs and that of an input with itself; None where there are no such pairs.
+    """The templates for two different inputs and for an input with itself; None where there are no such pairs.
 
-    `kept` are constant vectors that stay symbols, see `Limit`. Without `backward` it is the forward pass alone, which
-    asks for no derivatives.
+    `kept` are constant vectors that stay symbols, see `Limit`. Without `backward` the templates hold the forward pass
+    alone, which needs no derivatives.
     """
     rng = np.random.default_rng(20210721)
-    # The numbers of a template's examples only have to be different; no result depends on them.
+    # The numbers in a template only have to differ from each other; no result depends on them.
     sample = rng.standard_normal((2, pairs.inputs.shape[1]))
     across = within = None
     if pairs.across():
@@ -130,7 +130,7 @@ def _template(
 
 
 def input_columns(network: Program) -> dict[InputRef, slice]:
-    """Where the numbers of each input stand in a row that holds those of all inputs one after the other."""
+    """The columns of each input in a row that holds the numbers of all inputs one after the other."""
     out: dict[InputRef, slice] = {}
     start = 0
     for i in network.inputs:
@@ -141,7 +141,7 @@ def input_columns(network: Program) -> dict[InputRef, slice]:
 
 
 def flat_rows(network: Program, rows: Any) -> Array:
-    """Inputs as an array (N, D), all numbers of an example in a row; reports shapes and numbers that do not fit."""
+    """Inputs as an array (N, D), one example a row; raises NetsorError (E654, E655, E662) for those that do not fit."""
     if isinstance(rows, np.ndarray) and rows.dtype == float and len(network.inputs) == 1:
         i = network.inputs[0]
         shape = (i.dimension,) if i.indices is None else (len(i.indices), i.dimension)
@@ -153,7 +153,7 @@ def flat_rows(network: Program, rows: Any) -> Array:
 
 
 def named_examples(network: Program, flat: Array) -> list[dict[str, tuple[float, ...]]]:
-    """The rows of the inputs of every example, by their names ξ or ξ[2], from an array (N, D)."""
+    """For each example the rows of its inputs, by their names ξ or ξ[2], from an array (N, D)."""
     columns = {str(ref): where for ref, where in input_columns(network).items()}
     return [{name: tuple(row[where].tolist()) for name, where in columns.items()} for row in flat]
 

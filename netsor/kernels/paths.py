@@ -4,7 +4,7 @@ For G-vars g and g' of the two examples, S(g, g') is the sum of ⟨p, q⟩ over 
 
     S(W h, W h') = [W trained] σ_W² E Z^h Z^{h'} + σ_W² Σ_{a, b} E[∂Z^h/∂Z^a ∂Z^{h'}/∂Z^b] S(a, b)     (Eqs. 95, 96)
 
-over the G-vars a on which h, and b on which h' depends. It uses the forward pass alone.
+over the G-vars a on which h depends, and b on which h' depends. It uses the forward pass alone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from netsor.limit.worklist import kept
 from netsor.transform.forward import covariance_of
 from netsor.transform.parameters import Trainable, trainable
 
-# Contributions by (parameter that the path starts from, matrices along it).
+# Contributions by (parameter at the start of the path, matrices along the path).
 Shares = dict[tuple[str, str], Step]
 Terms = dict[tuple[str, str], list[Term]]
 _MOST_CLASSES = 5000
@@ -47,7 +47,7 @@ class _Solver:
         self.limit = self.evaluator.limit
 
     def readouts(self, a: int, b: int) -> Terms:
-        """Paths that end in the embeddings, and the readout's own gradient (Eqs. 96, 125, 133)."""
+        """The paths that end in the embeddings, and the gradient of the readout itself (Eqs. 96, 125, 133)."""
         p, q = self.t.examples
         made = self.t.made
         out: Terms = {}
@@ -82,7 +82,7 @@ class _Solver:
         return out
 
     def shares(self, s: Sym, u: Sym) -> Shares:
-        """S(g, g') of the G-vars that two Ẑ's stand for."""
+        """S(g, g') of the G-vars that the symbols s and u stand for."""
         key = (s, u)
         found = self._shares.get(key)
         if found is None:
@@ -124,7 +124,7 @@ class _Solver:
         out.setdefault(key, []).append(Term(number, factors))
 
     def collect(self, out: Terms, shares: Terms, scale: float, step: str) -> None:
-        """Paths one matrix longer."""
+        """Add the paths extended by one matrix; beyond `_MOST_CLASSES` classes they are summed as "all others"."""
         for (parameter, path), terms in shares.items():
             longer = f"{path} → {step}" if len(shares) < _MOST_CLASSES else "all others"
             out.setdefault((parameter, longer), []).extend(t._replace(number=scale * t.number) for t in terms)

@@ -1,4 +1,4 @@
-"""Kernels over all pairs of rows from the steps of a template: tile by tile, every entry by itself."""
+"""Kernels over all pairs of rows from the steps of a template, tile by tile, with independent entries."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Request:
-    """Kernels that belong together, by name: of two different inputs (`across`) and of one with itself (`own`).
+    """Kernels that are computed together, by name: for two different inputs (`across`) and for one with itself (`own`).
 
-    What diverges on the way is told within `guard`.
+    Expectations that diverge meanwhile are turned into diagnostics by `guard`.
     """
 
     across: Asked
@@ -51,7 +51,7 @@ def tabulate(
 ) -> list[dict[str, Kernel]]:  # fmt: skip
     """The kernels of each request.
 
-    No entry depends on which other rows were asked for, but for what a budget cuts short.
+    No entry depends on the other rows, except through a time limit that is reached.
     """
     shape = (len(pairs.rows), len(pairs.columns)) + (outputs, outputs) * (outputs > 1)
     made = [{name: Kernel(np.zeros(shape), np.zeros(shape)) for name in r.names} for r in requests]
@@ -80,7 +80,7 @@ def _of_outputs(table: Array, a: int, b: int) -> Array:
 
 
 def _arranged(table: Array, pairs: Pairs) -> Array:
-    """The table over the rows and columns that were asked for, some rows at a time."""
+    """The table for the rows and columns that were asked for, filled in blocks of rows."""
     if all(np.array_equal(p, np.arange(n)) for p, n in zip((pairs.row, pairs.column), table.shape, strict=False)):
         return table
     out = np.empty((len(pairs.row), len(pairs.column), *table.shape[2:]))
@@ -93,7 +93,7 @@ def _tile(
     pairs: Pairs, single: Frame, rows: slice, columns: slice, requests: list[Request],
     made: list[dict[str, Kernel]], clock: Clock,
 ) -> None:  # fmt: skip
-    """One tile. The first example of a pair is always the input that comes first in order."""
+    """Fill in one tile; the first example of a pair is always the input that is first in order."""
     one, other = pairs.rows[rows], pairs.columns[columns]
     ahead = one[:, None] < other
     behind = (one[:, None] > other) if not pairs.symmetric else np.zeros_like(ahead)

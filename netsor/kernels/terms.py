@@ -1,7 +1,7 @@
 """The kernels of a network as MOMENTs of its forward and backward passes on two examples (Eqs. 97–100, D.4.1–D.4.3).
 
 Every term is a number times a product of MOMENTs, times an inner product of two rows of data where an input matrix is
-trained. What is evaluated (a limit, many limits at once, a run at some width) does not show here.
+trained. The same terms serve for a limit, for many limits at once, and for runs at finite width.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class KernelTerm:
 def nngp_terms(kinds: list[list[Term]], made: Instances, p: int, q: int, a: int, b: int) -> list[KernelTerm]:
     """The covariance of readout a on example p and readout b on example q at initialization.
 
-    It is σ_v² xᵀx'/n where the readouts are standard, else the mean of v x v' x', without the product of the means of
-    v x and v' x' where coordinates are iid; `kinds` is what
-    `netsor.check.outputs.verify_covariance` says of the terms.
+    It is σ_v² xᵀx'/n where the readouts are standard, else the mean of v x v' x', minus the product of the means of v x
+    and v' x' where coordinates are iid; `kinds` is the result of `netsor.check.outputs.verify_covariance` for the
+    terms.
     """
     if all(t.kind == "standard" for t in (*kinds[a], *kinds[b])):
         psi = gram_psi(made, p, q, a, b)
@@ -61,7 +61,7 @@ def gram_psi(made: Instances, p: int, q: int, a: int, b: int) -> Expr:
 
 
 def ntk_terms(made: Passes, p: int, q: int, a: int, b: int) -> list[KernelTerm]:
-    """⟨∇f_a(ξ_p), ∇f_b(ξ_q)⟩ over the trained unit parameters (Eq. 98), parameter by parameter."""
+    """⟨∇f_a(ξ_p), ∇f_b(ξ_q)⟩ over the trained unit parameters (Eq. 98), as terms of each parameter."""
     network = made.network
     trained = trainable(network)
     out: list[KernelTerm] = []
@@ -78,8 +78,9 @@ def _products(network: Program, matrix: str) -> list[MatMul]:
 
 
 def _matrix_terms(made: Passes, name: str, square: float, p: int, q: int, a: int, b: int) -> list[KernelTerm]:
-    """σ_W² Σ_{g=Wh, 𝐠=W𝐡} (dgᵀd𝐠/n)(hᵀ𝐡/n) (Eq. 99, its second sum over 𝐠 = W𝐡); a product with Wᵀ has the roles of
-    dg and h exchanged in ∇_W f (Eq. 126)."""
+    """σ_W² Σ_{g=Wh, 𝐠=W𝐡} (dgᵀd𝐠/n)(hᵀ𝐡/n), the sum of Eq. 99; for products with Wᵀ, dg and h exchange their roles in
+    ∇_W f (Eq. 126).
+    """
     out = []
     here, there = made.errors[p][a], made.errors[q][b]
     for i in _products(made.network, name):
