@@ -74,13 +74,42 @@ def _rule(node: Expr, ranges: Mapping[Sym, Interval], done: dict[Expr, Interval]
             return (-INF if math.isnan(lo) else lo, INF if math.isnan(hi) else hi)
         case Cond():
             a, b = done[node.then], done[node.other]
+            never, always = done[node.test]
+            if never == always:
+                return a if always else b
             return min(a[0], b[0]), max(a[1], b[1])
         case Star():
             return infer_range(unfold(star_limit(node)), {**ranges, node.bound: (0.0, INF)})
-        case Cmp() | Logic():
-            return 0.0, 1.0
+        case Cmp():
+            return _holds(node.op, *(done[c] for c in node.children))
+        case Logic():
+            return _joined(node.op, [done[c] for c in node.children])
         case _:
             return REALS
+
+
+def _holds(op: str, a: Interval, b: Interval) -> Interval:
+    """(0, 0) where a comparison is false of all values, (1, 1) where it is true of them, else (0, 1)."""
+    match op:
+        case ">" | ">=":
+            return _holds(op.replace(">", "<"), b, a)
+        case "<":
+            return float(a[1] < b[0]), float(a[0] < b[1])
+        case "<=":
+            return float(a[1] <= b[0]), float(a[0] <= b[1])
+        case "==":
+            return float(a[0] == a[1] == b[0] == b[1]), float(a[0] <= b[1] and b[0] <= a[1])
+        case _:
+            never, always = _holds("==", a, b)
+            return 1 - always, 1 - never
+
+
+def _joined(op: str, parts: list[Interval]) -> Interval:
+    """The same of `and`, `or` and `not`."""
+    if op == "not":
+        return 1 - parts[0][1], 1 - parts[0][0]
+    choose = min if op == "and" else max
+    return choose(low for low, _ in parts), choose(high for _, high in parts)
 
 
 def _power(node: Pow, done: dict[Expr, Interval]) -> Interval:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
-from netsor.expr import ONE, ZERO, Const, Expr, Sym, add, canonical, diff, evaluate, mul, postorder, substitute, to_text
+from netsor.expr import ONE, ZERO, Const, Expr, Sym, add, canonical, diff, evaluate, mul, substitute, to_text
 from netsor.expr.differentiate import unfold
 from netsor.expr.intervals import infer_range
 from netsor.expr.parity import parity
@@ -49,7 +49,6 @@ from netsor.gaussian.symbolic.powers_of_two import (
     apart,
     gathered,
     has_powers,
-    is_far,
     raised,
     refuse,
     without_negligible,
@@ -59,8 +58,6 @@ from netsor.gaussian.symbolic.structure import is_curved, shape_of
 DEFAULT = Settings()
 # Scalars whose errors are more than this part of them are looked at together, in so many places.
 _LARGE, _PLACES = 1e-5, 64
-# Variances of a law so wide that nothing of ordinary size is out of its reach.
-_WIDER = 1e4
 _SHARE, _FEW = 0.3, 4
 
 
@@ -252,9 +249,6 @@ def _block(
     outcome = run(inputs, settings.tol, inputs.slack())
     carried = response(nameless, run, inputs, outcome, shape_of(nameless, variables), settings.tol, clock)
     own = outcome.error + carried.rest
-    if outcome.scale < NORMAL and not _is_nothing(nameless, inputs, run):
-        # What underflows on the way is taken for zero.
-        negligible = NORMAL
     own += negligible
     part = Part(
         block,
@@ -291,28 +285,6 @@ def _by_formula(block: Expr, mine: Gaussians, law: Law) -> Part | None:
     way = printed(STEPS)
     took = time.perf_counter() - start
     return Part(block, len(s), 0, way, found.value, error, found.scale, took, own, slopes)
-
-
-def _is_nothing(block: Expr, inputs: Inputs, run: Callable[..., Outcome]) -> bool:
-    """Whether a block that was found to be zero is: its variances or scalars are, or it is so wherever one looks.
-
-    A block like relu(x) relu(−x) is zero under a wider law, too, and the far tail of another one is not.
-    """
-    gone: dict[Sym, Expr] = {
-        s: ZERO
-        for k, s in enumerate(inputs.symbols)
-        if inputs.covariance[k, k] == 0 and not inputs.errors[k].any()
-    }
-    gone |= {s: ZERO for s, x in inputs.scalars.items() if x == 0 == inputs.scalar_errors[s]}
-    if gone and canonical(substitute(block, gone)) is ZERO:
-        return True
-    numbers = (*inputs.covariance.diagonal(), *inputs.scalars.values())
-    if any(map(is_far, (*postorder(block), *(Const(float(x)) for x in numbers)))):
-        return False
-    try:
-        return run(replace(inputs, covariance=_WIDER * inputs.covariance), 1e-2, 0.0, True).scale == 0
-    except (NoNumber, ArithmeticError, ValueError):
-        return False
 
 
 def _named(slopes: Mapping[Input, float], meant: Mapping[Sym, Sym]) -> dict[Input, float]:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from netsor.gaussian import constants
+from netsor.gaussian.existence.vanishing import bound_of_modulus
 from netsor.gaussian.integrand import poles
 from netsor.gaussian.integrand.integrand import Integrand
 from netsor.gaussian.integrand.probe import Probe, held_to_draws
@@ -39,6 +40,7 @@ from netsor.gaussian.rules.panels import Quadrature
 from netsor.gaussian.rules.qmc import QuasiMonteCarlo
 from netsor.gaussian.rules.rule import Goal, Rule
 from netsor.gaussian.rules.special import Constant, Glance, Radial, Rough
+from netsor.gaussian.symbolic.powers_of_two import NORMAL
 
 _WIDER_LAW, _GLANCE = WiderLaw(), Glance()
 REDUCTIONS: tuple[Reduction, ...] = (
@@ -85,12 +87,22 @@ def solve(problem: Problem) -> Outcome:
             except reduced.unless:
                 continue
     try:
-        return integrated(integrand_of(problem), problem.task)
+        return _certain(integrated(integrand_of(problem), problem.task), problem)
     except Unsettled:
         wider = _WIDER_LAW.after_all(problem)
         if wider is None:
             raise
     return wider.evaluate(solve)
+
+
+def _certain(o: Outcome, problem: Problem) -> Outcome:
+    """The outcome, with a bound of what no node saw where they saw nothing, or what underflows."""
+    if o.scale >= NORMAL:
+        return o
+    missed = bound_of_modulus(problem.integrand, problem.law, problem.task.env, problem.task.slack)
+    if missed == math.inf:
+        raise Unsettled("it was seen to be 0 wherever it was looked at, and may be anything elsewhere")
+    return replace(o, error=o.error + missed)
 
 
 def integrand_of(problem: Problem) -> Integrand:

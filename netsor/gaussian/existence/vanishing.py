@@ -1,0 +1,113 @@
+"""A bound of E|F| where every node of a rule saw zeros: sup × mass over boxes, refined where that is large."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections.abc import Mapping
+
+from netsor.expr import ZERO, Cmp, Const, Expr, Sym, add, canonical, compare, mul, neg, postorder, substitute, sym
+from netsor.expr.build import with_children
+from netsor.expr.differentiate import unfold
+from netsor.expr.entry import REALS, Interval
+from netsor.expr.intervals import infer_range
+from netsor.gaussian.law.gaussian_law import RANK, State, pivoted_root
+from netsor.gaussian.problem import OVERFLOW
+from netsor.gaussian.symbolic.powers_of_two import NORMAL
+
+Box = tuple[Interval, ...]
+_SQRT_2PI = math.sqrt(2 * math.pi)
+# Boxes that are looked at, and what is taken for nothing: log of the least float with all its digits.
+_BOXES, _LEAST = 600, -1022 * math.log(2)
+# Beyond the first a standard normal has less mass than that; what exists at all has nothing beyond the second.
+_FAR, _FARTHEST = 38.6, 2.0**20
+
+
+def bound_of_modulus(integrand: Expr, law: State, scalars: Mapping[Sym, float], slack: float = 0.0) -> float:
+    """A bound of E|F| for an F of which E exists, exactly 0 only where F vanishes on the whole space.
+
+    On a box of independent standard normals E|F| is at most sup|F|, by interval arithmetic (Moore 1966), times the mass
+    of the box. The box that counts most is halved until the sum is below the least normal float, or as many boxes as
+    are looked at are spent. Infinite where F is unbounded at a finite place.
+    """
+    root, _ = pivoted_root(law.covariance, RANK * law.variances, slack=slack)
+    z = tuple(sym(f"z{k}") for k in range(root.shape[1]))
+    forms: dict[Sym, Expr] = {
+        s: add(Const(float(m)), *(mul(Const(float(c)), x) for c, x in zip(row, z) if c))
+        for s, m, row in zip(law.symbols, law.mean, root)
+    }
+    forms |= {s: Const(float(x)) for s, x in scalars.items()}
+    f = _against_zero(unfold(canonical(substitute(integrand, forms))))
+    numbers = itertools.count()
+
+    def entry(box: Box) -> tuple[float, int, Box]:
+        low, high = infer_range(f, dict(zip(z, box)))
+        size = max(abs(low), abs(high))
+        mass = sum(_log_mass(i) for i in box)
+        far = any(a >= _FARTHEST or b <= -_FARTHEST for a, b in box)
+        log = -math.inf if size == 0 or far else math.inf if math.isnan(size) else math.log(size)
+        return -(log + mass), next(numbers), box
+
+    queue, whole = [entry((REALS,) * len(z))], list[float]()
+    for k in range(_BOXES):
+        if not queue or -queue[0][0] <= _LEAST - math.log(k + 1):
+            break
+        size, _, box = heapq.heappop(queue)
+        halves = _halves(box)
+        if halves is None:
+            whole.append(-size)
+            break
+        for half in halves:
+            heapq.heappush(queue, entry(half))
+    logs = [x for x in (*whole, *(-size for size, _, _ in queue)) if x > -math.inf]
+    if not logs:
+        return 0.0
+    most = max(logs)
+    if most > OVERFLOW:
+        return math.inf
+    return max(math.exp(most) * math.fsum(math.exp(x - most) for x in logs), NORMAL)
+
+
+def _against_zero(root: Expr) -> Expr:
+    """The same function, its tests comparing differences with 0, in which what the sides share drops out."""
+    done: dict[Expr, Expr] = {}
+    for node in postorder(root):
+        children = tuple(done[c] for c in node.children)
+        if isinstance(node, Cmp):
+            done[node] = compare(node.op, canonical(add(children[0], neg(children[1]))), ZERO)
+        else:
+            done[node] = with_children(node, children)
+    return done[root]
+
+
+def _log_mass(interval: Interval) -> float:
+    """log P(x in the interval), a bound from above that is good where there is little."""
+    low, high = interval
+    if low < 0 < high:
+        return min(0.0, math.log((high - low) / _SQRT_2PI)) if high - low < math.inf else 0.0
+    near, length = min(abs(low), abs(high)), high - low
+    # Mills' ratio is at most 1/x, and at most √(π/2).
+    across = min(length, 1 / near if near else math.inf, _SQRT_2PI / 2)
+    return math.log(across / _SQRT_2PI) - 0.5 * near * near
+
+
+def _halves(box: Box) -> tuple[Box, Box] | None:
+    """The box cut across its longest side; None where floats do not go between its ends."""
+    k = max(range(len(box)), key=lambda i: box[i][1] - box[i][0], default=None)
+    if k is None:
+        return None
+    low, high = box[k]
+    if high == math.inf:
+        at = 0.0 if low == -math.inf else _FAR if low < _FAR else _FARTHEST
+    elif low == -math.inf:
+        at = -_FAR if high > -_FAR else -_FARTHEST
+    elif low > 1:
+        at = math.sqrt(low) * math.sqrt(high)
+    elif high < -1:
+        at = -math.sqrt(-low) * math.sqrt(-high)
+    else:
+        at = (low + high) / 2
+    if not low < at < high:
+        return None
+    return (*box[:k], (low, at), *box[k + 1 :]), (*box[:k], (at, high), *box[k + 1 :])
