@@ -1,4 +1,4 @@
-"""The infinite-width limit of a program by Definition B.3, each number with an error that bounds it."""
+"""The infinite-width limit of a program by Definition B.3; each number has an error bound."""
 
 from netsor.limit.interpreter import Limit, Taken
 from netsor.limit.result import LimitResult, LimitValue, infer_limit

@@ -1,4 +1,4 @@
-"""Z of a line whose ψ has a kink, a jump or a root where its arguments lie with positive probability."""
+"""Limits of instructions whose ψ has a kink, a jump or a root where its arguments lie with positive probability."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from netsor.expr.onesided import Unsettled
 
 
 class Atoms:
-    """One-sided limits of the lines of a program, whose Z's and scalars are in `z` and `scalars` as they are built."""
+    """One-sided limits of instructions; the caller adds the limits of vectors and scalars to `z` and `scalars`."""
 
     def __init__(self, program: Program, z: Mapping[str, Expr], scalars: Mapping[str, Expr]):
         self._expansions = Expansions(program, z, scalars)
-        # Lines that have no limit for what happens at a kink or a jump, lines of which none is known, and why.
+        # By instruction, the error for a ψ that has no limit because of a kink or a jump, and for one whose limit is
+        # not known.
         self.without_limit: dict[str, Diagnostic] = {}
         self.not_known: dict[str, Diagnostic] = {}
         self._found: dict[str, Expr | None] = {}
 
     def limit(self, i: Nonlin | Moment) -> Expr | None:
-        """The limit of ψ at a kink, a jump or a root; None where its arguments lie on none."""
+        """The limit of ψ at a kink, a jump or a root; None where its arguments lie on none, or it is not known."""
         if i.name not in self._found:
             self._found[i.name] = self._limit(i)
         return self._found[i.name]
@@ -53,6 +54,6 @@ def _not_known(i: Nonlin | Moment) -> Diagnostic:
         "E801",
         f"the limit of `{i.name}` is not known: an argument lies on a kink, a jump or a root with positive probability",
         i.span,
-        label="what it tends to depends on the side from which the argument comes",
-        notes=("that side is told by how scalars and products differ from their limits, which is random",),
+        label="its limit depends on the side from which the argument comes",
+        notes=("that side depends on the random differences of scalars and products from their limits",),
     )

@@ -1,6 +1,6 @@
-"""Coordinates of a finite run against their law in the limit: part 1 of Theorem B.4, a histogram, quantiles.
+"""Coordinates of a finite run compared with their law in the limit: part 1 of Theorem B.4, a histogram, quantiles.
 
-Takes arrays, and knows nothing of how they were run.
+The functions take arrays and do not depend on how these were computed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from netsor.limit.law import CoordinateLaw
 
 Array = np.ndarray
 _X, _Y = sym("x"), sym("y")
-# Far below what any run at finite width can tell, and quick.
+# Enough accuracy, because the sampling error of any run at finite width is far larger, and quick to reach.
 ENOUGH = Settings(tol=1e-4, budget=1.0)
 
 
@@ -51,12 +51,12 @@ def _double() -> dict[str, Expr]:
 
 @dataclass(frozen=True)
 class Compared:
-    """(1/n) Σ ψ(x_α) at width n against E ψ(Z^x).
+    """(1/n) Σ ψ(x_α) at width n compared with E ψ(Z^x).
 
-    `stderr` is that of the mean over independent draws: coordinates of one draw share scalars and matrices, and
-    their own spread says less. `distance` counts standard errors to the nearest limit that bias allows; it is None
-    where there is no limit to compare with (`missing` says why), and where the draws are too few or too skewed for a
-    standard error to mean anything.
+    `stderr` is that of the mean over independent draws, because the coordinates of one draw share scalars and matrices
+    and their own spread would be too small. `distance` counts standard errors to the nearest limit that a bias allows;
+    it is None where there is no limit to compare with (`missing` says why), and where the draws are too few or too
+    skewed for a standard error to mean anything.
     """
 
     test: str
@@ -71,7 +71,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class Agreement:
-    """The largest distance in standard errors, what it may be, and whether it is no more; None: nothing can be told."""
+    """The largest distance in standard errors, the allowed one, and whether it `holds` (None if there is no test)."""
 
     largest: float | None
     allowed: float | None
@@ -85,10 +85,10 @@ def compare(
     narrower: Sequence[Mapping[str, Array]] = (),
     ratios: Sequence[float] = (0.25,),
 ) -> list[Compared]:
-    """Pseudo-Lipschitz test functions of the law's vectors, averaged over coordinates, against the limit (Eq. 66).
+    """Averages over coordinates of pseudo-Lipschitz test functions of the vectors, compared with the limit (Eq. 66).
 
-    `runs` holds one mapping from names to coordinates for each draw at width n, `narrower` the same at a smaller width;
-    a bias at n is one of `ratios` times that at the smaller width.
+    `runs` holds one mapping from names to coordinates for each draw at width n, and `narrower` the same at a smaller
+    width; a bias at n is one of `ratios` times the bias at the smaller width.
     """
     out = []
     draws = law.draw(_SKEWED_BY)
@@ -106,7 +106,7 @@ def is_breaking(psi: Expr) -> bool:
 
 
 def agreement(compared: Sequence[Compared], draws: int, level: float = 1e-3) -> Agreement:
-    """The verdict of all tests together, which reject at `level` where the law is right (Student's t, Bonferroni)."""
+    """The verdict of all tests together, which rejects a correct law with probability `level` (t-tests, Bonferroni)."""
     from scipy.special import stdtrit
 
     found = [c.distance for c in compared if c.distance is not None]
@@ -148,12 +148,12 @@ def _compare(
 
 
 def _limit(law: CoordinateLaw, f: Any, name: str, psi: Expr, of: tuple[str, ...]) -> tuple[Estimate | None, str]:
-    """E ψ(Z^x); None, and why, where it does not exist or was not computed: no test then."""
+    """E ψ(Z^x); or None and the reason, where it does not exist or was not computed, and then there is no test."""
     slots = (_X, _Y)[: len(of)]
     integrand = substitute(psi, {s: law.z(v) for s, v in zip(slots, of, strict=True)})
     rough = is_breaking(psi) and sum(map(law.limit.is_gaussian, integrand.free)) > 2
     try:
-        # Kinks in three variables and more take a quadrature seconds, for digits that no run can tell.
+        # A quadrature with kinks in more than two variables takes seconds, for digits that no run can resolve.
         if rough:
             return law.average(lambda *v: f(*v)[0], of), ""
         return law.expectation(integrand, f"E {name}", of[0], ENOUGH), ""
@@ -161,22 +161,22 @@ def _limit(law: CoordinateLaw, f: Any, name: str, psi: Expr, of: tuple[str, ...]
         return None, MISSING[method_without_value(fault)]
 
 
-# Draws of the limit that say how skewed a test function is.
+# How many draws of the limit are taken to measure the skewness of a test function.
 _SKEWED_BY = 20_000
-# In the tail, where verdicts are made (4.5 standard errors), the third moment changes the probabilities of a mean of N
-# numbers by the factor exp(t³ γ / 6 √N) (Edgeworth, Cramér): with this share of √N, by no more than two.
+# In the tail where verdicts are made (t = 4.5 standard errors), skewness γ changes the tail probabilities of a mean of
+# N numbers by the factor exp(t³ γ / 6 √N) (Cramér). With γ at most this share of √N, the factor is at most two.
 _SHARE = 0.047
-# Skewness of the means of some draws beyond what Gaussian ones show in one of ten thousand cases.
+# Skewness of the means of the draws that Gaussian means exceed in one of ten thousand cases.
 _SKEW = 1.7
 
 
 def _is_gaussian_mean(values: Array, count: int) -> bool:
-    """Whether a mean of so many numbers like these is Gaussian as far as a verdict needs it."""
+    """Whether the mean of so many numbers like these is Gaussian to the accuracy that a verdict needs."""
     return _skew(values) <= _SHARE * np.sqrt(count)
 
 
 def _skew(values: Array) -> float:
-    """|third moment| of standardised numbers; 0 of constants."""
+    """The absolute third moment of the standardised numbers; 0 for constants."""
     left = values - values.mean()
     deviation = np.sqrt(np.mean(left**2))
     if not deviation > 1e-13 * np.max(np.abs(values), initial=0.0):
@@ -189,10 +189,10 @@ def _stderr(means: Array) -> float:
 
 
 def _distance(here: Array, there: Array, ratios: Sequence[float], limit: Estimate) -> float:
-    """Standard errors between the limit and the nearest of what the means at two widths let expect of n = ∞.
+    """The distance of the limit, in standard errors, from the values at n = ∞ that the means at two widths allow.
 
-    With a bias that falls by the factor ρ from one width to the other it is (m_n − ρ m) / (1 − ρ). A bias may fall at
-    any of the rates between, so the limit may also lie between any two of these.
+    With a bias that falls by the factor ρ from one width to the other, such a value is (m_n − ρ m) / (1 − ρ). A bias
+    may fall at any rate between, so that the limit may also lie between two of these values.
     """
     gaps: list[tuple[float, float]] = []
     for rho in (0.0, *ratios):
@@ -207,7 +207,7 @@ def _distance(here: Array, there: Array, ratios: Sequence[float], limit: Estimat
 
 @dataclass(frozen=True)
 class Quantiles:
-    """A Q–Q picture: quantiles of the limit and of the coordinates at the same probabilities."""
+    """A Q–Q plot: quantiles of the limit and of the coordinates at the same probabilities."""
 
     probabilities: Array
     limit: Array
@@ -230,10 +230,10 @@ class Histogram:
 
 
 def histogram(draws: Array, coordinates: Array, bins: int = 24) -> Histogram:
-    """Bins over the middle 99.8 % of the limit; what lies outside counts to the outermost."""
+    """Bins over the middle 99.8 % of the limit; values outside count in the outermost bins."""
     low, high = np.quantile(draws, [0.001, 0.999])
     if not high > low:
-        # A constant: a bin around it.
+        # All draws are equal, and the bins surround their value.
         low, high = low - 0.5, high + 0.5
     edges = np.linspace(low, high, bins + 1)
 

@@ -1,7 +1,7 @@
-"""Definition B.3, rule by rule: what each variable of a program tends to.
+"""Definition B.3, one function for each rule: the limit of each variable of a program.
 
 Every Z is an expression in the base symbols Ẑ (Remark B.5); every limit scalar is a symbol whose value is an
-expectation. These functions only write expressions: `netsor.limit.interpreter` decides when numbers are needed.
+expectation. These functions only write expressions; `netsor.limit.interpreter` computes numbers where they are needed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from netsor.expr.infinite_width import at_infinite_width
 
 
 def ZINIT(mean: Expr, hat: Sym) -> Expr:
-    """Z^h of h ∈ 𝒱, as in Setup B.2: its mean and its centred part; Ẑ^h is Z^h, and Ż^h is 0."""
+    """Z^h of h ∈ 𝒱, as in Setup B.2: its mean plus its centred part Ẑ^h; Ż^h is 0."""
     return add(mean, hat)
 
 
@@ -46,5 +46,5 @@ def ZDOT(
 def _at_limits(i: MatMul | Nonlin | Moment, z: Mapping[str, Expr], scalars: Mapping[str, Expr]) -> Expr:
     assert not isinstance(i, MatMul)
     replaced = {Sym(name): z[name] for name in i.vectors} | {Sym(name): scalars[name] for name in i.scalars}
-    # 𝒞 takes its limit first: 1/√n is 0 before anything is differentiated, and ψ* is its directional derivative.
+    # 𝒞 is replaced by its limits first: 1/√n is 0 before derivatives are taken, and ψ* is its directional derivative.
     return canonical(substitute(at_infinite_width(i.psi), replaced))

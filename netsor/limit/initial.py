@@ -1,4 +1,4 @@
-"""The joint law of 𝒱 in rational numbers: what a program writes as decimals is meant as decimals."""
+"""The joint law of 𝒱 in rational numbers, in which decimals of the program are exact."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from netsor.limit.symbols import hat
 
 Combination = dict[Sym, Fraction]
 _EPS, _NOTHING = 2.0**-52, 2.0**-70
-# An inner product of less than this part of its terms is taken exactly.
+# An inner product that is smaller than this share of the sum of its absolute terms is computed exactly.
 _CANCELS = 1e-6
 
 
 class InitialLaw:
-    """Covariances of the Ẑ's of 𝒱, and of linear combinations of them that are given a symbol of their own."""
+    """Covariances of the Ẑ's of 𝒱, and of linear combinations of them that have symbols of their own."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        # The member of 𝒱 that each Ẑ is.
+        # The member of 𝒱 that each Ẑ stands for.
         self.members: dict[Sym, str] = {}
         self._combinations: dict[Sym, Combination] = {}
         self._exact: dict[tuple[Sym, Sym], tuple[Fraction, float]] = {}
@@ -31,7 +31,7 @@ class InitialLaw:
         return s in self.members or s in self._combinations
 
     def family(self, s: Sym) -> object:
-        """The group or n×d matrix that a symbol belongs to; those of different ones are independent."""
+        """The group or n×d matrix that a symbol belongs to; symbols of different ones are independent."""
         if s in self._combinations:
             return self.family(next(iter(self._combinations[s])))
         name = self.members[s]
@@ -40,7 +40,7 @@ class InitialLaw:
         return self.program.group_of[name][0].names
 
     def combined(self, combination: Combination) -> Sym:
-        """The symbol of Σ β z."""
+        """A new symbol for Σ β z."""
         flat: Combination = {}
         for s, b in combination.items():
             for t, c in self._combinations.get(s, {s: Fraction(1)}).items():
@@ -52,7 +52,7 @@ class InitialLaw:
         return symbol
 
     def covariance(self, a: Sym, b: Sym) -> Estimate:
-        """Cov(a, b) with its rounding."""
+        """Cov(a, b) with a bound on its rounding error."""
         if a in self._combinations or b in self._combinations:
             return rounded(*self.exact(a, b))
         p = self.program
@@ -63,7 +63,8 @@ class InitialLaw:
                 return Estimate(0.0)
             entry = g.covariance[i][j]
             error = uncertainty(entry) + abs(float(Fraction(float(entry)) - rational(entry)))
-            # Of a small covariance even the last digit is nothing beside the variances.
+            # An error far below the product of the standard deviations does not matter, even if the covariance itself
+            # is small.
             size = math.sqrt(g.covariance[i][i] * g.covariance[j][j])
             return Estimate(float(entry), error if error > _NOTHING * size else 0.0)
         if x in p.embedding and y in p.embedding:
@@ -79,7 +80,7 @@ class InitialLaw:
         return Estimate(0.0)
 
     def exact(self, a: Sym, b: Sym) -> tuple[Fraction, float]:
-        """(the covariance as a rational number, how far it may be from what is meant)."""
+        """The covariance as a rational number, and a bound on its distance from the number that is meant."""
         key = (a, b) if a.digest <= b.digest else (b, a)
         found = self._exact.get(key)
         if found is None:
@@ -112,6 +113,6 @@ class InitialLaw:
 
 
 def rounded(value: Fraction, error: float) -> Estimate:
-    """The float next to a rational number, with what that leaves out."""
+    """The float nearest to a rational number, with its rounding error added to `error`."""
     near = float(value)
     return Estimate(near, error + abs(float(Fraction(near) - value)))

@@ -1,8 +1,8 @@
-"""ψ's that jump where their parameters tend to, as step(m x) with m → 0: Definition B.3 takes the jump's own value.
+"""ψ's that jump in a parameter at its limit, as step(m x) with m → 0, where Definition B.3 does not give the limit.
 
-Z^{ψ(x; θ)} = ψ(Z^x; θ̊) is what coordinates tend to where ψ is continuous in θ at θ̊ for almost every Z^x. Where it
-jumps for a set of Z^x of positive probability, a finite width, whose θ is on either side of θ̊, tends to something
-else, whatever version of the Master Theorem is asked.
+Z^{ψ(x; θ)} = ψ(Z^x; θ̊) is the limit of the coordinates where ψ is continuous in θ at θ̊ for almost every Z^x. Where it
+jumps there for Z^x of positive probability, the definition takes the value at the jump itself, whereas at finite width
+θ lies on one of the sides; no version of the Master Theorem covers this.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ from netsor.expr.infinite_width import at_infinite_width
 from netsor.gaussian import NoNumber, NoPointwiseMeaning
 from netsor.limit.interpreter import Limit
 
-# So many draws at a jump are looked at, of at most so many.
+# How many draws at a jump are examined, and how many are made at most to find them.
 _DRAWS, _MOST_DRAWS = 24, 2000
-# An argument this near a jump is at it: generic draws come so near with probability 1e-8.
+# An argument this close to a jump counts as lying on it; a generic draw comes this close with probability below 1e-8.
 _AT = 1e-9
 _NUDGE = 1e-6
 
@@ -56,10 +56,10 @@ Values = dict[Sym, float]
 
 
 class Jumps:
-    """The ψ's of a program that jump where their parameters tend to, looked at once for all its outputs.
+    """The ψ's of a program that jump in a parameter at its limit, found once for all outputs.
 
-    Whether an argument lies at a jump with positive probability is decided from the Z's; the numbers of the scalars
-    in it are asked for where it has some.
+    Whether an argument lies at a jump with positive probability is decided from the Z's; the scalars in it are computed
+    only where there is such a ψ.
     """
 
     def __init__(self, state: Limit):
@@ -86,14 +86,14 @@ class Jumps:
         return [i for i in made if i.vectors and self._may_move(i)]
 
     def _may_move(self, i: Nonlin | Moment) -> bool:
-        """Whether a parameter enters what ψ jumps in."""
+        """Whether an expression in which ψ jumps contains a parameter."""
         whole = self.whole[i.name]
         if is_singular(whole):
             return False
         return any(_is_parameter(self.state, s) for u, _ in _arguments(whole) for s in u.free)
 
     def _has_own(self, i: Nonlin | Moment) -> bool:
-        """Whether ψ jumps in n itself; what its vectors do as n → ∞ says from which side they come to a jump."""
+        """Whether ψ jumps in n itself; if not, the expansion of its arguments decides on which side they lie."""
         moving = {Sym(c.name) for c in self.state.program.constants if c.value.free} | {WIDTH}
         for node in postorder(unfold(i.psi)):
             if isinstance(node, Call) and FUNCTIONS[node.fn].jumps and moving & node.free:
@@ -108,7 +108,7 @@ class Jumps:
         return False
 
     def refuse(self, output: str) -> None:
-        """Raises NetsorError (E803) where a ψ that the output needs jumps in a parameter at its limit."""
+        """Raise NetsorError (E803) where a ψ that the output needs jumps in a parameter at its limit."""
         before = self.state.program.needed([output]) if self.suspects else set()
         for i in self.suspects:
             if i.name in before:
@@ -117,13 +117,13 @@ class Jumps:
                     raise NetsorError(_refusal(f"limit of `{output}`", i, *found))
 
     def at(self, i: Nonlin | Moment) -> tuple[Sym, float] | None:
-        """A parameter in which ψ jumps at its limit for a set of Z's of positive probability, and this limit."""
+        """A parameter in which ψ jumps at its limit for Z's of positive probability, with that limit, or None."""
         if i.name not in self._told:
             self._told[i.name] = self._jump(i) if i in self.suspects else None
         return self._told[i.name]
 
     def told(self, i: Nonlin | Moment, subject: str | None = None) -> Diagnostic | None:
-        """What is said of such a ψ where its limit, or what is made of it, is shown."""
+        """The error (E803) for such a ψ, where its limit or a result computed from it is shown; None for other ψ's."""
         found = self.at(i)
         return None if found is None else _refusal(subject or f"limit of `{i.name}`", i, *found)
 
@@ -140,7 +140,7 @@ class Jumps:
         return None
 
     def _lies_on_one(self, i: Nonlin | Moment) -> bool:
-        """Whether an argument of ψ is at a place of a jump with positive probability, by the Z's that it is made of."""
+        """Whether, judged by the Z's in it, an argument of ψ lies at a jump with positive probability."""
         state = self.state
         limits = {Sym(x): state.z(x) for x in i.vectors} | {Sym(x): state.moment(x) for x in i.scalars}
         for u, places in _arguments(i.psi):
@@ -154,7 +154,7 @@ class Jumps:
         return False
 
     def _in_numbers(self, e: Expr) -> Expr:
-        """An expression with numbers for its scalars, in which what they leave of terms that cancel is dropped."""
+        """An expression with numbers for its scalars, without the rounding errors that remain where terms cancel."""
         numbers: dict[Sym, Expr] = {}
         for s in e.free:
             if not self.state.is_gaussian(s):
@@ -175,7 +175,7 @@ class Jumps:
         return canonical(done[e])
 
     def _ask(self, i: Nonlin | Moment) -> None:
-        """Let the numbers be found on which the values of ψ's arguments depend."""
+        """Compute the scalars on which the arguments of ψ depend."""
         for name in self.state.program.needed([i.name]) & self.needed:
             if isinstance(self.state.program.by_name.get(name), Moment) and name != i.name:
                 try:
@@ -201,7 +201,7 @@ def _sum_in_numbers(terms: list[Expr]) -> Expr:
 
 
 def _arguments(psi: Expr) -> Iterator[tuple[Expr, tuple[float, ...]]]:
-    """What ψ jumps in, and where: the arguments of step and sign, the two sides of a test."""
+    """The expressions in which ψ may jump, and where: arguments of step and sign, differences in comparisons."""
     psi = unfold(psi)
     if JUMPING.isdisjoint(psi.made_of) and Cond.kind not in psi.made_of:
         return
@@ -229,7 +229,7 @@ def _is_at_a_jump(i: Nonlin | Moment, values: Values) -> bool:
 
 
 def _simulated(state: Limit, needed: set[str]) -> Iterator[Values]:
-    """Values of all variables at draws of the Ẑ's, each of its own, and of the scalars at their limits."""
+    """Values of all variables at draws of the Ẑ's, which are drawn independently, with scalars at their limits."""
     p = state.program
     rng = random.Random(20210721)
     psis = {i.name: at_infinite_width(i.psi) for i in p.instructions if isinstance(i, Nonlin) and i.name in needed}
@@ -266,7 +266,7 @@ def _simulated(state: Limit, needed: set[str]) -> Iterator[Values]:
                 values[Sym(i.name)] = evaluate(psi, values) if known else scale * rng.gauss(0, 1)
             else:
                 found = state.found(i.name)
-                # A number that nothing asked for is at no point of distinction as far as anyone knows.
+                # A scalar that was not computed is replaced by a random number, which does not lie at a jump.
                 values[Sym(i.name)] = rng.gauss(0, 1) if found is None else found
         yield values
 
@@ -276,7 +276,7 @@ def _deviation(state: Limit, s: Sym) -> float:
 
 
 def _written_out(p: Program, needed: set[str]) -> dict[str, Expr]:
-    """Each ψ with the NONLINs that it is applied to in place of their names, so that every parameter shows."""
+    """Each ψ with the NONLINs among its arguments written out, so that it contains every parameter it depends on."""
     made: dict[Sym, Expr] = {}
     whole: dict[str, Expr] = {}
     for i in p.instructions:
@@ -288,7 +288,7 @@ def _written_out(p: Program, needed: set[str]) -> dict[str, Expr]:
 
 
 def _parameters(state: Limit, whole: Expr) -> dict[Sym, tuple[float, tuple[int, ...]]]:
-    """The scalars that differ from their limits at finite widths, their limits, and the sides that they are on."""
+    """The scalars that differ from their limits at finite width, these limits, and the sides they may lie on."""
     p = state.program
     out: dict[Sym, tuple[float, tuple[int, ...]]] = {}
     constants = {c.name: c for c in p.constants}
@@ -309,7 +309,7 @@ def _parameters(state: Limit, whole: Expr) -> dict[Sym, tuple[float, tuple[int, 
 
 
 def _is_parameter(state: Limit, s: Sym) -> bool:
-    """Whether a symbol stands for something that differs from its limit at a finite width."""
+    """Whether a symbol stands for a quantity that differs from its limit at finite width."""
     i = state.program.by_name.get(str(s.name))
     if isinstance(i, MatMul):
         return state.z(i.name) is ZERO
@@ -318,14 +318,14 @@ def _is_parameter(state: Limit, s: Sym) -> bool:
 
 
 def _varies(p: Program, i: MatMul) -> bool:
-    """Whether a product that is 0 in the limit need not be so at a finite width: a parameter made its vector 0."""
+    """Whether a product with limit 0 may be non-zero at finite width, because a parameter makes its vector 0."""
     before = p.needed([i.name])
     made = [j for j in p.instructions if isinstance(j, Nonlin) and j.name in before]
     return any(j.scalars or WIDTH in j.psi.free for j in made)
 
 
 def _jumps_in(whole: Expr, s: Sym, limit: float, sides: tuple[int, ...], values: Values) -> bool:
-    """Whether ψ at a draw stays away from its value at θ̊ however near θ comes."""
+    """Whether ψ at a draw keeps a distance from its value at θ̊ as θ tends to θ̊."""
     try:
         at_limit = at_infinite_width(whole)
         here = _value(at_limit, values)
@@ -344,7 +344,7 @@ def _jumps_in(whole: Expr, s: Sym, limit: float, sides: tuple[int, ...], values:
 
 
 def _narrowly(whole: Expr) -> Expr:
-    """ψ at a width; ψ* as in the limit, since differences of nearly equal numbers would be rounding."""
+    """ψ at a finite width, but with ψ* in the limit, to avoid the rounding errors of a difference quotient."""
     from netsor.expr import rewrite
 
     return rewrite(whole, lambda node: at_infinite_width(node) if isinstance(node, Star) else node)

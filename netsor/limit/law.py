@@ -26,9 +26,9 @@ from netsor.limit.interpreter import Limit
 
 Array = np.ndarray
 PROBABILITIES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
-# Quantiles come from this many scrambled Sobol sequences of 2^this many points each.
+# Quantiles are averaged over this many scrambled Sobol sequences, of 2^this many points each.
 _SEQUENCES, _POINTS = 8, 14
-# Neighbours among the draws that are further apart than this, in standard deviations, stand beside a jump of the law.
+# A gap between neighbouring draws, in standard deviations, that is taken for a jump of the quantile function.
 _JUMP = 0.05
 
 
@@ -43,9 +43,9 @@ class Parts:
 
 
 class CoordinateLaw:
-    """The joint law of Z^x for some vectors x of a program (Def. B.3); numbers carry the bounds of the limit.
+    """The joint law of Z^x for some vectors x of a program (Def. B.3), with the error bounds of the limit.
 
-    `names` are variables of the program. Raises NetsorError where a moment does not exist.
+    `names` are variables of the program. The methods raise NetsorError where a moment does not exist.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class CoordinateLaw:
     # --- moments -----------------------------------------------------------------------------------------------
 
     def expectation(self, e: Expr, what: str, name: str, settings: Settings | None = None) -> Estimate:
-        """E of an expression in the limit's symbols, taken for the variable `name`; `settings` for this one alone."""
+        """E of an expression in the limit's symbols, for the variable `name`; `settings` apply to this one alone."""
         self.limit.verify(name)
         e = canonical(e)
         if isinstance(e, Const):
@@ -98,12 +98,12 @@ class CoordinateLaw:
 
     def _covariance(self, p: Expr, q: Expr, what: str, name: str) -> Estimate:
         a, b = (self.expectation(e, f"the mean in {what}", name) for e in (p, q))
-        # Centred first: a mean much larger than the deviations would leave few digits in E pq − E p E q.
+        # Centred first, because E pq − E p E q would lose digits where the means are much larger than the deviations.
         c = self.expectation(mul(add(p, Const(-a.value)), add(q, Const(-b.value))), what, name)
         return Estimate(max(c.value, 0.0) if p is q else c.value, c.error + a.error * b.error)
 
     def parts(self, name: str) -> Parts | None:
-        """Ẑ and Ż of a G-var, apart; None for an X-var, whose Z has no such parts."""
+        """The parts Ẑ and Ż of a G-var; None for an X-var, which has no such parts."""
         if self.program.is_initial_vector(name):
             return Parts(self.variance(name), Estimate(0.0), Estimate(0.0), Estimate(0.0))
         i = self.program.by_name[name]
@@ -127,7 +127,7 @@ class CoordinateLaw:
         return self._at(dict(zip(symbols, root @ normals, strict=True)), count)
 
     def _base(self) -> tuple[list[Sym], Array]:
-        """The Ẑ's that the vectors depend on, and a root of their covariance."""
+        """The Ẑ's that the vectors depend on, and a square root of their covariance matrix."""
         if self._root is None:
             free = {s for x in self.names for s in self.z(x).free}
             symbols = sorted((s for s in free if self.limit.is_gaussian(s)), key=lambda s: s.digest)
@@ -148,7 +148,7 @@ class CoordinateLaw:
         return out
 
     def quantiles(self, name: str, probabilities: Sequence[float] = PROBABILITIES) -> list[Estimate]:
-        """Quantiles of Z^x, each with its standard error over independent quasi-random draws (0 where it is exact)."""
+        """Quantiles of Z^x, each with its standard error over independent Sobol sequences (0 where it is exact)."""
         z = self.z(name)
         exact = self._gaussian_quantiles(z, name, probabilities)
         if exact is not None:
@@ -157,9 +157,10 @@ class CoordinateLaw:
         return [self._atom_at(name, p) or q for p, q in zip(probabilities, found, strict=True)]
 
     def _atom_at(self, name: str, p: float) -> Estimate | None:
-        """The quantile where the law has an atom up to whose end the probability reaches, within what the draws tell.
+        """The quantile where p falls on an atom of the law, within the accuracy of the draws; otherwise None.
 
-        The median of relu(g) is 0: half of the mass is there, and some sequences have a point less of it than others.
+        The median of relu(g) is 0: half of the mass is there, but in some sequences the share of zeros is a point below
+        ½.
         """
         together = np.sort(np.concatenate([values[name] for values in self._sequences]))
         least = len(together) // 1000
@@ -178,7 +179,7 @@ class CoordinateLaw:
         return Estimate(found.value, 4 * found.error)
 
     def _over_sequences(self, of: Callable[[dict[str, Array]], Array]) -> list[Estimate]:
-        """Statistics of draws, averaged over independently scrambled Sobol sequences, each with its standard error."""
+        """Averages of statistics over independently scrambled Sobol sequences, each with its standard error."""
         found = np.array([of(values) for values in self._sequences])
         spread = found.std(axis=0, ddof=1) / np.sqrt(_SEQUENCES)
         return [Estimate(float(m), float(e)) for m, e in zip(found.mean(axis=0), spread, strict=True)]
@@ -197,7 +198,7 @@ class CoordinateLaw:
         return out
 
     def _gaussian_quantiles(self, z: Expr, name: str, probabilities: Sequence[float]) -> list[Estimate] | None:
-        """Of a Gaussian Z^x, exactly; None where it is none."""
+        """The exact quantiles of a Gaussian Z^x; None where it is not Gaussian."""
         from netsor.expr import diff
 
         gaussians = [s for s in z.free if self.limit.is_gaussian(s)]
@@ -240,11 +241,11 @@ class CoordinateLaw:
 
 
 def _quantiles(values: Array, probabilities: Sequence[float]) -> Array:
-    """Quantiles of draws; where the law jumps over an interval, its lower end, which is a value that it takes."""
+    """Quantiles of draws; where the quantile function jumps, the lower end of the jump, which is a value of the law."""
     lower, upper = (np.quantile(values, probabilities, method=m) for m in ("lower", "higher"))
     jumps = upper - lower > _JUMP * values.std()
     least = np.quantile(values, probabilities, method="inverted_cdf")
-    # Points of a sequence stand for strata of equal mass: the k-th of N is at (k − ½)/N.
+    # The points of a sequence represent strata of equal mass, so that the k-th of N is the quantile at (k − ½)/N.
     return np.where(jumps, least, np.quantile(values, probabilities, method="hazen"))
 
 

@@ -1,7 +1,7 @@
-"""Limit scalars that are one number are one symbol: what each of them means, as a polynomial in expectations.
+"""Finds limit scalars that are equal: each is written as a polynomial in expectations, and equal ones share a symbol.
 
-An Onsager term cancels a Ż only if b = E η'(r)/τ of the text and the coefficient E ∂η/∂Ẑ of Eq. 65 are seen to be one
-number.
+An Onsager term cancels a Ż only if b = E η'(r)/τ of the text and the coefficient E ∂η/∂Ẑ of Eq. 65 are recognised as
+one number.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Callable
 from netsor.expr import Const, Expr, Sym, add, canonical, mul, postorder, split_coefficient
 from netsor.gaussian.symbolic.expansion import expand, factors_of
 
-# What means more than this is known by its own name: sums that grow step by step would be written out in full.
+# Scalars with longer polynomials keep their own symbols, because nested sums would grow from step to step.
 _MOST_TERMS, _MOST_NODES = 24, 200
 
 
 class Meanings:
-    """The scalars of a limit by what they mean; `is_gaussian` tells Ẑ's from scalars."""
+    """The scalars of a limit by their polynomials; `is_gaussian` tells Ẑ's from scalars."""
 
     def __init__(self, is_gaussian: Callable[[Sym], bool]):
         self._is_gaussian = is_gaussian
@@ -26,13 +26,13 @@ class Meanings:
         self._named: dict[Expr, tuple[Sym, float]] = {}
 
     def named(self, integrand: Expr, symbol: Sym) -> tuple[float, Sym]:
-        """(c, s) with E integrand = c s: s is `symbol`, or a scalar named before that means the same but for c."""
+        """(c, s) with E integrand = c s, where s is `symbol`, or an earlier scalar that is a multiple of it."""
         meaning = self._meaning(integrand)
         if meaning is None:
             return 1.0, symbol
         c, core = split_coefficient(meaning)
         found = self._named.get(core)
-        # A factor that cancelled may have no value: what is to be the same must be made of the same.
+        # A factor that has cancelled may have no value, so the earlier scalar must depend on the same scalars.
         if found is not None and all(self._occurs(s, core) for s in self._scalars(integrand)):
             return float(c) / found[1], found[0]
         if found is None and not isinstance(core, Const) and c:
@@ -44,13 +44,13 @@ class Meanings:
         return frozenset(s for s in e.free if not self._is_gaussian(s))
 
     def _occurs(self, s: Sym, core: Expr) -> bool:
-        """Whether a meaning is made of a scalar, of what this means, or of expectations in which it occurs."""
+        """Whether a polynomial contains a scalar, what this stands for, or an expectation in which it occurs."""
         if s in core.free or s in self._of and self._of[s].free <= core.free:
             return True
         return any(s in self._products[a].free for a in core.free if a in self._products)
 
     def _meaning(self, integrand: Expr) -> Expr | None:
-        """E integrand as a polynomial in expectations of products and in functions of scalars."""
+        """E integrand as a polynomial in expectations of products and in functions of scalars; None if too long."""
         gaussians = integrand.free - self._scalars(integrand)
         terms = expand(integrand, gaussians)
         if len(terms) > _MOST_TERMS:

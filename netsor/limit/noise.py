@@ -1,7 +1,7 @@
-"""Errors with their signs: every number made on the way has an error of its own, and passes on those it was made of.
+"""Affine arithmetic for errors: each computed number has an error of its own, and inherits those of its arguments.
 
-An affine form Σ w_k ε_k with |ε_k| ≤ 1 says how each of them acts (Stolfi & de Figueiredo 1997, ch. 3): errors that
-cancel do cancel, and one that is damped on its way is felt damped.
+An affine form Σ w_k ε_k with |ε_k| ≤ 1 keeps the sign with which each error acts (Stolfi & de Figueiredo 1997, ch. 3),
+so that errors cancel where they do, and are reduced where they are damped.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ Array = np.ndarray
 
 
 class Form(NamedTuple):
-    """Σ weight[k] · (error number terms[k], which is at most 1)."""
+    """Σ weight[k] · ε_{terms[k]}, with |ε| ≤ 1."""
 
     terms: Array
     weight: Array
 
     @property
     def size(self) -> float:
-        """How large it is at most."""
+        """The largest absolute value of the form."""
         return float(np.abs(self.weight).sum())
 
 
@@ -32,14 +32,14 @@ NONE = Form(np.zeros(0, np.int64), np.zeros(0))
 
 
 class Origin(NamedTuple):
-    """Where an error was made: what was computed, and how."""
+    """Where an error comes from: the purpose of the computation, and its method."""
 
     purpose: str
     method: str
 
 
 class Known(NamedTuple):
-    """A number, a bound on its error, and how this error is made up."""
+    """A number, a bound on its error, and the affine form of that error."""
 
     value: float
     error: float
@@ -51,13 +51,13 @@ class Known(NamedTuple):
 
 
 class Noises:
-    """The errors of one limit, numbered, each with what it came from."""
+    """The numbered errors of one limit, each with its origin."""
 
     def __init__(self) -> None:
         self._origins: list[Origin] = []
 
     def fresh(self, size: float, origin: Origin) -> Form:
-        """An error that no other number has."""
+        """A new error of this size, independent of all others."""
         if size == 0:
             return NONE
         self._origins.append(origin)
@@ -77,7 +77,7 @@ class Noises:
         return Form(index, weights[index])
 
     def largest(self, form: Form) -> tuple[Origin, float] | None:
-        """Where the errors that act most in a form were made, and how much they act; None for a form without errors."""
+        """The origin whose errors contribute most to a form, and their sum; None for a form without errors."""
         sizes: dict[Origin, float] = {}
         for i, w in zip(form.terms, np.abs(form.weight), strict=True):
             origin = self._origins[int(i)]

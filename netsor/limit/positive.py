@@ -1,4 +1,4 @@
-"""Means that are positive by design: of what is never negative, and not zero almost everywhere."""
+"""Recognises means that must be positive: those of ψ ≥ 0 that is not zero almost everywhere."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from netsor.expr.differentiate import unfold
 from netsor.expr.functions import is_exp
 from netsor.expr.intervals import infer_range
 
-# A range that says no more than that a number is positive; products of a few such numbers are positive, too.
+# The range of a number that is only known to be positive; products of a few such lower bounds are still positive.
 POSITIVE = (1e-30, math.inf)
 _MOST_CASES = 32
 
 
 def is_positive_somewhere(e: Expr, is_gaussian: Callable[[Sym], bool]) -> bool:
-    """Whether ψ(Z) ≥ 0 is plainly positive with positive probability, whatever values its scalars have."""
+    """Whether ψ(Z) ≥ 0 is recognised as positive with positive probability, for all values of its scalars."""
     e = unfold(e)
     if infer_range(e, {})[0] > 0:
         return True
@@ -27,7 +27,7 @@ def is_positive_somewhere(e: Expr, is_gaussian: Callable[[Sym], bool]) -> bool:
 
 
 def is_not_zero(e: Expr, is_gaussian: Callable[[Sym], bool]) -> bool:
-    """Whether an expression is plainly not zero with positive probability."""
+    """Whether an expression is recognised as non-zero with positive probability."""
     waiting: list[tuple[Expr, Signs]] = [(e, {})]
     left = _MOST_CASES
     while waiting and left:
@@ -36,7 +36,7 @@ def is_not_zero(e: Expr, is_gaussian: Callable[[Sym], bool]) -> bool:
         if _is_not_zero(e, is_gaussian):
             return True
         u = undecided(e, signs)
-        # A sign that scalars alone decide may be either one.
+        # Where scalars alone decide a sign it may be either, and the case cannot be chosen.
         if u is not None and all(map(is_gaussian, u.free)):
             for positive in (True, False):
                 more = split(u, signs, positive)
@@ -55,7 +55,8 @@ def _is_not_zero(e: Expr, is_gaussian: Callable[[Sym], bool]) -> bool:
         case Mul():
             return not any(is_kinked(f) for f in e.children) and all(_is_not_zero(f, is_gaussian) for f in e.children)
         case Call() if FUNCTIONS[e.fn].arity == (1, 1) and not is_kinked(e):
-            # Analytic and not constant, of what takes all values near some.
+            # A function that is analytic and not constant, at an argument that takes all values of an interval, is
+            # almost never 0.
             return is_exp(e) or _varies(e.children[0], is_gaussian)
         case Add():
             return _varies(e, is_gaussian)
@@ -64,7 +65,7 @@ def _is_not_zero(e: Expr, is_gaussian: Callable[[Sym], bool]) -> bool:
 
 
 def _varies(e: Expr, is_gaussian: Callable[[Sym], bool]) -> bool:
-    """Whether a Gaussian enters with a constant slope that is a number, and nowhere else."""
+    """Whether some Gaussian occurs in one term only, with a number as its coefficient."""
     terms = e.children if isinstance(e, Add) else (e,)
     for k, t in enumerate(terms):
         others = terms[:k] + terms[k + 1 :]

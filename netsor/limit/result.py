@@ -1,4 +1,4 @@
-"""What a user gets: for each output its limit, its error, the way it was found, or why there is none."""
+"""The result of `infer_limit`: for each output its limit with its error and method, or why there is none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from netsor.shown import Shown
 
 @dataclass(frozen=True)
 class LimitValue:
-    """θ̊ of an output: |value − limit| ≤ error.
+    """θ̊ of an output, with |value − limit| ≤ error.
 
     `value` is None where the limit does not exist (method "none") or could not be computed (method "unknown").
     """
@@ -29,12 +29,12 @@ class LimitValue:
     error: float | None
     method: str
     converged: bool = True
-    # What the tolerance is relative to: the size of what is averaged, E|ψ|.
+    # What the tolerance is relative to: E|ψ|, the size of the averaged quantity.
     size: float = 0.0
 
     @property
     def missing(self) -> str:
-        """What stands in place of a value where there is none."""
+        """The text to show where there is no value."""
         return MISSING.get(self.method, "")
 
     def as_dict(self) -> dict:
@@ -43,7 +43,7 @@ class LimitValue:
 
 @dataclass(frozen=True)
 class LimitResult(Shown):
-    """The limits of a program's outputs, the diagnostics of those that failed, and every expectation taken."""
+    """The limits of a program's outputs, the diagnostics of those that failed, and every expectation computed."""
 
     program: str
     outputs: dict[str, LimitValue]
@@ -79,7 +79,7 @@ def infer_limit(
     def work_through(names: Sequence[Output], share: float) -> None:
         for k, output in enumerate(names):
             if end is not None:
-                # An output that is hard leaves their time to those after it.
+                # The outputs share the remaining time in equal parts, so that a hard one leaves time to those after it.
                 state.grant((end - time.monotonic()) / (len(names) - k), share)
             faults.pop(output.name, None)
             try:
@@ -111,23 +111,23 @@ def _one(state: Limit, name: str) -> LimitValue:
     symbol = next(iter(value.free), None)
     if symbol is None:
         return LimitValue(estimate.value, estimate.error, "exact algebra")
-    # Where a power of two is apart, this is the size of the rest.
+    # If a power of two was split off, this is the size of the remaining factor.
     size = _size(state, symbol) if value is symbol else 0.0
     size = max(size, abs(estimate.value))
-    # A function of scalars that are zero exactly has no size; what is left of its error is rounding.
+    # A function of scalars that are exactly zero has size 0; an error that is left there is rounding error.
     rounding = 4e-15 if state.result_of(symbol) is None else NORMAL
     converged = estimate.error <= max(state.settings.tol * size, rounding)
     return LimitValue(estimate.value, estimate.error, _method(state, symbol), converged, size)
 
 
 def _arguments(state: Limit, s: Sym) -> dict[str, Expr]:
-    """The scalars that a MOMENT of no vector is a function of, each a number or a symbol."""
+    """The scalars, numbers or symbols, that a MOMENT without vectors is a function of."""
     i = state.program.by_name.get(s.name[1])
     return {x: state.moment(x) for x in i.scalars} if isinstance(i, Moment) and not i.vectors else {}
 
 
 def _size(state: Limit, value: Expr) -> float:
-    """What an error is relative to: E|ψ| of a MOMENT, and Σ |∂f/∂θ| times that of θ for a function of scalars."""
+    """The scale of an error: E|ψ| for a MOMENT, Σ |∂f/∂θ| times the scales of θ for a function of scalars."""
     if not isinstance(value, Sym):
         return abs(_value(state, value))
     result = state.result_of(value)
@@ -154,7 +154,7 @@ def _value(state: Limit, value: Expr) -> float:
 
 
 def _method(state: Limit, value: Expr) -> str:
-    """How an output's own expectation was found, or those that it is a function of."""
+    """The method of an output's own expectation, or the methods of those that it is a function of."""
     if not isinstance(value, Sym):
         return "exact algebra"
     result = state.result_of(value)

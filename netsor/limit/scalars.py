@@ -1,4 +1,4 @@
-"""MOMENTs of no vector: functions of scalars, and what the errors of the scalars do to them."""
+"""MOMENTs without vectors: functions of scalars, and the effect of errors in the scalars."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from netsor.gaussian.sensitivity.first_order import FirstOrder
 
 _ROUNDING = 4e-16
 _HALF = 2.0**-53
-# Scalars of a test of which all ends are tried together.
+# The most scalars in a test for which all combinations of the ends of their error intervals are tried.
 _MOST_TOGETHER = 4
 _NONE: Mapping[Sym, float] = {}
 
@@ -58,11 +58,11 @@ def function_of_scalars(
     name: str,
     span: Span | None,
 ) -> FirstOrder:
-    """ψ(; θ̊) (Eq. 63 with k = 0), with the error that |θ − θ̊| allows; `range_of` bounds a scalar at every width,
-    `written` and `shown` spell ψ and its scalars for a reader.
+    """ψ(; θ̊) (Eq. 63 with k = 0), with the error due to |θ − θ̊|; `range_of` bounds a scalar at every width.
 
-    Raises NetsorError where ψ has no value at θ̊ or jumps there: Assumption B.8 asks for continuity, without which the
-    scalar need not converge; and where its value is out of the range of floating-point numbers.
+    `written` and `shown` spell ψ and its scalars in messages. Raises NetsorError: E802 where ψ has no value at θ̊, E803
+    where it jumps there (Assumption B.8 requires continuity, without which the scalar need not converge), and E804
+    where its value is out of the range of floating-point numbers.
     """
     at = {s: value_of(s) for s in sorted(e.free, key=lambda s: s.digest)}
     point = {s: v.value for s, v in at.items()}
@@ -99,14 +99,14 @@ def function_of_scalars(
         def changes_within(
             t: float, s: Sym = s, ends: tuple[float, ...] = (low - v.value, high - v.value)
         ) -> list[tuple[float, float]]:
-            """(step, change) down and up."""
+            """The steps down and up, with the changes of the value."""
             steps = [min(max(u, ends[0]), ends[1]) for u in (-t, t)]
             return [(u, _value(e, {**point, s: point[s] + u}) - value) for u in steps]
 
         def change_within(t: float) -> float:
             return max(abs(x) if math.isfinite(x) else math.inf for _, x in changes_within(t))
 
-        # A jump is as high nearby as farther off; a steep slope is not.
+        # At a jump a smaller step gives the same change; at a steep but continuous place it gives a smaller one.
         nudge = 1e-12 * max(1.0, abs(v.value))
         jump, nearer = change_within(nudge), change_within(nudge / 1000)
         change = change_within(reach)
@@ -123,7 +123,7 @@ def function_of_scalars(
             )
         error += change
         slope = _slope(e, s, point)
-        # What a straight line leaves, beyond the rounding of the scalar itself.
+        # The deviation from the tangent, and the effect of rounding the scalar itself.
         bent = max(abs(x - slope * u) for u, x in changes_within(reach)) + abs(slope) * (reach - v.error)
         if v.error > 0 and bent < change:
             slopes[s] = slope
@@ -134,7 +134,7 @@ def function_of_scalars(
 
 
 def _slope(e: Expr, s: Sym, point: dict[Sym, float]) -> float:
-    """∂e/∂s at a point; nan where it has none."""
+    """∂e/∂s at a point; NaN where it does not exist."""
     try:
         return _value(diff(e, s), point)
     except (ArithmeticError, ValueError):
@@ -142,9 +142,9 @@ def _slope(e: Expr, s: Sym, point: dict[Sym, float]) -> float:
 
 
 def _value(e: Expr, point: Mapping[Sym, float]) -> float:
-    """The value at a point, also where something on the way leaves the range of floats, as exp(1000) / exp(999) does.
+    """The value at a point, also where an intermediate result is out of range, as in exp(1000) / exp(999).
 
-    Infinite where the value itself does, NaN where there is none.
+    Infinite where the value itself is out of range, NaN where it does not exist.
     """
     value = evaluate(e, point)
     return value if math.isfinite(value) else _wide_value(e, point)
@@ -161,7 +161,7 @@ def _wide_value(e: Expr, point: Mapping[Sym, float]) -> float:
 
 
 def _is_pole(node: Expr, at: Mapping[Sym, np.ndarray]) -> bool:
-    """Whether a part of an expression is like 1/0 or log(0), which are not merely large."""
+    """Whether a part of an expression is undefined like 1/0 or log(0), and not merely large."""
     match node:
         case Pow():
             base, exponent = (wide_values(c, dict(at), 1) for c in node.children)
@@ -175,7 +175,7 @@ def _is_pole(node: Expr, at: Mapping[Sym, np.ndarray]) -> bool:
 def has_value(
     e: Expr, known: Mapping[str, Expr], range_of: Callable[[Sym], tuple[float, float]]
 ) -> bool:
-    """Whether a function of scalars has a value at their limits, as far as what is `known` of them and ranges say."""
+    """Whether a function of scalars certainly has a value at their limits, judged by `known` values and by ranges."""
     e = unfold(e)
     values = {s: float(v.value) for s in e.free if isinstance(v := known.get(str(s.name)), Const)}
     if len(values) == len(e.free):
@@ -193,9 +193,9 @@ def has_value(
 
 
 def taken_branches(e: Expr, value_of: Callable[[Sym], Estimate | None]) -> Expr:
-    """An expression without the branches that are not taken, where scalars decide that within their errors.
+    """The expression without the branches that are not taken, where the scalars decide that within their errors.
 
-    `value_of` is None for what is no scalar, or none that is known.
+    `value_of` is None for a symbol that is not a scalar, or whose value is not known.
     """
 
     def taken(node: Expr) -> Expr:
@@ -213,7 +213,7 @@ def taken_branches(e: Expr, value_of: Callable[[Sym], Estimate | None]) -> Expr:
 
 
 def may_jump(e: Expr) -> bool:
-    """Whether a function of scalars has places where it is not continuous, so that its value there is no limit."""
+    """Whether a function of scalars may be discontinuous somewhere, so that its value there need not be a limit."""
     return any(
         isinstance(node, (Cond, Apply))
         or (isinstance(node, Call) and (bool(FUNCTIONS[node.fn].jumps) or FUNCTIONS[node.fn].quotient is not None))
@@ -222,9 +222,9 @@ def may_jump(e: Expr) -> bool:
 
 
 def rational_value(e: Expr, at: Mapping[Sym, Fraction]) -> Fraction | None:
-    """The value in rational arithmetic: of sums, products and whole powers of decimals and known scalars.
+    """The exact value of sums, products and integer powers of decimals and known scalars.
 
-    None where something else is done, or one of the numbers is no rational one.
+    None for other operations, and where one of the numbers is not rational.
     """
     done: dict[Expr, Fraction] = {}
     for node in postorder(e):
@@ -249,14 +249,14 @@ def rational_value(e: Expr, at: Mapping[Sym, Fraction]) -> Fraction | None:
 
 
 def of_constant(x: float) -> float:
-    """How far the value of a constant may be from the number that is meant."""
+    """A bound on the distance between the value of a constant and the number that is meant."""
     return 0.0 if decimal(x) is not None else 2.0**-51 * abs(x)
 
 
 def rounding_error(e: Expr, point: Mapping[Sym, float], errors: Mapping[Sym, float] = _NONE) -> float:
-    """A bound on the rounding of `evaluate`, carried from node to node; the symbols are off by no more than `errors`.
+    """A bound on the rounding error of `evaluate`, computed node by node; the symbols have errors of at most `errors`.
 
-    Each operation adds half a unit of its own result (a function two), and takes over what its arguments' errors do.
+    Each operation adds half a unit of its own result (a function two units), and the effect of its arguments' errors.
     """
     value: dict[Expr, float] = {}
     error: dict[Expr, float] = {}
@@ -282,7 +282,7 @@ def rounding_error(e: Expr, point: Mapping[Sym, float], errors: Mapping[Sym, flo
             case Cond():
                 v, r = kids[1] if truth(substitute(node.test, _constants(point))) else kids[2]
             case _:
-                # A test has no error of its own.
+                # Comparisons are evaluated by the conditional and have no error of their own.
                 v, r = math.nan, 0.0
         value[node], error[node] = v, r
     found = error[unfold(e)]
@@ -290,14 +290,14 @@ def rounding_error(e: Expr, point: Mapping[Sym, float], errors: Mapping[Sym, flo
 
 
 def _wide_rounding(e: Expr, point: Mapping[Sym, float]) -> float:
-    """The same to first order, where something on the way leaves the range of floats."""
+    """The same bound to first order, where an intermediate result is out of the range of floats."""
     found = 4 * EPS * _wide_value(running_error(canonical(unfold(e))), point)
-    # What is rounded to zero may be as large as the smallest float.
+    # A number rounded to zero may be as large as the smallest positive float.
     return found + 5e-324 if math.isfinite(found) else math.inf
 
 
 def _moved(f: Callable[..., float], kids: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """f at the arguments, and what their errors and its own rounding do."""
+    """f at the arguments, and a bound on the effect of their errors and of its own rounding."""
     at = [x for x, _ in kids]
     v = f(*at)
     r = 4 * _HALF * abs(v)

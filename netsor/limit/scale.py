@@ -1,6 +1,7 @@
-"""Sizes that no float holds stay out of expectations: Z^x = 2^k u with u of ordinary size where that can be seen.
+"""Powers of two that no float can hold are taken out of expectations: Z^x = 2^k u with u of ordinary size.
 
-A variance of 1e-400 is no float, though step(Z) has a limit; with the power of two apart its mantissa is one.
+A variance of 1e-400 is not a float, although step(Z) has a limit; its mantissa is one after the power of two is taken
+out.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from netsor.gaussian.symbolic.powers_of_two import FAR, LEAST, gathered, is_far,
 
 
 class Scales:
-    """Looks at every node once: the Z's of a long program contain each other."""
+    """Finds numbers of extraordinary size; examines each node once, since Z's of a long program share nodes."""
 
     def __init__(self) -> None:
         self._ordinary: set[Expr] = set()
 
     def has_far(self, e: Expr) -> bool:
-        """Whether a number in an expression is of an extraordinary size."""
+        """Whether an expression contains a number of extraordinary size."""
         for node in postorder(e, known=lambda n: n in self._ordinary):
             if is_far(node):
                 return True
@@ -29,7 +30,7 @@ class Scales:
         return False
 
     def unscaled(self, e: Expr) -> tuple[int, Expr]:
-        """(k, u) with e = 2^k u, k = 0 unless numbers of extraordinary sizes stand before all of it."""
+        """(k, u) with e = 2^k u, where k = 0 unless all terms of e have factors of extraordinary size."""
         if not self.has_far(e):
             return 0, e
         u = gathered(canonical(e))
@@ -42,7 +43,7 @@ class Scales:
 
 
 def times_power(x: float, error: float, k: int) -> Estimate:
-    """2^k (x ± error) as a number; raises Unsettled where no float holds it."""
+    """2^k (x ± error) as a number; raises Unsettled where no float can hold it."""
     if k == 0:
         return Estimate(x, error)
     try:

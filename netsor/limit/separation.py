@@ -1,9 +1,9 @@
-"""Nearly dependent Ẑ's by others and a residual: the law of a difference is computed, not subtracted.
+"""Nearly dependent Ẑ's expressed by others and a residual, so that the law of a difference is computed, not subtracted.
 
-Where y is nearly x, Var(Ẑ^{Wy} − Ẑ^{Wx}) is lost among the digits of the variances. Now for every β
-Ẑ^{Wy} = β Ẑ^{Wx} + Ẑ^{W(y − βx)}. The residual y − βx is made as an expression, in which equal terms cancel, and
-has a variance of its own. For 𝒱 the same is done with rational covariances. This is a Gram–Schmidt process with rounded
-coefficients: whichever β is taken the equation holds, and the better it is the less the residual depends on the rest.
+Where y is nearly equal to x, Var(Ẑ^{Wy} − Ẑ^{Wx}) is lost in the rounding of the variances. For every β, however,
+Ẑ^{Wy} = β Ẑ^{Wx} + Ẑ^{W(y − βx)}. The residual y − βx is formed as an expression, in which equal terms cancel, and has
+a variance of its own. For 𝒱 the same is done with rational covariances. This is a Gram–Schmidt process with rounded
+coefficients: the equation holds for any β, and the better β is, the less the residual depends on the others.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from netsor.expr import ZERO, Add, Const, Expr, Sym, add, canonical, mul, split_
 from netsor.expr.rationals import meant
 from netsor.limit.initial import InitialLaw
 
-# What is left of a variance given the others is too little below this part of it.
+# The share of a variance below which what is left of it, given the other variables, is too small to be subtracted.
 _NEAR, _NEAR_INITIAL = 1e-6, 1e-4
-# Coefficients of a residual that are this much smaller than those of its operands show that these are nearly equal.
+# Operands are nearly dependent if the coefficients of a residual are smaller than theirs by this factor.
 _SMALL = 1e-4
-# How many digits a coefficient gets: as few as do, so that it is the one that a person has written where there is one.
+# Decimal digits tried for a coefficient; as few as suffice, so that a coefficient of the program is reproduced exactly.
 _DIGITS = (3, 7, 12, 15, 17)
 _ENOUGH = 4
-# Operands of more terms than this are told from each other by numbers alone.
+# Operands of more terms than this are compared by their covariances only.
 _MOST_TERMS = 40
 
 
 def residual(e: Expr, parts: Sequence[tuple[float, Expr]]) -> Expr:
-    """e − Σ β x with each coefficient taken in rational arithmetic and rounded once."""
+    """e − Σ β x, with each coefficient computed in rational arithmetic and rounded once."""
     total: dict[Expr, Fraction] = {}
     for factor, x in ((1.0, e), *((-b, x) for b, x in parts)):
         for c, rest in terms_of(x):
@@ -36,12 +36,12 @@ def residual(e: Expr, parts: Sequence[tuple[float, Expr]]) -> Expr:
 
 
 def terms_of(e: Expr) -> list[tuple[int | float, Expr]]:
-    """A canonical sum as coefficients and what they multiply."""
+    """A canonical sum as pairs of a coefficient and the rest of the term."""
     return [split_coefficient(t) for t in (e.children if isinstance(e, Add) else (e,))]
 
 
 def dependent(c: Sequence[Sequence[float]], near: float) -> tuple[list[int], list[int]]:
-    """(pivots, those of which less than `near` of the variance is left given the pivots), by Cholesky with pivoting."""
+    """Pivots, and the indices with less than `near` of their variance left given the pivots (pivoted Cholesky)."""
     n = len(c)
     left = [list(map(float, row)) for row in c]
     whole = [left[i][i] for i in range(n)]
@@ -76,12 +76,12 @@ def solved(m: Sequence[Sequence[Fraction]], b: Sequence[Fraction]) -> list[Fract
 
 
 def shortened(b: Fraction, digits: int) -> float:
-    """The number to so many decimal digits."""
+    """The number rounded to so many significant digits."""
     return float(f"{float(b):.{digits}g}")
 
 
 def of_initial(law: InitialLaw, symbols: Sequence[Sym]) -> dict[Sym, Expr]:
-    """The nearly dependent ones among Ẑ's of one family of 𝒱, by the others and residuals."""
+    """The nearly dependent Ẑ's of one family of 𝒱, expressed by the others and residuals."""
     c = [[law.covariance(a, b).value for b in symbols] for a in symbols]
     pivots, rest = dependent(c, _NEAR_INITIAL)
     out: dict[Sym, Expr] = {}
@@ -104,7 +104,7 @@ def of_initial(law: InitialLaw, symbols: Sequence[Sym]) -> dict[Sym, Expr]:
             d = law.combined({s: Fraction(1), **{t: -b for b, t in zip(beta, known, strict=True)}})
             out[s] = canonical(add(*parts, d))
         elif variance == 0 or least == 0:
-            # Equal with probability one, but for the rounding of a coefficient like 1/3.
+            # Equal with probability one, up to the rounding of a coefficient such as 1/3.
             out[s] = canonical(add(*parts))
     return out
 
@@ -116,10 +116,10 @@ def of_products(
     variance: Callable[[Sym], float],
     c: Sequence[Sequence[float]] | None,
 ) -> dict[Sym, Expr]:
-    """The nearly dependent ones among Ẑ's of one matrix, by the others and residuals.
+    """The nearly dependent Ẑ's of one matrix, expressed by the others and residuals.
 
-    `product(s, e)` is the Ẑ of the matrix times e, made for s (None: no more of them); `variance` that of a Ẑ; `c` are
-    covariances where they are known: without, only what is plain to see from the operands is separated.
+    `product(s, e)` is the Ẑ of the matrix times e, made for s (None where there are enough of them); `variance` is that
+    of a Ẑ; `c` are the covariances if they are known. Without `c` only dependence visible in the operands is found.
     """
     if c is None:
         return _plainly(symbols, operand, product)
@@ -156,13 +156,13 @@ def _variance(d: Expr, variance: Callable[[Sym], float]) -> float:
 def _plainly(
     symbols: Sequence[Sym], operand: Callable[[Sym], Expr], product: Callable[[Sym, Expr], Expr | None]
 ) -> dict[Sym, Expr]:
-    """Gaussian elimination among the coefficients of the operands' terms; what leaves little is nearly dependent."""
+    """Gaussian elimination on the coefficients of the operands; a small remainder shows near dependence."""
     rows = {s: {rest: c for c, rest in terms_of(operand(s))} for s in symbols}
     terms = [t for row in rows.values() for t in row]
     if len(set(terms)) == len(terms) or max(map(len, rows.values())) > _MOST_TERMS:
         return {}
     out: dict[Sym, Expr] = {}
-    # Reduced rows with the term that each is used to eliminate, and the combination of symbols that it is.
+    # Reduced rows, each with the term that it eliminates and the combination of symbols that it is.
     basis: list[tuple[Expr, dict[Expr, Fraction], dict[Sym, Fraction]]] = []
     for s in sorted(symbols, key=lambda s: (len(rows[s]), s.digest)):
         left = {t: meant(c) for t, c in rows[s].items()}

@@ -1,4 +1,4 @@
-"""Expected partial derivatives of functions that have none (Remark B.6)."""
+"""Expected partial derivatives of functions that have no pointwise derivatives (Remark B.6)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netsor.gaussian import Estimate
 
 
 class Solved(NamedTuple):
-    """A coefficient a_r, how it moves with b, C and the coefficients known otherwise, and what is left beyond that."""
+    """A coefficient a_r, its derivatives by b, C and the coefficients known otherwise, and the remaining error."""
 
     estimate: Estimate
     by_b: np.ndarray
@@ -23,11 +23,11 @@ class Solved(NamedTuple):
 def stein_coefficients(
     c: Sequence[Sequence[Estimate]], b: Sequence[Estimate], known: Sequence[Estimate | None] | None = None
 ) -> list[Solved]:
-    """a = C⁺ b with C_ij = E Ẑ^i Ẑ^j and b_i = E Ẑ^i Z^x (Eq. 67), with the errors of C and b carried along.
+    """a = C⁺ b with C_ij = E Ẑ^i Ẑ^j and b_i = E Ẑ^i Z^x (Eq. 67), with errors propagated from C and b.
 
-    Directions in which C is zero up to its own error carry no information about a, and the pseudoinverse leaves them.
-    Where C is singular, many a give the same Ż, and only together: those that are `known` otherwise are kept, and the
-    others are what Stein's lemma C a = b leaves for them.
+    Directions in which C is zero up to its own error say nothing about a, and the pseudoinverse leaves them out. Where
+    C is singular, different a give the same Ż, but only as a whole: coefficients that are `known` otherwise are kept,
+    and the others solve Stein's equation C a = b given those.
     """
     matrix = np.array([[e.value for e in row] for row in c])
     slack = np.array([[e.error for e in row] for row in c])
@@ -42,7 +42,7 @@ def stein_coefficients(
     keep = values > 4 * floor
     inverse = (right[keep].T / values[keep]) @ left[:, keep].T
     rest = rhs - matrix @ a
-    # First order in the perturbations: δa = C⁺(δb − δC a − C δa'), a' those that are known.
+    # To first order in the perturbations, δa = C⁺(δb − δC a − C δa'), where a' are the known coefficients.
     moved = rhs_error + np.abs(matrix) @ error
     a[found] = inverse @ rest
     given_error = error.copy()

@@ -1,10 +1,10 @@
-"""The symbols in which a limit is written: Ẑ's, limit scalars θ̊, and the coefficients of Ż's."""
+"""The symbols of a limit: Ẑ's, limit scalars θ̊, and the coefficients of Ż's."""
 
 from __future__ import annotations
 
 from netsor.expr import Sym
 
-# Tags first, so that a symbol of a limit never meets a variable of a program.
+# Names are tuples with these tags first, so that no symbol of a limit equals a variable of a program.
 HAT, SCALAR, COEFFICIENT = "Ẑ", "θ̊", "Ż"
 
 
@@ -19,12 +19,12 @@ def scalar(name: str) -> Sym:
 
 
 def coefficient(product: str, partner: str) -> Sym:
-    """σ_W² E ∂Z^x/∂Ẑ^{Wᵀy}, what stands before Z^y in Ż^{Wx} (Eq. 65); `product` names Wx, `partner` names Wᵀy."""
+    """E ∂Z^x/∂Ẑ^{Wᵀy}, the coefficient of σ_W² Z^y in Ż^{Wx} (Eq. 65); `product` names Wx, `partner` names Wᵀy."""
     return Sym((COEFFICIENT, product, partner))
 
 
 def spell(s: Sym) -> str:
-    """A symbol of a limit as a person writes it."""
+    """A symbol of a limit as text for messages."""
     tag, *names = s.name if isinstance(s.name, tuple) else ("", s.name)
     if tag == HAT:
         return f"Ẑ^{names[0]}"

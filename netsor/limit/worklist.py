@@ -1,4 +1,4 @@
-"""Limits inside limits without a deep stack: what is too deep is done first, from the outside."""
+"""Nested limits without deep recursion: a computation that is nested too deeply is postponed and done first."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TypeVar
 T = TypeVar("T")
 K = TypeVar("K")
 
-# So deep may limits stand inside limits before what is missing is put on the list.
+# The depth of nesting at which a computation is put on the list.
 _MOST = 24
 
 
 class _Postponed(BaseException):
-    """Raised from a chain that is too deep, with the work that is to be done first; no error, so nothing catches it."""
+    """Raised where nesting is too deep, with the work to do first; no `except Exception` catches it."""
 
     def __init__(self, owner: WorkList, work: Callable[[], object]):
         self.owner = owner
@@ -21,10 +21,10 @@ class _Postponed(BaseException):
 
 
 class WorkList:
-    """Does work that may need other work first, however long the chain of these is.
+    """Does work that may need other work first, however long the chain of dependencies is.
 
-    Work keeps its own result (see `kept`), because work that was left for want of another is begun again, and finds
-    the other's result then.
+    Each piece of work stores its own result (see `kept`): interrupted work is started again, and then finds the result
+    of the other.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class WorkList:
             self._depth -= 1
 
     def _all(self, work: Callable[[], T]) -> T:
-        """The outermost work, and before it all that turns out to be needed first."""
+        """Do the outermost work, and before it whatever turns out to be needed first."""
         pending: list[Callable[[], object]] = [work]
         while True:
             try:
