@@ -1,4 +1,4 @@
-"""The limit of a program: Def. B.3 applied in order, numbers computed only where an output asks for them."""
+"""The limit of a program: Def. B.3 applied to each instruction in order; numbers are computed only when needed."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ from netsor.limit.stein import stein_coefficients
 from netsor.limit.symbols import coefficient, hat, scalar, spell
 from netsor.limit.worklist import WorkList, kept
 
-# A residual that is nearly dependent on the rest again is separated again, so many times in all.
+# How many times the residual of a nearly dependent variable is itself separated into others and a residual.
 _DEEPEST = 2
 
 
 @dataclass(frozen=True)
 class Product:
-    """What a base symbol Ẑ^{Wx} stands for: σ_W² and Z^x, and the sample space (W or Wᵀ) it belongs to."""
+    """What a base symbol Ẑ^{Wx} stands for: σ_W², Z^x, and the matrix (W or Wᵀ)."""
 
     name: str
     matrix: str
@@ -89,7 +89,7 @@ class Product:
 
 @dataclass(frozen=True)
 class Taken:
-    """One expectation that was computed: what for, and what it gave."""
+    """One computed expectation: its purpose, its integrand and its result."""
 
     purpose: str
     span: Span | None
@@ -100,16 +100,16 @@ class Taken:
 
 @dataclass
 class Limit:
-    """The limit of one program; a `Law` for the Gaussian expectations that it consists of.
+    """The limit of one program, and the `Law` of the Ẑ's under which its expectations are taken.
 
     Ẑ's of equal operands under one matrix are one symbol (they are equal almost surely), so that the perfect
-    correlation of a repeated product is known and not computed.
+    correlation of a repeated product is exact.
     """
 
     program: Program
     settings: Settings = field(default_factory=Settings)
     progress: Callable[[str], None] | None = None
-    # Constant vectors that stay symbols (of variance 0), for whoever differentiates with respect to them.
+    # Constant vectors (of variance 0) that stay symbols, so that derivatives in them can be taken.
     kept: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
@@ -126,31 +126,32 @@ class Limit:
         self._results: dict[Sym, Expectation] = {}
         self._meanings = Meanings(self.is_gaussian)
         self._noises = Noises()
-        # By identity: a part that was computed again has other errors.
+        # Keyed by identity, since a part that is computed again has errors of its own.
         self._parts: dict[int, tuple[Part, Form]] = {}
-        # Means of vectors that are no floats, where that matters.
+        # Means of vectors that are not floats, where their rounding matters.
         self._means: dict[Sym, Known] = {}
-        # Scalars of the program that are rational numbers.
+        # Scalars of the program whose rational value is known.
         self._exact: dict[Sym, Fraction] = {}
         self._independence: dict[tuple[Sym, Sym], bool] = {}
         self._separations: dict[frozenset[Sym], dict[Sym, Expr]] = {}
-        # How many times a residual was made of residuals.
+        # How many times the residual behind a Ẑ was separated.
         self._depths: dict[Sym, int] = {}
         self._cache: dict = {}
         self._scales = Scales()
-        # Ẑ^{Wx} of each product by its symbol, and what scalars are 2^k times of (0 where it is not said).
+        # By name of a product its Ẑ^{Wx}, and by scalar the power k of a factor 2^k that is split off (0 if absent).
         self._gaussian_parts: dict[str, Expr] = {}
         self._powers: dict[Sym, int] = {}
-        # How far the numbers that vectors of variance 0 are may be from what is meant.
+        # For vectors of variance 0, a bound on the distance between their number and the number meant.
         self._off: dict[Sym, float] = {}
         self._signs: dict[str, tuple[float, float]] = {}
-        # Scalars that may have no value, as 1/θ with θ → 0: what they multiply is not zero before they are known.
+        # Scalars that may have no value, such as 1/θ with θ → 0; a product with 0 is not zero before their value is
+        # known.
         self._doubtful: set[Sym] = set()
-        # Those of which a line makes use as it is written, also where algebra leaves nothing of them (0 · 1/θ).
+        # For each instruction those of them that occur in it as written, even if algebra removes them, as in 0 · 1/θ.
         self._used: dict[str, frozenset[Sym]] = {}
-        # Those that stand in the operands of Ẑ's, by Ẑ.
+        # For each Ẑ those of them that occur in its operand.
         self._under: dict[Sym, frozenset[Sym]] = {}
-        # Ten thousand layers need no deep stack.
+        # Does nested computations without deep recursion, for programs of ten thousand layers.
         self._work = WorkList()
         self.taken: list[Taken] = []
         self._deadline: float | None = None
@@ -186,7 +187,7 @@ class Limit:
             self._build_group(group)
         rows: dict[tuple[str, tuple[Fraction, ...]], str] = {}
         for e in p.embeddings:
-            # Two vectors U ξ of one row are one vector, and are known as that.
+            # Two embeddings U ξ of equal rows are the same vector, and share one Ẑ.
             first = rows.setdefault((e.matrix, tuple(map(rational, p.row(e)))), e.name)
             self._law.members[hat(first)] = first
             self._z[e.name] = ZINIT(ZERO, hat(first)) if any(p.row(e)) else ZERO
@@ -196,7 +197,7 @@ class Limit:
                 self._build_instruction(i)
 
     def _build_group(self, group: Group) -> None:
-        """ZINIT for jointly Gaussian vectors; those that are equal up to their means share one Ẑ."""
+        """ZINIT for jointly Gaussian vectors; vectors that are equal up to their means share one Ẑ."""
         k = [[rational(x) for x in row] for row in group.covariance]
         for i, name in enumerate(group.names):
             twin = next((j for j in range(i) if k[i][j] == k[i][i] == k[j][j] and name not in self.kept), i)
@@ -210,7 +211,7 @@ class Limit:
                 self._off[Sym(name)] = uncertainty(group.mean[i])
 
     def _mean(self, name: str, mean: float, variance: float) -> Expr:
-        """The mean of a vector as a number; as a symbol where its rounding shows beside the standard deviation."""
+        """The mean of a vector as a number, or as a symbol if its rounding matters beside the standard deviation."""
         near = float(mean)
         exact = rational(mean)
         error = 0.0 if exact == decimal(near) else uncertainty(mean) + abs(float(exact - Fraction(near)))
@@ -232,16 +233,16 @@ class Limit:
 
     @property
     def products(self) -> dict[Sym, Product]:
-        """What each Ẑ of a MATMUL stands for."""
+        """What the Ẑ of each MATMUL stands for."""
         return self._products
 
     def family(self, s: Sym) -> object:
-        """The group of 𝒱 or the n×d matrix that a Ẑ of no MATMUL belongs to."""
+        """The group of 𝒱 or the n×d matrix of a Ẑ that belongs to no MATMUL."""
         return self._law.family(s)
 
     @property
     def initial(self) -> dict[Sym, str]:
-        """The member of 𝒱 that each other Ẑ is."""
+        """The member of 𝒱 that each of the other Ẑ's stands for."""
         return self._law.members
 
     @property
@@ -250,7 +251,7 @@ class Limit:
         return self._derivatives
 
     def build_all(self) -> None:
-        """Write the Z's of every variable, also of those that no output needs."""
+        """Find the Z's of all variables, including those that no output needs."""
         self._build()
         for i in self.program.instructions:
             if i.name not in self._z and i.name not in self._scalars:
@@ -277,7 +278,7 @@ class Limit:
         c, operand = split_coefficient(z)
         if operand is ZERO or c == 0:
             return ZERO
-        # Ẑ^{Wx} stands for the product divided by 2^k, and by 2^j where σ_W² = 4^j v with an ordinary v.
+        # The symbol stands for the product divided by 2^k, and by 2^j where σ_W² = 4^j v with v of ordinary size.
         variance = self.program.matrix[i.matrix].variance
         j = math.frexp(float(variance))[1] // 2 if is_far(Const(variance)) else 0
         variance = math.ldexp(float(variance), -2 * j) if j else variance
@@ -296,27 +297,28 @@ class Limit:
             and self._products[s].matrix == i.matrix
             and self._products[s].transposed != i.transposed
         ]
-        # Derivatives by Ẑ^{Wᵀy} = 2^−j (…) are 2^j times those by what it stands for, as Ẑ^{Wx} is.
+        # Both symbols are scaled by 2^−j: a derivative by the partner's symbol is 2^j times that by its Ẑ, and Ż is
+        # scaled like Ẑ^{Wx}.
         dot = ZDOT(variance, operand, partners, lambda s, d: self._coefficient(symbol, s, d, i.name))
         scale = mul(wide(1, k + j), as_expr(c))
         self._gaussian_parts[i.name] = mul(scale, symbol)
         return canonical(mul(scale, add(symbol, dot)))
 
     def gaussian_part(self, i: MatMul) -> Expr:
-        """Ẑ^{Wx} of a product, a multiple of a symbol of `products`; 0 where its operand is."""
+        """Ẑ^{Wx} of a product, as a multiple of a symbol of `products`; 0 where its operand is 0."""
         self._build()
         return self._gaussian_parts.get(i.name, ZERO)
 
     def _coefficient(self, product: Sym, partner: Sym, derivative: Expr, name: str) -> Expr:
-        """E ∂Z^x/∂Ẑ^{Wᵀy}: exactly zero or a number where that is plain to see, else a symbol."""
+        """E ∂Z^x/∂Ẑ^{Wᵀy}: a number where the derivative is one or its expectation vanishes, else a symbol."""
         derivative = canonical(derivative)
         if derivative is ZERO or self.vanishes(derivative):
             return ZERO
         if not any(self.is_gaussian(s) for s in derivative.free):
             return derivative
         own = coefficient(self._products[product].name, self._products[partner].name)
-        # Derivatives that mean nothing pointwise are known only together, by Stein's lemma (Remark B.6), and which of
-        # many solutions that takes need not keep what one is of another.
+        # Derivatives without a pointwise meaning have expectations only jointly, by Stein's lemma (Remark B.6). They
+        # are not identified with other scalars, since the solution may be one of many.
         if not is_singular(derivative):
             c, symbol = self._meanings.named(derivative, own)
             if symbol is not own:
@@ -326,15 +328,16 @@ class Limit:
         return own
 
     def verify(self, name: str) -> None:
-        """Raises NetsorError where a line on which a scalar depends has no limit: at a kink or a jump (E801), or since
-        a scalar in it has none (E802), whatever it is multiplied by."""
+        """Raise NetsorError where an instruction that a scalar depends on has no limit: at a kink or a jump (E801), or
+        because a scalar in it has none (E802), even one that is multiplied by 0.
+        """
         self._refuse(name, self._atoms.without_limit)
         for line in sorted(self.program.needed([name]) & self._used.keys()) if self._used else ():
             for s in self._scalars_used(line):
                 self.scalar(s)
 
     def _scalars_used(self, line: str) -> list[Sym]:
-        """The scalars that may have no value and stand in a line as written, outside of branches that are not taken."""
+        """The scalars of uncertain value that occur in an instruction as written, outside of branches not taken."""
         i = self.program.by_name[line]
         assert isinstance(i, (Nonlin, Moment))
         doubts = {Sym(s): self._scalars[s].free & self._doubtful for s in i.scalars}
@@ -344,7 +347,7 @@ class Limit:
         return sorted((t for s in taken.free & doubts.keys() for t in doubts[s]), key=lambda t: t.digest)
 
     def verify_known(self, name: str) -> None:
-        """Raises NetsorError where it is not known what such a line tends to (E801)."""
+        """Raise NetsorError (E801) where the limit of such an instruction is not known."""
         self._refuse(name, self._atoms.not_known)
 
     def _refuse(self, name: str, faults: Mapping[str, Diagnostic]) -> None:
@@ -354,11 +357,11 @@ class Limit:
                 raise NetsorError(fault)
 
     def is_one_sided(self, i: Nonlin | Moment) -> bool:
-        """Whether ψ's limit is that from the side from which its arguments come to a kink or a jump."""
+        """Whether the limit of ψ is one-sided, because its arguments approach a kink or a jump from one side."""
         return self._atoms.limit(i) is not None
 
     def one_sided(self, i: Nonlin | Moment) -> Expr | None:
-        """What ψ tends to where its arguments come to a kink or a jump from one side; None where they do not."""
+        """The one-sided limit of ψ where its arguments approach a kink or a jump; None where they do not."""
         return self._atoms.limit(i)
 
     def integrand(self, i: Moment) -> Expr:
@@ -377,7 +380,8 @@ class Limit:
             self._estimates[scalar(i.name)] = self._given(i.name, found, _apart(found, exact))
             return Const(found)
         integrand = self.integrand(i)
-        # An expectation exists where it is known to be finite, a function of scalars where it has a value.
+        # `plain`: the value certainly exists, because the expectation is finite, or the function is defined at its
+        # scalars.
         plain = bool(i.vectors) or not (
             self._used.get(i.name) or not has_value(at_infinite_width(i.psi), self._scalars, self._sign)
         )
@@ -406,8 +410,9 @@ class Limit:
         return mul(wide(1, k), known if c == 1 else symbol)
 
     def vanishes(self, integrand: Expr) -> str | None:
-        """Why an expectation is zero without any number; None where it may not be, or where a scalar in it may have no
-        value, as 1/θ with θ → 0."""
+        """Why an expectation is zero without being computed; None where it may not be zero, or where a scalar in it may
+        have no value, such as 1/θ with θ → 0.
+        """
         e = canonical(integrand)
         why = vanishes(e, self)
         return why if why is None or all(map(self._is_plain, e.free)) else None
@@ -416,11 +421,11 @@ class Limit:
         return all(t in self._estimates for t in self._doubts(s))
 
     def _doubts(self, s: Sym) -> frozenset[Sym]:
-        """The scalars that may have no value on which a symbol depends: itself, or those in the operand of a Ẑ."""
+        """The scalars that may have no value and on which a symbol depends: itself, or those in the operand of a Ẑ."""
         return frozenset((s,)) if s in self._doubtful else self._under.get(s, frozenset())
 
     def _constant(self, i: Moment, value: Const, there: Expr | None) -> Expr:
-        """A scalar that folded to a number: that number if it is right to its last digits, else a symbol."""
+        """The number that a scalar was folded to, or a symbol for it if its rounding error is not negligible."""
         s = scalar(i.name)
         if i.vectors or not i.scalars:
             error = of_constant(value.value) if there is not None else self._folded(i, value.value)
@@ -430,7 +435,7 @@ class Limit:
         return value if found.error <= 1e-15 * abs(value.value) or value.value == found.error == 0 else s
 
     def _folded(self, i: Nonlin | Moment, folded: float) -> float:
-        """How far ψ at numbers may be from its value, as it is folded: by its rounding and that of its arguments."""
+        """A bound on the rounding error of a folded ψ at numbers, with the errors of its arguments."""
         psi = at_infinite_width(i.psi)
         point: dict[Sym, float] = {}
         errors: dict[Sym, float] = {}
@@ -440,13 +445,13 @@ class Limit:
                 point[s] = float(value.value)
                 known = self._estimates.get(scalar(s.name))
                 errors[s] = known.error if known is not None else self._off.get(s, 0.0)
-        # What is no number has cancelled, or was multiplied by 0: the rest is algebra.
+        # Arguments that are not numbers cancelled or were multiplied by 0, and only algebraic steps are left.
         whole = len(point) == len(psi.free)
         error = rounding_error(psi, point, errors) if whole else math.inf
         return error if math.isfinite(error) else of_constant(folded)
 
     def _constant_vector(self, i: Nonlin, value: Const) -> Expr:
-        """Z^x that is a number: a symbol where its rounding is more than its last digits."""
+        """The number that a Z^x was folded to, or a symbol for it if its rounding error is not negligible."""
         exact = rational_value(at_infinite_width(i.psi), self._exact)
         if exact is not None:
             self._exact[Sym(i.name)] = exact
@@ -482,7 +487,7 @@ class Limit:
             return self._law.covariance(a, b) == (0.0, 0.0)
         if p is None or q is None or p.matrix != q.matrix or p.transposed != q.transposed:
             return True
-        # The expectation over a pair of operands may vanish by itself, without a number.
+        # The expectation of the product of the operands may vanish by symmetry or independence.
         return self.vanishes(ZHAT(p.variance, p.operand, q.operand)) is not None
 
     def covariance(self, a: Sym, b: Sym) -> Estimate:
@@ -510,7 +515,7 @@ class Limit:
         return found
 
     def separated(self, symbols: Sequence[Sym], covariance: Sequence[Sequence[float]] | None) -> dict[Sym, Expr]:
-        """Nearly dependent Ẑ's by others of their family and a residual, see `netsor.limit.separation`."""
+        """Nearly dependent Ẑ's as others of their family plus a residual, see `netsor.limit.separation`."""
         if len(symbols) < 2:
             return {}
         key = frozenset(symbols)
@@ -542,7 +547,7 @@ class Limit:
         return self.covariance(s, s).value
 
     def _rest_of(self, s: Sym, rest: Expr) -> Expr | None:
-        """Ẑ of the matrix of s times what is left of its operand; None where that was done too often."""
+        """Ẑ of the matrix of s times the residual of its operand; None beyond `_DEEPEST` separations."""
         depth = self._depths.get(s, 0) + 1
         if depth > _DEEPEST:
             return None
@@ -562,7 +567,7 @@ class Limit:
         return found.estimate
 
     def estimate(self, name: str) -> Estimate:
-        """θ̊ of a scalar of the program as a number; raises NetsorError (E804) where no float holds it."""
+        """θ̊ of a scalar of the program as a number; raises NetsorError (E804) where no float can hold it."""
         value = self.moment(name)
         if isinstance(value, Const):
             return Estimate(float(value.value), self.rounding(name))
@@ -577,7 +582,7 @@ class Limit:
             raise NetsorError(diverges(name, i.span if i else None, name, fault)) from None
 
     def found(self, name: str) -> float | None:
-        """θ̊ of a scalar of the program, if it is known by now; nothing is computed."""
+        """θ̊ of a scalar of the program if it is already known, else None; nothing is computed."""
         value = self.moment(name)
         if any(s not in self._estimates for s in value.free):
             return None
@@ -620,11 +625,11 @@ class Limit:
         return Known(result.value, result.error, form)
 
     def _as_typed(self, i: Moment) -> Callable[[Sym], str]:
-        """How scalars are spelled to a reader: what a line computed on the way is shown as the line has it."""
+        """How messages show scalars: an intermediate result as the expression that the program has for it."""
 
         def shown(s: Sym) -> str:
             made = self.program.by_name.get(str(s.name))
-            # A name that the text does not mention was made for an intermediate result.
+            # A name that does not occur in the text was introduced for an intermediate result.
             inside = i.span is not None and str(s.name).split("[")[0] not in i.span.source.text
             if not inside or not isinstance(made, Moment):
                 return str(s.name)
@@ -634,12 +639,12 @@ class Limit:
         return shown
 
     def _tagged(self, name: str) -> Expr:
-        """A scalar of the program in a function of scalars: its symbol, with the power of two that is apart."""
+        """A scalar of the program in a function of scalars: its symbol, with the power of two that was split off."""
         value = self._scalars[name]
         return scalar(name) if isinstance(value, (Const, Sym)) else value
 
     def _known(self, s: Sym) -> Estimate:
-        """A scalar of the program by its symbol, also one whose limit is known without an expectation."""
+        """A scalar of the program by its symbol, including one that is known without an expectation."""
         if s in self._powers:
             return self.scalar(s)
         value = self._scalars[s.name[1]]
@@ -649,34 +654,34 @@ class Limit:
         return Estimate(float(value.value), 0.0) if found is None else found.estimate
 
     def _given(self, name: str, value: float, error: float) -> Known:
-        """A number that is known without an expectation, and its rounding."""
+        """A number that is known without an expectation, with its rounding error."""
         return Known(value, error, self._noises.fresh(error, Origin(name, "exact algebra")))
 
     def rounding(self, name: str) -> float:
-        """How far the number that a scalar is known as without an expectation may be from its limit."""
+        """A bound on the rounding error of a scalar that is known without an expectation."""
         found = self._estimates.get(scalar(name))
         return found.error if found is not None else 0.0
 
     def _made(self, i: Input) -> Form:
-        """How the error of a scalar of the program is made up, whatever symbol it is known by."""
+        """The affine form of the error of a scalar of the program, under whichever symbol it is stored."""
         assert isinstance(i, Sym)
         value = self._scalars[i.name[1]]
         return self._form(value if isinstance(value, Sym) else i)
 
     def _form(self, i: Input) -> Form:
-        """How the error of a number that is known is made up."""
+        """The affine form of the error of a known number."""
         found = self._means.get(i) or self._estimates.get(i) if isinstance(i, Sym) else self._covariances.get(i)
         return NONE if found is None else found.form
 
     def _range(self, s: Sym) -> tuple[float, float]:
-        """What a scalar's own text shows of its range: a mean of squares is never negative."""
+        """The range of a scalar that its own expression implies: a mean of squares is never negative."""
         i = self.program.by_name.get(s.name[1])
         if s in self._powers and isinstance(i, Moment):
             return (0.0, math.inf) if infer_range(unfold(i.psi), {})[0] >= 0 else REALS
         return REALS if not isinstance(i, Moment) or WIDTH in i.psi.free else infer_range(unfold(i.psi), {})
 
     def _sign(self, s: Sym) -> tuple[float, float]:
-        """A range that tells where a scalar is plainly positive: a mean of squares of what is not 0, for instance."""
+        """A range of a scalar, with a positive lower end where it must be positive, as for most means of squares."""
         waiting = [s.name[1]]
         while waiting:
             name = waiting[-1]
@@ -700,7 +705,7 @@ class Limit:
         found = self._pointwise(s)
         if found is not None:
             return found
-        # Remark B.6: by Stein's lemma the expectations of all partial derivatives at once, from E Ẑ^{Wᵀy} Z^x.
+        # Remark B.6: Stein's lemma gives the expectations of all partial derivatives together, from the E Ẑ^{Wᵀy} Z^x.
         name = self._derivatives[s][2]
         partners, operand, which = self.stein_system(s)
         b = [self._expect(canonical(mul(t, operand)), f"E {spell(t)} Z^x in Ż^{name}", name) for t in partners]
@@ -717,7 +722,7 @@ class Limit:
         return Known(a.estimate.value, min(a.estimate.error, form.size), form)
 
     def _pointwise(self, s: Sym) -> Known | None:
-        """E ∂Z^x/∂Ẑ^{Wᵀy} as it stands; None where the derivative means nothing pointwise."""
+        """E ∂Z^x/∂Ẑ^{Wᵀy} as an expectation; None where the derivative has no pointwise meaning."""
         partner, derivative, name = self._derivatives[s]
         try:
             found, form = self._taken(derivative, f"E ∂Z/∂{spell(partner)} in Ż^{name}", name)
@@ -727,20 +732,20 @@ class Limit:
         return Known(found.value, found.error, form)
 
     def _beside(self, s: Sym, partner: Sym) -> Known | None:
-        """What Ż takes for another Ẑ^{Wᵀy} of the same product without Stein's lemma, if it does."""
+        """The coefficient of another Ẑ^{Wᵀy} in the same Ż, if it is known without Stein's lemma."""
         other = self.beside(s, partner)
         if other in self._derivatives:
             return self._pointwise(other)
         return self._expect(other, f"E ∂Z/∂{spell(partner)}", self._derivatives[s][2])
 
     def beside(self, s: Sym, partner: Sym) -> Expr:
-        """E ∂Z^x/∂Ẑ^{Wᵀy} for another Ẑ^{Wᵀy} than that of s in the same Ż: a symbol, or what is plain to see."""
+        """E ∂Z^x/∂Ẑ^{Wᵀy} for another Ẑ^{Wᵀy} in the Ż of s: a symbol, or a value known without numbers."""
         name = self._derivatives[s][2]
         product = self._product_of[s]
         return self._coefficient(product, partner, diff(self._products[product].operand, partner), name)
 
     def stein_system(self, s: Sym) -> tuple[list[Sym], Expr, int]:
-        """The Ẑ^{Wᵀy^i} on which Z^x depends, Z^x, and which of them the coefficient belongs to (Remark B.6)."""
+        """The Ẑ^{Wᵀy^i} on which Z^x depends, Z^x, and the index of the one that s belongs to (Remark B.6)."""
         partner = self._derivatives[s][0]
         operand = self._products[self._product_of[s]].operand
         q = self._products[partner]
@@ -754,23 +759,23 @@ class Limit:
         return partners, operand, partners.index(partner)
 
     def grant(self, seconds: float, share: float) -> None:
-        """Time for what is asked next, of which one expectation may take a share of what is left."""
+        """Set the seconds for the next computations; one expectation may take this `share` of what is left of them."""
         self._deadline = time.monotonic() + seconds
         self._latest = self._deadline + 0.5 * max(seconds, 0.0)
         self._share = share
 
     def forget_numbers(self) -> None:
-        """Drop every number, to be found again with more time; those that were good come from the cache."""
+        """Forget every number, to compute it again with more time; accurate ones are found in the cache."""
         constants = {scalar(name) for name, value in self._scalars.items() if isinstance(value, Const)}
         self._estimates = {s: e for s, e in self._estimates.items() if s in constants}
         self._covariances.clear()
-        # A part that nobody has asked for yet would be taken for one of the numbers that are to come.
+        # Parts that no result refers to are dropped: a later object with the same id would be taken for them.
         self._cache = {k: p for k, p in self._cache.items() if id(p) in self._parts or k[0] == "numbers"}
 
     # --- expectations -----------------------------------------------------------------------------------------
 
     def result_of(self, s: Sym) -> Expectation | None:
-        """The expectation that a scalar is, where it has been taken as one."""
+        """The expectation of a scalar, if it was computed as one."""
         return self._results.get(s)
 
     def _expect(self, integrand: Expr, purpose: str, name: str) -> Known:
@@ -785,11 +790,11 @@ class Limit:
             raise NetsorError(diverges(name, i.span if i else None, purpose, fault)) from None
 
     def expectation(self, integrand: Expr, purpose: str, name: str) -> Expectation:
-        """E of an expression in Ẑ's; `name` is the variable of the program that it is taken for."""
+        """E of an expression in Ẑ's; `name` is the variable of the program that needs it."""
         return self._taken(integrand, purpose, name)[0]
 
     def _taken(self, integrand: Expr, purpose: str, name: str) -> tuple[Expectation, Form]:
-        """An expectation, and how its error is made up."""
+        """An expectation, and the affine form of its error."""
         i = self.program.by_name.get(name)
         span = i.span if i else None
         if self.progress:
@@ -801,12 +806,14 @@ class Limit:
             )
             doubts = frozenset[Sym]().union(*map(self._doubts, integrand.free))
         for s in sorted(doubts, key=lambda s: s.digest):
-            # Where one of these has no value there is no integrand, whatever it is multiplied by.
+            # If one of these has no value the integrand is undefined, even where it is multiplied by 0; `scalar` then
+            # raises.
             self.scalar(s)
         settings = self.settings
         if self._deadline is not None:
             now = time.monotonic()
-            # After its time an expectation that others need gets some of half as much again, and then a glance.
+            # After the deadline an expectation still gets a quarter of what is left of an extension by half, and
+            # finally no more than the methods that ignore the budget.
             left = max(self._share * (self._deadline - now), 0.25 * (self._latest - now), 0.0)
             settings = replace(settings, budget=left)
         start = time.perf_counter()
@@ -824,7 +831,7 @@ class Limit:
         return result, form
 
     def _part(self, part: Part, purpose: str) -> Form:
-        """How the error of one block is made up; it is one error wherever the block occurs."""
+        """The affine form of the error of one block, which is the same error wherever the block occurs."""
         found = self._parts.get(id(part))
         if found is None:
             own = self._noises.fresh(part.own, Origin(purpose, part.method))
@@ -833,7 +840,7 @@ class Limit:
         return found[1]
 
     def culprit(self, s: Sym) -> tuple[Origin, float] | None:
-        """Where the errors that act most in a scalar were made, and how much of its bound they are."""
+        """The origin of the errors that contribute most to a scalar, and their part of its bound."""
         return self._noises.largest(self._form(s))
 
 
@@ -842,7 +849,7 @@ def _ordered(a: Sym, b: Sym) -> tuple[Sym, Sym]:
 
 
 def _apart(x: float, q: Fraction) -> float:
-    """How far a float is from a rational number, as a binary number and as its digits say; 0 where these are exact."""
+    """The distance of a rational number from a float or its shortest decimal, if larger; 0 if that decimal is exact."""
     shown = Fraction(repr(x))
     return 0.0 if shown == q else max(abs(float(shown - q)), abs(float(Fraction(x) - q)))
 
@@ -855,7 +862,7 @@ def _nearest(q: Fraction) -> float:
 
 
 def diverges(name: str, span: Span | None, purpose: str, why: Exception) -> Diagnostic:
-    """The diagnostic of an expectation that is infinite, does not exist, or was not found."""
+    """The diagnostic for an expectation that is infinite, does not exist, or was not found."""
     if isinstance(why, (Unsettled, NotTaken)):
         return Diagnostic(
             "E804",
@@ -881,10 +888,10 @@ def diverges(name: str, span: Span | None, purpose: str, why: Exception) -> Diag
     )
 
 
-# What stands in place of a value where there is none: only what is known not to exist is said not to.
+# What is shown where there is no value; only E804 leaves it open whether a limit exists.
 MISSING = {"none": "does not exist", "unknown": "not computed"}
 
 
 def method_without_value(fault: NetsorError) -> str:
-    """A key of `MISSING`: "unknown" where nothing but a number is lacking (E804), "none" where there is no limit."""
+    """A key of `MISSING`: "unknown" where only the number could not be found (E804), "none" where there is no limit."""
     return "unknown" if all(d.code == "E804" for d in fault.diagnostics) else "none"

@@ -1,1 +1,1 @@
-"""The limits of one program for many inputs: its Z's are written once, its numbers are arrays over inputs and pairs."""
+"""The limits of one program for many inputs: Z's are derived once, numbers are arrays over inputs and pairs."""

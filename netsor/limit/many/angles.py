@@ -1,13 +1,13 @@
-"""Pairs of Gaussians of which one is nearly a multiple of the other: their angle is computed, not subtracted.
+"""Pairs of nearly proportional Gaussians: the angle between them is computed without cancellation.
 
 E relu(u) relu(v), E step(u) step(v) and the like are functions of the angle θ of u and v (Cho & Saul 2009), whose slope
 in the covariance c is infinite at θ = 0 and θ = π. With variances a and b, tan θ = √(ab − c²)/c. For nearly parallel
-rows of data ab − c² is not what floats leave of the difference:
+rows of data, floating-point numbers lose ab − c² to cancellation. It is computed
 
-- of U ξ and U ξ' it is |ξ|² |r|² − (ξ·r)² for every r = ξ' − β ξ;
-- of sums of independent pairs it is Σ_k det_k + Σ_{k<l} (a_k g_l + a_l g_k − 2 e_k e_l), with e = Cov(u, v − u) and
+- for U ξ and U ξ' as |ξ|² |r|² − (ξ·r)², which holds for every r = ξ' − β ξ;
+- for sums of independent pairs as Σ_k det_k + Σ_{k<l} (a_k g_l + a_l g_k − 2 e_k e_l), with e = Cov(u, v − u) and
   g = Var(v − u);
-- of W φ(u) and W φ(v), φ homogeneous, it is A B (1 − ρ)(1 + ρ) with 1 ± ρ as series in θ.
+- for W φ(u) and W φ(v) with homogeneous φ as A B (1 − ρ)(1 + ρ), with 1 ± ρ as series in θ.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SQRT_8PI = math.sqrt(8 * math.pi)
 
 @dataclass(frozen=True)
 class Twins:
-    """Var u, Var v, Cov(u, v), and what is not taken as a difference of these, for a list of pairs.
+    """Var u, Var v and Cov(u, v) for a list of pairs, and combinations that are computed without cancellation.
 
     These are e = Cov(u, v − u), g = Var(v − u) and det = Var u Var v − Cov(u, v)².
     """
@@ -56,15 +56,15 @@ class Twins:
         return Twins(*(x.at(rows) for x in (self.a, self.b, self.c, self.e, self.g, self.det)))
 
     def positive(self) -> Array:
-        """Where both variances are known not to be zero, and products of four of them are in the range of floats."""
+        """Where both variances are certainly positive, and products of four of them are in the range of floats."""
         sizes = (self.a.value, self.b.value)
         inside = (np.minimum(*sizes) > _LEAST) & (np.maximum(*sizes) < 1 / _LEAST)
         return inside & (self.a.value > 2 * self.a.error) & (self.b.value > 2 * self.b.error)
 
     def angle(self) -> tuple[Array, Array, Array]:
-        """(the angle of u and v, that of u and ±v which is at most π/2, their error)."""
+        """The angle of u and v, the angle of u and ±v that is at most π/2, and a bound on their error."""
         r = self.det.root()
-        # The sine of the angle between (c, r) and (c', r') is |r' c − r c'| by the product of their lengths.
+        # The sine of the angle between (c, r) and (c', r') is |r' c − r c'| divided by the product of their lengths.
         length, off = np.hypot(r.value, self.c.value), np.hypot(r.error, self.c.error)
         cross = abs(self.c.value) * r.error + r.value * self.c.error
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -82,7 +82,7 @@ class Angles:
         self._known: dict[tuple[Sym, Sym], Step] = {}
 
     def twins(self, s: Sym, t: Sym) -> Step:
-        """The `Twins` of two variables, in a list of pairs."""
+        """The step that gives the `Twins` of two variables, in a list of pairs."""
         key = (s, t)
         found = self._known.get(key)
         if found is None:
@@ -92,12 +92,12 @@ class Angles:
     def _step(
         self, s: Sym, t: Sym, needs: Sequence[Step], compute: Callable[[Frame, Twins, Sequence[Twins]], None]
     ) -> Step:
-        """A step that starts from the covariances alone, and puts in their place what is known better."""
+        """A step that starts from the covariances alone, and then replaces what `compute` finds more accurately."""
         given = [self.evaluator.covariance(*p) for p in ((s, s), (t, t), (s, t))]
 
         def run(frame: Frame, values: Sequence[Any]) -> Twins:
             a, b, c = (flat(q, frame) for q in values[:3])
-            # From the covariances alone, whose errors are all there is to say of the angle.
+            # These values have the errors that the covariances imply.
             with np.errstate(all="ignore"):
                 plain = Twins(a, b, c, c - a, (a - c) + (b - c), determinant(a, b, c))
                 compute(frame, plain, [_spread(t, frame) for t in values[3:]])
@@ -119,7 +119,7 @@ class Angles:
         return found or self._step(s, t, (), lambda frame, plain, rest: None)
 
     def _sum(self, s: Sym, t: Sym) -> Step | None:
-        """Of u = Σ α_k u_k and v = Σ α_k v_k with independent pairs (u_k, v_k); None for other forms."""
+        """For u = Σ α_k u_k and v = Σ α_k v_k with independent pairs (u_k, v_k); None for other forms."""
         forms = self.evaluator.forms
         left, right = forms[s], list(forms[t])
         if len(left) != len(right) or not all(isinstance(c, Const) for _, c in (*left, *right)):
@@ -159,7 +159,7 @@ class Angles:
         return x is not y and self.evaluator.limit.independent(x, y) or self.evaluator.is_zero(x, y)
 
     def _of_rows(self, s: Sym, t: Sym) -> Step | None:
-        """Of U ξ and U ξ': what is near is computed from the rows, with products in two parts."""
+        """For U ξ and U ξ': nearly parallel pairs are computed from the rows, with error-free products."""
         program = self.evaluator.limit.program
         one, other = (program.embedding.get(self.evaluator.limit.initial[x]) for x in (s, t))
         if one is None or other is None or one.matrix != other.matrix:
@@ -180,7 +180,7 @@ class Angles:
         return self._step(s, t, (), compute)
 
     def _of_products(self, s: Sym, t: Sym) -> Step | None:
-        """Of W φ(u) and W φ(v) with one homogeneous φ; None for others."""
+        """For W φ(u) and W φ(v) with one homogeneous φ; None for others."""
         p, q = (self.evaluator.limit.products[x] for x in (s, t))
         if (p.matrix, p.transposed) != (q.matrix, q.transposed):
             return None
@@ -202,7 +202,7 @@ class Angles:
             below, above = _gaps(phi, at)
             ra, rb = a.root(), b.root()
             both = ra * rb
-            # √B − √A from Var v − Var u = 2 e + g.
+            # √B − √A is computed from Var v − Var u = 2 e + g.
             longer = both.times(0.0)
             if phi.degree == 1:
                 size = variance * (phi.above**2 + phi.below**2) / 2
@@ -214,10 +214,10 @@ class Angles:
         return self._step(s, t, (self.twins(mine[0], yours[0]),), compute)
 
     def careful(self, block: Expr, symbols: Sequence[Sym]) -> tuple[Step, Callable[[Frame, Twins], Bounded]] | None:
-        """E f(u) g(v) of homogeneous f and g from the twins of u and v; None for what is no such product.
+        """E f(u) g(v) for homogeneous f and g, from the twins of u and v; None for other products.
 
-        With S = p p' + q q' and X = p q' + q p' it is S F(θ) + X F(π − θ), where F is that of step or relu. It does not
-        hold where a variance may be zero.
+        With S = p p' + q q' and X = p q' + q p' it is S F(θ) + X F(π − θ), where F is that of step or relu. Entries
+        where a variance may be zero have an infinite error.
         """
         sides = homogeneous_pair(block, symbols)
         if sides is None:
@@ -246,7 +246,7 @@ def flat(q: Bounded, frame: Frame) -> Bounded:
 
 
 def _spread(t: Twins, frame: Frame) -> Twins:
-    """Twins that belong to no example, for every pair of a list."""
+    """Twins that belong to no example, repeated for every pair of a list."""
     count = frame.shape[0]
     return t if len(t.a.value) == count else t.at(np.zeros(count, int))
 
@@ -265,12 +265,12 @@ def _expectation(f: Homogeneous, g: Homogeneous, t: Twins) -> Bounded:
         value = 0.5 * (same * (1 - θ / math.pi) + across * θ / math.pi)
         bound = 0.5 * abs(same - across) / math.pi * error + 2 * _EPS * size
         return Bounded(value, np.minimum(bound, size))
-    # E relu(u) relu(v) = √(ab) (sin θ + (π − θ) cos θ)/(2π).
+    # E relu(u) relu(v) = √(ab) (sin θ + (π − θ) cos θ)/(2π) (Cho & Saul 2009).
     j = _j(small)
     root = t.a.root() * t.b.root()
     lead = np.where(t.c.value >= 0, same, across)
     unit = 0.5 * (lead * np.cos(small) + (same + across) * j / math.pi)
-    # The derivative by θ is −(S (π − θ) − X θ) sin θ/(2π).
+    # Its derivative by θ, which gives the effect of the error of θ, is −(S (π − θ) − X θ) sin θ/(2π).
     slope = (abs(same * (math.pi - θ) - across * θ) + abs(same + across) * error) / (2 * math.pi)
     slope = slope * np.minimum(np.sin(θ) + error, 1.0)
     return root * Bounded(unit, np.minimum(slope * error + 4 * _EPS * size, size))
@@ -287,7 +287,7 @@ def _gaps(phi: Homogeneous, t: Twins) -> tuple[Bounded, Bounded]:
         above = np.where(ahead, 2 - part, (1 + x) + part)
         bound = (1 - x) / math.pi * error
         return Bounded(below, bound + 4 * _EPS * below), Bounded(above, bound + 4 * _EPS * above)
-    # 1 − cos θ, and sin θ − θ cos θ, of the angle that is at most π/2.
+    # 1 − cos θ and sin θ − θ cos θ, for the angle that is at most π/2.
     versine, j = 2 * np.sin(small / 2) ** 2, (1 + x) * _j(small) / math.pi
     below = np.where(ahead, versine - j, (1 - x) + x * versine - j)
     above = np.where(ahead, 2 - (versine - j), (1 + x) - x * versine + j)
@@ -298,7 +298,7 @@ def _gaps(phi: Homogeneous, t: Twins) -> tuple[Bounded, Bounded]:
 
 
 def _j(θ: Array) -> Array:
-    """sin θ − θ cos θ for 0 ≤ θ ≤ π/2, by its series: Σ (−1)^{k+1} 2k θ^{2k+1}/(2k+1)!."""
+    """sin θ − θ cos θ for 0 ≤ θ ≤ π/2, by its series Σ (−1)^{k+1} 2k θ^{2k+1}/(2k+1)!, without cancellation."""
     total, square = np.zeros(len(θ)), θ * θ
     for k in range(11, 0, -1):
         total = square * ((-1) ** (k + 1) * 2 * k / math.factorial(2 * k + 1) + total)
@@ -317,10 +317,10 @@ def _of_vectors(x: Array, y: Array) -> tuple[Bounded, Bounded, Bounded]:
     d = y - x
     own = dot(x, x)
     beta = np.divide(dot(x, y), own, out=np.zeros(len(x)), where=own > 0)
-    # y − β x, each product in two parts.
+    # y − β x, with each product as an unevaluated sum of two floats.
     p, p_low = two_product(beta[:, None], x)
     r = (y - p) - p_low
-    # |x|² |r|² − (x·r)² is the square of an area, which r's rounding changes by |x| |δr|.
+    # |x|² |r|² − (x·r)² is the square of an area, which the rounding of r changes by at most |x| |δr|.
     square, length, along = bounded(x, x), bounded(r, r), bounded(x, r)
     det = square * length - along * along
     area = np.sqrt(np.maximum(det.value, 0.0))

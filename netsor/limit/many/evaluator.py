@@ -1,7 +1,8 @@
 """The limits of a template program for many inputs: Def. B.3 as steps over inputs and pairs of inputs.
 
-A template runs the network on two examples, L and R. Its Z's and its independence do not depend on the numbers of the
-examples, so the steps are written once, from the symbols alone, and done in frames (see `netsor.limit.many.frames`).
+A template runs the network on two examples, L and R. Its Z's and their independence do not depend on the numbers in the
+examples, so that the steps are derived once, from the symbols alone, and then computed in frames (see
+`netsor.limit.many.frames`).
 """
 
 from __future__ import annotations
@@ -53,14 +54,15 @@ Array = np.ndarray
 _EPS = 2.0**-52
 _OVER = ("all", "input", "pair of inputs")
 _ONE, _NONE = np.ones((1, 1)), np.zeros((1, 1))
-# A block that multiplies out to more terms is not multiplied out where a grid takes it as it is.
+# The most terms that a block may be expanded into; smaller where functions of scalars occur, which differ between
+# inputs.
 _MOST_TERMS, _MOST_WITH_SCALARS = 200, 12
 
 
 class Evaluator:
-    """The steps to the limits of a template program; `limit` writes its Z's.
+    """The steps to the limits of a template program, whose Z's are in `limit`.
 
-    `side` says of a row of the template's data which example it belongs to.
+    `side` gives the example that a row of the template's data belongs to.
     """
 
     def __init__(self, limit: Limit, side: Callable[[DataRef], str], tol: float = 1e-12):
@@ -68,7 +70,7 @@ class Evaluator:
         self.limit = limit
         self.side = side
         self.tol = tol
-        # Layers stand inside layers: see `WorkList`.
+        # Does nested computations without deep recursion, see `WorkList`.
         self.work = WorkList()
         self.forms = Forms(limit)
         self.angles = Angles(self)
@@ -96,7 +98,7 @@ class Evaluator:
     # --- domains ----------------------------------------------------------------------------------------------
 
     def domain(self, s: Sym) -> str:
-        """Which examples a symbol of the limit depends on."""
+        """The examples that a symbol of the limit depends on."""
         found = self._domains.get(s)
         if found is None:
             found = self.work.do(lambda: kept(self._domains, s, self._find_domain(s)))
@@ -118,7 +120,7 @@ class Evaluator:
             return self.join(limit.derivatives[s][1].free)
         i = limit.program.by_name.get(s.name[1])
         if i is None:
-            # The mean of a vector of 𝒱.
+            # The symbol is the mean of a vector of 𝒱.
             return ""
         assert isinstance(i, Moment)
         return self.join(limit.integrand(i).free)
@@ -198,7 +200,7 @@ class Evaluator:
         return self.expect(limit.integrand(i))
 
     def _either(self, derivative: Expr, s: Sym) -> Step:
-        """E ∂Z^x/∂Ẑ^{Wᵀy} as it stands, or where the derivative means nothing pointwise, by Stein's lemma."""
+        """E ∂Z^x/∂Ẑ^{Wᵀy} as an expectation, or by Stein's lemma where the derivative has no pointwise meaning."""
         pointwise, together = self.expect(derivative), self._stein(s)
 
         def compute(frame: Frame, given: Sequence[Bounded]) -> Bounded:
@@ -210,7 +212,7 @@ class Evaluator:
         return self.step(self.join(derivative.free), (), compute)
 
     def _stein(self, s: Sym) -> Step:
-        """Remark B.6 for every input or pair: a = C⁺ b, or what is left of b for it beside derivatives that exist."""
+        """Remark B.6 for every input or pair: a = C⁺ b, where coefficients that exist as expectations are kept."""
         partners, operand, which = self.limit.stein_system(s)
         columns = [self.expect(canonical(mul(t, operand))) for t in partners]
         table = [self.covariance(t, u) for t in partners for u in partners]
@@ -247,7 +249,7 @@ class Evaluator:
     # --- sums of products -------------------------------------------------------------------------------------
 
     def total(self, terms: Sequence[Term]) -> Step:
-        """Σ number · Π steps, with the errors that theirs allow."""
+        """Σ number · Π steps, with the error that follows from theirs."""
         terms = tuple(t for t in terms if t.number and self.zero not in t.factors)
         if not terms:
             return self.zero
@@ -262,7 +264,7 @@ class Evaluator:
         needs = list(dict.fromkeys(f for t in terms for f in t.factors))
         place = {f: k for k, f in enumerate(needs)}
         rows = [(t.number, [place[f] for f in t.factors]) for t in terms]
-        # Half a unit of a term for each product in it, and for each sum that it goes into.
+        # Half a unit of a term for each of its products, and for each sum that it goes into.
         most = max(len(factors) + (number != 1.0) for number, factors in rows)
         rounding = 0.5 * _EPS * (most + len(rows))
 
@@ -309,12 +311,12 @@ class Evaluator:
     # --- expectations -----------------------------------------------------------------------------------------
 
     def moment(self, psi: Expr) -> Step:
-        """E ψ of an expression in the template's variables."""
+        """E ψ of an expression in the variables of the template."""
         z = {**self.limit.scalars, **self.limit.vectors}
         return self.expect(canonical(substitute(psi, {s: z[str(s.name)] for s in psi.free})))
 
     def expect(self, integrand: Expr) -> Step:
-        """E of an expression in Ẑ's, over the domain of the examples that it mentions."""
+        """E of an expression in Ẑ's, over the domain of the examples that it depends on."""
         e = canonical(integrand)
         found = self._expectations.get(e)
         if found is None:
@@ -322,9 +324,10 @@ class Evaluator:
         return found
 
     def _by_families(self, e: Expr) -> Step | None:
-        """A product of factors of independent families, or of two sums; None for others.
+        """E of a product of independent factors, or of two sums, where families of variables show it; None for others.
 
-        Families are told by names alone, so that what is long, as a stream of many layers, is not looked into.
+        Only the families are compared, so that long expressions, such as a residual stream of many layers, are not
+        searched.
         """
         number, rest = split_coefficient(e)
         factors = [(f, frozenset(x for s in f.free for x in self._families(s))) for f in factors_of(rest)]
@@ -358,7 +361,7 @@ class Evaluator:
         return self.total([self._product(t, gaussians) for t in summands(e, gaussians, self.forms)])
 
     def _product(self, t: Product, gaussians: frozenset[Sym], whole: bool = False) -> Term:
-        """E of number · scalar · Π blocks, the product of expectations; blocks that are `whole` stay together."""
+        """E of number · scalar · Π blocks as a product of expectations; `whole` blocks are not expanded."""
         exist = all(integrable(b, gaussians) for b in t.blocks)
         if exist and any(vanishing(b, gaussians, self.forms) for b in t.blocks):
             return Term(0.0, ())
@@ -373,16 +376,16 @@ class Evaluator:
         return found
 
     def _compute(self, block: Expr, gaussians: frozenset[Sym], whole: bool) -> Step:
-        """E of a block: of the terms that it multiplies out to if these are easy, else as it stands."""
+        """E of a block: the sum over the terms of its expansion if all of them are easy, else by a grid."""
         block = self.forms.rewritten(block)
         mine = gaussians_of(block, self.forms)
         if needs_company(block, mine):
-            # Its terms are finite as a sum alone.
+            # The terms do not have finite expectations one by one.
             return self._at_once(block, mine)
         if whole and not self._takes_grid(block, mine):
             return self._at_once(block, mine)
         pieces: list[Product] = []
-        # Functions of scalars differ from input to input, and then a grid for all terms is the cheaper way.
+        # Functions of scalars differ between inputs, and then one grid for all terms is cheaper.
         if not whole and how_many_terms(block, mine) <= (_MOST_TERMS if mine == block.free else _MOST_WITH_SCALARS):
             pieces = products(block, mine, self.forms, self._side)
             if all(self._is_easy(b, mine) for p in pieces for b in p.blocks):
@@ -409,7 +412,7 @@ class Evaluator:
         return (bases[0], bases[1]) if len(bases) == 2 and all(isinstance(b, Add) for b in bases) else None
 
     def _prepare(self, x: Expr, y: Expr) -> None:
-        """The covariances of the variables of two expressions, in the order of the program's lines."""
+        """Find the covariances of the variables of two expressions, in the order of the program."""
         place = {s: k for k, s in enumerate(self.limit.products)}
         members: dict[object, list[Sym]] = {}
         for s in y.free:
@@ -420,7 +423,7 @@ class Evaluator:
                 self.covariance(s, t)
 
     def _families(self, s: Sym) -> Iterator[object]:
-        """The matrix or the vectors that a variable is made of; none for a scalar."""
+        """The matrix, or the vectors, that a variable is made of; none for a scalar."""
         if s in self.forms:
             for t, _ in self.forms[s]:
                 yield from self._families(t)
@@ -431,7 +434,7 @@ class Evaluator:
             yield self.limit.family(s)
 
     def _takes_grid(self, block: Expr, gaussians: frozenset[Sym]) -> bool:
-        """Whether a block is no function of one variable, and no product that is one call for all pairs."""
+        """Whether a block is neither a function of one variable nor a product that one call computes for all pairs."""
         return len(gaussians) > 2 or len(gaussians) == 2 and (block.free != gaussians or isinstance(block, Add))
 
     def _sum(self, pieces: Sequence[Product], gaussians: frozenset[Sym], whole: bool = True) -> Step:
@@ -444,15 +447,15 @@ class Evaluator:
         return len(gaussians_of(self.forms.rewritten(block), self.forms)) <= 2 or is_polynomial(block, gaussians)
 
     def _at_once(self, block: Expr, gaussians: frozenset[Sym], instead: Callable[[], Step] | None = None) -> Step:
-        """E of a block by the first of the ways of the plan that holds, pair by pair.
+        """E of a block by the first method of the plan that succeeds, decided for each pair.
 
-        `instead` is what is better than to take it law by law as it stands.
+        `instead` is used in place of the last method, which takes the block as it stands for one law after the other.
         """
         symbols = _sorted(gaussians)
         both = sides(block, self._side) if len(symbols) > 1 else None
         split = None
         if both is not None:
-            # A side alone may take fewer variables than both together.
+            # One side alone may depend on fewer variables than both sides together.
             f, g = (self.forms.rewritten(e) for e in both)
             x, y = (_sorted(gaussians_of(e, self.forms)) for e in (f, g))
             split = ((f, x), (g, y))
@@ -467,7 +470,7 @@ class Evaluator:
         careful = self.angles.careful(block, symbols) if domain else None
 
         def way(k: int) -> Way | None:
-            """The k-th way, which is thought of when those before it do not hold everywhere."""
+            """The k-th method, which is set up only where the methods before it failed for some pairs."""
             while len(known) <= k:
                 new = next(following, None)
                 if new is None:
@@ -524,13 +527,13 @@ class Evaluator:
         return self.step(domain, (*covariances, *given), compute)
 
     def spell(self, s: Sym) -> str:
-        """A symbol as a person writes it; a linear form as the sum that it is."""
+        """The text of a symbol, and for a linear form the sum that it stands for."""
         if s not in self.forms:
             return spell(s)
         return f"({to_text(add(*(mul(c, t) for t, c in self.forms[s])), spell)})"
 
     def _part(self, key: tuple[object, ...], make: Callable[[Laws], Any] | Expr, free: frozenset[Sym]) -> Step:
-        """What a way needs to know of one side alone: an expectation, or what it makes of the law of that side."""
+        """What a method needs from one side alone: an expectation, or a quantity computed from the law of that side."""
         found = self._parts.get(key)
         if found is None:
             if isinstance(make, Expr):
@@ -559,7 +562,7 @@ def _added(terms: list[Array]) -> Array:
 
 
 def _tried(frame: Frame, step: Step) -> Bounded | None:
-    """A derivative's expectation; None where the derivative means nothing pointwise."""
+    """The expectation of a derivative; None where the derivative has no pointwise meaning."""
     try:
         return frame.value(step)
     except NoPointwiseMeaning:

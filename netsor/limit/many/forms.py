@@ -1,4 +1,4 @@
-"""An integrand as a function of few linear forms: φ(h + b) φ(h̃ + b) has three Gaussians and is a pair."""
+"""Integrands as functions of few linear forms: φ(h + b) φ(h̃ + b) has three Gaussians, but depends on two forms."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from netsor.gaussian.law import Law
 from netsor.gaussian.symbolic.independence import gaussians_of
 from netsor.gaussian.symbolic.structure import Linear, affine
 
-# A form by its coefficients, numbers or functions of scalars, in order of the symbols.
+# A form as pairs of a symbol and its coefficient (a number or a function of scalars), in the order of the symbols.
 Form = tuple[tuple[Sym, Expr], ...]
 
 
 def linear_forms(e: Expr, gaussians: frozenset[Sym], symbol: Callable[[Form], Sym]) -> Expr:
-    """The integrand in linear forms u = Σ a z where these are fewer than the z's, or as many and take fewer scalars.
+    """The integrand in linear forms u = Σ a z if these are fewer than the z's, or as many with fewer scalars.
 
-    `symbol` gives the name of a form, which is itself where it is one variable. Forms are equal up to a number;
-    constants stay in the integrand. Else the integrand as it is.
+    Otherwise the integrand is returned unchanged. `symbol` gives the symbol of a form, which is the variable itself for
+    a single one. Proportional forms share a symbol; constants stay in the integrand.
     """
 
     def form(linear: Linear) -> Expr:
@@ -27,7 +27,7 @@ def linear_forms(e: Expr, gaussians: frozenset[Sym], symbol: Callable[[Form], Sy
         numbers = [float(c.value) for _, c in row if isinstance(c, Const)]
         if not numbers:
             return symbol(tuple(row))
-        # The largest becomes 1: no form is much wider than the arguments that it occurs in.
+        # Scaled so that the largest coefficient is 1; no form is then much wider than the arguments in which it occurs.
         lead = max(numbers, key=abs)
         scaled = [(s, canonical(mul(Const(1 / lead), c))) for s, c in row]
         return mul(Const(lead), symbol(tuple((s, ONE if c == Const(1.0) else c) for s, c in scaled)))
@@ -45,7 +45,7 @@ def linear_forms(e: Expr, gaussians: frozenset[Sym], symbol: Callable[[Form], Sy
                     linear[s] = add(linear[s], c) if s in linear else c
             linear = {s: c for s, c in linear.items() if canonical(c) is not ZERO}
             if linear:
-                # What else is in a sum, a constant or a function of other variables, is added to the form.
+                # The other terms of the sum, constants or functions of other variables, are added to the form.
                 rest = (done[t] if p is None else p[1] for t, p in zip(terms, parts, strict=True))
                 done[node] = add(form(linear), *rest)
                 continue
@@ -60,7 +60,7 @@ def linear_forms(e: Expr, gaussians: frozenset[Sym], symbol: Callable[[Form], Sy
 
 
 def _may_be_linear(node: Add, gaussians: frozenset[Sym]) -> bool:
-    """Whether a sum has two terms that are linear in Gaussians, as far as their factors show."""
+    """Whether a sum has two terms that may be linear in Gaussians, judged by their factors."""
     seen = 0
     for t in node.children:
         factors = t.children if isinstance(t, Mul) else (t,)
@@ -71,7 +71,7 @@ def _may_be_linear(node: Add, gaussians: frozenset[Sym]) -> bool:
 
 
 class Forms:
-    """The law of a limit with linear forms of its Gaussians as further Gaussians, each known by one symbol."""
+    """The law of a limit extended by linear forms of its Gaussians, each with one symbol."""
 
     def __init__(self, law: Law):
         self._law = law
@@ -83,11 +83,11 @@ class Forms:
         return s in self._forms
 
     def __getitem__(self, s: Sym) -> Form:
-        """A form in the variables of the law; a variable of the law is itself."""
+        """A form in the variables of the law; a variable of the law is a form of one term."""
         return self._forms.get(s) or ((s, ONE),)
 
     def rewritten(self, e: Expr) -> Expr:
-        """`e` in forms where that takes fewer variables."""
+        """`e` in linear forms, if that takes fewer variables."""
         found = self._rewritten.get(e)
         if found is None:
             found = self._rewritten[e] = linear_forms(e, gaussians_of(e, self), self._name)

@@ -1,8 +1,8 @@
-"""Steps of a computation whose numbers are arrays over inputs or pairs of inputs, and frames in which they are done.
+"""Steps of a computation whose numbers are arrays over inputs or pairs of inputs, and the frames that compute them.
 
-A template program runs a network on two examples, L and R. A step speaks of one number (domain ""), of the inputs that
-L or R range over, or of their pairs ("LR"). A frame is a tile of all pairs of some inputs for L with some for R, or a
-list of pairs; in it every array has the shape (rows, columns) or broadcasts to it.
+A template program runs a network on two examples, L and R. A step computes one number (domain ""), or a number for each
+of the inputs that L or R ranges over, or for each of their pairs ("LR"). A frame is a tile of all pairs of some inputs
+for L with some for R, or a list of pairs; its arrays have shape (rows, columns), or broadcast to it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.problem import Clock, Unsettled
 
 Array = np.ndarray
-# Inner products are taken of blocks of this many rows, always, so that one does not depend on the others' number.
+# Inner products are always taken in blocks of this many rows, so that one does not depend on the number of others.
 BLOCK = 96
 _LEAST = 1e-305
 
 
 @dataclass(eq=False)
 class Step:
-    """One step: what it speaks of, the steps that it always needs, and what it makes of them in a frame."""
+    """One step: its domain, the steps that it always needs, and the function that computes it in a frame."""
 
     number: int
     domain: str
@@ -43,11 +43,11 @@ class Inputs:
     rows: dict[str, dict[DataRef, Array]]
     own: dict[DataRef, Array] = field(default_factory=dict)
     count: int = 1
-    # Rows whose squares were looked at once, and are numbers.
+    # Rows whose squares were already verified.
     _sound: set[DataRef] = field(default_factory=set)
 
     def verify_squares(self, ref: DataRef) -> None:
-        """Raises Unsettled where the square of a row is out of the range of floats."""
+        """Raise Unsettled where the square of a row is out of the range of floats."""
         if ref in self._sound:
             return
         x = self.of(ref)
@@ -62,15 +62,16 @@ class Inputs:
         return next((s for s in self.rows if ref in self.rows[s]), "")
 
     def of(self, ref: DataRef) -> Array:
-        """The row for every input, or the one row (1, d) that belongs to none."""
+        """The row for every input, or the one row (1, d) that belongs to no example."""
         side = self.side(ref)
         return self.rows[side][ref] if side else self.own[ref][None]
 
 
 class Frame:
-    """Some inputs or pairs of inputs, and the values of steps there.
+    """Some inputs or pairs of inputs, and the values of steps for them.
 
-    `left` and `right` are numbers of inputs: of a tile those of its rows and columns, `paired` those of each pair.
+    `left` and `right` are indices of inputs: those of the rows and columns of a tile, or if `paired` those of each
+    pair.
     """
 
     def __init__(
@@ -79,23 +80,23 @@ class Frame:
         self.inputs, self.left, self.right, self.paired = inputs, left, right, paired
         self.clock = clock
         self.shape = (len(left), 1) if paired else (len(left), len(right))
-        # Where what speaks of one example is computed, once for all inputs.
+        # The frame of all inputs, in which steps of one example are computed once.
         self._single = single
         self._values: dict[int, Any] = {}
         self._within: Frame | None = None
         self._chosen: Array = np.zeros(0)
         self._parts: dict[bytes, Frame] = {}
-        # What several expectations under the same laws share.
+        # Results that several expectations under the same laws share.
         self.shared: dict = {}
 
     @classmethod
     def whole(cls, inputs: Inputs, clock: Clock) -> Frame:
-        """A frame of all inputs, each as L and as R, in which no pair is known."""
+        """A frame of all inputs, each as L and as R, in which no pairs are computed."""
         everyone = np.arange(inputs.count)
         return cls(inputs, everyone, everyone, True, clock)
 
     def ensure(self, steps: Iterable[Step]) -> None:
-        """Computes steps, and first what they need, however long the chain is."""
+        """Compute these steps, and first those that they need, however long the chain of needs is."""
         missing: dict[int, Step] = {}
         stack = list(steps)
         while stack:
@@ -113,7 +114,7 @@ class Frame:
         return self._values[step.number]
 
     def _taken_over(self, s: Step) -> bool:
-        """Takes a step's value from the frame of all inputs or from the larger frame, where it is known there."""
+        """Take a step's value from the frame of all inputs or from the larger frame, where it is known there."""
         if self._single is not None and len(s.domain) < 2:
             self._values[s.number] = self._sliced(self._single.value(s), s.domain)
             return True
@@ -135,7 +136,7 @@ class Frame:
         return found
 
     def _picked(self, value: Any) -> Any:
-        """What a value of the larger frame is at the entries of this one."""
+        """The part of a value of the larger frame that belongs to the entries of this one."""
         if isinstance(value, Bounded):
             assert self._within is not None
             v, e = (np.broadcast_to(x, self._within.shape)[self._chosen][:, None] for x in (value.value, value.error))
@@ -143,7 +144,7 @@ class Frame:
         return value.at(np.flatnonzero(self._chosen))
 
     def part(self, chosen: Array) -> Frame:
-        """The list of pairs of this frame that a mask (rows, columns) chooses."""
+        """The list of pairs of this frame that a mask (rows, columns) selects."""
         if self.paired and chosen.all():
             return self
         key = np.packbits(chosen).tobytes()
@@ -167,7 +168,7 @@ class Frame:
                 x, y = y, x
             return _table(x[self.left], y[self.right])
         if set(sides) == {"L", "R"}:
-            # As in a tile, so that an entry is the same number there.
+            # Computed as in a tile, so that an entry has the same value there.
             (one, i), (other, j) = (np.unique(k, return_inverse=True) for k in (self.left, self.right))
             x, y = (x[one], y[other]) if sides[0] == "L" else (y[one], x[other])
             found = _table(x, y)
@@ -190,7 +191,7 @@ class Frame:
 
 
 def _unit(x: Array) -> float:
-    """A bound on the relative rounding of a sum of products of so many terms."""
+    """The relative rounding error allowed for a sum of products of so many terms."""
     return float(4e-16 * max(1.0, np.sqrt(x.shape[1]) / 4))
 
 
@@ -202,6 +203,6 @@ def _table(x: Array, y: Array) -> Bounded:
     for i in range(0, len(x), BLOCK):
         for j in range(0, len(y), BLOCK):
             np.matmul(x[i : i + BLOCK], y[j : j + BLOCK].T, out=value[i : i + BLOCK, j : j + BLOCK])
-    # Σ |x_k y_k| ≤ |x| |y|.
+    # By Cauchy–Schwarz, Σ |x_k y_k| ≤ |x| |y|.
     long, wide = (np.sqrt(np.einsum("ij,ij->i", z, z)) for z in (x[:n], y[:m]))
     return Bounded(value[:n, :m], _unit(x) * (long[:, None] * wide))

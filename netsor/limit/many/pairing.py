@@ -1,10 +1,10 @@
-"""E X Y of two sums whose terms are mostly independent, in as many steps as there are terms: residual streams.
+"""E X Y of two sums whose terms are mostly independent, in as many steps as there are terms, as in residual streams.
 
-With the terms of X and Y in groups (X_c, Y_c) such that variables of different groups are independent,
+If the terms of X and Y are divided into groups (X_c, Y_c), with independent variables in different groups, then
 
     E X Y = E X · E Y + Σ_c (E X_c Y_c − E X_c E Y_c).
 
-A stream that grows layer by layer is that of the layer before and a few terms more, and so are these sums.
+A residual stream is that of the layer before plus a few terms, so that these sums are extended from layer to layer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from netsor.gaussian.existence.integrability import integrable
 from netsor.limit.many.frames import Step
 from netsor.limit.many.terms import Term
 
-# So many sums are remembered that another may be the continuation of.
+# How many sums are remembered, of which a later one may be an extension.
 _RECENT = 6
 _FEWEST = 4
 
@@ -35,7 +35,7 @@ class _Known:
 
 
 class Pairing:
-    """Expectations of products of two sums; `family` says which matrix or vectors a variable belongs to.
+    """Expectations of products of two sums; `family` gives the matrix or the vectors that a variable belongs to.
 
     Variables of different families are independent.
     """
@@ -52,7 +52,7 @@ class Pairing:
         self._recent: list[_Known] = []
 
     def expectation(self, x: Expr, y: Expr, gaussians: frozenset[Sym]) -> Step | None:
-        """E x y of two canonical sums; None where they do not fall into independent groups that have expectations."""
+        """E x y of two canonical sums; None unless they fall into independent groups with finite expectations."""
         if not (isinstance(x, Add) and isinstance(y, Add)) or len(x.children) + len(y.children) < _FEWEST:
             return None
         self._prepare(x, y)

@@ -1,8 +1,8 @@
-"""An integrand as few terms: what each example contributes is gathered before the examples meet.
+"""Integrands as sums of few terms: the terms of each example are gathered before the examples are multiplied.
 
 An error signal through layer normalizations and residual branches is a sum of many products, and the product of two of
-them has as many terms as the two together, squared. Most differ only in a function of the same few variables, and
-those are one term.
+them has as many terms as there are pairs. Most terms differ only in a function of the same few variables, and are
+gathered into one term.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from netsor.gaussian.symbolic.independence import blocks
 
 
 class Product(NamedTuple):
-    """number · scalar · Π blocks, a function of scalars and functions of independent sets of Gaussians."""
+    """number · scalar · Π blocks: a function of scalars, and functions of independent sets of Gaussians."""
 
     number: float
     scalar: Expr
@@ -27,7 +27,7 @@ class Product(NamedTuple):
 
 
 def summands(e: Expr, gaussians: Gaussians, law: Law) -> list[Product]:
-    """The terms of the canonical `e` as it is written, each in independent blocks."""
+    """The terms of the canonical `e` as it is written, each split into independent blocks."""
     out = []
     for term in e.children if isinstance(e, Add) else (e,):
         c, rest = split_coefficient(term)
@@ -36,7 +36,7 @@ def summands(e: Expr, gaussians: Gaussians, law: Law) -> list[Product]:
 
 
 def how_many_terms(e: Expr, gaussians: Gaussians) -> int:
-    """How many terms multiplying out would give, roughly."""
+    """An estimate of the number of terms in the expansion of an expression."""
     done: dict[Expr, int] = {}
     for node in postorder(e):
         counts = [done[c] for c in node.children]
@@ -53,9 +53,9 @@ def how_many_terms(e: Expr, gaussians: Gaussians) -> int:
 
 
 def monomials(e: Expr, gaussians: Gaussians, law: Law) -> list[Product]:
-    """The canonical `e` as a polynomial in the Gaussians that occur in no function, its coefficients as they stand.
+    """The canonical `e` as a polynomial in the Gaussians outside of any function; coefficients are not expanded.
 
-    An error signal is linear in the Gaussians of the backward pass, with coefficients that the forward pass makes.
+    An error signal is linear in the Gaussians of the backward pass, with coefficients from the forward pass.
     """
     inside: set[Sym] = set()
     stack = [e]
@@ -80,11 +80,11 @@ def monomials(e: Expr, gaussians: Gaussians, law: Law) -> list[Product]:
 
 
 def products(e: Expr, gaussians: Gaussians, law: Law, side: Callable[[Expr], str]) -> list[Product]:
-    """The canonical `e` multiplied out; `side` says of a factor which example it speaks of."""
+    """The canonical `e` expanded into terms; `side` gives the example that a factor depends on."""
     parts: dict[str, list[Expr]] = {}
     for f in factors_of(e):
         base, k = integer_power(f)
-        # The square of a sum is a product of two sums.
+        # The square of a sum is treated as a product of two sums.
         parts.setdefault(side(f), []).extend([base] * k if isinstance(base, Add) else [f])
     whole = [Product(1.0, ONE, ())]
     for key in sorted(parts):
@@ -92,7 +92,7 @@ def products(e: Expr, gaussians: Gaussians, law: Law, side: Callable[[Expr], str
         for f in parts[key]:
             one = [_split(t.coefficient, t.scalar, t.product, gaussians, law) for t in expand(f, gaussians)]
             mine = _gathered(_times(mine, _gathered(one, gaussians), gaussians, law), gaussians)
-        # What two examples make together stays a product of what each makes.
+        # Not gathered, so that a term of both examples stays a product of a function of each.
         whole = _times(whole, mine, gaussians, law)
     found: dict[tuple[Expr, tuple[Expr, ...]], float] = {}
     for p in whole:
@@ -101,7 +101,7 @@ def products(e: Expr, gaussians: Gaussians, law: Law, side: Callable[[Expr], str
 
 
 def _split(number: float, scalar: Expr, product: Expr, gaussians: Gaussians, law: Law) -> Product:
-    """A term with its product in independent blocks, and every factor without Gaussians among the scalars."""
+    """A term with its product split into independent blocks, and all factors without Gaussians in the scalar."""
     factors = [f for f in factors_of(product) if f.free & gaussians]
     if len(factors) < len(factors_of(product)):
         scalar = canonical(mul(scalar, *(f for f in factors_of(product) if not f.free & gaussians)))
@@ -122,7 +122,7 @@ def _times(a: list[Product], b: list[Product], gaussians: Gaussians, law: Law) -
 
 
 def _gathered(terms: Iterable[Product], gaussians: Gaussians) -> list[Product]:
-    """Terms that differ only in one function of the same two variables or more, even or odd, as one term."""
+    """Terms that differ only in a function of the same two or more variables, of equal parity, added into one term."""
     out: dict[tuple[object, ...], list[Product]] = {}
     for p in terms:
         main = max(p.blocks, key=lambda b: len(b.free & gaussians), default=ONE)
@@ -147,7 +147,7 @@ def _sum(members: list[Product], gaussians: Gaussians) -> Product:
 
 
 def sides(block: Expr, side: Callable[[Expr], str]) -> tuple[Expr, Expr] | None:
-    """F and G with block = F · G, F a function of the one example and G of the other; None where it is not that."""
+    """F and G with block = F · G, where F depends on one example and G on the other; None where there are none."""
     parts: dict[str, list[Expr]] = {"L": [], "R": []}
     for f in factors_of(block):
         where = side(f) or "L"

@@ -1,4 +1,4 @@
-"""Sums of products of steps, and what is recorded of the expectations among them."""
+"""Sums of products of steps, and the records of the expectations in them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ class Term(NamedTuple):
 
 @dataclass
 class Taken:
-    """One expectation that was taken for many inputs or pairs: the integrand as a person writes it, and what it was
-    over ("input", "pair of inputs" or "all"), how many were found by which way, and their largest error."""
+    """A record of one expectation for many inputs or pairs: the text of the integrand, its domain ("input", "pair of
+    inputs" or "all"), the number of values that each method gave, and the largest error.
+    """
 
     integrand: str
     over: str
