@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from netsor.arrays import NotNumbers, Shape, Values, nested
+from netsor.datafiles import read_array_file
 from netsor.diagnostics import Diagnostic, NetsorError, Source
-
-Values = float | tuple
 
 
 def read_settings(settings: Iterable[str] | Mapping[str, Any]) -> dict[str, int | float]:
@@ -66,7 +64,7 @@ def _not_a_number(name: str, value: Any) -> NetsorError:
     )
 
 
-def read_data(items: Iterable[str] | Mapping[str, Any]) -> dict[str, tuple[Values, tuple[int, ...]]]:
+def read_data(items: Iterable[str] | Mapping[str, Any]) -> dict[str, tuple[Values, Shape]]:
     """The data of `k=file` pairs or of arrays, as (nested tuples, shape); raises NetsorError (E021, E022, E403)."""
     pairs: list[tuple[str, Any]] = []
     if isinstance(items, Mapping):
@@ -84,68 +82,29 @@ def read_data(items: Iterable[str] | Mapping[str, Any]) -> dict[str, tuple[Value
     return {normalised(name): read_array(value, name) for name, value in pairs}
 
 
-def read_array(value: Any, name: str) -> tuple[Values, tuple[int, ...]]:
-    """Numbers from a .npy, .csv or .json file, or from an array or nested lists; raises NetsorError (E022, E403)."""
+def read_array(value: Any, name: str) -> tuple[Values, Shape]:
+    """Numbers from a .npy, .csv or .json file, or from an array or nested lists.
+
+    Raises NetsorError: E022 where there is anything but numbers, E403 where they make no full array, E001 where there
+    is no such file.
+    """
     if isinstance(value, (str, Path)):
-        value = _read_file(Path(value), name)
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    return _nested(value, name)
+        path = Path(value)
+        if not _exists(path):
+            from netsor.syntax.reading import read_source
 
-
-def _read_file(path: Path, name: str) -> Any:
-    what = f"the file `{path}` for `{name}`"
-    if not path.exists():
-        from netsor.syntax.reading import read_source
-
-        read_source(path)  # reports the missing file and a similar name
+            read_source(path)  # reports the missing file and a similar name
+        return read_array_file(path, name)
     try:
-        match path.suffix.lower():
-            case ".npy":
-                import numpy as np
-
-                array = np.load(path, allow_pickle=False)
-                if array.dtype.kind not in "fiub":
-                    raise ValueError(f"it holds {array.dtype}, not numbers")
-                return array
-            case ".csv":
-                with path.open(newline="", encoding="utf-8-sig") as file:
-                    return [[float(x) for x in row] for row in csv.reader(file) if row]
-            case ".json":
-                with path.open(encoding="utf-8") as file:
-                    return json.load(file)
-    except OSError as error:
-        raise NetsorError(Diagnostic("E022", f"{what} cannot be read: {error.strerror or error}")) from None
-    except (ValueError, UnicodeDecodeError, EOFError) as error:
-        reason = str(error).splitlines()[0] if str(error) else "it is damaged"
+        return nested(value, name)
+    except NotNumbers as error:
         raise NetsorError(
-            Diagnostic(
-                "E022",
-                f"{what} holds no numbers that can be read: {reason}",
-                hint="save an array as .npy, or numbers as .csv or .json",
-            )
+            Diagnostic("E022", f"what was given for `{name}` is no array of numbers: {error}", hint="give numbers only")
         ) from None
-    raise NetsorError(
-        Diagnostic("E022", f"{what} is of an unknown type `{path.suffix}`", hint="give a .npy, .csv or .json file")
-    )
 
 
-def _nested(value: Any, name: str) -> tuple[Values, tuple[int, ...]]:
-    if isinstance(value, (list, tuple)):
-        parts = [_nested(v, name) for v in value]
-        shapes = {shape for _, shape in parts}
-        if len(shapes) > 1:
-            raise NetsorError(
-                Diagnostic(
-                    "E403",
-                    f"the rows of `{name}` have different lengths",
-                    hint="give every row the same number of entries",
-                )
-            )
-        inner = shapes.pop() if shapes else ()
-        return tuple(v for v, _ in parts), (len(parts), *inner)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise NetsorError(
-            Diagnostic("E022", f"`{name}` holds {value!r}, which is not a number", hint="give numbers only")
-        )
-    return float(value), ()
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except ValueError:  # a name that no file can have
+        return False

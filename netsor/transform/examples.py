@@ -33,12 +33,18 @@ class Example:
 
 
 def plain(values: Any) -> Any:
-    """An array or nested sequence as nested tuples of floats."""
+    """An array or nested sequence as nested tuples of floats; raises NetsorError where there is anything else."""
     if hasattr(values, "tolist"):
-        values = values.tolist()
-    if isinstance(values, Sequence) and not isinstance(values, str):
+        # Two billion rows of nothing are no bytes in an array, and sixteen gigabytes as lists.
+        values = () if 0 in getattr(values, "shape", ()) else values.tolist()
+    if isinstance(values, Sequence) and not isinstance(values, (str, bytes)):
         return tuple(plain(v) for v in values)
-    return float(values)
+    try:
+        if isinstance(values, (str, bytes)):
+            raise TypeError
+        return float(values)
+    except (TypeError, ValueError, OverflowError):
+        raise faults.not_a_number(values) from None
 
 
 def shape_of(values: Any) -> tuple[int, ...]:

@@ -50,6 +50,12 @@ def not_finite(what: str, place: str) -> NetsorError:
     return _error("E655", f"{what} hold a value at {place} that is not finite", hint="remove or replace that row")
 
 
+def not_a_number(value: object) -> NetsorError:
+    text = repr(value)
+    shown = text if len(text) <= 60 else f"{text[:59]}…"
+    return _error("E655", f"the inputs and targets hold {shown}, which is no number", hint="give numbers only")
+
+
 def unknown_row(row: object, rows: int) -> NetsorError:
     return _error(
         "E656", f"the order names row {row}, and the inputs have rows 1 to {rows}", notes=("rows count from 1",),

@@ -1,0 +1,168 @@
+"""Arrays of numbers in .npy, .csv and .json files that nobody vouches for.
+
+Nothing is allocated that the file does not hold: what a header claims is compared with the file's size first.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+import stat
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from netsor.arrays import DEEPEST, NotNumbers, Shape, Values, as_tuples, nested, no_numbers, ragged, shortened
+from netsor.diagnostics import Diagnostic, NetsorError
+
+# As the language writes numbers, so that `1_0` is no ten here either; and what `numpy.savetxt` writes for the others.
+_NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|nan|inf|infinity)", re.IGNORECASE)
+
+
+def read_array_file(path: Path, name: str) -> tuple[Values, Shape]:
+    """The array in a file, as nested tuples and its shape.
+
+    Raises NetsorError: E022 where the file cannot be read or holds anything but numbers, E403 where rows have
+    different lengths or there is no number at all.
+    """
+    what = f"the file `{shortened(str(path))}` for `{name}`"
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise NetsorError(
+            Diagnostic("E022", f"{what} is of an unknown type `{path.suffix}`", hint="give a .npy, .csv or .json file")
+        )
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise NetsorError(Diagnostic("E022", f"{what} is a folder", hint="name a file in it"))
+        if not stat.S_ISREG(mode):
+            raise NetsorError(Diagnostic("E022", f"{what} is not an ordinary file", hint="copy it to a file first"))
+        with path.open("rb") as file:
+            return reader(file, name)
+    except NotNumbers as error:
+        raise NetsorError(
+            Diagnostic(
+                "E022",
+                f"{what} holds no numbers that can be read: {error}",
+                hint="save an array as .npy, or numbers as .csv or .json",
+            )
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "the name is not one that a file can have"
+        raise NetsorError(Diagnostic("E022", f"{what} cannot be read: {reason}")) from None
+
+
+# --- .npy ------------------------------------------------------------------------------------------------------
+
+
+def _read_npy(file: IO[bytes], name: str) -> tuple[Values, Shape]:
+    import numpy as np
+    from numpy.lib import format as npy
+
+    if file.read(4) in (b"PK\x03\x04", b"PK\x05\x06"):
+        raise NotNumbers("it is an archive of arrays (.npz) under another name")
+    file.seek(0)
+    try:
+        # Headers of old versions are read with a warning, which is nothing to the user.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            version = npy.read_magic(file)
+            read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
+            shape, fortran, dtype = read_header(file)
+    # The header is a Python literal, and whatever is wrong with a literal may be raised here.
+    except Exception:
+        raise NotNumbers("it is no .npy file, or its header is damaged") from None
+    if dtype.kind not in "fiu":
+        kinds = {"c": "complex numbers", "O": "Python objects", "b": "truth values", "V": "records"}
+        raise NotNumbers(f"it holds {kinds.get(dtype.kind, str(dtype))}, not real numbers")
+    if any(not isinstance(k, int) or isinstance(k, bool) or k < 0 for k in shape) or len(shape) > DEEPEST:
+        raise NotNumbers("its header is damaged")
+    start = file.tell()
+    held, claimed = file.seek(0, 2) - start, math.prod(shape) * dtype.itemsize
+    if held != claimed:
+        found = f"its header promises {claimed:,} bytes of numbers, and {held:,} follow"
+        raise NotNumbers(found if claimed < 10**15 else f"its header promises more than the {held:,} bytes that follow")
+    if 0 in shape:
+        raise no_numbers(name, shape)
+    file.seek(start)
+    array = np.frombuffer(file.read(claimed), dtype).reshape(shape, order="F" if fortran else "C")
+    with np.errstate(over="ignore", invalid="ignore"):
+        doubles = array.astype(np.float64)
+    if np.any(np.isinf(doubles) & np.isfinite(array)):
+        raise NotNumbers("a number in it is beyond 1.8e308, the largest number")
+    return as_tuples(doubles.tolist()), shape
+
+
+# --- .csv ------------------------------------------------------------------------------------------------------
+
+
+def _read_csv(file: IO[bytes], name: str) -> tuple[Values, Shape]:
+    lines = csv.reader(io.StringIO(_text(file)))
+    rows: list[Values] = []
+    width = 0
+    try:
+        for fields in lines:
+            if not any(field.strip() for field in fields) and len(fields) <= 1:
+                continue
+            row = tuple(_number(field, lines.line_num) for field in fields)
+            if rows and len(row) != width:
+                raise ragged(name)
+            width = len(row)
+            rows.append(row)
+    except csv.Error as error:
+        raise NotNumbers(f"line {lines.line_num}: {error}") from None
+    if not rows:
+        raise no_numbers(name, (0,))
+    return tuple(rows), (len(rows), width)
+
+
+def _number(field: str, line: int) -> float:
+    text = field.strip(" \t\r\n")
+    if not _NUMBER.fullmatch(text):
+        raise NotNumbers(f"line {line}: `{shortened(text)}` is not a number")
+    value = float(text)
+    if math.isinf(value) and text[-1].isdigit():
+        raise NotNumbers(f"line {line}: `{shortened(text)}` is beyond 1.8e308, the largest number")
+    return value
+
+
+# --- .json -----------------------------------------------------------------------------------------------------
+
+
+def _read_json(file: IO[bytes], name: str) -> tuple[Values, Shape]:
+    try:
+        # Integers are read as doubles: Python's own may have more digits than it is willing to read.
+        value = json.loads(_text(file), parse_int=_json_number, parse_float=_json_number)
+    except RecursionError:
+        raise NotNumbers("its lists are nested too deeply") from None
+    except NotNumbers:
+        raise
+    except ValueError as error:
+        raise NotNumbers(shortened(str(error), 120)) from None
+    return nested(value, name)
+
+
+def _json_number(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise NotNumbers(f"`{shortened(text)}` is beyond 1.8e308, the largest number")
+    return value
+
+
+def _text(file: IO[bytes]) -> str:
+    try:
+        text = file.read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise NotNumbers("it is not UTF-8 text") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+_READERS: dict[str, Callable[[IO[bytes], str], tuple[Values, Shape]]] = {
+    ".npy": _read_npy,
+    ".csv": _read_csv,
+    ".json": _read_json,
+}
