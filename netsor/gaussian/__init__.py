@@ -1,4 +1,4 @@
-"""Gaussian expectations: an integrand and a law in; value, error and method out. Knows nothing of programs."""
+"""Gaussian expectations: an integrand and a law give a value, an error and a method. Independent of programs."""
 
 from netsor.gaussian.law import Estimate, Law
 from netsor.gaussian.law.fixed import FixedLaw
@@ -34,7 +34,7 @@ __all__ = [
 
 
 def __getattr__(name: str):  # noqa: ANN202
-    # The engines need numpy; whoever only names a law or catches an exception does not.
+    # The numerical modules need numpy, which callers that only use `Law` or the exceptions do not import.
     if name in ("expect", "expect_many"):
         from netsor.gaussian import expectation
         from netsor.gaussian.vectorized import many

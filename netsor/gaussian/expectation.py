@@ -1,4 +1,4 @@
-"""From an integrand and a law to a number: expand, drop what vanishes, split into blocks, compute what is left."""
+"""From an integrand and a law to a number: expand, drop terms that vanish, split into blocks, compute the blocks."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ from netsor.gaussian.symbolic.powers_of_two import (
 from netsor.gaussian.symbolic.structure import is_curved, shape_of
 
 DEFAULT = Settings()
-# Scalars whose errors are more than this part of them are looked at together, in so many places.
+# Scalars with relative errors above _LARGE are varied jointly, at this many random points within their errors.
 _LARGE, _PLACES = 1e-5, 64
 _SHARE, _FEW = 0.3, 4
 
@@ -66,9 +66,9 @@ def expect(
 ) -> Expectation:
     """E integrand over the Gaussians of `law`, with |value − truth| ≤ error.
 
-    `cache` keeps blocks between calls and belongs to one law; `trace`, a list, receives every block as a `Part`.
-    Raises Divergent where the expectation is infinite or does not exist, Unsettled where it may exist but no number
-    was found, NoPointwiseMeaning where a Dirac mass meets a jump.
+    `cache` keeps blocks between calls and belongs to one law; `trace`, a list, receives every block as a `Part`. Raises
+    Divergent where the expectation is infinite or does not exist, Unsettled where it may exist but no number was found,
+    and NoPointwiseMeaning where a Dirac mass meets a jump.
     """
     e = gathered(pulled(canonical(integrand)))
     clock = Clock(settings.budget)
@@ -79,24 +79,24 @@ def expect(
         gaussians = gaussians_of(e, law)
     if e is ZERO or gaussians and parity(e, gaussians) == -1 and integrable(e, gaussians):
         return Expectation(0.0, 0.0, "exact algebra")
-    # First what can be said without numbers: the terms, their blocks, and which of them vanish.
+    # The symbolic steps come first: the terms, their blocks, and which of them vanish.
     terms = []
     for group in quadratic_powers.grouped(expanded(e, gaussians), gaussians):
         t = group[0] if len(group) == 1 else _together(group)
         split = blocks(t.product, gaussians, law) if t.product is not ONE else []
-        # A factor's mean of zero makes a product vanish only if the other factors have means, too.
+        # A factor with mean zero makes a product vanish only if the means of the other factors exist.
         if not any(vanishing(b, gaussians, law) for b in split) or not integrable(t.product, gaussians):
             terms.append((t, split))
     terms = _joined(terms, e, gaussians)
-    # Blocks that are cheap come first: one of them may turn out to be zero.
+    # Cheap blocks are computed first, since a product ends at a block that is zero.
     found: list[FirstOrder] = []
     scales: list[float] = []
     parts: list[Part] = []
     weights: list[float] = []
     hard = sum(len(b.free & gaussians) > 2 for _, split in terms for b in split)
     methods: dict[str, None] = {}
-    # What is little beside the other terms need not be known as well.
-    # (Draws need every covariance, which blocks of many variables do not.)
+    # Terms that are small beside the others need less relative accuracy. E|integrand| is estimated from draws, which
+    # need every covariance, whereas blocks of many variables may not.
     few = len(terms) > 1 and hard > 1 and len(e.free & gaussians) <= _FEW
     floor = _SHARE * settings.tol * averaged(e, gaussians, law) / hard if few else 0.0
     for t, split in terms:
@@ -110,7 +110,8 @@ def expect(
         for block in split:
             if total.value == 0 and total.error == 0 and integrable(block, gaussians):
                 continue
-            # None takes the time of those that come after it, nor is time left over if they need little.
+            # A hard block gets at most twice its equal share of the time that is left, so that some is left for the
+            # others.
             own = clock
             if len(block.free & gaussians) > 2:
                 own = Clock(None if settings.budget is None else max(clock.left() * min(1.0, 2 / hard), 0.0))
@@ -118,9 +119,9 @@ def expect(
             spare = floor / abs(total.value) if total.value and block is split[-1] and not power else 0.0
             part = _block(block, gaussians, law, settings, own, cache, spare)
             if vanishing(block, gaussians, law):
-                # It exists, so it is zero.
+                # The expectation exists and vanishes by symmetry.
                 part = replace(part, value=0.0, error=0.0, slopes={})
-            # An error of a part counts as one of an input, by its weight.
+            # The error of a part is treated like that of an input, with the product of the other factors as its weight.
             weights[first:] = [w * part.value for w in weights[first:]]
             weights.append(total.value)
             parts.append(part)
@@ -154,7 +155,7 @@ def expect(
 
 
 def _within_range(value: float, e: Expr) -> float:
-    """The value, or the nearest one that an expectation of e can have: none is beyond the range of e."""
+    """The value, moved into the range of e if it lies outside, where no expectation of e can lie."""
     low, high = _range(e)
     return min(max(value, low), high) if low <= high else value
 
@@ -165,7 +166,7 @@ def _range(e: Expr) -> tuple[float, float]:
 
 
 def _size(value: float, error: float, terms: float, tol: float, e: Expr, gaussians: Gaussians, law: Law) -> float:
-    """What the tolerance is relative to: E|e|, which is asked for only where the value alone does not say enough."""
+    """The scale of the tolerance: E|e|, computed only where the tolerance is not reached relative to the value."""
     if error <= tol * abs(value):
         return terms
     try:
@@ -176,7 +177,7 @@ def _size(value: float, error: float, terms: float, tol: float, e: Expr, gaussia
 
 
 def _joined(terms: list[tuple[Term, list[Expr]]], e: Expr, gaussians: Gaussians) -> list[tuple[Term, list[Expr]]]:
-    """Terms of `e` over the same variables with curved breaks as one: none of them is easier alone."""
+    """Terms of `e` over the same variables with curved breaks joined into one, since none of them is easier alone."""
     groups: dict[frozenset[Sym], list[int]] = {}
     for i, (_, split) in enumerate(terms):
         if len(split) == 1 and is_curved(split[0], gaussians):
@@ -192,7 +193,7 @@ def _joined(terms: list[tuple[Term, list[Expr]]], e: Expr, gaussians: Gaussians)
 
 
 def _together(group: list[Term]) -> Term:
-    """Terms that are finite as a sum alone."""
+    """Terms that have a finite expectation only as a sum."""
     return Term(1, ONE, canonical(add(*(mul(Const(t.coefficient), t.scalar, t.product) for t in group))))
 
 
@@ -219,7 +220,7 @@ def _block(
     given = gather(block, mine, law)
     better = law.separated(given.symbols, given.covariance) if len(mine) > 1 else {}  # type: ignore[arg-type]
     if better:
-        # Of nearly dependent variables the differences have laws of their own.
+        # Differences of nearly dependent variables have laws of their own.
         start = time.perf_counter()
         mine_alone = settings if clock.budget is None else replace(settings, budget=max(clock.left(), clock.reserve()))
         found = _as_part(block, len(mine), expect(_in_others(block, better), law, mine_alone, cache), start)
@@ -232,7 +233,8 @@ def _block(
         cache[key] = found = replace(found, integrand=block, seconds=0.0, slopes=_named(found.slopes, meant))
         return found
     variables = frozenset(inputs.symbols)
-    # The inputs may have been limits that took their time: what is worked out of them gets some of half as much again.
+    # Computing the inputs may have used up the time; the block then gets a quarter of an extension by half of the
+    # budget.
     clock = Clock(None if clock.budget is None else max(clock.left(), clock.reserve()))
     start = time.perf_counter()
 
@@ -268,7 +270,7 @@ def _block(
 
 
 def _by_formula(block: Expr, mine: Gaussians, law: Law) -> Part | None:
-    """A block with a formula in its covariances, and with exact slopes."""
+    """A block with a closed formula in its covariances, with exact derivatives; None for other blocks."""
     formula = closed_form(block, mine)
     if formula is None:
         return None
@@ -288,7 +290,7 @@ def _by_formula(block: Expr, mine: Gaussians, law: Law) -> Part | None:
 
 
 def _named(slopes: Mapping[Input, float], meant: Mapping[Sym, Sym]) -> dict[Input, float]:
-    """Slopes of a block whose symbols are numbered, by the law's own symbols."""
+    """The slopes of a block with numbered symbols, by the symbols of the law."""
     out: dict[Input, float] = {}
     for i, slope in slopes.items():
         if isinstance(i, Sym):
@@ -300,7 +302,7 @@ def _named(slopes: Mapping[Input, float], meant: Mapping[Sym, Sym]) -> dict[Inpu
 
 
 def _in_others(e: Expr, better: dict[Sym, Expr]) -> Expr:
-    """An integrand with some of its variables written by others."""
+    """An integrand with some of its variables replaced by combinations of others."""
     return pulled(canonical(substitute(e, better))) if better else e
 
 
@@ -314,7 +316,7 @@ def _sorted(symbols: Gaussians) -> list[Sym]:
 
 
 def _has_density(mine: Gaussians, law: Law) -> bool:
-    """Whether the law of some variables is plainly nondegenerate."""
+    """Whether the law of some variables is clearly nondegenerate."""
     place = {s: i for i, s in enumerate(sorted(mine, key=lambda s: s.digest))}
     c = np.zeros((len(mine), len(mine)))
     for a, i in place.items():
@@ -334,7 +336,7 @@ def _where(point: dict[Sym, float]) -> str:
 
 
 def _scalar_value(e: Expr, law: Law) -> FirstOrder:
-    """A function of scalars, with the error that theirs allow."""
+    """A function of scalars, with the error due to theirs."""
     if e is ONE:
         return FirstOrder(1.0)
     at = {s: law.scalar(s) for s in sorted(e.free, key=lambda s: s.digest)}
@@ -360,7 +362,7 @@ def _scalar_value(e: Expr, law: Law) -> FirstOrder:
             else:
                 own += worst
     if any(v.error > _LARGE * abs(v.value) for v in at.values()):
-        # Large errors act together, and need not act most at their ends.
+        # Large errors interact, and the function need not be extreme at their ends.
         rng = random.Random(29)
         for _ in range(_PLACES):
             there = evaluate(e, {s: v.value + v.error * rng.choice((-1, 1, rng.uniform(-1, 1))) for s, v in at.items()})

@@ -1,9 +1,9 @@
 """Which method an expectation gets: three tables, read from top to bottom.
 
-E of an integrand under a law in numbers is turned into other expectations by the first of the `REDUCTIONS` that
-applies, until none does. What is left becomes an integrand F of standard normals, by the first of the `ELIMINATIONS`
-that applies. E F is asked of the `RULES` in turn, until one of them has an error of no more than was asked for; of
-those that were asked the one with the least error answers.
+E of an integrand under a numerical law is replaced by other expectations by the first of the `REDUCTIONS` that applies,
+until none does. What is left becomes an integrand F of independent standard normals, by the first of the `ELIMINATIONS`
+that applies. The `RULES` compute E F in turn, until one of them has an error within the tolerance; of the rules that
+were used, the one with the smallest error gives the result.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def solve(problem: Problem) -> Outcome:
 
 
 def _certain(o: Outcome, problem: Problem) -> Outcome:
-    """The outcome, with a bound of what no node saw where they saw nothing, or what underflows."""
+    """The outcome, with a bound on E|integrand| added to the error where it was zero or subnormal at all nodes."""
     if o.scale >= NORMAL:
         return o
     missed = bound_of_modulus(problem.integrand, problem.law, problem.task.env, problem.task.slack)
@@ -106,23 +106,23 @@ def _certain(o: Outcome, problem: Problem) -> Outcome:
 
 
 def integrand_of(problem: Problem) -> Integrand:
-    """What is left to integrate: by the first elimination that applies."""
+    """The integrand that is left for quadrature, by the first elimination that applies."""
     return next(f for f in (e.eliminate(problem) for e in ELIMINATIONS) if f is not None)
 
 
 def rules_for(probe: Probe, goal: Goal) -> Iterator[Rule]:
-    """The rules that an integrand may get, in their order."""
+    """The rules that may be used for an integrand, in order."""
     return (r for r in RULES if r.cost(probe, goal) is not None)
 
 
 def integrated(f: Integrand, task: Task) -> Outcome:
-    """E F, with what rounding does to the values of F and to what was integrated in closed form."""
+    """E F, with the rounding errors of the values of F and of the parts integrated in closed form added."""
     o = _by_rules(f, task)
     if f.closed:
-        # Interpolated factors are good to some 1e-14, and the split of the covariance to its defect.
+        # Interpolated factors have relative errors of about 1e-14, and the split covariance an error of `defect`.
         tables = sum(isinstance(c.g, Table) for c in f.closed)
         slack = ((3e-15 + 20 * f.defect) * len(f.closed) + 7e-15 * tables) * o.scale
-        # Terms that cancel in closed form, as in 1 − 2Φ, are of what is averaged too.
+        # Where terms cancel in closed form, as in 1 − 2Φ, rounding is relative to the terms.
         o = replace(o, error=o.error + slack, scale=max(o.scale, averaged(f)))
     ends = moved(f)
     if ends is not None and f.rank <= 3:
@@ -157,14 +157,14 @@ def _by_rules(f: Integrand, task: Task) -> Outcome:
         if math.isfinite(q.error) and q.error <= max(rule.enough(probe, goal) * q.scale, task.floor):
             break
     if not any(math.isfinite(q.error) for q, _ in found):
-        # The time ended before any rule had an answer.
+        # The time ended before any rule had a result.
         found.append((_GLANCE.integrate(probe, goal), _GLANCE))
     q, rule = _best(found)
     return _outcome(held_to_draws(q, f) if probe.curved else q, rule.called(probe), f)
 
 
 def _best(found: list[tuple[Quadrature, Rule]]) -> tuple[Quadrature, Rule]:
-    """The rule with the least error, which grows where another one contradicts it."""
+    """The result with the smallest error, which is enlarged to the distance of any result that contradicts it."""
     known = [x for x in found if math.isfinite(x[0].error)]
     if not known:
         return found[-1]
@@ -178,11 +178,11 @@ def _outcome(q: Quadrature, method: Method, f: Integrand) -> Outcome:
         raise Unsettled("the integrand overflows")
     step = Step(method, 0 if method in _WITHOUT_DIMENSION else f.rank)
     closed = (Step(Method.CLOSED),) if (f.closed or f.given) and f.rank and method is not Method.ROUGH else ()
-    # In one variable the closed form is the first thing that was done, elsewhere it is named last.
+    # In one variable the closed form is the first step and is printed first; otherwise it is printed last.
     return Outcome(q.value, q.error, q.scale, f.rank, (*closed, step) if f.rank == 1 else (step, *closed))
 
 
-# Printed without the dimension that they were used in.
+# These methods are printed without the dimension in which they were used.
 _WITHOUT_DIMENSION = (Method.EXACT, Method.ROUGH, Method.QMC)
 
 

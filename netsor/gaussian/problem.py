@@ -1,4 +1,4 @@
-"""What an expectation is asked with, what is worked on, what it answers, and the ways in which it can fail."""
+"""What an expectation is computed from, intermediate problems and results, and the ways in which it can fail."""
 
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ if TYPE_CHECKING:
 
 
 class NoNumber(Exception):
-    """There is no number to give for an expectation, for one of the reasons below."""
+    """There is no number for an expectation, for one of the reasons below."""
 
 
 class Divergent(NoNumber):
-    """The expectation is infinite, does not exist, or its integrand has no value somewhere that matters."""
+    """The expectation is infinite or does not exist, or its integrand is undefined on a set of positive probability."""
 
 
 class Undefined(Divergent):
-    """A scalar factor of the integrand has no value, as 1/θ where θ is 0."""
+    """A scalar factor of the integrand has no value, such as 1/θ where θ is 0."""
 
 
 class Unsettled(NoNumber):
-    """No rule gave a number, which says nothing of whether there is one: out of the range of floating point, say."""
+    """No rule gave a number, for example because it is out of the range of floats; the expectation may still exist."""
 
 
 class NotDefinite(Unsettled):
-    """No Gaussian law is left where an exponential of a square is taken into the density."""
+    """An exponential of a square, moved into the density, leaves no Gaussian law."""
 
 
 class NoPointwiseMeaning(Exception):
-    """A Dirac mass meets a jump at the same point, so that the product means nothing without Stein's lemma."""
+    """A Dirac mass meets a jump at the same point; the product has a meaning only with Stein's lemma."""
 
 
 class NotTaken(NoPointwiseMeaning):
-    """A Dirac mass that no rule integrates, which says nothing of whether there is a number."""
+    """A Dirac mass that no rule integrates; the expectation may still exist."""
 
 
 class OutOfTime(Exception):
-    """A run of a rule was given up; what runs before it have found stands."""
+    """A run of a rule was abandoned; the results of the runs before it remain valid."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Spend up to `budget` seconds (None: no end) on an error below `tol` times the size of the integrand."""
+    """Spend up to `budget` seconds (None: no limit) to reach an error of `tol` times the scale of the integrand."""
 
     tol: float = 1e-8
     budget: float | None = 60.0
@@ -61,7 +61,7 @@ class Settings:
 
 @dataclass
 class Clock:
-    """What is left of a budget; one clock is shared by all the parts of an expectation."""
+    """The time left of a budget; all parts of an expectation share one clock."""
 
     budget: float | None
     start: float = field(default_factory=time.monotonic)
@@ -70,15 +70,15 @@ class Clock:
         return float("inf") if self.budget is None else self.budget - (time.monotonic() - self.start)
 
     def reserve(self) -> float:
-        """A quarter of what is left until half as much again as the budget is spent: none of many takes all of it."""
+        """A quarter of what is left of 1.5 times the budget, so that none of many parts takes all of it."""
         return 0.25 * max(self.left() + 0.5 * (self.budget or 0.0), 0.0)
 
 
 @dataclass(frozen=True)
 class Part:
-    """One block of an expectation: E integrand over `before` Gaussians, of which `after` had to be integrated.
+    """One block of an expectation: E integrand over `before` Gaussians, of which `after` were integrated numerically.
 
-    An error of an input acts with its slope, see `FirstOrder`; `own` is what was lost in the block itself.
+    The error of an input acts through its slope, see `FirstOrder`; `own` is the error of the block itself.
     """
 
     integrand: Expr
@@ -95,11 +95,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Expectation:
-    """A value with |value − E integrand| ≤ error, how it was found, and whether the tolerance was reached.
+    """A value with |value − E integrand| ≤ error, the method, and whether the tolerance was reached.
 
-    `scale` is the size that the tolerance refers to: about E|integrand| where the error is more than `tol` of the
-    value, else it may be that of the terms that were added up. To first order the error is Σ weight · (error
-    of the part) + Σ slope · (error of the scalar in a coefficient), and `own` is the rest; `error` is that of the worst
+    `scale` is the size that the tolerance refers to: about E|integrand| where the error exceeds `tol` times the value;
+    otherwise it may be the sum of the sizes of the terms. To first order the error is Σ weight · (error of the
+    part) + Σ slope · (error of the scalar in a coefficient), and `own` is the rest; `error` is that for the worst
     signs.
     """
 
@@ -114,12 +114,12 @@ class Expectation:
     own: float = 0.0
 
 EPS = 2.0**-52
-# The largest x with a finite e^x, and some room.
+# e^x overflows from x = 709.8 on; 700 leaves some room.
 OVERFLOW = 700.0
 
 
 class Method(Enum):
-    """The ways to a number, by the names that readers see."""
+    """The methods, by the names that are shown to users."""
 
     EXACT = "exact algebra"
     DIRAC = "Dirac mass"
@@ -136,7 +136,7 @@ class Method(Enum):
 
 
 class Step(NamedTuple):
-    """A method, and the dimension where it is printed with one."""
+    """A method, and the dimension if it is printed with one."""
 
     method: Method
     dimension: int = 0
@@ -155,9 +155,9 @@ def printed(steps: Iterable[Step]) -> str:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A value, a bound on the error made here, a size, the dimension integrated over, and the way.
+    """A value, a bound on the error made here, a scale, the dimension of the quadrature, and the methods used.
 
-    The size is that of what is added up, to which rounding is relative: E|F| at least, and more where terms cancel.
+    The scale is that of the terms added up, to which rounding is relative: at least E|F|, and more where terms cancel.
     """
 
     value: float
@@ -172,9 +172,9 @@ NOTHING = Outcome(0.0, 0.0, 0.0)
 
 @dataclass(frozen=True)
 class Task:
-    """What stays the same while one block is worked on; `slack` is how far its covariance may be from definite.
+    """What stays the same while one block is computed; `slack` is how far its covariance may be from definite.
 
-    Errors below `floor` do not matter to what the block is a part of. That the expectation `exists` is known.
+    Errors below `floor` do not matter for the result. `exists` says that the expectation is known to exist.
     """
 
     gaussians: Gaussians
@@ -187,29 +187,29 @@ class Task:
     exists: bool = False
 
     def exacting(self) -> Task:
-        """The task of a part that what is made of it may magnify."""
+        """The task of a part whose error may be magnified later."""
         return replace(self, floor=0.0) if self.floor else self
 
     def divided(self, by: float) -> Task:
-        """The task of a part that counts `by` times."""
+        """The task of a part that is multiplied by `by`."""
         return replace(self, floor=self.floor / by) if self.floor and by else self
 
 
 class Stage(IntEnum):
-    """How far a problem has been reduced; no reduction leads back within one law."""
+    """How far a problem has been reduced; under one law, no reduction leads back to an earlier stage."""
 
     SUM = 0
-    # One product of factors.
+    # The integrand is one product of factors.
     PRODUCT = 1
-    # Exponentials are factors like others.
+    # Exponentials are treated like other factors.
     AS_IT_IS = 2
-    # Under a law that was widened; only a quadrature is left.
+    # The law was widened, and only a quadrature is left.
     WIDENED = 3
 
 
 @dataclass(frozen=True)
 class Problem:
-    """E of an integrand, canonical, under a law in numbers."""
+    """E of a canonical integrand under a numerical law."""
 
     integrand: Expr
     law: State
@@ -218,7 +218,7 @@ class Problem:
 
     @cached_property
     def shape(self) -> Shape:
-        """The integrand, read as a product."""
+        """The integrand analysed as a product."""
         from netsor.gaussian.symbolic.structure import shape_of
 
         return shape_of(self.integrand, self.task.gaussians, self.stage < Stage.AS_IT_IS)
@@ -242,11 +242,11 @@ def total(parts: Sequence[Outcome]) -> Outcome:
 def scaled(
     o: Outcome, log: float, factor: float = 1.0, how: Method = Method.EXACT, size: float | None = None
 ) -> Outcome:
-    """c o with c = factor · exp(log); `size` is that of the terms that add up to log."""
+    """c o with c = factor · exp(log); `size` is the size of the terms whose sum is log."""
     if log > OVERFLOW:
         raise Unsettled(f"its size is about exp({log:.0f}), out of the range of floating-point numbers")
     c = math.exp(log) * factor
     steps = o.steps if o.steps[0].method is how else (Step(how), *o.steps)
-    # The exponent carries a rounding error of the size of its terms.
+    # The exponent has a rounding error proportional to the size of its terms.
     error = abs(c) * o.error + EPS * (2 + (abs(log) if size is None else size)) * abs(c * o.value)
     return Outcome(c * o.value, error, abs(c) * o.scale, o.dimension, steps)

@@ -1,1 +1,1 @@
-"""Numbers beyond floats: with bounds, in two parts, of any exponent."""
+"""Arithmetic beyond floats: with error bounds, as sums of two floats, with unlimited exponents."""

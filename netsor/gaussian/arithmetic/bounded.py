@@ -1,4 +1,4 @@
-"""Arrays of numbers, each with a bound on its error, and the arithmetic that carries the bounds along."""
+"""Arrays of numbers with error bounds, and arithmetic that propagates the bounds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _EPS = 2.0**-52
 
 @dataclass(frozen=True)
 class Bounded:
-    """|value − what is meant| ≤ error, entry by entry; both are broadcast together."""
+    """|value − true value| ≤ error, entry by entry; both arrays are broadcast together."""
 
     value: Array
     error: Array
@@ -38,25 +38,25 @@ class Bounded:
         return Bounded(value, error + _EPS * abs(value))
 
     def times(self, number: float) -> Bounded:
-        """The product with a float that is next to the number meant."""
+        """The product with a float, which may be rounded."""
         if number == 1.0:
             return self
         value = number * self.value
         return Bounded(value, abs(number) * self.error + 2 * _EPS * abs(value))
 
     def root(self) -> Bounded:
-        """The square root of what is known not to be negative."""
+        """The square root of a quantity that is known to be nonnegative."""
         value = np.sqrt(np.maximum(self.value, 0.0))
         most = np.sqrt(np.maximum(self.value + self.error, 0.0))
         least = np.sqrt(np.maximum(self.value - self.error, 0.0))
         with np.errstate(divide="ignore", invalid="ignore"):
-            # The difference of roots, taken so that it does not cancel.
+            # A difference of square roots, written as a quotient to avoid cancellation.
             error = np.where(self.error > 0, self.error / (value + np.where(least > 0, least, 0.0)), 0.0)
         error = np.where(least > 0, error, np.maximum(value, most))
         return Bounded(value, np.where(self.error > 0, error, 0.0) + _EPS * value)
 
     def over(self, other: Bounded) -> Bounded:
-        """The quotient, where the divisor is known to be positive and larger than its error."""
+        """The quotient, for a divisor that is known to be positive and larger than its error."""
         value = self.value / other.value
         error = (self.error + abs(value) * other.error) / (other.value - other.error)
         return Bounded(value, error + _EPS * abs(value))
@@ -65,5 +65,5 @@ class Bounded:
         return Bounded(self.value[rows], self.error[rows])
 
     def put(self, rows: Array, part: Bounded) -> None:
-        """Replaces the entries of some rows."""
+        """Replace the entries of some rows."""
         self.value[rows], self.error[rows] = part.value, part.error

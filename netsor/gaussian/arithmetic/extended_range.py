@@ -1,7 +1,7 @@
-"""Values of expressions where floating point overflows or underflows on the way: numbers m 2^e with any whole e.
+"""Values of expressions whose intermediate results overflow or underflow, with numbers m 2^e of any integer e.
 
-log(1 + exp(1000)) and exp(1000)/(1 + exp(1000)) are numbers like any other. What is not finite after the ordinary way
-is computed again in this arithmetic; what has no value then has none.
+log(1 + exp(1000)) and exp(1000)/(1 + exp(1000)) are ordinary numbers. Values that are not finite in floating point are
+computed again in this arithmetic, and those that are still not finite do not exist.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def wide(m: Array, e: Array | float = 0.0) -> Wide:
 def _exponential(x: Array) -> Wide:
     k = np.where(np.isfinite(x), np.round(x / _LN2), 0.0)
     far = np.abs(k) > _FARTHEST
-    # ln 2 in two parts, of which the first has so few digits that its product with k is exact.
+    # ln 2 as a sum of two floats; the first has so few digits that its product with k is exact (Cody & Waite 1980).
     rest = np.where(far, 0.0, (x - k * _LN2_HIGH) - k * _LN2_LOW)
     m = np.where(far, np.where(x > 0, np.inf, 0.0), np.exp(rest))
     return wide(np.where(np.isnan(x), np.nan, m), np.where(far, 0.0, k))
@@ -68,7 +68,7 @@ def _product(factors: Sequence[Wide]) -> Wide:
 
 def _power(base: Wide, exponent: Array) -> Wide:
     value = np.power(base.floats(), exponent)
-    # Where the plain power is 0 or infinite for want of range, by way of the logarithm.
+    # Where the plain power over- or underflows, it is computed by its logarithm.
     size = (np.log2(np.abs(base.m)) + base.e) * exponent
     whole = np.floor(np.where(np.isfinite(size), size, 0.0))
     sign = np.where((base.m < 0) & (np.mod(exponent, 2) == 1), -1.0, 1.0)
@@ -90,7 +90,7 @@ def _value(fn: str, parts: list[Wide]) -> Wide:
     entry, f = FUNCTIONS[fn], ARRAY_FUNCTIONS[fn]
     u, *others = parts
     if entry.degree is not None:
-        # f(m 2^e) = 2^{ke} f(m).
+        # f(m 2^e) = 2^{ke} f(m) for a function f of degree k.
         return wide(f(u.m, *(p.floats() for p in others)), entry.degree * u.e)
     if entry.chooses is not None:
         return _chosen(parts, entry.chooses)
@@ -105,13 +105,13 @@ def _value(fn: str, parts: list[Wide]) -> Wide:
     if entry.decays:
         out = _where(u.floats() < -37, _exponential(u.floats()), out)
     if entry.is_periodic:
-        # So far out the angle is not known: there is a value, but which?
+        # The argument is beyond the floats and its angle is not known: the function has a value, but not a known one.
         return Wide(np.where(np.isinf(u.floats()), np.inf, out.m), out.e)
     return out
 
 
 def _chosen(parts: list[Wide], op: str) -> Wide:
-    """The largest, or the smallest, of several."""
+    """The largest or the smallest of several numbers."""
     out = parts[0]
     for v in parts[1:]:
         less = _sum([out, Wide(-v.m, v.e)]).m
@@ -125,7 +125,7 @@ def _where(test: Array, a: Wide, b: Wide) -> Wide:
 
 
 def values(root: Expr, at: dict[Sym, Array], count: int) -> Wide:
-    """The value of an expression, canonical, at arrays of `count` numbers."""
+    """The value of a canonical expression at arrays of `count` numbers."""
     done: dict[Expr, Any] = {}
     with np.errstate(all="ignore"):
         for node in postorder(root):
@@ -163,7 +163,7 @@ _COMPARED: dict[str, Callable[[Array, float], Array]] = {
 
 @lru_cache(maxsize=4096)
 def compiled(e: Expr, args: tuple[Sym, ...]) -> Callable[..., Any]:
-    """`lambdify` of one expression, with what it finds to be not finite computed again."""
+    """`lambdify` of one expression, with values that are not finite computed again in extended range."""
     run = lambdify((e,), args)
     form = canonical(e)
 

@@ -1,4 +1,4 @@
-"""Products of floats in two parts, for many at once (Dekker 1971)."""
+"""Error-free products of arrays of floats (Dekker 1971)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Array = np.ndarray
 
 
 def two_product(x: Array, y: Array) -> tuple[Array, Array]:
-    """x y as a rounded product and what it lacks."""
+    """x y as the rounded product and its rounding error."""
     product = x * y
     (x1, x2), (y1, y2) = _halves(x), _halves(y)
     return product, ((x1 * y1 - product) + x1 * y2 + x2 * y1) + x2 * y2

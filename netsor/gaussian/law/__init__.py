@@ -1,4 +1,4 @@
-"""What an expectation needs to know of the joint law of its variables."""
+"""What an expectation needs to know about the joint law of its variables."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import NamedTuple, Protocol
 
 from netsor.expr import Expr, Sym
 
-# What a law is asked for: the covariance of two Gaussian symbols, or the value of a scalar.
+# A question to a law: the covariance of two Gaussian symbols, or the value of a scalar.
 Input = Sym | tuple[Sym, Sym]
 
 
 class Estimate(NamedTuple):
-    """A number and a bound on its distance from the truth."""
+    """A number and a bound on its distance from the true value."""
 
     value: float
     error: float = 0.0
@@ -21,8 +21,8 @@ class Estimate(NamedTuple):
 class Law(Protocol):
     """Centred jointly Gaussian symbols, and symbols that stand for deterministic scalars.
 
-    A means is written in the integrand (m + ẑ), so every Gaussian symbol is centred. Answers may be expensive (each may
-    be a limit of its own), so an expectation asks only for what its integrand still depends on after elimination.
+    Means are written in the integrand (m + ẑ), so that every Gaussian symbol is centred. Answers may be expensive (each
+    may be a limit of its own), so an expectation asks only for what its integrand still depends on after elimination.
     """
 
     def is_gaussian(self, s: Sym) -> bool:
@@ -42,9 +42,9 @@ class Law(Protocol):
         ...
 
     def separated(self, symbols: Sequence[Sym], covariance: Sequence[Sequence[float]] | None) -> dict[Sym, Expr]:
-        """Nearly dependent symbols as linear combinations of others and of residuals, whose law is known by itself.
+        """Nearly dependent symbols as linear combinations of others and of residuals with laws of their own.
 
-        Without the symbols' covariance only those that are known to be nearly dependent without numbers; none where
-        the law has no better variables.
+        Without a covariance, only those that are known to be nearly dependent without numbers. The result is empty
+        where the law has no better variables.
         """
         ...

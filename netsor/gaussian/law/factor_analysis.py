@@ -1,8 +1,8 @@
-"""Products Π g_i(u_i) over several variables: Σ = D + BB' with as much in the diagonal D as there can be.
+"""Products Π g_i(u_i) over several variables: Σ = D + BB' with a diagonal D that is as large as possible.
 
-Given the common factors y ~ N(0, 1_m) the u_i = b_i·y + √D_i z_i are independent, so that
-E Π g_i(u_i) = E_y Π E_z g_i(b_i·y + √D_i z): m dimensions instead of d, and kinks smoothed away. D maximises its trace
-subject to Σ − D ⪰ 0 (by Newton's method along the barrier path), which lowers the rank of Σ − D as a rule.
+Given common factors y ~ N(0, 1_m) the u_i = b_i·y + √D_i z_i are independent, so that E Π g_i(u_i) = E_y Π E_z
+g_i(b_i·y + √D_i z), an integral over m instead of d dimensions in which kinks are smoothed. D maximises its trace
+subject to Σ − D ⪰ 0 (by Newton's method along the barrier path), which usually lowers the rank of Σ − D.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Array = np.ndarray
 
 
 def decompose(c: Array) -> tuple[Array, Array, float] | None:
-    """(D, B, ε) with |c − D − BB'| ≤ ε entrywise for a positive definite c; None where it is nearly singular."""
+    """(D, B, ε) with |c − D − BB'| ≤ ε entrywise, for a positive definite c; None where it is nearly singular."""
     n = len(c)
     if not (np.diag(c) > 0).all():
         return None
@@ -44,19 +44,19 @@ def decompose(c: Array) -> tuple[Array, Array, float] | None:
         mu *= 0.25
     values, vectors = np.linalg.eigh(r - np.diag(d))
     keep = values > 2e-10
-    # The strongest factor first: quasi-random points are best in their first coordinates.
+    # The strongest factor comes first, because quasi-random points are best in their first coordinates.
     b = (vectors[:, keep] * np.sqrt(values[keep]))[:, ::-1]
     b = _polished(b, r)
     d = 1 - (b * b).sum(axis=1)
     left = r - np.diag(d) - b @ b.T
     if (d < -1e-12).any():
         return None
-    # A share of 1e-9 is no smoothing worth the name, but is kept for exactness.
+    # A D_i of 1e-9 smooths nothing, but keeps the decomposition exact.
     return np.maximum(d, 0.0) * sd**2, b * sd[:, None], float(np.abs(left).max())
 
 
 def _polished(b: Array, r: Array) -> Array:
-    """B after Gauss–Newton steps that make the entries of r off the diagonal exact (the diagonal is D's)."""
+    """B after Gauss–Newton steps that make the off-diagonal entries of r exact (D makes up for the diagonal)."""
     n, m = b.shape
     i, j = np.triu_indices(n, 1)
     for _ in range(2):

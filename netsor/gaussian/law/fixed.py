@@ -12,7 +12,7 @@ from netsor.gaussian.law import Estimate
 class FixedLaw:
     """Centred Gaussian symbols with a known covariance matrix, and scalars with known values.
 
-    `errors` bounds the entries of the matrix one by one; scalars are numbers or `Estimate`s.
+    `errors` bounds the errors of the matrix entrywise; scalars are numbers or `Estimate`s.
     """
 
     def __init__(

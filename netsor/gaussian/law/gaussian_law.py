@@ -1,4 +1,4 @@
-"""A Gaussian law in numbers, and what exponential factors and Dirac masses turn it into."""
+"""A Gaussian law in numbers, and how exponential factors and Dirac masses change it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from netsor.gaussian.law import rational
 from netsor.gaussian.problem import NoPointwiseMeaning, NotDefinite, Unsettled
 
 Array = np.ndarray
-# A conditional variance below this part of the variance itself is rounding.
+# A conditional variance below this share of the variance counts as rounding error.
 RANK = 4e-15
-# As a slack: the matrix is rounded, and however far from definite that makes it is to be overlooked.
+# As a slack, it accepts a rounded matrix however far it is from being positive definite.
 ROUNDED = 1e300
 
 
@@ -31,7 +31,7 @@ class Narrowed(NamedTuple):
 
 @dataclass(frozen=True)
 class State:
-    """z ~ N(mean, covariance) over `symbols`; `variances` are those before conditioning, the measure of rounding."""
+    """z ~ N(mean, covariance) over `symbols`; rounding is relative to the `variances` before conditioning."""
 
     symbols: tuple[Sym, ...]
     mean: Array
@@ -57,7 +57,7 @@ class State:
     def tilted_by_quadratic(self, q: Array, b: Array, constant: float) -> tuple[float, State, float]:
         """(log c, law', loss) with E e^{−z'Qz/2 + b·z + constant} F = c E' F; NotDefinite unless 1 + L'QL is positive.
 
-        Where little is left of 1 + L'QL the rounding of L'QL counts for so much more: by its `loss`, in units of EPS.
+        Where 1 + L'QL has small eigenvalues, the rounding errors of L'QL are magnified, by `loss` in units of EPS.
         """
         used = np.flatnonzero(np.abs(q).sum(axis=0))
         if not len(used):
@@ -71,17 +71,17 @@ class State:
         )
         slope = b - q @ self.mean
         more, state = replace(self, covariance=reduced).tilted(slope)
-        # `tilted` added b·mean once more than the exponent about the mean has it.
+        # The exponent about the mean contains b·mean once, and `tilted` added it a second time.
         spread = float((np.abs(spectrum - 1) / spectrum).sum())
-        # The law that is left is rounded like the factor before it, about its mean too.
+        # The law that is left has rounding errors like the factor in front of it, and its mean has them too.
         loss = 4 * spread * (1 + float(slope @ state.covariance @ slope))
         return log + more - float(slope @ self.mean), state, loss if spectrum.min() < 1 else 0.0
 
     def _narrowed(self, q: Array, used: Array) -> Narrowed:
-        """The law under e^{−z'Qz/2}, Q acting on `used`.
+        """The law under e^{−z'Qz/2}, with Q acting on `used`.
 
-        Nothing cancels however large a positive Q is: with Q = K'K and the singular values s of KL what the law keeps
-        of its width along each is 1/(1 + s²).
+        There is no cancellation, however large a positive Q is: with Q = K'K and the singular values s of KL, the
+        variance along each singular direction is multiplied by 1/(1 + s²).
         """
         inner = q[np.ix_(used, used)]
         part = self.covariance[np.ix_(used, used)]
@@ -96,7 +96,7 @@ class State:
         u, s, w = np.linalg.svd(k @ root)
         left = np.ones(len(used))
         left[: len(s)] = 1 / (1 + s * s)
-        # Σ_{·,used} = C L', so that the law's other variables follow those used.
+        # Σ_{·,used} = C L' relates the other variables of the law to those used.
         rows = self.covariance[:, used]
         solid = values > 1e-14 * max(float(values[-1]), 0.0)
         c = (rows @ (vectors * np.where(solid, 1 / np.sqrt(np.where(solid, values, 1.0)), 0.0))) @ w.T
@@ -119,7 +119,7 @@ class State:
         spectrum = np.linalg.eigvalsh(inner)
         if spectrum.min() <= 1e-12:
             raise NotDefinite("an exponential of a square grows about as fast as the Gaussian density falls")
-        # Σ' = Σ (1 + QΣ)⁻¹ where Q acts, which has no cancellation, and Σ − Σ Q (1 + ΣQ)⁻¹ Σ elsewhere.
+        # Σ' = Σ (1 + QΣ)⁻¹ where Q acts, without cancellation, and Σ − Σ Q (1 + ΣQ)⁻¹ Σ elsewhere.
         gain = q @ np.linalg.inv(np.eye(len(used)) + part @ q)
         rows = self.covariance[:, used]
         reduced = self.covariance - rows @ ((gain + gain.T) / 2) @ rows.T
@@ -131,9 +131,10 @@ class State:
         return Narrowed(reduced, (gain + gain.T) / 2, spectrum, lambda off: np.linalg.solve(shrink, off))
 
     def tilted_about(self, q: Array, centre: Array, constant: float) -> tuple[float, State]:
-        """(log c, law') with E e^{−(z−m)'Q(z−m)/2 + constant} F = c E' F, m the centre.
+        """(log c, law') with E e^{−(z−m)'Q(z−m)/2 + constant} F = c E' F, where m is the centre.
 
-        Nothing cancels however large Q is, which it would in powers of z about another point.
+        There is no cancellation however large Q is, as there would be in an expansion in powers of z about another
+        point.
         """
         used = np.flatnonzero(np.abs(q).sum(axis=0))
         reduced, gain, spectrum, moved = self._narrowed(q, used)
@@ -165,10 +166,10 @@ class State:
 
 
 def pivoted_root(c: Array, floor: Array, last: int | None = None, slack: float = 0.0) -> tuple[Array, list[int]]:
-    """(A, pivots) with A A' = C to rounding, by Cholesky with the largest remaining variance as the pivot.
+    """(A, pivots) with A A' = C up to rounding, by pivoted Cholesky with the largest remaining variance first.
 
-    Variables whose remaining variance is below `floor` are taken as functions of the pivots; `last` is pivot only
-    when no other is left.
+    Variables with a remaining variance below `floor` are taken as functions of the pivots; `last` becomes a pivot only
+    when no other variable is left.
     """
     n = len(c)
     if n == 1:
@@ -226,7 +227,7 @@ def moments(powers: Sequence[int], covariance: Array) -> Callable[[Sequence], Ar
             known[k] = out
             return out
 
-        # What overflows is no number, and its reader looks for that.
+        # Overflow gives infinities and NaN, which the caller recognises.
         with np.errstate(over="ignore", invalid="ignore"):
             return moment(tuple(powers))
 

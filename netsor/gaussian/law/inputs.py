@@ -1,4 +1,4 @@
-"""What a block asks of the law, and nothing else: the covariances and scalars left after symbolic elimination."""
+"""What a block needs from the law: the covariances and scalars that are left after symbolic elimination."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Inputs:
-    """Covariances and scalars with the errors of each."""
+    """Covariances and scalars, with bounds on their errors."""
 
     symbols: tuple[Sym, ...]
     covariance: Array
@@ -32,11 +32,11 @@ class Inputs:
         return State.centred(self.symbols, self.covariance)
 
     def slack(self) -> float:
-        """How far from positive the matrix may be on account of its errors."""
+        """How far the least eigenvalue may be below zero because of the errors of the matrix."""
         return float(self.errors.sum(axis=1).max(initial=0.0)) * 4
 
     def error(self, i: Input) -> float:
-        """That of one input."""
+        """The error bound of one input."""
         if isinstance(i, Sym):
             return self.scalar_errors[i]
         return float(self.errors[self.symbols.index(i[0]), self.symbols.index(i[1])])
@@ -54,7 +54,7 @@ class Inputs:
         return replace(self, scalars={**self.scalars, s: self.scalars[s] + by})
 
     def key(self) -> tuple:
-        """Equal for equal numbers."""
+        """Equal for inputs with equal numbers."""
         return (
             self.covariance.tobytes(),
             self.errors.tobytes(),
@@ -65,9 +65,9 @@ class Inputs:
 
 @lru_cache(maxsize=50_000)
 def _numbered(block: Expr) -> tuple[Expr, dict[Sym, Sym]]:
-    """A block with its symbols numbered as they occur, and their new names."""
+    """A block with its symbols numbered in order of occurrence, and the new name of each symbol."""
     names: dict[Sym, Sym] = {s: s for s in block.free if isinstance(s, Sym)}
-    # What has other names may stand in another order: the second time it hardly ever does.
+    # Renaming may change the order of terms; a second pass makes the numbering consistent in nearly all cases.
     for _ in range(2):
         seen = [s for s in postorder(block) if isinstance(s, Sym)]
         numbered = {s: Sym(("variable", i)) for i, s in enumerate(seen)}
@@ -78,12 +78,10 @@ def _numbered(block: Expr) -> tuple[Expr, dict[Sym, Sym]]:
 
 
 def anonymous(block: Expr, inputs: Inputs) -> tuple[Expr, Inputs, dict[Sym, Sym]]:
-    """A block and its inputs with the symbols numbered as they occur: the same function has one name, whoever's it is.
+    """A block and its inputs with numbered symbols, and the symbol that each number stands for.
 
-    The last is what each number stands for.
-
-    Layers, steps and pairs ask for the same expectations of other variables; what is compiled for one serves all, and
-    what has been computed from the same numbers is the same.
+    Layers, steps and pairs need the same expectations of different variables. With numbered symbols they share compiled
+    functions, and results where the numbers are equal.
     """
     block, names = _numbered(block)
     order = sorted(range(len(inputs.symbols)), key=lambda i: names[inputs.symbols[i]].name)
@@ -100,7 +98,7 @@ def anonymous(block: Expr, inputs: Inputs) -> tuple[Expr, Inputs, dict[Sym, Sym]
 
 
 def gather(block: Expr, gaussians: Gaussians, law: Law) -> Inputs:
-    """The inputs of a block; a factor that is linear in its variable needs no variance of it (Stein's lemma)."""
+    """The inputs of a block; a factor that is linear in its variable does not need its variance (Stein's lemma)."""
     shape = shape_of(block, gaussians)
     linear = {s for s, k in shape.polynomial if k == 1}
     for _, items in shape.forms:

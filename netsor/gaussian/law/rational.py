@@ -1,7 +1,7 @@
 """Covariances in rational arithmetic: conditional variances of nearly degenerate laws without cancellation.
 
-A matrix of floating-point numbers is a matrix of rational numbers, and what is left of a variance after conditioning is
-one too. Near ρ = ±1 its digits are gone in floating point, and jumps and Dirac masses see it.
+Floating-point numbers are rational numbers, and so are the conditional variances of a matrix of them. Near ρ = ±1
+floating-point arithmetic loses their digits, and integrands with jumps and Dirac masses depend on these.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from netsor.gaussian.problem import Unsettled
 
 Array = np.ndarray
 Rows = list[list[Fraction]]
-# More variables than this are left to floating point: the fractions grow.
+# With more variables the fractions become too long, and floating point is used.
 MOST = 8
-# Less of a variance than this is beyond what a rounded matrix can tell.
+# A share of a variance that is smaller than this is within the rounding error of the matrix.
 NOTHING = 3e-17
-# The rest of a pair is taken in rational arithmetic anyway where it matters, but for its root.
+# The least eigenvalue of the correlations below which a law counts as nearly degenerate. It is smaller for a pair,
+# whose conditional variance is computed in rational arithmetic in any case.
 _DEGENERATE, _DEGENERATE_PAIR = 0.1, 1e-3
 
 
 def is_degenerate(c: Array) -> bool:
-    """Whether some combination has lost a digit of its variance, or of a pair three."""
+    """Whether some combination of the variables has lost a digit of its variance, or for a pair three digits."""
     n = len(c)
     d = np.sqrt(np.maximum(np.diag(c), 0.0))
     used = d > 0
@@ -37,14 +38,14 @@ def is_degenerate(c: Array) -> bool:
 
 
 def fractions(a: Array) -> Rows:
-    """Floating-point numbers as they are; Unsettled where one is none."""
+    """Floating-point numbers as exact fractions; raises Unsettled where one is not finite."""
     if not np.isfinite(a).all():
         raise Unsettled("a covariance is not finite")
     return [[Fraction(float(x)) for x in row] for row in np.atleast_2d(a)]
 
 
 def rounded(x: Fraction) -> float:
-    """The nearest floating-point number; Unsettled where there is none so large."""
+    """The nearest floating-point number; raises Unsettled where it overflows."""
     try:
         return float(x)
     except OverflowError:
@@ -58,10 +59,10 @@ def floats(a: Rows) -> Array:
 def root_of(
     c: Rows, floor: Array, last: int | None, lenient: bool = False, nothing: float = NOTHING
 ) -> tuple[Array, list[int]]:
-    """(A, pivots) with A A' = C, as `pivoted_root` has it; variances below `floor` count as none.
+    """(A, pivots) with A A' = C as for `pivoted_root`; variances below `floor` count as zero.
 
-    A `lenient` one takes a negative variance, which a matrix moved by its errors may have, for none too; nor is what is
-    less than `nothing` of a whole variance anything.
+    With `lenient`, a negative variance counts as zero too, as it may occur in a matrix moved within its errors. So does
+    any share of a variance below `nothing`.
     """
     n = len(c)
     left = [row[:] for row in c]
@@ -92,7 +93,7 @@ def root_of_forms(rows: Array, root: Array, last: int | None) -> tuple[Array, li
     k = root.shape[1]
     made = [[sum((x * a[i][j] for i, x in enumerate(row) if x), Fraction(0)) for j in range(k)] for row in r]
     gram = [[sum((x * y for x, y in zip(p, q) if x and y), Fraction(0)) for q in made] for p in made]
-    # Nothing is lost in these sums, so that what is nothing is zero.
+    # These sums are exact, so that a variance of zero is exactly zero.
     return root_of(gram, np.zeros(len(gram)), last, True, 0.0)
 
 
