@@ -1,1 +1,1 @@
-"""What errors of covariances and scalars do to an expectation."""
+"""The effect of errors in covariances and scalars on an expectation."""

@@ -1,7 +1,7 @@
-"""What errors of a covariance do to an expectation at most, from the distance of the laws: nothing is integrated again.
+"""A bound on the effect of errors in a covariance, from a distance of Gaussian laws and without further integration.
 
-|E_Q F − E_P F| ≤ √(E_P F²) √χ²(Q‖P), by Cauchy and Schwarz, with χ² + 1 = Π (1 − e_i²)^{−1/2} for centred Gaussians,
-where the e_i are the eigenvalues of P^{−1/2} (Q − P) P^{−1/2} (Tsybakov, Nonparametric Estimation, §2.4).
+|E_Q F − E_P F| ≤ √(E_P F²) √χ²(Q‖P) by the Cauchy–Schwarz inequality, with χ² + 1 = Π (1 − e_i²)^{−1/2} for centred
+Gaussians, where the e_i are the eigenvalues of P^{−1/2} (Q − P) P^{−1/2} (Tsybakov, Nonparametric Estimation, §2.4).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from netsor.gaussian.law.inputs import Inputs
 from netsor.gaussian.sensitivity.perturbations import Move
 
 _DRAWS = 4096
-# Where no draw is more than this part of the mean square, it is known to a third.
+# If no draw contributes more than this share of the mean square, its estimate is accurate to about a third.
 _FEW = 0.1
 _ROOM = 1.5
 
 
 def by_distance(e: Expr, inputs: Inputs, moves: list[Move]) -> float | None:
-    """A bound on what the errors of the covariances (`moves`) do to E e; None where the distance says nothing."""
+    """A bound on the effect of the errors of the covariances (`moves`) on E e; None where there is no useful bound."""
     places = [m for m in moves if m.at is not None]
     if not places:
         return 0.0
@@ -36,10 +36,10 @@ def by_distance(e: Expr, inputs: Inputs, moves: list[Move]) -> float | None:
     values, vectors = np.linalg.eigh(inputs.covariance / np.outer(deviations, deviations))
     if not values[0] > 0:
         return None
-    # Entry by entry no more than this, whatever the signs of the errors.
+    # Entrywise bounds on P^{−1/2} (Q − P) P^{−1/2}, for all signs of the errors.
     inverse_root = np.abs((vectors / np.sqrt(values)) @ vectors.T)
     largest = float(np.linalg.norm(inverse_root @ moved @ inverse_root))
-    # Nearly degenerate laws, and errors as large as the law itself, are far apart.
+    # For a nearly degenerate law, or errors as large as the law itself, the distance is not small.
     if not largest < 0.9:
         return None
     distance = math.sqrt(math.expm1(0.5 * largest**2 / (1 - largest**2)))
@@ -48,7 +48,7 @@ def by_distance(e: Expr, inputs: Inputs, moves: list[Move]) -> float | None:
 
 
 def _root_mean_square(e: Expr, inputs: Inputs, root: np.ndarray) -> float | None:
-    """√(E e²) from draws; None where they do not tell, as of a Dirac mass or of a singular integrand."""
+    """√(E e²) from draws; None where these are not reliable, as for Dirac masses and singular integrands."""
     try:
         run = lambdify((e,), (*inputs.symbols, *inputs.scalars))
     except ValueError:

@@ -1,7 +1,7 @@
-"""Numbers to first order in what a law was asked: what an error of each answer does, with its sign.
+"""Numbers with first-order sensitivities: the effect of the error of each answer of the law, with its sign.
 
-An error made on the way is felt through its true sensitivity only if signs are kept: f − ηK(f − y) multiplies an error
-of f by 1 − ηK, and by 1 + ηK where moduli are added (affine arithmetic; Stolfi & de Figueiredo 1997).
+Keeping the signs lets errors cancel: f − ηK(f − y) multiplies an error of f by 1 − ηK, whereas adding absolute values
+would give 1 + ηK (affine arithmetic; Stolfi & de Figueiredo 1997).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from netsor.gaussian.law import Input
 class FirstOrder:
     """A value with |value − truth − Σ slope · (error of the input)| ≤ own, and |value − truth| ≤ error in all.
 
-    Slopes are by input of the law; `own` is what was lost here, second orders included.
+    Slopes are stored by input of the law; `own` includes rounding and terms of second order.
     """
 
     value: float
@@ -25,7 +25,7 @@ class FirstOrder:
     slopes: Mapping[Input, float] = field(default_factory=dict)
 
     def times(self, other: FirstOrder) -> FirstOrder:
-        """The product; that of two errors is `own`."""
+        """The product; the product of the two errors goes to `own`."""
         a, b = abs(self.value), abs(other.value)
         both = self.error * other.error
         return FirstOrder(

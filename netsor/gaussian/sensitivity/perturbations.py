@@ -13,7 +13,7 @@ from netsor.gaussian.symbolic.structure import Shape
 
 @dataclass(frozen=True)
 class Move:
-    """One input with an error: the law's, and what its rounding comes to (`implicit`)."""
+    """One input with the error of the law's answer, and the effect of its rounding (`implicit`)."""
 
     input: Input
     at: tuple[int, int] | None
@@ -39,7 +39,7 @@ def moves_of(inputs: Inputs, shape: Shape) -> list[Move]:
     out = []
     for i, a in enumerate(inputs.symbols):
         for j, b in enumerate(inputs.symbols[: i + 1]):
-            # Root by root: the product of two variances of size 1e200 is no float.
+            # A product of square roots, because the product of two variances of size 1e200 overflows.
             size = math.prod(math.sqrt(max(float(inputs.covariance[k, k]), 0.0)) for k in (i, j)) or abs(
                 inputs.covariance[i, j]
             )
@@ -50,11 +50,11 @@ def moves_of(inputs: Inputs, shape: Shape) -> list[Move]:
 
 
 def _implicit(inputs: Inputs, shape: Shape, i: int, j: int) -> float:
-    """The rounding of a given covariance counts where variables are nearly the same and something jumps."""
+    """The rounding of a covariance, which matters where variables are nearly equal and the integrand jumps."""
     if i == j or not any(b.kind == "jump" for b in shape.breaks):
         return 0.0
     if len(inputs.symbols) == 2 and all(len(items) == 1 for _, items in shape.forms):
-        # Two variables: their conditional variance is computed without rounding.
+        # The conditional variance of two variables is computed without cancellation.
         return 0.0
     size = inputs.covariance[i, i] * inputs.covariance[j, j]
     c = inputs.covariance[i, j]

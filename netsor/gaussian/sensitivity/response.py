@@ -1,9 +1,10 @@
-"""What the errors of covariances and scalars do to an expectation: its slopes, or where they do not tell, the worst.
+"""The response of an expectation to errors in covariances and scalars: its slopes, or else the worst case.
 
-Under N(0, C + E) an expectation is analytic in E as long as C + E is a covariance, its real part for complex E: with
-λ the least eigenvalue of the correlations and ε that of E relative to the variances, what is left of first order is at
-most a constant times (ε/λ)² E|F| (Cauchy's estimate), or ε²/λ where the first derivatives stay as they are up to λ = 0:
-across kinks whose own argument keeps its variance. What is smooth in itself is smooth in C at λ = 0 too.
+Under N(0, C + E) an expectation is analytic in E as long as C + E is a covariance, or its real part if E is complex.
+Let λ be the least eigenvalue of the correlations and ε the size of E relative to the variances. The terms beyond first
+order are at most a constant times (ε/λ)² E|F| (Cauchy's estimate), or ε²/λ where the first derivatives stay bounded up
+to λ = 0, as across kinks whose own argument keeps its variance. An integrand that is smooth itself is smooth in C at
+λ = 0 too.
 """
 
 from __future__ import annotations
@@ -25,20 +26,21 @@ from netsor.gaussian.sensitivity.worst_case import LARGE, Run, is_regular, worst
 from netsor.gaussian.symbolic.structure import Shape, affine
 
 Array = np.ndarray
-# Steps of integrals in many dimensions, which are found roughly: jumps need to move past nodes to be seen.
+# Relative steps for integrals in many dimensions, which are computed roughly; jumps need larger steps to pass nodes.
 _COARSE, _COARSE_JUMPS = 1e-3, 1e-2
-# The constant of second and of third order, times E|F|, with room for functions that grow.
+# The constant in the terms of second and third order, times E|F|, with a margin for integrands that grow.
 _BEND = 100.0
-# Steps relative to λ: one way, where errors of first order remain, and both ways.
+# Steps relative to λ: in one direction, with an error of first order, and central differences.
 _STEP, _BOTH_WAYS = 1e-8, 3e-6
-# Laws are nearly degenerate where λ is less than this. No slope is asked for where the errors are more than this of λ.
+# A law is nearly degenerate where λ is below the first number. No slopes are used where the errors exceed the second
+# number times λ.
 _DEGENERATE, _MOST = 2e-2, 1e-4
-# A scalar's slope has to be known to this part of it.
+# The relative accuracy that the slope of a scalar must have.
 _DOUBT = 1e-2
 
 
 class Response(NamedTuple):
-    """Slopes by input, and a bound on what errors of the inputs do beyond them."""
+    """Slopes by input, and a bound on the effect of the errors beyond the slopes."""
 
     slopes: dict[Input, float]
     rest: float
@@ -47,7 +49,7 @@ class Response(NamedTuple):
 def response(
     e: Expr, run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: float, clock: Clock
 ) -> Response:
-    """How E e answers to the errors of its inputs."""
+    """The response of E e to the errors of its inputs."""
     moves = moves_of(inputs, shape)
     if not moves:
         return Response({}, 0.0)
@@ -79,7 +81,7 @@ def response(
         found[m.input] = value
         rest += abs(value) * (m.whole - m.error) + doubt * m.whole
     first = math.fsum(abs(found[m.input]) * m.whole for m in moves if m.input in found)
-    # What is far out in a tail bends as the square of its slope.
+    # Far in a tail, second derivatives are of the size of the square of the slope.
     rest += 4 * first * first / outcome.scale if outcome.scale > 0 else 0.0
     if left:
         rest += worst(run, inputs, outcome, shape, tol, clock, left, moves)
@@ -87,7 +89,7 @@ def response(
 
 
 class _Conditions:
-    """How far a law is from a degenerate one, as far as that matters to an integrand."""
+    """How far a law is from a degenerate one, for the purposes of an integrand."""
 
     def __init__(self, inputs: Inputs, shape: Shape):
         self.inputs = inputs
@@ -108,7 +110,7 @@ class _Conditions:
 
     @cached_property
     def width(self) -> float:
-        """The square of the narrowest scale on which the integrand turns, in standard deviations; 0 for a kink."""
+        """The square of the narrowest scale of the integrand in standard deviations, at most 1; 0 for a kink."""
         if any(b.kind != "soft" for b in self.shape.breaks) or self.shape.masses:
             return 0.0
         narrow = 1.0
@@ -133,7 +135,7 @@ class _Conditions:
         return self.reach if self.shape.masses else 1.0
 
     def _row(self, at: Expr) -> Array | None:
-        """The coefficients of an affine argument; None for others."""
+        """The coefficients of an affine argument; None for other arguments."""
         parts = affine(at, frozenset(self.shape.form_symbols))
         if parts is None:
             return None
@@ -147,16 +149,16 @@ class _Conditions:
 
     @property
     def reach(self) -> float:
-        """What stands for λ: smooth functions do not mind a degenerate law."""
+        """The number used for λ, which for smooth functions is not small even if the law is degenerate."""
         return max(self.least, self.width)
 
 
 class _Slopes:
-    """The derivatives of an expectation by its inputs, from differences, each with a bound on its error."""
+    """The derivatives of an expectation by its inputs, by finite differences with bounds on their errors."""
 
     def __init__(self, run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: float, law: _Conditions):
         self.run, self.inputs, self.outcome, self.law = run, inputs, outcome, law
-        # Of what takes long a rough value is moved, by more.
+        # For costly integrals, differences are between rough values, with larger steps.
         quick = outcome.dimension < 2 or Step(Method.LATTICE, 2) in outcome.steps
         quick = quick and not any(s.method is Method.LAPLACE for s in outcome.steps)
         self.rough = len(inputs.symbols) > 2 and not quick
@@ -170,13 +172,14 @@ class _Slopes:
         return self.run(self.inputs, self.tol, math.inf, True) if self.rough else self.outcome
 
     def of(self, m: Move) -> tuple[float, float] | None:
-        """(slope, bound on its error); None where differences do not tell."""
+        """(slope, bound on its error); None where finite differences are not reliable."""
         try:
             if m.at is None:
                 return self._by_scalar(m)
             i, j = m.at
             if self.inputs.covariance[i, i] <= 0 or self.inputs.covariance[j, j] <= 0:
-                # A factor that is linear in its variable: so is the expectation in its covariances.
+                # For a factor that is linear in its variable, the expectation is linear in the covariances of that
+                # variable.
                 return self._one_way(m, _COARSE, 0.0)
             if self.rough and is_regular(self.inputs):
                 return self._one_way(m, self.coarse, 0.0)
@@ -189,7 +192,7 @@ class _Slopes:
             return None
 
     def _step(self, least: float, order: float) -> float:
-        """The step relative to λ that is best for what the integrals are known to."""
+        """The relative step that balances the error of the integrals against the terms of higher order."""
         if self.rough:
             return self.coarse
         known = 4 * self.outcome.error / (_BEND * self.outcome.scale) if self.outcome.scale > 0 else 0.0
@@ -199,7 +202,7 @@ class _Slopes:
         return self.run(inputs, self.tol, math.inf, self.rough)
 
     def _noise(self, there: Outcome) -> float:
-        """How much a difference may be off by rounding and by what the rules leave."""
+        """A bound on the error of a difference from rounding and from the errors of the integrals."""
         if self.rough:
             return 30 * abs(self.base.value - self.outcome.value) * self.coarse
         return self.outcome.error + there.error + 4 * EPS * self.outcome.scale
@@ -215,9 +218,9 @@ class _Slopes:
         return slope, doubt + (0.02 * abs(slope) if self.rough else 0.0)
 
     def _scale(self, m: Move) -> float:
-        """What a second derivative is a multiple of, for an input in its own unit."""
+        """The scale of a second derivative, for an input in its own unit."""
         if self.rough:
-            # Its own bend is far below what a coarse integral shows.
+            # The second derivative is negligible beside the error of a rough integral.
             return 0.0
         return self.outcome.scale / (m.size * self.law.reach * self.law.tame)
 
@@ -243,7 +246,7 @@ class _Slopes:
         return slope, doubt + (0.02 * abs(slope) if self.rough else 0.0)
 
     def _inside(self, m: Move) -> tuple[float, float]:
-        """By C + h v v', v = ±σ_i e_i + σ_j e_j, which is a covariance however degenerate C is."""
+        """By C + h v v' with v = ±σ_i e_i + σ_j e_j, which is a covariance even if C is degenerate."""
         i, j = m.at  # type: ignore[misc]
         step = self._step(_STEP, 0.5)
         c = self.inputs.covariance
@@ -259,7 +262,7 @@ class _Slopes:
         return float(slope), float(doubt + (0.02 * abs(slope) if self.rough else 0.0))
 
     def _by_scalar(self, m: Move) -> tuple[float, float] | None:
-        """Both ways, and only where that shows no bend to speak of: nothing is known of how a scalar enters."""
+        """Central differences, used only if they show little curvature, because a scalar may enter in any way."""
         small = self.coarse if self.rough else 1e-6
         for by in dict.fromkeys((small * max(m.size, 1e-3), small * m.size)):
             if by < m.whole:

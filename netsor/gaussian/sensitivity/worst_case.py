@@ -1,4 +1,4 @@
-"""What errors of the inputs do at most: an expectation is computed again with each of them moved."""
+"""A bound on the effect of errors in the inputs: the expectation is computed again with each of them moved."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from netsor.gaussian.sensitivity.perturbations import Move
 from netsor.gaussian.symbolic.structure import Shape
 
 Run = Callable[[Inputs, float, float, bool], Outcome]
-# Costly blocks are moved by more than the error, and roughly: the slope to a hundredth is enough for a bound.
+# Costly blocks are computed roughly, with larger steps than the errors; a slope to one per cent suffices for a bound.
 _COARSE, _COARSE_JUMPS = 1e-3, 1e-2
-# Away from degenerate laws an error of this part of an input is moved one way only, and this many times the part is
-# what second derivatives add at most (of E Φ(z − t) by the variance it is t²).
+# Away from degenerate laws, an error below this share of an input is moved in one direction only. The second number
+# times the share bounds the effect of second derivatives (it is t² for E Φ(z − t) as a function of the variance).
 _LINEAR, _CURVATURE = 1e-7, 4e3
 _ROUNDING = 4e-15
-# Errors of more than this part of an input are looked at together, in so many places.
+# Errors above this share of an input are varied jointly, at this many random points.
 LARGE, _TOGETHER = 1e-5, 24
 
 
@@ -30,19 +30,19 @@ def worst(
     run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: float, clock: Clock, moves: list[Move],
     every: list[Move],
 ) -> float:  # fmt: skip
-    """Σ over inputs of |E(input moved by its error) − E|, both ways unless the response is plainly linear.
+    """Σ over inputs of |E(input moved by its error) − E|, in both directions unless the response is clearly linear.
 
-    `every` input with an error counts in what several of them do together.
+    All inputs in `every` count towards joint effects.
     """
     total = 0.0
     costly = len(inputs.symbols) > 2 and outcome.dimension > 0 and outcome.steps != EXACT
     coarse = _COARSE_JUMPS if any(b.kind == "jump" for b in shape.breaks) else _COARSE
     base = run(inputs, 1e-5, math.inf, True) if costly else outcome
     regular = is_regular(inputs)
-    # How much of each input is uncertain, all together: what moving them one by one leaves out is of its square.
+    # The sum of all relative errors; the terms that single moves leave out are quadratic in it.
     relative = math.fsum(m.whole / m.size if m.size else 1.0 for m in every)
     largest = max(m.part for m in every)
-    # Next to a degenerate law the response is that of a root, and all together do more than the sum of each.
+    # Near a degenerate law the response is like a square root, and joint moves may exceed the sum of single ones.
     if largest >= LARGE or not regular and shape.breaks and largest > _ROUNDING:
         total += _together(run, inputs, outcome, tol, costly, clock)
     for m in moves:
@@ -58,7 +58,9 @@ def worst(
         changes: list[float] = []
         for sign in (1, -1):
             try:
-                # Beyond rounding, what an error adds to a variance that is nothing counts, however little it is.
+                # With an infinite slack the covariance is factored exactly, and a tiny variance that the error adds is
+                # kept; for an error at rounding level it counts as zero.
+                # accepted.
                 slack = math.inf if error > _ROUNDING * size else ROUNDED
                 there = run(m.applied(inputs, sign * step), 1e-5 if rough else tol, slack, rough)
             except NoNumber:
@@ -70,7 +72,7 @@ def worst(
         if rough:
             total += 1.3 * most * min(1.0, error / step if step else 1.0)
             continue
-        # The difference carries the rounding of both; beyond that the response to small errors is linear.
+        # The difference contains the rounding of both values; apart from that the response to small errors is linear.
         bend = abs(math.fsum(changes)) if len(changes) == 2 else most * most / (outcome.scale or 1.0)
         excess = bend + _CURVATURE * relative * most if regular else math.inf
         total += most + min(max(0.05, 2 * relative) * most + bend, excess) + 4 * EPS * outcome.scale
@@ -78,10 +80,9 @@ def worst(
 
 
 def _together(run: Run, inputs: Inputs, outcome: Outcome, tol: float, costly: bool, clock: Clock) -> float:
-    """What large errors do together, and on the way: the largest change at random corners and inner points.
+    """The joint effect of large errors: the largest change at random corners and interior points.
 
-    Small ones act each by itself as a rule, but a b with a, b = 0 ± ε, or cos(20 a), does not move with either end of
-    one.
+    Small errors usually act one by one, but a b with a, b = 0 ± ε, or cos(20 a), does not change at either end of one.
     """
     rng = np.random.default_rng(23)
     n, m = len(inputs.symbols), len(inputs.scalars)
@@ -92,7 +93,7 @@ def _together(run: Run, inputs: Inputs, outcome: Outcome, tol: float, costly: bo
         corner = k < _TOGETHER // 2
         signs = rng.choice([-1.0, 1.0], (n, n)) if corner else rng.uniform(-1, 1, (n, n))
         if n == 2 and k < 8:
-            # All corners of a pair.
+            # All corners of the three entries of a pair.
             signs[np.triu_indices(2)] = [1 - 2 * (k >> i & 1) for i in range(3)]
         c = inputs.covariance + np.triu(signs * inputs.errors) + np.triu(signs * inputs.errors, 1).T
         c[np.diag_indices(n)] = np.maximum(np.diag(c), 0.0)
@@ -107,7 +108,7 @@ def _together(run: Run, inputs: Inputs, outcome: Outcome, tol: float, costly: bo
         worst = max(worst, abs(there.value - base.value))
         if clock.left() <= 0:
             break
-    # Twelve of infinitely many.
+    # A margin, because only a few of the points were tried.
     return 1.3 * worst
 
 

@@ -1,1 +1,1 @@
-"""What an integrand says before any number is put in: expressions only."""
+"""Analysis of an integrand as an expression, before any numbers are known."""

@@ -1,7 +1,7 @@
 """Conditions taken out of functions: F(…, if T then a else b, …) = 1[T] F(…, a, …) + 1[not T] F(…, b, …).
 
-A test on variables that are independent of the rest then becomes a factor of its own, and what is left often
-depends on fewer variables. What has a value only where the test is met, as √x where x > 0, stays under it.
+A test on variables that are independent of the rest then becomes a factor of its own, and what is left often depends on
+fewer variables. A function that is defined only where the test holds, such as √x for x > 0, stays under the test.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def expanded(e: Expr, gaussians: Gaussians) -> tuple[Term, ...]:
         pieces, changed = [], False
         for t in terms:
             factors = []
-            # With three variables and more it pays to open kinked functions inside others as well: what comes out are
+            # In three or more variables, kinked functions inside other functions are split as well, which gives
             # products of functions of affine arguments.
             deep = len(t.product.free & gaussians) > 2
             for f in factors_of(t.product):
@@ -63,7 +63,7 @@ def expanded(e: Expr, gaussians: Gaussians) -> tuple[Term, ...]:
 
 @lru_cache(maxsize=20_000)
 def _split(f: Expr, gaussians: Gaussians, deep: bool) -> Expr:
-    """One factor as the sum over the two sides of one test, if there is a test worth it."""
+    """One factor as the sum over the two sides of one test; the factor itself where no test separates variables."""
     support = f.free & gaussians
     if len(support) < 2 or is_mass(f):
         return f
@@ -93,7 +93,7 @@ def _split(f: Expr, gaussians: Gaussians, deep: bool) -> Expr:
 
 
 def _under(test: Expr, holds: bool, value: Expr, gaussians: Gaussians) -> Expr:
-    """1[test] value (1[not test] value); factors that mean nothing without the test stay inside it."""
+    """1[test] value (1[not test] value); factors that are not defined without the test stay inside it."""
     terms = []
     for t in expand(canonical(value), gaussians):
         inside = [f for f in factors_of(t.product) if not _can_stand_alone(f, gaussians)]
@@ -105,12 +105,12 @@ def _under(test: Expr, holds: bool, value: Expr, gaussians: Gaussians) -> Expr:
 
 @lru_cache(maxsize=20_000)
 def _can_stand_alone(f: Expr, gaussians: Gaussians) -> bool:
-    """Whether a function has values, and an expectation, where the test that it stands under is not met."""
+    """Whether a function has values, and a finite expectation, also where the test that it stands under fails."""
     return is_total(f, gaussians) or integrable(canonical(f), gaussians) is True
 
 
 def _is_apart(e: Expr, gaussians: Gaussians) -> bool:
-    """Whether all conditions in an expression choose between what can stand alone, by what always has a value."""
+    """Whether all conditions choose between branches that can stand alone, by comparisons that always have a value."""
     nodes = postorder(e)
     branches = (branch for n in nodes if isinstance(n, Cond) for branch in (n.then, n.other))
     sides = (side for n in nodes if isinstance(n, Cmp) for side in n.children)
@@ -118,7 +118,7 @@ def _is_apart(e: Expr, gaussians: Gaussians) -> bool:
 
 
 def _by_winner(f: Expr, node: Call) -> Expr:
-    """Σ_i f[max → x_i] 1[x_i is the first of the largest]: products of functions of the differences alone."""
+    """Σ_i f[max → x_i] 1[x_i is the first of the largest], products of functions of differences."""
     op = FUNCTIONS[node.fn].chooses
     assert op is not None
     terms = []

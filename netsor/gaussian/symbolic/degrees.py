@@ -1,4 +1,4 @@
-"""Positive homogeneity: relu(σu) = σ relu(u), so its expectations at all variances are those at unit variance."""
+"""Positive homogeneity: relu(σu) = σ relu(u), so that expectations at all variances follow from those at variance 1."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Degrees = tuple[int, ...]
 
 
 def homogeneous_degrees(block: Expr, symbols: Sequence[Sym]) -> Degrees | None:
-    """(p₁, …) with f(c₁u₁, …) = c₁^p₁ ⋯ f(u₁, …) for all c > 0; None where f is not of that kind."""
+    """(p₁, …) with f(c₁u₁, …) = c₁^p₁ ⋯ f(u₁, …) for all c > 0; None where f is not homogeneous in this sense."""
     zero = (0,) * len(symbols)
     done: dict[Expr, Degrees | None] = {}
     for node in postorder(block):
@@ -43,7 +43,7 @@ def _degrees(node: Expr, symbols: Sequence[Sym], zero: Degrees, done: dict[Expr,
             sides = [done[c] for c in (lhs, rhs) if not (isinstance(c, Const) and c.value == 0)]
             comparable = None not in sides and all(s == sides[0] for s in sides)
             same = parts[1] is not None and parts[1] == parts[2]
-            # A branch that is 0 has every degree.
+            # A branch that is 0 is homogeneous of every degree.
             if comparable and isinstance(node.other, Const) and node.other.value == 0:
                 return parts[1]
             if comparable and isinstance(node.then, Const) and node.then.value == 0:

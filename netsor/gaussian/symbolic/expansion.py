@@ -1,4 +1,4 @@
-"""An integrand as a sum of products: polynomial parts multiplied out, everything else kept as shared factors."""
+"""An integrand as a sum of products: polynomial parts are expanded, and everything else is kept as factors."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ _MILD = 20.0
 
 
 class Term(NamedTuple):
-    """coefficient · scalar · product: a number, a factor of scalars alone, and a product of factors with Gaussians."""
+    """coefficient · scalar · product: a number, a factor without Gaussians, and a product of factors with Gaussians."""
 
     coefficient: Number
     scalar: Expr
     product: Expr
 
 
-# While expanding, terms are {(scalar, product): coefficient}.
+# During the expansion, terms are {(scalar, product): coefficient}.
 _Sum = dict[tuple[Expr, Expr], Number]
 
 
 class _TooMany(Exception):
-    """Multiplying out would give too many terms; the node then stays one factor."""
+    """The expansion would have too many terms; the node then stays one factor."""
 
 
 @lru_cache(maxsize=20_000)
 def expand(root: Expr, gaussians: Gaussians) -> tuple[Term, ...]:
-    """`root`, canonical, as a sum of terms; factors that share no polynomial structure are not multiplied out."""
+    """The canonical `root` as a sum of terms; factors that share no polynomial structure are not expanded."""
     done: dict[Expr, _Sum] = {}
     for node in _open_nodes(root, gaussians):
         done[node] = _terms(node, done, gaussians)
@@ -57,14 +57,14 @@ def expand(root: Expr, gaussians: Gaussians) -> tuple[Term, ...]:
 
 
 def factors_of(product: Expr) -> tuple[Expr, ...]:
-    """The factors of a product (itself, if it is none)."""
+    """The factors of a product; an expression that is not a product is its own factor."""
     if product is ONE:
         return ()
     return product.children if isinstance(product, Mul) else (product,)
 
 
 def monomial(factor: Expr, gaussians: Gaussians) -> tuple[Sym, int] | None:
-    """(z, k) where the factor is z^k with a Gaussian z and an integer k ≥ 1."""
+    """(z, k) where the factor is z^k with a Gaussian z and an integer k ≥ 1, else None."""
     if isinstance(factor, Sym):
         return (factor, 1) if factor in gaussians else None
     if isinstance(factor, Pow) and isinstance(factor.base, Sym) and isinstance(factor.exponent, Const):
@@ -79,7 +79,7 @@ def is_polynomial(product: Expr, gaussians: Gaussians) -> bool:
 
 
 def _open_nodes(root: Expr, gaussians: Gaussians) -> list[Expr]:
-    """The nodes that expansion looks into (sums, products, whole powers, exponents of exp), children first."""
+    """The nodes that are expanded (sums, products, integer powers, exponents of exp), children first."""
     seen: set[Expr] = set()
     out: list[Expr] = []
     stack = [(root, False)]
@@ -144,7 +144,7 @@ def _terms(node: Expr, done: dict[Expr, _Sum], gaussians: Gaussians) -> _Sum:
 
 
 def _unopened(node: Expr, gaussians: Gaussians) -> _Sum:
-    """A node as one term: its coefficient, its factors of scalars alone, and the rest as it is."""
+    """A node as one term: its coefficient, its factors without Gaussians, and the rest unexpanded."""
     c, rest = split_coefficient(node)
     factors = rest.children if isinstance(rest, Mul) else (rest,)
     scalar = mul(*(f for f in factors if not f.free & gaussians))
@@ -172,9 +172,9 @@ def _times(a: _Sum, b: _Sum) -> _Sum:
 
 
 def _gather(terms: _Sum, gaussians: Gaussians) -> _Sum:
-    """Terms that are functions of the same one variable (or of one factor of the same variables) join into one factor.
+    """Terms that are functions of the same variable (or single factors in the same variables), added into one factor.
 
-    Polynomials stay apart (they have exact expectations), and so do Dirac masses.
+    Polynomials, whose expectations are exact, and Dirac masses are not added to them.
     """
     groups: dict[tuple[Expr, frozenset[Sym]], list[tuple[Expr, Number]]] = {}
     out: _Sum = {}
@@ -192,7 +192,7 @@ def _gather(terms: _Sum, gaussians: Gaussians) -> _Sum:
                 groups.setdefault((scalar, support), []).append((product, c))
             else:
                 out[scalar, product] = c
-    # 1 − tanh² is one function of one variable: its constant belongs to it where nothing else is there.
+    # 1 − tanh² is one function of one variable: a constant is added to the only group if there are no other terms.
     if not out and len(groups) == 1 and len(constants) == 1:
         (scalar, _support), members = next(iter(groups.items()))
         if constants[0][0] == (scalar, ONE):
@@ -208,14 +208,14 @@ def _gather(terms: _Sum, gaussians: Gaussians) -> _Sum:
 
 
 def _exponential(exponent: Expr, done: dict[Expr, _Sum], gaussians: Gaussians) -> _Sum:
-    """exp of a sum as the product of the exponentials over its sets of variables.
+    """exp of a sum, as the product of the exponentials of its groups of terms in the same variables.
 
-    Only polynomials are multiplied out: exp(−(x + g)²) must not become exp(−2xg) times what keeps it small.
+    Only polynomials are expanded: exp(−(x + g)²) must not be split into exp(−2xg) and the factors that keep it bounded.
     """
     groups: dict[frozenset[Sym], list[Expr]] = {}
     for child in done_of(exponent):
         terms = done[child]
-        # (x − 0.3)⁴ in powers of x is a difference of large numbers; of squares that is mended by completing them.
+        # (x − 0.3)⁴ expanded in powers of x is a difference of large numbers; for squares completing them repairs this.
         if not all(is_polynomial(p, gaussians) and _degree(p) <= 2 for _, p in terms):
             terms = {(ONE, child): 1}
         for (scalar, product), c in terms.items():
@@ -225,7 +225,7 @@ def _exponential(exponent: Expr, done: dict[Expr, _Sum], gaussians: Gaussians) -
     constant = canonical(add(*groups.pop(frozenset(), [])))
     front: Expr = ONE
     if groups and not (isinstance(constant, Const) and abs(constant.value) < _MILD):
-        # exp(−am²) underflows where exp(2amz − az²) overflows: their product is a number only in the exponent.
+        # exp(−am²) may underflow where exp(2amz − az²) overflows, so that their exponents must be added first.
         groups[max(groups, key=len)].append(constant)
     else:
         front = exp(constant)
@@ -244,7 +244,7 @@ def _degree(product: Expr) -> int:
 
 
 def _disjoint(groups: dict[frozenset[Sym], list[Expr]]) -> dict[frozenset[Sym], list[Expr]]:
-    """The groups joined where they share variables: exp(−(x − y²)²) is bounded, its parts are not."""
+    """Groups that share variables, joined: exp(−(x − y²)²) is bounded, but its parts are not."""
     out: dict[frozenset[Sym], list[Expr]] = {}
     for support, members in groups.items():
         joined, mine = support, list(members)
@@ -255,7 +255,7 @@ def _disjoint(groups: dict[frozenset[Sym], list[Expr]]) -> dict[frozenset[Sym], 
 
 
 def exponent_of(factor: Expr) -> Expr | None:
-    """a where the factor is exp(a) or a whole power of it."""
+    """a where the factor is exp(a) or an integer power of it, else None."""
     if is_exp(factor):
         return factor.children[0]
     if isinstance(factor, Pow) and is_exp(factor.base):
@@ -264,7 +264,7 @@ def exponent_of(factor: Expr) -> Expr | None:
 
 
 def integer_power(factor: Expr) -> tuple[Expr, int]:
-    """(base, k) with factor = base^k and a whole k ≥ 1 (k = 1 where it is no power)."""
+    """(base, k) with factor = base^k and an integer k ≥ 1 (k = 1 where it is not a power)."""
     if isinstance(factor, Pow) and isinstance(factor.exponent, Const):
         k = factor.exponent.value
         if isinstance(k, int) and k >= 1:

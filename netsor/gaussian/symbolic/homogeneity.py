@@ -1,4 +1,4 @@
-"""Nonnegative factors leave positively homogeneous functions: relu(s u) = s relu(u), sign(s u) = sign(u) for s > 0."""
+"""Nonnegative factors taken out of homogeneous functions: relu(s u) = s relu(u), sign(s u) = sign(u) for s > 0."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from netsor.gaussian.symbolic.structure import range_of
 
 @lru_cache(maxsize=20_000)
 def pulled(root: Expr) -> Expr:
-    """The expression, canonical, with nonnegative factors taken out of the functions that allow it.
+    """The canonical expression with nonnegative factors taken out of the functions that allow it.
 
-    Of s > 0 it is used that a power with a negative exponent is never zero.
+    That a power with a negative exponent is never zero gives s > 0.
     """
     if not any(isinstance(n, Call) and FUNCTIONS[n.fn].degree is not None for n in postorder(root)):
         return root
@@ -38,7 +38,7 @@ def _split(u: Expr) -> tuple[list[Expr], Expr]:
         front = [f for f in u.children if _never_negative(f)]
         return front, mul(*(f for f in u.children if f not in front))
     if isinstance(u, Add):
-        # A factor that all terms share.
+        # Only factors shared by all terms can be taken out.
         shared: list[Expr] | None = None
         for t in u.children:
             c, rest = split_coefficient(t)

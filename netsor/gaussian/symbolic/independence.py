@@ -1,4 +1,4 @@
-"""Products split into independent blocks, and the symbolic reasons for which an expectation is exactly zero."""
+"""Products split into independent blocks, and symbolic reasons for an expectation to be exactly zero."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from netsor.gaussian.law import Law
 from netsor.gaussian.symbolic.conditions import expanded
 from netsor.gaussian.symbolic.expansion import Gaussians, factors_of, integer_power
 
-# Sums of fewer terms are multiplied out at once.
+# Shorter sums are expanded without a search for a term that does not vanish.
 _LONG = 4
-# So many terms of one are tried against all of the other.
+# How many terms of the first sum are combined with all terms of the second in that search.
 _LOOKED_AT = 3
 
 
@@ -22,7 +22,7 @@ def gaussians_of(e: Expr, law: Law) -> Gaussians:
 
 
 def blocks(product: Expr, gaussians: Gaussians, law: Law) -> list[Expr]:
-    """The factors of a product in groups whose variables are independent of the other groups' variables."""
+    """The factors of a product in groups whose variables are independent of those of the other groups."""
     factors = factors_of(product)
     if len(product.free & gaussians) <= 1:
         return [product]
@@ -50,7 +50,7 @@ def blocks(product: Expr, gaussians: Gaussians, law: Law) -> list[Expr]:
 
 
 def vanishing(block: Expr, gaussians: Gaussians, law: Law) -> str | None:
-    """Why the expectation of a block is zero if it exists: odd in variables whose law is symmetric given the others."""
+    """Why E of a block is zero if it exists: it is odd in variables with a symmetric conditional law; else None."""
     support = block.free & gaussians
     if not support:
         return None
@@ -65,7 +65,7 @@ def vanishing(block: Expr, gaussians: Gaussians, law: Law) -> str | None:
 
 
 def _independent_parts(support: Gaussians, law: Law) -> list[Gaussians]:
-    """Variables in groups that are independent of each other, where there are several."""
+    """Variables in groups that are independent of each other; empty where there is only one group."""
     parts: list[Gaussians] = []
     for s in sorted(support, key=lambda s: s.digest):
         mine = [p for p in parts if any(not law.independent(s, t) for t in p)]
@@ -74,9 +74,9 @@ def _independent_parts(support: Gaussians, law: Law) -> list[Gaussians]:
 
 
 def _plainly_does_not(e: Expr, gaussians: Gaussians, law: Law) -> bool:
-    """Whether a product of two long sums has a term that does not vanish, which saves multiplying out.
+    """Whether a product of two long sums has a term that does not vanish, so that it need not be expanded.
 
-    It might cancel against another; then it is not known that the whole vanishes, and numbers will tell.
+    The term might cancel against others; then the whole vanishes without being recognised, and is computed in numbers.
     """
     bases = [b for f in factors_of(e) if f.free for b, k in (integer_power(f),) for _ in range(k)]
     long = [b for b in bases if isinstance(b, Add) and len(b.children) >= _LONG]
@@ -92,9 +92,9 @@ def _plainly_does_not(e: Expr, gaussians: Gaussians, law: Law) -> bool:
 
 
 def vanishes(integrand: Expr, law: Law) -> str | None:
-    """Why E integrand is exactly zero, known without any covariance or scalar; None where it may not be.
+    """Why E integrand is exactly zero, for all covariances and scalars; None where it may not be.
 
-    What is odd, or a product with an independent odd factor, has mean zero only where E|integrand| is finite.
+    An odd integrand, or a product with an independent odd factor, has mean zero only if E|integrand| is finite.
     """
     e = canonical(integrand)
     if e is ZERO:

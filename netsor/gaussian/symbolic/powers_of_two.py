@@ -1,4 +1,4 @@
-"""Coefficients that no float holds: m · 2^k leaves what is averaged, and comes back when the number is known."""
+"""Coefficients that no float can hold: a factor 2^k is taken out of the integrand, and multiplied back at the end."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ from netsor.gaussian.sensitivity.first_order import FirstOrder
 from netsor.gaussian.symbolic.expansion import Gaussians, factors_of, monomial
 from netsor.gaussian.symbolic.homogeneity import pulled
 
-# The least positive float: what is smaller is off by as much.
+# The least positive float, which bounds the error of a subnormal result.
 LEAST = 2.0**-1074
-# The least float with all its digits.
+# The least normal float.
 NORMAL = 2.0**-1022
-# Of numbers beyond 2^±FAR the fourth powers may be none that a float holds.
+# Fourth powers of numbers beyond 2^±FAR may be out of the range of floats.
 FAR = 200
 
 
@@ -49,7 +49,7 @@ def power_of_two(k: int) -> Expr:
 
 
 def apart(e: Expr) -> tuple[int, Expr]:
-    """(k, u) with e = 2^k u, of a product."""
+    """(k, u) with e = 2^k u, for a product e."""
     k = size_beyond(e)
     if k is None:
         return 0, e
@@ -58,25 +58,25 @@ def apart(e: Expr) -> tuple[int, Expr]:
 
 
 def has_powers(e: Expr) -> bool:
-    """Whether a coefficient in an expression is none that a float holds."""
+    """Whether an expression has a coefficient that no float can hold."""
     return any(map(is_power_of_two, postorder(e)))
 
 
 def size(term: Expr) -> int:
-    """log2 of the number before a term, to a unit or so."""
+    """log2 of the coefficient of a term, rounded to an integer."""
     k, rest = apart(term)
     c, _ = split_coefficient(rest)
     return k + (math.frexp(c)[1] if c and math.isfinite(c) else 0)
 
 
 def is_far(e: Expr) -> bool:
-    """Whether a number is so large or small that its powers may be none that a float holds."""
+    """Whether a number is so large or small that its fourth power may be out of the range of floats."""
     return is_power_of_two(e) or isinstance(e, Const) and bool(e.value) and not -FAR < size(e) < FAR
 
 
 @lru_cache(maxsize=5_000)
 def gathered(root: Expr) -> Expr:
-    """The same function, canonical, with numbers of extraordinary sizes before sums, powers and functions."""
+    """The same function in canonical form, with numbers of extraordinary size moved in front of sums and functions."""
     if not any(map(is_far, postorder(root))):
         return root
     for _ in range(3):
@@ -111,7 +111,7 @@ def _gathered(node: Expr) -> Expr:
 
 
 def _out(terms: tuple[Expr, ...], make: Callable[[list[Expr]], Expr]) -> Expr:
-    """2^k make(2^−k terms) where the largest of the terms is of an extraordinary size 2^k."""
+    """2^k make(2^−k terms) where the largest term has an extraordinary size 2^k."""
     most = max(size(t) for t in terms if t is not ZERO)
     if -FAR < most < FAR:
         return make(list(terms))
@@ -121,9 +121,10 @@ def _out(terms: tuple[Expr, ...], make: Callable[[list[Expr]], Expr]) -> Expr:
 
 @lru_cache(maxsize=5_000)
 def without_negligible(block: Expr, gaussians: Gaussians) -> Expr:
-    """A block whose terms 2^k u, k < −1000, are left out beside numbers, and as arguments of smooth functions.
+    """The block without terms 2^k u, k ≤ −1024, that are negligible beside numbers or as arguments of smooth functions.
 
-    It changes by no more than about the least normal float: what is multiplied by it is in no float either.
+    Its expectation changes by at most about the least normal float, since these terms are polynomials with coefficients
+    below the range of floats.
     """
     done: dict[Expr, Expr] = {}
     for node in postorder(block):
@@ -146,7 +147,7 @@ def _is_negligible(term: Expr, gaussians: Gaussians) -> bool:
 
 
 def raised(o: FirstOrder, k: int) -> FirstOrder:
-    """2^k times a number. Raises Unsettled where that is beyond floats."""
+    """2^k times a number; raises Unsettled where the result overflows."""
     if k == 0 or o.value == o.error == 0:
         return o
     try:
@@ -160,7 +161,7 @@ def raised(o: FirstOrder, k: int) -> FirstOrder:
 
 
 def refuse(e: Expr) -> None:
-    """Raises Unsettled where powers of two are left inside what is averaged."""
+    """Raise Unsettled where powers of two are left inside the integrand."""
     if has_powers(e):
         raise Unsettled("numbers of very different sizes meet in it, out of the range of floating-point numbers")
 

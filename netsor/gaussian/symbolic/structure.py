@@ -1,4 +1,4 @@
-"""What a block looks like to a quadrature: its affine arguments, its kinks, jumps, singularities and scales."""
+"""The structure of a block as quadrature needs it: affine arguments, kinks, jumps, singularities and scales."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ from netsor.expr.functions import is_log, mass_order
 from netsor.gaussian.symbolic.expansion import Gaussians, exponent_of, factors_of, integer_power, monomial
 from netsor.gaussian.symbolic.zero_sets import zeros_of
 
-# Linear parts of affine expressions: {Gaussian: coefficient}, coefficients numbers or expressions of scalars.
+# Linear parts of affine expressions, {Gaussian: coefficient}; coefficients are numbers or expressions in scalars.
 Linear = dict[Sym, Expr]
 
 
 @dataclass(frozen=True)
 class Break:
-    """A set {at = 0} that a quadrature minds: `kind` is jump, kink, singular, or soft (a scale of one around it)."""
+    """A set {at = 0} where quadrature needs care: `kind` is jump, kink, singular, or soft (a transition region)."""
 
     kind: str
     at: Expr
@@ -50,11 +50,11 @@ class Break:
 
 @dataclass(frozen=True)
 class Shape:
-    """A block, read: product of `factors`, each a function of `forms` (linear in the Gaussians) and of scalars.
+    """An analysed block: the product of `factors`, each a function of `forms` (linear in the Gaussians) and of scalars.
 
-    `forms[i]` stands for Σ coefficient · z. `polynomial` are the powers of Gaussians that occur in no other way,
-    `exponent` is q where exp(q) with a polynomial q of degree ≤ 2 was split off, `trigonometric` are (sin or cos,
-    argument, power), `masses` the Dirac masses (order of derivative, argument).
+    `forms[i]` stands for Σ coefficient · z. `polynomial` are powers of Gaussians that occur nowhere else, `exponent` is
+    q where exp(q) with a polynomial q of degree ≤ 2 was split off, `trigonometric` are (sin or cos, argument, power),
+    and `masses` are the Dirac masses (order of derivative, argument).
     """
 
     factors: tuple[Expr, ...]
@@ -72,8 +72,8 @@ class Shape:
 
 
 def affine(e: Expr, gaussians: Gaussians) -> tuple[Linear, Expr] | None:
-    """(linear part, constant) of an expression that is affine in the Gaussians; None where it is not."""
-    # Only sums and products are looked into: what is not affine shows at once, however deep the nest below it.
+    """(linear part, constant) of an expression that is affine in the Gaussians, else None."""
+    # Only sums and products are searched, so that a deeply nested function is recognised as not affine at once.
     done: dict[Expr, tuple[Linear, Expr] | None] = {}
     stack = [(e, False)]
     while stack:
@@ -125,7 +125,7 @@ def is_quadratic(e: Expr, gaussians: Gaussians) -> bool:
 
 @lru_cache(maxsize=20_000)
 def degree_in(e: Expr, variables: Gaussians) -> int | None:
-    """The degree of a polynomial of degree ≤ 2 in the variables, whatever its coefficients are; None for all else."""
+    """The degree of a polynomial of degree ≤ 2 in the variables, with any coefficients; None for other expressions."""
     done: dict[Expr, int] = {}
     for node in postorder(e):
         if not node.free & variables:
@@ -145,9 +145,9 @@ def degree_in(e: Expr, variables: Gaussians) -> int | None:
 
 
 class _Forms:
-    """Affine arguments, each as constant + scale · form with forms numbered as they are met.
+    """Affine arguments as constant + scale · form, with forms numbered in order of occurrence.
 
-    With `gathering`, the affine terms of a sum that has others are one argument: z + w of relu(x y + z + w).
+    With `gathering`, the affine terms of a sum that has other terms form one argument: z + w in relu(x y + z + w).
     """
 
     def __init__(self, gaussians: Gaussians, gathering: bool = False):
@@ -199,7 +199,7 @@ class _Forms:
 
 
 def _is_worth_gathering(factors: list[Expr], forms: _Forms) -> bool:
-    """Whether gathered sums leave fewer dimensions than the forms that there are without."""
+    """Whether gathering the affine terms of sums lowers the rank of the forms."""
     if len(forms.known) < 3 or all(len(items) == 1 and len(f.free) < 3 for f in factors for items in forms.known):
         return False
     gathered = _Forms(forms.gaussians, True)
@@ -209,7 +209,7 @@ def _is_worth_gathering(factors: list[Expr], forms: _Forms) -> bool:
 
 
 def _rank(forms: _Forms) -> int:
-    """The rank of the forms' coefficients; of those that are not numbers only where they stand is known."""
+    """The rank of the coefficients of the forms; coefficients that are not numbers are replaced by generic ones."""
     symbols = list({s: None for items in forms.known for s, _ in items})
     rows = np.zeros((len(forms.known), len(symbols)))
     for i, items in enumerate(forms.known):
@@ -220,7 +220,7 @@ def _rank(forms: _Forms) -> int:
 
 @lru_cache(maxsize=20_000)
 def shape_of(block: Expr, gaussians: Gaussians, tilting: bool = True) -> Shape:
-    """Reads a block (canonical, a product); see `Shape`. Without `tilting` exponentials are factors like others."""
+    """The structure of a canonical product, see `Shape`; without `tilting` exponentials are ordinary factors."""
     powers: dict[Sym, int] = {}
     exponents: list[Expr] = []
     masses: list[tuple[int, Expr]] = []
@@ -248,11 +248,11 @@ def shape_of(block: Expr, gaussians: Gaussians, tilting: bool = True) -> Shape:
     else:
         rest.extend(f for f, *_ in trig)
     if not tilting:
-        # Evaluated one after the other they would overflow.
+        # Evaluated one after the other, these factors would overflow.
         rest = [mul(*rest)]
     rest = [rewrite(f, _one_sided) for f in rest]
-    # A variable that is itself the argument of another factor is a factor like any other; one that only occurs in
-    # sums goes by conditioning on them.
+    # A power of a variable that is also the argument of another factor is an ordinary factor. A variable that otherwise
+    # occurs in sums only is eliminated by conditioning on the sums.
     forms = _Forms(gaussians)
     for f in rest:
         forms.rewrite(f)
@@ -280,16 +280,16 @@ def shape_of(block: Expr, gaussians: Gaussians, tilting: bool = True) -> Shape:
 
 
 def _one_sided(node: Expr) -> Expr:
-    """a > b as a − b > 0: the test is a function of the difference alone, not of what rounding leaves of 1 + x³ < 1."""
+    """a > b written as a − b > 0, so that rounding in both sides, as in 1 + x³ < 1, does not decide the test."""
     if isinstance(node, Cmp) and node.children[1] is not ZERO:
         return compare(node.op, add(node.children[0], neg(node.children[1])), ZERO)
     return node
 
 
 def is_curved(block: Expr, gaussians: Gaussians) -> bool:
-    """Whether a block asks for panels in three variables or more: its jumps or kinks are not all on planes.
+    """Whether a block needs panels in three or more variables: its jumps and kinks are not all on hyperplanes.
 
-    Dirac masses and exponentials have ways of their own.
+    Dirac masses and exponentials are treated by other methods.
     """
     shape = shape_of(block, gaussians)
     if shape.masses or shape.exponent is not ZERO or len({s for _, items in shape.forms for s, _ in items}) < 3:
@@ -300,7 +300,7 @@ def is_curved(block: Expr, gaussians: Gaussians) -> bool:
 
 @lru_cache(maxsize=20_000)
 def breaks_of(factor: Expr, forms: Gaussians) -> tuple[Break, ...]:
-    """The breaks of a factor, those of nested functions included."""
+    """The breaks of a factor, including those of nested functions."""
     out: dict[Break, None] = {}
 
     def note(kind: str, at: Expr) -> None:
@@ -356,7 +356,7 @@ def breaks_of(factor: Expr, forms: Gaussians) -> tuple[Break, ...]:
 
 
 def is_positive(root: Expr) -> bool:
-    """Whether an expression is plainly positive everywhere, from the ranges of its parts."""
+    """Whether an expression is positive everywhere, judged by the ranges of its parts."""
     return range_of(root)[0] > 0
 
 
@@ -395,7 +395,7 @@ def _range(node: Expr, parts: list[tuple[float, float]]) -> tuple[float, float]:
                 return low**k, high**k
             if low > 0 and k < 0:
                 return (0.0 if math.isinf(high) else high**k), low**k
-            # A real power that is no whole number is never negative where it has a value.
+            # A power with a real exponent that is not an integer is nonnegative where it is defined.
             return (0.0, math.inf) if not isinstance(k, int) or k % 2 == 0 or low >= 0 else reals
         case Call():
             try:

@@ -1,4 +1,4 @@
-"""Where an argument vanishes, if it is piecewise or monotone: |x| − λ at ±λ, Φ(u) − 0.9 at the quantile."""
+"""Zeros of piecewise or monotone arguments: |x| − λ at ±λ, Φ(u) − 0.9 at the quantile."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ _MOST = 24
 def zeros_of(at: Expr, gaussians: frozenset[Sym]) -> list[Expr]:
     """Expressions whose zeros together contain those of `at`.
 
-    Every choice of branches, every factor of a product, the base of a power; monotone functions are undone.
+    They come from every choice of branches, the factors of products and the bases of powers; monotone functions are
+    inverted.
     """
     todo: list[Expr] = [at]
     out: list[Expr | None] = []
@@ -52,7 +53,7 @@ def zeros_of(at: Expr, gaussians: frozenset[Sym]) -> list[Expr]:
 
 
 def _parts(e: Expr, gaussians: frozenset[Sym]) -> list[Expr | None]:
-    """A product vanishes where a factor does, a positive power where its base does."""
+    """Expressions for the zeros of a product (those of its factors) and of a positive power (those of its base)."""
     if not e.free & gaussians:
         return []
     if isinstance(e, Mul):
@@ -76,7 +77,7 @@ def _branches(node: Expr) -> list[Expr]:
 
 
 def exchanged(root: Expr, old: Expr, new: Expr) -> Expr:
-    """The expression with a part of it exchanged for another, wherever it occurs."""
+    """The expression with all occurrences of one subexpression replaced by another."""
     done: dict[Expr, Expr] = {}
     for node in postorder(root):
         done[node] = new if node is old else with_children(node, tuple(done[c] for c in node.children))
