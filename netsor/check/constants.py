@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from netsor.check.emitter import Emitter
-from netsor.check.expressions import Expressions
+from netsor.check.context import Context, NeedsInstructions
 from netsor.check.faults import Fault
-from netsor.check.operands import NeedsInstructions
+from netsor.check.operands import number
+from netsor.check.statements import visit
+from netsor.check.steps import run
 from netsor.diagnostics import Diagnostic, NetsorError, Source
-from netsor.syntax import parse_expression
+from netsor.syntax import ast, parse_expression
 
 
 def constant_value(source: Source) -> int | float:
     """The value of an expression of numbers; raises NetsorError."""
     node = parse_expression(source)
-    scope = Expressions(Emitter())
-    scope.pure = True
+    ctx = Context(ast.File(None, (), (), span=node.span), pure=True)
     try:
-        return scope.number(node, "the value")
+        return run(number(ctx, node, "the value"), lambda inner: visit(ctx, inner))
     except Fault as fault:
         diagnostic = fault.diagnostic
     except NeedsInstructions:

@@ -43,8 +43,8 @@ class Emitter:
     # Names of intermediate results, which a line may replace by its own.
     temporary: set[str] = field(default_factory=set)
     # Unnamed intermediate results by what they compute, so that the same one is made once.
-    _made: dict[tuple, str] = field(default_factory=dict)
-    _key_of: dict[str, tuple] = field(default_factory=dict)
+    _made: dict[tuple[str, Expr], str] = field(default_factory=dict)
+    _key_of: dict[str, tuple[str, Expr]] = field(default_factory=dict)
     _counters: dict[str, int] = field(default_factory=dict)
     # How many indices the members of each name made here have: a name is a variable or a family of one depth.
     _depths: dict[str, int] = field(default_factory=dict)

@@ -1,148 +1,160 @@
-"""What only networks have: readouts, and the parameters that SGD updates (Setup D.1)."""
+"""What only networks have: inputs, readouts, and the parameters that SGD updates (Setup D.1)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from netsor.check import faults
-from netsor.check.claims import Claims
+from netsor.check.context import Context
 from netsor.check.faults import Fault
+from netsor.check.names import bind, check_free, home, unknown_fault
+from netsor.check.operands import integer, integers, members, number, numeric, range_of
 from netsor.check.scope import Indices, core_name
 from netsor.check.values import (
     POISON,
     Family,
     InputMatrixValue,
+    InputValue,
     MatrixValue,
     Poison,
     Scalar,
     kind_name,
 )
-from netsor.core import Moment, Readout, Trained
+from netsor.core import Group, InputRef, Moment, NetworkInput, Readout, Trained
 from netsor.expr import ONE, WIDTH, Add, Const, Expr, Mul, Pow, Sym, mul, power, split_coefficient
 from netsor.syntax import ast
 
 
-class Networks(Claims):
-    """The part of the checker for what only networks have."""
+async def network_inputs(ctx: Context, header: ast.NetworkHeader) -> None:
+    """The inputs of the example, `ξ : 3` or a family `ξ[1..T] : 3` of them."""
+    for item in header.inputs:
+        dimension = await integer(ctx, item.dimension, "the dimension of an input")
+        if dimension < 1:
+            raise Fault(faults.input_dimension(item.dimension.span, item.name, dimension))
+        if not item.ranges:
+            ctx.draft.inputs.append(NetworkInput(item.name, dimension, None, item.span))
+            bind(ctx, item.name, (), InputValue(InputRef(item.name), dimension), item.span)
+            continue
+        axes = [await range_of(ctx, r) for r in item.ranges]
+        if len(axes) > 1:
+            raise Fault(
+                faults.wrong_shape(item.span, f"`{item.name}`", (1,), (len(axes),), "use one range: `ξ[1..T] : d`")
+            )
+        if not axes[0]:
+            raise Fault(faults.no_inputs(item.span, item.name))
+        ctx.draft.inputs.append(NetworkInput(item.name, dimension, tuple(axes[0]), item.span))
+        for i in axes[0]:
+            bind(ctx, item.name, (i,), InputValue(InputRef(item.name, i), dimension), item.span)
 
-    def __init__(
-        self,
-        file: ast.File,
-        settings: Mapping[str, Any],
-        data: Mapping[str, Any],
-        lost: Iterable[str],
-        partial: Iterable[str] = (),
-    ) -> None:
-        super().__init__(file, settings, data, lost, partial)
-        self.readouts: list[Readout] = []
-        self.train: list[Trained] | None = None
 
-    def readout(self, node: ast.Output) -> None:
-        """f = Σ c vᵀ x / √n (Setup D.1)."""
-        text = node.value.span.text
-        name = (
-            core_name(node.target.name, self.indices(node.target))
-            if node.target
-            else f"f{len(self.readouts) + 1}"
-            if self.readouts
-            else "f"
-        )
-        outer_stem, self.stem = self.stem, name
-        mark = len(self.emitter.instructions)
-        try:
-            value = self.numeric(node.value)
-        finally:
-            self.stem = outer_stem
-        if isinstance(value, Poison):
-            return
-        if not isinstance(value, Scalar):
-            raise Fault(faults.readout_shape(node.value.span, text, name))
-        if value.expr is Const(0):
-            raise Fault(faults.readout_cancels(node.value.span, text))
-        moments = {
-            i.name: i for i in self.emitter.instructions if isinstance(i, Moment) and i.name in self.emitter.temporary
-        }
-        terms = []
-        used = set()
-        for term in value.expr.children if isinstance(value.expr, Add) else (value.expr,):
-            c, rest = split_coefficient(term)
-            factors = list(rest.children) if isinstance(rest, Mul) else [rest]
-            roots = [f for f in factors if isinstance(f, Pow) and f.base is WIDTH and f.exponent is Const(0.5)]
-            syms = [f for f in factors if isinstance(f, Sym) and f.name in moments]
-            if len(factors) != 2 or not roots or not syms:
-                raise Fault(faults.readout_shape(node.value.span, text, name))
-            psi = moments[str(syms[0].name)].psi
-            used.add(str(syms[0].name))
-            pair = self.readout_pair(psi)
-            if pair is None:
-                raise Fault(faults.readout_shape(node.value.span, text, name))
-            scale, v, x = pair
-            terms.append((float(c * scale), v, x))
-        kept = [i for i in self.emitter.instructions[mark:] if i.name not in used]
-        self.emitter.forget(i.name for i in self.emitter.instructions[mark:] if i.name in used)
-        self.emitter.instructions[mark:] = kept
-        made = tuple((c, v, self.emitter.vector_name(name, x, node.span)) for c, v, x in terms)
-        if node.target is not None:
-            self.check_free(node.target.name, self.indices(node.target), node.target.span)
-            self.home().bind(node.target.name, self.indices(node.target), POISON, node.target.span)
-        self.readouts.append(Readout(name, made, node.span))
+# --- readouts -------------------------------------------------------------------------------------------------------
 
-    def readout_pair(self, psi: Expr) -> tuple[float, str, Expr] | None:
-        """ψ = c v x with v a declared vector of parameters."""
-        declared = {n for g in self.groups for n in g.names}
-        c, rest = split_coefficient(psi)
-        factors = list(rest.children) if isinstance(rest, Mul) else [rest]
-        for i, f in enumerate(factors):
-            others = factors[:i] + factors[i + 1 :]
-            if isinstance(f, Pow) and isinstance(f.exponent, Const) and f.exponent.value in range(2, 100):
-                # One of the v's is the readout's, the others belong to the embedding.
-                others.append(power(f.base, Const(f.exponent.value - 1)))
-                f = f.base
-            if isinstance(f, Sym) and f.name in declared:
-                return float(c), str(f.name), mul(*others) if others else ONE
+
+async def readout(ctx: Context, node: ast.Output) -> None:
+    """f = Σ c vᵀ x / √n (Setup D.1)."""
+    at, emitter = node.value.span, ctx.emitter
+    if node.target is not None:
+        name = core_name(node.target.name, await integers(ctx, node.target.indices))
+    else:
+        name = f"f{len(ctx.draft.readouts) + 1}" if ctx.draft.readouts else "f"
+    outer, ctx.stem = ctx.stem, name
+    mark = len(emitter.instructions)
+    try:
+        value = await numeric(ctx, node.value)
+    finally:
+        ctx.stem = outer
+    if isinstance(value, Poison):
+        return
+    if not isinstance(value, Scalar):
+        raise Fault(faults.readout_shape(at, at.text, name))
+    if value.expr is Const(0):
+        raise Fault(faults.readout_cancels(at, at.text))
+    moments = {i.name: i for i in emitter.instructions if isinstance(i, Moment) and i.name in emitter.temporary}
+    declared = {n for g in emitter.groups for n in g.names}
+    terms, used = [], set()
+    for term in value.expr.children if isinstance(value.expr, Add) else (value.expr,):
+        found = _term(term, moments, declared)
+        if found is None:
+            raise Fault(faults.readout_shape(at, at.text, name))
+        used.add(found[0])
+        terms.append(found[1:])
+    emitter.forget(i.name for i in emitter.instructions[mark:] if i.name in used)
+    emitter.instructions[mark:] = [i for i in emitter.instructions[mark:] if i.name not in used]
+    made = tuple((c, v, emitter.vector_name(name, x, node.span)) for c, v, x in terms)
+    if node.target is not None:
+        indices = await integers(ctx, node.target.indices)
+        check_free(ctx, node.target.name, indices, node.target.span)
+        home(ctx).bind(node.target.name, indices, POISON, node.target.span)
+    ctx.draft.readouts.append(Readout(name, made, node.span))
+
+
+def _term(term: Expr, moments: Mapping[str, Moment], declared: set[str]) -> tuple[str, float, str, Expr] | None:
+    """The MOMENT, and c, v and x, of a term c √n mean(v x) with v a declared vector of parameters; None for others."""
+    c, rest = split_coefficient(term)
+    factors = list(rest.children) if isinstance(rest, Mul) else [rest]
+    roots = [f for f in factors if isinstance(f, Pow) and f.base is WIDTH and f.exponent is Const(0.5)]
+    names = [str(f.name) for f in factors if isinstance(f, Sym) and f.name in moments]
+    if len(factors) != 2 or not roots or not names:
         return None
+    scale, psi = split_coefficient(moments[names[0]].psi)
+    factors = list(psi.children) if isinstance(psi, Mul) else [psi]
+    for i, f in enumerate(factors):
+        others = factors[:i] + factors[i + 1 :]
+        if isinstance(f, Pow) and isinstance(f.exponent, Const) and f.exponent.value in range(2, 100):
+            # One of the v's is the readout's, the others belong to the embedding.
+            others.append(power(f.base, Const(f.exponent.value - 1)))
+            f = f.base
+        if isinstance(f, Sym) and f.name in declared:
+            return names[0], float(c * float(scale)), str(f.name), mul(*others) if others else ONE
+    return None
 
-    def train_line(self, node: ast.Train) -> None:
-        if not self.is_network:
-            raise Fault(faults.train_in_program(node.span))
-        if self.train is None:
-            self.train = []
-        for item in node.items:
-            d = item.declarator
-            base = self.scope.lookup(d.name)
-            if base is None:
-                if d.indices and not self.members(d):
-                    continue  # an empty family, as W[2..L] is where L = 1
-                raise self.unknown_fault(d.span, d.name)
-            if isinstance(base, Family) and not d.indices:
-                found: list[Indices] = sorted(base.members)
-            else:
-                found = self.members(d)
-            multiplier = None if item.multiplier is None else float(self.number(item.multiplier, "a multiplier"))
-            for indices in found:
-                self.train_one(d, indices, multiplier)
 
-    def train_one(self, d: ast.Declarator, indices: Indices, multiplier: float | None) -> None:
-        assert self.train is not None
-        value = self.scope.lookup(d.name)
-        if indices:
-            if not isinstance(value, Family) or indices not in value.members:
-                members = sorted(value.members) if isinstance(value, Family) else []
-                raise Fault(faults.index_out_of_range(d.span, d.name, indices, members, None))
-            value = value.members[indices]
-        name = core_name(d.name, indices)
-        groups = {n: g for g in self.groups for n in g.names}
-        if isinstance(value, Poison):
-            return
-        if not isinstance(value, (MatrixValue, InputMatrixValue)) and name not in groups:
-            raise Fault(faults.train_not_parameter(d.span, name, kind_name(value) if value else "no variable"))
-        if any(t.name == name for t in self.train):
-            raise Fault(faults.trained_twice(d.span, name))
-        if name in groups:
-            g = groups[name]
-            if multiplier is not None and len(g.names) > 1:
-                raise Fault(faults.train_joint(d.span, name))
-            if multiplier is None and all(x == 0 for row in g.covariance for x in row):
-                raise Fault(faults.train_zero_variance(d.span, name))
-        self.train.append(Trained(name, multiplier, d.span))
+# --- training -------------------------------------------------------------------------------------------------------
+
+
+async def train(ctx: Context, node: ast.Train) -> None:
+    """`train W, b * 0.1`: the parameters that SGD updates, and their multipliers."""
+    if not ctx.is_network:
+        raise Fault(faults.train_in_program(node.span))
+    if ctx.draft.train is None:
+        ctx.draft.train = []
+    groups = {n: g for g in ctx.emitter.groups for n in g.names}
+    for item in node.items:
+        d = item.declarator
+        base = ctx.names.scope.lookup(d.name)
+        if base is None:
+            if d.indices and not await members(ctx, d):
+                continue  # an empty family, as W[2..L] is where L = 1
+            raise unknown_fault(ctx, d.span, d.name)
+        found = sorted(base.members) if isinstance(base, Family) and not d.indices else await members(ctx, d)
+        multiplier = None if item.multiplier is None else float(await number(ctx, item.multiplier, "a multiplier"))
+        for indices in found:
+            trained = _trained(ctx, d, indices, multiplier, groups)
+            if trained is not None:
+                ctx.draft.train.append(trained)
+
+
+def _trained(
+    ctx: Context, d: ast.Declarator, indices: Indices, multiplier: float | None, groups: Mapping[str, Group]
+) -> Trained | None:
+    """One parameter that is trained; None where it is faulty itself."""
+    value = ctx.names.scope.lookup(d.name)
+    if indices:
+        if not isinstance(value, Family) or indices not in value.members:
+            known = sorted(value.members) if isinstance(value, Family) else []
+            raise Fault(faults.index_out_of_range(d.span, d.name, indices, known, None))
+        value = value.members[indices]
+    name = core_name(d.name, indices)
+    if isinstance(value, Poison):
+        return None
+    if not isinstance(value, (MatrixValue, InputMatrixValue)) and name not in groups:
+        raise Fault(faults.train_not_parameter(d.span, name, kind_name(value) if value else "no variable"))
+    if any(t.name == name for t in ctx.draft.train or ()):
+        raise Fault(faults.trained_twice(d.span, name))
+    if name in groups:
+        g = groups[name]
+        if multiplier is not None and len(g.names) > 1:
+            raise Fault(faults.train_joint(d.span, name))
+        if multiplier is None and all(x == 0 for row in g.covariance for x in row):
+            raise Fault(faults.train_zero_variance(d.span, name))
+    return Trained(name, multiplier, d.span)

@@ -10,7 +10,7 @@ from netsor.check.assumptions import Assumption, infer_assumptions
 from netsor.check.languages import infer_language
 from netsor.check.outputs import growing
 from netsor.check.readouts import readout_faults
-from netsor.check.statements import Checker
+from netsor.check.statements import check_file, new_context
 from netsor.core import MatMul, Moment, Nonlin, Program
 from netsor.diagnostics import Diagnostic, Source, Span
 from netsor.syntax import Parsed, ast, parse_all
@@ -68,11 +68,11 @@ def check_tree(
 ) -> Report:
     """Check a parsed file; see `check_source`. `parsed` tells the faults of its syntax, and what they leave unknown."""
     faults = parsed.faults if parsed else ()
-    left_out = (parsed.lost, parsed.partial) if faults and parsed else ((), ())
-    checker = Checker(tree, settings, data, *left_out)
-    program = checker.run()
-    kind = "network" if checker.is_network else "program"
-    found = (*checker.report, *faults)
+    lost, partial = (parsed.lost, parsed.partial) if faults and parsed else ((), ())
+    ctx = new_context(tree, settings, data, lost, partial)
+    program = check_file(ctx, whole=not lost)
+    kind = "network" if ctx.is_network else "program"
+    found = (*ctx.faults.in_order(), *faults)
     if faults:
         program = None
         found = tuple(sorted((d for d in found if d.is_error), key=lambda d: d.span.start if d.span else -1))

@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import TYPE_CHECKING, Any
 
 from netsor.core import DataRef, InputRef
 from netsor.expr import Const, Expr, Function
 from netsor.expr.rationals import computed, number
 from netsor.syntax import ast
 
-Numbers = float | tuple  # a number, or nested tuples of numbers
+if TYPE_CHECKING:
+    from netsor.check.scope import Indices, Scope
+
+Numbers = float | tuple[Any, ...]  # a number, or nested tuples of numbers
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,7 @@ class Inlined:
     scalar_params: tuple[str, ...]
     body: tuple[ast.Statement, ...]
     value: ast.Expr
-    scope: object = field(compare=False, repr=False)
+    scope: Scope = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,7 @@ class Family:
     """Members of a name by their indices; shared with the scope, which fills it."""
 
     name: str
-    members: dict = field(compare=False)
+    members: dict[Indices, Value] = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,13 @@ class Mean:
 @dataclass(frozen=True)
 class Poison:
     """The value of what was already reported as faulty: nothing more is said of what uses it."""
+
+
+@dataclass(frozen=True)
+class Itself(Poison):
+    """A definition's own name inside its body."""
+
+    name: str
 
 
 Value = (

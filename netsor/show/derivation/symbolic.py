@@ -8,24 +8,19 @@ symbols, so that the lowering treats it as the number that it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from netsor.check.statements import Checker
-from netsor.check.values import Array, Scalar, Value
+from netsor.check.data_names import DataNames, with_numbers
+from netsor.check.statements import check_file, new_context
 from netsor.core import Constant, DataRef, MatMul, Moment, Nonlin, Program
 from netsor.expr import (
-    Apply,
     Const,
     Expr,
-    Function,
-    Mul,
     Sym,
-    apply,
     canonical,
     evaluate,
-    postorder,
     rewrite,
     substitute,
 )
@@ -51,15 +46,19 @@ def symbolic(
     program = _with_products_of_sgd(program)
     if tree is None:
         return program
-    checker = _Naming(tree, settings, data)
-    named = checker.run()
-    if named is None or not checker.symbols:
+    ctx = new_context(tree, settings, data)
+    ctx.data_names = DataNames()
+    named = check_file(ctx)
+    symbols: dict[Expr, Expr] = {
+        e: product(*refs) if len(refs) == 2 else entry(*refs) for e, refs in ctx.data_names.refs.items()
+    }
+    if named is None or not symbols:
         return program
     made = []
     for i in program.instructions:
         other = named.by_name.get(i.name)
         if not isinstance(i, MatMul) and isinstance(other, (Nonlin, Moment)) and _agree(i, other):
-            i = replace(i, psi=rewrite(other.psi, lambda e: checker.symbols.get(e, e)))
+            i = replace(i, psi=rewrite(other.psi, lambda e: symbols.get(e, e)))
         made.append(i)
     return replace(program, instructions=tuple(made))
 
@@ -104,7 +103,7 @@ def _agree(i: Nonlin | Moment, named: Nonlin | Moment) -> bool:
         return False
     if i.psi is named.psi:
         return False
-    back = _numbers(named.psi)
+    back = with_numbers(named.psi)
     if canonical(back) is canonical(i.psi):
         return True
     free = sorted(i.psi.free | back.free, key=lambda s: s.digest)
@@ -114,69 +113,3 @@ def _agree(i: Nonlin | Moment, named: Nonlin | Moment) -> bool:
         if not abs(a - b) <= 1e-9 * (1 + abs(a)):
             return False
     return True
-
-
-def _is_name(e: Expr) -> bool:
-    return isinstance(e, Apply) and not e.children
-
-
-def _numbers(e: Expr) -> Expr:
-    return rewrite(e, lambda node: node.function.body if _is_name(node) else node)  # type: ignore[attr-defined]
-
-
-class _Naming(Checker):
-    """The checker, with names for data in what lines of the program say; elsewhere numbers have to be numbers."""
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.symbols: dict[Expr, Sym] = {}
-        self._naming = False
-
-    def _named(self, s: Sym, text: str, value: Value) -> Value:
-        # Zero stays: what it multiplies is not in the core.
-        if not self._naming or not isinstance(value, Scalar) or not value.number:
-            return value
-        made = apply(Function(text, (), Const(value.number)), ())
-        self.symbols[made] = s
-        return Scalar(made)
-
-    def define_variable(self, *args: Any, **options: Any) -> Value:
-        outer, self._naming = self._naming, True
-        try:
-            return super().define_variable(*args, **options)
-        finally:
-            self._naming = outer
-
-    def number(self, node: ast.Expr, what: str = "a number") -> float:
-        outer, self._naming = self._naming, False
-        try:
-            return super().number(node, what)
-        finally:
-            self._naming = outer
-
-    def name_scalar(
-        self, name: str, e: Expr, value: ast.Expr, span: Any, mark: int, labelled: bool, order: tuple[str, ...]
-    ) -> None:
-        # c xᵀy/n is one MOMENT where c is a number, and so it is where the number has a name.
-        plain = _numbers(e)
-        labelled = labelled or isinstance(plain, Mul) and all(isinstance(f, (Sym, Const)) for f in plain.children)
-        super().name_scalar(name, e, value, span, mark, labelled, order)
-
-    def inner(self, node: ast.Inner, left: Value, right: Value) -> Value:
-        made = super().inner(node, left, right)
-        refs = [
-            a.ref or DataRef(a.name, ()) for a in (left, right) if isinstance(a, Array) and a.name and len(a.shape) == 1
-        ]
-        return self._named(product(*refs), "ᵀ".join(map(str, refs)), made) if len(refs) == 2 else made
-
-    def array_entry(self, array: Array, indices: Sequence[int], node: ast.Index) -> Value:
-        made = super().array_entry(array, tuple(indices), node)
-        if isinstance(made, Scalar) and array.name:
-            ref = DataRef(array.name, (array.ref.row if array.ref else ()) + tuple(indices))
-            return self._named(entry(ref), str(ref), made)
-        return made
-
-    def finite(self, made: Any, node: ast.Node) -> Any:
-        if isinstance(made, Scalar) and any(_is_name(e) for e in postorder(made.expr)):
-            return made
-        return super().finite(made, node)

@@ -1,0 +1,230 @@
+"""Functions: their application, their derivatives, and conditionals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from netsor.check import faults
+from netsor.check.context import Context, Tested
+from netsor.check.definitions import expand
+from netsor.check.emitter import inlined_functions
+from netsor.check.faults import Fault
+from netsor.check.operands import Number, check_emitting, finite, join, numeric
+from netsor.check.products import product
+from netsor.check.values import (
+    POISON,
+    Builtin,
+    Covector,
+    FunctionValue,
+    Inlined,
+    Mean,
+    Poison,
+    Scalar,
+    Value,
+    Vector,
+    kind_name,
+)
+from netsor.check.width import checked
+from netsor.expr import FUNCTIONS, Expr, Function, Sym, apply, call, canonical, compare, cond, logic
+from netsor.expr import sqrt as root
+from netsor.syntax import ast
+
+
+async def application(ctx: Context, node: ast.Apply) -> Value:
+    """What stands before a bracket is resolved by what its name is: a function is applied, a matrix multiplies."""
+    callee = await ctx.value(node.callee)
+    text = node.callee.span.text
+    match callee:
+        case Poison():
+            return callee
+        case Mean():
+            return await _mean(ctx, node)
+        case Builtin():
+            return await _builtin_call(ctx, node, callee)
+        case FunctionValue():
+            return await _function_call(ctx, node, callee)
+        case Inlined():
+            return await expand(ctx, node, callee)
+    if node.scalars or len(node.args) != 1:
+        raise Fault(faults.not_a_function(node.callee.span, text, kind_name(callee)))
+    if isinstance(callee, Vector):
+        raise Fault(faults.vector_applied(node.span, text, node.args[0].span.text))
+    return product(ctx, callee, await ctx.value(node.args[0]), node.callee, node.args[0], node)
+
+
+async def square_root(ctx: Context, node: ast.Sqrt) -> Value:
+    return await _coordinatewise(ctx, node, [node.operand], root)
+
+
+async def _coordinatewise(ctx: Context, node: ast.Node, args: Sequence[ast.Expr], f: Callable[..., Expr]) -> Value:
+    values = await _arguments(ctx, args)
+    if any(isinstance(v, Poison) for v in values):
+        return POISON
+    return finite(join(f(*_expressions(values)), *values), node)
+
+
+async def _arguments(ctx: Context, args: Sequence[ast.Expr]) -> list[Number | Poison]:
+    """The values of arguments; raises Fault where one is a transposed vector. Some may be poison."""
+    values = [await numeric(ctx, a) for a in args]
+    if any(isinstance(v, Poison) for v in values):
+        return values
+    for v, a in zip(values, args, strict=True):
+        if isinstance(v, Covector):
+            raise Fault(faults.transposed_vector_alone(a.span))
+    return values
+
+
+def _expressions(values: Sequence[Number | Poison]) -> list[Expr]:
+    return [v.expr for v in values if not isinstance(v, Poison)]
+
+
+async def _mean(ctx: Context, node: ast.Apply) -> Value:
+    if len(node.args) != 1 or node.scalars:
+        raise Fault(faults.arity(node.span, "mean", "one argument", len(node.args) + len(node.scalars)))
+    x = await numeric(ctx, node.args[0])
+    if isinstance(x, (Poison, Scalar)):
+        return x
+    if isinstance(x, Covector):
+        raise Fault(faults.transposed_vector_alone(node.args[0].span))
+    check_emitting(ctx, node.span)
+    return Scalar(ctx.emitter.moment(ctx.stem, checked(ctx, x.expr, node.span, True), node.span))
+
+
+async def _builtin_call(ctx: Context, node: ast.Apply, f: Builtin) -> Value:
+    low, high = FUNCTIONS[f.name].arity
+    count = len(node.args)
+    if node.scalars or count < low or (high is not None and count > high):
+        if high is None:
+            wanted = f"{low} or more arguments"
+        else:
+            wanted = f"{low} to {high} arguments" if low != high else faults.plural(low, "argument")
+        raise Fault(faults.arity(node.span, f.name, wanted, count + len(node.scalars)))
+    if not f.order:
+        return await _coordinatewise(ctx, node, node.args, lambda *a: call(f.name, *a))
+    params = tuple(Sym(p) for p in ("u", "v", "w")[:count])
+    function = Function(f.name, params, call(f.name, *params))
+    orders = (f.order,) + (0,) * (count - 1)
+    _check_differentiable(function, orders, node)
+    return await _coordinatewise(ctx, node, node.args, lambda *a: _at_numbers(apply(function, a, orders)))
+
+
+async def _function_call(ctx: Context, node: ast.Apply, f: FunctionValue) -> Value:
+    function = f.function
+    vectors, scalars = function.vectors, len(function.params) - function.vectors
+    if len(node.args) != vectors or len(node.scalars) != scalars:
+        place = ctx.names.first_place.get(function.name)
+        raise Fault(faults.definition_arity(node.span, function, len(node.args), len(node.scalars), place))
+    values = [await numeric(ctx, a) for a in (*node.args, *node.scalars)]
+    for v, a in zip(values, (*node.args, *node.scalars), strict=True):
+        if isinstance(v, Covector):
+            raise Fault(faults.transposed_vector_alone(a.span))
+    for v, a in zip(values[vectors:], node.scalars, strict=True):
+        if isinstance(v, Vector):
+            raise Fault(faults.vector_in_scalar_slot(a.span, a.span.text, function))
+    if any(isinstance(v, Poison) for v in values):
+        return POISON
+    if any(f.orders):
+        _check_differentiable(function, f.orders, node)
+    e = _at_numbers(apply(function, _expressions(values), f.orders))
+    return finite(join(inlined_functions(e), *values), node)
+
+
+def _at_numbers(e: Expr) -> Expr:
+    """A function at numbers is a number, a derivative too."""
+    return e if e.free else canonical(e)
+
+
+# --- derivatives ----------------------------------------------------------------------------------------------------
+
+
+async def derivative(ctx: Context, node: ast.Derivative) -> Value:
+    """φ' and ψ'[x]."""
+    value = await ctx.value(node.function)
+    text = node.function.span.text
+    match value:
+        case Poison():
+            return value
+        case Builtin():
+            if node.by:
+                raise Fault(faults.partial_of_builtin(node.span, text))
+            if FUNCTIONS[value.name].arity[0] > 1:
+                raise Fault(faults.derivative_of_several(node.span, text, ("u", "v"), builtin=True))
+            return Builtin(value.name, value.order + node.order)
+        case FunctionValue():
+            return FunctionValue(value.function, _orders(value, node))
+        case Inlined() | Mean():
+            raise Fault(faults.derivative_of_inlined(node.span, text))
+    raise Fault(faults.derivative_of_value(node.span, text, kind_name(value)))
+
+
+def _orders(value: FunctionValue, node: ast.Derivative) -> tuple[int, ...]:
+    """How often a function is differentiated in each of its arguments."""
+    params = [str(p.name) for p in value.function.params]
+    counts = list(value.orders)
+    if not node.by:
+        if len(params) != 1:
+            raise Fault(faults.derivative_of_several(node.span, value.function.name, tuple(params)))
+        counts[0] += node.order
+        return tuple(counts)
+    if len(node.by) != node.order:
+        raise Fault(faults.partials_count(node.span, node.order, len(node.by)))
+    for which in node.by:
+        if which.name not in params:
+            raise Fault(faults.partial_unknown(which.span, which.name, value.function.name, tuple(params)))
+        counts[params.index(which.name)] += 1
+    return tuple(counts)
+
+
+def _check_differentiable(function: Function, orders: tuple[int, ...], node: ast.Node) -> None:
+    from netsor.expr.differentiate import derivative_body
+    from netsor.expr.functions import TooSingular
+
+    try:
+        derivative_body(function, orders)
+    except TooSingular:
+        raise Fault(faults.too_singular(node.span, function.name, sum(orders))) from None
+
+
+# --- conditionals ---------------------------------------------------------------------------------------------------
+
+
+async def conditional(ctx: Context, node: ast.If) -> Value:
+    """`if test then a else b`."""
+    test, used = await ctx.condition(node.test)
+    then, other = await numeric(ctx, node.value), await numeric(ctx, node.other)
+    if test is None or isinstance(then, Poison) or isinstance(other, Poison):
+        return POISON
+    for v, at in ((then, node.value), (other, node.other)):
+        if isinstance(v, Covector):
+            raise Fault(faults.transposed_vector_alone(at.span))
+    if not test.free:
+        _warn_of_constant(ctx, node, test)
+    return join(cond(test, then.expr, other.expr), then, other, *used)
+
+
+def _warn_of_constant(ctx: Context, node: ast.If, test: Expr) -> None:
+    """A test that has the same answer everywhere; one of parameters or loop indices chooses a branch on purpose."""
+    from netsor.expr.evaluate import truth
+
+    decided = None if ctx.pure else truth(test)
+    if decided is not None and not any(isinstance(x, ast.Name) for x in ast.walk(node.test)):
+        ctx.faults.add(faults.constant_condition(node.test.span, node.test.span.text, "true" if decided else "false"))
+
+
+async def condition(ctx: Context, node: ast.Condition) -> Tested:
+    """A comparison, or several joined by `and`, `or`, `not`."""
+    match node:
+        case ast.Compare():
+            left, right = await numeric(ctx, node.left), await numeric(ctx, node.right)
+            if isinstance(left, Poison) or isinstance(right, Poison):
+                return None, ()
+            if isinstance(left, Covector) or isinstance(right, Covector):
+                raise Fault(faults.transposed_vector_alone(node.span))
+            return compare(node.op, left.expr, right.expr), (left, right)
+        case ast.Logic():
+            a, used = await ctx.condition(node.left)
+            b, more = await ctx.condition(node.right)
+            return None if a is None or b is None else logic(node.op, a, b), (*used, *more)
+        case ast.Not():
+            a, used = await ctx.condition(node.operand)
+            return None if a is None else logic("not", a), used

@@ -1,0 +1,195 @@
+"""Two things side by side: MATMUL, data through an n×d matrix, inner products, scaling. What they are decides which."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+from netsor.check import faults
+from netsor.check.arithmetic import Matrix, scale
+from netsor.check.context import Context
+from netsor.check.faults import Fault
+from netsor.check.operands import as_number, check_emitting, finite
+from netsor.check.values import (
+    POISON,
+    Array,
+    Builtin,
+    Covector,
+    FunctionValue,
+    Inlined,
+    InputMatrixValue,
+    InputValue,
+    MatrixValue,
+    Mean,
+    Poison,
+    Scalar,
+    Value,
+    Vector,
+    kind_name,
+)
+from netsor.check.width import checked
+from netsor.core import DataRef, Embedding, InputRef
+from netsor.diagnostics import Span
+from netsor.expr import ONE, WIDTH, Const, Expr, Sym, mul, rationals
+from netsor.syntax import ast
+
+
+async def juxtapose(ctx: Context, node: ast.Juxtapose | ast.MatMul) -> Value:
+    left, right = await ctx.value(node.left), await ctx.value(node.right)
+    return product(ctx, left, right, node.left, node.right, node)
+
+
+def product(ctx: Context, left: Value, right: Value, ln: ast.Expr, rn: ast.Expr, node: ast.Node) -> Value:
+    """What stands side by side; a vector by a vector is nothing. `ln` and `rn` are where the two stand."""
+    if isinstance(left, Poison) or isinstance(right, Poison):
+        return POISON
+    match left:
+        case MatrixValue():
+            return _matmul(ctx, left, right, ln, rn, node)
+        case InputMatrixValue():
+            return _embed(ctx, left, right, ln, rn, node)
+        case Covector():
+            return _row_by(ctx, left, right, ln, rn, node)
+        case Array() if left.shape and isinstance(right, InputMatrixValue):
+            raise Fault(faults.row_by_matrix(node.span, ln.span.text, rn.span.text))
+        case Array() if left.shape:
+            raise Fault(faults.data_product(node.span, ln.span.text, rn.span.text, kind_name(right)))
+        case FunctionValue() | Builtin() | Inlined() | Mean():
+            raise Fault(faults.function_needs_brackets(node.span, ln.span.text, rn.span.text))
+    a = as_number(left, ln)
+    if isinstance(node, ast.MatMul):
+        of_vectors = isinstance(right, Vector)
+        raise Fault(faults.at_needs_matrix(node.span, ln.span.text, kind_name(a), rn.span.text, of_vectors))
+    if isinstance(right, Matrix):
+        if isinstance(left, Vector) and isinstance(right, MatrixValue):
+            raise Fault(faults.vector_by_matrix(node.span, ln.span.text, rn.span.text))
+        raise Fault(faults.scaled_matrix(node.span, ln.span.text, rn.span.text))
+    b = as_number(right, rn)
+    if isinstance(a, Vector) and isinstance(b, Vector):
+        raise Fault(faults.vector_by_vector(node.span, ln.span.text, rn.span.text))
+    if isinstance(a, Vector) and isinstance(b, Covector):
+        raise Fault(faults.outer_product(node.span))
+    assert not isinstance(a, Poison)
+    return scale(a, b, node)
+
+
+def _matmul(ctx: Context, w: MatrixValue, right: Value, ln: ast.Expr, rn: ast.Expr, node: ast.Node) -> Value:
+    """W x (Def. 4.1)."""
+    if isinstance(right, Matrix):
+        raise Fault(faults.matrix_alone(node.span))
+    if isinstance(right, (Array, InputValue)):
+        plain = ln.operand if isinstance(ln, ast.Transpose) else ln
+        raise Fault(faults.square_on_data(node.span, ln.span.text, rn.span.text, plain.span.text))
+    match as_number(right, rn):
+        case Scalar():
+            raise Fault(faults.matrix_on_scalar(node.span, ln.span.text, rn.span.text))
+        case Covector():
+            raise Fault(faults.matrix_on_covector(node.span, ln.span.text, rn.span.text))
+        case Vector() as x:
+            check_emitting(ctx, node.span)
+            operand = checked(ctx, x.expr, rn.span)
+            return Vector(ctx.emitter.matmul(ctx.stem, w.name, w.transposed, operand, node.span, rn.span))
+    return POISON
+
+
+def _row_by(ctx: Context, x: Covector, right: Value, ln: ast.Expr, rn: ast.Expr, node: ast.Node) -> Value:
+    """xᵀ y, and xᵀ scaled from the right."""
+    if isinstance(right, Matrix):
+        raise Fault(faults.covector_by_matrix(node.span, ln.span.text, rn.span.text))
+    a = as_number(right, rn)
+    if isinstance(a, Vector):
+        return _inner_product(ctx, x.expr, a.expr, node.span)
+    if isinstance(a, Poison):
+        return a
+    if isinstance(a, Scalar) and not isinstance(node, ast.MatMul):
+        return scale(x, a, node)
+    raise Fault(faults.transposed_vector_alone(node.span))
+
+
+def _embed(ctx: Context, u: InputMatrixValue, right: Value, ln: ast.Expr, rn: ast.Expr, node: ast.Node) -> Value:
+    """U ξ, a member of 𝒱 (Setup B.2); the same row is embedded once."""
+    columns = ctx.draft.columns[u.name]
+    ref: DataRef | InputRef
+    match right:
+        case InputValue():
+            if right.dimension != columns:
+                raise Fault(faults.row_length(node.span, u.name, columns, rn.span.text, right.dimension))
+            ref = right.ref
+        case Array() if right.shape:
+            if len(right.shape) != 1:
+                raise Fault(faults.not_a_row(node.span, u.name, rn.span.text, right.shape))
+            if right.shape[0] != columns:
+                raise Fault(faults.row_length(node.span, u.name, columns, rn.span.text, right.shape[0]))
+            if not right.name:
+                raise Fault(faults.nameless_row(rn.span))
+            ref = right.ref or DataRef(right.name, ())
+        case MatrixValue() | InputMatrixValue():
+            raise Fault(faults.matrix_alone(node.span))
+        case _:
+            raise Fault(faults.input_on_vector(node.span, ln.span.text, rn.span.text, columns))
+    check_emitting(ctx, node.span)
+    known = ctx.draft.embedded
+    key = (u.name, ref)
+    if key not in known:
+        known[key] = ctx.emitter.fresh(ctx.stem)
+        ctx.emitter.vectors.add(known[key])
+        ctx.draft.embeddings.append(Embedding(known[key], u.name, ref, node.span))
+    return Vector(Sym(known[key]))
+
+
+async def transpose(ctx: Context, node: ast.Transpose) -> Value:
+    value = await ctx.value(node.operand)
+    text = node.operand.span.text
+    match value:
+        case MatrixValue():
+            return MatrixValue(value.name, not value.transposed)
+        case InputMatrixValue():
+            raise Fault(faults.input_matrix_transposed(node.span, text))
+        case Array() if len(value.shape) == 1:
+            return value
+        case Vector():
+            return Covector(value.expr)
+        case Covector():
+            return Vector(value.expr)
+        case Poison():
+            return value
+        case Scalar():
+            raise Fault(faults.scalar_transposed(node.span, text))
+    raise Fault(faults.wrong_kind(node.span, text, kind_name(value), "a vector or a matrix"))
+
+
+async def inner(ctx: Context, node: ast.Inner) -> Value:
+    """⟨x, y⟩ of vectors, or of two rows of data."""
+    left, right = await ctx.value(node.left), await ctx.value(node.right)
+    if isinstance(left, Array) and isinstance(right, Array):
+        return _of_rows(ctx, left, right, node)
+    a, b = as_number(left, node.left), as_number(right, node.right)
+    if isinstance(a, Poison) or isinstance(b, Poison):
+        return POISON
+    if isinstance(a, Vector) and (isinstance(b, Vector) or b.expr is ONE and isinstance(b, Scalar)):
+        return _inner_product(ctx, a.expr, b.expr, node.span)  # ⟨x, 1⟩ is Σ_α x_α
+    wrong, at = (a, node.left) if not isinstance(a, Vector) else (b, node.right)
+    raise Fault(faults.wrong_kind(at.span, at.span.text, kind_name(wrong), "a vector"))
+
+
+def _of_rows(ctx: Context, left: Array, right: Array, node: ast.Inner) -> Value:
+    if len(left.shape) != 1 or left.shape != right.shape:
+        raise Fault(faults.inner_shapes(node.span, left.shape, right.shape))
+    assert isinstance(left.values, tuple) and isinstance(right.values, tuple)
+    pairs: list[tuple[float, float]] = list(zip(left.values, right.values, strict=True))
+    products = [a * b for a, b in pairs]
+    total = math.fsum(products) if all(map(math.isfinite, products)) else math.nan
+    made = Scalar(Const(total))
+    if math.isfinite(total) and not any(rationals.uncertainty(x) for pair in pairs for x in pair):
+        made = made.exactly(sum((rationals.rational(a) * rationals.rational(b) for a, b in pairs), Fraction(0)))
+    checked_sum = finite(made, node)
+    if ctx.data_names is None or not (left.name and right.name):
+        return checked_sum
+    refs = (left.ref or DataRef(left.name, ()), right.ref or DataRef(right.name, ()))
+    return ctx.data_names.named(refs, checked_sum)
+
+
+def _inner_product(ctx: Context, x: Expr, y: Expr, span: Span) -> Scalar:
+    """xᵀ y = n · (1/n) Σ x y: a MOMENT, and the factor n that a division has to meet."""
+    check_emitting(ctx, span)
+    return Scalar(mul(WIDTH, ctx.emitter.moment(ctx.stem, checked(ctx, mul(x, y), span, True), span)))

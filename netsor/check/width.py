@@ -1,0 +1,74 @@
+"""The width in expressions: every factor in n must have a finite limit (Setup B.2, Eq. 84)."""
+
+from __future__ import annotations
+
+from netsor.check import faults
+from netsor.check.context import Context
+from netsor.check.faults import Fault
+from netsor.core import Moment
+from netsor.diagnostics import Diagnostic, Span
+from netsor.expr import WIDTH, ZERO, Add, Expr, Sym, canonical, mul, split_coefficient, substitute, to_text
+from netsor.expr.asymptotics import Diverges
+from netsor.expr.infinite_width import at_infinite_width, limit_of_factors, what_diverges
+from netsor.expr.quotients import find_quotients
+
+
+def checked(ctx: Context, e: Expr, span: Span, averaged: bool = False) -> Expr:
+    """An expression about to become an instruction; raises Fault where a factor in n has no finite limit.
+
+    `averaged` tells a MOMENT, whose mean over coordinates may be of a lower order than they are.
+    """
+    moving, values = ctx.draft.moving, ctx.draft.constant_values
+    written = e
+    while True:
+        if WIDTH not in e.free and not (e.free & moving):
+            return e
+        e = find_quotients(e)
+        try:
+            # Where constants move, differences of higher order are seen with their values in place.
+            limit = limit_of_factors if e.free & moving else at_infinite_width
+            limit(substitute(e, values))
+            return e
+        except Diverges as d:
+            rate = d
+        # √n may hide in a scalar: (F(x + ε d) − F(x))/ε with ε = 1/√n is ψ* too.
+        e = substitute(written, values)
+        if e is written:
+            break
+        written = e
+    if not rate.grows:
+        raise Fault(faults.no_limit(span, span.text, rate.rate, rate.known))
+    raise Fault(_without_limit(ctx, e, span, rate.rate, averaged))
+
+
+def _without_limit(ctx: Context, e: Expr, span: Span, rate: str, averaged: bool) -> Diagnostic:
+    """Why an expression with a factor that grows has no limit: it may grow, stay random, or be ∞ · 0."""
+    inner = any(c in span.text for c in "ᵀ⊤⟨<") or "^T" in span.text
+    found = what_diverges(find_quotients(substitute(e, ctx.draft.constant_values)))
+    if found is None:
+        return faults.divergent(span, span.text, rate, inner)
+    factor, rest = found
+    product = mul(factor, rest)
+    terms = e.children if isinstance(e, Add) else (e,)
+    is_whole = any(split_coefficient(t)[1] is split_coefficient(product)[1] for t in terms)
+    vectors = ctx.emitter.vectors_of(rest)
+    try:
+        vanishes = bool(vectors) and canonical(at_infinite_width(rest)) is ZERO
+    except Diverges:
+        vanishes = False
+    if vanishes:
+        return faults.indeterminate(span, span.text, to_text(factor))
+    # n · xᵀ y / n is an inner product without its division.
+    if (not vectors or averaged and is_whole) and not (inner and factor is WIDTH):
+        mean = to_text(rest, lambda s: _as_mean(ctx, s))
+        return faults.fluctuation(span, span.text, to_text(factor), f"mean({mean})" if vectors else mean, inner)
+    return faults.divergent(span, span.text if is_whole or inner else to_text(product), rate, inner)
+
+
+def _as_mean(ctx: Context, s: Sym) -> str:
+    """A scalar as the text has it, also one that the line made on the way."""
+    made = next((i for i in reversed(ctx.emitter.instructions) if i.name == s.name), None)
+    if not isinstance(made, Moment) or str(s.name) not in ctx.emitter.temporary:
+        return str(s.name)
+    text = to_text(made.psi, lambda s: _as_mean(ctx, s))
+    return f"mean({text})" if made.vectors else f"({text})"
