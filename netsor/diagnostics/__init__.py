@@ -1,5 +1,15 @@
 """Diagnostics as data: what is wrong, where, what was expected and why, and an edit that would be accepted."""
 
-from netsor.diagnostics.data import Collector, Diagnostic, Edit, Label, NetsorError, Source, Span, apply_edits
+from netsor.diagnostics.data import (
+    Collector,
+    Diagnostic,
+    Edit,
+    Label,
+    NetsorError,
+    Source,
+    Span,
+    apply_edits,
+    replacement,
+)
 
-__all__ = ["Collector", "Diagnostic", "Edit", "Label", "NetsorError", "Source", "Span", "apply_edits"]
+__all__ = ["Collector", "Diagnostic", "Edit", "Label", "NetsorError", "Source", "Span", "apply_edits", "replacement"]

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from os.path import commonprefix
 from typing import Literal
 
 Severity = Literal["error", "warning", "note"]
@@ -88,6 +89,15 @@ class Edit:
     span: Span
     text: str
     safe: bool = False
+
+
+def replacement(source: Source, start: int, end: int, text: str, safe: bool = False) -> Edit:
+    """The edit that makes source.text[start:end] to `text`, without what is the same at both ends."""
+    old = source.text[start:end]
+    same = len(commonprefix([old, text]))
+    old, text = old[same:], text[same:]
+    tail = len(commonprefix([old[::-1], text[::-1]]))
+    return Edit(Span(source, start + same, end - tail), text[: len(text) - tail], safe)
 
 
 def apply_edits(text: str, edits: Iterable[Edit]) -> str:

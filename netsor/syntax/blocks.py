@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import cast
 
-from netsor.diagnostics.data import Diagnostic, Label, Span
+from netsor.diagnostics.data import Diagnostic, Edit, Label, Span
 from netsor.syntax import ast
 from netsor.syntax.build import DefHead, ForHead, Return
 from netsor.syntax.tokens import Line
@@ -39,6 +39,7 @@ class _Assembler:
         self.faults = faults
         self.stack = [_Block(None, None, None)]
         self.header: ast.Header | None = None
+        self.next: Line | None = None  # the line before which blocks are closed
         self.began: Line | None = None  # the first line that a header may not follow
 
     def add(self, line: Line, node: ast.Node | None) -> None:
@@ -91,6 +92,7 @@ class _Assembler:
 
     def _find_block(self, line: Line) -> None:
         """Close the blocks that end before this line; one fault for a run of wrongly indented lines."""
+        self.next = line
         top = self.stack[-1]
         if top.indent is None:
             outer = self.stack[-2].indent if len(self.stack) > 1 else None
@@ -128,6 +130,7 @@ class _Assembler:
             Span(line.source, start, line.start),
             f"{line.indent} spaces",
             f"indent it by {indent} spaces" if indent else "begin at the left margin",
+            edit=Edit(Span(line.source, start, line.start), " " * indent),
             notes=("lines of one block are indented alike; only `for …:` and `def …:` open a block",),
         )
 
@@ -152,6 +155,7 @@ class _Assembler:
                 word.span,
                 "a second one",
                 "remove this line",
+                edit=_removed(line),
                 labels=(Label(self.header.span, "the first is here"),),
             )
         elif self.began is not None:
@@ -161,6 +165,7 @@ class _Assembler:
                 word.span,
                 "only `param` lines may precede it",
                 "move this line to the top",
+                edit=_moved_to_the_top(line),
                 labels=(Label(self.began.tokens[0].span, "this came before"),),
             )
         if isinstance(node, (ast.ProgramHeader, ast.NetworkHeader)) and self.header is None:
@@ -177,6 +182,7 @@ class _Assembler:
                 line.tokens[0].span,
                 "inside a loop" if inside else "no definition is open here",
                 hint,
+                edit=None if inside or node is None else Edit(line.tokens[0].span, "output"),
             )
             for b in self.stack:
                 b.faulty |= b.is_def
@@ -187,6 +193,7 @@ class _Assembler:
                 line.tokens[0].span,
                 "a second one",
                 "remove this line",
+                edit=_removed(line),
                 labels=(Label(block.returned.span, "the first is here"),),
             )
         elif isinstance(node, Return):
@@ -195,12 +202,14 @@ class _Assembler:
     def _empty_block(self, head: Line) -> None:
         word = head.tokens[0].text
         step = "return u" if word == "def" else "x[t] := …"
+        below = _whole(self.next) if self.next is not None and self.next.indent == head.indent else None
         self._fault(
             "E104",
             f"`{word} …:` has no block",
             head.tokens[-2].span,
             "an indented line is expected below",
             f"indent the lines that belong to it by four spaces: `    {step}`",
+            edit=Edit(Span(below.source, below.start, below.start), "    ") if below else None,
         )
 
     def _finish(self, block: _Block) -> ast.Statement | None:
@@ -252,8 +261,28 @@ class _Assembler:
         *,
         labels: tuple[Label, ...] = (),
         notes: tuple[str, ...] = (),
+        edit: Edit | None = None,
     ) -> None:
-        self.faults.append(Diagnostic(code, message, span, label=label, labels=labels, notes=notes, hint=hint))
+        edits = (edit,) if edit is not None else ()
+        self.faults.append(
+            Diagnostic(code, message, span, label=label, labels=labels, notes=notes, hint=hint, edits=edits)
+        )
+
+
+def _whole(line: Line) -> Span:
+    """A line with its indentation, a comment behind it, and its end."""
+    text = line.source.text
+    stop = text.find("\n", line.end)
+    return Span(line.source, text.rfind("\n", 0, line.start) + 1, stop + 1 if stop >= 0 else len(text))
+
+
+def _removed(line: Line) -> Edit:
+    return Edit(_whole(line), "")
+
+
+def _moved_to_the_top(line: Line) -> Edit:
+    whole = _whole(line)
+    return Edit(Span(line.source, 0, whole.end), whole.text.strip() + "\n" + line.source.text[: whole.start])
 
 
 def assemble(lines: list[Parsed], faults: list[Diagnostic]) -> tuple[ast.Header | None, tuple[ast.Statement, ...]]:
@@ -261,5 +290,6 @@ def assemble(lines: list[Parsed], faults: list[Diagnostic]) -> tuple[ast.Header 
     assembler = _Assembler(faults)
     for line, node in lines:
         assembler.add(line, node)
+    assembler.next = None
     assembler.close(1)
     return assembler.header, tuple(cast("list[ast.Statement]", assembler.stack[0].body))

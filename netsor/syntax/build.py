@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar, cast, get_args
 
-from netsor.diagnostics.data import Diagnostic, NetsorError, Span
+from netsor.diagnostics.data import Diagnostic, Edit, NetsorError, Span
 from netsor.syntax import ast
 from netsor.syntax.tokens import Token
 
@@ -57,9 +57,40 @@ def _name(token: Token) -> ast.Name:
 
 
 def _refuse(
-    code: str, message: str, span: Span, label: str = "", hint: str = "", notes: tuple[str, ...] = ()
+    code: str,
+    message: str,
+    span: Span,
+    label: str = "",
+    hint: str = "",
+    notes: tuple[str, ...] = (),
+    edits: tuple[Edit, ...] = (),
 ) -> NetsorError:
-    return NetsorError(Diagnostic(code, message, span, label=label, hint=hint, notes=notes))
+    return NetsorError(Diagnostic(code, message, span, label=label, hint=hint, notes=notes, edits=edits))
+
+
+def _instead(first: Placed, last: Placed, text: str) -> Edit:
+    return Edit(_over(first, last), text)
+
+
+def _insertion(before: Placed, text: str) -> Edit:
+    """The text in front of a token."""
+    span = before.span
+    return Edit(Span(span.source, span.start, span.start), text)
+
+
+def _no_law(name: Token, close: Token) -> NetsorError:
+    """A law that is known by another name elsewhere."""
+    from netsor.syntax.mistakes.laws import NamedLaw, named_edit, named_law
+
+    source = name.span.source
+    start = source.text.rfind("\n", 0, name.span.start) + 1
+    text = source.text[start : close.span.end]
+    law = named_law(text) or NamedLaw(f"`{name.text}` is no law", "", "write `N(mean, variance)`")
+    edit = named_edit(source, start + len(text) - len(text.lstrip()), close.span.end, law)
+    notes = (law.note,) if law.note else ()
+    return _refuse(
+        "E121", law.message, name.span, "the only law is normal", law.hint, notes, (edit,) if edit else ()
+    )
 
 
 class Builder:
@@ -122,12 +153,7 @@ class Builder:
         self, tilde: Token, name: Token, _open: Token, mean: ast.Expr, _comma: Token, covariance: ast.Expr, close: Token
     ) -> ast.Normal:
         if name.text not in ("N", "𝒩"):
-            from netsor.syntax.mistakes.laws import named_law
-
-            whole = name.span.source.text
-            found = named_law(whole[whole.rfind("\n", 0, name.span.start) + 1 : close.span.end])
-            said, note, hint = found or (f"`{name.text}` is no law", "", "write `N(mean, variance)`")
-            raise _refuse("E121", said, name.span, "the only law is normal", hint, (note,) if note else ())
+            raise _no_law(name, close)
         return ast.Normal(mean, covariance, span=_over(name, close))
 
     def function(
@@ -139,6 +165,7 @@ class Builder:
                 f"`{name.text}` has no parameter",
                 _over(_open, _close),
                 hint=f"name its coordinate: `{name.text}(u) = …`; a constant is `scalar {name.text} = …`",
+                edits=(_insertion(_close, "u"),),
             )
         return ast.FunctionDef(_name(name), params.vectors, params.scalars, body, span=_over(name, body))
 
@@ -159,11 +186,11 @@ class Builder:
     ) -> ast.Assign:
         promise = None
         if second is not None:
-            promise = self._promise(first)
+            promise = self._promise(first, second)
         value = first if second is None else second
         return ast.Assign(label, target, promise, value, span=_over(label or target, value))
 
-    def _promise(self, middle: ast.Expr) -> ast.Promise:
+    def _promise(self, middle: ast.Expr, value: ast.Expr) -> ast.Promise:
         if isinstance(middle, ast.Apply) and isinstance(middle.callee, ast.Name):
             return ast.Promise(middle.callee.name, middle.args, middle.scalars, span=middle.span)
         raise _refuse(
@@ -172,6 +199,7 @@ class Builder:
             middle.span,
             "this promises nothing",
             "write `ψ(x, y; θ)` with the names that the right side uses, or leave it out",
+            edits=(Edit(Span(middle.span.source, middle.span.start, value.span.start), ""),),
         )
 
     def label(self, name: Token, plus: Token | None, colon: Token) -> ast.LineLabel:
@@ -188,6 +216,7 @@ class Builder:
                 "before a colon stands a label",
                 f"write `{found}:`, or leave the label out" if found else "leave it out",
                 ("the labels are `INIT`, `MATMUL`, `NONLIN`, `NONLIN+` and `MOMENT`",),
+                (_instead(name, plus or name, found) if found else _instead(name, colon, ""),),
             )
         return ast.LineLabel(cast(ast.LabelKind, kind), span=_over(name, colon))
 
@@ -249,6 +278,10 @@ class Builder:
             factor.span,
             f"divides, or multiplies the quotient by `{under}`?",
             hint if len(hint) < 100 else "put the divisor, or the whole quotient, in brackets",
+            edits=(
+                _instead(divisor, factor, f"({over} {under})"),
+                _instead(left, factor, f"({left.span.text} / {over}) {under}"),
+            ),
         )
 
     def negate(self, minus: Token, operand: ast.Expr) -> ast.Negate:
@@ -280,12 +313,14 @@ class Builder:
         by = names.names if names else ()
         span = _over(function, close or primes)
         if by and len(by) != order:
+            said = f"{function.span.text}{chr(39) * len(by)}[{', '.join(b.name for b in by)}]"
             raise _refuse(
                 "E128",
                 f"{order} primes with {len(by)} names",
                 _over(_open, close),
                 "one name for each prime",
-                f"write `{function.span.text}{chr(39) * len(by)}[{', '.join(b.name for b in by)}]`",
+                f"write `{said}`",
+                edits=(_instead(function, close, said),),
             )
         return ast.Derivative(function, order, by, span=span)
 
@@ -309,6 +344,7 @@ class Builder:
                 _over(opening, close),
                 "a value is missing here",
                 f"write `{callee.span.text}(x)`",
+                edits=(_insertion(close, "x"),),
             )
         return ast.Apply(callee, arguments.vectors, arguments.scalars, span=_over(callee, close))
 

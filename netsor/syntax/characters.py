@@ -23,6 +23,16 @@ FOREIGN = {
 }  # fmt: skip
 
 
+# What may have been meant otherwise, or needs more than another character in its place.
+_UNSURE = frozenset("{}½¼¾∛。、∘⊗•∙∈≡†⁻⁺“”\"")
+SAFE_OPERATORS = frozenset(["...", "**", "&&", "||", "<>", ".*", "./", ".^", ".T"])
+
+
+def is_safe(character: str) -> bool:
+    """Whether what a foreign character stands for is beyond doubt; true of the characters of the language."""
+    return character not in _UNSURE
+
+
 def meant(character: str) -> str | None:
     """The spelling in the language of what a foreign character stands for, '' for nothing, None if unknown."""
     if character in _MEANT:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from netsor.diagnostics.data import Diagnostic, Label, Source, Span
+from netsor.diagnostics.data import Diagnostic, Edit, Label, Source, Span
 from netsor.syntax import ast, characters
 from netsor.syntax.names import KEYWORDS, PATTERN, RESERVED, name_end, normalise
 from netsor.syntax.tokens import CLOSES, ENDS_VALUE, OPENS, Line, Token
@@ -45,6 +45,8 @@ _PLAIN = {"≤": "<=", "≥": ">=", "≠": "!=", "−": "-", "⋅": "·"}
 _PRIMES = {"'": 1, "′": 1, "″": 2, "‴": 3}
 _SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 _INDENT = re.compile(r"[ \t]*")
+_CLOSING = re.compile(r"[)\]⟩]+")
+_ANY_INDENT = re.compile(rf"[{_SPACE}]*")
 _TRANSPOSE = re.compile(rf"[ \t]*({PATTERN})")
 _AFTER_SUM = re.compile(rf"\s*\(\s*{PATTERN}\s+in\b")
 _AFTER_SQRT = re.compile(rf"[ \t]+(?:({PATTERN})|[0-9])")
@@ -129,8 +131,14 @@ class Tokenizer:
             self.tabs.append(Span(self.source, at, end))
         elif rest in _OTHER_SPACE:
             self.line.odd_indent = True
+            stop = _ANY_INDENT.match(self.text, end).end()  # type: ignore[union-attr]
             self._fault(
-                "E102", f"{characters.describe(rest)} in the indentation", end, end + 1, hint="indent with spaces"
+                "E102",
+                f"{characters.describe(rest)} in the indentation",
+                end,
+                end + 1,
+                hint="indent with spaces",
+                edit=self._edit(end, stop, " " * (stop - end), safe=True),
             )
         return end
 
@@ -224,6 +232,7 @@ class Tokenizer:
                 at,
                 stop,
                 hint=f"write `{hint}`" if hint else "",
+                edit=self._edit(at, stop, hint, safe=True) if hint else None,
                 notes=("a number is digits, with digits after its point: `1000`, `0.5`, `1e-5`",),
             )
             self._put("NUMBER", "0", at, stop)
@@ -312,6 +321,7 @@ class Tokenizer:
                     Span(self.source, at, end),
                     label="no bracket is open here",
                     hint=f"remove the `{spelling}`, or open a bracket before",
+                    edits=(self._edit(at, _CLOSING.match(self.text, at).end(), ""),),  # type: ignore[union-attr]
                 )
             )
         elif self.brackets[-1].closing != spelling:
@@ -324,6 +334,7 @@ class Tokenizer:
                     label=f"`{opened.closing}` expected",
                     labels=(Label(opened.token.span, "this bracket is open"),),
                     hint=f"write `{opened.closing}` here",
+                    edits=(self._edit(at, end, opened.closing),),
                 )
             )
         else:
@@ -341,6 +352,7 @@ class Tokenizer:
         count = len(self.brackets)
         closing = "".join(b.closing for b in reversed(self.brackets)) if count < 10 else ""
         self.brackets.clear()
+        end = self.line.tokens[-1].end if self.line else opened.end
         message = f"`{opened.text}` is not closed" if count == 1 else f"{count} brackets are not closed"
         self._bracket_fault(
             Diagnostic(
@@ -351,6 +363,7 @@ class Tokenizer:
                 hint=f"close {'it' if count == 1 else 'them'} with `{closing}` at the end of the expression"
                 if closing
                 else "",
+                edits=(self._edit(end, end, closing),) if closing else (),
             )
         )
 
@@ -365,12 +378,18 @@ class Tokenizer:
         label: str = "",
         hint: str = "",
         notes: tuple[str, ...] = (),
+        edit: Edit | None = None,
     ) -> None:
         if self.line is None:
             self.line = Line(self.source, 0, start)
         faults = self.line.faults
         if len(faults) < _MAX_FAULTS_A_LINE and not any(d.code == "E107" for d in faults):
-            faults.append(Diagnostic(code, message, Span(self.source, start, end), label=label, hint=hint, notes=notes))
+            edits = (edit,) if edit is not None else ()
+            span = Span(self.source, start, end)
+            faults.append(Diagnostic(code, message, span, label=label, hint=hint, notes=notes, edits=edits))
+
+    def _edit(self, start: int, end: int, text: str, safe: bool = False) -> Edit:
+        return Edit(Span(self.source, start, end), text, safe)
 
     def _bad_character(self, at: int) -> int:
         """Report a run of equal characters that belong to nothing; returns where it ends."""
@@ -382,9 +401,11 @@ class Tokenizer:
             self._put("SUM", "sum", at, end)
             return end
         label, hint = "", ""
+        edit: Edit | None = None
         instead = characters.meant(character)
         if instead:
             hint = f"write `{instead}`"
+            edit = self._edit(at, end, instead, characters.is_safe(character))
         elif character == "\\":
             hint = "a line goes on in the next one while a bracket is open: put the expression in `( )`"
             after = _REST_OF_LINE.match(text, end)
@@ -393,7 +414,8 @@ class Tokenizer:
                 return after.end()
         elif character == "." and text[end : end + 1].isdigit() and self._previous() not in ENDS_VALUE:
             stop = re.compile(r"[0-9]*").match(text, end).end()  # type: ignore[union-attr]
-            self._fault("E127", f"`{text[at:stop]}` is no number", at, stop, hint=f"write `0{text[at:stop]}`")
+            edit = self._edit(at, stop, "0" + text[at:stop], safe=True)
+            self._fault("E127", f"`{text[at:stop]}` is no number", at, stop, hint=f"write `{edit.text}`", edit=edit)
             self._put("NUMBER", "0", at, stop)
             return stop
         elif instead is None and character in "₀₁₂₃₄₅₆₇₈₉":
@@ -402,23 +424,26 @@ class Tokenizer:
             hint = "write a large number, such as `1e6`"
         else:
             hint = "remove it"
+            edit = self._edit(at, end, "")
         if character in "{}":
             label = "brackets are `( )`, and `[ ]` for indices and lists"
-        self._fault("E101", f"{characters.describe(character)} has no meaning here", at, end, label, hint)
+        self._fault("E101", f"{characters.describe(character)} has no meaning here", at, end, label, hint, edit=edit)
         return end
 
     def _foreign(self, spelling: str, at: int, end: int) -> None:
         instead = "ᵀ" if spelling == ".T" else characters.FOREIGN.get(spelling, "")
         notes: tuple[str, ...] = ()
         hint = f"write `{instead}`" if instead else "remove it"
+        edit: Edit | None = self._edit(at, end, instead, spelling in characters.SAFE_OPERATORS)
         if spelling in ("+=", "-=", "*=", "/="):
             notes = ("each name is assigned once",)
             hint = f"give the result a new name: `y := x {spelling[0]} …`"
+            edit = None
         elif spelling == "**":
             notes = ("a power is written with `^`",)
         elif spelling == "//":
             notes = ("a comment begins with `#`, a quotient has one `/`",)
-        self._fault("E109", f"`{spelling}` is no operator of the language", at, end, hint=hint, notes=notes)
+        self._fault("E109", f"`{spelling}` is no operator of the language", at, end, hint=hint, notes=notes, edit=edit)
 
 
 def tokenize(source: Source) -> Tokenizer:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 
-from netsor.diagnostics.data import Diagnostic, NetsorError, Source, Span
+from netsor.diagnostics.data import Diagnostic, Edit, NetsorError, Source, Span, apply_edits
 from netsor.syntax import ast
 from netsor.syntax.blocks import assemble
 from netsor.syntax.build import Builder
@@ -99,13 +99,11 @@ def _meant_head(line: Line, faults: tuple[Diagnostic, ...]) -> ast.Node | None:
     """The head of a block that does not parse, as its fault says to write it: what is below stays a block."""
     if not line.opens_block:
         return None
-    for fault in faults:
-        found = re.fullmatch(r"write `(.*:)`", fault.hint)
-        if found is None:
-            continue
-        # At the same place, so that what is said of it points there.
-        before = re.sub(r"[^\n]", " ", line.source.text[: line.start])
-        lines = tokenize(Source(line.source.name, before + found.group(1))).lines
+    # At the same place, so that what is said of it points there.
+    before = re.sub(r"[^\n]", " ", line.source.text[: line.start])
+    written = before + line.source.text[line.start : line.end]
+    for edit in (e for fault in faults for e in fault.edits if "\n" not in e.text and e.span.end <= line.end):
+        lines = tokenize(Source(line.source.name, apply_edits(written, [edit]))).lines
         try:
             return cast("ast.Node", _parser().parse(lines[0].tokens, "line"))
         except (Unexpected, NetsorError):
@@ -212,7 +210,19 @@ def _tabs(tabs: list[Span]) -> Diagnostic:
         label="a tab",
         notes=notes,
         hint="indent with spaces, four for each block",
+        edits=(_untabbed(tabs),),
     )
+
+
+def _untabbed(tabs: list[Span]) -> Edit:
+    """One edit for all lines that are indented with tabs, for each of them alone is indented as no other."""
+    first, last = tabs[0], tabs[-1]
+    parts: list[str] = []
+    at = first.start
+    for tab in tabs:
+        parts += [first.source.text[at : tab.start], tab.text.expandtabs(4)]
+        at = tab.end
+    return Edit(Span(first.source, first.start, last.end), "".join(parts), safe=True)
 
 
 def _empty(source: Source) -> Diagnostic:
@@ -221,6 +231,7 @@ def _empty(source: Source) -> Diagnostic:
         "the file holds no statement",
         Span(source, 0, 0),
         hint="begin with a declaration, such as `vector v ~ N(0, 1)`",
+        edits=(Edit(Span(source, 0, 0), "vector v ~ N(0, 1)\n"),),
     )
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from netsor.diagnostics.data import Diagnostic
+from netsor.diagnostics.data import Diagnostic, replacement
 from netsor.syntax.mistakes.habit import end_of
 from netsor.syntax.tokens import Line
 
 _LONGEST = 100  # characters of a line that is shown as a whole
-_TYPED = re.compile(r"(?:write|close it with) `([^`]*)`")
 
 
 def mended(line: Line, start: str, accepts: Callable[[str, str], bool]) -> list[Diagnostic]:
@@ -23,8 +21,8 @@ def mended(line: Line, start: str, accepts: Callable[[str, str], bool]) -> list[
     if fault.span is None or len(text) > _LONGEST or "\n" in text:
         return line.faults
     low, high = fault.span.start - line.start, fault.span.end - line.start
-    found = _TYPED.match(fault.hint)
-    new = found.group(1) if found else ""
+    offered = fault.edits[0] if fault.edits else None
+    new = offered.text if offered else ""
     for edited in (
         # A bracket is closed at the end, or before what stands behind it; another is left out or exchanged.
         [text[:i] + new + text[i:] for i in range(len(text), high, -1)]
@@ -32,5 +30,6 @@ def mended(line: Line, start: str, accepts: Callable[[str, str], bool]) -> list[
         else [text[:low] + new + text[high:], text[:low] + " " + text[high:]]
     ):
         if accepts(edited, start):
-            return [replace(fault, hint=f"write `{edited.strip()}`")]
+            edit = replacement(line.source, line.start, line.start + len(text), edited, bool(offered and offered.safe))
+            return [replace(fault, hint=f"write `{edited.strip()}`", edits=(edit,))]
     return line.faults

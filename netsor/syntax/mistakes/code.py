@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from netsor.syntax.mistakes.habit import MEMBER, NAME, habit
+from netsor.syntax.mistakes.habit import MEMBER, NAME, REMOVE, habit
 
 _ATOM = r"[^|‖<>=\n]+?"
 _COMMENT = "a comment begins with `#`"
@@ -42,14 +42,15 @@ _BLOCK_NOTE = "only `for …:` and `def …:` open a block"
 _RANGE = "a loop runs over a range `1..T`, with both ends included"
 
 COMMENTS = (
-    habit(r"^(?://+|--+|%+|/\*+|;+(?!=)|\"{3}|'{3})[^\n]*$", _COMMENT, None, "E109", hint="write `#` instead"),
+    habit(r"^(?://+|--+|%+|/\*+|;+(?!=))[ \t]*([^\n]*?)(?:\*/)?$", _COMMENT, r"# \1", "E109", safe=True),
+    habit(r"^(?:\"{3}|'{3})[^\n]*$", _COMMENT, None, "E109", hint="write `#` instead"),
     habit(r"(?<=\S)\s+(?P<at>//\s+[A-Za-z][^\n]*)$", _COMMENT, lambda m: "  # " + m.group().strip("/ "), "E109"),
 )
 # What a line is by its first word, before what it holds.
 STATEMENTS = (
     habit(r"^print\s*\((.+)\)\s*$", "what a program tells is an `output`", r"output \1"),
     habit(r"^(?:import|from|using|include|require|package)\s.*$", "`{}`: nothing is imported", None,
-          note="every function of the language is at hand by its name", hint="remove this line"),
+          note="every function of the language is at hand by its name", hint=REMOVE),
     habit(rf"^scalar\s+{NAME}(?:\s*,\s*{NAME})*\s*~.*$",
           "`{}`: a scalar is a constant, and only vectors and matrices are drawn",
           None, "E122", hint="write `scalar s = 1`, or draw a vector: `vector s ~ N(0, 1)`"),
@@ -65,8 +66,8 @@ STATEMENTS = (
     habit(r"^(?:if|elif|else\s+if)\b.*:\s*$|^else\s*:\s*$", "`{}`: there are no blocks of conditions", None, "E124",
           note="a conditional is part of an expression", hint="write `x := if C then A else B`"),
     habit(r"^(?:with|class|try|except|finally|async|match|struct)\b.*:\s*$", "`{}` begins no block of the language",
-          None, note=_BLOCK_NOTE, hint="remove this line"),
-    habit(r"^\}+$", "a block ends where its indentation does", None, note=_BLOCK_NOTE, hint="remove this line"),
+          None, note=_BLOCK_NOTE, hint=REMOVE),
+    habit(r"^\}+$", "a block ends where its indentation does", None, note=_BLOCK_NOTE, hint=REMOVE),
 )  # fmt: skip
 HABITS = (
     # --- operators ---
@@ -86,9 +87,9 @@ HABITS = (
     habit(r"(?<=[\w)\]])\s*(?P<at>%)\s*(?=[\w(])", "`%` is a remainder, which the language has not", None, "E109",
           note="of the periodic functions there are sin and cos",
           hint="write a periodic function, such as `sin(2 pi x)`"),
-    habit(r"\*\*", "a power is written with `^`", "^", "E109"),
-    habit(r"\s*(?P<at>&&)\s*", "`and` joins two conditions", " and ", "E109"),
-    habit(r"\s*(?P<at>\|\|)\s*", "`or` joins two conditions", " or ", "E109"),
+    habit(r"\*\*", "a power is written with `^`", "^", "E109", safe=True),
+    habit(r"\s*(?P<at>&&)\s*", "`and` joins two conditions", " and ", "E109", safe=True),
+    habit(r"\s*(?P<at>\|\|)\s*", "`or` joins two conditions", " or ", "E109", safe=True),
     habit(r"(?<=[\w)])\s*(?P<at>//)\s*(?=[\w(])", "a quotient has one `/`", " / ", "E109", note=_COMMENT),
     # --- conditionals ---
     habit(r"(?<==)(\s*)(?P<at>([^?=\s][^?=]*?(?:[<>]=?|[=!]=)[^?]*?)\s*\?\s*([^?:]+?)\s*:\s*([^?:]+))$",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netsor.diagnostics.data import Diagnostic
-from netsor.syntax.mistakes.mistake import Mistake, called
+from netsor.syntax.mistakes.mistake import Help, Mistake, called
 from netsor.syntax.tokens import ENDS_VALUE, OPENS
 
 
@@ -14,9 +14,9 @@ def indexed_sum(m: Mistake) -> Diagnostic | None:
     before = m.tokens[m.tokens.index(m.open) - 1]
     if before.type != "SUM" and not (before.text in ("sum", "Σ") and m.token.type == "EQ"):
         return None
-    hint = ""
+    hint: Help = ""
     if m.token.type == "EQ" and m.previous is not None:
-        hint = m.edit(m.previous.end, m.tokens[m.index + 1].start, " in ")
+        hint = m.edit(m.previous.end, m.tokens[m.index + 1].start, " in ", safe=True)
     elif m.token.type in ("COMMA", "SEMI"):
         hint = m.instead(":")
     elif m.token.type == "COLON" and "DOTS" in m.expected and m.previous is not None:
@@ -30,7 +30,7 @@ def root(m: Mistake) -> Diagnostic | None:
     """`√` of more than one thing."""
     before = m.previous
     if before is not None and before.type == "SQRT":
-        hint = ""
+        hint: Help = ""
         if m.token.type in ("MINUS", "SQRT"):
             hint = next(
                 (
@@ -85,6 +85,7 @@ def root(m: Mistake) -> Diagnostic | None:
 
 def comparison(m: Mistake) -> Diagnostic | None:
     """Comparisons and their connectives outside a condition, or two in a row."""
+    hint: Help
     if m.token.type == "CMP" and "CMP" not in m.expected and m.previous is not None and m.previous.type in ENDS_VALUE:
         if {"AND", "OR", "THEN"} & m.expected:
             cut = max(i for i in range(m.index) if m.tokens[i].type == "CMP")
@@ -135,7 +136,7 @@ def conditional(m: Mistake) -> Diagnostic | None:
         if opened <= 0:
             return m.fault("E124", f"`{m.token.text}` without `if`", f"a conditional is {form}")
     if m.token.type == "IF":
-        hint = ""
+        hint: Help = ""
         if m.wants_value or (m.previous is not None and m.previous.type in ENDS_VALUE):
             hint = m.edits((m.token.start, m.token.start, "("), (m.line.end, m.line.end, ")"))
         if hint or m.wants_value:
@@ -160,6 +161,7 @@ def conditional(m: Mistake) -> Diagnostic | None:
 
 def postfix(m: Mistake) -> Diagnostic | None:
     """Primes and indices behind what cannot bear them."""
+    hint: Help
     before = m.previous
     if m.token.type == "PRIME" and before is not None and before.type in ENDS_VALUE:
         hint = ""
@@ -217,7 +219,7 @@ def missing_value(m: Mistake) -> Diagnostic | None:
         return m.fault("E119", f"a value is missing{after}", f"before `{token.text}`", drop)
     if token.type in ("PLUS", "TIMES", "DIV", "POW", "AT", "TRANSPOSE", "PRIME", "SUPER", "CMP", "AND", "OR"):
         if token.type == "PLUS":
-            return m.fault("E120", "a value has no leading `+`", "", m.instead(""))
+            return m.fault("E120", "a value has no leading `+`", "", m.instead("", safe=True))
         return m.fault("E119", f"a value is missing before `{token.text}`", "an operator without its left side")
     if token.type == "MINUS":  # only juxtaposition and roots refuse it
         end = m.tokens[m.index + 1].end if m.index + 1 < len(m.tokens) else token.end

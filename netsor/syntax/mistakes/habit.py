@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from netsor.diagnostics.data import Diagnostic, Label, Span
+from netsor.diagnostics.data import Diagnostic, Edit, Label, Span, replacement
 from netsor.syntax import characters
 from netsor.syntax.tokens import Line
 
@@ -37,6 +37,10 @@ class Habit:
     code: str = "E132"
     note: str = ""
     hint: str = ""
+    safe: bool = False  # the rewriting is another spelling of the same, and nothing else
+
+
+REMOVE = "remove this line"
 
 
 def habit(
@@ -47,8 +51,9 @@ def habit(
     *,
     note: str = "",
     hint: str = "",
+    safe: bool = False,
 ) -> Habit:
-    return Habit(re.compile(pattern), message, rewrite, code, note, hint)
+    return Habit(re.compile(pattern), message, rewrite, code, note, hint, safe)
 
 
 def recognise(habits: Sequence[Habit], line: Line, start: str, accepts: Callable[[str, str], bool]) -> list[Diagnostic]:
@@ -64,12 +69,15 @@ def recognise(habits: Sequence[Habit], line: Line, start: str, accepts: Callable
     found = _found(habits, whole)
     if not found:
         return []
-    edited = next((e for e in _edits(whole, habits) if e != whole and accepts(e, start)), "")
+    edited = next((e for e in _edits(whole, habits) if e != whole and (e.startswith("#") or accepts(e, start))), "")
     if not edited and not line.faults and not any(f.habit.rewrite is None for f in found):
         return []
     lead = found[0].habit
     hint = lead.hint
+    edits: tuple[Edit, ...] = ()
     if edited:
+        safe = all(f.habit.safe for f in found) and all(characters.is_safe(c) for c in whole)
+        edits = (replacement(line.source, begin, begin + len(whole), edited, safe),)
         short = "\n" not in edited and len(edited) <= _LONGEST_HINT
         hint = f"write `{edited}`" if short else found[0].replaced()
     made = Diagnostic(
@@ -79,6 +87,7 @@ def recognise(habits: Sequence[Habit], line: Line, start: str, accepts: Callable
         labels=tuple(Label(Span(line.source, begin + f.start, begin + f.end), "and here") for f in found[1:4]),
         notes=(lead.note,) if lead.note else (),
         hint=hint,
+        edits=edits or ((removal(line, begin + len(whole)),) if hint == REMOVE else ()),
     )
     if edited:
         return [made]
@@ -86,6 +95,14 @@ def recognise(habits: Sequence[Habit], line: Line, start: str, accepts: Callable
     rest = [d for d in line.faults if d.span and not any(a <= d.span.start < b for a, b in spans)]
     # Brackets are out of joint where half of them are spelled as elsewhere.
     return [made, *(d for d in rest if d.code not in ("E105", "E106"))]
+
+
+def removal(line: Line, end: int) -> Edit:
+    """The edit that removes a line with its indentation and its end; `end` is behind what is known of it."""
+    text = line.source.text
+    start = text.rfind("\n", 0, line.start) + 1
+    stop = text.find("\n", end)
+    return Edit(Span(line.source, start, stop + 1 if stop >= 0 else len(text)), "")
 
 
 @dataclass(frozen=True)

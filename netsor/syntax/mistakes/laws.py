@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+
+from netsor.diagnostics.data import Edit, Source, replacement
 
 _NORMAL = {"normal", "gaussian", "norm", "gauss", "randn", "𝒩"}
 _SYMMETRIC = {"goe", "gue", "gse", "wigner", "symmetric"}
@@ -11,8 +14,18 @@ _ARGUMENTS = r"\(([^()]*(?:\([^()]*\)[^()]*)*)\)?"
 _DECLARED = re.compile(rf"^\s*(vector|matrix)\s+([^~]*?)\s*~\s*([^\W\d]\w*)\s*(?:{_ARGUMENTS})?\s*$")
 
 
-def named_law(text: str) -> tuple[str, str, str] | None:
-    """Headline, note and hint for a declaration with such a law; None where the line is none."""
+@dataclass(frozen=True, slots=True)
+class NamedLaw:
+    """What is said of a declaration with such a law; `text` is what stands in its place, '' where none is offered."""
+
+    message: str
+    note: str
+    hint: str
+    text: str = ""
+
+
+def named_law(text: str) -> NamedLaw | None:
+    """What a declaration with such a law means here; None where the line is none."""
     found = _DECLARED.match(text)
     if found is None or found[3] in ("N", "𝒩"):
         return None
@@ -23,13 +36,16 @@ def named_law(text: str) -> tuple[str, str, str] | None:
         return _of_matrix(said, names, law.lower())
     if law.lower() in _NORMAL:
         given = ", ".join(arguments) if len(arguments) == 2 else "0, 1"
-        return said, "a law is `N(mean, variance)`", f"write `vector {names} ~ N({given})`"
+        line = f"vector {names} ~ N({given})"
+        return NamedLaw(said, "a law is `N(mean, variance)`", f"write `{line}`", line)
     latent = f"{names}_0" if re.fullmatch(r"\w+", names) else ""
     value = _function(law.lower(), arguments, latent or "g")
     note = "vectors are drawn from normal laws, and a function of a Gaussian has any other"
     if not latent:
-        return said, note, f"draw a Gaussian g, and give each member the value `{value}`"
-    return said, note, f"write `vector {latent} ~ N(0, 1)`, and below it `{names} := {value}`"
+        return NamedLaw(said, note, f"draw a Gaussian g, and give each member the value `{value}`")
+    line, below = f"vector {latent} ~ N(0, 1)", f"{names} := {value}"
+    indent = text[: len(text) - len(text.lstrip())]
+    return NamedLaw(said, note, f"write `{line}`, and below it `{below}`", f"{line}\n{indent}{below}")
 
 
 def _function(law: str, arguments: list[str], g: str) -> str:
@@ -56,17 +72,23 @@ def _function(law: str, arguments: list[str], g: str) -> str:
     return f"tanh({g})"
 
 
-def _of_matrix(said: str, names: str, law: str) -> tuple[str, str, str]:
+def _of_matrix(said: str, names: str, law: str) -> NamedLaw:
     if law in _SYMMETRIC:
-        return (
+        return NamedLaw(
             said,
             "a symmetric matrix is (A + Aᵀ)/√2 with iid entries in A; the moments of a complex one have its limits",
             f"write `matrix {names}`, and for each product with it `({names} x + {names}ᵀ x) / √2`",
         )
     if law in _ORTHOGONAL:
-        return (
+        return NamedLaw(
             said,
             "a matrix has iid N(0, σ²/n) entries; an orthogonal one is not in the language, and has other limits",
             f"where its transpose is not used, a matrix of iid entries acts alike: `matrix {names}`",
+            f"matrix {names}",
         )
-    return said, "a matrix has iid N(0, σ²/n) entries", f"write `matrix {names}`"
+    return NamedLaw(said, "a matrix has iid N(0, σ²/n) entries", f"write `matrix {names}`", f"matrix {names}")
+
+
+def named_edit(source: Source, start: int, end: int, law: NamedLaw) -> Edit | None:
+    """The edit that puts the law's text in the place of the declaration [start, end)."""
+    return replacement(source, start, end, law.text) if law.text else None

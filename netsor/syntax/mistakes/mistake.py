@@ -6,13 +6,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from netsor.diagnostics.data import Diagnostic, Label, Span
+from netsor.diagnostics.data import Diagnostic, Edit, Label, Span, replacement
 from netsor.syntax.names import KEYWORDS
 from netsor.syntax.tokens import OPENS, Line, Token
 
 _LONGEST_HINT = 100
 _LONGEST_TRY = 2000
 CLOSERS = ("RPAR", "RSQB", "ANGLE_R")
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A help line, and the edit that it offers."""
+
+    hint: str
+    edit: Edit
+
+
+Help = str | Correction  # a help line without an edit, '' for none
 
 
 @dataclass(frozen=True)
@@ -83,11 +94,12 @@ class Mistake:
                     return i
         return None
 
-    def edit(self, start: int, end: int, text: str) -> str:
-        """The hint to write the line with [start, end) of the source replaced, or '' if that would not be accepted."""
-        return self.edits((start, end, text))
+    def edit(self, start: int, end: int, text: str, safe: bool = False) -> Help:
+        """The line with [start, end) of the source replaced, or '' if that would not be accepted."""
+        return self.edits((start, end, text), safe=safe)
 
-    def edits(self, *changes: tuple[int, int, str]) -> str:
+    def edits(self, *changes: tuple[int, int, str], safe: bool = False) -> Help:
+        """As `edit`, with several places replaced."""
         whole = self.line.source.text
         out, at = [], self.line.start
         for start, end, text in changes:
@@ -99,30 +111,38 @@ class Mistake:
             return ""
         if not self.accepts(edited, self.start):
             return ""
+        hint = f"write `{edited}`"
         if "\n" in edited or len(edited) > _LONGEST_HINT:
             start, end, text = changes[0]
             if len(changes) > 1:
                 return ""
             if not text:
-                return f"remove `{whole[start:end]}`"
-            return f"write `{text.strip()}` here" if start == end else f"write `{text}` for `{whole[start:end]}`"
-        return f"write `{edited}`"
+                hint = f"remove `{whole[start:end]}`"
+            else:
+                hint = f"write `{text.strip()}` here" if start == end else f"write `{text}` for `{whole[start:end]}`"
+        return Correction(hint, replacement(self.line.source, self.line.start, self.line.end, edited, safe))
 
-    def instead(self, text: str) -> str:
-        """The hint to write `text` in the place of the token."""
-        return self.edit(self.token.start, self.token.end, text)
+    def instead(self, text: str, safe: bool = False) -> Help:
+        """The line with `text` in the place of the token."""
+        return self.edit(self.token.start, self.token.end, text, safe)
+
+    def whole(self, text: str) -> Help:
+        """The text in the place of the whole line: an example, where what was meant is not to be seen."""
+        return self.edit(self.line.start, self.line.end, text)
 
     def fault(
         self,
         code: str,
         message: str,
         label: str = "",
-        hint: str = "",
+        help: Help = "",
         *notes: str,
         span: Span | None = None,
         labels: tuple[Label, ...] = (),
     ) -> Diagnostic:
-        return Diagnostic(code, message, span or self.token.span, label=label, hint=hint, notes=notes, labels=labels)
+        hint, edits = (help, ()) if isinstance(help, str) else (help.hint, (help.edit,))
+        span = span or self.token.span
+        return Diagnostic(code, message, span, label=label, hint=hint, notes=notes, labels=labels, edits=edits)
 
 
 def called(token: Token) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from netsor.diagnostics.data import Diagnostic, Span
+from netsor.diagnostics.data import Diagnostic, Span, replacement
 from netsor.syntax.mistakes.habit import NAME, end_of, habit
 from netsor.syntax.tokens import Line
 
@@ -65,7 +65,7 @@ HABITS = (
     habit(rf"(?:{_TWO}|{_ONE}){_TO_2}{_SQUARED}(?={_BY_N})", _SQUARE, _inner, "E109", note=_PRODUCT_NOTE),
     habit(rf"{_NTH}(?:{_TWO}|{_ONE}){_TO_2}{_SQUARED}", _SQUARE, _square, "E109", note=_PRODUCT_NOTE),
     habit(rf"(?:{_TWO}){_TO_2}{_ROOT_N}", "`{}` is the root of the mean square", _root, "E109", note=_PRODUCT_NOTE),
-    habit(r"\^\s*(?:\{\s*[⊤⊺]\s*\}|[⊤⊺])", "a transpose is written `ᵀ` or `^T`", "ᵀ", "E109"),
+    habit(r"\^\s*(?:\{\s*[⊤⊺]\s*\}|[⊤⊺])", "a transpose is written `ᵀ` or `^T`", "ᵀ", "E109", safe=True),
     habit(rf"(?:({NAME})\s*)?\({_INSIDE}\)\s*{_PLUS}", _RELU, _positive, "E109"),
     habit(rf"(?<![\w\])])\[([^\[\]]*)\]\s*{_PLUS}", _RELU, r"relu(\1)", "E109"),
     habit(rf"(?<!\w)([^\W\d](?:(?!_\{{?\+)[\w\u0300-\u036f])*){_PLUS}", _RELU,
@@ -124,6 +124,7 @@ def superscripts(line: Line, start: str, accepts: Callable[[str, str], bool]) ->
             Span(line.source, line.start + first.start(), line.start + first.end()),
             notes=("`x^2` is a power; members of a family are `x[1]`, and `x1` is a name of its own",),
             hint=f"write `{trial.strip()}`",
+            edits=(replacement(line.source, line.start, line.start + len(whole), trial),),
         )
     ]
 

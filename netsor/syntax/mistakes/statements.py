@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from netsor.diagnostics.data import Diagnostic, Span
-from netsor.syntax.mistakes.laws import named_law
-from netsor.syntax.mistakes.mistake import Mistake, called
+from netsor.diagnostics.data import Diagnostic, Edit, Span
+from netsor.syntax.mistakes.laws import NamedLaw, named_edit, named_law
+from netsor.syntax.mistakes.mistake import Correction, Help, Mistake, called
 from netsor.syntax.names import KEYWORDS
 from netsor.syntax.tokens import ENDS_VALUE
 
@@ -21,7 +21,7 @@ def misspelt(m: Mistake) -> Diagnostic | None:
     word = first.text.lower()
     near = [word] if word in KEYWORDS else get_close_matches(word, sorted(KEYWORDS), 2, 0.75)
     for meant in near:
-        hint = m.edit(first.start, first.end, meant)
+        hint = m.edit(first.start, first.end, meant, safe=word == meant)
         if hint:
             return m.fault(
                 "E125",
@@ -85,24 +85,24 @@ def wrong_equals(m: Mistake) -> Diagnostic | None:
             "E108",
             "a line is given its value with `:=`",
             "`:=` expected",
-            m.instead(":=") or "write `:=`",
+            m.instead(":=", safe=True) or "write `:=`",
             "`=` stands in declarations (`scalar c = 2`) and definitions (`φ(u) = tanh(u)`)",
         )
     if found == "EQ" and "CMP" in m.expected:
-        return m.fault("E108", "`=` does not compare", "`==` expected", m.instead("==") or "write `==`")
+        return m.fault("E108", "`=` does not compare", "`==` expected", m.instead("==", safe=True) or "write `==`")
     if found == "DEFINE" and "EQ" in m.expected and not any(t.type == "DEFINE" for t in m.tokens[: m.index]):
         what = "a definition" if m.first == "NAME" else "a declaration"
         return m.fault(
             "E108",
             f"{what} has `=`",
             "`=` expected",
-            m.instead("=") or "write `=`",
+            m.instead("=", safe=True) or "write `=`",
             "`:=` stands in lines that compute: `x := tanh(h)`",
         )
     if m.token.text == "==" and {"EQ", "DEFINE"} & m.expected:
         right = "DEFINE" if "DEFINE" in m.expected else "EQ"
         text = ":=" if right == "DEFINE" else "="
-        return m.fault("E108", "`==` compares", f"`{text}` expected", m.instead(text) or f"write `{text}`")
+        return m.fault("E108", "`==` compares", f"`{text}` expected", m.instead(text, safe=True) or f"write `{text}`")
     if found == "TILDE" and "DEFINE" in m.expected and m.index == 1 and m.first == "NAME":
         kind = "matrix" if m.tokens[0].text[0].isupper() else "vector"
         return m.fault(
@@ -146,7 +146,7 @@ def declaration(m: Mistake) -> Diagnostic | None:
             "E122",
             "the shape of data stands after a colon",
             "`:` expected",
-            f"write `data {m.tokens[1].text} : (2, 3)`",
+            m.whole(f"data {m.tokens[1].text} : (2, 3)"),
         )
     if m.first in ("DATA", "MATRIX") and m.token.type == "COMMA" and m.open is None:
         colon = next((i for i, t in enumerate(m.tokens) if t.type == "COLON"), None)
@@ -158,7 +158,7 @@ def declaration(m: Mistake) -> Diagnostic | None:
             "E122",
             "a network names its input",
             "`(ξ : 3)` expected",
-            m.edit(m.token.start, m.token.start, "(ξ : 3)") if m.token.type == "END" else "write `network f(ξ : 3)`",
+            m.edit(m.token.start, m.token.start, "(ξ : 3)") if m.token.type == "END" else m.whole("network f(ξ : 3)"),
         )
     if m.first == "NETWORK" and m.open is not None and m.token.type in ("RPAR", "COMMA") and "COLON" in m.expected:
         return m.fault(
@@ -169,7 +169,11 @@ def declaration(m: Mistake) -> Diagnostic | None:
         )
     if m.first in ("PROGRAM", "NETWORK") and m.token.type == "COLON":
         return m.fault(
-            "E120", "a header has no colon at its end", "", m.instead(""), "the file after it is not indented"
+            "E120",
+            "a header has no colon at its end",
+            "",
+            m.instead("", safe=True),
+            "the file after it is not indented",
         )
     if m.first in ("PROGRAM", "NETWORK", "PARAM", "DATA", "SCALAR", "MATRIX", "VECTOR", "TRAIN") and m.expected == {
         "NAME"
@@ -191,6 +195,11 @@ def _shape(m: Mistake) -> str:
     return f"({text.count('],[') + 1}, {text[: text.index(']')].count(',') + 1})" if "]" in text else "(2, 3)"
 
 
+def _named_law(m: Mistake) -> NamedLaw | None:
+    text = m.line.source.text
+    return named_law(text[text.rfind("\n", 0, m.line.start) + 1 : m.line.end])
+
+
 def law(m: Mistake) -> Diagnostic | None:
     """`~` with something else than N(mean, variance) behind it."""
     tilde = next((i for i, t in enumerate(m.tokens[: m.index + 1]) if t.type == "TILDE"), None)
@@ -200,10 +209,11 @@ def law(m: Mistake) -> Diagnostic | None:
         return None
     if m.index == tilde:
         return None
-    named = named_law(m.line.source.text[m.line.start : m.line.end]) if m.start == "line" else None
+    named = _named_law(m) if m.start == "line" else None
     if named is not None and m.index > tilde + 1:
-        message, note, hint = named
-        return m.fault("E121", message, "the only law is normal", hint, note, span=m.tokens[tilde + 1].span)
+        edit = named_edit(m.line.source, m.line.start, m.line.end, named)
+        help: Help = Correction(named.hint, edit) if edit else named.hint
+        return m.fault("E121", named.message, "the only law is normal", help, named.note, span=m.tokens[tilde + 1].span)
     law = "N(0, 1/n)" if m.first == "MATRIX" else "N(0, 1)"
     start = m.tokens[tilde + 1].start
     if m.index > tilde + 2:
@@ -236,7 +246,7 @@ def no_statement(m: Mistake) -> Diagnostic | None:
     label = m.first == "NAME" and m.tokens[0].text.upper() in ("MATMUL", "NONLIN", "MOMENT", "INIT")
     if label and m.index in (1, 2) and "COLON" in m.expected and m.token.type == "NAME":
         end = m.tokens[m.index - 1].end
-        hint = m.edit(end, end, ":")
+        hint = m.edit(end, end, ":", safe=True)
         if hint:
             return m.fault("E115", "a label ends with a colon", "`:` expected", hint)
     if m.previous is not None and m.previous.type == "COLON" and m.index in (2, 3) and m.token.text in KEYWORDS:
@@ -325,25 +335,29 @@ def colon(m: Mistake) -> Diagnostic | None:
     word = m.tokens[0].text
     if "COLON" in m.expected and m.token.type in ("END", "EQ", "DEFINE"):
         at = m.token.start
-        hint = m.edit(at, at, ":") if m.token.type == "END" else m.edit(at, m.line.end, ":")
+        hint = m.edit(at, at, ":", safe=True) if m.token.type == "END" else m.edit(at, m.line.end, ":")
         example = "for t in 1..T:" if word == "for" else "def f(x):"
-        return m.fault("E110", f"a `{word}` line ends with a colon", "`:` expected", hint or f"write `{example}`")
+        return m.fault("E110", f"a `{word}` line ends with a colon", "`:` expected", hint or m.whole(example))
     if m.expected == {"END"} and m.previous is not None and m.previous.type == "COLON":
         head = m.line.source.text[m.line.start : m.previous.end]
+        below = "\n" + " " * (m.line.indent + 4)
         return m.fault(
             "E130",
             f"the block of a `{word}` begins on the next line",
             "put this on a line of its own",
-            f"write `{head}` and indent the rest below it by four spaces",
+            Correction(
+                f"write `{head}` and indent the rest below it by four spaces",
+                Edit(Span(m.line.source, m.previous.end, m.token.start), below, safe=True),
+            ),
             span=m.span(m.index, -1),
         )
     if m.first == "DEF" and m.index <= 2:
-        hint = "write `def f(x):`" if m.index < 2 else m.edit(m.token.start, m.token.start, "(x)")
+        hint = m.whole("def f(x):") if m.index < 2 else m.edit(m.token.start, m.token.start, "(x)")
         return m.fault(
             "E126",
             "a `def` line is `def name(x):`",
             "a name expected" if m.index < 2 else "`(x)` expected",
-            hint or "write `def f(x):`",
+            hint or m.whole("def f(x):"),
         )
     return None
 
@@ -408,7 +422,7 @@ def two_on_a_line(m: Mistake) -> Diagnostic | None:
     """Something behind a complete statement."""
     if m.token.type == "SEMI" and m.open is None:
         rest = m.tokens[m.index + 1].type
-        hint = m.instead("") if rest == "END" else "put what follows on a line of its own"
+        hint = m.instead("", safe=True) if rest == "END" else "put what follows on a line of its own"
         return m.fault("E120", "a line holds one statement and has no `;` at its end", "", hint)
     if (
         "END" in m.expected
