@@ -1,1 +1,1 @@
-"""Whether an expectation exists: from the expression, and along rays and near divisors."""
+"""Whether an expectation exists, decided from the expression, along rays, and near zeros of divisors."""

@@ -1,6 +1,6 @@
-"""Proofs that E|ψ| is infinite: by how ψ grows along rays, and by how it does where a divisor vanishes.
+"""Proofs that E|ψ| is infinite, by the growth of ψ along rays and near zeros of divisors.
 
-What no series and no change of sign proves is not said to diverge.
+An expectation is only called divergent where a series or a change of sign proves it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from netsor.gaussian.symbolic.expansion import Gaussians
 
 TOO_FAST = "the integrand grows as fast as the Gaussian density falls, or faster"
 TOO_SINGULAR = "the integrand is too singular: its modulus has an infinite expectation"
-# Scalars of which both ends are looked at together.
+# The most scalars for which all combinations of the ends of their errors are tried.
 _MOST_SCALARS = 3
 
 
@@ -47,7 +47,7 @@ def _corners(inputs: Inputs) -> Iterator[dict[Sym, Expr]]:
 
 @lru_cache(maxsize=4096)
 def _of_quotients(e: Expr) -> Expr:
-    """tan u as sin u / cos u."""
+    """The expression with functions such as tan u written as quotients, sin u / cos u."""
     done: dict[Expr, Expr] = {}
     for node in postorder(e):
         new = with_children(node, tuple(done[c] for c in node.children))

@@ -1,4 +1,4 @@
-"""Where a divisor vanishes too fast for the modulus to have an expectation."""
+"""Divisors that vanish so fast that E|ψ| is infinite."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from netsor.gaussian.symbolic.structure import affine
 from netsor.gaussian.symbolic.zero_sets import zeros_of
 
 Array = np.ndarray
-# Segments on which a divisor may change its sign, their length in standard deviations, roots that are looked at on one.
+# Random segments on which a divisor is tested for a change of sign, their half-length in standard deviations in several
+# variables and in one.
 _SEGMENTS, _LENGTH, _ALONE = 24, 4.0, 12.0
 _POINTS, _MOST_ROOTS = 600, 6
 _BOXES = (1e-2, 1e-4, 1e-6)
@@ -41,9 +42,9 @@ def is_divisor(node: Expr, gaussians: Gaussians) -> bool:
 
 
 def blows_up(e: Expr, gaussians: Gaussians, basis: Basis) -> bool:
-    """Whether |e| grows like t^{−m}, or faster, at distances t from a flat of codimension m where a divisor vanishes.
+    """Whether |e| grows like t^{−m} or faster at distances t from a flat of codimension m where a divisor vanishes.
 
-    That is seen on a ray from a point of the flat: both have coordinates that stand for all others.
+    This is decided on a ray from a point of the flat, with generic coordinates for both.
     """
     for flat in _flats(e, gaussians, basis):
         for sign in (1, -1) if basis.rank == 1 else (1,):
@@ -56,13 +57,13 @@ def blows_up(e: Expr, gaussians: Gaussians, basis: Basis) -> bool:
 
 
 class _Flat:
-    """A set of points w, by equations in reduced row echelon form: pivot, coefficients, constant."""
+    """An affine set of points w, by equations in reduced row echelon form: pivot, coefficients, constant."""
 
     def __init__(self, rank: int, rows: dict[int, tuple[list[Fraction], Fraction]]):
         self.rank, self.rows = rank, rows
 
     def point(self) -> list[Fraction]:
-        """One of its points, without any other property."""
+        """A generic point of the flat."""
         w = _generic(self.rank, 5)
         for p, (row, c) in self.rows.items():
             w[p] = c - sum((a * x for j, (a, x) in enumerate(zip(row, w)) if j not in self.rows), Fraction(0))
@@ -125,9 +126,9 @@ def _echelon(equations: list[tuple[list[Fraction], Fraction]], rank: int) -> _Fl
 
 
 def changes_sign(e: Expr, gaussians: Gaussians, basis: Basis) -> bool:
-    """Whether a divisor changes its sign where no other factor vanishes.
+    """Whether a divisor changes sign where no other factor vanishes.
 
-    Its gradient being bounded by M about such a point, the divisor is at most M times the distance to its zero on each
+    If its gradient is bounded by M near such a point, the divisor is at most M times the distance from its zero on each
     of a bundle of parallel lines, and ∫ dt/(M t) is infinite.
     """
     w = tuple(Sym(("basis", i)) for i in range(basis.rank))
@@ -157,7 +158,7 @@ def changes_sign(e: Expr, gaussians: Gaussians, basis: Basis) -> bool:
 
 
 def _crossings(base: Expr, w: tuple[Sym, ...], basis: Basis) -> Iterator[tuple[Array, Array]]:
-    """Points where a function changes its sign on segments about the mean, and the directions of these."""
+    """Points where a function changes sign on segments about the mean, and the directions of the segments."""
     run = lambdify((base,), w)
     rng = np.random.default_rng(3)
     for _ in range(_SEGMENTS if basis.rank > 1 else 1):
@@ -181,7 +182,7 @@ def _is_simple(
     way: Array,
     size: float,
 ) -> bool:
-    """Whether in a box a function changes its sign and has bounded slopes, and no other factor vanishes."""
+    """Whether in a box a function changes sign and has bounded slopes, and no other factor vanishes."""
     length = size * max(1.0, float(np.abs(point).max()))
     box = {s: (float(x) - length, float(x) + length) for s, x in zip(w, point)}
     if any(not all(map(math.isfinite, infer_range(g, box))) for g in slopes):

@@ -1,7 +1,7 @@
-"""How an integrand grows along rays from the mean, against the density: exactly, and in numbers far out.
+"""The growth of an integrand along rays from the mean compared with the density: by exact series, and numerically.
 
-On the ray z = n T w the integrand times the density is a function of n alone, whose asymptotic series (Hardy's "Orders
-of Infinity") has exact coefficients: exp(c relu(z)²) against exp(−z²/2v) is a comparison of c with 1/(2v).
+On the ray z = n T w the integrand times the density is a function of n, whose asymptotic series (Hardy's "Orders of
+Infinity") has exact coefficients: exp(c relu(z)²) against exp(−z²/2v) is a comparison of c with 1/(2v).
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from netsor.gaussian.symbolic.expansion import Gaussians, expand, exponent_of, f
 from netsor.gaussian.symbolic.structure import affine
 
 Array = np.ndarray
-# Radii at which a product with the density is looked at, and the part of its logarithm that falls for sure.
+# Radii at which the product with the density is evaluated, and the least decrease of its logarithm that is conclusive.
 _FAR = (1e3, 1e6)
 _FALLS = 1.0
-# Directions that are drawn, rounds and draws about the best one, and those that are asked for a proof.
+# Random directions, rounds of refinement, directions tried about the best one in each round, and directions for which a
+# proof is attempted.
 _WAYS, _ROUNDS, _TRIES, _TRIED = 64, 12, 24, 5
-# Where constants are rounded the density is taken to fall faster by this factor.
+# Where constants are rounded, the density is taken to decrease faster by this factor, so that a proof stays valid.
 _MARGIN = 1 + Fraction(1, 10**9)
 
 
@@ -40,7 +41,7 @@ def may_grow(e: Expr, gaussians: Gaussians) -> bool:
 
 
 def is_indefinite(e: Expr, gaussians: Gaussians, basis: Basis) -> bool:
-    """Whether e is a monomial times exp of a quadratic form that is not below the one in the density."""
+    """Whether e is a monomial times exp of a quadratic form that the exponent of the density does not dominate."""
     exponents = [q for f in factors_of(e) if (q := exponent_of(f)) is not None]
     others = [f for f in factors_of(e) if exponent_of(f) is None]
     if not exponents or not all(is_polynomial(f, gaussians) for f in others):
@@ -75,13 +76,13 @@ def _repeated(f: Expr) -> list[Sym]:
 
 def grows(e: Expr, gaussians: Gaussians, basis: Basis) -> bool:
     """Whether |e| times the density is not integrable along a cone of rays."""
-    # Of a wave the modulus is above a half on a third of every long interval.
+    # A wave is above 1/2 in absolute value on a third of every long interval, and may be left out.
     kept = [f for f in factors_of(e) if not _is_wave(f, gaussians)]
     whole = canonical(mul(*kept)) if len(kept) < len(factors_of(e)) else e
     if basis.rank == 1:
         ways = [[Fraction(1)], [Fraction(-1)]]
         return any(_outgrows(whole, basis, w) for w in ways if _may_outgrow(whole, basis, w))
-    # No direction stands for itself alone: beside it are others in which it is the same.
+    # A single direction has measure zero; directions beside it must behave alike.
     beside = np.random.default_rng(11).standard_normal((2, basis.rank)) * 1e-3
     for u in _steep_rays(whole, basis):
         ways = [[Fraction(float(x)).limit_denominator(10**6) for x in basis.root @ v] for v in (u, *(u + beside))]
@@ -91,7 +92,7 @@ def grows(e: Expr, gaussians: Gaussians, basis: Basis) -> bool:
 
 
 def _steep_rays(e: Expr, basis: Basis) -> list[Array]:
-    """The steepest of the directions in which numbers far out exceed the density's, and a few of the others."""
+    """The steepest of the directions in which the integrand exceeds the density, and a few of the others."""
     ways, rates = rays(e, basis.symbols, _floats(basis), np.zeros(len(basis.symbols)))
     steep = np.flatnonzero(rates > 0.5 * (1 + 1e-9))
     steep = steep[np.argsort(-rates[steep], kind="stable")]
@@ -101,7 +102,7 @@ def _steep_rays(e: Expr, basis: Basis) -> list[Array]:
 
 
 def _floats(basis: Basis) -> Array:
-    """A with z = A u, u standard."""
+    """A with z = A u, where u is standard normal."""
     return np.array([[float(x) for x in basis.rows[s]] for s in basis.symbols]) @ basis.root
 
 
@@ -114,7 +115,7 @@ def _is_wave(f: Expr, gaussians: Gaussians) -> bool:
 
 
 def rays(e: Expr, symbols: tuple[Sym, ...], root: Array, mean: Array) -> tuple[Array, Array]:
-    """Unit vectors u, more of them where it is largest, and log|e| / r² at z = mean + r root u far out."""
+    """Unit vectors u, more of them where it is large, and log|e| / r² at z = mean + r root u for a large r."""
     rng = np.random.default_rng(29)
     rank = root.shape[1]
     radius = _FAR[-1]
@@ -140,7 +141,7 @@ def rays(e: Expr, symbols: tuple[Sym, ...], root: Array, mean: Array) -> tuple[A
 
 
 def _may_outgrow(e: Expr, basis: Basis, w: Sequence[Fraction]) -> bool:
-    """Whether numbers far out leave it open: a series takes some time."""
+    """Whether numbers at large radii leave growth possible; series are slower to compute."""
     half = 0.5 * float(basis.square(w))
     at = {s: np.array([float(sum(c * x for c, x in zip(basis.rows[s], w))) * r for r in _FAR]) for s in basis.symbols}
     found = extended_range.values(e, at, len(_FAR))
@@ -150,9 +151,9 @@ def _may_outgrow(e: Expr, basis: Basis, w: Sequence[Fraction]) -> bool:
 
 
 def _outgrows(e: Expr, basis: Basis, w: Sequence[Fraction]) -> bool:
-    """Whether ∫ |e(n w)| exp(−n² w'Σ⁻¹w/2) dn is infinite; of several variables, whether that grows like exp(n^a).
+    """Whether ∫ |e(n w)| exp(−n² w'Σ⁻¹w/2) dn is infinite; in several variables, whether it grows like exp(n^a).
 
-    (An exponent that exceeds the density's on one ray exceeds it on those beside it, and so in a cone.)
+    (An exponent that exceeds that of the density on one ray exceeds it on those beside it, and so in a cone.)
     """
     q = basis.square(w) / 2
     if not _is_exact(e):
@@ -168,5 +169,5 @@ def _outgrows(e: Expr, basis: Basis, w: Sequence[Fraction]) -> bool:
 
 
 def _is_exact(e: Expr) -> bool:
-    """Whether all constants are the numbers that are meant, so that exponents may be compared to the last digit."""
+    """Whether all constants are exact, so that exponents may be compared to the last digit."""
     return all(not coefficient(n.value).error for n in postorder(e) if isinstance(n, Const))

@@ -1,9 +1,9 @@
-"""Whether E|ψ| is finite, decided from the expression alone: parity and independence make a mean zero only if it is.
+"""Whether E|ψ| is finite, decided from the expression alone; parity and independence imply a zero mean only then.
 
-Near a point |ψ| is compared with products of powers of distances to flats (the places where a divisor, a root or the
-argument of a logarithm vanishes), far out with exp(C|z|^r). Under a density such a product is integrable if and only if
-at every intersection G of flats the exponents of those that contain G add up to more than −codim G (power counting:
-blow up the intersections, the smallest first, and integrate over each exceptional divisor).
+Near a point |ψ| is compared with products of powers of distances to flats (the zeros of divisors, roots and arguments
+of logarithms), and at infinity with exp(C|z|^r). Under a density such a product is integrable if and only if, at every
+intersection G of flats, the exponents of the flats containing G add up to more than −codim G (power counting: blow up
+the intersections, the smallest first, and integrate over each exceptional divisor).
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ Interval = tuple[float, float]
 Row = tuple[tuple[tuple[Sym, Fraction], ...], Fraction]
 Flat = tuple[Row, ...]
 Coefficients = dict[Sym, Fraction]
-# A logarithm is less than every power.
+# The exponent that stands for a logarithm, which is smaller than every power.
 _LOG = 1e-9
 _MOST_FLATS = 8
 _DEEPEST = 12
-# An exponential of less is a number.
+# exp of a smaller argument does not overflow.
 _EXPONENT = 700.0
 
 
@@ -52,7 +52,7 @@ class Lower(NamedTuple):
 
 
 class Size(NamedTuple):
-    """Both bounds; None where none is known. An upper one says too that there is a value almost everywhere."""
+    """Both bounds, None where none is known; an upper bound also implies that f has a value almost everywhere."""
 
     upper: Upper | None
     lower: Lower | None
@@ -64,9 +64,9 @@ _BOUNDED = Upper(0.0, 0.0, {})
 
 @lru_cache(maxsize=50_000)
 def integrable(e: Expr, gaussians: Gaussians) -> bool | None:
-    """Whether E|e| is finite, `e` canonical: True for every law, False for every law with a density, None if unknown.
+    """Whether E|e| is finite for canonical `e`: True for all laws, False for all laws with a density, None if unknown.
 
-    Scalars are taken to have values for which e has one.
+    Scalars are assumed to have values at which e is defined.
     """
     if _is_tame(e, gaussians):
         return True
@@ -100,7 +100,7 @@ def is_total(e: Expr, gaussians: Gaussians) -> bool:
 
 @lru_cache(maxsize=50_000)
 def _is_tame(e: Expr, gaussians: Gaussians) -> bool:
-    """Whether an expression is plainly bounded by a polynomial, without anything that could lack a value.
+    """Whether an expression is clearly bounded by a polynomial and defined everywhere.
 
     Dirac masses on planes with a density leave such a function integrable.
     """
@@ -167,7 +167,7 @@ def _counts(flats: Mapping[Flat, float]) -> list[float]:
 
 
 def _without(row: Coefficients, pivot: Sym, other: Coefficients) -> tuple[Coefficients, Fraction]:
-    """(row − f · other, f) with f such that the pivot, whose coefficient in the other is one, is gone."""
+    """(row − f · other, f), with f such that the pivot, whose coefficient in `other` is one, is eliminated."""
     f = row.get(pivot, Fraction(0))
     if not f:
         return row, f
@@ -199,10 +199,10 @@ def _meet(rows: Iterable[Row]) -> Flat | None:
 
 
 def _size(root: Expr, gaussians: Gaussians, ranges: Mapping[Sym, Interval] | None = None, depth: int = 0) -> Size:
-    """Bounds of an expression; `ranges` are those of variables where it is needed (under the tests before it)."""
+    """Bounds of an expression; `ranges` are bounds of variables implied by the tests that it stands under."""
     ranges = ranges or {}
     done: dict[Expr, Size] = {}
-    # Branches are looked into under their tests, not here.
+    # Branches are analysed under their tests, by a call of their own.
     stack: list[tuple[Expr, bool]] = [(root, False)]
     while stack:
         node, ready = stack.pop()
@@ -234,7 +234,7 @@ def _of_branches(node: Cond, gaussians: Gaussians, ranges: Mapping[Sym, Interval
 
 
 def _known(test: Expr, holds: bool, ranges: Mapping[Sym, Interval]) -> dict[Sym, Interval]:
-    """What a test of one variable against a number says of its range."""
+    """The ranges that a test of single variables against numbers implies."""
     if isinstance(test, Logic) and test.op == ("and" if holds else "or"):
         out: dict[Sym, Interval] = {}
         for c in test.children:
@@ -256,7 +256,7 @@ def _known(test: Expr, holds: bool, ranges: Mapping[Sym, Interval]) -> dict[Sym,
 
 
 def _affine(e: Expr) -> tuple[tuple[tuple[Sym, Fraction], ...], Fraction] | None:
-    """Σ a_s s + c with numbers for coefficients; None where e is not that."""
+    """Σ a_s s + c with numbers as coefficients; None where e is not affine."""
     done: dict[Expr, tuple[Coefficients, Fraction] | None] = {}
     for node in postorder(e):
         match node:
@@ -333,7 +333,7 @@ def _added(flats: Iterable[Mapping[Flat, float]]) -> dict[Flat, float]:
 
 
 def _largest(uppers: list[Upper | None]) -> Upper | None:
-    """A bound of all of several functions, and of their sum."""
+    """A bound for each of several functions, and for their sum."""
     known = [u for u in uppers if u is not None]
     if len(known) < len(uppers):
         return None
@@ -362,7 +362,7 @@ def _of_sum(node: Expr, parts: list[Size], gaussians: Gaussians, ranges: Mapping
 
 
 def _of_sum_without_cancellation(parts: list[Size], upper: Upper | None) -> Size:
-    """Of terms ≥ 0: it vanishes where all do, like the one that vanishes most slowly away from there."""
+    """Bounds of a sum of nonnegative terms, which vanishes only where all terms do."""
     positive = [p.lower.order for p in parts if p.lower and not p.lower.flats]
     if positive:
         return Size(upper, Lower(min(positive), {}))
@@ -380,7 +380,7 @@ def _of_sum_without_cancellation(parts: list[Size], upper: Upper | None) -> Size
 
 
 def _square(node: Expr, gaussians: Gaussians) -> Flat | None:
-    """The flat on which a sum of squares of linear forms vanishes; None where e is no such form."""
+    """The flat on which a sum of squares of linear forms vanishes; None where e is not such a sum."""
     rows: dict[Sym, Coefficients] = {}
     for t in expand(node, gaussians):
         powers = [integer_power(f) for f in factors_of(t.product)]
@@ -397,7 +397,7 @@ def _square(node: Expr, gaussians: Gaussians) -> Flat | None:
 
 
 def _is_nonnegative(rows: Mapping[Sym, Coefficients]) -> bool:
-    """Whether a symmetric matrix of rational numbers has no negative eigenvalue, by elimination."""
+    """Whether a symmetric rational matrix has no negative eigenvalue, by elimination."""
     left = {s: dict(r) for s, r in rows.items()}
     while left:
         p = max(left, key=lambda s: left[s].get(s, Fraction(0)))
@@ -412,7 +412,7 @@ def _is_nonnegative(rows: Mapping[Sym, Coefficients]) -> bool:
                     if u is not p:
                         other[u] = other.get(u, Fraction(0)) - share * x / d
         if d == 0 and any(x for r in left.values() for x in r.values()):
-            # The largest of the diagonal is zero, so that all of it must be.
+            # The largest diagonal entry is zero, so that the matrix must vanish to be nonnegative.
             return all(not x for r in left.values() for x in r.values())
     return True
 
@@ -460,7 +460,7 @@ def _of_call(node: Call, parts: list[Size], gaussians: Gaussians, ranges: Mappin
     u = uppers[0]
     polynomial = u is not None and u.order == 0 and all(e >= 0 for e in u.flats.values())
     if entry.decays and positive is None and u is not None and polynomial:
-        # Where the argument is far below zero they are like exp of it.
+        # For very negative arguments such a function is like exp of its argument.
         positive = Lower(u.degree, {})
     if max(abs(low), abs(high)) < math.inf:
         upper: Upper | None = _BOUNDED
@@ -468,7 +468,7 @@ def _of_call(node: Call, parts: list[Size], gaussians: Gaussians, ranges: Mappin
         upper = _largest([Upper(0.0, 0.0, {}), *uppers])
         assert upper is not None
         if len(uppers) > 1 and entry.degree is not None:
-            # Its slope is an argument.
+            # The second argument is the slope, which multiplies the first.
             upper = upper._replace(degree=sum(u.degree for u in uppers if u))
     if len(parts) == 1 and entry.parity in ("odd", "even") and _vanishes_like_its_argument(node.fn):
         assert u is not None and upper is not None
@@ -480,12 +480,12 @@ def _of_call(node: Call, parts: list[Size], gaussians: Gaussians, ranges: Mappin
 
 @lru_cache(maxsize=64)
 def _vanishes_like_its_argument(fn: str) -> bool:
-    """Whether |f(u)| lies between c min(|u|, 1) and C|u|, or at least below the latter (sin)."""
+    """Whether c min(|u|, 1) ≤ |f(u)| ≤ C|u|, or for a wave (sin) at least the upper bound."""
     return FUNCTIONS[fn].lipschitz and call_value(fn, [0.0]) == 0 and call_value(fn, [1e-3]) > 5e-4
 
 
 def _of_exponential(a: Expr, gaussians: Gaussians, ranges: Mapping[Sym, Interval]) -> Size:
-    """exp(a): far out it is as large as the terms of `a` that can be positive let it be."""
+    """exp(a): its growth is bounded by the terms of `a` that can be positive."""
     grows, falls = [], []
     for t in a.children if isinstance(a, Add) else (a,):
         low, high = infer_range(t, ranges)
@@ -502,7 +502,7 @@ def _of_exponential(a: Expr, gaussians: Gaussians, ranges: Mapping[Sym, Interval
 
 
 def _order(terms: list[Expr], gaussians: Gaussians, ranges: Mapping[Sym, Interval]) -> float | None:
-    """The r of a sum of O(|z|^r); 0 where it is bounded."""
+    """The r of a sum of order O(|z|^r); 0 where it is bounded, None where it is not known."""
     r = 0.0
     for t in terms:
         u = _size(t, gaussians, ranges).upper

@@ -1,4 +1,4 @@
-"""A law in rational numbers: a basis for its variables, the inverse of their covariance, and rays as series in n."""
+"""A law in rational numbers: a basis of its variables, the inverse of their covariance, and rays as series in n."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ STEP = iterated_log(0).raised(Fraction(-1))
 
 
 class Basis:
-    """Variables w by which all others are written; `precision` is the inverse of their covariance."""
+    """Variables w in which all others are written; `precision` is the inverse of their covariance."""
 
     def __init__(self, symbols: Sequence[Sym], rows: Mapping[Sym, Sequence[Fraction]], precision: list[list[Fraction]]):
         self.symbols, self.rows, self.precision = tuple(symbols), rows, precision
         self.rank = len(precision)
         inverse = np.array([[float(x) for x in row] for row in precision])
-        # w = root u with u standard.
+        # w = root u, with u standard normal.
         self.root = np.linalg.inv(np.linalg.cholesky(inverse)).T
 
     def square(self, w: Sequence[Fraction]) -> Fraction:
@@ -41,7 +41,7 @@ class Basis:
         return sum((a * x * b for a, row in zip(w, self.precision) for x, b in zip(row, w)), Fraction(0))
 
     def along(self, w: Sequence[Fraction], start: Sequence[Fraction] | None = None) -> dict[Sym, Series]:
-        """Every variable on the ray n w, or at start + w/n."""
+        """Every variable on the ray n w, or at start + w/n, as a series in n."""
         out = {}
         for s in self.symbols:
             slope = multiple(_product(self.rows[s], w), iterated_log(0) if start is None else STEP)
@@ -58,7 +58,7 @@ def multiple(q: Fraction, rate: Rate) -> Series:
 
 
 def basis_of(inputs: Inputs) -> Basis | None:
-    """A basis for the least law within the errors; None where it has none."""
+    """A basis for a law with the least variances within the errors; None where that is not positive definite."""
     n = len(inputs.symbols)
     if not n or not np.isfinite(inputs.covariance).all():
         return None
@@ -76,7 +76,7 @@ def basis_of(inputs: Inputs) -> Basis | None:
         pivots.append(p)
     if not pivots:
         return None
-    # A law with less variance in every direction has lighter tails.
+    # A law with less variance in every direction has lighter tails, so that divergence under it is conclusive.
     least = [[c[i][j] - (less if i == j else 0) for j in pivots] for i in pivots]
     precision = inverse_of(least)
     if precision is None:
@@ -92,7 +92,7 @@ def basis_of(inputs: Inputs) -> Basis | None:
 
 
 def inverse_of(m: list[list[Fraction]]) -> list[list[Fraction]] | None:
-    """The inverse of a positive definite matrix; None for any other."""
+    """The inverse of a positive definite matrix; None for other matrices."""
     n = len(m)
     table = [row[:] + [Fraction(int(i == j)) for j in range(n)] for i, row in enumerate(m)]
     for p in range(n):
@@ -108,7 +108,7 @@ def inverse_of(m: list[list[Fraction]]) -> list[list[Fraction]] | None:
 
 
 def leading(e: Expr, at: Mapping[Sym, Series]) -> tuple[tuple[Rate, Coefficient], ...]:
-    """The terms of the series of an expression, the fastest first; none where it is not known."""
+    """The terms of the series of an expression, the fastest first; empty where the series is not known."""
     try:
         return series_along(e, at).terms
     except (Diverges, KeyError, OverflowError, RecursionError):

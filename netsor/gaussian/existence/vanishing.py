@@ -1,4 +1,4 @@
-"""A bound of E|F| where every node of a rule saw zeros: sup × mass over boxes, refined where that is large."""
+"""A bound on E|F| where every node of a rule saw zeros: sup × mass over boxes, refined where that is large."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from netsor.gaussian.symbolic.powers_of_two import NORMAL
 
 Box = tuple[Interval, ...]
 _SQRT_2PI = math.sqrt(2 * math.pi)
-# Boxes that are looked at, and what is taken for nothing: log of the least float with all its digits.
+# The most boxes that are examined, and the logarithm of the least normal float, below which a bound is negligible.
 _BOXES, _LEAST = 600, -1022 * math.log(2)
-# Beyond the first a standard normal has less mass than that; what exists at all has nothing beyond the second.
+# Beyond the first number a standard normal has less mass than that float; an integrand whose expectation exists is
+# taken to contribute nothing beyond the second.
 _FAR, _FARTHEST = 38.6, 2.0**20
 
 
 def bound_of_modulus(integrand: Expr, law: State, scalars: Mapping[Sym, float], slack: float = 0.0) -> float:
-    """A bound of E|F| for an F of which E exists, exactly 0 only where F vanishes on the whole space.
+    """A bound on E|F|, for an F whose expectation exists; exactly 0 only where F vanishes on the whole space.
 
     On a box of independent standard normals E|F| is at most sup|F|, by interval arithmetic (Moore 1966), times the mass
-    of the box. The box that counts most is halved until the sum is below the least normal float, or as many boxes as
-    are looked at are spent. Infinite where F is unbounded at a finite place.
+    of the box. The box with the largest contribution is halved until the sum is below the least normal float, or the
+    number of boxes is exhausted. Infinite where F is unbounded at a finite place.
     """
     root, _ = pivoted_root(law.covariance, RANK * law.variances, slack=slack)
     z = tuple(sym(f"z{k}") for k in range(root.shape[1]))
@@ -70,7 +71,7 @@ def bound_of_modulus(integrand: Expr, law: State, scalars: Mapping[Sym, float], 
 
 
 def _against_zero(root: Expr) -> Expr:
-    """The same function, its tests comparing differences with 0, in which what the sides share drops out."""
+    """The same function with tests that compare differences with 0, in which common terms cancel."""
     done: dict[Expr, Expr] = {}
     for node in postorder(root):
         children = tuple(done[c] for c in node.children)
@@ -82,7 +83,7 @@ def _against_zero(root: Expr) -> Expr:
 
 
 def _log_mass(interval: Interval) -> float:
-    """log P(x in the interval), a bound from above that is good where there is little."""
+    """log P(x in the interval), as an upper bound that is accurate where the mass is small."""
     low, high = interval
     if low < 0 < high:
         return min(0.0, math.log((high - low) / _SQRT_2PI)) if high - low < math.inf else 0.0
@@ -93,7 +94,7 @@ def _log_mass(interval: Interval) -> float:
 
 
 def _halves(box: Box) -> tuple[Box, Box] | None:
-    """The box cut across its longest side; None where floats do not go between its ends."""
+    """The box cut in half across its longest side; None where no float lies between its ends."""
     k = max(range(len(box)), key=lambda i: box[i][1] - box[i][0], default=None)
     if k is None:
         return None

@@ -1,1 +1,1 @@
-"""What is left to integrate numerically: F of standard normals, and all that is known of where it breaks and turns."""
+"""The integrand left for quadrature: F of standard normals, with its breaks and transition regions."""

@@ -1,4 +1,4 @@
-"""Sign changes of a function along one coordinate, for many rows at once."""
+"""Sign changes of a function along one coordinate, vectorised over many rows."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def roots_of_degree(
     points: int = 64,
     also: Array | None = None,
 ) -> Array:
-    """The zeros along the next coordinate of a function of degree one, two or, None, of no degree."""
+    """The zeros along the next coordinate of a function of degree one or two, or (None) of unknown form."""
     if degree is None:
         return roots_along(f, x, reach, points, also=also)
     return (straight_roots if degree < 2 else quadratic_roots)(f, x, reach)
 
 
 def straight_roots(f: Callable[[Array], Array], x: Array, reach: float) -> Array:
-    """(N, 1): where f(x, ·), affine in the next coordinate, vanishes; `reach` where that is beyond it."""
+    """(N, 1): the zero of f(x, ·), which is affine in the next coordinate; ±`reach` where it lies beyond."""
     n = x.shape[1]
     with np.errstate(all="ignore"):
         below = f(np.concatenate([x, np.zeros((1, n))]))
@@ -36,16 +36,16 @@ def straight_roots(f: Callable[[Array], Array], x: Array, reach: float) -> Array
 
 
 def quadratic_roots(f: Callable[[Array], Array], x: Array, reach: float) -> Array:
-    """(N, 2): where f(x, ·), of degree ≤ 2 in the next coordinate, vanishes; `reach` where that is beyond it."""
+    """(N, 2): the zeros of f(x, ·), of degree ≤ 2 in the next coordinate; ±`reach` where they lie beyond."""
     n = x.shape[1]
     with np.errstate(all="ignore"):
         low, c, high = (f(np.concatenate([x, np.full((1, n), t)])) for t in (-1.0, 0.0, 1.0))
         a, b = (low + high) / 2 - c, (high - low) / 2
-        # A leading coefficient that is rounding has no second root.
+        # A leading coefficient at rounding level would give a spurious second root.
         a = np.where(np.abs(a) <= 1e-14 * (np.abs(low) + np.abs(c) + np.abs(high)), 0.0, a)
         q = -0.5 * (b + np.copysign(np.sqrt(b * b - 4 * a * c), b))
         out = np.stack([q / a, c / q], axis=1)
-        # The coefficients are differences; the function itself may know its zeros better.
+        # The coefficients are rounded differences; one Newton step with the function itself improves the roots.
         rows = np.flatnonzero((np.abs(out) < reach).any(axis=1))
         if len(rows):
             t, a, b, at = out[rows], a[rows, None], b[rows, None], x[:, rows].repeat(2, axis=1)
@@ -57,10 +57,10 @@ def quadratic_roots(f: Callable[[Array], Array], x: Array, reach: float) -> Arra
 def roots_along(
     f: Callable[[Array], Array], x: Array, reach: float, points: int = 64, most: int = 200, also: Array | None = None
 ) -> Array:
-    """(N, ≤ most): where f(x, ·) changes sign along the next coordinate; what is left over is `reach`.
+    """(N, ≤ most): the sign changes of f(x, ·) along the next coordinate; unused entries are `reach`.
 
-    Two roots between neighbours of the grid, to which the places `also` (N, J) belong, show as a dip of |f|, which is
-    followed down.
+    Two roots between neighbours of the grid, which includes the places `also` (N, J), show as a dip of |f|, whose
+    minimum is then searched for.
     """
     n = x.shape[1]
     t = np.linspace(-1, 1, points)
@@ -72,7 +72,7 @@ def roots_along(
         v = f(every).reshape(grid.shape)
     changes = np.sign(v[:, 1:]) * np.sign(v[:, :-1]) < 0
     if points < _FINEST and changes.sum(axis=1).max(initial=0) > points / 8:
-        # What changes so often may change oftener.
+        # Where the sign changes this often, a finer grid may show further changes.
         return roots_along(f, x, reach, 4 * points, most, also)
     rows, columns = np.nonzero(changes)
     a, b = grid[rows, columns], grid[rows, columns + 1]
@@ -94,12 +94,12 @@ def roots_along(
 
 
 def _dips(f: Callable[[Array], Array], x: Array, grid: Array, v: Array) -> tuple[Array, ...] | None:
-    """Brackets (rows, a, b, f(a), f(b)) of roots in pairs, found at the bottom of the dips of |f|."""
+    """Brackets (rows, a, b, f(a), f(b)) of pairs of roots, found by minimising |f| in its dips."""
     size = np.abs(v)
     sign = np.sign(v)
     same = (sign[:, 1:-1] == sign[:, :-2]) & (sign[:, 1:-1] == sign[:, 2:]) & (sign[:, 1:-1] != 0)
     low = (size[:, 1:-1] <= size[:, :-2]) & (size[:, 1:-1] <= size[:, 2:])
-    # Only where a parabola through the three points comes near zero.
+    # Only dips whose parabola through three points comes near zero are searched.
     with np.errstate(all="ignore"):
         depth = np.maximum(size[:, :-2] - size[:, 1:-1], size[:, 2:] - size[:, 1:-1])
     rows, columns = np.nonzero(same & low & (size[:, 1:-1] < 1.5 * depth))
@@ -140,9 +140,9 @@ def _dips(f: Callable[[Array], Array], x: Array, grid: Array, v: Array) -> tuple
 
 
 def bracketed(f: Callable[[Array, Array], Array], a: Array, b: Array, fa: Array, fb: Array) -> Array:
-    """The roots in brackets [a, b], by inverse quadratic steps or halving (Chandrupatla), all at once.
+    """The roots in brackets [a, b], by inverse quadratic interpolation or bisection (Chandrupatla 1997), vectorised.
 
-    `f` takes points and the indices of the brackets that they belong to.
+    `f` takes points, and the indices of the brackets that they belong to.
     """
     x1, x2, f1, f2 = b.copy(), a.copy(), fb.copy(), fa.copy()
     x3, f3 = x1.copy(), f1.copy()

@@ -1,4 +1,4 @@
-"""The integrand that is left after elimination: F(x) of standard normals x₁ … x_r, with the planes where it breaks."""
+"""The integrand left after elimination: F(x) of standard normals x₁ … x_r, with the planes where it breaks."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from netsor.gaussian.symbolic.structure import Break, Shape, affine
 Array = np.ndarray
 Values = Mapping[Sym, float]
 _KAPPA = 1.5
-# Forms with less than this part of the variance of their terms are taken in rational arithmetic.
+# Forms with less than this share of the sum of the variances of their terms are computed in rational arithmetic.
 _CANCELLED = 0.1
 
 
 @dataclass(frozen=True)
 class Plane:
-    """{x : a·x + b = 0}, where something of `kind` happens over the width `soft` (0: at once)."""
+    """{x : a·x + b = 0}, a break of this `kind`; `soft` is the width of a transition region (0: a sharp break)."""
 
     kind: str
     a: Array
@@ -38,7 +38,7 @@ class Plane:
 
 @dataclass(frozen=True)
 class Surface:
-    """{x : f(x) = 0} for an argument that is not affine."""
+    """{x : f(x) = 0} for an argument f that is not affine."""
 
     kind: str
     at: Expr
@@ -46,7 +46,7 @@ class Surface:
 
 @dataclass(frozen=True)
 class Closed:
-    """A factor E g(a·x + b + s z) over a variable z that is integrated in closed form."""
+    """A factor E g(a·x + b + s z), whose variable z is integrated in closed form."""
 
     g: Smoothing | Table
     a: Array
@@ -55,7 +55,7 @@ class Closed:
 
 
 class Conditional(Protocol):
-    """A factor over a variable that is integrated in closed form given all others; over its `tips` something ends."""
+    """A factor whose variable is integrated in closed form given all others; over its `tips` an interval of it ends."""
 
     def value(self, f: Integrand, x: Array) -> Array: ...
 
@@ -81,23 +81,23 @@ class Integrand:
     values: tuple[float, ...]
     planes: list[Plane]
     surfaces: list[Surface]
-    # Polynomial factors: their conditional means are mean + gain·x, their conditional covariance is `spread`.
+    # Polynomial factors: their conditional means are mean + gain·x, and their conditional covariance is `spread`.
     powers: tuple[int, ...] = ()
     mean: Array = field(default_factory=lambda: np.zeros(0))
     gain: Array = field(default_factory=lambda: np.zeros((0, 0)))
     spread: Array = field(default_factory=lambda: np.zeros((0, 0)))
     closed: tuple[Closed, ...] = ()
     given: tuple[Conditional, ...] = ()
-    # The correlations that A stands for are off by this much.
+    # A bound on the errors of the correlations that A represents.
     defect: float = 0.0
-    # Under the radial map s ↦ s e^{−κ/s²}, which spreads what happens near the origin over all scales.
+    # Under the radial map s ↦ s e^{−κ/s²}, which spreads the surroundings of the origin over all scales.
     radial: bool = False
 
     def __call__(self, x: Array) -> Array:
-        """F at the columns of x (r, N); under the radial map times its Jacobian and the quotient of the densities."""
+        """F at the columns of x (r, N); under the radial map times its Jacobian and the ratio of the densities."""
         if self.radial:
             y, factor = drawn_in(x)
-            # So near the origin nothing has weight, and quotients by a norm would be 0/0.
+            # This close to the origin the weight is negligible, and quotients by a norm would be 0/0.
             dead = factor < 1e-60
             value = replace(self, radial=False)(np.where(dead, 1.0, y))
             return np.where(dead, 0.0, value * factor)
@@ -113,7 +113,7 @@ class Integrand:
         return out
 
     def sizes(self, x: Array) -> Array:
-        """What the rounding of F at x is relative to: what was integrated in closed form may be a sum that cancels."""
+        """The size that the rounding of F at x is relative to; factors in closed form may be sums that cancel."""
         with np.errstate(all="ignore"):
             out = np.abs(replace(self, radial=False, closed=())(x))
             for c in self.closed:
@@ -127,7 +127,7 @@ class Integrand:
         return lambda x: np.asarray(f(*(self.root @ x + self.shift[:, None]), *self.values)[0]) + np.zeros(x.shape[1:])
 
     def polynomial(self, x: Array, known: int | None = None) -> Array:
-        """E of the polynomial factors given x, in closed form; they depend on the first `known` coordinates only."""
+        """E of the polynomial factors given x, in closed form, if only the first `known` coordinates matter."""
         if not self.powers:
             return np.ones(())
         means = self.mean[:, None] + self.gain[:, :known] @ x
@@ -152,7 +152,7 @@ def value_of(e: Expr, env: Values) -> float:
 
 
 def build(shape: Shape, state: State, env: Values, last: Sym | None = None, slack: float = 0.0) -> Integrand:
-    """The integrand of a shape under a law, over as many variables as its affine arguments have rank.
+    """The integrand of a shape under a law, in as many variables as its affine arguments have rank.
 
     The form `last` gets its variable after all others.
     """
@@ -164,14 +164,14 @@ def build(shape: Shape, state: State, env: Values, last: Sym | None = None, slac
     final = None if last is None else forms.index(last)
     sizes = rows**2 @ state.variances
     if max(len(forms), len(state.symbols)) <= rational.MOST and _cancels(c, sizes):
-        # Rounding is in the law of the variables: given that, what is left of a form counts, however little it is.
+        # The law is rounded, but relative to it the forms are computed exactly, so that even tiny variances are kept.
         used = np.flatnonzero(rows.any(axis=0))
         root, pivots = rational.root_of_forms(rows[:, used], _root_of_law(state, used, slack), final)
     else:
         root, pivots = pivoted_root((c + c.T) / 2, RANK * len(state.symbols) * sizes, final, slack)
         terms = np.abs(state.covariance)
         if not np.array_equal(np.diag(state.covariance), state.variances):
-            # What is left of a covariance under a condition is rounded like the law before.
+            # A conditional covariance has the rounding errors of the law before conditioning.
             terms = terms + np.sqrt(np.outer(state.variances, state.variances))
         root = _without_rounding(root, pivots, np.abs(rows) @ terms @ np.abs(rows).T)
     shift = rows @ state.mean
@@ -186,7 +186,7 @@ def build(shape: Shape, state: State, env: Values, last: Sym | None = None, slac
         cross = state.covariance[index] @ rows[pivots].T if rank else np.zeros((len(index), 0))
         triangle = root[pivots]
         gain = np.linalg.solve(triangle, cross.T).T if rank else cross
-        # What rounding leaves of nothing would put a polynomial on a level where it is not.
+        # A coefficient at rounding level would assign the polynomial to a later level than it belongs to.
         out.gain = np.where(np.abs(gain) <= 1e-14 * np.abs(gain).max(axis=1, keepdims=True, initial=0.0), 0.0, gain)
         out.spread = state.covariance[np.ix_(index, index)] - out.gain @ out.gain.T
     for b in shape.breaks:
@@ -195,10 +195,11 @@ def build(shape: Shape, state: State, env: Values, last: Sym | None = None, slac
 
 
 def _without_rounding(root: Array, pivots: list[int], sizes: Array) -> Array:
-    """The root without what rounding leaves of nothing, which would make one level depend on another.
+    """The root without entries at rounding level, which would make one level depend on another.
 
-    An entry is (c − what earlier columns explain of c)/(a diagonal entry), and c is a sum of terms whose moduli add up
-    to `sizes`: where these cancel to their rounding it is zero. What no terms cancel in is kept, however small it is.
+    An entry is (c − the part of c explained by earlier columns)/(a diagonal entry), where c is a sum of terms whose
+    absolute values add up to `sizes`. It is set to zero where these terms cancel to their rounding error, and kept
+    otherwise, however small it is.
     """
     explained = np.zeros_like(sizes)
     out = root.copy()
@@ -210,9 +211,9 @@ def _without_rounding(root: Array, pivots: list[int], sizes: Array) -> Array:
 
 
 def _root_of_law(state: State, used: Array, slack: float) -> Array:
-    """A with A A' the covariance of the variables used, each to the rounding of its own variance.
+    """A with A A' the covariance of the variables used, accurate relative to the variance of each.
 
-    Where the numbers are meant as they are what is left of a variance counts, however little it is.
+    Where the numbers are meant exactly (slack 0), conditional variances are kept, however small they are.
     """
     c, variances = state.covariance[np.ix_(used, used)], state.variances[used]
     if slack in (0, math.inf):
@@ -221,12 +222,12 @@ def _root_of_law(state: State, used: Array, slack: float) -> Array:
 
 
 def _cancels(c: Array, sizes: Array) -> bool:
-    """Whether forms, or what is left of one given others, have less variance than what they are made of."""
+    """Whether a form, or one form given the others, has a much smaller variance than its terms."""
     return bool((np.diag(c) < _CANCELLED * sizes).any()) or len(c) > 1 and rational.is_degenerate(c)
 
 
 def without_form(f: Integrand, shape: Shape, s: Sym, env: Values, given: Conditional) -> Integrand:
-    """The integrand without its last variable, on which the form s alone depends: `given` stands for its factors."""
+    """The integrand without its last variable, on which only the form s depends; `given` replaces its factors."""
     keep = [j for j, form in enumerate(f.forms) if form is not s]
     out = replace(
         f,
@@ -247,14 +248,14 @@ def without_form(f: Integrand, shape: Shape, s: Sym, env: Values, given: Conditi
 
 
 def note_break(out: Integrand, b: Break, env: Values) -> None:
-    """Adds a break to the integrand: as a plane where it is affine in the forms, as a surface elsewhere."""
+    """Add a break to the integrand: a plane where it is affine in the forms, otherwise a surface."""
     if isinstance(b.at, Sym):
         i = out.forms.index(b.at)
         out.planes.append(Plane(b.kind, out.root[i], float(out.shift[i]), 1.0 if b.kind == "soft" else 0.0))
         return
     parts = affine(b.at, frozenset(out.forms))
     if parts is None:
-        # What is smooth and not affine has features instead.
+        # Soft breaks that are not affine are treated as features instead.
         if b.kind != "soft":
             out.surfaces.append(Surface(b.kind, b.at))
         return

@@ -1,7 +1,7 @@
-"""An integrand of several variables, read one variable at a time: F(x) = Π_k F_k(x₁ … x_k).
+"""An integrand of several variables, decomposed by variables: F(x) = Π_k F_k(x₁ … x_k).
 
-A factor belongs to the level of its last variable, so that it is evaluated where that is known and not again below, and
-what it makes zero is never looked into. Breaks belong to the level on which they cut.
+A factor belongs to the level of its last variable. It is evaluated there and not again on inner levels, and where it is
+zero the inner levels are skipped. Breaks belong to the level that they cut.
 """
 
 from __future__ import annotations
@@ -25,34 +25,34 @@ from netsor.gaussian.symbolic.structure import degree_in
 Array = np.ndarray
 Function = Callable[[Array], Array]
 _MOST_PLANES, _MOST_CENTRED = 24, 6
-# What is narrower than this needs panels that widen towards it, each so many times as wide as the one before.
+# A transition narrower than the first number gets panels that widen by the second as they recede from it.
 _NARROW, _WIDER = 1e-3, 6.0
 _WIDEST_BAND, _SAME_PLACE = 0.6, 1e-12
-# A coefficient below this part of a row is what rounding left of zero.
+# A coefficient below this share of the largest in its row is the rounding error of zero.
 _NOTHING = 1e-15
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A break off the planes: the zeros of `at` along the newest coordinate, in which it has this degree (or none)."""
+    """A break that is not a plane: the zeros of `at` along the newest coordinate, and its degree there if known."""
 
     at: Function
     kind: str
     degree: int | None
 
     def cuts(self, x: Array, reach: float, points: int = 64, also: Array | None = None) -> Array:
-        """Where it crosses the next coordinate, for each column of x; roots are sought about the places `also` too."""
+        """Where it crosses the next coordinate, for each column of x; the places `also` join the grid for roots."""
         return roots_of_degree(self.degree, self.at, x, reach, points, also)
 
 
 @dataclass(frozen=True)
 class Band:
-    """What changes on the way across a family of curves: cut where they lie close together."""
+    """A region between curves where the integral inside changes; it is cut where the curves lie close together."""
 
     members: tuple[Curve, ...]
 
     def cuts(self, x: Array, reach: float) -> Array:
-        """Where they cross the next coordinate, for each column of x; `reach` where no other one of them is near."""
+        """Where they cross the next coordinate, for each column of x; `reach` where no other curve is near."""
         parts = [c.cuts(x, reach) for c in self.members]
         labels = np.repeat(np.arange(len(parts)), [p.shape[1] for p in parts])
         at = np.concatenate(parts, axis=1)
@@ -66,10 +66,10 @@ class Band:
 
 @dataclass(frozen=True)
 class Level:
-    """What happens when x_k is added: the factor F_k (None: 1), the planes, curves and features that cut x_k.
+    """What adding x_k brings: the factor F_k (None: 1), and the planes, curves and features that cut x_k.
 
-    Over the `tips` something inside ends: there the levels inside have roots and kinks. Across the `bands` something
-    inside comes and goes.
+    Over the `tips` an interval of an inner level ends, so that the inner integral has a root or a kink there. Across
+    the `bands` a feature of an inner level appears and disappears.
     """
 
     factor: Function | None
@@ -81,14 +81,14 @@ class Level:
 
 
 def last_variable(row: Array) -> int:
-    """The index of the last coordinate on which a linear form depends; −1 for a constant."""
+    """The index of the last coordinate that a linear form depends on; −1 for a constant."""
     size = float(np.abs(row).max(initial=0.0))
     there = np.flatnonzero(np.abs(row) > _NOTHING * size)
     return int(there[-1]) if len(there) else -1
 
 
 def with_tips(f: Integrand, levels: tuple[Level, ...]) -> tuple[Level, ...]:
-    """The levels with the places where what lies inside them changes its shape."""
+    """The levels with the places where the structure of inner levels changes."""
     coordinates = tuple(coordinate(k) for k in range(f.rank))
     tips = f.given[0].tips(f) if f.given else tips_of(f)
     bands = f.given[0].bands(f) if f.given else bands_of(f)
@@ -115,7 +115,7 @@ def levels_of(f: Integrand) -> tuple[Level, ...]:
     for s in f.surfaces:
         centre = _centre(f, s)
         if centre is not None:
-            # Panels end there, so that an island of any size is met.
+            # Panels end at the centre, so that even a small ellipsoid around it is found.
             for k, at in enumerate(centre):
                 planes[k].append(Plane("kink", np.eye(f.rank)[k], -float(at)))
     curves: list[list[Curve]] = [[] for _ in range(f.rank)]
@@ -188,7 +188,7 @@ def _curve(f: Integrand, s: Surface) -> tuple[int, Curve]:
 
 
 def _centre(f: Integrand, s: Surface) -> Array | None:
-    """Where a quadratic function is stationary: the middle of the ellipse on which it vanishes."""
+    """The stationary point of a quadratic function, which is the centre of the ellipsoid where it vanishes, or None."""
     if f.rank > _MOST_CENTRED or degree_in(s.at, frozenset(f.forms)) != 2:
         return None
     at = f.on_surface(s)
@@ -208,7 +208,7 @@ def _centre(f: Integrand, s: Surface) -> Array | None:
 
 
 def _planes(planes: list[Plane], rank: int) -> list[list[Plane]]:
-    """For each level the planes that cut it: their last component is there."""
+    """For each level the planes that cut it, which are those with their last component there."""
     sharp = [p for p in planes if p.soft == 0 and np.abs(p.a).max(initial=0) > 0]
     out: list[list[Plane]] = [[] for _ in range(rank)]
     current = [Plane(p.kind, p.a / n, p.b / n) for p in sharp if (n := float(np.abs(p.a).max())) > 0]
@@ -229,7 +229,7 @@ def _planes(planes: list[Plane], rank: int) -> list[list[Plane]]:
     soft = [p for p in planes if p.soft > 0]
     for k in range(rank):
         out[k] = _distinct(out[k])[: 2 * _MOST_PLANES] + [p for p in soft if abs(p.a[k]) > 1e-12]
-        # Sharp planes of later levels are seen blurred here.
+        # After integration over later levels, their sharp planes act here as smoothed breaks.
         out[k] += [p for p in sharp if abs(p.a[k]) > 1e-12 and np.abs(p.a[k + 1 :]).max(initial=0) > 1e-12]
     return out
 
@@ -246,9 +246,9 @@ def _distinct(planes: list[Plane]) -> list[Plane]:
 
 
 def closing_in(s: Array) -> tuple[Array, Array]:
-    """(places, slopes), each (4, n), of nodes s in [0, 1]: as they are, and closing in on the low, high, both ends.
+    """(places, slopes), each (4, n), of nodes s in [0, 1]: unchanged, or clustered at the low, the high or both ends.
 
-    Towards an end they do as s² does, which makes of a root in the distance something smooth.
+    Clustering by s² turns a square-root behaviour at that end into a smooth one.
     """
     places = np.stack([s, s * s, 1 - (1 - s) ** 2, s * s * (3 - 2 * s)])
     slopes = np.stack([np.ones(len(s)), 2 * s, 2 * (1 - s), 6 * s * (1 - s)])
@@ -256,9 +256,9 @@ def closing_in(s: Array) -> tuple[Array, Array]:
 
 
 def panel_ends(edges: list[Array], tips: list[Array], reach: float, least: float) -> tuple[Array, Array, Array]:
-    """(low ends, high ends, ends on which there is a tip: 1 low, 2 high, 3 both), each (N, panels), from cuts (N, J).
+    """(low ends, high ends, ends with a tip: 1 low, 2 high, 3 both), each (N, panels), from cuts (N, J).
 
-    Of two cuts nearer than `least` both count as tips if one is.
+    If one of two cuts closer than `least` is a tip, both count as tips.
     """
     at = np.concatenate(edges + tips, axis=1)
     if not tips:
@@ -276,9 +276,9 @@ def panel_ends(edges: list[Array], tips: list[Array], reach: float, least: float
 
 
 def cuts_at(level: Level, x: Array, k: int, reach: float, edges: tuple[float, ...], widest: float) -> Array:
-    """The places (N, J) where x_k is cut given the columns of x (k, N).
+    """The places (N, J) where x_k is cut, given the columns of x (k, N).
 
-    Something that happens over a width below `widest` gets cuts at `edges` times the width.
+    A break of a width below `widest` gets cuts at `edges` times its width.
     """
     columns: list[Array] = []
     n = x.shape[1]
@@ -288,13 +288,15 @@ def cuts_at(level: Level, x: Array, k: int, reach: float, edges: tuple[float, ..
         if width == 0:
             columns.append(centre)
             if p.kind == "singular":
-                # Panels that close in: |t|^{−α} on a panel whose ends are as 1 to 10 is smooth enough.
+                # Panels shrink geometrically towards it: |t|^{−α} is smooth enough on a panel with ends in the ratio 1
+                # to 10.
                 ends = 10.0 ** -np.arange(0.0, 12.0, 1.0 if p.a.size < 3 else 2.0)
                 columns.extend(centre + sign * t for t in ends for sign in (-1, 1))
         elif width < widest:
             columns.extend(centre + w * width for w in edges if abs(w) * width < 4)
             if edges and width < _NARROW:
-                # No node of the next wide panel would see what is left beyond: panels widen step by step.
+                # Panels widen step by step, because the nodes of one wide panel would miss what is left beyond the
+                # transition.
                 far = edges[-1] * _WIDER ** np.arange(1.0, math.log(1 / (edges[-1] * width)) / math.log(_WIDER))
                 columns.extend(centre + sign * w * width for w in far for sign in (-1, 1))
     out = np.stack(columns, axis=1) if columns else np.zeros((n, 0))

@@ -1,4 +1,4 @@
-"""How large what is averaged is, E|ψ|: a tolerance is relative to it, and it need not be known well."""
+"""An estimate of E|ψ|, the scale of the tolerance, which need not be accurate."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from netsor.gaussian.law import Law
 from netsor.gaussian.symbolic.expansion import Gaussians
 
 _DRAWS = 2048
-# What is large far out is seen by draws that are spread so much wider, and weighted.
+# Draws are also scaled by these factors and reweighted, to find large values far from the mean.
 _SPREADS = (1.0, 2.0)
 
 
 def averaged(e: Expr, gaussians: Gaussians, law: Law) -> float:
-    """About E|e|, from draws of all its variables; 0 where these say nothing, as of a Dirac mass.
+    """An estimate of E|e| from draws of all its variables; 0 where they fail, as for a Dirac mass.
 
-    The terms that an expectation is computed from are no measure of it: they may cancel.
+    The sizes of the terms of an expectation are no measure of it, since the terms may cancel.
     """
     symbols = sorted(e.free & gaussians, key=lambda s: s.digest)
     scalars = sorted(e.free - gaussians, key=lambda s: s.digest)
     try:
         run = lambdify((e,), (*symbols, *scalars))
     except ValueError:
-        # A Dirac mass has no values.
+        # A Dirac mass cannot be evaluated.
         return 0.0
     n = len(symbols)
     c = np.zeros((n, n))

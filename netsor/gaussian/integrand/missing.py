@@ -1,4 +1,4 @@
-"""What an integrand without a value at a node says: that it has none nearby, or only that floating point gave none."""
+"""The error for an integrand without a value at a node: undefined nearby, or lost in floating point."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ import numpy as np
 from netsor.gaussian.problem import Divergent, Unsettled
 
 Array = np.ndarray
-# Beside a node on both sides; nodes that are looked at.
+# The relative distance of the points beside a node, and the most nodes that are examined.
 _BESIDE, _FEW = 1e-7, 64
 
 
 def verify(f: Callable[[Array], Array], x: Array, values: Array) -> None:
-    """Raises where a value of f at the columns of x is not finite.
+    """Raise an error where a value of f at the columns of x is not finite.
 
-    Divergent where f has no real value all about one of them, as log(x) for x < 0; elsewhere Unsettled: what overflows,
-    or is 0/0 at a single point, says nothing of the expectation.
+    Divergent where f has no real value anywhere around one of them, as log(x) for x < 0. Otherwise Unsettled, because
+    overflow, or 0/0 at a single point, says nothing about the expectation.
     """
     if np.isfinite(values).all():
         return
     where = x[:, np.flatnonzero(np.isnan(values))]
-    # From the nearest to the farthest, since those that close in on a singular point are nearer to it than their step.
+    # Examined at all distances, because nodes clustered at a singular point are closer to it than the points beside
+    # them.
     order = np.argsort((where * where).sum(axis=0), kind="stable")
     where = where[:, order[np.unique(np.linspace(0, len(order) - 1, min(_FEW, len(order))).astype(int))]]
     for at, around in zip(where.T, (_around(f, p) for p in where.T)):

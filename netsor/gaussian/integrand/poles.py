@@ -1,7 +1,7 @@
 """Whether an integrand of several variables is too singular where a divisor, or the argument of a log, vanishes.
 
-Across such a surface |F| behaves like t^{−α} with the distance t; the expectation exists only if α < 1. (Of one
-variable the panels that close in on the point say it; powers of quadratic forms have an integral of their own.)
+Near such a surface |F| behaves like t^{−α} with the distance t, and the expectation exists only if α < 1. (In one
+variable the panels at the singular point decide this; powers of quadratic forms are reduced separately.)
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _TRIALS = 24
 
 
 def refuse(f: Integrand) -> None:
-    """Raises Unsettled where F seems to blow up like the inverse distance to a surface, or faster."""
+    """Raise Unsettled where F seems to grow like the inverse distance to a surface, or faster."""
     rng = np.random.default_rng(3)
     for p in f.planes:
         length = float(np.linalg.norm(p.a))

@@ -1,4 +1,4 @@
-"""What is known of an integrand before a rule is chosen, and draws to which the chosen rule's answer is held."""
+"""Properties of an integrand on which the choice of a rule depends, and draws that check the result of the rule."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DRAWS, _WIDER, _FEW = 2**15, 2.0, 0.05
 
 
 class Probe:
-    """An integrand and its properties, each found when it is first asked for."""
+    """An integrand and its properties, each computed when first needed."""
 
     def __init__(self, f: Integrand):
         self.f = f
@@ -33,12 +33,12 @@ class Probe:
 
     @cached_property
     def slope(self) -> float:
-        """How many times steeper than tanh(x₁) the smooth factors of affine arguments are at most."""
+        """The steepest slope of the smooth factors of affine arguments, relative to tanh(x₁)."""
         return max((float(np.linalg.norm(p.a)) / p.soft for p in self.f.planes if p.soft), default=1.0)
 
     @cached_property
     def steep(self) -> bool:
-        """Whether a smooth function of a curved argument turns within a small part of a standard deviation."""
+        """Whether a smooth function of a curved argument varies within a small part of a standard deviation."""
         return not self.f.radial and steepest(self.f) >= LATTICE_STEEP
 
     @cached_property
@@ -52,17 +52,17 @@ class Probe:
 
     @cached_property
     def about_origin(self) -> bool:
-        """Whether the mean is the origin, and every break a plane through it, which the radial map leaves in place."""
+        """Whether the mean is the origin and all breaks are planes through it, invariant under the radial map."""
         return not self.f.given and not np.abs(self.f.shift).max(initial=0.0) and _through_origin(self.f)
 
     @cached_property
     def wary(self) -> bool:
-        """Whether it breaks, or turns steeply, in places that a rule with fixed nodes may not know."""
+        """Whether it has breaks or steep features in places that fixed nodes may miss."""
         return self.curved or self.steep or self.singular_at_origin
 
 
 def is_sharp(f: Integrand) -> bool:
-    """Whether something happens within less than `SOFT_ENOUGH` standard deviations that a lattice would not see."""
+    """Whether it has a break narrower than `SOFT_ENOUGH` standard deviations, which a lattice would not resolve."""
     return (
         bool(f.surfaces)
         or any(h.is_sharp(f) for h in f.given)
@@ -76,7 +76,7 @@ def is_sharp(f: Integrand) -> bool:
 
 
 def is_radial(f: Integrand) -> bool:
-    """Whether a fractional or negative power of something that vanishes at the origin occurs, as in x/|x|."""
+    """Whether a fractional or negative power of an expression that vanishes at the origin occurs, as in x/|x|."""
     known = frozenset(f.forms)
     origin = {**dict.fromkeys(f.forms, 0.0), **dict(zip(f.scalars, f.values))}
     for g in f.factors:
@@ -91,16 +91,17 @@ def is_radial(f: Integrand) -> bool:
 
 
 def _through_origin(f: Integrand) -> bool:
-    """Whether every break is a plane through the origin, which the radial map leaves where it is."""
+    """Whether every break is a plane through the origin, which the radial map leaves invariant."""
     straight = all(abs(p.b) <= 1e-12 for p in f.planes if p.kind in ("jump", "kink", "edge"))
     return straight and all(s.kind == "singular" for s in f.surfaces)
 
 
 def held_to_draws(q: Quadrature, f: Integrand) -> Quadrature:
-    """The rule's error, or the gap to sample means that contradict it: a small curved region may be missed.
+    """The result of a rule, with its error enlarged to the gap from sample means that contradict it.
 
-    Draws of the law see islands, but not what is far out, of which their spread says nothing; draws that are spread
-    twice as wide and weighted see both, less sharply. Both must contradict, neither by a few draws alone.
+    A rule may miss a small curved region. Draws of the law find such regions, but not large values far from the mean,
+    which their spread does not reveal; draws of twice the width, reweighted, find both less accurately. The error grows
+    only if both contradict the rule, and neither by a few draws alone.
     """
     z = np.random.default_rng(20210721).standard_normal((f.rank, _DRAWS))
     gaps = []
@@ -116,7 +117,7 @@ def held_to_draws(q: Quadrature, f: Integrand) -> Quadrature:
         if q.scale > 0 and (few or spread == 0 or gap <= q.error + 6 * spread):
             return q
         if spread == 0:
-            # Neither saw anything: the wider draws have to decide.
+            # All draws of this width are zero or equal and decide nothing.
             continue
         gaps.append(gap + 6 * spread)
         size = max(size, float(np.abs(v).mean()))

@@ -1,9 +1,10 @@
-"""Where the levels of a nested integral break although nothing cuts them: over the ends and crossings of curves inside.
+"""Where the levels of a nested integral break although no break cuts them: over ends and crossings of inner curves.
 
-The integral over x_k of what breaks at the zeros of p(x₁ … x_k) has a root where two zeros meet, Disc p = 0, and a kink
-where the zeros of p and q cross, Res(p, q) = 0; where a leading coefficient vanishes one of them leaves for infinity.
-These are functions of x₁ … x_{k−1}, whose zeros cut the levels outside, and so on outwards (the projection of
-cylindrical algebraic decomposition, for curves of degree one and two in their newest coordinate).
+Suppose the integrand over x_k breaks at the zeros of p(x₁ … x_k). The integral over x_k has a square-root singularity
+where two zeros meet, Disc p = 0, and a kink where zeros of p and q cross, Res(p, q) = 0; where a leading coefficient
+vanishes one zero goes to infinity. These are functions of x₁ … x_{k−1}, whose zeros cut the outer levels, and so on
+outwards (the projection of cylindrical algebraic decomposition, for curves of degree one and two in their newest
+coordinate).
 """
 
 from __future__ import annotations
@@ -35,11 +36,11 @@ from netsor.expr import (
 from netsor.gaussian.integrand.integrand import Integrand
 from netsor.gaussian.symbolic.structure import degree_in
 
-# More curves than this on one level are not crossed with each other.
+# With more curves than this on one level, their crossings are not computed.
 _MOST = 8
-# A coefficient below this part of a row is what rounding left of zero.
+# A coefficient below this share of the largest in its row is the rounding error of zero.
 _NOTHING = 4e-15
-# Where a curve that passes matters to what has been integrated.
+# Values of an integrated coordinate at which a passing curve matters.
 PLACES = (-8, -7, -5.5, -4, -2, 0, 2, 4, 5.5, 7, 8)
 
 
@@ -50,7 +51,7 @@ def coordinate(k: int) -> Sym:
 
 
 def in_coordinates(f: Integrand, at: Expr) -> Expr:
-    """A function of the forms as one of the coordinates, numbers in place of scalars."""
+    """A function of the forms as a function of the coordinates, with numbers for the scalars."""
     known: dict[Sym, Expr] = {s: Const(v) for s, v in zip(f.scalars, f.values)}
     for s, row, shift in zip(f.forms, f.root, f.shift):
         known[s] = linear(row, float(shift))
@@ -65,7 +66,7 @@ def linear(row: np.ndarray, shift: float) -> Expr:
 
 @dataclass(frozen=True)
 class _Polynomial:
-    """a x² + b x + c in the newest coordinate x, the coefficients functions of those before it."""
+    """a x² + b x + c in the newest coordinate x, with coefficients that are functions of the coordinates before it."""
 
     a: Expr
     b: Expr
@@ -93,7 +94,7 @@ def _own(p: _Polynomial) -> Iterable[Expr]:
 
 
 def _resultant(p: _Polynomial, q: _Polynomial) -> Expr:
-    """Zero where p and q have a zero in common."""
+    """An expression that is zero where p and q have a common zero."""
 
     def minor(u: Expr, v: Expr, r: Expr, s: Expr) -> Expr:
         return add(mul(u, s), mul(MINUS_ONE, v, r))
@@ -109,9 +110,9 @@ def _resultant(p: _Polynomial, q: _Polynomial) -> Expr:
 
 
 def tips_of(f: Integrand, also: tuple[Expr, ...] = ()) -> list[list[Expr]]:
-    """For each level the functions of the coordinates over whose zeros something inside ends or crosses.
+    """For each level the functions of the coordinates over whose zeros an inner curve ends or crosses another.
 
-    Functions of the forms over whose zeros something ends for reasons of its own are named in `also`.
+    `also` are functions of the forms over whose zeros something ends for other reasons.
     """
     curves: list[list[Expr]] = [[] for _ in range(f.rank)]
     planes: list[list[Expr]] = [[] for _ in range(f.rank)]
@@ -140,7 +141,7 @@ def tips_of(f: Integrand, also: tuple[Expr, ...] = ()) -> list[list[Expr]]:
 
 
 def _roots_of(e: Expr) -> list[Expr]:
-    """Functions that vanish where a product does, and change their signs there."""
+    """Functions that vanish where a product does, and change sign there."""
     if isinstance(e, Mul):
         return [g for f in e.children for g in _roots_of(f)]
     if isinstance(e, Pow) and isinstance(e.exponent, Const) and e.exponent.value > 0:
@@ -149,17 +150,17 @@ def _roots_of(e: Expr) -> list[Expr]:
 
 
 def bands_of(f: Integrand) -> list[list[tuple[Expr, ...]]]:
-    """For each level the functions that vanish where a curve of the next one passes given places.
+    """For each level the functions that vanish where a curve of an inner level passes given places.
 
-    The integral over x_k of what breaks at p(x₁ … x_k) = 0 changes where p(x₁ … x_{k−1}, t) vanishes for some |t| ≤ 8:
-    step(y − 2 − 10⁵ (x − 0.37)²) leaves a spike at x = 0.37.
+    The integral over x_k of an integrand that breaks at p(x₁ … x_k) = 0 changes where p(x₁ … x_{k−1}, t) vanishes for
+    some |t| ≤ 8: step(y − 2 − 10⁵ (x − 0.37)²) leaves a spike at x = 0.37.
     """
     out: list[list[tuple[Expr, ...]]] = [[] for _ in range(f.rank)]
     for surface in f.surfaces:
         e = in_coordinates(f, surface.at)
         k = last_of(e, f.rank)
         for j in range(k, 0, -1):
-            # What lies between this level and the curve's is in its middle, or passes the places itself.
+            # The coordinates between this level and the curve's are at 0, or one of them at the given places.
             inside = [coordinate(i) for i in range(j, k + 1)]
             ways = [{x: Const(t) if x is moving else ZERO for x in inside} for moving in inside for t in PLACES]
             put_band(out, [canonical(substitute(e, dict(way))) for way in ways])
@@ -167,17 +168,17 @@ def bands_of(f: Integrand) -> list[list[tuple[Expr, ...]]]:
 
 
 def put_band(levels: list[list[tuple[Expr, ...]]], members: list[Expr]) -> None:
-    """Adds functions that belong together to the level on which most of them vanish somewhere."""
+    """Add functions that belong together to the last level on which some of them depend."""
     last = [last_of(e, len(levels)) for e in members]
     k = max(last)
     mine = tuple(e for e, at in zip(members, last) if at == k)
-    # Roots that are sought on grids are dear on all levels but the first, where there is one row.
+    # On inner levels, functions whose roots would have to be searched on grids are too costly; the first has one row.
     if k == 0 or k > 0 and all(degree_in(e, frozenset((coordinate(k),))) is not None for e in mine):
         levels[k].append(mine)
 
 
 def last_of(e: Expr, rank: int) -> int:
-    """The last coordinate of which a function depends; −1 for a constant."""
+    """The last coordinate that a function depends on; −1 for a constant."""
     return max((k for k in range(rank) if coordinate(k) in e.free), default=-1)
 
 

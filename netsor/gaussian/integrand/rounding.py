@@ -1,7 +1,7 @@
-"""What the rounding of an integrand's values leaves in its expectation: terms that cancel leave theirs.
+"""The effect on an expectation of rounding errors in the values of the integrand, where terms cancel.
 
-1 + tanh(x − 8), log(1 + x²) of a small x and e^x − 1 smoothed in closed form are known relative to the terms that they
-are made of, not to themselves.
+1 + tanh(x − 8), log(1 + x²) for small x, and e^x − 1 smoothed in closed form have rounding errors relative to their
+terms, not to their values.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from netsor.gaussian.reductions.truncated_moments import Smoothing
 Array = np.ndarray
 Noise = Callable[[Array], Array]
 _DRAWS = 256
-# A form is rounded in its coefficients, in its products and in its sum.
+# Rounding errors of a form, in units of its size: in its coefficients, products and sum.
 _OF_FORMS = 2.0
-# Draws that are spread so much wider see tails.
+# Draws are scaled by these factors and reweighted; wide ones reach the tails.
 _SPREADS = (1.0, 2.5)
 
 
 def noise(f: Integrand) -> Noise | None:
     """x (r, N) ↦ a bound on |computed − exact| of F(x), by a running error analysis; None where it is about ε |F|.
 
-    Forms are rounded by themselves: where there are several, one moves beside the other, which in a tail is felt. Of
-    a single one that is the same as moving the law, by ε E |F| (1 + x²) at most.
+    Several forms are rounded independently, which shifts one relative to another and matters in tails. The rounding of
+    a single form is like a shift of the law, with an effect of at most ε E |F| (1 + x²).
     """
     if f.radial:
         return None
@@ -67,7 +67,7 @@ def noise(f: Integrand) -> Noise | None:
 
 
 def rounding(f: Integrand) -> float:
-    """E |computed − exact| of the values of F, from draws: near ones, and farther ones that see tails."""
+    """E |computed − exact| of the values of F, from draws near the mean, and wider ones that reach the tails."""
     at = noise(f)
     if at is None:
         return 0.0
@@ -80,7 +80,7 @@ def rounding(f: Integrand) -> float:
 
 
 def averaged(f: Integrand) -> float:
-    """E of the moduli of what F is added up from where a variable was integrated in closed form."""
+    """E of the sum of the absolute terms of F, where variables were integrated in closed form."""
     x, weights = _places(f.rank)
     return float(f.sizes(x) @ weights) if f.rank else 0.0
 
@@ -92,7 +92,7 @@ Compiled = Callable[..., tuple[Array, Array]]
 def _compiled(
     factors: tuple[Expr, ...], forms: tuple[Sym, ...], scalars: tuple[Sym, ...], several: bool
 ) -> Compiled | None:
-    """The rounding of the product of the factors and its modulus; None where nothing is added."""
+    """The rounding error of the product of the factors, and its absolute value; None where nothing is added."""
     if not several and not any(map(adds_up, factors)) or any(map(is_singular, factors)):
         return None
     whole = mul(*factors)
@@ -109,7 +109,7 @@ def _sizes(factors: tuple[Expr, ...], forms: tuple[Sym, ...], scalars: tuple[Sym
 
 @lru_cache(maxsize=16)
 def _places(rank: int) -> tuple[Array, Array]:
-    """Places (rank, N) and weights for a look at an integrand."""
+    """Places (rank, N) and weights for a rough average of an integrand."""
     if rank == 1:
         x = np.linspace(-9.5, 9.5, 65)
         return x[None], np.exp(-0.5 * x * x) * (x[1] - x[0]) / math.sqrt(2 * math.pi)

@@ -1,10 +1,10 @@
-"""Where smooth functions of curved arguments turn within less than a standard deviation: edges, ridges and wells.
+"""Where smooth functions of curved arguments vary within less than a standard deviation: edges, ridges and wells.
 
-h(g(x)) turns where g comes near the value at which h turns: at a zero of g within 1/|g′|, at an extremum of g within
-√(2/|g″|), at every depth of composition. Both are read off g, g′ and g″ at a few places of every panel (Newton's step
-towards the zero and towards the extremum; exact for g of degree two), and the panels that are cut there are looked at
-again until no place is left that is not an end. Of a variable that has others inside it the places are those of g with
-the inner ones at their stationary points, where a ridge ends (the Schur complement of g's second derivatives).
+h(g(x)) varies where g comes near the value at which h varies: at a zero of g within 1/|g′|, at an extremum of g within
+√(2/|g″|), at every depth of composition. Both are computed from g, g′ and g″ at a few places of every panel (by
+Newton's step towards the zero and towards the extremum, exact for g of degree two). Panels cut there are examined
+again, until every place found is the end of a panel. For a variable with inner ones, g is evaluated with the inner
+variables at stationary points, where a ridge ends (by the Schur complement of its second derivatives).
 """
 
 from __future__ import annotations
@@ -41,29 +41,32 @@ from netsor.gaussian.problem import OutOfTime
 from netsor.gaussian.symbolic.structure import affine, degree_in, is_positive, range_of
 
 Array = np.ndarray
-# Ends of panels about a place, in widths: out to where nothing is left of an exponential, or only a root or a pole.
+# Ends of panels around a place, in widths: far enough for an exponential to decay, or to leave a root or a pole.
 _MULTIPLES = np.array([0.0, *(s * m for m in (1.0, 3.0, 9.0, 27.0, 81.0) for s in (-1, 1))])
-# What dies away like a power of the distance does so on every scale.
+# A function that decays like a power of the distance varies on every scale.
 _POWERS = np.array([*_MULTIPLES, *(s * 81 * 9.0**k for k in range(1, 12) for s in (-1, 1))])
-# What is wider than this is seen without panels of its own; what is narrower than this is no smooth function.
+# A wider feature needs no panels of its own; a narrower one is not resolved as a smooth function.
 _WIDEST, _NARROWEST = 0.7, 1e-14
-# Places of a panel that are looked at, off its middle, where odd functions keep their secrets.
+# Places on a panel, from −1 to 1, at which the models are computed; not symmetric, since odd functions vanish at the
+# middle.
 _SAMPLES = np.array([-0.72, 0.06, 0.75])
-# A panel on which the second-order models of its places contradict each other by more than this is halved.
+# A panel is halved where the second-order models of its places contradict each other by more than this, unless it is
+# shorter than the second number.
 _CONTRADICTION, _SHORTEST = 0.25, 0.02
-# A place this near to an end of a panel, in widths, is that end.
+# A place this close to the end of a panel, in widths, counts as that end.
 _SAME = 0.3
-# A step towards a turn that is less than this part of the panel from its ends leads nowhere.
+# A step towards a feature must stay this share of the panel away from its ends to be useful.
 _STEP = 0.05
-# Ends of panels on a line, where there are many lines and where there is one.
+# The most rounds of refinement, and the most panel ends on a line if there are many lines, and if there is one.
 _MOST_ROUNDS, _MOST_PANELS, _MOST_ALONE = 40, 200, 8000
-# Where stationary points of the variables inside are sought from, how far out they count, and how far these move g.
+# Starting points for stationary points of inner variables, how far out these count, and a typical value of such a
+# variable.
 _STARTS, _FAR_OUT, _TYPICAL = (0.0, -1.3, 1.3, -3.0, 3.0), 8.0, 3.0
-# Ends of panels in which a line is looked at, and lines that say how steep an integrand is.
+# The panel ends on a line from which steepness is judged, and the number of such lines.
 _TABLE, _LINES = 11, 16
-# exp(−40) is nothing beside 1.
+# exp(−40) is negligible beside 1.
 _FADED = 40.0
-# Two numbers this near to each other, as parts of them, may be the same.
+# Two numbers with a smaller relative difference than this may be equal.
 _ALIKE = 1e-6
 _EPS = 2.0**-52
 _MOST_NODES = 300
@@ -71,10 +74,10 @@ _MOST_NODES = 300
 
 @dataclass(frozen=True)
 class Feature:
-    """What turns where `at` is about zero, within `scale` of it, and is straight from `fades` on.
+    """A feature of the integrand: it varies where `at` is near zero, within `scale`, and is linear beyond `fades`.
 
-    With a scale of 0 it is a power or logarithm of something positive, whose wells are as wide as they are deep. What
-    is never straight (an exponential is high or low, but seldom of no account) turns at all extrema.
+    A scale of 0 stands for a power or logarithm of something positive, whose wells are as wide as they are deep. A
+    function that is `never_straight`, such as an exponential, is taken to vary at all extrema.
     """
 
     at: Expr
@@ -83,7 +86,7 @@ class Feature:
     never_straight: bool = False
 
     def multiples(self) -> tuple[Array, ...]:
-        """Where panels end about its extremum and its two zeros, in widths; a power has extrema alone."""
+        """Panel ends around its extremum and its two zeros, in widths; a power has extrema only."""
         return _multiples(self.scale, self.fades)
 
 
@@ -97,7 +100,7 @@ def _multiples(scale: float, fades: float) -> tuple[Array, ...]:
 
 @lru_cache(maxsize=4096)
 def features_of(factor: Expr, forms: frozenset[Sym]) -> tuple[Feature, ...]:
-    """The features of a factor at all depths of composition, but for those of affine arguments, which are planes."""
+    """The features of a factor at all depths of composition, except those of affine arguments, which are planes."""
     out: dict[Feature, None] = {}
 
     def note(at: Expr, scale: float, fades: float, never_straight: bool = False) -> None:
@@ -111,7 +114,7 @@ def features_of(factor: Expr, forms: frozenset[Sym]) -> tuple[Feature, ...]:
         if is_log(node):
             _note_zeros(node.children[0], note)
         elif is_exp(node):
-            # An exponential is seen where it is about as high as it gets, or as what it is added to.
+            # An exponential matters near its maximum, or where it is comparable to what it is added to.
             top = range_of(node.children[0])[1]
             at = add(node.children[0], Const(-top)) if -math.inf < top < 0 else node.children[0]
             note(at, 1.0, _FADED, True)
@@ -127,7 +130,7 @@ def features_of(factor: Expr, forms: frozenset[Sym]) -> tuple[Feature, ...]:
 
 
 def _note_zeros(base: Expr, note: Callable[..., None]) -> None:
-    """What a power or a logarithm has for its wells, where its base is positive; where it is not, it is cut already."""
+    """Note the wells of a power or logarithm with a positive base; other bases are cut at their zeros already."""
     if isinstance(base, Mul):
         for c in base.children:
             _note_zeros(c, note)
@@ -136,7 +139,7 @@ def _note_zeros(base: Expr, note: Callable[..., None]) -> None:
     elif isinstance(base, Add):
         exponents = [e for c in base.children if (e := _exponent(c)) is not None]
         if exponents and len(exponents) == len(base.children):
-            # A sum of exponentials turns where one of them overtakes another.
+            # A sum of exponentials varies where one of them overtakes another.
             for i, a in enumerate(exponents):
                 for b in exponents[:i]:
                     note(add(a, mul(MINUS_ONE, b)), 1.0, _FADED)
@@ -145,7 +148,7 @@ def _note_zeros(base: Expr, note: Callable[..., None]) -> None:
 
 
 def _exponent(e: Expr) -> Expr | None:
-    """q where e = c exp(q), c > 0."""
+    """q where e = c exp(q) with c > 0, else None."""
     if isinstance(e, Const):
         return Const(math.log(e.value)) if e.value > 0 else None
     if is_exp(e):
@@ -158,7 +161,7 @@ def _exponent(e: Expr) -> Expr | None:
 
 @lru_cache(maxsize=4096)
 def _jet(at: Expr, forms: tuple[Sym, ...]) -> tuple[Expr, ...]:
-    """The function, its first and its second derivatives (the upper triangle), almost everywhere."""
+    """The function, its first derivatives and its second derivatives (upper triangle), almost everywhere."""
     first = [_slope(at, s) for s in forms]
     second = [_slope(d, s) for i, d in enumerate(first) for s in forms[i:]]
     return at, *first, *second
@@ -169,7 +172,7 @@ def _slope(e: Expr, s: Sym) -> Expr:
 
 
 class _Model:
-    """g of one feature about a point, to second order along a coordinate, those inside it at stationary points."""
+    """g of one feature to second order along a coordinate, with inner variables at stationary points."""
 
     def __init__(self, f: Integrand, feature: Feature, k: int, last: int):
         used = [i for i, s in enumerate(f.forms) if s in feature.at.free]
@@ -186,7 +189,7 @@ class _Model:
         self.steps = 4 if outer else 1
 
     def along(self, x: Array) -> Array:
-        """(S, 3, N): value, slope and second derivative at the columns of x (k + 1, N), in S ways."""
+        """(S, 3, N): value, slope and second derivative at the columns of x (k + 1, N), for S stationary points."""
         out = []
         with np.errstate(all="ignore"):
             for start in self.starts:
@@ -206,7 +209,7 @@ class _Model:
         return np.stack(out)
 
     def _pinned(self, value: Array, first: Array, second: Array) -> Array:
-        """g with the variables inside at their means, and turning on the scale on which they move it."""
+        """g with the inner variables at their means, divided by the scale on which they move it."""
         moved = np.abs(first[1:]).sum(axis=0) + 0.5 * np.abs(np.einsum("iin->in", second[1:, 1:])).sum(axis=0)
         if not self.feature.scale:
             return np.stack([value + moved, first[0], second[0, 0]])
@@ -232,7 +235,7 @@ class _Model:
 
 
 def _solved(matrix: Array, right: Array) -> Array:
-    """The solution (d, N) of small systems, matrix (d, d, N)."""
+    """The solutions (d, N) of small systems, matrix (d, d, N); NaN where one is singular."""
     if len(right) == 1:
         return right / matrix[0]
     try:
@@ -242,14 +245,14 @@ def _solved(matrix: Array, right: Array) -> Array:
 
 
 def _is_near(at: Array, step: Array) -> Array:
-    """Whether the stationary point is where there is anything of the density (it may be none)."""
+    """Whether the stationary point is within the bulk of the density, or is not known."""
     return ~(np.abs(at - step).max(axis=0) > 2 * _FAR_OUT) | ~np.isfinite(step).all(axis=0)
 
 
 def _eliminated(value: Array, first: Array, second: Array, step: Array) -> Array:
-    """Value, slope and second derivative of g with the variables inside at the stationary point that is a step away.
+    """Value, slope and second derivative of g with the inner variables at the stationary point one step away.
 
-    Where g is affine in the only one inside there is none; it turns as a whole where that slope vanishes.
+    Where g is affine in a single inner variable there is none, and g varies as a whole where that slope vanishes.
     """
     lean = _solved(second[1:, 1:], second[0, 1:])
     shift, bend = (second[0, 1:] * step).sum(axis=0), (second[0, 1:] * lean).sum(axis=0)
@@ -268,7 +271,7 @@ def _eliminated(value: Array, first: Array, second: Array, step: Array) -> Array
 
 
 def _difference(a: Array, b: Array) -> Array:
-    """a − b, or nothing where that is what rounding and an unfinished step leave: all along a ridge g is the same."""
+    """a − b, or 0 where the difference is due to rounding and unfinished steps: along a ridge g is constant."""
     return np.where(np.abs(a - b) <= _ALIKE * (np.abs(a) + np.abs(b)), 0.0, a - b)
 
 
@@ -278,12 +281,12 @@ class Features:
     def __init__(self, models: list[_Model]):
         self.exact = [m for m in models if m.exact]
         self.loose = [m for m in models if not m.exact]
-        # The least width that has been met.
+        # The smallest width found so far.
         self.narrowest = math.inf
         self.outer = any(m.inside for m in models)
 
     def cuts(self, x: Array, reach: float, edges: Array, late: Callable[[], bool] = lambda: False) -> Array:
-        """Panel ends (N, J) along the next coordinate that resolve them, for each column of x, besides the `edges`.
+        """Panel ends (N, J) along the next coordinate that resolve the features, for each column of x, besides `edges`.
 
         Raises OutOfTime as soon as it is `late`.
         """
@@ -343,7 +346,7 @@ class Features:
         return out
 
     def _cuts_inside(self, x: Array, owner: Array, low: Array, high: Array) -> tuple[Array, Array]:
-        """(which panels, cuts strictly inside them) that their own models ask for."""
+        """(indices of panels, cuts strictly inside them), from the models of the panels themselves."""
         middle, half = (low + high) / 2, (high - low) / 2
         at = middle[:, None] + half[:, None] * _SAMPLES
         count = len(_SAMPLES)
@@ -357,7 +360,7 @@ class Features:
             used = np.array([np.isin(every, mine) for mine in multiples])
             for way, (value, slope, bend) in enumerate(g):
                 place, width = _centres(value, slope, bend, m.feature)
-                # Of the models of a panel the one that has the least way to go knows best.
+                # Of the models of a panel, the one with the shortest step is the most accurate.
                 best = np.abs(np.where(np.isfinite(place), place, np.inf)).argmin(axis=2)[:, :, None]
                 place = np.take_along_axis(place + at, best, axis=2)[:, :, 0]
                 width = np.take_along_axis(width, best, axis=2)[:, :, 0]
@@ -374,9 +377,9 @@ class Features:
                     which.append(panel[i])
                     cuts.append(ends[i, j])
                 if way:
-                    # Stationary points of the variables inside come and go.
+                    # Only the first stationary point is used here, since others appear and disappear along the line.
                     continue
-                # A step towards a turn that is not yet there, as far as the model knows.
+                # The step leads to a feature in another part of the panel, according to the model.
                 margin = _STEP * (high - low)
                 going = ~near & (place > low + margin) & (place < high - margin) & _varies(value, m.feature.scale)
                 kind, panel = np.nonzero(going)
@@ -391,7 +394,7 @@ class Features:
         return np.concatenate(which), np.concatenate(cuts)
 
     def steepness(self, x: Array, reach: float) -> float:
-        """One over the least width that is met along the coordinate, for any column of x."""
+        """One over the smallest width found along the coordinate, for any column of x."""
         self.narrowest = math.inf
         base = np.linspace(-reach, reach, _TABLE)
         self.cuts(x, reach, np.broadcast_to(base, (x.shape[1], _TABLE)))
@@ -399,7 +402,7 @@ class Features:
 
 
 def _centres(value: Array, slope: Array, bend: Array, feature: Feature) -> tuple[Array, Array]:
-    """(way to go, width), each (3, …), to the extremum and the zeros of value + slope t + bend t²/2."""
+    """(steps, widths), each (3, …), to the extremum and the zeros of value + slope t + bend t²/2."""
     with np.errstate(all="ignore"):
         turn = -slope / bend
         top = value + 0.5 * slope * turn
@@ -417,13 +420,13 @@ def _centres(value: Array, slope: Array, bend: Array, feature: Feature) -> tuple
 
 
 def _varies(value: Array, scale: float) -> Array:
-    """Whether a function varies enough on a panel for something to turn there."""
+    """Whether a function varies enough on a panel to have a feature there."""
     with np.errstate(all="ignore"):
         return np.ptp(value, axis=1) > (scale or 0.5 * np.abs(value).min(axis=1))
 
 
 def _contradicted(value: Array, slope: Array, bend: Array, at: Array, scale: float) -> Array:
-    """Whether the models of neighbouring places of a panel do not meet."""
+    """Whether the models of neighbouring places of a panel disagree."""
     with np.errstate(all="ignore"):
         gap = np.diff(at, axis=1)
         told = value[:, :-1] + gap * (slope[:, :-1] + 0.5 * gap * bend[:, :-1])
@@ -437,7 +440,7 @@ def features_along(f: Integrand, k: int) -> Features | None:
     models = []
     for feature in dict.fromkeys(x for g in f.factors for x in features_of(g, known)):
         if not feature.at.free <= {*f.forms, *f.scalars} or sum(1 for _ in postorder(feature.at)) > _MOST_NODES:
-            # What is integrated in closed form needs no panels.
+            # Variables integrated in closed form need no panels.
             continue
         rows = np.abs(f.root[[i for i, s in enumerate(f.forms) if s in feature.at.free]])
         there = np.flatnonzero((rows > 1e-15 * rows.max(axis=1, keepdims=True, initial=0.0)).any(axis=0))
@@ -447,7 +450,7 @@ def features_along(f: Integrand, k: int) -> Features | None:
 
 
 def steepest(f: Integrand) -> float:
-    """One over the least width of the features of an integrand, from a few places."""
+    """One over the smallest width of the features of an integrand, judged at a few places."""
     places = np.random.default_rng(11).standard_normal((f.rank, _LINES))
     found = (features_along(f, k) for k in range(f.rank))
     return max((x.steepness(places[:k], 8.5) for k, x in enumerate(found) if x is not None), default=0.0)

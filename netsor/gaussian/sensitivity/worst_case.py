@@ -60,7 +60,6 @@ def worst(
             try:
                 # With an infinite slack the covariance is factored exactly, and a tiny variance that the error adds is
                 # kept; for an error at rounding level it counts as zero.
-                # accepted.
                 slack = math.inf if error > _ROUNDING * size else ROUNDED
                 there = run(m.applied(inputs, sign * step), 1e-5 if rough else tol, slack, rough)
             except NoNumber:
