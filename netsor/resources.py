@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from netsor.files import replace_file
+
 _PACKAGE = Path(__file__).resolve().parent
 
 
@@ -45,14 +47,9 @@ def cached(stem: str, key: str, make: Callable[[], str]) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError):
         text = make()
-    import tempfile
-
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(name, path)  # another process sees the whole text or none
+        replace_file(path, text.encode())
     except OSError:
         pass
     return text

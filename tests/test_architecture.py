@@ -14,7 +14,8 @@ BASE = {"diagnostics", "expr", "shown"}
 # What each package may use besides itself; what stands below knows nothing of what stands above.
 ALLOWED = {
     "diagnostics": set(),
-    "resources": set(),
+    "files": set(),
+    "resources": {"files"},
     "shown": set(),
     "expr": set(),
     "syntax": {"diagnostics", "resources"},
@@ -23,7 +24,7 @@ ALLOWED = {
     "gaussian": {"expr"},
     "limit": {"gaussian", "core", *BASE},
     "finite": {"core", *BASE},
-    "show": {"limit", "gaussian", "check", "syntax", "core", *BASE},
+    "show": {"limit", "gaussian", "check", "syntax", "core", "files", *BASE},
     "transform": {"check", "syntax", "core", *BASE},
     "arrays": {"diagnostics"},
     "datafiles": {"arrays", "diagnostics"},

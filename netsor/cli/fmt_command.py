@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from netsor.cli.options import add_file
@@ -29,6 +26,7 @@ def register(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from netsor.cli.output import exit_status, report
     from netsor.diagnostics import NetsorError
+    from netsor.show.writing import write
     from netsor.syntax import read_source
     from netsor.syntax.format import format_source
 
@@ -48,20 +46,6 @@ def run(args: argparse.Namespace) -> int:
                 print(f"{path}: would be rewritten")
                 status = max(status, 1)
             else:
-                _replace(Path(path), text)
+                write(path, text.encode())
                 print(f"{path}: rewritten")
     return status
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write beside the file and move into place, so that a full disk leaves the old text whole."""
-    path = path.resolve()
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".new")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(name, path.stat().st_mode & 0o7777)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netsor.cli.options import whole_number
-from netsor.cli.output import error_text, print_json, table, value_text
+from netsor.cli.output import error_text, exit_status, print_json, report, table, value_text
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
 
@@ -39,6 +39,7 @@ def add_law(parser: argparse.ArgumentParser) -> None:
 
 def run_law(args: argparse.Namespace, program: Program, progress: Any) -> int:
     """`netsor eval --law`."""
+    from netsor.diagnostics.render import to_json
     from netsor.show.writing import variables_of
 
     _refuse_network(args, program)
@@ -48,25 +49,28 @@ def run_law(args: argparse.Namespace, program: Program, progress: Any) -> int:
 
     law = CoordinateLaw(program, names, args.tol, args.budget, progress=progress)
     result: dict[str, Any] = {"program": program.name, "law": law.as_dict()}
-    if args.samples:
-        draws = law.draw(args.samples, args.seed)
-        if args.samples_to:
-            _write(args.samples_to, names, draws)
-            result["samples"] = {"file": args.samples_to, "count": args.samples}
-        else:
-            result["samples"] = {x: [float(v) for v in draws[x]] for x in names}
+    draws = law.draw(args.samples, args.seed) if args.samples else {}
+    if args.samples and not args.samples_to:
+        result["samples"] = {x: [float(v) for v in draws[x]] for x in names}
     finite = _finite(args, law) if args.width is not None else None
     if finite is not None:
         result["finite"] = finite["json"]
-    if args.json:
-        print_json(result)
-    else:
+    if not args.json:
         print(_text(program.name or args.file, result["law"]))
-        if args.samples:
-            print(f"\n{args.samples} draws are in {args.samples_to}")
         if finite is not None:
             print(finite["text"])
-    return 0
+    # Files come last, so that one that cannot be written costs nothing else.
+    faults: list[Diagnostic] = []
+    if args.samples_to:
+        _write(args, names, draws, faults)
+        result["samples"] = {"file": args.samples_to, "count": args.samples}
+    if args.plot and finite is not None:
+        _plot(args, finite["pictures"], f"{program.name}: width {args.width} against the limit", faults)
+    report(faults)
+    if args.json:
+        failed = {"ok": False, "diagnostics": [to_json(d) for d in faults]} if faults else {}
+        print_json({**failed, **result})
+    return exit_status(faults)
 
 
 def _split(text: str) -> list[str]:
@@ -119,25 +123,46 @@ def _wrong(message: str, hint: str = "") -> NetsorError:
     return NetsorError(Diagnostic("E705", message, hint=hint))
 
 
-def _write(path: str, names: list[str], draws: dict[str, Any]) -> None:
+def _write(args: argparse.Namespace, names: list[str], draws: dict[str, Any], faults: list[Diagnostic]) -> None:
     import io
 
     import numpy as np
 
     from netsor.show.writing import write
 
+    path = args.samples_to
     together = np.stack([draws[x] for x in names], axis=1)
     match Path(path).suffix.lower():
         case ".npy":
             buffer = io.BytesIO()
             np.save(buffer, together)
-            write(path, buffer.getvalue())
+            content = buffer.getvalue()
         case ".csv":
             rows = "\n".join(",".join(repr(float(v)) for v in row) for row in together)
-            write(path, f"{rows}\n".encode())
+            content = f"{rows}\n".encode()
         case _:
             text = json.dumps({x: [float(v) for v in draws[x]] for x in names}, ensure_ascii=False)
-            write(path, f"{text}\n".encode())
+            content = f"{text}\n".encode()
+    try:
+        write(path, content)
+    except NetsorError as fault:
+        faults.extend(fault.diagnostics)
+        return
+    if not args.json:
+        print(f"\n{args.samples} draws are in {path}")
+
+
+def _plot(args: argparse.Namespace, pictures: dict[str, Any], title: str, faults: list[Diagnostic]) -> None:
+    from netsor.show.coordinates import plot_coordinates
+    from netsor.show.writing import unwritten
+
+    try:
+        plot_coordinates(pictures, Path(args.plot), title)
+    except OSError as fault:
+        faults.append(unwritten(args.plot, fault))
+        return
+    if not args.json:
+        print(f"\nthe picture is in {args.plot}")
 
 
 # --- against a finite run --------------------------------------------------------------------------------------
@@ -148,7 +173,7 @@ def _finite(args: argparse.Namespace, law: CoordinateLaw) -> dict[str, Any]:
 
     from netsor.finite.samples import sample
     from netsor.limit.coordinates import agreement, compare, histogram, quantile_pairs
-    from netsor.show.coordinates import histogram_text, plot_coordinates, quantiles_text
+    from netsor.show.coordinates import histogram_text, quantiles_text
 
     found_draws = sample(law.program, args.width, args.seed, law.names, args.seeds, args.dtype, args.engine)
     runs = found_draws.runs
@@ -167,9 +192,6 @@ def _finite(args: argparse.Namespace, law: CoordinateLaw) -> dict[str, Any]:
         text += ["", f"{x} at width {args.width}: coordinates █, limit │", histogram_text(h)]
         text += ["", f"quantiles of the coordinates of {x} against the limit's", quantiles_text(q)]
     text += ["", _verdict(verdict, len(runs), args.width), _tests(compared)]
-    if args.plot:
-        plot_coordinates(pictures, Path(args.plot), f"{law.program.name}: width {args.width} against the limit")
-        text += ["", f"the picture is in {args.plot}"]
     rows = [
         {
             "of": list(c.vectors),
@@ -184,6 +206,7 @@ def _finite(args: argparse.Namespace, law: CoordinateLaw) -> dict[str, Any]:
     ]
     return {
         "text": "\n".join(text),
+        "pictures": pictures,
         "json": {
             "width": args.width,
             "seeds": len(runs),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 from typing import Any
 
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.files import replace_file
+from netsor.show.writing import verify_writable
 
 SUFFIXES = (".svg", ".png", ".pdf")
 
@@ -31,6 +34,7 @@ def verify_plot(path: Path) -> None:
         raise NetsorError(
             Diagnostic("E027", f"there is no folder `{path.resolve().parent}` for the picture", hint="make it first")
         )
+    verify_writable(str(path))
 
 
 def plot_convergence(outputs: dict[str, Any], path: Path, title: str) -> None:
@@ -53,8 +57,17 @@ def plot_convergence(outputs: dict[str, Any], path: Path, title: str) -> None:
             axis.set_visible(False)
         figure.suptitle(title)
         figure.tight_layout()
-        figure.savefig(path, dpi=200)
-        plt.close(figure)
+        try:
+            save(figure, path)
+        finally:
+            plt.close(figure)
+
+
+def save(figure: Any, path: Path) -> None:
+    """A figure of matplotlib in the type that the file's name asks for; raises OSError."""
+    content = io.BytesIO()
+    figure.savefig(content, format=path.suffix.lower().removeprefix("."), dpi=200)
+    replace_file(path, content.getvalue())
 
 
 def _panel(axis: Any, c: Any) -> None:
@@ -62,6 +75,8 @@ def _panel(axis: Any, c: Any) -> None:
     bias = [abs(m - c.limit) for m in c.mean]
     axis.set_xscale("log")
     axis.set_yscale("log")
+    if len(n) == 1:
+        axis.set_xlim(n[0] / 2, 2 * n[0])
     # Distinguishable without colour: filled circles with bars, open squares, dashed and dotted guides.
     axis.errorbar(
         n,

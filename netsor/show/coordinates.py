@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from netsor.limit.coordinates import Histogram, Quantiles
+from netsor.show.convergence import save
 
 _BAR = 44
 _SIDE = (51, 17)
@@ -61,8 +62,10 @@ def plot_coordinates(pictures: dict[str, tuple[Histogram, Quantiles]], path: Pat
             _quantiles(right, name, q)
         figure.suptitle(title)
         figure.tight_layout()
-        figure.savefig(path, dpi=200)
-        plt.close(figure)
+        try:
+            save(figure, path)
+        finally:
+            plt.close(figure)
 
 
 def _histogram(axis: Any, name: str, h: Histogram) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.files import replace_file
 from netsor.syntax.names import normalise
 
 
@@ -28,7 +31,7 @@ def suffix_of(path: str, known: Sequence[str]) -> str:
 
 
 def verify_writable(path: str) -> None:
-    """E031 where the file's folder does not exist or the path is a folder, before any long work."""
+    """E031 where the path is a folder, or the system will not let the file be written, before any long work."""
     target = Path(path)
     if target.is_dir():
         raise NetsorError(Diagnostic("E031", f"`{path}` is a folder", hint="name a file in it"))
@@ -40,21 +43,23 @@ def verify_writable(path: str) -> None:
                 hint=f"`mkdir -p {target.parent}` makes it",
             )
         )
+    if not os.access(target if target.exists() else target.parent, os.W_OK):
+        raise NetsorError(unwritten(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES))))
 
 
 def write(path: str, content: bytes) -> None:
     """The whole file or none of it; E031 where the system refuses."""
     verify_writable(path)
     try:
-        Path(path).write_bytes(content)
-    except OSError as fault:
-        raise NetsorError(
-            Diagnostic(
-                "E031",
-                f"`{path}` cannot be written: {(fault.strerror or str(fault)).lower()}",
-                hint="choose another folder with `-o`",
-            )
-        ) from None
+        replace_file(path, content)
+    except (OSError, ValueError) as fault:
+        raise NetsorError(unwritten(path, fault)) from None
+
+
+def unwritten(path: str, fault: Exception) -> Diagnostic:
+    """The diagnostic of a file that the system did not take."""
+    why = getattr(fault, "strerror", None) or "the name is not one that a file can have"
+    return Diagnostic("E031", f"`{path}` cannot be written: {why.lower()}", hint="make room, or choose another place")
 
 
 def variables_of(program: Program, names: Sequence[str], vectors: bool = False) -> list[str]:
