@@ -1,1 +1,1 @@
-"""Exact steps from one expectation to others that are easier."""
+"""Exact steps from one expectation to others that are easier to compute."""

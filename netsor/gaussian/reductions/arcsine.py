@@ -1,6 +1,6 @@
-"""Pairs whose expectation is an angle: erf·erf, and positively homogeneous functions as relu and step, with slopes.
+"""Pairs whose expectation is a function of their angle: erf·erf, and homogeneous functions such as relu and step.
 
-For u, v ~ N(0, [[a, c], [c, b]]), D = √(ab − c²) and θ = the angle of (c, D),
+For u, v ~ N(0, [[a, c], [c, b]]), D = √(ab − c²) and θ the angle of (c, D),
 
     E erf(αu) erf(βv) = (2/π) asin(r/√(pq)),  p = 1 + 2α²a, q = 1 + 2β²b, r = 2αβc    (Williams 1997),
 
@@ -10,8 +10,9 @@ and for f(x) = p|x|^k above 0 and q|x|^k below, S = pp' + qq', X = pq' + qp' (Ch
     k = 0:  ½ (S (π − θ) + X θ)/π,
     k = 0 and 1:  (√b (S + X) + (S − X) c/√a)/√(8π).
 
-Of one variable E f(u) = a^{k/2} (p + q) E|z|^k/2. The derivatives by a, b and c are written out, second ones to bound
-what errors of the covariances do beyond first order. `netsor.gaussian.vectorized` has the same for arrays.
+For one variable E f(u) = a^{k/2} (p + q) E|z|^k/2. First derivatives by a, b and c are given explicitly, and second
+ones bound the effect of errors in the covariances beyond first order. `netsor.gaussian.vectorized` has the same for
+arrays.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ from netsor.gaussian.vectorized.arccosine import homogeneous_pair
 from netsor.gaussian.vectorized.closed import erf_pair
 
 STEPS = (Step(Method.CLOSED),)
-# Products of four variances have to be floats.
+# Variances in this range have products of four that are floats.
 _LEAST, _MOST = 1e-70, 1e70
-# Errors that move ab − c² by more than this part of it, or a variance, are for others.
+# Errors that change ab − c², or a variance, by more than this share are treated by other methods.
 _SMALL = 0.05
-# What second derivatives may grow by within such errors.
+# The factor by which second derivatives may grow within such errors.
 _GROWTH = 2.0
 _HIGHEST = 8
 _SQRT_PI = math.sqrt(math.pi)
@@ -46,7 +47,7 @@ Covariances = Sequence[float]
 
 
 class Taylor(NamedTuple):
-    """A value with its rounding, the size of what it is a sum of, slopes, and a bound on what is beyond them."""
+    """A value with its rounding error, the size of its terms, its slopes, and a bound on what is beyond them."""
 
     value: float
     rounding: float
@@ -62,12 +63,12 @@ class ClosedForm(Protocol):
     def symbols(self) -> tuple[Sym, ...]: ...
 
     def at(self, numbers: Covariances, errors: Covariances) -> Taylor | None:
-        """At (a,) or (a, b, c), which have these errors; None where the formula does not do."""
+        """The value at (a,) or (a, b, c) with these errors; None where the formula is not accurate."""
         ...
 
 
 class Angle(NamedTuple):
-    """asin(c/√(ab)), D, its slopes by a, b, c, and a bound on the second order."""
+    """asin(c/√(ab)), D, the slopes of the former by a, b, c, and a bound on its terms of second order."""
 
     value: float
     d: float
@@ -85,7 +86,7 @@ def _angle(a: float, b: float, c: float, errors: Covariances, near: float) -> An
     d = math.sqrt(area)
     far = abs(c) + ec
     cube = d * area
-    # Halves of the second derivatives, those by two variables in full.
+    # Half of the second derivatives by one variable, and the full mixed ones.
     rest = (
         far / 4 * ((1 / (a * a * d) + b / (2 * a * cube)) * ea * ea + (1 / (b * b * d) + a / (2 * b * cube)) * eb * eb)
         + far / (4 * cube) * ea * eb
@@ -119,7 +120,7 @@ class ErfPair:
         if found is None:
             return None
         front = self.number * 2 / math.pi
-        # The sums p and q are rounded, and so are the units.
+        # p, q and the units are rounded.
         doubt = 6 * EPS * abs(r) / found.d
         scale = abs(front) * math.sqrt(math.asin((p - 1) / p) * math.asin((q - 1) / q))
         slopes = tuple(front * u * s for u, s in zip(units, found.slopes))
@@ -129,7 +130,7 @@ class ErfPair:
 
 @dataclass(frozen=True)
 class ErfOfOne:
-    """number · E erf(αu) erf(βu): a pair of equal variables."""
+    """number · E erf(αu) erf(βu), as a pair of equal variables."""
 
     symbols: tuple[Sym]
     pair: ErfPair
@@ -141,7 +142,7 @@ class ErfOfOne:
 
 @dataclass(frozen=True)
 class HomogeneousPair:
-    """E f(u) g(v) of degrees k and l, with S and X."""
+    """E f(u) g(v) for homogeneous f and g of degrees k and l, with S and X."""
 
     symbols: tuple[Sym, Sym]
     degrees: tuple[int, int]
@@ -178,7 +179,7 @@ class HomogeneousPair:
         value = 0.5 * (s * above + x * below) / math.pi
         size = 0.5 * (abs(s) * abs(above) + abs(x) * abs(below)) / math.pi
         terms = abs(s) * (d + (math.pi - theta) * abs(c)) + abs(x) * (d + theta * abs(c))
-        # Every product and sum is rounded, and the angle too; what rounding does to D is felt by (D²/ab) alone.
+        # Every product and sum is rounded, and so is the angle; the rounding of D enters with the factor D²/(ab).
         rounding = EPS * (2.75 * terms + abs(angle.value * c) * (abs(s) + abs(x))) / (2 * math.pi)
         k = (s + x) / (2 * math.pi)
         slopes = (k * d / (2 * a), k * d / (2 * b), 0.5 * (s * (math.pi - theta) - x * theta) / math.pi)
@@ -193,7 +194,7 @@ class HomogeneousPair:
         return Taylor(value, rounding, size, slopes, _GROWTH * abs(k) * rest)
 
     def _mixed(self, a: float, b: float, c: float, errors: Covariances) -> Taylor | None:
-        """f of degree 0 of the variable of variance a."""
+        """The mixed formula, with f of degree 0 in the variable of variance a."""
         if not c * c < (1 - NEARLY_PARALLEL) * a * b:
             return None
         ea, eb, ec = errors
@@ -227,7 +228,7 @@ class HomogeneousMoment:
         power = a ** (k // 2) * (math.sqrt(a) if k % 2 else 1.0)
         value = 0.5 * both * moment * power
         size = 0.5 * (abs(self.above) + abs(self.below)) * moment * power
-        # A power of two times the variance is not rounded.
+        # A product of the variance with a power of two is exact.
         exact = k in (0, 2) and all(math.frexp(x)[0] in (0, 0.5, -0.5) for x in (self.above, self.below, both))
         rest = abs(value) * k * abs(k - 2) / 8 * (ea / a) ** 2
         return Taylor(value, 0.0 if exact else (4 + k) * EPS * size, size, (k / 2 * value / a,), _GROWTH * rest)
@@ -258,14 +259,14 @@ def closed_form(block: Expr, symbols: frozenset[Sym]) -> ClosedForm | None:
 def _moment(block: Expr, u: Sym) -> HomogeneousMoment | None:
     degrees = homogeneous_degrees(block, (u,))
     if degrees is None or not 0 <= degrees[0] <= _HIGHEST or is_polynomial(block, frozenset((u,))):
-        # Moments are exact algebra.
+        # Moments of polynomials are computed by exact algebra.
         return None
     above, below = (float(evaluate(canonical(substitute(block, {u: Const(x)})), {})) for x in (1.0, -1.0))
     return HomogeneousMoment((u,), degrees[0], above, below)
 
 
 class ArcSine(Reduction):
-    """The formulas above, under a centred law whose covariance is taken as it is."""
+    """The formulas above, under a centred law with an exact covariance."""
 
     integrands = "erf·erf of two variables, relu, abs or step of one or of each of two, next to no degenerate law"
     becomes = "a formula in the angle of the two (Williams 1997; Cho & Saul 2009), with its derivatives"

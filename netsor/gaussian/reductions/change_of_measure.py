@@ -1,7 +1,7 @@
-"""Integrands that grow nearly as fast as the density falls: by their branches, or under a law that is wider.
+"""Integrands that grow nearly as fast as the density falls: branch by branch, or under a wider law.
 
-In exp(c relu(z)²) every branch is the exponential of a quadratic form, which moves the law exactly; elsewhere
-E_Σ F = s^r E_{s²Σ} F exp(−(1 − 1/s²) w'w/2), w the standard variables of z, has its mass within the reach of a rule.
+In exp(c relu(z)²) every branch is the exponential of a quadratic form, which changes the law exactly. Otherwise E_Σ
+F = s^r E_{s²Σ} F exp(−(1 − 1/s²) w'w/2), with the standard variables w of z, has its mass within reach of a rule.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from netsor.gaussian.symbolic.structure import affine, is_quadratic
 from netsor.gaussian.symbolic.zero_sets import exchanged
 
 _MOST_BRANCHES, _MOST_VARIABLES = 16, 3
-# Growth of less than this part of the density's needs no wider law, and of more than this no law is wide enough.
+# Growth below this share of the decay of the density needs no wider law; above the second share no law is wide enough.
 _LIGHT, _TOO_HEAVY = 0.5, 1 - 1e-7
 
 
 class Branches(Reduction):
-    """exp(q) with a q that is piecewise quadratic, branch by branch, where the whole may not exist."""
+    """exp(q) with a piecewise quadratic q, branch by branch, where the whole may not have an expectation."""
 
     integrands = "exp of a piecewise quadratic function, where the integrand may grow like the density falls"
     becomes = "a product for each branch, with its test as a factor"
@@ -58,7 +58,7 @@ class Branches(Reduction):
 
 
 class WiderLaw(Reduction):
-    """E_Σ F = s^r E_{s²Σ} F exp(−(1 − 1/s²) w'w/2): importance sampling's change of measure (Owen 2013, ch. 9)."""
+    """E_Σ F = s^r E_{s²Σ} F exp(−(1 − 1/s²) w'w/2): the change of measure of importance sampling (Owen 2013, ch. 9)."""
 
     integrands = "several variables, growth nearly as fast as the density falls"
     becomes = "the same under a wider law, times the quotient of the densities (Owen 2013, ch. 9)"
@@ -72,7 +72,7 @@ class WiderLaw(Reduction):
         return None
 
     def after_all(self, problem: Problem) -> Sum | None:
-        """For what no quadrature settled; None where the integrand does not grow like the exponential of a square."""
+        """The problem under a wider law, once quadrature has failed; None where F grows more slowly."""
         if problem.task.exists or problem.stage is Stage.WIDENED:
             return None
         found = widened(problem.integrand, problem.law, problem.task)
@@ -86,7 +86,7 @@ class WiderLaw(Reduction):
 def by_branches(e: Expr, gaussians: Gaussians) -> list[Expr] | None:
     """Products that add up to e, each with the exponential of one branch of an exponent and the test of the branch.
 
-    None where no exponent has branches that all are polynomials of degree ≤ 2, one of them of degree 2.
+    None unless some exponent has branches that all are polynomials of degree ≤ 2, and one of them of degree 2.
     """
     for f in factors_of(e):
         q = exponent_of(f)
@@ -103,7 +103,7 @@ def by_branches(e: Expr, gaussians: Gaussians) -> list[Expr] | None:
 
 def _leaves(q: Expr, gaussians: Gaussians, test: Expr = ONE) -> Iterator[tuple[Expr, Expr]]:
     """(the product of indicators of its tests, the branch) for every branch of an expression."""
-    # The innermost comes first, so that no test holds branches itself.
+    # The innermost conditional is taken first, so that tests do not contain branches themselves.
     node = next((n for n in postorder(q) if n.free & gaussians and _branches(n) is not None), None)
     if node is None:
         yield canonical(test), canonical(q)

@@ -1,4 +1,4 @@
-"""c ↦ E g(c + s z) for a function without a closed form: computed once on Chebyshev nodes, then interpolated."""
+"""c ↦ E g(c + s z) for g without a closed form: computed at Chebyshev nodes and interpolated."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _MOST_PANELS, _SOME = 3000, 200
 
 
 class Table:
-    """Piecewise polynomials for c ↦ E g(c + s z) on [low, high]; `error` bounds |table − truth|."""
+    """Piecewise polynomials for c ↦ E g(c + s z) on [low, high]; `error` bounds |table − exact value|."""
 
     def __init__(self, low: float, width: float, coefficients: Array, error: float):
         self.low, self.width, self.coefficients, self.error = low, width, coefficients, error
         self.edges: tuple[float, ...] = ()
 
     def __call__(self, c: Array, s: Any = None) -> Array:
-        """Values at an array; `s` is the one it was made for."""
+        """Values at an array; `s` is ignored, since the table belongs to one s."""
         at = (np.asarray(c, float) - self.low) / self.width
         panel = np.clip(at.astype(int), 0, self.coefficients.shape[1] - 1)
         t = 2 * (at - panel) - 1
-        # Clenshaw's recurrence on gathered coefficients.
+        # Clenshaw's recurrence with the coefficients of each place's panel.
         b1 = np.zeros_like(t)
         b2 = np.zeros_like(t)
         for row in self.coefficients[:0:-1]:
@@ -42,7 +42,7 @@ class Table:
 
 @lru_cache(maxsize=256)
 def table(g: Expr, u: Sym, s: float, reach: float, scalars: tuple[tuple[Sym, float], ...] = ()) -> Table | None:
-    """The table for |c| ≤ reach; None where g is singular, overflows, breaks at curves, or needs many panels."""
+    """The table for |c| ≤ reach; None where g is singular, overflows, has curved breaks, or needs too many panels."""
     names = tuple(t for t, _ in scalars)
     values = tuple(v for _, v in scalars)
     kinks: list[float] = []
@@ -61,7 +61,7 @@ def table(g: Expr, u: Sym, s: float, reach: float, scalars: tuple[tuple[Sym, flo
     if kinks:
         width = min(width, 0.8 * s)
     x = np.cos(math.pi * (np.arange(_ORDER) + 0.5) / _ORDER)
-    # Values at Chebyshev nodes to coefficients.
+    # The matrix from values at Chebyshev nodes to coefficients.
     transform = 2 / _ORDER * np.cos(math.pi * np.outer(np.arange(_ORDER), np.arange(_ORDER) + 0.5) / _ORDER)
     transform[0] /= 2
     fine: int | None = None
@@ -78,7 +78,7 @@ def table(g: Expr, u: Sym, s: float, reach: float, scalars: tuple[tuple[Sym, flo
             return None
         v = _smoothed(compiled, values, every, s, kinks, fine).reshape(nodes.shape)
         if not np.isfinite(v).all():
-            # Places so far out may have no weight.
+            # Overflow occurs at a distant c that may have no weight; other methods then apply.
             return None
         coefficients = transform @ v.T
         size = float(np.abs(v).max())
@@ -90,7 +90,7 @@ def table(g: Expr, u: Sym, s: float, reach: float, scalars: tuple[tuple[Sym, flo
 
 
 def _panels_needed(smoothed: Callable[[Array, int], Array], c: Array, s: float) -> int | None:
-    """How many panels resolve the smoothing, as twice as many say at some of the places."""
+    """The number of panels that resolves the smoothing, by comparison with twice as many at some places; or None."""
     some = c[np.random.default_rng(2).permutation(len(c))[:_SOME]]
     panels = math.ceil(_REACH * max(1.0, s))
     before = smoothed(some, panels)

@@ -1,4 +1,4 @@
-"""The last variable integrated in closed form, or by a table, where one form alone depends on it."""
+"""The last variable integrated in closed form, or by a table, where only one form depends on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from netsor.gaussian.symbolic.structure import Shape, affine
 
 
 class ClosedForm(Elimination):
-    """E g(c + s z) by moments of truncated normals (Kan & Robotti 2017), in waves and in Φ (Owen 1980)."""
+    """E g(c + s z) by truncated Gaussian moments (Kan & Robotti 2017), for waves, and for Φ (Owen 1980)."""
 
     integrands = "one variable: piecewise Σ u^k e^{αu − qu²/2}, Φ, erf, a wave; in three and more any smooth one"
     becomes = "E g(c + s z) by truncated moments (Kan & Robotti 2017), or in Chebyshev polynomials of c"
@@ -32,7 +32,7 @@ class ClosedForm(Elimination):
 
 
 class Straightening(Elimination):
-    """The form in which every curved break is affine goes last: nothing is eliminated, and each is met once."""
+    """The form in which all curved breaks are affine becomes the last variable, which then meets each break once."""
 
     integrands = "curved breaks that are affine in one of the variables"
     becomes = "an integral over that variable first, which meets each of them once"
@@ -45,7 +45,7 @@ class Straightening(Elimination):
 
 
 class AllVariables(Elimination):
-    """As many variables as the affine arguments have rank."""
+    """An integrand in as many variables as the affine arguments have rank."""
 
     integrands = "all others"
     becomes = "as many variables as the affine arguments have rank"
@@ -55,7 +55,7 @@ class AllVariables(Elimination):
 
 
 def _straightening(shape: Shape) -> Sym | None:
-    """A form in which every curved break is affine: integrated first, it meets each of them once."""
+    """A form in which every curved break is affine: the innermost integral over it meets each break once."""
     forms = frozenset(shape.form_symbols)
     curved = [b.at for b in shape.breaks if b.kind != "soft" and affine(b.at, forms) is None]
     if not curved:
@@ -67,9 +67,9 @@ def _straightening(shape: Shape) -> Sym | None:
 
 
 def form_to_smooth(shape: Shape, env: Values) -> Sym | None:
-    """A form whose factors depend on nothing else and can be smoothed: in closed form, the more edges the better.
+    """A form that is the only argument of its factors and can be smoothed in closed form, one with the most edges.
 
-    Of three variables and more a table will do for a smooth factor.
+    In three or more variables a table serves for a smooth factor.
     """
     best: tuple[int, Sym] | None = None
     for s in shape.form_symbols:
@@ -91,7 +91,7 @@ def _smoothing_of(factors: list[Expr], s: Sym, env: Values) -> Smoothing | None:
 
 
 def without_last(f: Integrand, s: Sym, env: Values) -> Integrand | None:
-    """The integrand with its last variable integrated in closed form, where only the form s depends on it."""
+    """The integrand with its last variable integrated in closed form; None unless only the form s depends on it."""
     i = f.forms.index(s)
     last = f.root[:, -1]
     alone = np.abs(np.delete(last, i)).max(initial=0.0) == 0.0

@@ -1,4 +1,4 @@
-"""Factors y of the covariance of many variables, given which they are independent: one integral over y alone."""
+"""Common factors y of many variables, which are independent given y: one integral over y alone."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from netsor.gaussian.symbolic.structure import Shape
 class CommonFactors(Elimination):
     """Σ = D + BB': given y ~ N(0, 1) the variables b_i·y + √D_i z_i are independent (Dunnett & Sobel 1955).
 
-    Where a kink is left sharp, more dimensions without it, by one of the `others`, beat fewer with it, unless these are
-    very few, or the others very many.
+    Where a kink stays sharp, one of the `others` with more dimensions and no kink is better, unless the factors are
+    very few or the others very many.
     """
 
     integrands = "a product of functions of one affine argument each, three variables or more"
@@ -45,7 +45,7 @@ class CommonFactors(Elimination):
 
 
 def common_factors(shape: Shape, state: State, env: Values) -> Integrand | None:
-    """The integrand over the common factors of the forms' covariance, if each factor is a function of one form."""
+    """The integrand over common factors of the forms; None unless each factor depends on one form."""
     forms = shape.form_symbols
     known = frozenset(forms)
     if any(len(f.free & known) != 1 for f in shape.factors):
@@ -59,7 +59,7 @@ def common_factors(shape: Shape, state: State, env: Values) -> Integrand | None:
     c = rows @ state.covariance @ rows.T
     for i, (_, degree) in enumerate(shape.polynomial, k):
         if degree == 1:
-            # The variance of a variable that occurs linearly does not matter: any that keeps c definite will do.
+            # The variance of a variable that occurs linearly does not matter; any that makes c definite will do.
             try:
                 explained = float(c[i, :k] @ np.linalg.solve(c[:k, :k], c[:k, i]))
             except np.linalg.LinAlgError:

@@ -1,7 +1,7 @@
-"""One variable integrated in closed form given all others: g(α + β u) with α and β functions of the rest.
+"""One variable integrated in closed form given all others: g(α + β u) with α and β functions of the others.
 
-relu(x y + z w) has curved kinks in four variables; given x, y and z it is a kinked function of w alone, whose
-expectation is known, and what is left is smooth except where β = 0.
+relu(x y + z w) has curved kinks in four variables. Given x, y and z it is a kinked function of w alone with a known
+expectation, and the remaining integrand is smooth except where β = 0.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class GivenRest:
     s: float
 
     def value(self, f: Integrand, x: Array) -> Array:
-        """At the columns of x; coordinates that are not there yet do not matter."""
+        """The value at the columns of x; coordinates that are missing in x do not matter."""
         run = lambdify((self.offset, self.slope), (*f.forms, *f.scalars))
         k = len(x)
         alpha, beta = run(*(f.root[:, :k] @ x + f.shift[:, None]), *f.values)
@@ -47,7 +47,7 @@ class GivenRest:
         return self.g(centre + np.zeros(x.shape[1]), np.maximum(spread, size))
 
     def is_sharp(self, f: Integrand) -> bool:
-        """Whether there are places where nothing is smoothed."""
+        """Whether the slope β vanishes somewhere, where nothing is smoothed."""
         return bool(self.slope.free & frozenset(f.forms))
 
     def last_variable(self, f: Integrand) -> int:
@@ -58,9 +58,9 @@ class GivenRest:
         return int(there[-1]) if len(there) else 0
 
     def tips(self, f: Integrand) -> list[list[Expr]]:
-        """For each level the functions over whose zeros something ends.
+        """For each level the functions over whose zeros an inner interval ends.
 
-        What was smoothed is as sharp as it was where the slope vanishes, and turns there where the offset does too.
+        Where the slope vanishes g is not smoothed; a break of g occurs there where the offset vanishes too.
         """
         return tips_of(f, (self.offset, self.slope))
 
@@ -75,7 +75,7 @@ class GivenRest:
 
 
 class GivenTheRest(Elimination):
-    """E[g(α + βu) | the rest] in closed form (the tower property), which straightens curved kinks."""
+    """E[g(α + βu) | the other variables] in closed form (the tower property), which removes curved kinks."""
 
     integrands = "a variable u in which all curved breaks are affine, as in relu(x y + z w)"
     becomes = "E g(α + β u) in closed form, with α and β functions of the other variables"
@@ -87,7 +87,7 @@ class GivenTheRest(Elimination):
 
 
 def smoothed_given_rest(shape: Shape, state: State, env: Values, slack: float) -> Integrand | None:
-    """The integrand without one of its variables, in which its curved breaks were affine; None where there is none."""
+    """The integrand without a variable in which all its curved breaks are affine; None where there is none."""
     forms = frozenset(shape.form_symbols)
     curved = [b.at for b in shape.breaks if b.kind != "soft" and affine(b.at, forms) is None]
     candidates: list[tuple[bool, Sym, Expr]] = []
@@ -96,7 +96,7 @@ def smoothed_given_rest(shape: Shape, state: State, env: Values, slack: float) -
         if inner is not None and all(s in at.free for at in curved):
             slopes, _ = affine(inner, frozenset((s,)))  # type: ignore[misc]
             candidates.append((bool(slopes[s].free & forms), s, inner))
-    # With a slope that is the same everywhere nothing is left sharp.
+    # Forms with a constant slope come first, since they leave no sharp places.
     for _, s, inner in sorted(candidates, key=lambda c: c[0]):
         found = _without(shape, s, inner, build(shape, state, env, last=s, slack=slack), env)
         if found is not None:
@@ -105,7 +105,7 @@ def smoothed_given_rest(shape: Shape, state: State, env: Values, slack: float) -
 
 
 def _argument(factors: list[Expr], s: Sym) -> Expr | None:
-    """The one affine function of s that everything in the factors depends on it through."""
+    """The one affine function of s through which the factors depend on s; None where there are several."""
     found: set[Expr] = set()
     stack = list(factors)
     while stack:
@@ -137,7 +137,7 @@ def _without(shape: Shape, s: Sym, inner: Expr, f: Integrand, env: Values) -> In
     row = np.where(np.abs(f.root[i]) <= 4e-15 * np.linalg.norm(f.root[i]), 0.0, f.root[i])
     closed = GivenRest(g, offset, slopes[s], row[:-1], float(f.shift[i]), abs(float(f.root[i, -1])))
     out = without_form(f, shape, s, env, closed)
-    # Where the slope is nothing, what was smoothed is as sharp as it was.
+    # Where the slope vanishes the function is not smoothed and has its kinks.
     if closed.slope.free & frozenset(out.forms):
         note_break(out, Break("kink", closed.slope), env)
     elif evaluate(closed.slope, dict(env)) == 0:

@@ -1,4 +1,4 @@
-"""Dirac masses: conditioning on the plane where they sit, integration by parts for their derivatives."""
+"""Dirac masses: conditioning on the plane where they lie, and integration by parts for their derivatives."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from netsor.gaussian.rules import level_sets
 from netsor.gaussian.symbolic.expansion import expand, factors_of, integer_power
 from netsor.gaussian.symbolic.structure import affine, shape_of
 
-# Two places this near to each other, as parts of the deviations, are one.
+# Two places count as one if their distance is smaller than this share of the deviations.
 _SAME_POINT = 1e-12
 
 
@@ -41,7 +41,8 @@ def mass(e: Expr, state: State, task: Task) -> Sum:
     orders = {i: order for i, f in enumerate(factors) if (order := mass_order(f)) is not None}
     if not orders:
         raise NoPointwiseMeaning("a power of a Dirac mass")
-    # Masses before their derivatives: what a derivative leaves of another mass by parts would come back to it.
+    # Masses come before their derivatives, because integrating another mass by parts would only move the derivative
+    # back.
     first = min(orders, key=orders.__getitem__)
     delta, order = factors.pop(first), orders[first]
     rest = canonical(mul(*factors))
@@ -94,14 +95,15 @@ def _refuse_jumps(rest: Expr, given: State, before: State, task: Task) -> None:
             least = rational.NOTHING if task.slack == 0 else RANK * 10
             if float(a @ given.covariance @ a) > least * float(a**2 @ before.variances):
                 continue
-            # Where one is, the other's argument is a constant: 0, or the other is elsewhere.
+            # Given u = 0 the argument of the other mass is constant: if it is 0 the two coincide, otherwise they do not
+            # meet.
             size = float(np.abs(a) @ (np.abs(given.mean) + np.sqrt(np.abs(before.variances)))) + abs(c)
             if abs(float(a @ given.mean) + c) <= _SAME_POINT * size:
                 raise NoPointwiseMeaning("two Dirac masses at the same point")
 
 
 def verify(e: Expr) -> None:
-    """Raises NoPointwiseMeaning for a function of a Dirac mass; a mass itself is a factor."""
+    """Raise NoPointwiseMeaning for a function of a Dirac mass, unless it is the mass itself as a factor."""
     if is_singular(e):
         for f in factors_of(e):
             base, k = integer_power(f)
@@ -113,10 +115,11 @@ def verify(e: Expr) -> None:
 
 
 def _mass_on_curve(u: Expr, order: int, rest: Expr, state: State, task: Task) -> Outcome:
-    """E δ(u) F = ∫ Σ over the roots r > 0 of u(r ω) of F φ(r) r^(k−1) / |∂u/∂r| over the directions ω.
+    """E δ(u) F = ∫ over directions ω of Σ over the roots r > 0 of u(r ω) of F φ(r) r^(k−1) / |∂u/∂r|.
 
-    That is the co-area formula on rays from the mean (Federer, Geometric Measure Theory, 3.2.12); in one variable there
-    are two directions, in two and three those of a circle and a sphere.
+    This is the co-area formula on rays from the mean (Federer, Geometric Measure Theory, 3.2.12); in one variable there
+    are two directions, in two and three variables those of a circle and a sphere. Raises NotTaken for derivatives of
+    masses, for masses within each other, and in more than three variables.
     """
     if order:
         raise NotTaken("it has the derivative of a Dirac mass on a curve")

@@ -1,7 +1,7 @@
-"""Powers of quadratic forms: b^{−p} = ∫₀^∞ t^{p−1} e^{−tb} dt / Γ(p), and e^{−tb} turns a Gaussian law into another.
+"""Powers of quadratic forms: b^{−p} = ∫₀^∞ t^{p−1} e^{−tb} dt / Γ(p), where e^{−tb} changes a Gaussian law to another.
 
-So E F(z) b(z)^{−p} is one integral over t of expectations of F alone: batch normalisation of any batch is as easy as
-its nonlinearities. With t = e^τ the trapezoidal rule converges like e^{−π²/h}.
+E F(z) b(z)^{−p} is therefore one integral over t of expectations of F alone, so that batch normalisation of a batch of
+any size is as easy as its nonlinearities. With t = e^τ the trapezoidal rule converges like e^{−π²/h}.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def integrate(
 ) -> tuple[float, float, float]:
     """(value, error, scale) of ∫₀^∞ t^{p−1} I(t) dt / Γ(p), where inner(t) = (I(t), its error, its scale).
 
-    `typical` is the size of the quadratic form; a sum of several powers has t^{p−1} I(t) ~ t^{lowest−1} for small t.
-    Unsettled where t^p I(t) does not fall for large t.
+    `typical` is the size of the quadratic form; for a sum of several powers t^{p−1} I(t) ~ t^{lowest−1} for small t.
+    Raises Unsettled where t^p I(t) does not decrease for large t.
     """
     h = 0.5 if tol > 3e-9 else 0.38
     centre = -math.log(typical)
-    # On the left I(t) is I(0) (1 + O(t)), and the rest of the sum is geometric.
+    # For small t I(t) is I(0) (1 + O(t)), so that the rest of the sum is geometric.
     first = p if lowest is None else lowest
     start = (math.log(max(tol, 1e-14)) - 4) / (first + 1)
     low = math.floor(start / h)
@@ -45,27 +45,28 @@ def integrate(
         v, e, s = inner(math.exp(tau))
         weight = math.exp(p * tau)
         rows.append((v * weight, e * weight, s * weight))
-        # About a centre that is not 0 the terms of I(t) cancel: what falls is the sum, not their sizes.
+        # The terms of I(t) may cancel about a centre other than 0, so that only their sum decreases.
         sizes.append((abs(v) + e) * weight)
         peak = max(peak, s * weight)
         k += 1
         if max(sizes[-2:]) <= 1e-3 * max(tol, 1e-13) * peak and k * h > 1 and len(rows) % 2 == 0:
-            # From here the terms fall at least geometrically.
+            # From here on the terms decrease at least geometrically.
             break
         if len(rows) % 2 == 0 and len(rows) > 24 and k * h > 20 and _is_geometric(sizes):
-            # Terms like t^{−a} with a small a would go on for long; their sum is known.
+            # Terms like t^{−a} with a small a decrease slowly; the rest of the sum is geometric and known.
             break
         if k * h > 200 or k * h > 40 and len(rows) > 20 and sizes[-1] > 0.98 * sizes[-11]:
             if abs(v) > 10 * e:
                 raise Unsettled("an integral over powers of a quadratic form does not seem to end")
-            # What does not fall is the error alone.
+            # Only the error of the terms does not decrease.
             raise Unsettled("an integral over powers of a quadratic form loses its digits")
     table = np.array(rows)
     ratio = sizes[-1] / sizes[-2] if sizes[-2] > 0 else 0.0
     right = sizes[-1] * h * ratio / (1 - ratio) if ratio < 1 else math.inf
     right_fine = right_coarse = 0.0
     if right > 1e-3 * max(tol, 1e-13) * peak and _is_geometric(sizes):
-        # The sums over what is left of the two grids; the ratio is good to what it has changed over the last ten.
+        # The rests of the geometric sums on both grids; the error of the ratio is estimated from its change over ten
+        # terms.
         change = abs(ratio - sizes[-9] / sizes[-10]) / (1 - ratio)
         right_fine, right_coarse = rows[-1][0] * ratio / (1 - ratio), rows[-2][0] * ratio**2 / (1 - ratio**2)
         right = abs(right_fine) * h * (10 * change + 1e-13 / (1 - ratio))
@@ -84,7 +85,7 @@ def integrate(
 
 
 def _is_geometric(sizes: list[float]) -> bool:
-    """Whether the last terms fall by one ratio."""
+    """Whether the last terms decrease by a constant ratio."""
     if len(sizes) < 12 or min(sizes[-12:]) <= 0:
         return False
     ratios = [b / a for a, b in zip(sizes[-12:], sizes[-11:])]

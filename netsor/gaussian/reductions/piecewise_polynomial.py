@@ -1,7 +1,8 @@
-"""One variable integrated in closed form given all others, between the zeros of quadratics: E of piecewise polynomials.
+"""One variable of a piecewise polynomial integrated in closed form given all others, between zeros of quadratics.
 
-step(1 − x² − y² − z²) and relu(x² + y z − w²) are polynomials of their last variable between the zeros of what they
-ask of it. Given the others these are known, and a polynomial between two places is a sum of truncated moments.
+step(1 − x² − y² − z²) and relu(x² + y z − w²) are polynomials in their last variable between the zeros of their
+arguments. Given the other variables these zeros are known, and a polynomial between two of them is a sum of truncated
+moments.
 """
 
 from __future__ import annotations
@@ -26,22 +27,23 @@ Array = np.ndarray
 _SQRT_2PI = math.sqrt(2 * math.pi)
 _HIGHEST = 8
 _LEAST_OWN = 1e-5
-# Beyond this no polynomial has anything left; on panels this narrow Legendre's nodes see the density exactly.
+# Beyond the first number a polynomial times the density is negligible; on panels narrower than the second,
+# Gauss–Legendre nodes integrate it to rounding.
 _REACH, _NARROW, _NODES = 14.0, 1.5, 14
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """x ↦ E F(x, z) over a standard normal z, the last coordinate of `whole`, in which F is of a `degree` by pieces."""
+    """x ↦ E F(x, z) for the last coordinate z of `whole`, in which F is piecewise polynomial of a `degree`."""
 
     whole: Integrand
     level: Level
     degree: int
-    # A place is a difference of what is known: so much larger than its rounding is that of the terms.
+    # Breakpoints are differences, so that their rounding errors exceed those of their terms by this factor.
     magnified: float
 
     def value(self, f: Integrand, x: Array) -> Array:
-        """At the columns of x; coordinates that are not there yet do not matter."""
+        """The value at the columns of x; coordinates that are missing in x do not matter."""
         x, low, high = self._panels(x)
         out = np.zeros(x.shape[1])
         wide = high - low > _NARROW
@@ -53,7 +55,7 @@ class Pieces:
         return out
 
     def moved(self, x: Array) -> Array:
-        """About by how much the rounding of the ends of panels moves the value."""
+        """An estimate of the effect of rounding in the breakpoints on the value."""
         x, low, high = self._panels(x)
         owner, column = np.nonzero(high > low)
         a, b = low[owner, column], high[owner, column]
@@ -82,20 +84,20 @@ class Pieces:
         return owner, half * ((self._at(x, owner, z) * np.exp(-0.5 * z * z)) @ w) / _SQRT_2PI
 
     def _wide(self, x: Array, owner: Array, low: Array, high: Array) -> tuple[Array, Array]:
-        """Σ c_j ∫ (z − m)^j φ over the panel, c_j from values at degree + 1 places around m.
+        """Σ c_j ∫ (z − m)^j φ over the panel, with c_j from values at degree + 1 places around m.
 
         ∫ (z − m)^{j+1} φ = −[(z − m)^j φ] + j ∫ (z − m)^{j−1} φ − m ∫ (z − m)^j φ.
         """
         from scipy.special import ndtr
 
         t, coefficients = _interpolation(self.degree)
-        # The places stand in the panel, as near to 0 as they can.
+        # The places lie in the panel, as near to 0 as possible.
         size = _NARROW / 2
         middle = np.clip(0.0, low + size, high - size)
         values = self._at(x, owner, middle[:, None] + size * t)
         alive = np.flatnonzero(values.any(axis=1))
         if len(alive) < len(owner):
-            # Outside balls and behind gates there is nothing.
+            # Panels on which the function is zero, as outside a ball, are skipped.
             owner, values, low, high, middle = (v[alive] for v in (owner, values, low, high, middle))
         ends = [np.exp(-0.5 * e * e) / _SQRT_2PI for e in (low, high)]
         mass = np.where(low > 0, ndtr(-low) - ndtr(-high), ndtr(high) - ndtr(low))
@@ -118,17 +120,17 @@ class Pieces:
         return max([0, *map(last_variable, used), *map(last_variable, f.gain[:, :-1])])
 
     def tips(self, f: Integrand) -> list[list[Expr]]:
-        """For each level the functions over whose zeros something ends."""
+        """For each level the functions over whose zeros an inner interval ends."""
         return tips_of(self.whole)[:-1]
 
     def bands(self, f: Integrand) -> list[list[tuple[Expr, ...]]]:
-        """For each level the functions that vanish where something passes given places."""
+        """For each level the functions that vanish where a curve passes given places."""
         return bands_of(self.whole)[:-1]
 
 
 @dataclass(frozen=True)
 class _Moved:
-    """By how much the value of `pieces` is moved by rounding."""
+    """The effect of rounding on the value of `pieces`."""
 
     pieces: Pieces
 
@@ -149,7 +151,7 @@ class _Moved:
 
 
 def moved(f: Integrand) -> Integrand | None:
-    """An integrand whose modulus bounds what rounding does to islands and slivers; None where there are none."""
+    """An integrand whose modulus bounds the effect of rounding in breakpoints; None where there are none."""
     mine = [h for h in f.given if isinstance(h, Pieces)]
     return replace(f, given=(_Moved(mine[0]),)) if mine else None
 
@@ -163,7 +165,7 @@ def _interpolation(degree: int) -> tuple[Array, Array]:
 
 @lru_cache(maxsize=20_000)
 def piecewise_degree(e: Expr, variables: Gaussians) -> int | None:
-    """The degree of a piecewise polynomial in the variables; None for all else, and above eight."""
+    """The degree of a piecewise polynomial in the variables; None for other functions, and above degree eight."""
     done: dict[Expr, int | None] = {}
     for node in postorder(e):
         parts = [done[c] for c in node.children]
@@ -224,7 +226,7 @@ def _without(shape: Shape, s: Sym, f: Integrand, env: Values) -> Integrand | Non
         return None
     own = abs(float(f.root[i, -1]))
     if own < _LEAST_OWN * float(np.linalg.norm(f.root[i])):
-        # Next to a degenerate law what is left of a variable given the others is as sharp as what it was.
+        # Near a degenerate law the variable hardly varies given the others, and integrating it smooths nothing.
         return None
     moved = bool(f.powers) and max(map(last_variable, f.gain)) == f.rank - 1
     degree = sum(piecewise_degree(g, frozenset((s,))) or 0 for g in f.factors if s in g.free)

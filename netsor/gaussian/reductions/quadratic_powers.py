@@ -23,7 +23,7 @@ Array = np.ndarray
 
 
 class Terms(Reduction):
-    """A sum term by term, but for terms that share a singular power of a quadratic form and may be finite together."""
+    """A sum term by term, except for terms that share a singular power of a form and may be finite together."""
 
     integrands = "a sum"
     becomes = "its terms"
@@ -61,7 +61,7 @@ def _one(t: Term, problem: Problem) -> Sum:
 
 
 class QuadraticPower(Reduction):
-    """b^{−p} = ∫₀^∞ t^{p−1} e^{−tb} dt / Γ(p) (Abramowitz & Stegun 6.1.1), and e^{−tb} moves the law."""
+    """b^{−p} = ∫₀^∞ t^{p−1} e^{−tb} dt / Γ(p) (Abramowitz & Stegun 6.1.1), where e^{−tb} changes the law."""
 
     integrands = "a fractional or negative power of a nonnegative quadratic form, as in batchnorm"
     becomes = "an integral over Laplace transforms, each under a law that e^{−tb} moves (Abramowitz & Stegun 6.1.1)"
@@ -86,7 +86,7 @@ def is_power_of_square(f: Expr, gaussians: Gaussians) -> bool:
     if not isinstance(f, Pow) or not isinstance(f.exponent, Const) or not f.base.free & gaussians:
         return False
     k = f.exponent.value
-    # A power of a function of one variable, or of an affine function, is an ordinary function.
+    # Powers of functions of one variable and of affine functions are treated as ordinary functions.
     return (
         len(f.base.free & gaussians) > 1
         and (k < 0 or not isinstance(k, int))
@@ -96,9 +96,9 @@ def is_power_of_square(f: Expr, gaussians: Gaussians) -> bool:
 
 
 def singular_base(product: Expr, gaussians: Gaussians) -> Expr | None:
-    """A quadratic form of which a product holds so negative a power that it may not be integrable by itself.
+    """A quadratic form whose power in a product is so negative that the product may not be integrable alone.
 
-    What diverges term by term may converge as a sum: ∂(u/|u|) is Σ of terms like u_i u_j/|u|³ about |u|⁻¹.
+    Terms that diverge one by one may have a finite sum: ∂(u/|u|) is a sum of terms like u_i u_j/|u|³ and |u|⁻¹.
     """
     for f in factors_of(product):
         if is_power_of_square(f, gaussians):
@@ -109,7 +109,7 @@ def singular_base(product: Expr, gaussians: Gaussians) -> Expr | None:
 
 
 def needs_company(e: Expr, gaussians: Gaussians) -> bool:
-    """Whether a sum inside an expression has terms that may be finite together alone."""
+    """Whether a sum inside an expression has terms that may be finite only as a sum."""
     return any(
         isinstance(node, Pow) and singular_base(node, gaussians) is not None
         for node in postorder(e)
@@ -118,7 +118,7 @@ def needs_company(e: Expr, gaussians: Gaussians) -> bool:
 
 
 def grouped(terms: Sequence[Term], gaussians: Gaussians) -> list[list[Term]]:
-    """Terms of a sum, those with singular powers of the same quadratic form together."""
+    """The terms of a sum, grouped by the quadratic form of their singular power."""
     out: list[list[Term]] = []
     place: dict[Expr, int] = {}
     for t in terms:
@@ -148,7 +148,7 @@ def _of_terms(terms: Sequence[Term], problem: Problem) -> LaplaceIntegral | None
 
 @dataclass(frozen=True)
 class LaplaceIntegral:
-    """front · ∫₀^∞ t^{p−1} E_t[whole · shares(t)] dt / Γ(p), E_t under the law that e^{−t b} moves.
+    """front · ∫₀^∞ t^{p−1} E_t[whole · shares(t)] dt / Γ(p), with E_t under the law changed by e^{−t b}.
 
     b = least + (z − centre)' square (z − centre).
     """
@@ -160,7 +160,7 @@ class LaplaceIntegral:
     centre: Array
     least: float
     typical: float
-    # The powers' symbols, coefficients and exponents.
+    # For each power its symbol, coefficient and exponent.
     shares: tuple[tuple[Sym, float, float], ...]
     front: float
     unless: tuple[type[Exception], ...] = ()
@@ -195,8 +195,8 @@ def over_square(
 ) -> LaplaceIntegral | None:
     """E Σ coefficient · power of b · rest, for (coefficient, power, rest) and a nonnegative quadratic form b.
 
-    With b^{−p} = ∫ t^{p−1} e^{−tb} dt / Γ(p) the terms are added under one integral sign, so that what diverges only
-    by itself need not. None where b is no such form.
+    With b^{−p} = ∫ t^{p−1} e^{−tb} dt / Γ(p) the terms are added under one integral, so that terms which diverge one by
+    one may have a finite sum. None where b is not such a form.
     """
     if len(items) > 1:
         state = _without_idle_directions(base, items, state, task)
@@ -207,7 +207,7 @@ def over_square(
     if size == 0 or values[0] < -1e-12 * size:
         return None
     keep = values > 1e-12 * size
-    # What rounding left of a zero would count once it is multiplied by a large t.
+    # Rounding errors of zero eigenvalues would matter after multiplication by a large t.
     square = (vectors[:, keep] * values[keep]) @ vectors[:, keep].T
     centre = -0.5 * (vectors[:, keep] / values[keep]) @ (vectors[:, keep].T @ b)
     least = c + 0.5 * float(b @ centre)
@@ -230,7 +230,7 @@ def over_square(
         assert isinstance(f, Pow) and isinstance(f.exponent, Const)
         k = float(f.exponent.value)
         raised = max(0, math.ceil(k))
-        # Where the form also occurs inside another factor, that would stay as hard as it is, once for every t.
+        # If another factor contains the form, its expectation stays as hard, and would be needed for every t.
         if raised == k or any(base in postorder(g) and not _is_power(g, base) for g in factors_of(rest)):
             return None
         share = Sym(("share", base.digest, i))
@@ -242,10 +242,10 @@ def over_square(
 
 
 def _without_idle_directions(base: Expr, items: Sequence[tuple[float, Expr, Expr]], state: State, task: Task) -> State:
-    """The law without those directions on which neither the form nor the whole sum depends.
+    """The law without the directions on which neither the form nor the whole sum depends.
 
-    In (u_i − mean) / |u − mean| the mean cancels; left in, it would cancel in digits, the more the nearer to a
-    singular point.
+    In (u_i − mean) / |u − mean| the mean cancels exactly; left in, it would cancel numerically, and lose more digits
+    the closer the form is to a singular point.
     """
     q, b, _ = quadratic(base, state, task)
     used = np.flatnonzero(np.abs(q).sum(axis=0))

@@ -1,4 +1,4 @@
-"""What a reduction is: E F as a sum, or an integral, of expectations that are easier; exact but for rounding."""
+"""Reductions: E F as a sum or an integral of easier expectations, exact up to rounding."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Solve = Callable[[Problem], Outcome]
 
 
 class Reduced(Protocol):
-    """What E F has become."""
+    """The result of a reduction of E F."""
 
     @property
     def unless(self) -> tuple[type[Exception], ...]:
-        """Where a subproblem raises one of these, the next reduction is tried."""
+        """Where a subproblem raises one of these exceptions, the next reduction is tried."""
         ...
 
     def evaluate(self, solve: Solve) -> Outcome: ...
@@ -26,9 +26,9 @@ class Reduced(Protocol):
 
 @dataclass(frozen=True)
 class Weighted:
-    """factor · exp(log) · E of a subproblem; `size` is that of the terms that log is the sum of.
+    """factor · exp(log) · E of a subproblem; `size` is the size of the terms whose sum is log.
 
-    A coefficient with a `method` is a number that was computed; one without is as it was written.
+    A coefficient with a `method` was computed and has a rounding error; one without is exact.
     """
 
     problem: Problem
@@ -47,7 +47,7 @@ class Weighted:
 
 @dataclass(frozen=True)
 class Sum:
-    """Σ of weighted subproblems, and of what is known already."""
+    """Σ of weighted subproblems and known results."""
 
     terms: tuple[Weighted | Outcome, ...]
     unless: tuple[type[Exception], ...] = ()
@@ -66,15 +66,15 @@ class Reduction(ABC):
 
     @abstractmethod
     def reduce(self, problem: Problem) -> Reduced | None:
-        """The problem as others with coefficients; None where this lemma does not apply."""
+        """The problem in terms of others; None where this lemma does not apply."""
 
 
 class Elimination(ABC):
-    """A way to an integrand of standard normals: the variables over which there is something left to integrate."""
+    """A way to write an expectation as an integral of a function of independent standard normals."""
 
     integrands: ClassVar[str]
     becomes: ClassVar[str]
 
     @abstractmethod
     def eliminate(self, problem: Problem) -> Integrand | None:
-        """The integrand; None where this way is not for the problem."""
+        """The integrand; None where this elimination does not apply."""

@@ -1,7 +1,7 @@
-"""Polynomials times functions that are constant between jumps: Stein's lemma leaves Dirac masses, a dimension less.
+"""Polynomials times functions that are constant between jumps: Stein's lemma gives Dirac masses, in one variable less.
 
-E z F = Σ_j Cov(z, z_j) E ∂F/∂z_j, where ∂F is nothing but masses on the planes of the jumps: E max of six variables
-becomes probabilities of orthants of four.
+E z F = Σ_j Cov(z, z_j) E ∂F/∂z_j, where ∂F consists of masses on the planes of the jumps: E max of six variables
+becomes probabilities of orthants in four.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from netsor.gaussian.symbolic.structure import affine
 
 
 class SteinsLemma(Reduction):
-    """E z F = Σ_j Cov(z, z_j) E ∂F/∂z_j (Stein 1981), where ∂F is nothing but masses."""
+    """E z F = Σ_j Cov(z, z_j) E ∂F/∂z_j (Stein 1981), where ∂F consists of Dirac masses."""
 
     integrands = "a polynomial times jumps on planes, in three or more variables, as in max"
     becomes = "Dirac masses in a variable less (Stein's lemma, Stein 1981)"
@@ -40,7 +40,7 @@ class SteinsLemma(Reduction):
             if c != 0 and s in rest.free:
                 parts.append(canonical(mul(Const(c), diff(rest, s))))
         terms = tuple(Weighted(Problem(e, law, task)) for e in parts if e is not ZERO)
-        # Masses may meet jumps.
+        # A mass may meet a jump; then the next reduction is tried.
         return Sum(terms, (NoPointwiseMeaning,))
 
 
@@ -50,7 +50,7 @@ def _variable(f: Expr, gaussians: Gaussians) -> Sym | None:
 
 
 def is_flat(e: Expr, variables: frozenset[Sym]) -> bool:
-    """Whether a function is constant but for jumps across planes."""
+    """Whether a function is constant except for jumps across planes."""
     if not e.free & variables:
         return True
     match e:

@@ -1,4 +1,4 @@
-"""Factors that go exactly: exponentials of polynomials of degree ≤ 2 and waves move the law."""
+"""Exponentials of polynomials of degree ≤ 2, and waves, as exact changes of the law."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Array = np.ndarray
 
 
 class Tilting(Reduction):
-    """exp of a polynomial of degree ≤ 2 moves a Gaussian law to another one (Rasmussen & Williams 2006, A.3)."""
+    """exp of a polynomial of degree ≤ 2 changes a Gaussian law to another one (Rasmussen & Williams 2006, A.3)."""
 
     integrands = "exp of a quadratic polynomial as a factor"
     becomes = "the other factors under another Gaussian law (Rasmussen & Williams 2006, A.3)"
@@ -31,8 +31,8 @@ class Tilting(Reduction):
         shape, task = problem.shape, problem.task
         if shape.exponent is ZERO:
             return None
-        # Where no Gaussian law is left, or what is left keeps e^x in bounds, as 1/(1 + e^x) does, and is nothing
-        # under a law moved so far, exponentials are factors like others.
+        # Exponentials are treated as ordinary factors where no Gaussian law is left, or where the other factors
+        # compensate a large e^x, as 1/(1 + e^x) does, and would underflow under a law that is moved this far.
         as_it_is = Sum((Weighted(replace(problem, stage=Stage.AS_IT_IS)),))
         try:
             log, size, law = tilt(shape.exponent, problem.law, task)
@@ -49,7 +49,7 @@ class Tilting(Reduction):
 
 
 class Characteristic(Reduction):
-    """Polynomials, sines and cosines alone: e^{iκ·z} moves the mean by iΣκ; the rest is Isserlis' theorem (1918)."""
+    """Polynomials, sines and cosines: e^{iκ·z} moves the mean by iΣκ, and the rest is Isserlis' theorem (1918)."""
 
     integrands = "a polynomial, alone or times sines and cosines of affine functions"
     becomes = "its moments (Isserlis 1918), about a mean that characteristic functions move by iΣκ"
@@ -67,9 +67,9 @@ def _is_tilt(f: Expr, task: Task) -> bool:
 
 
 def tilt(exponent: Expr, state: State, task: Task) -> tuple[float, float, State]:
-    """(log c, size, law') after a factor exp(q), q a polynomial of degree ≤ 2 in the Gaussians.
+    """(log c, size, law') after a factor exp(q), with q a polynomial of degree ≤ 2 in the Gaussians.
 
-    `size` is that of the terms that log c is the sum of, which is what its rounding is relative to.
+    `size` is the size of the terms whose sum is log c, to which rounding is relative.
     """
     q, b, constant = quadratic(exponent, state, task)
     values, vectors = np.linalg.eigh(q)
@@ -77,7 +77,7 @@ def tilt(exponent: Expr, state: State, task: Task) -> tuple[float, float, State]
     if top == 0 or values[0] < -1e-14 * top:
         log, moved, loss = state.tilted_by_quadratic(q, b, constant)
         return log, abs(log) + 2 * abs(constant) + loss, moved
-    # About the centre m of −z'Qz/2 + b·z nothing cancels but two constants; where Q has no say, b stays.
+    # About the centre m of −z'Qz/2 + b·z only two constants cancel; the part of b in the kernel of Q is left.
     keep = values > 1e-14 * top
     along = vectors[:, keep].T @ b
     centre = vectors[:, keep] @ (along / values[keep])

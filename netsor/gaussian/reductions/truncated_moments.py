@@ -1,8 +1,8 @@
 """Closed forms of E g(c + s z) for one standard normal z: g piecewise Σ u^k e^{αu − qu²/2}, and Φ, erf, sin, cos.
 
-Every piecewise function of the language falls out of one formula, the truncated Gaussian moment: relu, step, abs,
-hardtanh, elu, their powers, derivatives and products, and users' `if`s. A factor e^{αu − qu²/2} moves the mean to
-(c + αs²)/(1 + qs²) and the variance to s²/(1 + qs²).
+All piecewise functions of the language follow from one formula, the truncated Gaussian moment: relu, step, abs,
+hardtanh, elu, their powers, derivatives and products, and users' conditionals. A factor e^{αu − qu²/2} moves the mean
+to (c + αs²)/(1 + qs²) and the variance to s²/(1 + qs²).
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ from netsor.gaussian.symbolic.structure import affine, breaks_of
 Array = np.ndarray
 _SQRT_2PI = math.sqrt(2 * math.pi)
 _HIGHEST = 12
-# Pieces narrower than this many deviations are integrated at so many nodes, exactly to rounding.
+# Pieces narrower than this many standard deviations are integrated at this many Gauss–Legendre nodes, to rounding.
 _NARROW, _NODES = 1.5, 16
-# Beyond this many deviations the moments of tails are products of ratios, which are smooth functions of a place t.
+# Beyond this many standard deviations, moments of tails are products of ratios. Each ratio is a polynomial of this
+# degree in t, computed from a continued fraction of this many terms.
 _FAR, _SPREAD, _DEGREE, _TERMS = 2.0, 5.0, 24, 600
 
 
@@ -49,9 +50,9 @@ class Monomial:
 class Group:
     """Σ_k c_k u^k e^{αu − qu²/2} (Φ(λu + μ)) with coefficients that change at `edges`.
 
-    `pieces` are the coefficients between the edges; `near` are those of each piece in powers of u less its low end (of
-    its high end for the first), `jumps` those of what is added at each edge, in powers of u less the edge: next to an
-    edge, where tails are, they do not cancel as powers of u do.
+    `pieces` are the coefficients between the edges. `near` are those of each piece in powers of u minus its low end
+    (for the first piece, its high end), and `jumps` those of the change at each edge, in powers of u minus the edge.
+    Near an edge, where tails matter, these do not cancel as powers of u do.
     """
 
     alpha: complex
@@ -80,7 +81,7 @@ class Group:
         return self._from_the_middle(law)
 
     def size(self, c: Array, s: Any) -> Any:
-        """The moduli of the terms that the expectation is added up from, which is what its rounding is relative to."""
+        """The sum of the absolute terms of the expectation, to which its rounding is relative."""
         if self.phi is not None:
             powers = self.pieces[0]
             table = _normal_moments(len(powers) - 1, self.alpha, *self.phi, c, s)
@@ -95,7 +96,8 @@ class Group:
             if column.any():
                 out = out + np.where(column[place], np.abs(column[place] * moment), 0.0)
         for edge, jump in zip(self.edges, self.jumps):
-            # A density is as good as its exponent, and that as what it is a difference of.
+            # The density has the relative error of its exponent's terms, which nearly cancel where edge and mean are
+            # close.
             far, terms = (law.c - edge) / law.s, (np.abs(law.c) + abs(edge)) / law.s
             out = out + np.abs(law.beyond(edge, jump)) * (1 + np.abs(far) * terms)
         return out
@@ -110,12 +112,12 @@ class Group:
         return tuple(np.array([np.real(c) for c in column]) for column in zip_longest(*self.pieces, fillvalue=0.0))
 
     def _from_the_middle(self, law: _Tilted) -> Array:
-        """The polynomial around the mean everywhere, and at each edge beyond what is added there: tails alone."""
+        """The polynomial around the mean on the whole line, plus at each edge the tail of the change there."""
         out: Any = 0.0
         place = np.searchsorted(self._edges, law.mean)
         for column, moment in zip(self._columns, law.moments(len(self._columns) - 1)):
             if column.any():
-                # Where there is nothing an exponential may overflow.
+                # Where the coefficient is zero an exponential may overflow.
                 out = out + np.where(column[place], column[place] * moment, 0.0)
         for edge, jump in zip(self.edges, self.jumps):
             out = out + law.beyond(edge, jump)
@@ -126,7 +128,7 @@ class Group:
         return np.array(self.edges)
 
     def _piece_by_piece(self, law: _Tilted) -> Array:
-        """Each piece by itself: the outer ones as tails, a narrow one at nodes, where a difference of tails cancels."""
+        """Each piece alone: the outer ones as tails, narrow ones by nodes, where differences of tails cancel."""
         out = np.zeros(law.mean.shape)
         out += law.tail(self.edges[0], _mirrored(self.near[0]), -1)
         out += law.tail(self.edges[-1], self.near[-1], 1)
@@ -140,7 +142,7 @@ class Group:
         return out
 
     def _alone(self, i: int) -> Group:
-        """The i-th piece, and nothing on either side."""
+        """The i-th piece, with zero on both sides."""
         ends, start, stop = self.edges[i - 1 : i + 1], self.near[i], _moved(self.near[i], self.edges[i - 1 : i + 1])
         jumps = (start, tuple(-c for c in stop))
         return replace(self, edges=ends, pieces=((), self.pieces[i], ()), near=(), jumps=jumps)
@@ -162,7 +164,7 @@ class Smoothing:
         return np.asarray(np.real(out), float) + np.zeros(np.shape(c))
 
     def size(self, c: Array, s: Any) -> Array:
-        """What the rounding of the expectation is relative to."""
+        """The size that the rounding of the expectation is relative to."""
         with np.errstate(all="ignore"):
             return np.asarray(sum(np.abs(g.size(c, s)) for g in self.groups), float) + np.zeros(np.shape(c))
 
@@ -208,10 +210,10 @@ def _by_exponent(terms: Sequence[Monomial]) -> dict[tuple, list[complex]]:
 
 
 def _powers_from(g: Expr, u: Sym, end: float) -> dict[complex, tuple[float, ...]] | None:
-    """For each α the coefficients of e^{αu} in powers of u − end, as g itself has them.
+    """For each α the coefficients of e^{αu} in powers of u − end, expanded directly from g.
 
-    (u − 1.7)^2 is one square there; multiplied out about 0 it keeps the rounding of 1.7², which next to the end is not
-    small.
+    (u − 1.7)^2 is a single square there. Expanded about 0 first, it would keep the rounding error of 1.7², which is not
+    small near the end.
     """
     terms = _monomials(canonical(substitute(g, {u: add(u, Const(end))})), u, whole=False)
     if terms is None:
@@ -221,7 +223,7 @@ def _powers_from(g: Expr, u: Sym, end: float) -> dict[complex, tuple[float, ...]
 
 
 def _about(powers: Sequence[complex], at: float) -> tuple[float, ...]:
-    """The coefficients of Σ c_k u^k in powers of u − at, by Horner's scheme in rational numbers."""
+    """The coefficients of Σ c_k u^k in powers of u − at, by Horner's scheme in rational arithmetic."""
     c = [Fraction(float(np.real(x))) for x in powers]
     for i in range(len(c)):
         for k in range(len(c) - 2, i - 1, -1):
@@ -230,12 +232,12 @@ def _about(powers: Sequence[complex], at: float) -> tuple[float, ...]:
 
 
 def _moved(powers: Sequence[float], ends: Sequence[float]) -> tuple[float, ...]:
-    """The coefficients in powers of u less the second end of what they are in powers of u less the first."""
+    """Coefficients in powers of u minus the first end, converted to powers of u minus the second."""
     return _about(powers, ends[1] - ends[0])
 
 
 def _mirrored(powers: Sequence[float]) -> tuple[float, ...]:
-    """Coefficients in x of a polynomial in −x."""
+    """The coefficients in x of a polynomial in −x."""
     return tuple(-c if k % 2 else c for k, c in enumerate(powers))
 
 
@@ -248,7 +250,7 @@ def _combined(powers: Sequence[complex], table: Sequence[Array]) -> Any:
 
 
 class _Tilted:
-    """e^{αu − qu²/2} times the density of N(c, s²): a multiple of that of N(mean, sd²)."""
+    """e^{αu − qu²/2} times the density of N(c, s²), which is a multiple of that of N(mean, sd²)."""
 
     def __init__(self, alpha: Any, q: float, c: Array, s: Any):
         self.alpha, self.q, self.c, self.s = alpha, q, np.asarray(c), np.asarray(s)
@@ -264,7 +266,7 @@ class _Tilted:
 
     @property
     def log(self) -> Any:
-        """The logarithm of its mass."""
+        """The logarithm of the total mass."""
         a, q, c, s = self.alpha, self.q, self.c, self.s
         return (a * c + 0.5 * a**2 * s * s - 0.5 * q * c * c) / self.shrink - 0.5 * np.log(self.shrink)
 
@@ -276,7 +278,7 @@ class _Tilted:
         return table
 
     def beyond(self, end: float, powers: Sequence[float]) -> Array:
-        """∫ Σ d_k (u − end)^k over the side of the end on which the mean is not, and with −1 on its lower side."""
+        """∫ Σ d_k (u − end)^k over the side of the end without the mean, times −1 where that is the lower side."""
         x = (self.mean - end) / self.sd
         return self._summed(self._half_moments(-np.abs(x), end, powers), powers, np.where(x > 0, -1.0, 1.0))
 
@@ -297,7 +299,7 @@ class _Tilted:
         return np.exp(self.alpha * u - 0.5 * self.q * u * u - 0.5 * x * x) @ values / (_SQRT_2PI * s)
 
     def _summed(self, table: Sequence[Array], powers: Sequence[float], sign: Any) -> Array:
-        """Σ d_k (± sd)^k m_k, with the sign in front of all once more."""
+        """Σ d_k sd^k m_k, with `sign` multiplying the terms of even degree."""
         out: Any = 0.0
         scale: Any = 1.0
         for k, (c, moment) in enumerate(zip(powers, table)):
@@ -307,11 +309,12 @@ class _Tilted:
         return out
 
     def _half_moments(self, x: Array, end: float, powers: Sequence[float]) -> list[Array]:
-        """E (x + z)^k 1[x + z > 0] times the mass, where x is the mean's distance from the end in deviations."""
+        """E (x + z)^k 1[x + z > 0] times the mass, where x is the signed distance of the mean from the end, over sd."""
         from scipy.special import erfcx, ndtr
 
         top = max((k for k, c in enumerate(powers) if c), default=0)
-        # The integrand at the end. exp(log) may overflow where the mass underflows, so they are not multiplied.
+        # The density at the end. It is not exp(log) times a mass, because the former may overflow where the latter
+        # underflows.
         edge = np.exp(-0.5 * x * x) / _SQRT_2PI if self.is_plain else self._at(end)
         if self.is_plain:
             table = [ndtr(x)]
@@ -342,10 +345,10 @@ class _Tilted:
 
 @lru_cache(maxsize=64)
 def _tail_ratios(k: int) -> tuple[float, ...]:
-    """A polynomial in t = (y − f − l)/(y − f + l), l = `_SPREAD`, for y m_k/m_{k−1} on y > f = `_FAR`, where
-    m_k = E (z − y)^k 1[z > y].
+    """The coefficients of y m_k/m_{k−1} on y > f = `_FAR` as a polynomial in t = (y − f − l)/(y − f + l),
+    l = `_SPREAD`, where m_k = E (z − y)^k 1[z > y].
 
-    From m_{k+1} = k m_{k−1} − y m_k the ratio is k/(y + m_{k+1}/m_k), a continued fraction in which nothing cancels
+    From m_{k+1} = k m_{k−1} − y m_k the ratio is k/(y + m_{k+1}/m_k), a continued fraction without cancellation
     (Gautschi 1967, on repeated integrals of erfc).
     """
     t = np.cos(np.pi * (np.arange(_DEGREE + 1) + 0.5) / (_DEGREE + 1))
@@ -358,7 +361,7 @@ def _tail_ratios(k: int) -> tuple[float, ...]:
 
 
 def _normal_moments(top: int, alpha: Any, slope: float, offset: float, c: Array, s: Any) -> list[Array]:
-    """E u^k e^{αu} Φ(λu + μ): Stein's lemma lowers k, as Φ' = λφ is the exponential of a square."""
+    """E u^k e^{αu} Φ(λu + μ), with k lowered by Stein's lemma, since Φ' = λφ is the exponential of a square."""
     from scipy.special import ndtr
 
     mean = c + alpha * s * s
@@ -400,12 +403,12 @@ def smoothing(g: Expr, u: Sym, scalars: tuple[tuple[Sym, float], ...] = ()) -> S
 
 
 def _branchless(g: Expr, u: Sym, at: float) -> Expr:
-    """g as it reads around u = at, without branches."""
+    """g without branches, as it is near u = at."""
     done: dict[Expr, Expr] = {}
     here: dict[Sym, Expr] = {u: Const(at)}
     for node in postorder(g):
         if isinstance(node, Cond):
-            # A test that holds at the point holds on its whole piece.
+            # Breaks separate the pieces, so that a test has one truth value on a piece.
             done[node] = done[node.then] if truth(substitute(node.test, here)) else done[node.other]
             continue
         new = with_children(node, tuple(done[c] for c in node.children))
@@ -441,7 +444,7 @@ def _monomials(g: Expr, u: Sym, whole: bool) -> tuple[Monomial, ...] | None:
 
 
 def _expanded(g: Expr, only: frozenset[Sym]) -> list[tuple[float, Expr] | None]:
-    """g multiplied out all the way: `expand` keeps functions of one variable together, so sums are opened here."""
+    """g fully expanded, including sums of functions of one variable, which `expand` keeps together."""
     from netsor.expr import Add, Mul, Pow, mul, split_coefficient
 
     out: list[tuple[float, Expr] | None] = []
