@@ -68,8 +68,10 @@ from netsor.limit.scalars import (
 )
 from netsor.limit.scale import Scales, times_power
 from netsor.limit.separation import of_initial, of_products
+from netsor.limit.shapes import Shapes
 from netsor.limit.stein import stein_coefficients
 from netsor.limit.symbols import coefficient, hat, scalar, spell
+from netsor.limit.uncorrelated import Uncorrelated
 from netsor.limit.worklist import WorkList, kept
 
 # How many times the residual of a nearly dependent variable is itself separated into others and a residual.
@@ -125,6 +127,8 @@ class Limit:
         self._covariances: dict[tuple[Sym, Sym], Known] = {}
         self._results: dict[Sym, Expectation] = {}
         self._meanings = Meanings(self.is_gaussian)
+        self.shapes = Shapes()
+        self._uncorrelated = Uncorrelated(self, self.shapes)
         self._noises = Noises()
         # Keyed by identity, since a part that is computed again has errors of its own.
         self._parts: dict[int, tuple[Part, Form]] = {}
@@ -402,7 +406,7 @@ class Limit:
             self._powers[symbol] = k
         if i.vectors:
             plain = integrable(integrand, gaussians_of(integrand, self)) is True
-        if not plain or not all(map(self._is_plain, integrand.free)):
+        if not plain or not all(map(self.is_plain, integrand.free)):
             self._doubtful.add(symbol)
         c, known = 1.0, symbol
         if WIDTH not in i.psi.free and not may_jump(i.psi):
@@ -415,9 +419,10 @@ class Limit:
         """
         e = canonical(integrand)
         why = vanishes(e, self)
-        return why if why is None or all(map(self._is_plain, e.free)) else None
+        return why if why is None or all(map(self.is_plain, e.free)) else None
 
-    def _is_plain(self, s: Sym) -> bool:
+    def is_plain(self, s: Sym) -> bool:
+        """Whether a symbol depends on no scalar that may have no value."""
         return all(t in self._estimates for t in self._doubts(s))
 
     def _doubts(self, s: Sym) -> frozenset[Sym]:
@@ -488,7 +493,7 @@ class Limit:
         if p is None or q is None or p.matrix != q.matrix or p.transposed != q.transposed:
             return True
         # The expectation of the product of the operands may vanish by symmetry or independence.
-        return self.vanishes(ZHAT(p.variance, p.operand, q.operand)) is not None
+        return p.variance == 0 or self._uncorrelated.vanishes(p.operand, q.operand)
 
     def covariance(self, a: Sym, b: Sym) -> Estimate:
         key = _ordered(a, b)

@@ -60,10 +60,10 @@ def test_what_was_taken_is_recorded():
     x = np.random.default_rng(8).standard_normal((4, 3))
     found = network("gelu(u)").ntk(x).expectations
     pairs = [t for t in found if t.over == "pair of inputs"]
-    # φ(u) φ(v) of both layers, φ'(u) φ'(v) of both, and products of Ẑ's.
+    # φ(u) φ(v) of both layers, and φ'(u) φ'(v) of both.
     assert sum("Mehler's series" in t.ways for t in pairs) == 4
     assert all(sum(t.ways.values()) == 6 for t in pairs)
-    assert {t.over for t in found} == {"all", "input", "pair of inputs"}
+    assert {t.over for t in found} == {"input", "pair of inputs"}
     relu = [t for t in network("relu(u)").ntk(x).expectations if "relu" in t.integrand and t.over == "pair of inputs"]
     assert [t.ways for t in relu] == [{"angle": 6}] * 2
 

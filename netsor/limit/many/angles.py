@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netsor.core import DataRef
-from netsor.expr import Const, Expr, Sym
+from netsor.expr import Const, Sym
 from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.arithmetic.two_product import two_product
 from netsor.gaussian.symbolic.independence import gaussians_of
-from netsor.gaussian.vectorized.arccosine import NEAR, Homogeneous, homogeneous, homogeneous_pair
+from netsor.gaussian.vectorized.arccosine import NEAR, Homogeneous, homogeneous
 from netsor.gaussian.vectorized.closed import determinant
 from netsor.limit.many.frames import Frame, Step
 from netsor.limit.worklist import kept
@@ -213,26 +213,18 @@ class Angles:
 
         return self._step(s, t, (self.twins(mine[0], yours[0]),), compute)
 
-    def careful(self, block: Expr, symbols: Sequence[Sym]) -> tuple[Step, Callable[[Frame, Twins], Bounded]] | None:
-        """E f(u) g(v) for homogeneous f and g, from the twins of u and v; None for other products.
+    def expectation(self, sides: tuple[Homogeneous, Homogeneous], u: Sym, v: Sym, frame: Frame) -> Bounded:
+        """E f(u) g(v) for homogeneous f and g, from the twins of u and v, for a list of pairs.
 
         With S = p p' + q q' and X = p q' + q p' it is S F(θ) + X F(π − θ), where F is that of step or relu. Entries
         where a variance may be zero have an infinite error.
         """
-        sides = homogeneous_pair(block, symbols)
-        if sides is None:
-            return None
-        f, g = sides
-
-        def compute(frame: Frame, t: Twins) -> Bounded:
-            t = _spread(t, frame)
-            some = np.flatnonzero(t.positive())
-            out = Bounded(np.zeros(frame.shape[0]), np.full(frame.shape[0], np.inf))
-            with np.errstate(all="ignore"):
-                out.put(some, _expectation(f, g, t.at(some)))
-            return Bounded(out.value[:, None], out.error[:, None])
-
-        return self.twins(symbols[0], symbols[1]), compute
+        t = _spread(frame.value(self.twins(u, v)), frame)
+        some = np.flatnonzero(t.positive())
+        out = Bounded(np.zeros(frame.shape[0]), np.full(frame.shape[0], np.inf))
+        with np.errstate(all="ignore"):
+            out.put(some, _expectation(*sides, t.at(some)))
+        return Bounded(out.value[:, None], out.error[:, None])
 
 
 def _of_one(frame: Frame, plain: Twins, given: Sequence[Twins]) -> None:

@@ -7,56 +7,45 @@ examples, so that the steps are derived once, from the symbols alone, and then c
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from netsor.core import DataRef, Moment
-from netsor.expr import (
-    ONE,
-    ZERO,
-    Add,
-    Const,
-    Expr,
-    Sym,
-    add,
-    canonical,
-    is_singular,
-    mul,
-    split_coefficient,
-    substitute,
-    to_text,
-)
+from netsor.expr import Const, Expr, Sym, add, canonical, is_singular, mul, substitute, to_text
 from netsor.expr.arrays import lambdify
-from netsor.expr.parity import parity
 from netsor.gaussian import NoPointwiseMeaning
 from netsor.gaussian.arithmetic.bounded import Bounded
-from netsor.gaussian.existence.integrability import integrable
-from netsor.gaussian.reductions.quadratic_powers import needs_company
-from netsor.gaussian.symbolic.expansion import factors_of, integer_power, is_polynomial
-from netsor.gaussian.symbolic.independence import gaussians_of, vanishing
 from netsor.gaussian.vectorized.laws import Laws
-from netsor.gaussian.vectorized.plan import Way, ways
+from netsor.gaussian.vectorized.plan import Part
 from netsor.limit import Limit
-from netsor.limit.definition import ZHAT
+from netsor.limit.many import blocks
 from netsor.limit.many.angles import Angles
 from netsor.limit.many.forms import Form, Forms
 from netsor.limit.many.frames import Frame, Step
 from netsor.limit.many.pairing import Pairing
-from netsor.limit.many.products import Product, how_many_terms, monomials, products, sides, summands
+from netsor.limit.many.recipes import (
+    Block,
+    Covariance,
+    Factor,
+    Function,
+    Integrand,
+    Planner,
+    Recipe,
+    Ref,
+    Sum,
+    Summand,
+    TwoSums,
+)
 from netsor.limit.many.terms import Taken, Term
+from netsor.limit.shapes import numbered, stand_ins
 from netsor.limit.symbols import spell
 from netsor.limit.worklist import WorkList, kept
 
 Array = np.ndarray
 _EPS = 2.0**-52
-_OVER = ("all", "input", "pair of inputs")
 _ONE, _NONE = np.ones((1, 1)), np.zeros((1, 1))
-# The most terms that a block may be expanded into; smaller where functions of scalars occur, which differ between
-# inputs.
-_MOST_TERMS, _MOST_WITH_SCALARS = 200, 12
 
 
 class Evaluator:
@@ -74,18 +63,28 @@ class Evaluator:
         self.work = WorkList()
         self.forms = Forms(limit)
         self.angles = Angles(self)
-        self.pairing = Pairing(self._families, self.expect, self.total, self._prepare)
+        self.pairing = Pairing(self.families, self.expect, self.total, self._prepare)
         self.taken: list[Taken] = []
         self._count = 0
         self._domains: dict[Sym, str] = {}
+        self._families: dict[Sym, frozenset[Hashable]] = {}
         self._covariances: dict[tuple[Sym, Sym], Step] = {}
         self._scalars: dict[Sym, Step] = {}
-        self._expectations: dict[Expr, Step] = {}
-        self._blocks: dict[tuple[Expr, bool], Step] = {}
+        # Integrands in stand-ins by their shapes; recipes by kind, integrand and what is known of its symbols.
+        self._written: dict[Hashable, Expr] = {}
+        self._recipes: dict[Hashable, list[Recipe]] = {}
+        self._blocks: dict[Hashable, blocks.Block] = {}
+        # Steps by kind, integrand and symbols.
+        self._expectations: dict[Hashable, Step] = {}
+        self._long: dict[Expr, Step] = {}
+        self._functions: dict[Hashable, Step] = {}
         self._sums: dict[tuple[Term, ...], Step] = {}
         self._inner: dict[tuple[DataRef, DataRef], Step] = {}
-        self._parts: dict[tuple[object, ...], Step] = {}
+        self._parts: dict[Hashable, Step] = {}
         self.zero = self.constant(0.0)
+        for s in (*limit.initial, *limit.products):
+            self.place(s)
+            self.domain(s)
 
     def step(self, domain: str, needs: Sequence[Step], compute: Callable[[Frame, Sequence[Any]], Any]) -> Step:
         self._count += 1
@@ -147,7 +146,7 @@ class Evaluator:
         limit = self.limit
         p, q = limit.products.get(a), limit.products.get(b)
         if p is not None and q is not None and not (a is not b and limit.independent(a, b)):
-            return self.expect(ZHAT(p.variance, p.operand, q.operand))
+            return self.expect(p.operand, q.operand, variance=p.variance)
         if p is None and q is None:
             program = limit.program
             e, f = (program.embedding.get(limit.initial[s]) for s in (a, b))
@@ -170,14 +169,14 @@ class Evaluator:
         terms = []
         members: dict[object, list[tuple[Sym, Expr]]] = {}
         for t, y in b:
-            for family in self._families(t):
+            for family in self.families(t):
                 members.setdefault(family, []).append((t, y))
         for s, x in a:
-            for t, y in (pair for family in self._families(s) for pair in members.get(family, ())):
+            for t, y in (pair for family in self.families(s) for pair in members.get(family, ())):
                 c = self.covariance(s, t)
                 if c is not self.zero:
                     numbers = [float(f.value) for f in (x, y) if isinstance(f, Const)]
-                    others = [self._function_of_scalars(f) for f in (x, y) if not isinstance(f, Const)]
+                    others = [self._function(f) for f in (x, y) if not isinstance(f, Const)]
                     terms.append(Term(float(np.prod(numbers)), (c, *others)))
         return self.total(terms)
 
@@ -285,11 +284,22 @@ class Evaluator:
 
         return self.step("".join(sorted({c for f in needs for c in f.domain})), needs, compute)
 
-    def _function_of_scalars(self, e: Expr) -> Step:
-        if e.free and isinstance(e, Sym):
-            return self.scalar(e)
-        symbols = tuple(sorted(e.free, key=lambda s: s.digest))
-        f = lambdify((e,), symbols)
+    def _function(self, e: Expr) -> Step:
+        """A function of scalars."""
+        symbols = tuple(sorted(e.free, key=self.place))
+        return self._function_at(canonical(substitute(e, numbered(symbols))), symbols)
+
+    def _function_at(self, e: Expr, symbols: tuple[Sym, ...]) -> Step:
+        """A function of scalars in stand-ins for `symbols`."""
+        if isinstance(e, Sym):
+            return self.scalar(symbols[0])
+        found = self._functions.get((e, symbols))
+        if found is None:
+            found = self._functions[e, symbols] = self._compute_function(e, symbols)
+        return found
+
+    def _compute_function(self, e: Expr, symbols: tuple[Sym, ...]) -> Step:
+        f = lambdify((e,), stand_ins(len(symbols)))
 
         def compute(frame: Frame, at: Sequence[Bounded]) -> Bounded:
             shape = np.broadcast_shapes((1, 1), *(q.value.shape for q in at))
@@ -315,216 +325,144 @@ class Evaluator:
         z = {**self.limit.scalars, **self.limit.vectors}
         return self.expect(canonical(substitute(psi, {s: z[str(s.name)] for s in psi.free})))
 
-    def expect(self, integrand: Expr) -> Step:
-        """E of an expression in Ẑ's, over the domain of the examples that it depends on."""
-        e = canonical(integrand)
-        found = self._expectations.get(e)
+    def expect(self, *factors: Expr, variance: float = 1.0) -> Step:
+        """E of a product of expressions in Ẑ's, over the domain of the examples that it mentions, times a number."""
+        factors = tuple(map(canonical, factors))
+        shape = self.limit.shapes.of(*factors)
+        if shape is None:
+            return self._of_long(canonical(mul(Const(variance), canonical(mul(*factors)))))
+        key = variance, shape.key
+        e = self._written.get(key)
+        if e is None:
+            product = canonical(mul(Const(variance), canonical(mul(*factors))))
+            e = self._written[key] = canonical(substitute(product, numbered(shape.symbols)))
+        return self._planned("expectation", e, shape.symbols)
+
+    def _of_long(self, e: Expr) -> Step:
+        """E of an integrand of a shape that is its own."""
+        found = self._long.get(e)
         if found is None:
-            found = self._expectations[e] = self._by_families(e) or self._in_forms(e)
+            at = {s: s for s in e.free}
+            found = self._long[e] = self._sum(Planner(self, at).expectation(e), at)
         return found
 
-    def _by_families(self, e: Expr) -> Step | None:
-        """E of a product of independent factors, or of two sums, where families of variables show it; None for others.
+    def _planned(self, kind: str, e: Expr, symbols: tuple[Sym, ...]) -> Step:
+        """E of an integrand in stand-ins for `symbols`, by a recipe of this kind."""
+        key = kind, e, symbols
+        found = self._expectations.get(key)
+        if found is None:
+            at = dict(zip(stand_ins(len(symbols)), symbols, strict=True))
+            found = self._expectations[key] = self._sum(self._recipe(kind, e, at), at)
+        return found
 
-        Only the families are compared, so that long expressions, such as a residual stream of many layers, are not
-        searched.
-        """
-        number, rest = split_coefficient(e)
-        factors = [(f, frozenset(x for s in f.free for x in self._families(s))) for f in factors_of(rest)]
-        groups: list[tuple[list[Expr], frozenset[object]]] = []
-        for f, mine in factors:
-            joined = [g for g in groups if g[1] & mine]
-            groups = [g for g in groups if not g[1] & mine]
-            groups.append(([*(x for g in joined for x in g[0]), f], mine.union(*(g[1] for g in joined))))
-        gaussian = [canonical(mul(*g)) for g, families in groups if families]
-        variables = gaussians_of(e, self.forms)
-        if len(gaussian) == 1:
-            sums = self._two_sums(gaussian[0])
-            found = self.pairing.expectation(*sums, variables) if sums else None
-            if found is None:
-                return None
-            steps = [found]
-        elif len(gaussian) > 1 and all(integrable(g, variables) is True for g in gaussian):
-            steps = [self.expect(g) for g in gaussian]
-        else:
-            return None
-        scalars = [f for g, families in groups if not families for f in g]
-        if scalars:
-            steps.append(self._function_of_scalars(canonical(mul(*scalars))))
-        return self.total([Term(float(number), tuple(steps))])
+    def _recipe(self, kind: str, e: Expr, at: Mapping[Sym, Sym]) -> tuple[Summand, ...]:
+        recipes = self._recipes.setdefault((kind, e, self._traits(at.values())), [])
+        found = next((r for r in recipes if r.holds(at, self)), None)
+        if found is None:
+            planner = Planner(self, at)
+            found = Recipe(getattr(planner, kind)(e), planner.asked)
+            recipes.append(found)
+        return found.terms
+
+    def _traits(self, symbols: Iterable[Sym]) -> Hashable:
+        """What is known of symbols: which are Gaussians, of which examples, and which are of one family."""
+        seen: dict[Hashable, int] = {}
+        return tuple(
+            (self.is_gaussian(s), self.domain(s), tuple(seen.setdefault(f, len(seen)) for f in self.families(s)))
+            for s in symbols
+        )
+
+    def _sum(self, terms: Iterable[Summand], at: Mapping[Sym, Sym]) -> Step:
+        return self.total([Term(t.number, tuple([self._factor(f, at) for f in t.factors])) for t in terms])
+
+    def _factor(self, f: Factor, at: Mapping[Sym, Sym]) -> Step:
+        """A factor of a recipe, where its symbols stand for those of `at`."""
+        match f:
+            case Block():
+                return self._block(f, tuple([self._actual(s, at) for s in f.symbols]))
+            case Covariance():
+                return self.covariance(self._actual(f.u, at), self._actual(f.v, at))
+            case Function():
+                return self._function_at(f.e, tuple([self._actual(s, at) for s in f.symbols]))
+            case Sum():
+                return self._sum(f.terms, at)
+            case Integrand():
+                return self.expect(substitute(f.e, {s: at[s] for s in f.e.free}))
+            case TwoSums():
+                x, y, e = (canonical(substitute(g, {s: at[s] for s in g.free})) for g in (f.x, f.y, f.e))
+                found = self.pairing.expectation(x, y, frozenset(s for s in e.free if self.is_gaussian(s)))
+                return self._in_forms(e) if found is None else found
+
+    def _actual(self, s: Ref, at: Mapping[Sym, Sym]) -> Sym:
+        """What a symbol of a recipe stands for, or a linear form in such symbols."""
+        if isinstance(s, Sym):
+            return at[s]
+        form = [(at[t], canonical(substitute(c, {u: at[u] for u in c.free})) if c.free else c) for t, c in s]
+        return self.forms.symbol(tuple(sorted(form, key=lambda part: part[0].digest)))
 
     def _in_forms(self, e: Expr) -> Step:
-        e = self.forms.rewritten(e)
-        gaussians = gaussians_of(e, self.forms)
-        if e is ZERO or gaussians and parity(e, gaussians) == -1 and integrable(e, gaussians):
-            return self.zero
-        return self.total([self._product(t, gaussians) for t in summands(e, gaussians, self.forms)])
+        """E of two sums that do not fall into independent parts."""
+        shape = self.limit.shapes.of(e)
+        if shape is None:
+            at = {s: s for s in e.free}
+            return self._sum(Planner(self, at).in_forms(e), at)
+        return self._planned("in_forms", canonical(substitute(e, numbered(shape.symbols))), shape.symbols)
 
-    def _product(self, t: Product, gaussians: frozenset[Sym], whole: bool = False) -> Term:
-        """E of number · scalar · Π blocks as a product of expectations; `whole` blocks are not expanded."""
-        exist = all(integrable(b, gaussians) for b in t.blocks)
-        if exist and any(vanishing(b, gaussians, self.forms) for b in t.blocks):
-            return Term(0.0, ())
-        factors = [self._function_of_scalars(t.scalar)] if t.scalar is not ONE else []
-        return Term(float(t.number), (*factors, *(self._block(b, gaussians, whole) for b in t.blocks)))
-
-    def _block(self, block: Expr, gaussians: frozenset[Sym], whole: bool = False) -> Step:
-        key = (block, whole)
-        found = self._blocks.get(key)
+    def _block(self, f: Block, symbols: tuple[Sym, ...]) -> Step:
+        key = f.e, symbols, f.opened
+        found = self._expectations.get(key)
         if found is None:
-            found = self.work.do(lambda: kept(self._blocks, key, self._compute(block, gaussians, whole)))
+            found = self.work.do(lambda: kept(self._expectations, key, self._compute_block(f, symbols)))
         return found
 
-    def _compute(self, block: Expr, gaussians: frozenset[Sym], whole: bool) -> Step:
-        """E of a block: the sum over the terms of its expansion if all of them are easy, else by a grid."""
-        block = self.forms.rewritten(block)
-        mine = gaussians_of(block, self.forms)
-        if needs_company(block, mine):
-            # The terms do not have finite expectations one by one.
-            return self._at_once(block, mine)
-        if whole and not self._takes_grid(block, mine):
-            return self._at_once(block, mine)
-        pieces: list[Product] = []
-        # Functions of scalars differ between inputs, and then one grid for all terms is cheaper.
-        if not whole and how_many_terms(block, mine) <= (_MOST_TERMS if mine == block.free else _MOST_WITH_SCALARS):
-            pieces = products(block, mine, self.forms, self._side)
-            if all(self._is_easy(b, mine) for p in pieces for b in p.blocks):
-                return self._sum(pieces, mine)
-        apart = monomials(block, mine, self.forms) if not whole else []
-        if len(apart) > 1 or any(len(p.blocks) > 1 for p in apart):
-            return self._sum(apart, mine, False)
-        if whole:
-            return self._at_once(block, mine)
+    def _compute_block(self, f: Block, symbols: tuple[Sym, ...]) -> Step:
+        kinds = tuple([self.is_gaussian(s) for s in symbols]), tuple([self.domain(s) for s in symbols])
+        block = self._blocks.get((f.e, kinds))
+        if block is None:
+            block = self._blocks[f.e, kinds] = blocks.Block(f.e, *kinds)
+        at = dict(zip(block.symbols, symbols, strict=True))
+        at |= {s: self._actual(form, at) for s, form in block.forms.items()}
+        instead = (lambda: self._planned("multiplied_out", f.e, symbols)) if f.opened else None
+        return blocks.expectation(block, at, self, instead)
 
-        def multiplied_out() -> Step:
-            return self._sum(pieces or products(block, mine, self.forms, self._side), mine)
+    # --- symbols ----------------------------------------------------------------------------------------------
 
-        if self._takes_grid(block, mine) and sides(block, self._side) is not None:
-            return self._at_once(block, mine, multiplied_out)
-        return multiplied_out()
+    def is_gaussian(self, s: Sym) -> bool:
+        return self.forms.is_gaussian(s)
 
-    def _two_sums(self, block: Expr) -> tuple[Expr, Expr] | None:
-        """X and Y with block = X Y, where it is a product of two sums."""
-        bases = []
-        for f in factors_of(block):
-            base, k = integer_power(f)
-            bases += [base] * k
-        return (bases[0], bases[1]) if len(bases) == 2 and all(isinstance(b, Add) for b in bases) else None
+    def independent(self, a: Sym, b: Sym) -> bool:
+        return self.forms.independent(a, b)
 
-    def _prepare(self, x: Expr, y: Expr) -> None:
-        """Find the covariances of the variables of two expressions, in the order of the program."""
-        place = {s: k for k, s in enumerate(self.limit.products)}
-        members: dict[object, list[Sym]] = {}
-        for s in y.free:
-            if s in place:
-                members.setdefault(next(self._families(s)), []).append(s)
-        for s in sorted((s for s in x.free if s in place), key=place.__getitem__):
-            for t in sorted(members.get(next(self._families(s)), ()), key=place.__getitem__):
-                self.covariance(s, t)
+    def place(self, s: Sym) -> int:
+        """The number of a symbol, in the order of the program's lines."""
+        return self.limit.shapes.place(s)
 
-    def _families(self, s: Sym) -> Iterator[object]:
+    def families(self, s: Sym) -> frozenset[Hashable]:
         """The matrix, or the vectors, that a variable is made of; none for a scalar."""
+        found = self._families.get(s)
+        if found is None:
+            found = self._families[s] = frozenset(self._find_families(s))
+        return found
+
+    def _find_families(self, s: Sym) -> Iterator[Hashable]:
         if s in self.forms:
             for t, _ in self.forms[s]:
-                yield from self._families(t)
+                yield from self.families(t)
         elif s in self.limit.products:
             p = self.limit.products[s]
             yield p.matrix, p.transposed
         elif self.limit.is_gaussian(s):
             yield self.limit.family(s)
 
-    def _takes_grid(self, block: Expr, gaussians: frozenset[Sym]) -> bool:
-        """Whether a block is neither a function of one variable nor a product that one call computes for all pairs."""
-        return len(gaussians) > 2 or len(gaussians) == 2 and (block.free != gaussians or isinstance(block, Add))
-
-    def _sum(self, pieces: Sequence[Product], gaussians: frozenset[Sym], whole: bool = True) -> Step:
-        return self.total([self._product(p, gaussians, whole) for p in pieces])
-
-    def _side(self, f: Expr) -> str:
-        return self.join(f.free)
-
-    def _is_easy(self, block: Expr, gaussians: frozenset[Sym]) -> bool:
-        return len(gaussians_of(self.forms.rewritten(block), self.forms)) <= 2 or is_polynomial(block, gaussians)
-
-    def _at_once(self, block: Expr, gaussians: frozenset[Sym], instead: Callable[[], Step] | None = None) -> Step:
-        """E of a block by the first method of the plan that succeeds, decided for each pair.
-
-        `instead` is used in place of the last method, which takes the block as it stands for one law after the other.
-        """
-        symbols = _sorted(gaussians)
-        both = sides(block, self._side) if len(symbols) > 1 else None
-        split = None
-        if both is not None:
-            # One side alone may depend on fewer variables than both sides together.
-            f, g = (self.forms.rewritten(e) for e in both)
-            x, y = (_sorted(gaussians_of(e, self.forms)) for e in (f, g))
-            split = ((f, x), (g, y))
-            symbols = _sorted(gaussians | {*x, *y})
-        laws = [(a, b) for i, a in enumerate(symbols) for b in symbols[i:]]
-        scalars = _sorted(block.free - gaussians)
-        following = ways(block, _sorted(gaussians), split)
-        known: list[Way] = []
-        covariances = [self.covariance(*p) for p in laws]
-        given = [self.scalar(s) for s in scalars]
-        domain = self.join(block.free)
-        careful = self.angles.careful(block, symbols) if domain else None
-
-        def way(k: int) -> Way | None:
-            """The k-th method, which is set up only where the methods before it failed for some pairs."""
-            while len(known) <= k:
-                new = next(following, None)
-                if new is None:
-                    return None
-                known.append(new)
-            return known[k]
-
-        record = Taken(to_text(block, self.spell), _OVER[len(domain)])
-
-        def noted(name: str, part: Bounded) -> Bounded:
-            if not record.ways:
-                self.taken.append(record)
-            sound = np.isfinite(part.error)
-            record.ways[name] = record.ways.get(name, 0) + int(np.count_nonzero(sound))
-            record.error = max(record.error, float(part.error.max(initial=0.0, where=sound)))
-            return part
-
-        def taken(w: Way, frame: Frame, values: Sequence[Bounded]) -> Bounded:
-            c = dict(zip(laws, values, strict=False))
-            at = dict(zip(scalars, values[len(laws) :], strict=False))
-            shape = frame.shape if domain else (1, 1)
-            here = Laws(shape, c, at, self.tol, frame.clock, frame.shared)
-            found = w.run(here, [frame.value(self._part(key, make, s)) for key, s, make in w.parts])
-            return noted(w.name, _full(found, shape))
-
-        def again(k: int, frame: Frame) -> Bounded | None:
-            w = way(k)
-            if w is None:
-                return None
-            if instead is not None and way(k + 1) is None:
-                return frame.value(instead())
-            return taken(w, frame, [frame.value(s) for s in (*covariances, *given)])
-
-        def compute(frame: Frame, values: Sequence[Bounded]) -> Bounded:
-            first = way(0)
-            assert first is not None
-            out = taken(first, frame, values)
-            for k in itertools.count(0 if careful is not None else 1):
-                bad = ~np.isfinite(out.error)
-                if not bad.any():
-                    break
-                part = frame.part(bad) if domain else frame
-                if k == 0:
-                    step, run = careful  # type: ignore[misc]
-                    more: Bounded | None = noted("angle from its sine", run(part, part.value(step)))
-                else:
-                    more = again(k, part)
-                if more is None:
-                    break
-                more = _full(more, part.shape if domain else (1, 1))
-                out.value[bad], out.error[bad] = more.value.ravel(), more.error.ravel()
-            return out
-
-        return self.step(domain, (*covariances, *given), compute)
+    def _prepare(self, x: Expr, y: Expr) -> None:
+        """Find the covariances of the variables of two expressions, in the order of the program."""
+        members: dict[Hashable, list[Sym]] = {}
+        for s in y.free:
+            if s in self.limit.products:
+                members.setdefault(next(iter(self.families(s))), []).append(s)
+        for s in sorted((s for s in x.free if s in self.limit.products), key=self.place):
+            for t in sorted(members.get(next(iter(self.families(s))), ()), key=self.place):
+                self.covariance(s, t)
 
     def spell(self, s: Sym) -> str:
         """The text of a symbol, and for a linear form the sum that it stands for."""
@@ -532,25 +470,28 @@ class Evaluator:
             return spell(s)
         return f"({to_text(add(*(mul(c, t) for t, c in self.forms[s])), spell)})"
 
-    def _part(self, key: tuple[object, ...], make: Callable[[Laws], Any] | Expr, free: frozenset[Sym]) -> Step:
+    def part(self, part: Part, at: Mapping[Sym, Sym]) -> Step:
         """What a method needs from one side alone: an expectation, or a quantity computed from the law of that side."""
-        found = self._parts.get(key)
+        key, free, make = part
+        order = sorted(free, key=lambda s: s.name)
+        actual = tuple([at[s] for s in order])
+        found = self._parts.get((key, actual))
         if found is None:
             if isinstance(make, Expr):
-                found = self._block(make, frozenset(s for s in make.free if self.forms.is_gaussian(s)), True)
+                found = self._planned("whole", canonical(substitute(make, numbered(order))), actual)
             else:
-                symbols = _sorted(s for s in free if self.forms.is_gaussian(s))
-                scalars = _sorted(free - frozenset(symbols))
+                symbols = [s for s in order if self.is_gaussian(at[s])]
+                scalars = [s for s in order if s not in symbols]
                 pairs = [(a, b) for i, a in enumerate(symbols) for b in symbols[i:]]
-                needs = [*(self.covariance(*p) for p in pairs), *(self.scalar(s) for s in scalars)]
+                needs = [*(self.covariance(at[a], at[b]) for a, b in pairs), *(self.scalar(at[s]) for s in scalars)]
 
                 def compute(frame: Frame, values: Sequence[Bounded]) -> Any:
                     c = dict(zip(pairs, values, strict=False))
-                    at = dict(zip(scalars, values[len(pairs) :], strict=False))
-                    return make(Laws(frame.shape, c, at, self.tol, frame.clock))
+                    scaled = dict(zip(scalars, values[len(pairs) :], strict=False))
+                    return make(Laws(frame.shape, c, scaled, self.tol, frame.clock))
 
-                found = self.step(self.join(free), needs, compute)
-            self._parts[key] = found
+                found = self.step(self.join(actual), needs, compute)
+            self._parts[key, actual] = found
         return found
 
 
@@ -567,17 +508,3 @@ def _tried(frame: Frame, step: Step) -> Bounded | None:
         return frame.value(step)
     except NoPointwiseMeaning:
         return None
-
-
-def _full(q: Bounded, shape: tuple[int, ...]) -> Bounded:
-    """A result over its whole domain, in arrays that may be written to."""
-    value, error = q.value, q.error
-    if value.shape != shape or not value.flags.writeable:
-        value = np.broadcast_to(value, shape).copy()
-    if error.shape != shape or not error.flags.writeable:
-        error = np.broadcast_to(error, shape).copy()
-    return Bounded(value, error)
-
-
-def _sorted(symbols: Iterable[Sym]) -> tuple[Sym, ...]:
-    return tuple(sorted(symbols, key=lambda s: s.digest))

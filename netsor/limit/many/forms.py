@@ -90,10 +90,11 @@ class Forms:
         """`e` in linear forms, if that takes fewer variables."""
         found = self._rewritten.get(e)
         if found is None:
-            found = self._rewritten[e] = linear_forms(e, gaussians_of(e, self), self._name)
+            found = self._rewritten[e] = linear_forms(e, gaussians_of(e, self), self.symbol)
         return found
 
-    def _name(self, form: Form) -> Sym:
+    def symbol(self, form: Form) -> Sym:
+        """The name of a form, which is itself where it is one variable."""
         if any(s in self._forms for s, _ in form):
             total: dict[Sym, Expr] = {}
             for s, c in form:

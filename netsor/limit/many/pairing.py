@@ -34,6 +34,11 @@ class _Known:
     rest: Step
 
 
+def is_long(x: Expr, y: Expr) -> bool:
+    """Whether two sums have so many terms that it pays to look for independent ones among them."""
+    return isinstance(x, Add) and isinstance(y, Add) and len(x.children) + len(y.children) >= _FEWEST
+
+
 class Pairing:
     """Expectations of products of two sums; `family` gives the matrix or the vectors that a variable belongs to.
 
@@ -53,8 +58,7 @@ class Pairing:
 
     def expectation(self, x: Expr, y: Expr, gaussians: frozenset[Sym]) -> Step | None:
         """E x y of two canonical sums; None unless they fall into independent groups with finite expectations."""
-        if not (isinstance(x, Add) and isinstance(y, Add)) or len(x.children) + len(y.children) < _FEWEST:
-            return None
+        assert is_long(x, y)
         self._prepare(x, y)
         mine, yours = frozenset(x.children), frozenset(y.children)
         before = next((k for k in reversed(self._recent) if k.x <= mine and k.y <= yours), None)

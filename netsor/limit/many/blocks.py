@@ -1,0 +1,151 @@
+"""E of a block by the first method of the plan that succeeds, decided for each pair.
+
+What follows from the expression alone is derived once for all blocks of one shape.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netsor.expr import ONE, Expr, Sym, to_text
+from netsor.gaussian.arithmetic.bounded import Bounded
+from netsor.gaussian.vectorized.arccosine import homogeneous_pair
+from netsor.gaussian.vectorized.laws import Laws
+from netsor.gaussian.vectorized.plan import Way, ways
+from netsor.limit.many.forms import Form, linear_forms
+from netsor.limit.many.frames import Frame, Step
+from netsor.limit.many.products import sides
+from netsor.limit.many.terms import Taken
+from netsor.limit.shapes import stand_ins
+
+if TYPE_CHECKING:
+    from netsor.limit.many.evaluator import Evaluator
+
+_OVER = ("all", "input", "pair of inputs")
+
+
+class Block:
+    """A block in stand-ins; `gaussian` and `domains` describe the symbols behind them."""
+
+    def __init__(self, e: Expr, gaussian: Sequence[bool], domains: Sequence[str]):
+        self.e = e
+        self.symbols = stand_ins(len(gaussian))
+        self._domain = dict(zip(self.symbols, domains, strict=True))
+        self.gaussians = [s for s, is_gaussian in zip(self.symbols, gaussian, strict=True) if is_gaussian]
+        self.scalars = [s for s, is_gaussian in zip(self.symbols, gaussian, strict=True) if not is_gaussian]
+        # Linear forms; one side alone may depend on fewer variables than both sides together.
+        self.forms: dict[Sym, Form] = {}
+        both = sides(e, self._side) if len(self.gaussians) > 1 else None
+        split = None
+        if both is not None:
+            f, g = (linear_forms(side, frozenset(self.gaussians), self._name) for side in both)
+            split = ((f, self._variables(f)), (g, self._variables(g)))
+        variables = [*self.gaussians, *self.forms]
+        self.laws = [(a, b) for i, a in enumerate(variables) for b in variables[i:]]
+        self.homogeneous = homogeneous_pair(e, self.gaussians)
+        self._following = ways(e, self.gaussians, split)
+        self._ways: list[Way] = []
+
+    def way(self, k: int) -> Way | None:
+        """The k-th method, which is set up only where the methods before it failed for some pairs."""
+        while len(self._ways) <= k:
+            new = next(self._following, None)
+            if new is None:
+                return None
+            self._ways.append(new)
+        return self._ways[k]
+
+    def _side(self, e: Expr) -> str:
+        return "".join(sorted({c for s in e.free for c in self._domain[s]}))
+
+    def _name(self, form: Form) -> Sym:
+        if len(form) == 1 and form[0][1] is ONE:
+            return form[0][0]
+        found = next((s for s, known in self.forms.items() if known == form), None)
+        if found is None:
+            found = Sym(("form", len(self.forms)))
+            self.forms[found] = form
+        return found
+
+    def _variables(self, e: Expr) -> list[Sym]:
+        return [s for s in (*self.gaussians, *self.forms) if s in e.free]
+
+
+def expectation(
+    block: Block, at: dict[Sym, Sym], evaluator: Evaluator, instead: Callable[[], Step] | None = None
+) -> Step:
+    """E of a block with the symbols `at` in place of its stand-ins.
+
+    `instead` is used in place of the last method, which takes the block as it stands for one law after the other.
+    """
+    variables = tuple(at[s] for s in (*block.gaussians, *block.forms))
+    covariances = [evaluator.covariance(at[a], at[b]) for a, b in block.laws]
+    given = [evaluator.scalar(at[s]) for s in block.scalars]
+    domain = evaluator.join(at[s] for s in block.symbols)
+    record: Taken | None = None
+
+    def noted(name: str, part: Bounded) -> Bounded:
+        nonlocal record
+        if record is None:
+            text = to_text(block.e, lambda s: evaluator.spell(at[s]))
+            record = Taken(text, _OVER[len(domain)])
+            evaluator.taken.append(record)
+        sound = np.isfinite(part.error)
+        record.ways[name] = record.ways.get(name, 0) + int(np.count_nonzero(sound))
+        record.error = max(record.error, float(part.error.max(initial=0.0, where=sound)))
+        return part
+
+    def taken(w: Way, frame: Frame, values: Sequence[Bounded]) -> Bounded:
+        c = dict(zip(block.laws, values, strict=False))
+        scalars = dict(zip(block.scalars, values[len(block.laws) :], strict=False))
+        shape = frame.shape if domain else (1, 1)
+        shared = frame.shared.setdefault(variables, {})
+        here = Laws(shape, c, scalars, evaluator.tol, frame.clock, shared)
+        found = w.run(here, [frame.value(evaluator.part(p, at)) for p in w.parts])
+        return noted(w.name, full(found, shape))
+
+    def again(k: int, frame: Frame) -> Bounded | None:
+        w = block.way(k)
+        if w is None:
+            return None
+        if instead is not None and block.way(k + 1) is None:
+            return frame.value(instead())
+        return taken(w, frame, [frame.value(s) for s in (*covariances, *given)])
+
+    def by_angle(frame: Frame) -> Bounded:
+        """For nearly parallel inputs, whose angle the covariances lose to cancellation."""
+        assert block.homogeneous is not None
+        u, v = block.gaussians
+        return evaluator.angles.expectation(block.homogeneous, at[u], at[v], frame)
+
+    def compute(frame: Frame, values: Sequence[Bounded]) -> Bounded:
+        first = block.way(0)
+        assert first is not None
+        out = taken(first, frame, values)
+        for k in itertools.count(0 if domain and block.homogeneous is not None else 1):
+            bad = ~np.isfinite(out.error)
+            if not bad.any():
+                break
+            part = frame.part(bad) if domain else frame
+            more = noted("angle from its sine", by_angle(part)) if k == 0 else again(k, part)
+            if more is None:
+                break
+            more = full(more, part.shape if domain else (1, 1))
+            out.value[bad], out.error[bad] = more.value.ravel(), more.error.ravel()
+        return out
+
+    return evaluator.step(domain, (*covariances, *given), compute)
+
+
+def full(q: Bounded, shape: tuple[int, ...]) -> Bounded:
+    """A result over its whole domain, in arrays that may be written to."""
+    value, error = q.value, q.error
+    if value.shape != shape or not value.flags.writeable:
+        value = np.broadcast_to(value, shape).copy()
+    if error.shape != shape or not error.flags.writeable:
+        error = np.broadcast_to(error, shape).copy()
+    return Bounded(value, error)
