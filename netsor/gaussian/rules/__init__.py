@@ -1,1 +1,1 @@
-"""Rules of quadrature."""
+"""Quadrature rules."""

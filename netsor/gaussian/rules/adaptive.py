@@ -1,8 +1,8 @@
 """E F(x) for two to four standard normals by nested panels that are halved where they are not resolved.
 
-Every level is cut where planes and curves break F, at once for all points of the levels before it; where the shape of
-what lies inside changes (two curves meet, one turns back) the level outside has a kink or a root, which no list of
-breaks knows, and which halving finds.
+Every level is cut where planes and curves break F, for all points of the outer levels at once. Where the structure of
+an inner level changes (two curves meet, or one turns back) the outer level has a kink or a root that is in no list of
+breaks, and halving resolves it.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ _EDGES = (-8.0, -3.0, -1.0, 1.0, 3.0, 8.0)
 _WIDEST = 0.6
 _NARROWEST, _WIDER = 1.6, 1.2
 _MOST_PANELS = 2000
-# How many times a run at the last tolerance may cost what a rough one does.
+# By dimension, how much more a run at the final tolerance may cost than a rough one.
 _DEARER = {2: 20, 3: 15, 4: 60}
 _ROWS, _POINTS = 20_000, 1 << 15
-# Nodes of a panel that say what size an integrand has; the part of a sample that one draw may be.
+# Nodes of a panel in an estimate of E|F|; the largest share of a sample that a single draw may have in it.
 _ROUGH, _FEW = 6, 0.1
 _SQRT_2PI = math.sqrt(2 * math.pi)
 
 
 class Adaptive(Rule):
-    """Nested panels that are halved where their Legendre coefficients do not fall (Davis & Rabinowitz 1984, 6.3)."""
+    """Nested panels that are halved where their Legendre coefficients do not decay (Davis & Rabinowitz 1984, 6.3)."""
 
     integrands = "two to four variables"
     does = "nested panels, cut where planes and curves break the integrand or it turns, halved where that is not enough"
@@ -55,7 +55,7 @@ class Adaptive(Rule):
 
 
 class NodeSet(NamedTuple):
-    """Nodes and weights on [−1, 1]; rows that give nine Legendre coefficients: three in the middle, the last six."""
+    """Nodes and weights on [−1, 1], and rows for nine Legendre coefficients: three in the middle, the last six."""
 
     nodes: Array
     weights: Array
@@ -73,12 +73,12 @@ def rule(n: int, ends: bool) -> NodeSet:
 
 
 def resolution(values: Array, half: Array, noise: Array | float, r: NodeSet) -> tuple[Array, Array]:
-    """(integral, error estimate) of each panel, from values (panels, nodes) that are good to `noise`.
+    """(integral, error estimate) of each panel, from values (panels, nodes) that are accurate to `noise`.
 
-    The rule sees the coefficients from 2n on. How far they are below the last ones, t, is read off their fall from the
-    middle to the end, and, since a weak kink shows only where what is smooth has died away, off the last six alone. The
-    estimate exceeds the error by far where the fall is geometric, and covers kinks and roots at random places in 98 of
-    100 panels, by an order of magnitude on average.
+    The error of the rule depends on the coefficients from 2n on. Their size relative to the last ones, t, is estimated
+    from the decay between the middle and the end. As a weak kink shows only where smooth parts have decayed, the decay
+    of the last six alone is used too. Where the decay is geometric, the estimate is far larger than the error. For
+    kinks and roots at random places it covers the error in 98 of 100 panels, by an order of magnitude on average.
     """
     integral = half * (values @ r.weights)
     size = np.abs(values @ r.rows.T)
@@ -87,12 +87,12 @@ def resolution(values: Array, half: Array, noise: Array | float, r: NodeSet) -> 
         fall = np.where(tail < middle, tail / middle, 1.0)
         late = np.where(tail < before, tail / before, 1.0)
     part = np.minimum(2.0, np.maximum(10 * fall**1.25, 7 * late**2))
-    # Below the noise of the values there is nothing to resolve.
+    # Coefficients below the noise of the values contain no information.
     return integral, half * np.where(tail <= 3 * noise, 0.0, tail * part)
 
 
 class Panels(NamedTuple):
-    """Panels [low, high] of the rows `owner`, closing in on the ends with a `tip` (1: low, 2: high, 3: both)."""
+    """Panels [low, high] of the rows `owner`, with nodes clustered at ends with a `tip` (1: low, 2: high, 3: both)."""
 
     owner: Array
     low: Array
@@ -103,7 +103,7 @@ class Panels(NamedTuple):
         return Panels(*(v[which] for v in self))
 
     def nodes(self, n: int, ends: bool) -> tuple[Array, Array | float]:
-        """(nodes (P, n), by how much they are stretched there, over √2π)."""
+        """(nodes (P, n), the derivative of the clustering map there, divided by √2π)."""
         at = nodes_of(self.low, self.high, n, ends)
         if not self.tip.any():
             return at, 1 / _SQRT_2PI
@@ -116,7 +116,7 @@ class Panels(NamedTuple):
         return at, stretch
 
     def halved(self) -> Panels:
-        """Each in two, in the middle of its nodes."""
+        """Each panel split into two, at the middle of its nodes."""
         middle, quarter = (self.low + self.high) / 2, (self.high - self.low) / 4
         middle = np.choose(self.tip, [middle, self.low + quarter, self.high - quarter, middle])
         return Panels(
@@ -128,17 +128,17 @@ class Panels(NamedTuple):
 
 
 class _Pass:
-    """One run at an absolute tolerance; the levels' sums are arrays with an entry for each row."""
+    """One run with an absolute tolerance; the sums of a level are arrays with one entry for each row."""
 
     def __init__(self, levels: tuple[Level, ...], reach: float, nodes: int, base: Array, late: Callable[[], bool]):
         self.levels, self.reach, self.nodes, self.late = levels, reach, nodes, late
         self.base = base
         self.rules = [rule(nodes, not _is_singular(level)) for level in levels]
-        # How many panels there were to begin with, and how many came by halving.
+        # The number of panels at the start, and the number added by halving.
         self.first = self.more = 0
 
     def level(self, k: int, x: Array, tolerance: Array) -> Array:
-        """(4, N): integral, bound, integral of the modulus, that over the outermost unit, for each column of x."""
+        """(4, N): integral, error bound, integral of |F|, and that over the outermost unit, for each column of x."""
         n = x.shape[1]
         if n > _ROWS:
             parts = [self.level(k, x[:, i : i + _ROWS], tolerance[i : i + _ROWS]) for i in range(0, n, _ROWS)]
@@ -154,7 +154,7 @@ class _Pass:
             owner, low, high, _ = panels
             sums, error = self._panels(k, x, tolerance, panels)
             total = done + np.bincount(owner, error, minlength=n)
-            # The share of a panel: of what is left of the tolerance, by number.
+            # The tolerance that is left is divided equally among the panels.
             share = np.maximum(mine - done, 0.1 * mine) / np.maximum(2 * np.bincount(owner, minlength=n), 1)
             bad = (total > mine)[owner] & (error > share[owner])
             bad &= (high - low > 8 * EPS * np.maximum(np.abs(low), np.abs(high))) & (count < _MOST_PANELS)[owner]
@@ -179,12 +179,12 @@ class _Pass:
         edges += [c.cuts(x, self.reach, also=events) for c in level.curves]
         least = 4 * EPS * self.reach
         low, high, tip = panel_ends(edges, [t.cuts(x, self.reach) for t in level.tips], self.reach, least)
-        # About 0 places have digits on every scale.
+        # Near 0 even tiny panels have distinct end points, so that widths are compared with the ends.
         owner, column = np.nonzero(high - low > 4 * EPS * np.maximum(np.abs(low), np.abs(high)))
         return Panels(owner, low[owner, column], high[owner, column], tip[owner, column])
 
     def _panels(self, k: int, x: Array, tolerance: Array, panels: Panels) -> tuple[Array, Array]:
-        """((4, P) sums without the panels' own error, (P,) that error)."""
+        """((4, P) sums without the error of the panels themselves, (P,) that error)."""
         step = max(1, _POINTS // self.nodes)
         if len(panels.owner) > step:
             parts = [
@@ -216,7 +216,8 @@ class _Pass:
             shell = half * ((size * outer) @ w)
             return np.stack([integral, 2 * EPS * modulus, modulus, shell]), error
         alive = np.flatnonzero(values.ravel())
-        # A narrow panel has its share of the tolerance as the others do, and so little weight for what is inside.
+        # A narrow panel has an equal share of the tolerance but little weight, so that its inner integrals may be less
+        # accurate.
         narrow = 0.25 / np.maximum(2 * half * np.bincount(owner)[owner], np.finfo(float).tiny)
         allowed = (0.5 * tolerance[owner])[:, None] * np.maximum(
             np.maximum(density, 1 / (2 * self.reach)), narrow[:, None]
@@ -244,16 +245,16 @@ class _Pass:
 
 
 def _is_singular(level: Level) -> bool:
-    """Whether the ends of panels must be avoided."""
+    """Whether panels may have a singularity at their ends, where nodes must be avoided."""
     return any(p.kind == "singular" for p in level.planes) or any(c.kind == "singular" for c in level.curves)
 
 
 def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = None, floor: float = 0.0) -> Quadrature:
-    """E F(x) to tol · E|F|, or to the `floor`, first roughly and then finely.
+    """E F(x) to tol · E|F|, or to the `floor`, by a rough run and then finer ones.
 
-    What the rough run said of itself is held to the fine one.
-
-    It gives up after `seconds`, or with the clock, and answers with what it has (nothing: an infinite error).
+    The error estimate of each run is checked against the next one. The rule stops after `seconds`, or when the time of
+    the clock is over, with the best result so far (if there is none, an infinite error). Raises Unsettled where the
+    integrand overflows, or grows nearly as fast as the density falls.
     """
     start = time.monotonic()
     allowed = clock.left() if seconds is None else min(seconds, clock.left())
@@ -277,7 +278,7 @@ def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = No
         goal = targets[step]
         began = time.monotonic()
         try:
-            # No two runs have the same panels: what one of them overlooks, the other may see.
+            # No two runs use the same panels, so that a feature missed by one may be found by another.
             run = _Pass(levels, reach, 10 if goal > 1e-7 else nodes, _first_edges(reach, runs), late)
             runs += 1
             value, bound, size, shell = run.level(0, np.zeros((0, 1)), np.array([0.5 * max(goal * scale, floor)]))[:, 0]
@@ -286,7 +287,7 @@ def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = No
         if not math.isfinite(value):
             raise Unsettled("the integrand overflows")
         if 0.1 * shell > 0.3 * max(goal * size, floor) and reach < 20:
-            # Heavy integrands reach farther than the density.
+            # Growing integrands need a larger reach than the density alone.
             if reach > 12 and shell > 0.5 * farther:
                 raise Unsettled("the integrand grows nearly as fast as the Gaussian density falls")
             if reach <= 12:
@@ -294,7 +295,8 @@ def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = No
                 continue
         own = error = bound + 0.1 * shell + 5e-14 * size
         if before is not None:
-            # Runs are held to what each said of itself: one that agrees with a raised error has proved nothing.
+            # Each run is compared with the error that the other estimated for itself, not with an error raised in
+            # between.
             gap = abs(value - before[0])
             disputed = gap > before[1] + own
             if disputed:
@@ -302,7 +304,7 @@ def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = No
                 best = best._replace(error=max(best.error, 2 * gap))
         before = (value, own)
         if size > 0 and (size > 4 * scale or size < scale / 4):
-            # The tolerance was meant for another size.
+            # The tolerance was set for an estimate of E|F| that turned out wrong, and the run is repeated.
             far = size < scale / 4
             scale = size
             if far and error > goal * size:
@@ -314,22 +316,22 @@ def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = No
         if best.error <= max(tol * best.scale, floor):
             break
         if disputed and again:
-            # One of the two was wrong; a third one with other panels tells which.
+            # One of the two is wrong; a third run with other panels decides.
             again -= 1
         else:
             step += 1
         took, left = time.monotonic() - began, allowed - (time.monotonic() - start)
-        # The next run costs some times this one; another rule may have a use for the time.
+        # The next run would cost several times as much as this one, and another rule may use the time better.
         if 2 * took > left and math.isfinite(best.error):
             break
         if took * _DEARER[f.rank] < left and (f.rank == 2 or run.more < 0.3 * run.first):
-            # There is time to go straight to the last one.
+            # There is enough time to go directly to the final tolerance.
             step = max(step, len(targets) - 1)
     return best
 
 
 def _first_edges(reach: float, which: int) -> Array:
-    """Panels that widen outwards, where the density leaves less to be resolved; other ones for every run."""
+    """Panels that widen outwards, where the density leaves less to resolve; each run has different ones."""
     out = [_NARROWEST * (0.0, 0.5, 0.25, 0.4)[which % 4]]
     while out[-1] < reach - 0.4 * _NARROWEST:
         out.append(out[-1] + _NARROWEST * _WIDER ** (len(out) - 1))
@@ -338,9 +340,9 @@ def _first_edges(reach: float, which: int) -> Array:
 
 
 def _size(f: Integrand, levels: tuple[Level, ...], reach: float, late: Callable[[], bool]) -> float:
-    """About E|F|: what tolerances are relative to until it is known.
+    """An estimate of E|F|, to which tolerances are relative until it is known.
 
-    Few draws will do, if none of them stands out; what most of them miss is summed over the first panels.
+    A few draws suffice if none of them dominates; otherwise E|F| is integrated roughly over the first panels.
     """
     with np.errstate(all="ignore"):
         v = np.abs(f(np.random.default_rng(5).standard_normal((f.rank, 512))))

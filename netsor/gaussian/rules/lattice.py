@@ -1,7 +1,7 @@
-"""E F(x) for smooth F: the trapezoidal rule on the body-centred lattice, randomly turned and shifted.
+"""E F(x) for smooth F: the trapezoidal rule on the body-centred lattice, randomly rotated and shifted.
 
-Points of h (ℤᵈ ∪ (ℤᵈ + ½)) inside a ball, weighted by the density. For analytic F the error falls like e^{−c/h}; it is
-read off three random rotations, the change from the coarser lattice before, and the outermost shell.
+The points are h (ℤᵈ ∪ (ℤᵈ + ½)) inside a ball, weighted by the density. For analytic F the error decays like e^{−c/h};
+it is estimated from three random rotations, the change from the coarser lattice before, and the outermost shell.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CHUNK = 1 << 17
 
 
 class Lattice(Rule):
-    """The trapezoidal rule on the body-centred lattice, randomly turned and shifted (Sloan & Joe 1994, ch. 4)."""
+    """The trapezoidal rule on the body-centred lattice, randomly rotated and shifted (Sloan & Joe 1994, ch. 4)."""
 
     integrands = "two to six variables, smooth"
     does = "the trapezoidal rule on a body-centred lattice, randomly turned"
@@ -46,7 +46,7 @@ class Lattice(Rule):
 
 
 def _grid(d: int, radius: float, shift: Array) -> Array:
-    """Points of ℤᵈ + shift of length at most radius, as columns."""
+    """Points of ℤᵈ + shift with a length of at most `radius`, as columns."""
     points = np.zeros((0, 1))
     length = np.zeros(1)
     for k in range(d):
@@ -59,13 +59,13 @@ def _grid(d: int, radius: float, shift: Array) -> Array:
 
 
 def count(d: int, h: float, reach: float) -> float:
-    """About how many points the rule of spacing h has."""
+    """The approximate number of points of the rule with spacing h."""
     return 2 * math.pi ** (d / 2) / math.gamma(d / 2 + 1) * (reach / h) ** d
 
 
 @lru_cache(maxsize=256)
 def _points(d: int, h: float, reach: float, seed: int) -> tuple[Array, Array]:
-    """Columns x and their weights; the rule is rotated and shifted at random."""
+    """Points (as columns) and weights of the rule, randomly rotated and shifted."""
     rng = np.random.default_rng([d, seed])
     q, r = np.linalg.qr(rng.standard_normal((d, d)))
     q = q * np.sign(np.diag(r))
@@ -109,8 +109,8 @@ def integrate(
     slope: float = 1.0,
     most: float = 6e7,
 ) -> Quadrature:
-    """E f(x), x ∈ ℝᵈ; `slope` is how many times steeper than tanh(x₁) the integrand is at most."""
-    # The mass of a chi distribution beyond the ball is what is left out.
+    """E f(x), x ∈ ℝᵈ; `slope` is the steepest slope of the integrand relative to tanh(x₁)."""
+    # Large enough for the mass of a chi distribution beyond the ball to be negligible.
     reach = math.sqrt(d) + 0.75 * math.sqrt(-2 * math.log(min(tol, 1e-2))) + 0.5
     reach = min(reach, 8.5 + 0.12 * d)
     h = _FIRST / max(1.0, slope**0.75)
@@ -126,18 +126,19 @@ def integrate(
         level += 1
         values = [s[0] for s in sums]
         scale = sum(s[1] for s in sums) / _ROTATIONS
-        # Beyond the ball there is less than in the shell inside it.
+        # The mass beyond the ball is less than that in the outermost shell.
         shell = 0.3 * max(s[2] for s in sums)
         mean = sum(values) / _ROTATIONS
         spread = max(values) - min(values)
         took = left - clock.left() if math.isfinite(left) else 0.0
         if shell > 0.2 * tol * scale and reach < 14.0 and (before is None or 1.5 * spread < 3 * shell):
-            # Functions that grow carry their mass farther out.
+            # Growing integrands have mass farther out.
             reach += 0.7
             continue
         if before is not None:
             change = abs(mean - sum(before) / _ROTATIONS)
-            # Convergence is geometric: the spread is that of this level, the change that of the level before.
+            # Convergence is geometric: the spread estimates the error of this level, and the change that of the level
+            # before.
             error = 1.5 * spread + 0.05 * change + shell + 2e-15 * scale
             if error < best.error:
                 best = Quadrature(mean, error, scale)
@@ -146,7 +147,7 @@ def integrate(
             if level >= 5 and error > 0.7 * best.error and error > 1e-3 * scale:
                 break
         before = values
-        # What is left must do for another rule should this one fail.
+        # Enough time must be left for another rule in case this one fails.
         if took * _FINER**-d > 0.6 * clock.left():
             break
         h *= _FINER
@@ -154,7 +155,7 @@ def integrate(
 
 
 def rough(f: Callable[[Array], Array], d: int) -> Quadrature:
-    """One rule of some 20 000 points, always the same: differences of two integrands are far better than either."""
+    """One rule with about 20 000 fixed points, so that differences of two integrals are better than either."""
     reach = math.sqrt(d) + 3.2
     h = reach * (2 * math.pi ** (d / 2) / math.gamma(d / 2 + 1) / 20_000) ** (1 / d)
     value, scale, _ = _sum(f, d, round(h, 6), reach, 1)

@@ -1,4 +1,4 @@
-"""Dirac masses on curves and surfaces: integrals over a level set g = 0, on rays from the mean."""
+"""Dirac masses on curves and surfaces: integrals over a level set g = 0, along rays from the mean."""
 
 from __future__ import annotations
 
@@ -37,27 +37,28 @@ _UNCLEAR = "it has a Dirac mass whose argument touches zero, or nearly so"
 _BESIDE = 0.45
 _POINTS = 600
 _BISECTIONS = 60
-# Directions, twice as many in each run; two runs that agree so far are one number.
+# By dimension, the first and the last number of directions, which doubles from run to run; two runs agree if their
+# relative difference is at most `_AGREES`.
 _FIRST, _LAST = {2: 32, 3: 16}, {2: 4096, 3: 128}
 _AGREES = 1e-9
-# Denser near the centre, and without a node on it.
+# Grids on rays and lines, denser near the centre and without a node on it.
 _RAY = panels.REACH * (0.2 * (_t := np.linspace(0, 1, _POINTS + 1)) + 0.8 * _t**2) + 1e-9
 _LINE = panels.REACH * (0.2 * (_t := np.linspace(-1, 1, 4 * _POINTS + 1)) + 0.8 * _t**3) + 1e-9
 
 
 def integrate(g: Expr, weight: Expr, variables: tuple[Sym, ...]) -> Outcome:
-    """E δ(g(t)) F(t) of standard normal t, where g and F are expressions in one to three variables.
+    """E δ(g(t)) F(t) for standard normal t, where g and F are expressions in one to three variables.
 
-    The sum over directions is a trapezoidal rule on the circle (spectrally accurate for curves that no ray touches) and
-    a Gauss rule in the height on the sphere; rays start from the mean, or beside it where the curve is not seen in full
-    from there. Raises `Divergent` where ∂g = 0 on g = 0, `NotTaken` where it may be.
+    The sum over directions is the trapezoidal rule on the circle (spectrally accurate for curves to which no ray is
+    tangent), and Gauss's rule in the height on the sphere. Rays start at the mean, or beside it where the rule does not
+    converge from there. Raises `Divergent` where ∂g = 0 on g = 0, and `NotTaken` where that is possible.
     """
     k = len(variables)
     if k == 1:
         value, error, size = _Rays(g, weight, variables, (0.0,)).sum(1)
         return Outcome(value, error + 1e-14 * size, size, 1, _STEPS)
     if any(isinstance(e, Cond) or isinstance(e, Call) and FUNCTIONS[e.fn].jumps for e in postorder(mul(g, weight))):
-        # Sums over directions that jump may agree by chance.
+        # Sums over directions of a function with jumps may agree by chance.
         raise NotTaken("it has a Dirac mass on a curve beside a jump")
     centres = [(0.0,) * k] + [
         tuple(shift if i == j else 0.0 for i in range(k)) for j in range(k) for shift in (_BESIDE, -_BESIDE)
@@ -75,7 +76,7 @@ def integrate(g: Expr, weight: Expr, variables: tuple[Sym, ...]) -> Outcome:
 
 
 def _doubled(rays: _Rays) -> Outcome | None:
-    """The value that two runs agree on, one with twice as many directions as the other."""
+    """The value on which a run and one with twice as many directions agree; None where they do not."""
     rays.verify()
     n = _FIRST[rays.k]
     before = rays.sum(n)
@@ -87,7 +88,7 @@ def _doubled(rays: _Rays) -> Outcome | None:
         if gaps[-1] <= _AGREES * now[2]:
             return Outcome(now[0], 10 * gaps[-1] + now[1] + 1e-13 * now[2], now[2], rays.k, _STEPS)
         before = now
-    # At corners runs come together slowly.
+    # At corners of the level set the runs converge slowly.
     error = 10 * max(gaps[-3:])
     return Outcome(before[0], error + before[1], before[2], rays.k, _STEPS) if error <= 1e-4 * before[2] else None
 
@@ -107,7 +108,7 @@ class _Rays:
         first = diff(there, r)
         if is_singular(first):
             raise NotTaken("the argument of a Dirac mass jumps")
-        # What the second derivative has at kinks is met with probability zero.
+        # The Dirac masses of the second derivative lie at kinks, which are met with probability zero.
         second = rewrite(diff(first, r), lambda e: ZERO if is_mass(e) else e)
         self._g = lambdify((there,), (r, *w))
         self._all = lambdify((there, first, second, substitute(weight, ray)), (r, *w))
@@ -117,14 +118,14 @@ class _Rays:
             return np.broadcast_to(np.asarray(self._g(r, *w)[0], float), np.broadcast_shapes(r.shape, w[0].shape))
 
     def verify(self) -> None:
-        """Raises NotTaken where g is zero at the centre, of which no ray tells."""
+        """Raise NotTaken where g is zero at the centre, since the rays do not detect a level set there."""
         w, _ = self.directions(16)
         middle, about = self.at(np.zeros(1), w[:, :1]), self.at(np.ones(w.shape[1]), w)
         if not abs(float(middle[0])) > 1e-9 * float(np.nanmax(np.abs(about), initial=0.0)):
             raise NotTaken("it has a Dirac mass on a curve through the mean")
 
     def directions(self, n: int) -> tuple[Array, Array]:
-        """Points on the unit sphere and their weights, of which the sum is its area."""
+        """Points on the unit sphere, and weights whose sum is its area."""
         if self.k == 1:
             return np.ones((1, 1)), np.ones(1)
         angle = 2 * np.pi * (np.arange(n) + 0.3819660113) / n
@@ -136,7 +137,7 @@ class _Rays:
         return points.reshape(3, -1), np.repeat(wz * 2 * np.pi / n, n)
 
     def sum(self, n: int) -> tuple[float, float, float]:
-        """The value, the error of the roots, and the size."""
+        """The value, the error due to the roots, and the integral of the modulus."""
         w, share = self.directions(n)
         parts = [self._on(w[:, i : i + 2048], share[i : i + 2048]) for i in range(0, w.shape[1], 2048)]
         v, e = (np.concatenate(x) for x in zip(*parts, strict=True))
@@ -159,11 +160,11 @@ class _Rays:
         r = (a + b) / 2
         with np.errstate(all="ignore"):
             g, slope, bend, top = (np.broadcast_to(np.asarray(x, float), r.shape) for x in self._all(r, *wr))
-            # The root is known to this, and so is what is taken there.
+            # The error of a root, and its effect on the terms there.
             off = 2e-20 + 4e-16 * np.abs(r) + np.abs(g) / np.abs(slope)
             loose = np.abs(bend) * off / np.abs(slope)
             if (np.abs(g) > 1e-6 * (1 + np.abs(r)) * np.abs(slope)).any() and (slope != 0).all():
-                # A conditional that is not continuous.
+                # The values do not vanish at the sign change, so that g is not continuous there.
                 raise NotTaken("the argument of a Dirac mass jumps")
         for j in np.flatnonzero(~(loose < 0.1)):
             self._decide(float(r[j]), wr[:, j])
@@ -175,7 +176,7 @@ class _Rays:
         return terms, np.abs(terms) * loose
 
     def _pairs(self, grid: Array, v: Array, w: Array) -> list[tuple[Array, Array, Array, Array]]:
-        """Brackets of two roots between nodes; raises where g comes to zero and turns back."""
+        """Brackets of two roots between nodes; raises an error where g touches zero without a change of sign."""
         size = np.abs(v)
         low = (size[1:-1] <= size[:-2]) & (size[1:-1] <= size[2:])
         low &= (np.sign(v[:-2]) == np.sign(v[1:-1])) & (np.sign(v[2:]) == np.sign(v[1:-1])) & (v[1:-1] != 0)
@@ -190,7 +191,7 @@ class _Rays:
             a, b = np.where(left, a, p), np.where(left, q, b)
         mid = (a + b) / 2
         least = sign * self.at(mid, wr)
-        # A minimum is found to the root of rounding, so that its value is good to rounding.
+        # A minimum is located to the square root of rounding, so that its value is accurate to rounding.
         if (np.abs(least) <= 1e-11 * np.maximum(size[i, ray], size[i + 2, ray])).any():
             raise Divergent(_TOUCHES) if self.k == 1 else NotTaken(_UNCLEAR)
         two = least < 0
@@ -199,7 +200,7 @@ class _Rays:
         return [first, second]
 
     def _decide(self, r: float, w: Array) -> None:
-        """Raises Divergent where a simple number near a root is a root of g and of ∂g exactly, NotTaken elsewhere."""
+        """Raise Divergent if a simple rational number near a root is an exact root of g and ∂g, otherwise NotTaken."""
         if self.k == 1:
             t = self.variables[0]
             x = Const(float(Fraction(float(w[0]) * r).limit_denominator(1000)))

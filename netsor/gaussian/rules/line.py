@@ -1,4 +1,4 @@
-"""E F(x) of one standard normal x: every break, feature and singular point found, and what their rounding moves."""
+"""E F(x) of one standard normal x: panels cut at all breaks, features and singular points, with their rounding."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ from netsor.gaussian.rules.rule import Goal, Rule
 from netsor.gaussian.symbolic.structure import degree_in
 
 Array = np.ndarray
-# Points of a line among which roots are sought, and how many there may be.
+# The number of grid points for a search for roots on the line, and the most roots that are kept.
 _FINE, _MOST_ROOTS = 12001, 2000
-# Ends of panels about the width of an edge: what is smooth has died away, or is a pole's, beyond 54 of them.
+# Ends of panels around a smooth transition and around a Gaussian edge, in widths. Beyond 54 widths the former has
+# decayed, or only the tail of a pole is left.
 _SOFT, _EDGE = (-54.0, -18.0, -6.0, -2.0, 0.0, 2.0, 6.0, 18.0, 54.0), (-8.5, -3, -1, 1, 3, 8.5)
-# Panels in which features are sought: a tail may carry more than the middle.
+# Panels in which features are sought; they reach far, since a tail may carry more mass than the middle.
 _TABLE = np.array([-16.0, -12.0, *np.linspace(-panels.REACH, panels.REACH, 13), 12.0, 16.0])
-# What lies between two roots nearer than this is an island.
+# Between two roots closer than this the integrand may be a narrow island.
 _ISLAND = 0.1
-# What rises between ends farther apart than this is not steep.
+# A rise between ends farther apart than this is not steep.
 _STEEP = 0.5
 
 
 class Line(Rule):
-    """Gauss–Legendre panels (Davis & Rabinowitz 1984, 2.7), halved where their Legendre coefficients do not fall."""
+    """Gauss–Legendre panels (Davis & Rabinowitz 1984, 2.7), halved where their Legendre coefficients do not decay."""
 
     integrands = "one variable"
     does = "Gauss–Legendre panels, cut at kinks and jumps and where a function turns, at every depth of composition"
@@ -48,7 +49,7 @@ class Line(Rule):
 
 
 def integrate(f: Integrand) -> Quadrature:
-    """E F(x), panels cut at all that is found; Divergent where F has no value, Unsettled where the sums do not end."""
+    """E F(x) on panels; Divergent where F has no value, Unsettled where the sums do not converge."""
     cuts: list[float] = []
     singular: list[float] = []
     tips: list[float] = []
@@ -80,13 +81,13 @@ def integrate(f: Integrand) -> Quadrature:
         (singular if s.kind == "singular" else cuts).extend(roots)
         for low, high in zip(roots, roots[1:]):
             if high - low < _ISLAND:
-                # A narrow island's argument is rounded like its place.
+                # The argument of the island is rounded like its place, which changes its width.
                 middle = (low + high) / 2
                 with np.errstate(all="ignore"):
                     height = float(np.nan_to_num(np.abs(f(np.array([[middle]])))[0], posinf=0.0))
                 moved += 2 * EPS * (1 + abs(middle)) * math.exp(-0.5 * middle * middle) * height
         if s.kind == "jump" and roots:
-            # A root is found to rounding, and what jumps there counts for as much.
+            # A root has a rounding error, which shifts the jump there.
             r = np.array(roots)
             with np.errstate(all="ignore"):
                 step = np.nan_to_num(np.abs(f((r + 1e-9)[None]) - f((r - 1e-9)[None])), posinf=0.0)
@@ -95,12 +96,12 @@ def integrate(f: Integrand) -> Quadrature:
         for members in h.bands(f)[0]:
             band = Band(tuple(curve_in(e, (coordinate(0),)) for e in members))
             cuts.extend(float(r) for r in band.cuts(np.zeros((0, 1)), panels.REACH)[0] if r < panels.REACH)
-        # Where two ends of what was integrated meet there is a root.
+        # Where two ends of an interval integrated in closed form meet, the result has a square-root singularity.
         for e in h.tips(f)[0]:
             found = curve_in(e, (coordinate(0),)).cuts(np.zeros((0, 1)), panels.REACH, _FINE)
             tips.extend(float(r) for r in found[0] if r < panels.REACH)
     if len(cuts) > 1:
-        # An argument is rounded like its place, which moves what rises or falls there by as much as it does.
+        # An argument is rounded like its place, which shifts a rise or fall of the integrand there.
         r = np.unique(cuts)
         with np.errstate(all="ignore"):
             rise = np.nan_to_num(np.abs(np.diff(f(r[None]))), posinf=0.0) * (np.diff(r) < _STEEP)

@@ -1,8 +1,9 @@
-"""E F(x) for several standard normals by nested Gauss–Legendre rules, every level cut where F breaks.
+"""E F(x) for several standard normals by nested Gauss–Legendre rules, with every level cut where F breaks.
 
-At level k, given x₁ … x_{k−1}, the plane a·x + b = 0 shows at c = −(b + Σ_{i<k} a_i x_i)/a_k, over the width
-√(w² + |a_{>k}|²)/|a_k| because what lies beyond level k is integrated out. Planes without later components cut sharply;
-so do the shadows of the lines in which two such planes meet. What a factor makes zero is not looked into further.
+At level k, given x₁ … x_{k−1}, the plane a·x + b = 0 appears at c = −(b + Σ_{i<k} a_i x_i)/a_k, with the width
+√(w² + |a_{>k}|²)/|a_k|, because the later variables are integrated out. Planes without later components cut sharply,
+and so do the projections of the lines in which two such planes meet. Where a factor is zero, the inner levels are
+skipped.
 """
 
 from __future__ import annotations
@@ -24,18 +25,19 @@ from netsor.gaussian.rules.panels import Quadrature, legendre
 from netsor.gaussian.rules.rule import Goal, Rule
 
 Array = np.ndarray
-# The last ones where a Gaussian edge has died away: what is left of it would fall between the nodes beyond.
+# Ends of panels around a Gaussian edge, in widths; beyond the last ones it has decayed, so that no panel misses a
+# remainder.
 _EDGES = (-8.0, -3.5, -1.2, 1.2, 3.5, 8.0)
 _WIDEST = 0.35
 _CHUNK = 1 << 18
-# Ends of the panels in which features are sought.
+# The number of panel ends between which features are sought.
 _LOOKED_AT = 9
-# Nodes a panel.
+# Nodes of a panel, from run to run.
 _NODES = (7, 10, 14, 19, 25, 33, 43, 56, 72, 92)
 
 
 class Nested(Rule):
-    """Gauss–Legendre panels within panels (Davis & Rabinowitz 1984, 5.6), with a fixed number of nodes each."""
+    """Nested Gauss–Legendre panels (Davis & Rabinowitz 1984, 5.6), with a fixed number of nodes each."""
 
     integrands = "three to six variables; in three only where every break is known beforehand and nothing is steep"
     does = "nested panels with a fixed number of nodes, cut where planes and curves break the integrand"
@@ -57,7 +59,7 @@ class Nested(Rule):
 
 
 class Sums(NamedTuple):
-    """The integral, that of the modulus, and that of the modulus where nothing lies beyond."""
+    """The integral, the integral of the modulus, and the part of the latter near the outer boundary."""
 
     value: float
     scale: float
@@ -71,7 +73,7 @@ def one_pass(
     drop: float,
     late: Callable[[], bool] = lambda: False,
 ) -> Sums:
-    """One run with a fixed number of nodes a panel; nodes of less weight than `drop` are left out.
+    """One run with a fixed number of nodes per panel; nodes with a weight below `drop` are left out.
 
     Raises OutOfTime as soon as it is `late`.
     """
@@ -111,7 +113,7 @@ def one_pass(
 def _nodes(
     level: Level, x: Array, weight: Array, k: int, reach: float, nodes: int, drop: float, late: Callable[[], bool]
 ) -> tuple[Array, Array, Array]:
-    """(the columns of x that they belong to, x_k, weights) of the nodes of a level."""
+    """(columns of x that the nodes belong to, x_k, weights) of the nodes of a level."""
     n = x.shape[1]
     straight = cuts_at(level, x, k, reach, _EDGES, _WIDEST)
     if level.features is not None:
@@ -132,7 +134,7 @@ def _nodes(
         at = low[:, :, None] + width * places[tip]
         w = 0.5 * width * slopes[tip] * w
     else:
-        # Nothing breaks here: on a whole line no rule does better than equal steps.
+        # Nothing breaks here, and on a whole line the trapezoidal rule is the best.
         step = 2 * reach / (nodes + 2)
         at = np.broadcast_to(step * (np.arange(nodes + 2) + 0.5) - reach, (n, 1, nodes + 2))
         w = np.full(at.shape, step)
@@ -143,7 +145,7 @@ def _nodes(
 
 
 def knows_all_breaks(f: Integrand) -> bool:
-    """Whether all that curves cut and end over is found in closed form."""
+    """Whether all curves that cut, or end over something, have zeros in closed form."""
     levels = with_tips(f, levels_of(f))
     return all(c.degree is not None for level in levels for c in (*level.curves, *level.tips))
 
@@ -151,12 +153,13 @@ def knows_all_breaks(f: Integrand) -> bool:
 def integrate(
     f: Integrand, tol: float, clock: Clock, wary: bool = False, seconds: float | None = None, floor: float = 0.0
 ) -> Quadrature:
-    """E F(x), refined until two resolutions differ by less than tol · E|F|, or the `floor`.
+    """E F(x), refined until two resolutions differ by less than tol · E|F|, or by less than the `floor`.
 
-    The finer of two is better than their difference says by the factor by which the differences fall, of which a
-    tenth is trusted, or nothing of it (`wary`) where F breaks in places that are not cut. Beyond a distance t a
-    Gaussian tail holds less than a tenth of the unit before it. It gives up after `seconds`, or with the clock, if need
-    be with no value at all.
+    The finer of two results is better than their difference suggests, by the factor by which the differences decrease.
+    At most a factor of ten of this is used, and none (`wary`) where F breaks in places that are not cut. Beyond a
+    distance t a Gaussian tail has less than a tenth of the mass of the unit before it. The rule stops after `seconds`,
+    or when the time of the clock is over, possibly without a value. Raises Unsettled where the integrand overflows, or
+    grows nearly as fast as the density falls.
     """
     start = time.monotonic()
     allowed = clock.left() if seconds is None else min(seconds, clock.left())
@@ -174,7 +177,7 @@ def integrate(
     step = 0
     while step < len(_NODES):
         nodes = _NODES[step]
-        # All that is left out together is of less weight than a thousandth of the tolerance.
+        # All nodes left out together have less weight than a thousandth of the tolerance.
         drop = spare / nodes**f.rank
         began = time.monotonic()
         try:
@@ -184,7 +187,7 @@ def integrate(
         if not math.isfinite(value):
             raise Unsettled("the integrand overflows")
         if 0.1 * shell > 0.3 * tol * scale and reach < 20:
-            # Heavy integrands reach farther than the density.
+            # Growing integrands need a larger reach than the density alone.
             if reach > 12 and shell > 0.5 * farther:
                 raise Unsettled("the integrand grows nearly as fast as the Gaussian density falls")
             if reach <= 12:
@@ -193,11 +196,11 @@ def integrate(
                 continue
         if before is not None:
             now = abs(value - before)
-            # As long as the modulus is not resolved, an integral that stands still does so by luck.
+            # While the integral of the modulus still changes, an integral that does not change is a coincidence.
             unsettled = abs(scale - size)
             if change < math.inf:
                 trusted = 4.0 if wary else min(1.0, max(10 * now / change, 0.1)) if change > 0 else 1.0
-                # So is a change far below the one before as often as it is accuracy.
+                # A change far below the one before may be a coincidence too.
                 last = max(1e-3, min(1.0, 10 * unsettled / scale) if scale > 0 else 1.0) * change
             else:
                 trusted, last = 10.0, 0.1 * unsettled

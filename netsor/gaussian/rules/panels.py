@@ -1,4 +1,4 @@
-"""E f(x) for one standard normal x: Gauss–Legendre panels cut where f breaks, halved where it is not resolved."""
+"""E f(x) for one standard normal x: Gauss–Legendre panels, cut where f breaks and halved where it is not resolved."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ EPS = 2.0**-52
 _SQRT_2PI = math.sqrt(2 * math.pi)
 _NODES = 24
 REACH = 9.5
-# Panels of this length are resolved to rounding by twenty-four nodes if poles are a unit and a half away.
+# With 24 nodes, panels of this length are resolved to rounding if poles are at a distance of at least 1.5.
 _BASE = np.linspace(-REACH, REACH, 13)
 _FARTHEST = 37.5
 _DEEPEST, _DEEPEST_AT_ZERO = 48, 120
-# Of the panels that close in on a singular point those that say how it falls there.
+# The range of the panels, counted towards a singular point, from which the exponent there is estimated.
 _SHELLS, _SHELLS_AT_ZERO = (28, 38), (90, 112)
-# Places between the reach and the farthest; beyond the reach a density above this part of the whole counts.
+# Relative places between the reach and the farthest point; beyond the reach a density above this share of the whole
+# matters.
 _PARTS = np.linspace(0.0, 1.0, 60)
 _COUNTS = 1e-16
-# Coefficients below this part of the values are their rounding.
+# Coefficients below this share of the values are rounding errors.
 _NOISE = 1e-15
-# The rounding of panels with less than this part of the largest one is looked at roughly.
+# For panels with less than this share of the largest one, rounding is estimated at one point.
 _MATTERS = 1e-3
-# Less than this has lost its digits.
+# Smaller sums have lost their digits to underflow.
 _NOTHING = 1e-280
 
 
@@ -48,16 +49,16 @@ def legendre(n: int) -> tuple[Array, Array]:
     return np.polynomial.legendre.leggauss(n)
 
 
-# How far Lobatto's end nodes stand inside their panel.
+# The distance of Lobatto's end nodes from the ends of the panel.
 _INSIDE = 1e-12
 
 
 @lru_cache(maxsize=64)
 def lobatto(n: int) -> tuple[Array, Array]:
-    """Nodes and weights of the n-point rule of Lobatto on [−1, 1], its end nodes a trifle inside.
+    """Nodes and weights of the n-point Lobatto rule on [−1, 1], with the end nodes slightly inside.
 
-    A kink between an end and the first inner node of Gauss's rule shows at none of its nodes; here it does. (Inside,
-    for the sake of jumps: each end stands on its own side of one.)
+    A kink between an end and the first inner node is invisible to Gauss's rule, and visible to this one. The end nodes
+    are inside so that they lie on the right side of a jump at the end of a panel.
     """
     inner = np.polynomial.legendre.Legendre.basis(n - 1).deriv().roots()
     x = np.concatenate([[-1.0], np.sort(inner.real), [1.0]])
@@ -74,11 +75,11 @@ def coefficient_rows(n: int, ends: bool) -> Array:
 
 
 def nodes_of(low: Array, high: Array, n: int, ends: bool) -> Array:
-    """The nodes (P, n) of panels, the end nodes on their own side of a jump, whose place is rounded."""
+    """The nodes (P, n) of panels, with end nodes on the right side of a jump whose place is rounded."""
     half = (high - low) / 2
     at = ((low + high) / 2)[:, None] + half[:, None] * (lobatto if ends else legendre)(n)[0]
     if ends:
-        # But on the panel: about 0 there are panels of any width.
+        # The shift is limited by the width of the panel, which may be tiny near 0.
         least = 1e-3 * (high - low)
         at[:, 0] = np.maximum(at[:, 0], low + np.minimum(8 * EPS * (1 + np.abs(low)), least))
         at[:, -1] = np.minimum(at[:, -1], high - np.minimum(8 * EPS * (1 + np.abs(high)), least))
@@ -88,10 +89,10 @@ def nodes_of(low: Array, high: Array, n: int, ends: bool) -> Array:
 def panel_sums(values: Array, half: Array, ends: bool = False) -> tuple[Array, Array, Array]:
     """(integral, error estimate, integral of the modulus) of each panel, from values (panels, nodes).
 
-    With t the relative size of the last Legendre coefficients the estimate is 10 t^{3/2}: pessimistic by far where
-    the coefficients fall geometrically (the rule's error is then about t²), right where they fall like k⁻². What is low
-    and narrow beside something high and smooth shows in how slowly the last ten coefficients fall: by the same rule,
-    of its own height.
+    With t the relative size of the last Legendre coefficients, the estimate is 10 t^{3/2}. It is very pessimistic where
+    the coefficients decay geometrically (the error is then about t²), and right where they decay like k⁻². A low,
+    narrow feature beside a high, smooth one shows in a slow decay of the last ten coefficients, to which the same rule
+    is applied relative to its own height.
     """
     functionals = _functionals(values.shape[1], ends)
     out = values @ functionals
@@ -108,7 +109,7 @@ def panel_sums(values: Array, half: Array, ends: bool = False) -> tuple[Array, A
 
 @lru_cache(maxsize=64)
 def _functionals(n: int, ends: bool) -> Array:
-    """(n, 11): the weights of the rule, and what gives the last ten coefficients."""
+    """(n, 11): the weights of the rule, and the functionals of the last ten coefficients."""
     return np.column_stack([(lobatto if ends else legendre)(n)[1], coefficient_rows(n, ends)[-10:].T])
 
 
@@ -124,10 +125,10 @@ def integrate(
 ) -> Quadrature:
     """E f(x), x standard normal; `cuts` are kinks, jumps and edges of scales, `singular` points of possible blow-up.
 
-    At `tips` it is bounded, but has a root in the distance. `noise` is what the values of f are off by.
+    At `tips` f is bounded but has a square-root singularity. `noise` bounds the errors of the values of f.
 
-    Raises Divergent where f has no real value, Unsettled where the sums do not fall towards a singular point or towards
-    infinity: from so few places it is not known that the integral diverges.
+    Raises Divergent where f has no real value, and Unsettled where the sums do not decrease towards a singular point or
+    towards infinity, which for so few panels does not prove that the integral diverges.
     """
     poles = sorted({float(p) for p in singular if abs(p) < _FARTHEST})
     ends = sorted({float(t) for t in tips if abs(t) < REACH})
@@ -139,7 +140,7 @@ def integrate(
         keep = hi - lo > 0
         lo, hi = lo[keep], hi[keep]
         integral, error, modulus = _panels(f, lo, hi, poles)
-        # Heavy integrands, and those that begin far out, reach farther than the density.
+        # Growing integrands, and those whose mass begins far out, need a larger reach than the density alone.
         needed, tail = _needed_reach(f, reach, inner + poles, float(modulus.sum()))
     else:
         lo, hi, nodes, beyond, every, density = _start(tuple(inner))
@@ -164,7 +165,7 @@ def integrate(
         reach = grown
         if reach >= needed:
             needed, tail = _needed_reach(f, reach, inner + poles, float(modulus.sum()))
-    # Mass near the reach may begin there; growth is where what lies beyond is not little beside it.
+    # Mass at the farthest panels may begin there; it is growth if the tail beyond is not small beside the whole.
     if reach >= _FARTHEST and tail > 1e-12 * modulus.sum() > _NOTHING:
         raise Unsettled("the integrand grows nearly as fast as the Gaussian density falls")
     for _ in range(rounds):
@@ -189,13 +190,13 @@ def integrate(
         rest += _remainder(p, lo, hi, integral, modulus)
     if noise is not None:
         rest += _noise(noise, lo, hi, modulus)
-    # The density is as good as its exponent, which is larger the farther out it matters, and so is a place.
+    # The density has a relative rounding error proportional to its exponent, and so has a place.
     rest += EPS * (4 * scale + 1.5 * float(modulus @ np.maximum(lo * lo, hi * hi)))
     return Quadrature(float(integral.sum()), float(error.sum()) + tail + rest, scale)
 
 
 def _noise(noise: Callable[[Array], Array], lo: Array, hi: Array, modulus: Array) -> float:
-    """E of the noise: at the nodes of panels that hold the mass, in the middle of others, where F may cancel."""
+    """E of the noise: at the nodes of panels that hold the mass, and at the middle of the others."""
     full = modulus > _MATTERS * modulus.max(initial=0.0)
     half, middle = (hi - lo) / 2, (lo + hi) / 2
     inside = nodes_of(lo[full], hi[full], _NODES, True)
@@ -206,9 +207,8 @@ def _noise(noise: Callable[[Array], Array], lo: Array, hi: Array, modulus: Array
 
 @lru_cache(maxsize=512)
 def _start(cuts: tuple[float, ...]) -> tuple[Array, Array, Array, Array, Array, Array]:
-    """(low ends, high ends, nodes (P, n), places beyond, all of these in one, the density there) of the first panels.
-
-    Panels and places do not depend on the integrand, but for its cuts.
+    """(low ends, high ends, nodes (P, n), places beyond the reach, all of these in one array, the density there) of the
+    first panels, which depend on the integrand only through its cuts.
     """
     edges = _edges(REACH, list(cuts))
     lo, hi = edges[:-1], edges[1:]
@@ -219,14 +219,14 @@ def _start(cuts: tuple[float, ...]) -> tuple[Array, Array, Array, Array, Array, 
 
 @lru_cache(maxsize=1)
 def plain_rule() -> tuple[Array, Array]:
-    """Nodes and weights for a standard normal that do for what has no need of cuts."""
+    """Nodes and weights for a standard normal that suffice for integrands without cuts."""
     lo, hi, nodes, *_ = _start(())
     weights = (hi - lo)[:, None] / 2 * lobatto(_NODES)[1] * np.exp(-0.5 * nodes * nodes) / _SQRT_2PI
     return nodes.ravel(), weights.ravel()
 
 
 def _places_beyond(reach: float, cuts: list[float]) -> Array:
-    """Places beyond the reach, about cuts too; the first one is inside."""
+    """Places beyond the reach, also around cuts there; the first one is inside."""
     at = np.concatenate([[reach - 0.5], reach + (_FARTHEST - reach) * _PARTS])
     beyond = [abs(c) for c in cuts if reach < abs(c) < _FARTHEST]
     if beyond:
@@ -236,7 +236,7 @@ def _places_beyond(reach: float, cuts: list[float]) -> Array:
 
 
 def _needed_reach(f: Callable[[Array], Array], reach: float, cuts: list[float], total: float) -> tuple[float, float]:
-    """(how far there is anything that counts, a bound on what lies beyond that) from values farther out."""
+    """(the reach that is needed, a bound on the integral beyond it), from values farther out."""
     at = _places_beyond(reach, cuts)
     both = np.concatenate([at, -at])
     with np.errstate(all="ignore"):
@@ -244,15 +244,15 @@ def _needed_reach(f: Callable[[Array], Array], reach: float, cuts: list[float], 
 
 
 def _reach_of(values: Array, at: Array, reach: float, total: float) -> tuple[float, float]:
-    """The same from the values, times the density, at the places and their negatives."""
+    """The same from values times the density, at these places and at their negatives."""
     v = np.abs(values)
-    # What overflows so far out is seen where it does not.
+    # Values may overflow at distant places; these are ignored, and growth is recognised at the places before them.
     v = np.where(np.isfinite(v), v, 0.0).reshape(2, len(at))
     counts = np.flatnonzero((v[:, 1:] > _COUNTS * total).any(axis=0))
     needed = max(float(at[counts[-1] + 1]) + 0.6, reach) if len(counts) and at[counts[-1] + 1] > reach else reach
     tail = 0.0
     for inside, edge in v[:, :2].tolist():
-        # Beyond the edge it falls at least as it does from the place inside, which says what is left.
+        # Beyond the edge it is assumed to fall at least as fast as between the place inside and the edge.
         fall = 2 * math.log(inside / edge) if 0 < edge < inside < math.inf else 0.0
         tail += edge / fall if fall > 0.2 else edge * 5
     return min(max(needed, reach + 1.0 if tail > 1e-14 * total else reach), _FARTHEST), tail
@@ -266,7 +266,7 @@ def _edges(reach: float, cuts: list[float]) -> Array:
 def _graded(edges: Array, poles: list[float]) -> Array:
     if not poles:
         return edges
-    # Towards 0 there is no end to the digits of a distance; elsewhere there is.
+    # Towards 0 distances keep their relative accuracy at all scales; towards other points they do not.
     extra = np.concatenate(
         [p + sign * 2.0 ** -np.arange(0, _DEEPEST_AT_ZERO if p == 0 else _DEEPEST) for p in poles for sign in (-1, 1)]
     )
@@ -283,7 +283,7 @@ def _panels(
 ) -> tuple[Array, Array, Array]:
     if not len(poles):
         return _panels_by(f, lo, hi, poles, True)
-    # The ends of panels at a singular point must be avoided.
+    # Near a singular point the ends of panels must be avoided.
     near = np.zeros(len(lo), bool)
     for p in poles:
         near |= (np.abs(lo - p) < 1e-3) | (np.abs(hi - p) < 1e-3)
@@ -304,22 +304,22 @@ def _panels_by(
         values = f(x.ravel()).reshape(x.shape) * density
     if not np.isfinite(values).all():
         for p in poles:
-            # So near to a singular point that it is reached by rounding: `_remainder` answers for these nodes.
+            # These nodes coincide with the singular point up to rounding; `_remainder` bounds their contribution.
             values[~np.isfinite(values) & (np.abs(x - p) <= 2.0**-40 * (1 + abs(p)))] = 0.0
     missing.verify(lambda at: f(at[0]), x.reshape(1, -1), values.ravel())
     return panel_sums(values, half, ends)
 
 
 def _remainder(p: float, lo: Array, hi: Array, integral: Array, modulus: Array) -> float:
-    """What the panels next to a singular point leave out; Unsettled where their sizes do not fall towards it.
+    """A bound on what panels next to a singular point leave out; Unsettled where their sizes do not decrease.
 
-    Towards |x − p|^{−α} the panel [2^{−k−1}, 2^{−k}] holds about 2^{−k(1−α)}.
+    Near a singularity |x − p|^{−α} the panel [2^{−k−1}, 2^{−k}] holds about 2^{−k(1−α)}.
     """
     worst = 0.0
     distance = np.minimum(np.abs(lo - p), np.abs(hi - p))
     for side in (lo >= p, hi <= p):
         shells = []
-        # The innermost that distances have digits for: farther out a feature of any width may be passed.
+        # The innermost panels for which distances are accurate; panels farther out may contain features of any width.
         for k in range(*(_SHELLS_AT_ZERO if p == 0 else _SHELLS)):
             inside = side & (distance >= 2.0 ** -(k + 1) * 0.999) & (distance < 2.0**-k * 0.999)
             shells.append(float(modulus[inside].sum()))
@@ -335,7 +335,7 @@ def _remainder(p: float, lo: Array, hi: Array, integral: Array, modulus: Array) 
 
 
 def roots_of(f: Callable[[Array], Array], reach: float = REACH, points: int = 1501) -> list[float]:
-    """The sign changes of a function on [−reach, reach], found on a grid and bisected to rounding."""
+    """The sign changes of a function on [−reach, reach], found on a grid and refined by bisection to rounding."""
     # The grid is denser near 0 and has no node there, so that a root at 0 is a change of sign.
     t = np.linspace(-1, 1, points + 1)
     grid = reach * (0.2 * t + 0.8 * t**3) + 1e-9

@@ -1,4 +1,4 @@
-"""E F(x) over many standard normals: Sobol points, scrambled several times over, their spread as the error."""
+"""E F(x) over many standard normals: independent scramblings of Sobol points, with their spread as the error."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from netsor.gaussian.rules.rule import Goal, Rule
 
 Array = np.ndarray
 _SCRAMBLINGS = 12
-# With this many expected draws in it a region is as good as sure to be seen.
+# A region that would contain this many draws on average is practically certain to be seen.
 _UNSEEN = 5.0
 _LEVELS = (10, 12, 14, 15, 16, 17, 18, 19)
-# Points of a sequence that are affordable after all time is spent; seconds that it takes to set up Sobol's.
+# The number of points for which there is always time, and the seconds that it takes to set up Sobol's points.
 _GLANCE, _SETUP = 256, 1.0
 
 
 class QuasiMonteCarlo(Rule):
-    """Scrambled Sobol points (Owen 1997), the spread of independent scramblings as the error (Owen 2013, ch. 17)."""
+    """Scrambled Sobol points (Owen 1997); the spread of independent scramblings is the error (Owen 2013, ch. 17)."""
 
     integrands = "three variables and more, where these fall short"
     does = "scrambled Sobol points (Owen 1997)"
@@ -39,9 +39,9 @@ class QuasiMonteCarlo(Rule):
 def integrate(
     f: Integrand, tol: float, clock: Clock, seed: int = 20210721, share: float = 1.0, levels: tuple[int, ...] = _LEVELS
 ) -> Quadrature:
-    """The mean over scramblings; their standard error times Student's t (1 in 100) bounds the distance.
+    """The mean over scramblings, with their standard error times Student's t (for 1 in 100) as the error.
 
-    It spends at most `share` of what is left of the clock, the first two levels apart.
+    It uses at most `share` of the time that is left, except for the first two levels.
     """
     if clock.left() < _SETUP:
         return glance(f, clock)
@@ -69,9 +69,9 @@ def integrate(
         spread = float(np.std(means, ddof=1)) / math.sqrt(_SCRAMBLINGS)
         error = 3.1 * spread + 4e-16 * scale
         if rare:
-            # Something as high may stand where no draw fell.
+            # A region of the same height may lie where no draw fell.
             error += _UNSEEN * (top or _farther_out(f, x)) / (_SCRAMBLINGS * 2**level)
-        # The finest level, not the luckiest: the least of several spreads is no bound.
+        # The finest level is taken, since the smallest of several estimated errors is not a bound.
         if error < 3 * best.error:
             best = Quadrature(float(np.mean(means)), error, scale)
         if error <= tol * scale or after is None:
@@ -87,8 +87,8 @@ def integrate(
 
 
 def glance(f: Integrand, clock: Clock) -> Quadrature:
-    """The same, with the error found the same way, by few points: randomly shifted Kronecker sequences, which take no
-    time to set up (Niederreiter 1992, §3; Cranley and Patterson 1976).
+    """The same with few points: randomly shifted Kronecker sequences, which need no set-up time (Niederreiter 1992, §3;
+    Cranley & Patterson 1976).
     """
     points = _GLANCE
     while True:
@@ -98,7 +98,7 @@ def glance(f: Integrand, clock: Clock) -> Quadrature:
         points *= 4
         if 5 * took > clock.left() or points > 256 * _GLANCE:
             if found.scale == 0:
-                # Zeros at a few points say nothing of what stands between them.
+                # Zeros at a few points say nothing about the integrand between them.
                 raise Unsettled("the time ended before a point was found where the integrand is not 0")
             return found
 
@@ -121,7 +121,7 @@ def _shifted(f: Integrand, points: int) -> Quadrature:
 
 
 def _generalized_golden_ratio(d: int) -> float:
-    """The root of x^{d+1} = x + 1, whose powers are badly approximable together."""
+    """The root of x^{d+1} = x + 1, whose powers are simultaneously badly approximable."""
     x = 2.0
     for _ in range(40):
         x = (1 + x) ** (1 / (d + 1))
@@ -129,14 +129,14 @@ def _generalized_golden_ratio(d: int) -> float:
 
 
 def _farther_out(f: Integrand, x: Array) -> float:
-    """The highest modulus among draws that are spread wider than the law's."""
+    """The largest modulus among draws with a wider spread than the law."""
     with np.errstate(all="ignore"):
         v = np.abs(f(2.5 * x))
     return float(v[np.isfinite(v)].max(initial=0.0))
 
 
 def rough(f: Integrand) -> Quadrature:
-    """One scrambling of 2¹⁴ points, always the same: differences of two integrands are far better than either."""
+    """One scrambling of 2¹⁴ fixed points, so that differences of two integrals are better than either."""
     from scipy.special import ndtri
     from scipy.stats import qmc
 

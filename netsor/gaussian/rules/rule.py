@@ -1,4 +1,4 @@
-"""What a rule of quadrature is, and what it is asked for."""
+"""The interface of a quadrature rule, and the goal that it is given."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from netsor.gaussian.rules.panels import Quadrature
 
 @dataclass(frozen=True)
 class Goal:
-    """An error of `tol` · E|F|, or of the `floor`, in the time that the clock has.
+    """An error of `tol` · E|F|, or of the `floor`, in the time of the clock.
 
-    What is built on a number wants more digits of it than were asked for: a rule aims at `aim` · E|F|, which is less.
-    A `rough` answer is always made of the same nodes, so that differences of two are better than either.
+    A rule aims at `aim` · E|F|, which is smaller than the tolerance, because results computed from the number need more
+    digits. A `rough` result always uses the same nodes, so that differences of two are more accurate than either.
     """
 
     tol: float
@@ -28,11 +28,11 @@ class Goal:
 
     @property
     def late(self) -> bool:
-        """Whether the time is spent."""
+        """Whether the time is over."""
         return self.clock.left() <= 0
 
     def share(self, part: float) -> float | None:
-        """Seconds for one rule of several."""
+        """Seconds for one of several rules, at least 0.3."""
         left = self.clock.left()
         return max(part * left, 0.3) if math.isfinite(left) else None
 
@@ -43,19 +43,19 @@ class Rule(ABC):
     integrands: ClassVar[str]
     does: ClassVar[str]
     method: ClassVar[Method]
-    # Whether no other rule is asked after it, nor draws.
+    # Whether its result is final, without further rules and without a check by draws.
     final: ClassVar[bool] = False
 
     @abstractmethod
     def cost(self, probe: Probe, goal: Goal) -> float | None:
-        """About how many values of F its first answer takes; None where it is not for this integrand."""
+        """About how many values of F its first result needs; None where it does not suit this integrand."""
 
     @abstractmethod
     def integrate(self, probe: Probe, goal: Goal) -> Quadrature | None:
-        """E F; None where it does not get far, so that the next rule is asked as if this one had not been."""
+        """E F; None where it does not converge, and the next rule is tried as if this one had not been."""
 
     def enough(self, probe: Probe, goal: Goal) -> float:
-        """The error, as a part of E|F|, at which no other rule is asked."""
+        """The error relative to E|F| at which no other rule is tried."""
         return goal.tol
 
     def called(self, probe: Probe) -> Method:

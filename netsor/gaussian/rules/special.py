@@ -1,4 +1,4 @@
-"""Rules for integrands of a special kind: constants, rough answers, and what is singular at the origin."""
+"""Rules for special integrands: constants, rough results, late results, and singularities at the origin."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netsor.gaussian.rules.rule import Goal, Rule
 
 
 class Constant(Rule):
-    """F where no variable is left."""
+    """The value of F where no variable is left."""
 
     integrands = "no variable, or one without variance"
     does = "the integrand's value"
@@ -33,7 +33,7 @@ class Constant(Rule):
 
 
 class Rough(Rule):
-    """One lattice, or one scrambling: always the same nodes."""
+    """One lattice or one scrambling, always with the same nodes."""
 
     integrands = "three variables and more (two where time is spent), where only a difference of integrals is wanted"
     does = "one lattice, or one scrambling of Sobol points"
@@ -48,7 +48,7 @@ class Rough(Rule):
 
 
 class Glance(Rule):
-    """A few shifted points after the time is spent."""
+    """A few shifted points, once the time is over."""
 
     integrands = "two variables and more, where the time is spent"
     does = "a few points of shifted Kronecker sequences (Niederreiter 1992)"
@@ -63,7 +63,7 @@ class Glance(Rule):
 
 
 class Radial(Rule):
-    """x = y e^{κ/|y|²} spreads what is singular at the origin over all scales, as exponential maps do (Mori 1978)."""
+    """x = y e^{κ/|y|²} spreads a singularity at the origin over all scales, like an exponential map (Mori 1978)."""
 
     integrands = "two to six variables, singular at the origin, as x/√(x² + y²)"
     does = "nested panels or a lattice after a radial map that spreads what is near the origin (Mori 1978)"

@@ -25,7 +25,7 @@ from netsor.gaussian.vectorized.laws import Laws, Rule
 
 Array = np.ndarray
 _EPS = 2.0**-52
-# Where less than this of ab is left of ab − c², covariances do not tell the angle to all digits.
+# Below this share of ab left in ab − c², the covariances do not determine the angle to full accuracy.
 NEAR = 1e-4
 _SQRT_8PI = math.sqrt(8 * math.pi)
 
@@ -44,7 +44,7 @@ class Homogeneous:
 
 
 class _Angle(NamedTuple):
-    """cos θ, sin θ, θ/π, √(ab), |δ cos θ|, δa/a + δb/b, and where these are known well."""
+    """cos θ, sin θ, θ/π, √(ab), |δ cos θ|, δa/a + δb/b, and where these are accurate."""
 
     cosine: Array
     sine: Array
@@ -56,7 +56,7 @@ class _Angle(NamedTuple):
 
 
 def homogeneous_pair(block: Expr, symbols: Sequence[Sym]) -> tuple[Homogeneous, Homogeneous] | None:
-    """f and g with block = f(u) g(v); None for what is no such product, and for u v."""
+    """f and g with block = f(u) g(v), both homogeneous; None for other blocks, and for u v."""
     if len(symbols) != 2 or block.free != frozenset(symbols):
         return None
     groups: dict[Sym, list[Expr]] = {s: [] for s in symbols}
@@ -71,7 +71,7 @@ def homogeneous_pair(block: Expr, symbols: Sequence[Sym]) -> tuple[Homogeneous, 
 
 
 def homogeneous(f: Expr, u: Sym) -> Homogeneous | None:
-    """A function of one variable that is homogeneous of degree 0 or 1."""
+    """A function of one variable that is homogeneous of degree 0 or 1, or None."""
     degrees = homogeneous_degrees(f, (u,)) if f.free == {u} else None
     if degrees not in ((0,), (1,)):
         return None
@@ -80,7 +80,7 @@ def homogeneous(f: Expr, u: Sym) -> Homogeneous | None:
 
 
 def arc_cosine(block: Expr, symbols: Sequence[Sym]) -> Rule | None:
-    """The rule for f(u) g(v), for pairs whose angle the covariances tell."""
+    """The rule for f(u) g(v), valid where the covariances determine the angle."""
     sides = homogeneous_pair(block, symbols)
     return None if sides is None else _ArcCosine(*sides, (symbols[0], symbols[1]))
 
@@ -126,6 +126,6 @@ def _angle(laws: Laws, u: Sym, v: Sym) -> _Angle:
         good = (square >= NEAR) & (error <= 1e-3 * square) & laws.moderate(u, v)
         cosine = np.where(good, cosine, 0.0)
         sine = np.where(good, np.sqrt(square), 1.0)
-        # The second derivative of the arc cosine is cos θ/sin³ θ.
+        # The second derivative of the arc cosine is of size cos θ/sin³ θ.
         part = np.arccos(cosine) / math.pi
     return _Angle(cosine, sine, part, root, error * (1 + error / (sine * sine)), relative, good)

@@ -37,7 +37,7 @@ class _Parts:
 
 
 def closed_form(block: Expr, symbols: Sequence[Sym]) -> Rule | None:
-    """The rule for a monomial, an exponential of a negative square, or a pair of erf of at most two variables."""
+    """The rule for a monomial, an exponential of a negative square, or a pair of erf, in at most two variables."""
     parts = _read(block, tuple(symbols))
     if parts is None or len(parts.erfs) not in (0, 2) or parts.erfs and any(parts.powers):
         return None
@@ -46,7 +46,7 @@ def closed_form(block: Expr, symbols: Sequence[Sym]) -> Rule | None:
     if parts.quadratic.any() or parts.erfs:
         if len(symbols) > 2:
             return None
-        # A growing factor may have no expectation, which is for others to tell.
+        # A growing factor may have no expectation, which other rules decide.
         least = np.linalg.eigvalsh(parts.quadratic).min(initial=0.0)
         if least < -1e-14 * abs(parts.quadratic).max(initial=0.0):
             return None
@@ -62,7 +62,7 @@ def closed_form(block: Expr, symbols: Sequence[Sym]) -> Rule | None:
 
 
 def erf_pair(block: Expr, symbols: tuple[Sym, ...]) -> tuple[float, float, float] | None:
-    """(number, α, β) with block = number · erf(αu) erf(βv), v = u where there is one symbol."""
+    """(number, α, β) with block = number · erf(αu) erf(βv), and v = u where there is only one symbol; or None."""
     parts = _read(block, symbols)
     if parts is None or len(parts.erfs) != 2 or parts.quadratic.any() or any(parts.powers):
         return None
@@ -85,7 +85,7 @@ class _Covariance:
 
 @dataclass(frozen=True)
 class _ErfPair:
-    """number · E erf(αu) erf(βv), with slopes by the entries of the covariance."""
+    """number · E erf(αu) erf(βv), with derivatives by the entries of the covariance."""
 
     number: float
     symbols: tuple[Sym, Sym]
@@ -178,7 +178,7 @@ def moment(powers: tuple[int, ...], c: Sequence[Sequence[Bounded]]) -> Bounded:
 
 
 def determinant(a: Bounded, b: Bounded, c: Bounded) -> Bounded:
-    """ab − c² with products in two parts (Dekker 1971), so that the errors of a, b and c are all there is."""
+    """ab − c² with error-free products (Dekker 1971), so that only the errors of a, b and c are left."""
     (p, p_low), (q, q_low) = two_product(a.value, b.value), two_product(c.value, c.value)
     value = (p - q) + (p_low - q_low)
     error = a.value * b.error + b.value * a.error + 2 * abs(c.value) * c.error + a.error * b.error + c.error**2
@@ -204,7 +204,7 @@ def _tilted_alone(c: list[list[Bounded]], q: float) -> tuple[Bounded, list[list[
 
 
 def _arcsine(c: list[list[Bounded]], area: Bounded, a: Array, b: Array) -> Bounded:
-    """(2/π) atan(2 αᵀCβ/√…), the root's argument without cancellation: 1 + 2 αᵀCα + 2 βᵀCβ + 4 det C (α × β)²."""
+    """(2/π) atan(2 αᵀCβ/√…), with a root of 1 + 2 αᵀCα + 2 βᵀCβ + 4 det C (α × β)², which does not cancel."""
 
     def form(x: Array, y: Array) -> Bounded:
         total = Bounded.exact(np.zeros((1, 1)))
@@ -219,7 +219,7 @@ def _arcsine(c: list[list[Bounded]], area: Bounded, a: Array, b: Array) -> Bound
     across = float(a[0] * b[1] - a[1] * b[0]) ** 2 if len(a) == 2 else 0.0
     inside = p + q - one + area.times(4 * across)
     with np.errstate(divide="ignore", invalid="ignore"):
-        # The angle of (√(pq − r²), r) as an angle loses nothing where it is near ±π/2.
+        # As the angle of the point (√(pq − r²), r) it keeps its accuracy near ±π/2.
         value = 2 / math.pi * np.arctan2(r.value, np.sqrt(np.maximum(inside.value, 0)))
         spoiled = 2 / math.pi * (r.error + abs(r.value) * (p.error / p.value + q.error / q.value) / 2)
         error = spoiled / np.sqrt(np.maximum(inside.value - inside.error, 0)) + 4 * _EPS
@@ -256,7 +256,7 @@ def _read(block: Expr, symbols: tuple[Sym, ...]) -> _Parts | None:
 
 
 def _linear(e: Expr, symbols: tuple[Sym, ...]) -> Array | None:
-    """α with e = α·u."""
+    """α with e = α·u, or None."""
     row = np.zeros(len(symbols))
     for term in e.children if isinstance(e, Add) else (e,):
         k, s = split_coefficient(term)
@@ -267,7 +267,7 @@ def _linear(e: Expr, symbols: tuple[Sym, ...]) -> Array | None:
 
 
 def _quadratic(e: Expr, symbols: tuple[Sym, ...]) -> Array | None:
-    """A with e = uᵀAu, symmetric."""
+    """The symmetric A with e = uᵀAu, or None."""
     form = np.zeros((len(symbols), len(symbols)))
     for term in e.children if isinstance(e, Add) else (e,):
         k, s = split_coefficient(term)

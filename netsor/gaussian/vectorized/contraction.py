@@ -1,12 +1,12 @@
-"""E F(x) G(y) of smooth F and G on a grid, one pair of coordinates at a time.
+"""E F(x) G(y) of smooth F and G on a grid, one pair of canonical coordinates at a time.
 
-In canonical coordinates x = A ξ, y = B η the ξ's are independent, so are the η's, and ξ_i meets η_i alone, with
-correlation ρ_i. So
+In canonical coordinates x = A ξ, y = B η the ξ's are independent, so are the η's, and ξ_i is correlated with η_i alone,
+with correlation ρ_i. Therefore
 
     E F(x) G(y) = ⟨f, (M_{ρ₁} ⊗ M_{ρ₂} ⊗ …) g⟩,   f = F(Aξ) √p(ξ), g = G(Bη) √p(η), p the normal density,
 
-with Mehler's kernel M_ρ between square roots of densities. Two functions of d variables take d passes over a grid in d
-dimensions, N^{d+1} operations, where a rule in 2d dimensions would take N^{2d} points.
+with Mehler's kernel M_ρ between square roots of densities. Two functions of d variables need d passes over a grid in d
+dimensions, or N^{d+1} operations, where a rule in 2d dimensions would need N^{2d} points.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from netsor.gaussian.vectorized.laws import Laws, Rule
 from netsor.gaussian.vectorized.single import is_smooth
 
 Array = np.ndarray
-# √p is 1e-17 there, and p.
+# The reaches at which √p, and p, are about 1e-17.
 _REACH, _NEAR = 12.5, 9.0
 _STEPS = tuple(0.62 * 0.74**k for k in range(10))
 _MOST_POINTS = 3_000_000
 MOST_DIMENSIONS = 3
-# Of the tables of Mehler's kernel, measured against closed forms.
+# The relative error of the tables of Mehler's kernel, measured against closed forms.
 _ROUNDING = 1e-13
 _FLAT = 1e-15
-# What is still asked of a grid where the time is over.
+# The tolerance of a grid when the time is over.
 _HASTY = 1e-5
-# How far covariances are moved to see a slope, relative to the variances, and how well it has to be seen.
+# Relative steps of covariances for derivatives, and the accuracy of the values at these steps.
 _SEEN, _SEEN_TOL = 1e-3, 1e-5
 
 
 class Contracted(NamedTuple):
-    """A value, the bound on its error, and the size that the tolerance was relative to: (E F² E G²)^{1/2}."""
+    """A value, a bound on its error, and the scale of the tolerance, (E F² E G²)^{1/2}."""
 
     value: float
     error: float
@@ -52,7 +52,7 @@ class Contracted(NamedTuple):
 def contraction(f: Expr, x: Sequence[Sym], g: Expr, y: Sequence[Sym]) -> Rule | None:
     """The rule for F(x) G(y) with smooth F and G of at most three variables each; None for others.
 
-    Both may speak of one variable, a bias: it stands twice in their covariance.
+    Both may depend on the same variable, such as a bias, which then occurs twice in their covariance.
     """
     if max(len(x), len(y)) > MOST_DIMENSIONS or not (is_smooth(f, x) and is_smooth(g, y)):
         return None
@@ -77,7 +77,7 @@ class _Contraction:
         value, error = np.zeros(len(c)), np.full(len(c), np.inf)
         for k in range(len(c)):
             given = {s: float(v[k]) for s, v in env.items()}
-            # Where the time is over fewer digits have to do.
+            # When the time is over, fewer digits must suffice.
             tol = 0.1 * laws.tol if laws.clock.left() > 0 else max(0.1 * laws.tol, _HASTY)
             found = contract(self.f, self.x, self.g, self.y, c[k], given, tol)
             if found is None:
@@ -87,15 +87,14 @@ class _Contraction:
         return Bounded(value.reshape(laws.shape), error.reshape(laws.shape))
 
     def _carried(self, c: Array, slack: Array, env: dict[Sym, float], env_slack: dict[Sym, float]) -> float:
-        """What the errors of covariances and scalars do: slopes, seen at much larger steps, times these errors.
+        """The effect of the errors of covariances and scalars: derivatives from much larger steps, times these errors.
 
-        Variances, covariances and each scalar are moved one kind at a time. Infinite where there is no value at a moved
-        point.
+        Variances, covariances and each scalar are moved separately. Infinite where there is no value at a moved point.
         """
         deviation = np.sqrt(np.maximum(np.diag(c), 0.0))
         reach = _SEEN * np.outer(deviation, deviation)
         eye = np.eye(len(c), dtype=bool)
-        # (two moves, and how many such steps the errors are)
+        # Pairs of two moved points, and the errors in units of such a step.
         kinds: list[tuple[list[tuple[Array, dict[Sym, float]]], float]] = []
         for entries in (eye, ~eye):
             step = np.where(entries & (slack > 0), reach, 0.0)
@@ -114,7 +113,7 @@ class _Contraction:
             if base is None or None in there:
                 return math.inf
             carried += max(abs(t.value - base.value) for t in there if t is not None) * steps
-        # The steps show the slope to a few parts in a hundred.
+        # The steps determine the derivatives to a few per cent.
         return 1.1 * carried
 
 
@@ -125,7 +124,7 @@ def _flat(x: Array, laws: Laws) -> Array:
 def contract(
     f: Expr, x: Sequence[Sym], g: Expr, y: Sequence[Sym], c: Array, env: Mapping[Sym, float], tol: float
 ) -> Contracted | None:
-    """E f(x) g(y) for the joint covariance c of (x, y); None where no grid of a bearable size gives it."""
+    """E f(x) g(y) for the joint covariance c of (x, y); None where no grid of an acceptable size is accurate enough."""
     a, b, rho = canonical_coordinates(c, len(x))
     if max(a.shape[1], b.shape[1]) > MOST_DIMENSIONS:
         return None
@@ -143,7 +142,8 @@ def contract(
         value = float(first.ravel() @ second.ravel()) * h ** len(rho)
         if before is not None:
             change = abs(value - before)
-            # The error of a step h is e^{−c/h}, and 0.74 of the step takes the power 1/0.74 of it; less is counted on.
+            # The error of a step h is e^{−c/h}, and the step 0.74 h has the power 1/0.74 of it; a smaller power is
+            # assumed.
             error = min(change, 30 * change * (change / size) ** 0.25) if size > 0 else change
             if error <= tol * size:
                 return Contracted(value, error + _ROUNDING * size, size)
@@ -152,7 +152,7 @@ def contract(
 
 
 def canonical_coordinates(c: Array, split: int) -> tuple[Array, Array, Array]:
-    """A, B and ρ with x = A ξ, y = B η, Cov(ξ_i, η_j) = ρ_i δ_ij for i < len(ρ), and no correlation beyond."""
+    """A, B and ρ with x = A ξ, y = B η, Cov(ξ_i, η_j) = ρ_i δ_ij for i < len(ρ), and no other correlations."""
     a, a_inverse = _root(c[:split, :split])
     b, b_inverse = _root(c[split:, split:])
     u, rho, vt = np.linalg.svd(a_inverse @ c[:split, split:] @ b_inverse.T)
@@ -161,7 +161,7 @@ def canonical_coordinates(c: Array, split: int) -> tuple[Array, Array, Array]:
 
 
 def _root(c: Array) -> tuple[Array, Array]:
-    """A with A Aᵀ = C and its pseudoinverse, in as many columns as C has rank."""
+    """A with A Aᵀ = C and its pseudoinverse, with as many columns as C has rank."""
     values, vectors = np.linalg.eigh(c)
     keep = values > 1e-15 * max(float(values.max(initial=0.0)), 1e-300) * len(values)
     root = np.sqrt(values[keep])
@@ -169,7 +169,7 @@ def _root(c: Array) -> tuple[Array, Array]:
 
 
 class _Side:
-    """One factor in its canonical coordinates; those that the other side does not share are integrated at once."""
+    """One factor in its canonical coordinates; those that are uncorrelated with the other side are integrated first."""
 
     def __init__(self, f: Expr, symbols: Sequence[Sym], env: Mapping[Sym, float], a: Array):
         scalars = tuple(s for s in env if s in f.free)
@@ -180,7 +180,7 @@ class _Side:
 
     def sampled(self, h: float, shared: int) -> Array | None:
         d = self._a.shape[1]
-        # Where nothing is shared it is p itself that counts, and it is small sooner than its root.
+        # If nothing is correlated the weight is p itself, which needs a smaller reach than its root.
         t, root = _grid(h, _REACH if shared else _NEAR)
         mesh = np.meshgrid(*[t] * d, indexing="ij", sparse=True)
         arguments = [sum((row[i] * mesh[i] for i in range(d)), np.zeros((1,) * d)) for row in self._a]
@@ -221,8 +221,8 @@ def _grid(h: float, reach: float = _REACH) -> tuple[Array, Array]:
 def _mehler(rho: float, h: float) -> Array:
     """K with (M_ρ g)(t_m) = Σ_j K_mj g(t_j) for functions without frequencies above π/h.
 
-    M_ρ g (x) = √(2/(1+ρ²)) exp(−x² (1−ρ²)/(4(1+ρ²))) E g(2ρx/(1+ρ²) + s z), s² = 2(1−ρ²)/(1+ρ²), and a g of that
-    kind is Σ g(t_j) sinc((· − t_j)/h), whose mean over z is (h/π) ∫₀^{π/h} exp(−s²ω²/2) cos(ω(· − t_j)) dω.
+    M_ρ g (x) = √(2/(1+ρ²)) exp(−x² (1−ρ²)/(4(1+ρ²))) E g(2ρx/(1+ρ²) + s z) with s² = 2(1−ρ²)/(1+ρ²). Such a g is Σ
+    g(t_j) sinc((· − t_j)/h), whose mean over z is (h/π) ∫₀^{π/h} exp(−s²ω²/2) cos(ω(· − t_j)) dω.
     """
     t, _ = _grid(h)
     if rho >= 1.0:

@@ -1,4 +1,4 @@
-"""What no rule for arrays does: law by law, as `expect` has it, with the errors that the law's numbers carry in."""
+"""Expectations without an array rule: by `expect` for one law after the other, with the errors of the law's numbers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DRAWS = 2**15
 
 
 def each(block: Expr, symbols: Sequence[Sym]) -> Rule:
-    """The rule for everything."""
+    """The rule that applies to every integrand."""
     return _Each(block, tuple(symbols))
 
 
@@ -50,7 +50,7 @@ class _Each:
             if left <= 0 and len(self.symbols) > 2:
                 value[k], error[k] = self._sampled(table[k], scalars)
                 continue
-            # Half of the time that is left is for what comes after these.
+            # Half of the time that is left is kept for later computations.
             seconds = max(0.5 * left / (len(table) - k), 0.02) if math.isfinite(left) else None
             found = expect(self.block, self._law(table[k], scalars), Settings(laws.tol, seconds))
             value[k], error[k] = found.value, found.error
@@ -69,7 +69,7 @@ class _Each:
         return FixedLaw(self.symbols, c, errors if errors.any() else None, given)
 
     def _sampled(self, numbers: Array, scalars: Sequence[Sym]) -> tuple[float, float]:
-        """From one sample, and six standard errors: what can be said when there is no time for more."""
+        """The mean of one sample with six standard errors, when there is no time for more."""
         law = self._law(numbers, scalars)
         c = np.array([[law.covariance(a, b).value for b in self.symbols] for a in self.symbols])
         squares, vectors = np.linalg.eigh(c)
@@ -82,7 +82,7 @@ class _Each:
 
 
 def _possible(a: float, b: float, c: float) -> float:
-    """The covariance, of which what is more than √(ab) is an error of rounding."""
+    """The covariance, limited to |c| ≤ √(ab), which only rounding errors exceed."""
     square = Fraction(a) * Fraction(b)
     if Fraction(c) ** 2 > square >= 0:
         c = math.copysign(math.sqrt(a) * math.sqrt(b), c)

@@ -14,16 +14,16 @@ from netsor.gaussian.problem import Clock
 
 Array = np.ndarray
 T = TypeVar("T")
-# Variances whose products of four are in the range of floats.
+# The least variance for which products of four variances are in the range of floats.
 _LEAST = 1e-70
 
 
 @dataclass(frozen=True)
 class Laws:
-    """Covariances by pairs of symbols, scalars, and what all rules have to reach in the time that there is.
+    """Covariances by pairs of symbols, scalars, and the tolerance and the time of all rules.
 
-    Arrays have shape (rows, columns) or broadcast to it. `shared` keeps what several expectations under the same laws
-    need, as the angle between two variables.
+    Arrays have shape (rows, columns) or broadcast to it. `shared` keeps quantities that several expectations under the
+    same laws need, such as the angle between two variables.
     """
 
     shape: tuple[int, ...]
@@ -48,11 +48,11 @@ class Laws:
 
     @property
     def enough(self) -> float:
-        """What a rule's own error may be of E|ψ| before another way is tried: many expectations make one limit."""
+        """The relative error of a rule at which no other is tried; small, since many expectations make one limit."""
         return max(0.01 * self.tol, 1e-13)
 
     def moderate(self, *symbols: Sym) -> Array:
-        """Where variances are known not to be zero, and products of four of them are in the range of floats."""
+        """Where variances are certainly positive, and products of four of them are in the range of floats."""
         good = np.ones((1, 1), bool)
         for s in symbols:
             v = self.var(s)
@@ -73,12 +73,12 @@ class Laws:
 
 
 class Rule(Protocol):
-    """A way to one expectation under many laws."""
+    """A method for one expectation under many laws."""
 
     def __call__(self, laws: Laws) -> Bounded:
-        """E block for every law; the error is infinite where the rule does not hold."""
+        """E block for every law; the error is infinite where the rule does not apply."""
         ...
 
 
-# Whether a rule does for an integrand of some variables, and the rule for it.
+# Makes the rule for an integrand of some variables, or returns None where it does not apply.
 Maker = Callable[[Expr, Sequence[Sym]], Rule | None]

@@ -1,4 +1,4 @@
-"""The same expectation at many covariances, by the rules for arrays in the order of their plan."""
+"""The same expectation at many covariances, by array rules in the order of their plan."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def expect_many(
     """(values, errors) of E integrand for each of N covariances (N, d, d) of `symbols`.
 
     Scalars are numbers or arrays of length N. Perfect correlation and zero variances are allowed. A value does not
-    depend on which others are asked for. Raises Divergent where an expectation does not exist, Unsettled
-    where a covariance is beyond floats.
+    depend on which others are computed with it. Raises Divergent where an expectation does not exist, and Unsettled
+    where a covariance is not finite, or no number was found.
     """
     e = canonical(integrand)
     c = np.asarray(covariances, float)
@@ -46,7 +46,7 @@ def expect_many(
 
 
 def _family(e: Expr, symbols: Sequence[Sym], laws: Laws) -> Bounded:
-    """E e for every one of the laws: each by the first way that holds for it."""
+    """E e for every one of the laws, each by the first method that applies to it."""
     value, error = np.zeros(laws.shape), np.full(laws.shape, np.inf)
     left = np.ones(laws.shape[0], bool)
     for way in ways(e, symbols):

@@ -1,12 +1,12 @@
-"""E f(u) g(v) of smooth f and g by Mehler's formula: a power series in the correlation.
+"""E f(u) g(v) of smooth f and g by Mehler's formula, a power series in the correlation.
 
 With the normalized Hermite polynomials h_k and a_k = E f(σ z) h_k(z), b_k = E g(τ z) h_k(z),
 
     E f(u) g(v) = Σ_k a_k b_k ρ^k,    |Σ_{k ≥ K}| ≤ |ρ|^K (Σ_{k ≥ K} a_k² Σ_{k ≥ K} b_k²)^{1/2}
 
-(Mehler 1866; Cauchy–Schwarz). The coefficients belong to one side each, so that N inputs take N of them and N² series.
-By Price's theorem the derivative by the covariance is E f'(u) g'(v) = Σ k a_k b_k ρ^{k−1}/(στ), and that by a variance
-is E f''(u) g(v)/2, at most (E f''² E g²)^{1/2}/2 with E f''² = Σ k (k − 1) a_k²/σ⁴.
+(Mehler 1866; Cauchy–Schwarz). The coefficients belong to one side each, so that N inputs need N sets of coefficients
+and N² series. By Price's theorem the derivative by the covariance is E f'(u) g'(v) = Σ k a_k b_k ρ^{k−1}/(στ), and that
+by a variance is E f''(u) g(v)/2, at most (E f''² E g²)^{1/2}/2 with E f''² = Σ k (k − 1) a_k²/σ⁴.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from netsor.gaussian.vectorized.single import is_smooth, steepness
 
 Array = np.ndarray
 _EPS = 2.0**-52
-# √p is 1e-17 at this reach. The step takes the frequencies of h_k √p, which are below √k, and of f beside it.
+# √p is 1e-17 at this reach. The step resolves the frequencies of h_k √p, which are below √k, together with those of f.
 _REACH = 12.6
 _STEEPEST = 8.0
 _SEGMENT = 32
-# A function takes the shorter table where its coefficients have died away by the end of it.
+# The numbers of terms in the two tables; the short one is used if the coefficients have decayed at its end.
 _SHORT, _LONG = 512, 2048
 _STEPS = {_SHORT: 0.05, _LONG: 0.025}
 _DIED_AWAY = 3e-7
-# So many inputs at a time, always, so that what one of them gets does not depend on how many there are.
+# The number of inputs treated at once, always the same, so that a result does not depend on the number of inputs.
 _ROWS = 96
-# Terms are left out that are less than this of (E f² E g²)^{1/2}.
+# Terms are left out once the remainder is below this share of (E f² E g²)^{1/2}.
 _NEGLIGIBLE = 1e-17
 _FEW = 0.5
 
@@ -48,9 +48,9 @@ _FEW = 0.5
 class Coefficients(NamedTuple):
     """a_k (n, K) of n inputs, bounds on the error of a in the Euclidean norm, and tails (n, K/32 + 1).
 
-    `row` says where in `table`, that of all inputs, the a_k of each of these stand.
-    `tails` are (Σ_{k ≥ 32 s} a_k²)^{1/2}, for the `segments` of 32 terms that an input has; `bend` is (E f''²)^{1/2},
-    and `slip` what the errors of f's own scalars do to f in the mean square.
+    `row` gives the rows of these inputs in `table`, which holds the a_k of all inputs. `tails` are (Σ_{k ≥ 32 s}
+    a_k²)^{1/2}, for the `segments` of 32 terms that an input has; `bend` is (E f''²)^{1/2}, and `slip` the root mean
+    square change of f due to the errors of its own scalars.
     """
 
     table: Array
@@ -70,7 +70,7 @@ class Coefficients(NamedTuple):
 
 
 def smooth_sides(block: Expr, symbols: Sequence[Sym]) -> tuple[Expr, Expr] | None:
-    """f and g with block = f(u) g(v), smooth and of one variable each, None for what is no such product."""
+    """f and g with block = f(u) g(v), smooth and of one variable each; None for other blocks."""
     if len(symbols) != 2:
         return None
     groups: dict[Sym, list[Expr]] = {s: [] for s in symbols}
@@ -108,7 +108,7 @@ def hermite_coefficients(f: Expr, u: Sym, laws: Laws) -> Coefficients:
 
 
 def _merged(short: Coefficients, long: Coefficients, slow: Array) -> Coefficients:
-    """The longer series for the rows that need it."""
+    """The coefficients, from the longer series for the rows that need it."""
     short = _widened(short, long.table.shape[1])
     return Coefficients(
         *(np.where(slow.reshape(-1, *[1] * (x.ndim - 1)), y, x) for x, y in zip(short, long, strict=True))
@@ -116,7 +116,7 @@ def _merged(short: Coefficients, long: Coefficients, slow: Array) -> Coefficient
 
 
 def _widened(made: Coefficients, terms: int) -> Coefficients:
-    """The same in arrays of so many terms, those that are not there being zero."""
+    """The same in arrays with so many terms, padded with zeros."""
     more = terms - made.table.shape[1]
     if not more:
         return made
@@ -138,11 +138,12 @@ def _coefficients(
         weighted = values * root
         square = step * (weighted * weighted).sum(axis=1)
         a = step * (weighted @ table)
-        # Points left out alternately: what this does to a step of twice the size has its square done to this one.
+        # The difference from the sum over every other point estimates the error of the double step, whose square is
+        # about that of this step.
         odd = 2 * step * (weighted[:, 1::2] @ table[1::2])
         apart = np.sqrt(((a - odd) ** 2).sum(axis=1) / np.where(square > 0, square, 1.0))
         norm = np.sqrt(square)
-        # What is beyond the ends falls at least as the root of the density.
+        # Beyond the ends the integrand is assumed to decay at least like √p.
         ends = np.abs(weighted[:, [0, -1]]).max(axis=1) / _REACH
         rounding = _EPS * (8 * norm + 4 * np.sqrt(step * ((lost * root) ** 2).sum(axis=1)))
         error = np.where(apart < 0.05, 30 * apart**1.8 * norm, np.inf) + 4 * ends + rounding
@@ -154,7 +155,7 @@ def _coefficients(
                     change = (np.asarray(run(sigma * z, *(p[:, None] for p in there[1:]))[0]) - values) * root
                     slip = slip + np.sqrt(step * (change * change).sum(axis=1))
     left = np.cumsum((a * a)[:, ::-1], axis=1)[:, ::-1]
-    # What is beyond the last term is known from E f² alone, which is rounded.
+    # The remainder after the last term is only known from E f², which is rounded.
     beyond = np.maximum(square - left[:, 0], 0.0) + 8 * _EPS * square
     tails = np.sqrt(np.concatenate([left[:, ::_SEGMENT] + beyond[:, None], beyond[:, None]], axis=1))
     order = np.arange(terms, dtype=float)
@@ -184,15 +185,15 @@ def _hermite(terms: int) -> tuple[Array, Array, Array]:
 
 @dataclass(frozen=True)
 class MehlerSeries:
-    """E f(u) g(v) from the coefficients of both, which have as many rows as there are variances of u and of v."""
+    """E f(u) g(v) from the coefficients of both, with one row for each variance of u and of v."""
 
     symbols: tuple[Sym, Sym]
 
     def __call__(self, laws: Laws, f: Coefficients, g: Coefficients) -> Bounded:
-        """The error is infinite where the series does not converge in the terms that there are."""
+        """The value; its error is infinite where the series does not converge within its terms."""
         u, v = self.symbols
         if laws.var(u).value.shape[1] > 1 or laws.var(v).value.shape[0] > 1 < laws.shape[1]:
-            # Rows are those of the first function.
+            # The rows must be those of the first function.
             u, v, f, g = v, u, g, f
         a, b, c = laws.var(u), laws.var(v), laws.cov(u, v)
         with np.errstate(all="ignore"):
@@ -220,7 +221,7 @@ class MehlerSeries:
 
 
 def _of_tile(rho: Array, f: Coefficients, g: Coefficients) -> tuple[Array, Array, Array]:
-    """(series, its derivative by ρ, a bound on what is left out) for all pairs of a row of f and a row of g."""
+    """(series, its derivative by ρ, a bound on the remainder) for all pairs of a row of f and a row of g."""
     n, m = rho.shape
     value, slope = np.zeros((n, m)), np.zeros((n, m))
     power = np.ones((n, m))
@@ -238,7 +239,7 @@ def _of_tile(rho: Array, f: Coefficients, g: Coefficients) -> tuple[Array, Array
             inner *= rho
             np.multiply(one[k], other[k], out=term)
             inner += term
-        # Entry by entry: what is done already stays as it is.
+        # Decided entry by entry, so that a result does not depend on the other entries.
         alive = (left > _NEGLIGIBLE * size) & (s < last)
         value += np.where(alive, power * inner, 0.0)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -262,7 +263,7 @@ def _of_tile(rho: Array, f: Coefficients, g: Coefficients) -> tuple[Array, Array
 def _of_pairs(
     rho: Array, f: Coefficients, g: Coefficients, start: int = 0, so_far: list[Array] | None = None
 ) -> tuple[Array, Array, Array]:
-    """The same for a list of pairs (k, 1); from a segment on where the sums before it, ρ^{32 s} and sizes are given."""
+    """The same for pairs (k, 1), from segment `start` on, where `so_far` has the sums, ρ^{32 s} and the sizes."""
     size = f.tails[:, :1] * g.tails[:, :1]
     value, slope, power, size = so_far or [np.zeros(rho.shape), np.zeros(rho.shape), np.ones(rho.shape), size]
     left = abs(power) * f.tails[:, start, None] * g.tails[:, start, None]

@@ -1,7 +1,8 @@
-"""E f(u) g(v) of many pairs at once: panels in u with g smoothed in closed form.
+"""E f(u) g(v) of many pairs at once: panels in u, with g smoothed in closed form.
 
-The rule ends at a reach, looks beyond it, and goes on where there is something. What it does not see, because it turns
-on a shorter length or overflows, has an infinite error, and is for rules that search.
+The rule ends at a reach, evaluates the integrand at places beyond, and is repeated with a larger reach where these
+matter. Where the integrand varies on a shorter length than the rule resolves, or overflows, the error is infinite, and
+adaptive rules are used instead.
 """
 
 from __future__ import annotations
@@ -24,16 +25,16 @@ from netsor.gaussian.vectorized.scales import Scales
 Array = np.ndarray
 Found = tuple[Array, Array, Array]
 _SQRT_2PI = math.sqrt(2 * math.pi)
-# Where the rules end, and where they end at last.
+# The reaches of the rule that are tried in turn.
 _REACHES = (8.5, 12.5, 18.5, 27.5, 37.5)
 _PANEL = 2.5
-# Places beyond a reach; a density there above this part of the whole counts.
+# The number of places beyond a reach; a density there above this share of the whole matters.
 _LOOKS, _COUNTS = 14, 1e-17
-# Panels about a steep turn, in its widths: exponentials have died away beyond, and what falls slower is straight.
+# Ends of panels around a steep transition, in its widths; beyond them it has decayed or is linear.
 _TURNS = (-400, -130, -40, -16, -5, -1.6, 1.6, 5, 16, 40, 130, 400)
-# About a kink that was smoothed by a Gaussian.
+# Ends of panels around a kink that was smoothed by a Gaussian, in its widths.
 _KINKS = (-8.0, -3.0, 0.0, 3.0, 8.0)
-# Features of this width are seen by panels without cuts, waves and the like up to that rate.
+# The width from which a feature is resolved without cuts, and the largest rate of waves that is resolved.
 _NARROW, _QUICK = 0.7, 1.5
 
 
@@ -51,7 +52,7 @@ class Side:
         return lambda x: f(x)[0] + np.zeros(np.shape(x))
 
     def sizes(self) -> Callable[[Array], Array]:
-        """What its rounding is relative to, in units of the last place."""
+        """The size that its rounding is relative to, in units of the last place."""
         g = lambdify((add(absolute(self.f), running_error(self.f)),), (self.u,))
         return lambda x: g(x)[0] + np.zeros(np.shape(x))
 
@@ -69,7 +70,7 @@ def by_panels(f: Side, g: Side, smoothed: Smoothing, rho: Array, spread: Array) 
 
 
 def _reaching(rule: Callable[[Array, float], tuple[Array, Array, Array, Array]], count: int) -> Found:
-    """A rule with the reach that each row needs; `rule` gives values, errors, sizes, and what there is beyond."""
+    """A rule with the reach that each row needs; `rule` gives values, errors, sizes, and bounds on the rest beyond."""
     value, error, size = np.zeros(count), np.full(count, np.inf), np.zeros(count)
     rows = np.arange(count)
     for reach in _REACHES:
@@ -79,7 +80,7 @@ def _reaching(rule: Callable[[Array, float], tuple[Array, Array, Array, Array]],
         sound = np.isfinite(v) & np.isfinite(s)
         done = sound & (beyond <= 1e-14 * s)
         value[rows[done]], error[rows[done]], size[rows[done]] = v[done], (e + beyond)[done], s[done]
-        # A rule that does not see the integrand sees it no better farther out.
+        # Where the integrand is not resolved, a larger reach does not help.
         rows = rows[sound & ~done & np.isfinite(e)]
     return value, error, size
 
@@ -122,11 +123,12 @@ def _panels(
                 sums.append(v.sum(axis=2))
                 if nodes == 16:
                     scale[part] = np.abs(v).sum(axis=(1, 2))
-            # Terms that cancel leave their rounding; the middles of panels tell how much.
+            # The rounding of terms that cancel, estimated at the middles of the panels.
             error[part] = 4 * EPS * np.nansum(terms(middle) * 2 * half, axis=(1, 2))
             value[part] = sums[0].sum(axis=1)
             change = np.abs(sums[0] - sums[1]).sum(axis=1)
-            # 16 nodes a panel against 11: the error of the finer rule is the change to the power 16/11, about.
+            # With 16 and 11 nodes per panel, the error of the finer rule is about the power 16/11 of the relative
+            # change.
             better = np.where(scale[part] > 0, 30 * scale[part] * (change / scale[part]) ** 1.4, 0.0)
             error[part] += np.minimum(change, better) + 2e-14 * scale[part]
             beyond[part] = _beyond(integrand, reach, scale[part])
@@ -134,13 +136,13 @@ def _panels(
 
 
 def _beyond(integrand: Callable[[Array], Array], reach: float, scale: Array) -> Array:
-    """A bound on what lies beyond the reach, from values farther out; infinite where that counts and does not fall."""
+    """A bound on the integral beyond the reach; infinite where the integrand matters there and does not decay."""
     farther = reach + (_REACHES[-1] + 1.5 - reach) * np.linspace(0, 1, _LOOKS + 1)[1:]
     at = np.concatenate([[reach - 0.5, reach], farther])
     out = np.zeros(len(scale))
     for side in (at, -at):
         v = np.abs(integrand(np.broadcast_to(side, (len(scale), len(side)))))
-        # What overflows so far out is seen where it does not.
+        # Values may overflow at distant places; these are ignored, and growth is recognised at the places before them.
         v = np.where(np.isfinite(v), v, 0.0)
         out += _left(v[:, 1], v[:, 0])
         out += np.where((v[:, 2:] > _COUNTS * scale[:, None]).any(axis=1), np.inf, 0.0)
@@ -148,7 +150,7 @@ def _beyond(integrand: Callable[[Array], Array], reach: float, scale: Array) -> 
 
 
 def _left(edge: Array, inside: Array) -> Array:
-    """What a density leaves beyond an edge, where it falls at least as it does from a place 0.5 inside."""
+    """The integral of a density beyond an edge, assuming that it decays as it does from 0.5 inside to the edge."""
     fall = np.where((edge > 0) & (edge < inside), 2 * np.log(np.where(edge > 0, inside / edge, 1.0)), 0.0)
     return np.where(fall > 0.2, edge / np.maximum(fall, 0.2), edge * 5)
 
@@ -156,7 +158,7 @@ def _left(edge: Array, inside: Array) -> Array:
 def _cuts(
     f: Side, g: Side, smoothed: Smoothing, rho: Array, spread: Array, reach: float
 ) -> tuple[list[Array], Array]:
-    """Ends of panels for every row, and the rows whose integrand panels with these ends see."""
+    """Ends of panels for every row, and the rows whose integrands are resolved with them."""
     cuts: list[Array] = []
     seen = np.ones(len(rho), bool)
 

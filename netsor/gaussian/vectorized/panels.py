@@ -1,9 +1,9 @@
-"""E f(u) g(v) of piecewise and smooth functions without jumps for many pairs: panels in u, g smoothed in closed form.
+"""E f(u) g(v) of piecewise smooth functions without jumps for many pairs: panels in u, with g in closed form.
 
-The rule is that of `netsor.gaussian.vectorized.pairs`. What errors of the covariances do follows from Price's theorem
-and integration by parts, with first derivatives alone: the derivative by the covariance c is E f' g', at most
-(E f'² E g'²)^{1/2}, and that by a variance a at a fixed correlation is E u f' g/(2a), at most
-(E u² f'² E g²)^{1/2}/(2a).
+The rule is that of `netsor.gaussian.vectorized.pairs`. The effect of errors in the covariances follows from Price's
+theorem and integration by parts, with first derivatives alone: the derivative by the covariance c is E f' g', at most
+(E f'² E g'²)^{1/2}, and that by a variance a at a fixed correlation is E u f' g/(2a), at most (E u² f'² E
+g²)^{1/2}/(2a).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TWO = Const(2)
 
 @dataclass(frozen=True)
 class Panels:
-    """The panelled function f of u, the smoothed function g of v, and integrands of one variable for the errors."""
+    """The function f of u on panels, the smoothed function g of v, and integrands of one variable for the errors."""
 
     f: Expr
     g: Expr
@@ -40,7 +40,7 @@ class Panels:
 
     @property
     def moments(self) -> tuple[tuple[Expr, Sym], ...]:
-        """f², f'², u² f'² and the same of g: integrands, and their variables."""
+        """f², f'², u² f'² and the same for g: integrands, and their variables."""
         out: list[tuple[Expr, Sym]] = []
         for h, s in ((self.f, self.u), (self.g, self.v)):
             slope = canonical(diff(h, s))
@@ -48,7 +48,7 @@ class Panels:
         return tuple(out)
 
     def __call__(self, laws: Laws, moments: Sequence[Bounded]) -> Bounded:
-        """The error is infinite where the rule does not see an integrand to the tolerance."""
+        """The value; its error is infinite where the rule does not resolve an integrand to the tolerance."""
         a, b, c = laws.var(self.u), laws.var(self.v), laws.cov(self.u, self.v)
         whole = [np.broadcast_to(q.value, laws.shape).ravel() for q in (a, b, c)]
         positive = (whole[0] > 0) & (whole[1] > 0)
@@ -70,7 +70,7 @@ class Panels:
 
 
 def panels(block: Expr, symbols: Sequence[Sym]) -> Panels | None:
-    """The rule for f(u) g(v) with one of them piecewise and none with a jump; None for others."""
+    """The rule for f(u) g(v) without jumps, one of them with a closed form; None for others."""
     if len(symbols) != 2 or block.free != frozenset(symbols) or is_singular(block):
         return None
     groups: dict[Sym, list[Expr]] = {s: [] for s in symbols}
@@ -86,7 +86,7 @@ def panels(block: Expr, symbols: Sequence[Sym]) -> Panels | None:
     kinds = {b.kind for e, s in zip(sides, symbols, strict=True) for b in breaks_of(e, frozenset((s,)))}
     if None in scales or not kinds <= {"soft", "kink"}:
         return None
-    # The side with more edges is smoothed; the other needs panels.
+    # The side with more edges is smoothed, and the other one needs panels.
     best = [i for i in (1, 0) if smooth[i] is not None]
     if not best:
         return None
@@ -96,10 +96,10 @@ def panels(block: Expr, symbols: Sequence[Sym]) -> Panels | None:
 
 
 def correlations(a: Array, b: Array, r: Array) -> tuple[Array, Array]:
-    """ρ and √(1 − ρ²) of pairs; ab − r² does not cancel, its products being taken in two parts each (Dekker 1971)."""
+    """ρ and √(1 − ρ²) of pairs; ab − r² is computed with error-free products (Dekker 1971) and does not cancel."""
     _, i = np.frexp(np.where(a > 0, a, 1.0))
     _, j = np.frexp(np.where(b > 0, b, 1.0))
-    # Even powers of two, so that a, b and r are scaled exactly.
+    # Even powers of two, so that the scaling of a, b and r is exact.
     i, j = i - i % 2, j - j % 2
     x, y, z = np.ldexp(a, -i), np.ldexp(b, -j), np.ldexp(r, -((i + j) // 2))
     (p, p_low), (q, q_low) = two_product(x, y), two_product(z, z)

@@ -1,10 +1,10 @@
-"""Which rule an expectation under many laws gets: the ways in their order, and the last of them does for everything.
+"""The order of methods for an expectation under many laws; the last one applies to everything.
 
     one variable      closed form · homogeneity · trapezoidal grid · law by law
     f(u) g(v)         closed form · angle of the pair · Mehler's series · panels · law by law
     F(u, …) G(v, …)   closed form · contraction of two smooth sides · law by law
 
-A way holds for some laws and says of the others that their error is infinite; these go to the next.
+A method applies to some laws and gives an infinite error for the others, which go to the next method.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from netsor.gaussian.vectorized.mehler import MehlerSeries, hermite_coefficients
 from netsor.gaussian.vectorized.panels import panels
 from netsor.gaussian.vectorized.single import grid, homogeneous_moment
 
-# What a way needs of one side alone: a key, the symbols, and an integrand or what to make of the law of that side.
+# What a method needs of one side alone: a key, the symbols, and an integrand or a function of the law of that side.
 Part = tuple[tuple[object, ...], frozenset[Sym], Expr | Callable[[Laws], Any]]
 
 
 @dataclass(frozen=True)
 class Way:
-    """A name for readers, what is needed of one side alone, and the rule."""
+    """The name of a method, what it needs of one side alone, and its rule."""
 
     name: str
     parts: tuple[Part, ...]
     run: Callable[[Laws, Sequence[Any]], Bounded]
 
 
-# The names of the ways, in the order in which they are tried.
+# The names of the methods, in the order in which they are tried.
 ORDER = (
     "closed form", "homogeneity", "angle", "grid", "Mehler's series", "panels", "contraction", "law by law",
 )  # fmt: skip
@@ -47,9 +47,9 @@ Side = tuple[Expr, Sequence[Sym]]
 
 
 def ways(block: Expr, symbols: Sequence[Sym], split: tuple[Side, Side] | None = None) -> Iterator[Way]:
-    """The ways to E block, in order; `split` are F and G of two examples with block = F G, if there are such.
+    """The methods for E block, in order; `split` are F and G of two examples with block = F G, if there are such.
 
-    Rules for arrays are for what exists under every law; of all else `expect` is asked, law by law.
+    Array rules are used for expectations that exist under every law; for others `expect` is called for each law.
     """
     if integrable(block, frozenset(symbols)) is not True:
         yield _alone("law by law", each(block, symbols))

@@ -1,6 +1,6 @@
-"""On which scale a function of one variable turns: its kinks, and the places and slopes of what is smooth.
+"""The scales on which a function of one variable varies: its kinks, and the places and slopes of smooth transitions.
 
-A rule with few nodes sees what it is told of: a function of which this cannot be said is left to the rules that search.
+A rule with few nodes relies on this; functions whose scales cannot be found are left to adaptive rules.
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ _FAR = 30.0
 
 @dataclass(frozen=True)
 class Scales:
-    """`edges` are places of kinks and jumps, `turns` (place, slope) of what is steep about one place and straight far
-    from it; elsewhere the function turns on lengths of 1/`rate`."""
+    """`edges` are places of kinks and jumps, `turns` are (place, slope) of transitions that are steep at one place and
+    linear far from it; elsewhere the function varies on lengths of 1/`rate`.
+    """
 
     edges: tuple[float, ...]
     turns: tuple[tuple[float, float], ...]
@@ -45,7 +46,7 @@ class Scales:
 
 @lru_cache(maxsize=1024)
 def scales_of(e: Expr, u: Sym) -> Scales | None:
-    """The scales of a function of `u` alone; None where they cannot be told, and where it is singular."""
+    """The scales of a function of `u` alone; None where they cannot be found, and where it is singular."""
     if is_singular(e):
         return None
     only = frozenset((u,))
@@ -73,7 +74,7 @@ def scales_of(e: Expr, u: Sym) -> Scales | None:
             turns.append(well)
         elif isinstance(node, Call):
             if FUNCTIONS[node.fn].is_piecewise_linear:
-                # Straight between its edges.
+                # The function is linear between its edges.
                 continue
             if len(node.children) > 1:
                 return None
@@ -89,7 +90,7 @@ def scales_of(e: Expr, u: Sym) -> Scales | None:
 
 
 def _smooth(node: Call, u: Sym) -> tuple[float | None, float] | None:
-    """(place or None for everywhere, slope) of a smooth function of an inner one."""
+    """(place or None for everywhere, slope) of a smooth function of an inner one; None where they are not known."""
     inner = node.children[0]
     line = _line(inner, u)
     if line is not None:
@@ -98,7 +99,7 @@ def _smooth(node: Call, u: Sym) -> tuple[float | None, float] | None:
             return 0.0, 0.0
         return (None if FUNCTIONS[node.fn].wave else -offset / slope), abs(slope)
     if is_exp(node) and (form := _quadratic(inner, u)) is not None and form[2] < 0:
-        # In powers of u about 0 the exponent of a bump far from there cancels.
+        # Expanded about 0, the exponent of a bump far from 0 would cancel.
         if abs(form[0]) > _FAR:
             return None
         return -form[1] / (2 * form[2]), math.sqrt(-2 * form[2])
@@ -113,7 +114,7 @@ def _smooth(node: Call, u: Sym) -> tuple[float | None, float] | None:
 
 
 def _line(e: Expr, u: Sym) -> tuple[float, float] | None:
-    """(a, b) with e = a u + b, a ≠ 0."""
+    """(a, b) with e = a u + b, a ≠ 0, or None."""
     parts = affine(e, frozenset((u,)))
     if parts is None or u not in parts[0]:
         return None
@@ -122,7 +123,7 @@ def _line(e: Expr, u: Sym) -> tuple[float, float] | None:
 
 
 def _quadratic(e: Expr, u: Sym) -> tuple[float, float, float] | None:
-    """(c₀, c₁, c₂) with e = c₀ + c₁ u + c₂ u²."""
+    """(c₀, c₁, c₂) with e = c₀ + c₁ u + c₂ u², or None."""
     first = canonical(diff(e, u))
     second = canonical(diff(first, u))
     if second.free or u not in first.free:
@@ -132,7 +133,7 @@ def _quadratic(e: Expr, u: Sym) -> tuple[float, float, float] | None:
 
 
 def _well(base: Expr, u: Sym) -> tuple[float, float] | None:
-    """(place, 1/distance of the zeros in the complex plane) of a positive quadratic base."""
+    """(place, 1/distance of the complex zeros from it) of a positive quadratic base, or None."""
     form = _quadratic(base, u)
     if form is None or form[2] <= 0:
         return None

@@ -41,9 +41,9 @@ from netsor.gaussian.vectorized.scales import scales_of
 Array = np.ndarray
 _EPS = 2.0**-52
 _REACH, _STEP = 13.0, 0.05
-# Turns on a shorter length than this part of a standard deviation may lie between the points of a grid.
+# The grid may miss transitions on a length below this fraction (1/12) of a standard deviation.
 _STEEPEST = 12.0
-# Arguments of functions are looked at with this step.
+# The step at which the arguments of functions are examined.
 _LOOK = 0.1
 _CHUNK = 256
 _UNIT = Sym("z")
@@ -93,8 +93,8 @@ class _Homogeneous:
 def grid(block: Expr, symbols: Sequence[Sym]) -> Rule | None:
     """The rule for a smooth function of one variable and of scalars: the trapezoidal rule (Trefethen & Weideman 2014).
 
-    Its error at a step h falls like e^{−c/h}, so that of two interleaved grids the sum of both has the square of
-    the error in which they differ.
+    Its error for a step h decays like e^{−c/h}, so that the error of two interleaved grids together is about the square
+    of their difference.
     """
     if len(symbols) != 1 or not is_smooth(block, symbols):
         return None
@@ -102,7 +102,7 @@ def grid(block: Expr, symbols: Sequence[Sym]) -> Rule | None:
 
 
 def steepness(f: Expr, u: Sym, scalars: Sequence[Sym], at: Sequence[Array]) -> Array:
-    """How many times in a standard deviation a smooth f turns, for variances and scalars `at`; infinite if unknown."""
+    """How many times per standard deviation a smooth f varies, for variances and scalars `at`; infinite if unknown."""
     sigma = np.sqrt(np.maximum(at[0], 0.0))
     if u not in f.free:
         return np.zeros(len(sigma))
@@ -123,10 +123,10 @@ def steepness(f: Expr, u: Sym, scalars: Sequence[Sym], at: Sequence[Array]) -> A
 
 @lru_cache(maxsize=1024)
 def _rates(f: Expr, u: Sym) -> tuple[Expr, ...] | None:
-    """How fast the arguments of the functions in a composition move: each can be looked at on points, in turn.
+    """The rates of the arguments of the functions in a composition, each of which can be examined at points.
 
-    A function that turns once where its argument moves by one has no narrow feature where the argument moves slowly,
-    and the argument has none for the same reason. None for what turns on other scales.
+    A function that varies when its argument changes by one has no narrow feature where the argument changes slowly, and
+    by the same reasoning the argument has none. None for functions that vary on other scales.
     """
     out: list[Expr] = []
     for node in postorder(f):
@@ -170,7 +170,7 @@ class _Grid:
                     moved = [p + sign * e.ravel() if i == k else p for i, p in enumerate(at)]
                     moved[0] = np.maximum(moved[0], 0.0)
                     change = np.maximum(change, np.abs(self._values(scalars, moved) - value))
-                # What is smooth on the scale of a small error changes along a straight line.
+                # A function that is smooth on the scale of a small error changes linearly in it.
                 error = error + 1.01 * change
         error = np.where(np.isfinite(error) & (at[0] >= 0) & seen, error, np.inf)
         return Bounded(value.reshape(parts[0].shape), error.reshape(parts[0].shape))
