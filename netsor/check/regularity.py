@@ -38,6 +38,7 @@ from netsor.expr import (
 from netsor.expr.differentiate import plain_tests, vanishes_on
 from netsor.expr.entry import INF, REALS, Interval
 from netsor.expr.functions import TooSingular, is_exp, is_log
+from netsor.expr.infinite_width import is_kinked_difference
 from netsor.expr.intervals import infer_range, ranges_of
 
 
@@ -106,6 +107,8 @@ def infer_b8(program: Program) -> B8:
             finding = infer_regularity(psi, ranges)
             if finding.holds is False and finding.covered:
                 finding = _where_parameters_tend(finding, psi, moving, program)
+        if finding.holds and is_kinked_difference(i.psi):
+            finding = Finding(None, f"`{to_text(i.psi)}` has kinks, and n stands before what vanishes")
         if i.name in kinks:
             finding = Finding(False, kinks[i.name], covered=False, condition=NOT_STABLE)
         if isinstance(i, Nonlin) and (i.scalars or WIDTH in psi.free or moving.keys() & psi.free):

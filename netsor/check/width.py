@@ -5,9 +5,9 @@ from __future__ import annotations
 from netsor.check import faults
 from netsor.check.context import Context
 from netsor.check.faults import Fault
-from netsor.core import Moment
+from netsor.core import Moment, Nonlin
 from netsor.diagnostics import Diagnostic, Span
-from netsor.expr import WIDTH, ZERO, Add, Expr, Sym, canonical, mul, split_coefficient, substitute, to_text
+from netsor.expr import WIDTH, ZERO, Add, Const, Expr, Sym, canonical, mul, split_coefficient, substitute, to_text
 from netsor.expr.asymptotics import Diverges
 from netsor.expr.infinite_width import at_infinite_width, limit_of_factors, what_diverges
 from netsor.expr.quotients import find_quotients
@@ -31,14 +31,27 @@ def checked(ctx: Context, e: Expr, span: Span, averaged: bool = False) -> Expr:
             return e
         except Diverges as d:
             rate = d
-        # √n may hide in a scalar: (F(x + ε d) − F(x))/ε with ε = 1/√n is ψ* too.
+        # √n may hide in a scalar: (F(x + ε d) − F(x))/ε with ε = 1/√n is ψ* too. So may F(x) = 0 in the lines that made
+        # x, or in the law of a vector without variance.
         e = substitute(written, values)
+        if e is written:
+            e = _written_out(ctx, written)
         if e is written:
             break
         written = e
     if not rate.grows:
         raise Fault(faults.no_limit(span, span.text, rate.rate, rate.known))
     raise Fault(_without_limit(ctx, e, span, rate.rate, averaged))
+
+
+def _written_out(ctx: Context, e: Expr) -> Expr:
+    """An expression with the NONLINs that it is applied to written out, and the values of constant vectors."""
+    members = [(g, k, name) for g in ctx.emitter.groups for k, name in enumerate(g.names)]
+    made: dict[Sym, Expr] = {Sym(name): Const(g.mean[k]) for g, k, name in members if g.covariance[k][k] == 0}
+    for i in ctx.emitter.instructions:
+        if isinstance(i, Nonlin):
+            made[Sym(i.name)] = substitute(i.psi, made)
+    return substitute(e, {s: made[s] for s in e.free if s in made})
 
 
 def _without_limit(ctx: Context, e: Expr, span: Span, rate: str, averaged: bool) -> Diagnostic:

@@ -1,4 +1,4 @@
-"""Differences of second and higher order: n (φ(x + d/√n) + φ(x − d/√n) − 2 φ(x)) tends to φ''(x) d² for a smooth φ.
+"""Differences that are no ψ* of Eq. 84: n (φ(x + d/√n) + φ(x − d/√n) − 2 φ(x)) tends to φ''(x) d² for a smooth φ.
 
 Taylor's theorem is applied to as many terms as the factor in n needs: the first ones cancel, and the rest has a limit.
 """
@@ -17,24 +17,32 @@ from netsor.expr.differentiate import unfold
 from netsor.expr.functions import FUNCTIONS, TooSingular, is_singular
 from netsor.expr.intervals import infer_range
 from netsor.expr.nodes import WIDTH, ZERO, Add, Call, Const, Expr, Mul, Pow, Star, Sym, postorder
-from netsor.expr.onesided import Expansion, OneSided, Unsettled
+from netsor.expr.onesided import Expansion, OneSided, Unsettled, limit_by_expansion
 
 _MOST_TERMS = 400
 
 
 @lru_cache(maxsize=1024)
 def limit_of_differences(root: Expr) -> Expr | None:
-    """lim ψ for n → ∞ by an expansion in 1/√n; None where ψ is not smooth in its variables or grows."""
+    """lim ψ for n → ∞ by an expansion in 1/√n, its variables on no kink of ψ; None where ψ grows or that is not known.
+
+    Arguments that meet, as in √n (max(x + d/√n, x) − x), leave a kink in d; of a jump there is no limit.
+    """
     e = unfold(root)
-    if not is_smooth(e):
-        return None
     try:
-        found = OneSided(lambda work, s, upto: Expansion(((0.0, s),)), {}).of(e, 0.0)
+        if not is_smooth(e):
+            value, _ = limit_by_expansion(e, _as_it_is)
+            return None if is_singular(value) else value
+        found = OneSided(_as_it_is, {}).of(e, 0.0)
     except (Unsettled, TooSingular, Diverges):
         return None
     if found.rest <= 0 or any(p < 0 and _multiplied_out(c) is not ZERO for p, c in found.terms):
         return None
     return canonical(found.at(0.0))
+
+
+def _as_it_is(work: OneSided, s: Sym, upto: float) -> Expansion:
+    return Expansion(((0.0, s),))
 
 
 def _multiplied_out(root: Expr) -> Expr:

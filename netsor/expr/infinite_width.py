@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from netsor.expr.asymptotics import Diverges, factors_in_width, width_limit
 from netsor.expr.build import add, mul, with_children
-from netsor.expr.differences import limit_of_differences
-from netsor.expr.differentiate import star_limit
+from netsor.expr.differences import is_smooth, limit_of_differences
+from netsor.expr.differentiate import star_limit, unfold
 from netsor.expr.nodes import ONE, WIDTH, ZERO, Add, Const, Expr, Mul, Star, postorder, split_coefficient
 
 
@@ -80,6 +80,17 @@ def _sum_at_infinite_width(node: Add, done: dict[Expr, Expr | Diverges]) -> Expr
             factor = Const(width_limit(total)) if total.free else total
             out.append(mul(factor, at_infinite_width(rest)))
     return add(*out)
+
+
+def is_kinked_difference(root: Expr) -> bool:
+    """Whether ψ has kinks and a limit for the sake of its differences alone: its factors in n have none."""
+    if WIDTH not in root.free:
+        return False
+    try:
+        limit_of_factors(root)
+    except Diverges:
+        return not is_smooth(unfold(root))
+    return False
 
 
 def what_diverges(root: Expr) -> tuple[Expr, Expr] | None:

@@ -20,7 +20,7 @@ from netsor.expr.build import add, call, compare, cond, mul, neg, power, substit
 from netsor.expr.canonical import canonical
 from netsor.expr.cases import Signs, case, is_kinked, may_be_zero, pieces, settled_by, split, undecided
 from netsor.expr.differentiate import diff, unfold, vanishes_on
-from netsor.expr.functions import FUNCTIONS, TooSingular, dirac
+from netsor.expr.functions import FUNCTIONS, TooSingular, dirac, exp, log
 from netsor.expr.growth import Rate, growth
 from netsor.expr.nodes import ONE, WIDTH, ZERO, Add, Call, Cmp, Cond, Const, Expr, Mul, Pow, Star, Sym
 from netsor.expr.values import compare_values
@@ -159,7 +159,8 @@ class OneSided:
 
     def _power(self, node: Pow, upto: float) -> Expansion:
         if not isinstance(node.exponent, Const):
-            return self._smooth(node, [self.of(c, upto) for c in node.children], upto)
+            # x^y = exp(y log x), where y may grow as x tends to 1.
+            return self.of(exp(mul(node.exponent, log(node.base))), upto)
         r = float(node.exponent.value)
         base = self.of(node.base, upto)
         if not base.terms and math.isfinite(base.rest) and 0 < r < 1:
@@ -309,9 +310,13 @@ class OneSided:
         for p in sorted(powers):
             jump = add(then.at(p), neg(other.at(p)))
             after = gap.beyond(k)
-            if test.op in ("==", "!=") or not after or not jumps and p == 0 or vanishes_on(jump, c):
+            if test.op in ("==", "!=") or not after:
                 continue
             q, d = after[0]
+            if not jumps and p == 0 or vanishes_on(jump, c):
+                # Within a distance of order ε^{q−k} of the kink the branches are as far apart.
+                rest = min(rest, p + 2 * (q - k))
+                continue
             if p + q - k <= upto:
                 sense = ONE if test.op in (">", ">=") else Const(-1)
                 parts.setdefault(p + q - k, []).append(mul(sense, jump, dirac(c), d))
@@ -338,10 +343,17 @@ class OneSided:
         gone = Expansion(tuple((p, neg(d)) for p, d in here.terms), here.rest)
         change = self._sum([ahead, gone])
         if change.terms and change.terms[0][0] < k and not self._is_nothing(change.terms[0][1]):
-            p = (k - change.terms[0][0]) / 2
-            raise Diverges("√n" if p == 0.5 else f"n^{p:g}", grows=True)
+            self.refuse_growth(change.terms[0][1], k - change.terms[0][0])
         change = Expansion(tuple(t for t in change.terms if t[0] >= k), change.rest)
         return self._product(change, inverse, upto)
+
+    def refuse_growth(self, c: Expr, order: float) -> None:
+        """Raises Diverges for c ε^(−order), unless c has kinks left and may vanish by cases, as |x| − x does."""
+        u = undecided(c, self.signs)
+        if u is not None and len(self.signs) < _MOST_CASES:
+            raise _Split(u)
+        p = order / 2
+        raise Diverges("√n" if p == 0.5 else f"n^{p:g}", grows=True)
 
     def _is_nothing(self, e: Expr) -> bool:
         return self.settled(e) is ZERO
@@ -409,6 +421,12 @@ def one_sided_limit(psi: Expr, source: Source) -> Expr | None:
 
     Raises `Unsettled` where the limit depends on terms that `source` does not give, and `Diverges` where ψ grows.
     """
+    value, met = limit_by_expansion(psi, source)
+    return value if met else None
+
+
+def limit_by_expansion(psi: Expr, source: Source) -> tuple[Expr, bool]:
+    """The limit of ψ for n → ∞, and whether an argument tends to a kink, a jump or a root; raises the same."""
     met = [False]
     psi = unfold(psi)
 
@@ -416,17 +434,15 @@ def one_sided_limit(psi: Expr, source: Source) -> Expr | None:
         work = OneSided(source, signs)
         try:
             found = work.of(psi, 0.0)
+            if found.terms and found.terms[0][0] < 0:
+                work.refuse_growth(found.terms[0][1], -found.terms[0][0])
         except _Split as at:
             return case(at.u, under(split(at.u, signs, True)), under(split(at.u, signs, False)))
         except TooSingular as fault:
             raise Unsettled from fault
         met[0] |= work.met
-        if found.terms and found.terms[0][0] < 0:
-            p = -found.terms[0][0] / 2
-            raise Diverges("√n" if p == 0.5 else f"n^{p:g}", grows=True)
         if found.rest <= 0:
             raise Unsettled
         return found.at(0.0)
 
-    value = canonical(under({}))
-    return value if met[0] else None
+    return canonical(under({})), met[0]

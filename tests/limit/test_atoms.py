@@ -56,6 +56,20 @@ def limits(text: str) -> dict[str, float | None]:
         ("y := zero + d/√n\nz := √n (relu(y + e/√n) - relu(y))", PHI0 * (math.sqrt(2) - 1)),
         # step(0 + d/√n) is step(d) at every width.
         ("y := zero + d/√n\nz := step(y) * d", PHI0),
+        # Differences whose other side is written in another way: by its value, or as what it is equal to.
+        ("z := √n * elu(zero + d/√n) * relu(d)", 0.5),
+        ("z := √n (hardtanh(one + d/√n) - 1)", -PHI0),
+        ("z := n * relu(zero + d/√n)^2", 0.5),
+        ("z := √n (min(x, x + d/√n) - x)", -PHI0),
+        ("z := √n (relu(relu(x) + d/√n) - relu(x))", 0.5 * PHI0),
+        ("z := √n (max(x + e/√n, x + d/√n) - x)", 1 / math.sqrt(math.pi)),
+        ("u := relu(x)\nz := √n (max(u, x + d/√n) - u)", 0.5 * PHI0),
+        ("z := d * √n (abs(abs(x) + d/√n) - abs(x))", 1.0),
+        ("u := zero * x\nz := relu(u + d/√n) * √n", PHI0),
+        # At −1 and 1 the direction counts on one side: E d² (1 − P(|x| > 1)/2).
+        ("z := d * √n (clip(hardtanh(x) + d/√n, -1, 1) - hardtanh(x))", 1 - norm.sf(1)),
+        # A power whose base tends to 1.
+        ("scalar ε = 1/√n\nz := (1 + ε x)^(1/ε)", math.exp(0.5)),
         # Roots of what is small.
         ("z := √n * √(d^2/n)", 2 * PHI0),
     ],
@@ -159,3 +173,17 @@ def test_random_quotients_at_atoms(seed: int) -> None:
 def test_many_random_quotients_at_atoms(block: int) -> None:
     for seed in range(1000 + 25 * block, 1025 + 25 * block):
         assert disagreement(seed, 100_000) < 5.5, seed
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        # Coordinates tend to 0, and their mean to E δ(x) d²/2.
+        "z := n (relu(x + d/√n) - relu(x) - step(x) * d/√n)",
+        "z := √n (abs(x) - x)",
+        "z := n (max(x, x + d/√n) - x)",
+    ],
+)
+def test_no_limit_by_coordinates(line: str) -> None:
+    report = netsor.loads(f"vector x, d ~ N(0, 1)\n{line}\noutput a := mean(z)\n").check()
+    assert [d.code for d in report.diagnostics] == ["E501"]
