@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +26,6 @@ class Document(Networks, Shown):
     """A program that was read and checked, as `load` returns it."""
 
     report: Report
-    # The values given for `param` and `data` lines, for functions that read the text again.
-    settings: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
-    data: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def program(self) -> Program:
@@ -70,12 +67,6 @@ class Document(Networks, Shown):
 
         return run(self._runnable("run"), width, seeds, seed=seed, dtype=dtype, **options)
 
-    def formula_program(self) -> Program:
-        """The program for formulas, in which a number that is ⟨ξ[1], ξ[2]⟩ is named ξ[1]ᵀξ[2]."""
-        from netsor.show.derivation.symbolic import symbolic
-
-        return symbolic(self._runnable("limit"), self.report.tree, self.settings, self.data)
-
     def derive(self, of: str | None = None, every: bool = False) -> Derivation:
         """The limit as formulas, one line for each variable that the outputs need, or that the variable `of` needs.
 
@@ -83,7 +74,7 @@ class Document(Networks, Shown):
         """
         from netsor.show.derivation import derive
 
-        return derive(self.formula_program(), of, every)
+        return derive(self._runnable("limit"), of, every)
 
     def listing(self) -> str:
         """The core as a listing like Algorithm 1, which is itself a valid text with the same core."""
@@ -130,8 +121,7 @@ def load_source(
     source: Source, set: Mapping[str, Any] | Iterable[str] = (), data: Mapping[str, Any] | Iterable[str] = ()
 ) -> Document:
     """Check a program given as a `Source`; otherwise as `load`."""
-    settings, values = read_settings(set), read_data(data)
-    return Document(check_source(source, settings, values), settings, values)
+    return Document(check_source(source, read_settings(set), read_data(data)))
 
 
 # How results are displayed in a notebook; these modules are imported only when a notebook asks.

@@ -77,7 +77,6 @@ def show(line: str, cell: str) -> tuple[Page, str | None, Document | None]:
             seed=args.seed,
             tol=args.tol,
             budget=args.budget,
-            formulas=None if program.kind == "network" else document.formula_program(),
         )
     except NetsorError as fault:
         text = "\n".join(render(d, colour=False, width=96) for d in fault.diagnostics)

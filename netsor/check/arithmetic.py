@@ -20,7 +20,7 @@ from netsor.check.values import (
     Value,
     Vector,
 )
-from netsor.expr import MINUS_ONE, ZERO, Const, add, mul, power, rationals
+from netsor.expr import MINUS_ONE, ZERO, Const, add, mul, numbers, power, rationals
 from netsor.expr.quotients import find_quotients
 from netsor.syntax import ast
 
@@ -49,7 +49,7 @@ async def binary(ctx: Context, node: ast.Binary) -> Value:
     if isinstance(left, Covector) or isinstance(right, Covector):
         raise Fault(faults.transposed_vector_alone(node.span))
     await _power_of_product(ctx, node)
-    made = join(power(left.expr, right.expr), left, right)
+    made = join(power(left.expr, numbers(right.expr)), left, right)
     return finite(_exactly(made, rationals.power, left, right), node)
 
 
@@ -121,7 +121,7 @@ def _plus(left: Number, right: Value, node: ast.Node) -> Value:
 def _quotient(left: Number, right: Number, node: ast.Binary) -> Value:
     if isinstance(right, Covector):
         raise Fault(faults.transposed_vector_alone(node.right.span))
-    if right.expr is ZERO:
+    if numbers(right.expr) is ZERO:
         raise Fault(faults.division_by_zero(node.right.span))
     e = mul(left.expr, power(right.expr, MINUS_ONE))
     if isinstance(left, Covector):

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from netsor.check import faults
 from netsor.check.claims import check_label, promised_order
 from netsor.check.context import Context
-from netsor.check.data_names import with_numbers
 from netsor.check.faults import Fault
 from netsor.check.names import check_free, home
 from netsor.check.operands import as_number, integers
@@ -16,7 +15,7 @@ from netsor.check.values import Poison, Scalar, Value, Vector, kind_name
 from netsor.check.width import checked
 from netsor.core import Embedding, Moment, Output
 from netsor.diagnostics import Span
-from netsor.expr import WIDTH, Const, Expr, Mul, Sym, substitute
+from netsor.expr import WIDTH, Expr, Mul, Sym, substitute
 from netsor.syntax import ast
 
 
@@ -111,11 +110,7 @@ async def _evaluated(
     line = Line(name, value, span, len(ctx.emitter.instructions), len(ctx.draft.embeddings))
     outer, ctx.stem = ctx.stem, name
     try:
-        if ctx.data_names is None:
-            result = await ctx.value(value)
-        else:
-            with ctx.data_names.naming(True):
-                result = await ctx.value(value)
+        result = await ctx.value(value)
     finally:
         ctx.stem = outer
     return line, as_number(result, value)
@@ -154,9 +149,8 @@ def _name_scalar(ctx: Context, line: Line, e: Expr) -> None:
                 instructions[-1] = replace(last, vectors=vectors, scalars=scalars)
             ctx.emitter.rename(str(e.name), line.name, line.span, line.mark)
             return
-    # c xᵀy/n is one MOMENT where c is a number, and so it is where the number has a name.
-    plain = e if ctx.data_names is None else with_numbers(e)
-    is_product = isinstance(plain, Mul) and all(isinstance(f, (Sym, Const)) for f in plain.children)
+    # c xᵀy/n is one MOMENT where c is a number.
+    is_product = isinstance(e, Mul) and all(isinstance(f, Sym) or not f.free for f in e.children)
     if line.label is not None or is_product:
         joined = ctx.emitter.as_one_moment(e, line.mark)
         e = e if joined is None else joined

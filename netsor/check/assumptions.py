@@ -36,6 +36,7 @@ def infer_assumptions(program: Program, examples: Iterable[Example] | None = Non
 
     With the `examples` of a network it is known whether kinks lie at rows that are zero or equal.
     """
+    program = program.evaluated
     forward = infer_b8(program)
     if program.kind != "network":
         return {"B8": Assumption(forward.holds, forward.because, forward.span)}

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from types import coroutine
 from typing import Any
 
-from netsor.check.data_names import DataNames
 from netsor.check.emitter import Emitter
 from netsor.check.scope import Scope
 from netsor.check.values import Scalar, Value, Vector
@@ -101,7 +100,6 @@ class Context:
     expanding: list[str] = field(default_factory=list)
     # How many terms the sums around this place stand for.
     terms: int = 1
-    data_names: DataNames | None = None
 
     @property
     def is_network(self) -> bool:

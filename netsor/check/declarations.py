@@ -15,7 +15,7 @@ from netsor.check.scope import Indices, core_name
 from netsor.check.values import Array, InputMatrixValue, MatrixValue, Numbers, Poison, Scalar, Vector
 from netsor.core import Constant, Data, Group, InputMatrix, Matrix
 from netsor.diagnostics import Span
-from netsor.expr import WIDTH, Const, Expr, Sym, mul, substitute
+from netsor.expr import WIDTH, Const, Expr, Sym, mul, numbers, substitute
 from netsor.expr import evaluate as evaluated
 from netsor.expr.asymptotics import Diverges, width_limit
 from netsor.expr.rationals import as_float, rational, uncertainty
@@ -97,7 +97,7 @@ async def scalar(ctx: Context, node: ast.ScalarDecl) -> None:
     if not isinstance(value, Scalar) or not e.free <= {WIDTH}:
         raise Fault(faults.constant_not_constant(at, name, at.text))
     try:
-        limit = width_limit(e)
+        limit = width_limit(numbers(e))
     except Diverges as d:
         if d.grows:
             raise Fault(faults.constant_diverges(at, name, at.text, d.rate)) from None

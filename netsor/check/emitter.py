@@ -20,6 +20,7 @@ from netsor.expr import (
     Sym,
     add,
     mul,
+    numbers,
     postorder,
     split_coefficient,
 )
@@ -102,7 +103,7 @@ class Emitter:
 
     def _unnamed(self, kind: str, stem: str, e: Expr, span: Span) -> str:
         e = settled(self.hoist(stem, e, span) if self.vectors_of(e) else e)
-        key = (kind, e)
+        key = (kind, numbers(e))
         if key not in self._made:
             name = self.fresh(stem)
             self._append(kind, name, e, span)
@@ -179,7 +180,7 @@ class Emitter:
                 return False
             # A number times one scalar is a coefficient, not a computation.
             factors = node.children if isinstance(node, Mul) else ()
-            plain = all(isinstance(f, (Sym, Const)) or f.free == {WIDTH} for f in factors)
+            plain = all(isinstance(f, Sym) or f.free <= {WIDTH} for f in factors)
             return not factors or not plain or len(node.free - {WIDTH}) > 1
 
         done: dict[Expr, Expr] = {}

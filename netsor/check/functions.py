@@ -25,7 +25,7 @@ from netsor.check.values import (
     kind_name,
 )
 from netsor.check.width import checked
-from netsor.expr import FUNCTIONS, Expr, Function, Sym, apply, call, canonical, compare, cond, logic
+from netsor.expr import FUNCTIONS, Expr, Function, Sym, apply, call, canonical, compare, cond, logic, numbers
 from netsor.expr import sqrt as root
 from netsor.syntax import ast
 
@@ -198,6 +198,7 @@ async def conditional(ctx: Context, node: ast.If) -> Value:
         if isinstance(v, Covector):
             raise Fault(faults.transposed_vector_alone(at.span))
     if not test.free:
+        test = numbers(test)
         _warn_of_constant(ctx, node, test)
     return join(cond(test, then.expr, other.expr), then, other, *used)
 

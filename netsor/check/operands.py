@@ -6,10 +6,10 @@ import itertools
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from netsor.check import faults
 from netsor.check.context import Context, NeedsInstructions
-from netsor.check.data_names import names_data
 from netsor.check.faults import Fault
 from netsor.check.scope import Indices
 from netsor.check.values import (
@@ -30,9 +30,9 @@ from netsor.check.values import (
     Vector,
     kind_name,
 )
-from netsor.core import DataRef
+from netsor.core import DataRef, data_number
 from netsor.diagnostics import Span
-from netsor.expr import Const, Expr
+from netsor.expr import Const, Expr, Sym, numbers
 from netsor.expr.nodes import has_infinite_constant, size_beyond
 from netsor.expr.rationals import as_float, rational, uncertainty
 from netsor.syntax import ast
@@ -48,11 +48,7 @@ MOST_INSTRUCTIONS = 1_000_000
 
 async def number(ctx: Context, node: ast.Expr, what: str = "a number") -> float:
     """A number known before running: parameters, data, arithmetic of them."""
-    if ctx.data_names is None:
-        value = await ctx.value(node)
-    else:
-        with ctx.data_names.naming(False):
-            value = await ctx.value(node)
+    value = await ctx.value(node)
     if isinstance(value, Poison):
         raise Fault(None)
     if isinstance(value, Array) and not value.shape:
@@ -158,11 +154,22 @@ def join(e: Expr, *parts: Value) -> Scalar | Vector:
 
 def finite(made: Scalar | Vector, node: ast.Node) -> Scalar | Vector:
     """A constant must be a finite number, told where it is made rather than where it is used."""
-    if isinstance(made, Scalar) and not made.expr.free and made.number is None and not names_data(made.expr):
-        raise Fault((faults.no_value if size_beyond(made.expr) is None else faults.too_large)(node.span))
-    if has_infinite_constant(made.expr):
+    value = numbers(made.expr)
+    if isinstance(made, Scalar) and not value.free and made.number is None:
+        raise Fault((faults.no_value if size_beyond(value) is None else faults.too_large)(node.span))
+    if has_infinite_constant(value):
         raise Fault(faults.too_large(node.span))
+    if value is not made.expr and (isinstance(value, Sym) or value.free != made.expr.free):
+        # y[1] x is x where y[1] is 1.
+        return replace(made, expr=value)
     return made
+
+
+def named(ctx: Context, made: Value, *refs: DataRef) -> Value:
+    """A number of the data under its name, which the core keeps; in a definition of coordinates it is a number."""
+    if ctx.pure or not isinstance(made, Scalar) or not isinstance(made.expr, Const):
+        return made
+    return Scalar(data_number(made.expr.value, *refs), made.exact)
 
 
 def check_emitting(ctx: Context, span: Span) -> None:
@@ -242,4 +249,4 @@ def array_entry(ctx: Context, array: Array, indices: Indices, node: ast.Index) -
     if shape:
         return Array(values, shape, ref, array.name)
     made = entry(values)
-    return made if ctx.data_names is None or ref is None else ctx.data_names.named((ref,), made)
+    return made if ref is None else named(ctx, made, ref)

@@ -72,7 +72,7 @@ def verify_covariance(p: Program) -> list[list[Term]]:
 
 def growing(p: Program) -> list[Diagnostic]:
     """W618 for every readout whose outputs grow like √n: E Z^v Z^x is not zero by a symmetry."""
-    out = []
+    out, p = [], p.evaluated
     for r, terms in zip(p.readouts, readout_terms(p), strict=True):
         t = next((t for t in terms if not t.centred), None)
         if t is not None:

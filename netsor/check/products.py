@@ -9,7 +9,7 @@ from netsor.check import faults
 from netsor.check.arithmetic import Matrix, scale
 from netsor.check.context import Context
 from netsor.check.faults import Fault
-from netsor.check.operands import as_number, check_emitting, finite
+from netsor.check.operands import as_number, check_emitting, finite, named
 from netsor.check.values import (
     POISON,
     Array,
@@ -183,10 +183,8 @@ def _of_rows(ctx: Context, left: Array, right: Array, node: ast.Inner) -> Value:
     if math.isfinite(total) and not any(rationals.uncertainty(x) for pair in pairs for x in pair):
         made = made.exactly(sum((rationals.rational(a) * rationals.rational(b) for a, b in pairs), Fraction(0)))
     checked_sum = finite(made, node)
-    if ctx.data_names is None or not (left.name and right.name):
-        return checked_sum
-    refs = (left.ref or DataRef(left.name, ()), right.ref or DataRef(right.name, ()))
-    return ctx.data_names.named(refs, checked_sum)
+    refs = [a.ref or DataRef(a.name, ()) for a in (left, right) if a.name]
+    return named(ctx, checked_sum, *refs) if len(refs) == 2 else checked_sum
 
 
 def _inner_product(ctx: Context, x: Expr, y: Expr, span: Span) -> Scalar:

@@ -40,7 +40,6 @@ class Report:
     language: str | None
     variables: tuple[Variable, ...]
     assumptions: Mapping[str, Assumption]
-    tree: ast.File | None = None
 
     @property
     def ok(self) -> bool:
@@ -80,7 +79,7 @@ def check_tree(
         found = (*found, *mixed)
         program = None if any(d.is_error for d in mixed) else program
     if program is None:
-        return Report(tree.source, None, found, kind, None, (), {}, tree)
+        return Report(tree.source, None, found, kind, None, (), {})
     return Report(
         tree.source,
         program,
@@ -89,7 +88,6 @@ def check_tree(
         infer_language(program),
         tuple(variables(program)),
         infer_assumptions(program),
-        tree,
     )
 
 

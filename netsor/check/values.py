@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from netsor.core import DataRef, InputRef
-from netsor.expr import Const, Expr, Function
+from netsor.expr import Const, Expr, Function, numbers
 from netsor.expr.rationals import computed, number
 from netsor.syntax import ast
 
@@ -31,11 +31,12 @@ class Scalar:
     @property
     def number(self) -> int | float | None:
         """The number, where it is a constant; what it was rounded from goes with it."""
-        if not isinstance(self.expr, Const):
+        constant = numbers(self.expr)
+        if not isinstance(constant, Const):
             return None
-        value = self.expr.value
+        value = constant.value
         if not math.isfinite(value):
-            # Beyond the range of floats: `Operands.finite` tells it where it was made.
+            # Beyond the range of floats: `netsor.check.operands.finite` tells it where it was made.
             return None
         if self.exact is not None and self.exact != value:
             return number(self.exact)
@@ -50,8 +51,10 @@ class Scalar:
 
     def exactly(self, q: Fraction | None) -> Scalar:
         """The same constant, known to be a rational number and rounded once; unchanged without one."""
-        if q is None or not isinstance(self.expr, Const):
+        if q is None or self.expr.free:
             return self
+        if not isinstance(self.expr, Const):
+            return Scalar(self.expr, q)
         try:
             return Scalar(self.expr if isinstance(self.expr.value, int) else Const(float(q)), q)
         except OverflowError:

@@ -74,7 +74,6 @@ def run(args: argparse.Namespace) -> int:
             args.tol,
             args.budget,
             progress,
-            None if document.program.kind == "network" else document.formula_program(),
         )
         text = page(material, args.theme)
     report(material.remarks)

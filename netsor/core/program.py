@@ -9,11 +9,11 @@ it says what is trained. Names are unique over all kinds; spans never take part 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from netsor.diagnostics import Span
-from netsor.expr import WIDTH, Apply, Expr, Function, postorder
+from netsor.expr import WIDTH, Apply, Expr, Function, Named, numbers, postorder
 
 Row = tuple[float, ...]
 
@@ -231,6 +231,15 @@ class Program:
         """For each vector of a group, the group and the position in it."""
         return {name: (g, i) for g in self.groups for i, name in enumerate(g.names)}
 
+    @cached_property
+    def evaluated(self) -> Program:
+        """The program with numbers in the place of products and entries of data, as the interpreters read it."""
+        instructions = tuple(i if isinstance(i, MatMul) else _with_numbers(i) for i in self.instructions)
+        constants = tuple(replace(c, value=numbers(c.value)) for c in self.constants)
+        if instructions == self.instructions and constants == self.constants:
+            return self
+        return replace(self, instructions=instructions, constants=constants)
+
     def row(self, e: Embedding) -> Row:
         """The numbers that an embedding multiplies; an input of a network has none (LookupError)."""
         if isinstance(e.source, InputRef):
@@ -282,8 +291,13 @@ class Program:
         return seen
 
 
+def _with_numbers(i: Nonlin | Moment) -> Nonlin | Moment:
+    psi = numbers(i.psi)
+    return i if psi is i.psi else replace(i, psi=psi)
+
+
 def _collect(e: Expr, found: dict[Function, None]) -> None:
     for node in postorder(e):
-        if isinstance(node, Apply) and node.function not in found:
+        if isinstance(node, Apply) and not isinstance(node, Named) and node.function not in found:
             _collect(node.function.body, found)
             found[node.function] = None

@@ -12,6 +12,7 @@ from netsor.expr.build import (
     logic,
     mul,
     neg,
+    numbers,
     power,
     rewrite,
     sqrt,
@@ -40,6 +41,7 @@ from netsor.expr.nodes import (
     Function,
     Logic,
     Mul,
+    Named,
     Pow,
     Star,
     Sym,
@@ -52,7 +54,8 @@ from netsor.expr.printing import to_text
 
 __all__ = [
     "FUNCTIONS", "HALF", "MINUS_ONE", "ONE", "TWO", "WIDTH", "ZERO", "Add", "Apply", "Call", "Cmp", "Cond", "Const",
-    "Expr", "Function", "Logic", "Mul", "Pow", "Star", "Sym", "add", "apply", "as_expr", "call", "canonical", "compare",
-    "cond", "diff", "evaluate", "is_singular", "logic", "mul", "neg", "postorder", "power", "rewrite",
-    "split_coefficient", "sqrt", "star", "star_limit", "star_quotient", "substitute", "sym", "to_text", "unfold",
+    "Expr", "Function", "Logic", "Mul", "Named", "Pow", "Star", "Sym", "add", "apply", "as_expr", "call", "canonical",
+    "compare", "cond", "diff", "evaluate", "is_singular", "logic", "mul", "neg", "numbers", "postorder", "power",
+    "rewrite", "split_coefficient", "sqrt", "star", "star_limit", "star_quotient", "substitute", "sym", "to_text",
+    "unfold",
 ]

@@ -27,6 +27,7 @@ from netsor.expr.nodes import (
     Function,
     Logic,
     Mul,
+    Named,
     Number,
     Operations,
     Pow,
@@ -342,6 +343,13 @@ def rewrite(root: Expr, rule: Callable[[Expr], Expr]) -> Expr:
     for node in postorder(root):
         done[node] = rule(with_children(node, tuple(done[c] for c in node.children)))
     return done[root]
+
+
+def numbers(root: Expr) -> Expr:
+    """The expression with numbers in the place of their names."""
+    if Named.kind not in root.made_of:
+        return root
+    return rewrite(root, lambda node: Const(node.value) if isinstance(node, Named) else node)
 
 
 def substitute(root: Expr, mapping: dict[Sym, Expr]) -> Expr:

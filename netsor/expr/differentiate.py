@@ -10,7 +10,7 @@ import random
 from collections.abc import Mapping
 from functools import lru_cache
 
-from netsor.expr.build import add, cond, mul, neg, power, rewrite, star, star_quotient, substitute
+from netsor.expr.build import add, cond, mul, neg, numbers, power, rewrite, star, star_quotient, substitute
 from netsor.expr.functions import FUNCTIONS, dirac, is_singular, log
 from netsor.expr.nodes import (
     MINUS_ONE,
@@ -230,6 +230,7 @@ def unfold_apply(node: Apply) -> Expr:
 
 def unfold(root: Expr) -> Expr:
     """The expression with all users' functions replaced by their bodies, also inside bodies."""
+    root = numbers(root)
     while Apply.kind in root.made_of:
         root = rewrite(root, lambda node: unfold_apply(node) if isinstance(node, Apply) else node)
     return root

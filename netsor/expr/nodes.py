@@ -31,8 +31,8 @@ _TABLE: WeakValueDictionary[tuple[Any, ...], Expr] = WeakValueDictionary()
 class Expr:
     """A node: `children` are its subexpressions, `free` its free symbols, `digest` a hash that is the same in all runs.
 
-    `made_of` holds the functions of the language that occur in it, and "if", "apply" and "star" for nodes of these
-    kinds, so that one need not search a long expression for them.
+    `made_of` holds the functions of the language that occur in it, and "if", "apply", "named" and "star" for nodes of
+    these kinds, so that one need not search a long expression for them.
     """
 
     __slots__ = ("__weakref__", "children", "digest", "form", "free", "made_of", "payload")
@@ -245,6 +245,36 @@ class Apply(Expr):
     @property
     def orders(self) -> tuple[int, ...]:
         return self.payload[1]
+
+
+class Named(Apply):
+    """A number by its name, as ⟨ξ[1], ξ[2]⟩ for −0.6: a function of no arguments; `origin` says what it is."""
+
+    __slots__ = ()
+    kind = "named"
+
+    def __new__(cls, origin: Hashable, text: str, value: Number) -> Named:
+        return cls._make((origin, text, value), ())
+
+    @property
+    def origin(self) -> Any:
+        return self.payload[0]
+
+    @property
+    def text(self) -> str:
+        return self.payload[1]
+
+    @property
+    def value(self) -> Number:
+        return self.payload[2]
+
+    @property
+    def function(self) -> Function:
+        return Function(self.text, (), Const(self.value))
+
+    @property
+    def orders(self) -> tuple[int, ...]:
+        return ()
 
 
 class Cmp(Expr):

@@ -19,6 +19,7 @@ from netsor.expr.nodes import (
     Expr,
     Logic,
     Mul,
+    Named,
     Number,
     Operations,
     Pow,
@@ -71,6 +72,8 @@ def _render(node: Expr, done: dict[Expr, Rendered], name: NameOf) -> Rendered:
             return _render_power(node, done)
         case Call():
             return f"{node.fn}({', '.join(done[c][0] for c in node.children)})", POSTFIX
+        case Named():
+            return node.text, POSTFIX
         case Apply():
             return _render_apply(node, done), POSTFIX
         case Cmp():

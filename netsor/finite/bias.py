@@ -19,7 +19,7 @@ _FAR = ((1e75, 1e150, 1e300), (1e3, 1e6, 1e12))
 
 def functions_of_width(program: Program, targets: Iterable[str]) -> list[Expr]:
     """The functions of n, in n alone, that the given scalars and vectors depend on."""
-    needed = program.needed(list(targets))
+    program, needed = program.evaluated, program.needed(list(targets))
     found: dict[Expr, None] = {}
     whole = [c.value for c in program.constants if c.name in needed]
     whole += [i.psi for i in program.instructions if i.name in needed and not isinstance(i, MatMul)]

@@ -278,7 +278,7 @@ def slowest_decay(program: Program, output: str, widths: Sequence[int]) -> dict[
 
 def fingerprint(program: Program, seed: int, dtype: str) -> str:
     """A hash of what is computed: the same for the same program, seed and precision."""
-    h = blake2b(digest_size=12)
+    program, h = program.evaluated, blake2b(digest_size=12)
     initial = (program.matrices, program.input_matrices, program.groups, program.embeddings, program.inputs)
     h.update(repr((initial, seed, dtype, program.outputs, program.readouts)).encode())
     for d in program.data:

@@ -50,6 +50,7 @@ def prepare(
         raise bad_choice("engine", engine, ENGINES)
     if dtype not in DTYPES:
         raise bad_choice("dtype", dtype, DTYPES)
+    program = program.evaluated
     arrays = arrays_of(program, n, given or {})
     rows = embedding_rows(program, inputs or {})
     weights = [m for m in arrays if m in program.matrix]

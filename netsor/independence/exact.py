@@ -70,6 +70,7 @@ def infer_exact(program: Program, inputs: Any = None, tol: float = 1e-9, budget:
     or for a network the mean squares of the products and the tangent kernel of the first row with itself. Raises
     NetsorError for a network without a readout (E652) and for inputs that do not fit (E654, E655).
     """
+    program = program.evaluated
     if program.kind != "network":
         couplings = infer_couplings(program, None, tol, budget)
         return ExactReport(program, tuple(couplings), _compared_outputs(program, couplings, tol, budget))

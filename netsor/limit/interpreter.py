@@ -115,6 +115,7 @@ class Limit:
     kept: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
+        self.program = self.program.evaluated
         self._z: dict[str, Expr] = {}
         self._scalars: dict[str, Expr] = {}
         self._atoms = Atoms(self.program, self._z, self._scalars)

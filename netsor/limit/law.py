@@ -56,7 +56,7 @@ class CoordinateLaw:
         budget: float | None = 60.0,
         progress: Callable[[str], None] | None = None,
     ):
-        self.program = program
+        self.program = program.evaluated
         self.names = list(names)
         self.limit = Limit(program, Settings(tol=tol, budget=budget), progress)
         self.limit.build_all()

@@ -56,11 +56,8 @@ def collect(
     tol: float = 1e-8,
     budget: float = 60.0,
     progress: Callable[..., None] | None = None,
-    formulas: Program | None = None,
 ) -> Material:
     """Everything that a report of a checked text shows; no runs without `width`.
-
-    `formulas` is the program as its derivation names it (`Document.formula_program`).
 
     Raises NetsorError where the text has errors, where the width is none, or where a vector does not exist.
     """
@@ -80,7 +77,7 @@ def collect(
     if width is not None:
         _run(out, widths_up_to(width), seeds, seed, tell)
     tell("derivation")
-    out.derivation = _derivation(formulas or program, tol, budget)
+    out.derivation = _derivation(program, tol, budget)
     for name in names:
         tell(f"law of {name}")
         from netsor.report.laws import coordinate_law

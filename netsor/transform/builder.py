@@ -37,6 +37,7 @@ from netsor.expr import (
     canonical,
     diff,
     mul,
+    numbers,
     postorder,
     power,
     star,
@@ -80,7 +81,7 @@ class Builder:
         """A member of 𝒞 with the value of `value` as a function of n."""
         e = as_expr(value)
         if ("constant", name) not in self._made:
-            self.constants.append(Constant(name, e, width_limit(e)))
+            self.constants.append(Constant(name, e, width_limit(numbers(e))))
             self._scalars.add(name)
             self._made["constant", name] = sym(name)
         return self._made["constant", name]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from netsor.core import Data, DataRef, InputRef, NetworkInput, Program
@@ -120,8 +122,17 @@ def symbolic_example(network: Program) -> tuple[list[Data], Example]:
 
 
 def inner(x: Row, y: Row) -> float:
-    """⟨x, y⟩ = Σ_k x_k y_k."""
-    return math.fsum(a * b for a, b in zip(x, y, strict=True))
+    """⟨x, y⟩ = Σ_k x_k y_k of the decimals as which the rows are written, rounded once."""
+    (a, p), (b, q) = _whole(x), _whole(y)
+    return float(Fraction(sum(i * j for i, j in zip(a, b, strict=True)), p * q))
+
+
+@lru_cache(maxsize=1024)
+def _whole(row: Row) -> tuple[tuple[int, ...], int]:
+    """A row as whole numbers over one denominator."""
+    numbers = [Fraction(repr(x)) for x in row]
+    denominator = math.lcm(*(q.denominator for q in numbers))
+    return tuple(q.numerator * (denominator // q.denominator) for q in numbers), denominator
 
 
 def _wanted(i: NetworkInput) -> str:

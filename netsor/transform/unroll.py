@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from netsor.core import DataRef, InputRef, MatMul, Nonlin, Output, Program
+from netsor.core import DataRef, InputRef, MatMul, Nonlin, Output, Program, data_number
 from netsor.core.program import Row
 from netsor.expr import ZERO, Const, Expr, add, as_expr, mul, sym
 from netsor.transform.backward import Backward
@@ -23,13 +23,13 @@ Numbers = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True)
 class _InputStep:
-    """A term of √n ΔU_t = Σ c dg ξᵀ: the matrix U, c dg, the numbers of ξ, and the place of ξ in the data for names."""
+    """A term of √n ΔU_t = Σ c dg ξᵀ: the matrix U, c dg, the numbers of ξ, and the place of ξ in the data."""
 
     matrix: str
     change: Expr
     row: Row
     stamp: Stamp
-    index: tuple[str, ...]
+    source: DataRef
 
 
 class Unrolling:
@@ -119,8 +119,7 @@ class Unrolling:
             if e.matrix in self.trained.input_matrices and e.name in errors:
                 change = mul(Const(self.trained.input_matrices[e.matrix]), pull, errors[e.name])
                 source, row = example.sources[e.source]
-                index = tuple(str(x) for x in source.row)
-                out.append(_InputStep(e.matrix, change, row, example.stamp, (source.name, *index)))
+                out.append(_InputStep(e.matrix, change, row, example.stamp, source))
 
     def _move_vectors(self, t: int, pulls: dict[str, list[Expr]]) -> tuple[Values, Values]:
         """δb_{t+1} = −η χ C db for trained vectors of covariance C, and b_{t+1} = b_t + δb_{t+1}/√n."""
@@ -180,9 +179,10 @@ class Unrolling:
             value = inner(step.row, row)
             if value == 0:
                 continue
-            name, *index = step.index
-            base = self.names.fresh(name + reference.name, ("inner", name, reference.name))
-            product = self.builder.constant(member(base, *index, *reference.row), value)
+            at = step.source
+            base = self.names.fresh(at.name + reference.name, ("inner", at.name, reference.name))
+            name = member(base, *at.row, *reference.row)
+            product = self.builder.constant(name, data_number(value, at, reference))
             terms.append(mul(product, step.change))
         return add(*terms)
 

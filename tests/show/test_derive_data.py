@@ -153,3 +153,34 @@ def test_an_sgd_program_reads_as_appendix_a():
 def test_a_constant_that_is_only_called_like_a_product_keeps_its_name():
     text = "scalar XX[1,2] = 3\nb := XX[1,2] * h[1]\noutput o := mean(b * h[2])\n"
     assert "XX[1,2]°" in as_text(derived(text))
+
+
+def test_a_constant_that_is_a_product_stands_as_that():
+    text = as_text(derived("scalar c = ⟨X[1], X[2]⟩\nb := c * h[1]\noutput o := mean(b * h[2])\n"))
+    assert "Z^b = X[1]ᵀX[2] Z^{h[1]} " in text and "c°" not in text
+
+
+def test_the_core_keeps_names_and_the_interpreters_read_numbers():
+    body = "a := 2 ⟨X[1], X[2]⟩ v\nb := y[3] v / y[1] - y[2]\nc := W (y[1] * 2 * v)\noutput o := mean(a * b * c^y[3])\n"
+    program = loads(HEAD + body).program
+    listed = loads(HEAD + body).listing()
+    assert "NONLIN: a := 2 * ⟨X[1], X[2]⟩ * v" in listed and "NONLIN: b := y[3] * v / y[1] - y[2]" in listed
+    # y[1] · 2 is 1: no line multiplies by it; an exponent is a number.
+    assert "MATMUL: c := W v" in listed and "c^2" in listed
+    assert loads(listed).program == program
+    numbers = {i.name: str(i.psi) for i in program.evaluated.instructions if i.name in "ab"}
+    assert numbers == {"a": "-0.4 * v", "b": "4 * v + 1"} and program.evaluated.evaluated is program.evaluated
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a := v / (y[1] - 0.5)", "a := √(y[2]) v", "a := 1e300 y[3] v * (1e10 * y[3])", "a := n^y[1] v",
+        "vector w ~ N(0, y[2])", "scalar c = log(y[2])", "a := W y[1]", "a := n * y[3] * v",
+    ],
+)  # fmt: skip
+def test_names_hide_no_fault(line):
+    found = loads(HEAD + line + "\noutput o := mean(v^2)\n").check().diagnostics
+    plain = line.replace("y[1]", "0.5").replace("y[2]", "(-1)").replace("y[3]", "2.0")
+    same = loads(HEAD + plain + "\noutput o := mean(v^2)\n").check().diagnostics
+    assert [d.code for d in found] == [d.code for d in same] != []

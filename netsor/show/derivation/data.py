@@ -1,8 +1,4 @@
-"""Data in formulas: ⟨ξ[1], ξ[2]⟩ stands as ξ[1]ᵀξ[2], an entry as y[1]; what they come to is for `--numbers`.
-
-The core holds such numbers as numbers. A core in which they are the symbols of this module is made by
-`netsor.show.derivation.symbolic`; `with_numbers_in` takes it back.
-"""
+"""Data in formulas: ⟨ξ[1], ξ[2]⟩ stands as ξ[1]ᵀξ[2], an entry as y[1]; what they come to is for `--numbers`."""
 
 from __future__ import annotations
 
@@ -10,18 +6,8 @@ import math
 from dataclasses import replace
 
 from netsor.core import DataRef, InputRef, Instruction, MatMul, Program
-from netsor.expr import ZERO, Const, Expr, Sym, substitute
+from netsor.expr import ZERO, Expr, Named, Sym, rewrite, substitute
 from netsor.show.derivation.symbols import DATA, kind, names, symbol
-
-
-def product(a: DataRef, b: DataRef) -> Sym:
-    """aᵀb, the same symbol as bᵀa."""
-    return symbol(DATA, *sorted((a, b), key=lambda r: (r.name, r.row)))
-
-
-def entry(ref: DataRef) -> Sym:
-    """One number of the data."""
-    return symbol(DATA, ref)
 
 
 def ref_text(ref: DataRef | InputRef) -> str:
@@ -43,7 +29,7 @@ def of_embeddings(program: Program, x: str, y: str) -> Expr:
     """⟨ξ, ξ'⟩ for U ξ and U ξ'; inputs that are orthogonal are worth knowing: their product stands as zero."""
     a, b = (program.embedding[name].source for name in (x, y))
     assert isinstance(a, DataRef) and isinstance(b, DataRef)
-    s = product(a, b)
+    s = symbol(DATA, *sorted((a, b), key=lambda r: (r.name, r.row)))
     return s if value_of(s, program) else ZERO
 
 
@@ -52,11 +38,18 @@ def data_in(e: Expr) -> list[Sym]:
     return sorted((s for s in e.free if kind(s) == DATA), key=lambda s: [(r.name, r.row) for r in names(s)])
 
 
-def with_numbers_in(program: Program) -> Program:
-    """The core as the interpreters read it: numbers in the place of symbols of data."""
+def with_symbols(program: Program) -> Program:
+    """The core with symbols of a derivation for products and entries of data, and for constants that are one."""
+    constants = {Sym(c.name): _symbol(c.value) for c in program.constants if isinstance(c.value, Named)}
     made: list[Instruction] = []
     for i in program.instructions:
-        if not isinstance(i, MatMul) and (found := data_in(i.psi)):
-            i = replace(i, psi=substitute(i.psi, {s: Const(value_of(s, program)) for s in found}))
+        if not isinstance(i, MatMul):
+            psi = rewrite(i.psi, _symbol) if Named.kind in i.psi.made_of else i.psi
+            scalars = tuple(x for x in i.scalars if Sym(x) not in constants)
+            i = replace(i, psi=substitute(psi, constants), scalars=scalars)
         made.append(i)
     return replace(program, instructions=tuple(made))
+
+
+def _symbol(e: Expr) -> Expr:
+    return symbol(DATA, *e.origin) if isinstance(e, Named) else e

@@ -13,7 +13,7 @@ from netsor.limit.jumps import Jumps
 from netsor.show.derivation.algebra import collected, common, count_terms, ratio, simplified, size, written_out
 from netsor.show.derivation.bridge import Bridge
 from netsor.show.derivation.covariances import Covariances
-from netsor.show.derivation.data import of_embeddings, ref_text, with_numbers_in
+from netsor.show.derivation.data import of_embeddings, ref_text, with_symbols
 from netsor.show.derivation.expectations import Expectations
 from netsor.show.derivation.finals import Finals
 from netsor.show.derivation.lines import Derivation, Form, Gaussian, Line, Note
@@ -301,9 +301,9 @@ def targets_of(program: Program, of: str | None) -> list[str]:
 def derive(program: Program, of: str | None = None, every: bool = False, limit: Limit | None = None) -> Derivation:
     """The limit line by line, of what the outputs (or the variable `of`) need; of everything with `every`.
 
-    Products and entries of data stand by name where the program is one of `symbolic`; `limit` is then of its numbers.
+    Products and entries of data stand by name.
     """
-    named, program = program, with_numbers_in(program)
+    named, program = with_symbols(program), program.evaluated
     targets = targets_of(program, of)
     # A program that asks for nothing, as a backward pass does, is derived as a whole.
     every = every or not targets

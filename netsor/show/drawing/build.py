@@ -22,7 +22,7 @@ def build_scene(program: Program, of: list[str] | None = None, folding: Folding 
 
 class _Builder:
     def __init__(self, program: Program, of: list[str] | None, folding: Folding):
-        self.p = program
+        self.p = program = program.evaluated
         self.kept = program.needed(of) if of else _all_used(program)
         self.symbol = groups(program, self.kept, folding)
         self.members: dict[str, list[str]] = defaultdict(list)
