@@ -203,7 +203,7 @@ def _faster_term(a: tuple[Rate, Coefficient], b: tuple[Rate, Coefficient]) -> in
 
 
 _SPEED = cmp_to_key(_faster_term)
-_CANCELLED = "its leading terms cancel, and more of them would be needed"
+_CANCELLED = "its leading terms cancel, and further terms would be needed"
 
 
 def series_of(terms: Iterable[tuple[Rate, Coefficient]], rest: Rate | None = None, why: str = "") -> Series:

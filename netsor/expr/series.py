@@ -56,7 +56,7 @@ def turned(f: Callable[[Series, str], Series], u: Series, end: float, text: str)
     except Diverges:
         if not grows(u):
             raise
-        why = f"`{text}` is near its limit, which is all that is known"
+        why = f"only the limit of `{text}` is known"
         return plus(number(coefficient(end)), unknown(u.terms[0][0].raised(Fraction(-1)), why))
 
 

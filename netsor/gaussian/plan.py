@@ -101,7 +101,7 @@ def _certain(o: Outcome, problem: Problem) -> Outcome:
         return o
     missed = bound_of_modulus(problem.integrand, problem.law, problem.task.env, problem.task.slack)
     if missed == math.inf:
-        raise Unsettled("it was seen to be 0 wherever it was looked at, and may be anything elsewhere")
+        raise Unsettled("it is 0 at every point where it was evaluated, and may be unbounded elsewhere")
     return replace(o, error=o.error + missed)
 
 

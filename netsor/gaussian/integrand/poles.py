@@ -52,7 +52,7 @@ def _test(f: Integrand, x: Array, way: Array) -> None:
             slope = np.log(nearer / near) / np.log(_NEAR / _NEARER)
         slope = slope[np.isfinite(slope)]
         if len(slope) and float(np.median(slope)) > 0.97:
-            raise Unsettled("the integrand is so singular across a surface that no rule is known to do")
+            raise Unsettled("the integrand is too singular on a surface for every quadrature rule")
 
 
 def _along(at: Callable[[Array], Array], start: Array, way: Array) -> Callable[[Array], Array]:

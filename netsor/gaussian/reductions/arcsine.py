@@ -268,8 +268,8 @@ def _moment(block: Expr, u: Sym) -> HomogeneousMoment | None:
 class ArcSine(Reduction):
     """The formulas above, under a centred law with an exact covariance."""
 
-    integrands = "erf·erf of two variables, relu, abs or step of one or of each of two, next to no degenerate law"
-    becomes = "a formula in the angle of the two (Williams 1997; Cho & Saul 2009), with its derivatives"
+    integrands = "erf·erf of two variables, or relu, abs or step of one or each of two, away from degenerate laws"
+    becomes = "a formula in their angle (Williams 1997; Cho & Saul 2009), with its derivatives"
     method = Method.CLOSED
 
     def reduce(self, problem: Problem) -> Sum | None:

@@ -44,7 +44,7 @@ _LIGHT, _TOO_HEAVY = 0.5, 1 - 1e-7
 class Branches(Reduction):
     """exp(q) with a piecewise quadratic q, branch by branch, where the whole may not have an expectation."""
 
-    integrands = "exp of a piecewise quadratic function, where the integrand may grow like the density falls"
+    integrands = "exp of a piecewise quadratic function, where the integrand may grow as fast as the density falls"
     becomes = "a product for each branch, with its test as a factor"
 
     def reduce(self, problem: Problem) -> Sum | None:
@@ -60,8 +60,8 @@ class Branches(Reduction):
 class WiderLaw(Reduction):
     """E_Σ F = s^r E_{s²Σ} F exp(−(1 − 1/s²) w'w/2): the change of measure of importance sampling (Owen 2013, ch. 9)."""
 
-    integrands = "several variables, growth nearly as fast as the density falls"
-    becomes = "the same under a wider law, times the quotient of the densities (Owen 2013, ch. 9)"
+    integrands = "several variables, and growth nearly as fast as the density falls"
+    becomes = "the same under a wider law, times the ratio of the densities (Owen 2013, ch. 9)"
     method = Method.WIDER
 
     def reduce(self, problem: Problem) -> Sum | None:

@@ -19,7 +19,7 @@ from netsor.gaussian.symbolic.structure import Shape, affine
 class ClosedForm(Elimination):
     """E g(c + s z) by truncated Gaussian moments (Kan & Robotti 2017), for waves, and for Φ (Owen 1980)."""
 
-    integrands = "one variable: piecewise Σ u^k e^{αu − qu²/2}, Φ, erf, a wave; in three and more any smooth one"
+    integrands = "one variable: piecewise Σ u^k e^{αu − qu²/2}, Φ, erf, a wave; of three or more any smooth one"
     becomes = "E g(c + s z) by truncated moments (Kan & Robotti 2017), or in Chebyshev polynomials of c"
 
     def eliminate(self, problem: Problem) -> Integrand | None:
@@ -35,7 +35,7 @@ class Straightening(Elimination):
     """The form in which all curved breaks are affine becomes the last variable, which then meets each break once."""
 
     integrands = "curved breaks that are affine in one of the variables"
-    becomes = "an integral over that variable first, which meets each of them once"
+    becomes = "an integral over that variable first, which meets each break once"
 
     def eliminate(self, problem: Problem) -> Integrand | None:
         last = _straightening(problem.shape) if len(problem.shape.forms) > 1 else None

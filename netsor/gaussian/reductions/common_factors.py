@@ -27,7 +27,7 @@ class CommonFactors(Elimination):
     very few or the others very many.
     """
 
-    integrands = "a product of functions of one affine argument each, three variables or more"
+    integrands = "a product of functions of one affine argument each, in three or more variables"
     becomes = "one integral over common factors of the covariance (Dunnett & Sobel 1955), each function in closed form"
 
     def __init__(self, others: Sequence[Elimination]):

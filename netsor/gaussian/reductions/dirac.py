@@ -138,7 +138,7 @@ def _mass_on_curve(u: Expr, order: int, rest: Expr, state: State, task: Task) ->
     there = canonical(substitute(u, along))
     weight = canonical(substitute(rest, along))
     if is_singular(there) or is_singular(weight):
-        raise NotTaken("it has Dirac masses on curves within each other")
+        raise NotTaken("it has nested Dirac masses on curves")
     scalars = tuple(sorted((there.free | weight.free) - set(lines), key=lambda s: s.digest))
     fixed: dict[Sym, Expr] = {s: Const(float(task.env[s])) for s in scalars}
     there, weight = (canonical(substitute(e, fixed)) for e in (there, weight))

@@ -57,9 +57,9 @@ def integrate(
             break
         if k * h > 200 or k * h > 40 and len(rows) > 20 and sizes[-1] > 0.98 * sizes[-11]:
             if abs(v) > 10 * e:
-                raise Unsettled("an integral over powers of a quadratic form does not seem to end")
+                raise Unsettled("an integral over powers of a quadratic form does not seem to converge")
             # Only the error of the terms does not decrease.
-            raise Unsettled("an integral over powers of a quadratic form loses its digits")
+            raise Unsettled("an integral over powers of a quadratic form loses all its digits")
     table = np.array(rows)
     ratio = sizes[-1] / sizes[-2] if sizes[-2] > 0 else 0.0
     right = sizes[-1] * h * ratio / (1 - ratio) if ratio < 1 else math.inf

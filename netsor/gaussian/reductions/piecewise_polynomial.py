@@ -193,7 +193,7 @@ def piecewise_degree(e: Expr, variables: Gaussians) -> int | None:
 class PiecewisePolynomial(Elimination):
     """E of a piecewise polynomial by truncated moments between the zeros of quadratics (Kan & Robotti 2017)."""
 
-    integrands = "a variable in which a piecewise polynomial breaks at zeros of quadratics, as step(1 − x² − y² − z²)"
+    integrands = "a variable in which a piecewise polynomial breaks at zeros of quadratics, as in step(1 − x² − y²)"
     becomes = "truncated moments between these zeros (Kan & Robotti 2017)"
 
     def eliminate(self, problem: Problem) -> Integrand | None:

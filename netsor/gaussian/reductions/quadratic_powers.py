@@ -64,7 +64,7 @@ class QuadraticPower(Reduction):
     """b^{−p} = ∫₀^∞ t^{p−1} e^{−tb} dt / Γ(p) (Abramowitz & Stegun 6.1.1), where e^{−tb} changes the law."""
 
     integrands = "a fractional or negative power of a nonnegative quadratic form, as in batchnorm"
-    becomes = "an integral over Laplace transforms, each under a law that e^{−tb} moves (Abramowitz & Stegun 6.1.1)"
+    becomes = "an integral over Laplace transforms, each under a law changed by e^{−tb} (Abramowitz & Stegun 6.1.1)"
     method = Method.LAPLACE
 
     def reduce(self, problem: Problem) -> Reduced | None:

@@ -19,7 +19,7 @@ class SteinsLemma(Reduction):
     """E z F = Σ_j Cov(z, z_j) E ∂F/∂z_j (Stein 1981), where ∂F consists of Dirac masses."""
 
     integrands = "a polynomial times jumps on planes, in three or more variables, as in max"
-    becomes = "Dirac masses in a variable less (Stein's lemma, Stein 1981)"
+    becomes = "Dirac masses, in one variable fewer (Stein's lemma, Stein 1981)"
     method = Method.DIRAC
 
     def reduce(self, problem: Problem) -> Sum | None:

@@ -52,7 +52,7 @@ class Characteristic(Reduction):
     """Polynomials, sines and cosines: e^{iκ·z} moves the mean by iΣκ, and the rest is Isserlis' theorem (1918)."""
 
     integrands = "a polynomial, alone or times sines and cosines of affine functions"
-    becomes = "its moments (Isserlis 1918), about a mean that characteristic functions move by iΣκ"
+    becomes = "its moments (Isserlis 1918), about a mean moved by iΣκ (characteristic functions)"
 
     def reduce(self, problem: Problem) -> Sum | None:
         shape = problem.shape

@@ -42,7 +42,7 @@ class Adaptive(Rule):
     """Nested panels that are halved where their Legendre coefficients do not decay (Davis & Rabinowitz 1984, 6.3)."""
 
     integrands = "two to four variables"
-    does = "nested panels, cut where planes and curves break the integrand or it turns, halved where that is not enough"
+    does = "nested panels, cut where planes and curves break the integrand or it is steep, halved where not resolved"
     method = Method.ADAPTIVE
 
     def cost(self, probe: Probe, goal: Goal) -> float | None:

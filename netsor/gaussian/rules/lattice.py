@@ -29,7 +29,7 @@ class Lattice(Rule):
     """The trapezoidal rule on the body-centred lattice, randomly rotated and shifted (Sloan & Joe 1994, ch. 4)."""
 
     integrands = "two to six variables, smooth"
-    does = "the trapezoidal rule on a body-centred lattice, randomly turned"
+    does = "the trapezoidal rule on a body-centred lattice, randomly rotated"
     method = Method.LATTICE
 
     def cost(self, probe: Probe, goal: Goal) -> float | None:

@@ -32,8 +32,8 @@ from netsor.gaussian.rules import panels
 Array = np.ndarray
 _STEPS = (Step(Method.DIRAC),)
 
-_TOUCHES = "a Dirac mass where its argument touches zero"
-_UNCLEAR = "it has a Dirac mass whose argument touches zero, or nearly so"
+_TOUCHES = "the argument of a Dirac mass touches zero"
+_UNCLEAR = "it has a Dirac mass whose argument touches zero, or nearly does"
 _BESIDE = 0.45
 _POINTS = 600
 _BISECTIONS = 60
@@ -59,11 +59,11 @@ def integrate(g: Expr, weight: Expr, variables: tuple[Sym, ...]) -> Outcome:
         return Outcome(value, error + 1e-14 * size, size, 1, _STEPS)
     if any(isinstance(e, Cond) or isinstance(e, Call) and FUNCTIONS[e.fn].jumps for e in postorder(mul(g, weight))):
         # Sums over directions of a function with jumps may agree by chance.
-        raise NotTaken("it has a Dirac mass on a curve beside a jump")
+        raise NotTaken("it has a Dirac mass on a curve, and a jump")
     centres = [(0.0,) * k] + [
         tuple(shift if i == j else 0.0 for i in range(k)) for j in range(k) for shift in (_BESIDE, -_BESIDE)
     ]
-    why = NotTaken("it has a Dirac mass on a curve that rays from about the mean touch")
+    why = NotTaken("it has a Dirac mass on a curve to which rays from near the mean are tangent")
     for centre in centres:
         try:
             found = _doubled(_Rays(g, weight, variables, centre))

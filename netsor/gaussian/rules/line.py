@@ -37,7 +37,7 @@ class Line(Rule):
     """Gauss–Legendre panels (Davis & Rabinowitz 1984, 2.7), halved where their Legendre coefficients do not decay."""
 
     integrands = "one variable"
-    does = "Gauss–Legendre panels, cut at kinks and jumps and where a function turns, at every depth of composition"
+    does = "Gauss–Legendre panels, cut at kinks, jumps and steep transitions at every depth of composition"
     method = Method.PANELS
     final = True
 

@@ -39,7 +39,7 @@ _NODES = (7, 10, 14, 19, 25, 33, 43, 56, 72, 92)
 class Nested(Rule):
     """Nested Gauss–Legendre panels (Davis & Rabinowitz 1984, 5.6), with a fixed number of nodes each."""
 
-    integrands = "three to six variables; in three only where every break is known beforehand and nothing is steep"
+    integrands = "three to six variables; three only where every break is known beforehand and nothing is steep"
     does = "nested panels with a fixed number of nodes, cut where planes and curves break the integrand"
     method = Method.PANELS
 

@@ -327,7 +327,7 @@ def _remainder(p: float, lo: Array, hi: Array, integral: Array, modulus: Array) 
             continue
         ratio = (shells[-1] / shells[0]) ** (1 / (len(shells) - 1))
         if ratio > 0.998:
-            raise Unsettled("the integrand is so singular that its sums do not come to an end")
+            raise Unsettled("the integrand is so singular that its sums do not converge")
         depth = _DEEPEST_AT_ZERO if p == 0 else _DEEPEST
         last = float(modulus[side & (distance < 2.0 ** -(depth - 2))].sum())
         worst = max(worst, last / (1 - ratio))

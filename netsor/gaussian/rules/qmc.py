@@ -25,7 +25,7 @@ _GLANCE, _SETUP = 256, 1.0
 class QuasiMonteCarlo(Rule):
     """Scrambled Sobol points (Owen 1997); the spread of independent scramblings is the error (Owen 2013, ch. 17)."""
 
-    integrands = "three variables and more, where these fall short"
+    integrands = "three or more variables, where the other rules fall short"
     does = "scrambled Sobol points (Owen 1997)"
     method = Method.QMC
 
@@ -99,7 +99,7 @@ def glance(f: Integrand, clock: Clock) -> Quadrature:
         if 5 * took > clock.left() or points > 256 * _GLANCE:
             if found.scale == 0:
                 # Zeros at a few points say nothing about the integrand between them.
-                raise Unsettled("the time ended before a point was found where the integrand is not 0")
+                raise Unsettled("the time was over before a point was found where the integrand is not 0")
             return found
 
 

@@ -35,7 +35,7 @@ class Constant(Rule):
 class Rough(Rule):
     """One lattice or one scrambling, always with the same nodes."""
 
-    integrands = "three variables and more (two where time is spent), where only a difference of integrals is wanted"
+    integrands = "three or more variables (two when the time is over), where only a difference of integrals is wanted"
     does = "one lattice, or one scrambling of Sobol points"
     method = Method.ROUGH
     final = True
@@ -50,7 +50,7 @@ class Rough(Rule):
 class Glance(Rule):
     """A few shifted points, once the time is over."""
 
-    integrands = "two variables and more, where the time is spent"
+    integrands = "two or more variables, when the time is over"
     does = "a few points of shifted Kronecker sequences (Niederreiter 1992)"
     method = Method.QMC
     final = True
@@ -65,8 +65,8 @@ class Glance(Rule):
 class Radial(Rule):
     """x = y e^{κ/|y|²} spreads a singularity at the origin over all scales, like an exponential map (Mori 1978)."""
 
-    integrands = "two to six variables, singular at the origin, as x/√(x² + y²)"
-    does = "nested panels or a lattice after a radial map that spreads what is near the origin (Mori 1978)"
+    integrands = "two to six variables, singular at the origin, such as x/√(x² + y²)"
+    does = "nested panels or a lattice, after a radial map that spreads the surroundings of the origin (Mori 1978)"
     method = Method.RADIAL
     final = True
 

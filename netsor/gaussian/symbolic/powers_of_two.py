@@ -163,5 +163,5 @@ def raised(o: FirstOrder, k: int) -> FirstOrder:
 def refuse(e: Expr) -> None:
     """Raise Unsettled where powers of two are left inside the integrand."""
     if has_powers(e):
-        raise Unsettled("numbers of very different sizes meet in it, out of the range of floating-point numbers")
+        raise Unsettled("it combines numbers of very different sizes, out of the range of floating-point numbers")
 
