@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from difflib import unified_diff
+from typing import TYPE_CHECKING, Any
 
+from netsor.cli.formats import github, sarif
 from netsor.cli.network_options import add_rows
-from netsor.cli.options import add_file, add_json, add_values
+from netsor.cli.options import add_file, add_values
 from netsor.cli.output import exit_status, print_json, report, table
+from netsor.cli.sources import Given, given
+from netsor.diagnostics import Diagnostic, NetsorError, Source
+from netsor.diagnostics.render import to_json
 
+if TYPE_CHECKING:
+    from netsor.check import Report
+    from netsor.cli.fixing import Fixed
+
+FORMATS = ("text", "json", "github", "sarif")
 ASSUMPTIONS = ("A1", "A2", "A3", "A4", "GIA", "B8")
 
 
@@ -19,9 +31,12 @@ def register(commands: Any) -> None:
         help="check programs: kinds, assumptions, faults",
         epilog="example: netsor check programs/*.netsor --require B8",
     )
-    add_file(parser, several=True)
+    add_file(parser, several=True, standard_input=True)
     add_values(parser)
-    add_json(parser)
+    parser.add_argument("--format", choices=FORMATS, default="text", help="how results are printed (text)")
+    parser.add_argument("--json", action="store_const", const="json", dest="format", help="as --format json")
+    parser.add_argument("--fix", action="store_true", help="apply the edits that are safe, and say what was done")
+    parser.add_argument("--diff", action="store_true", help="change nothing, and show what --fix would change")
     parser.add_argument(
         "--require", default="", metavar="A1,…", help=f"assumptions that must hold: {', '.join(ASSUMPTIONS)}"
     )
@@ -30,15 +45,54 @@ def register(commands: Any) -> None:
         help="compute every Ż that couples W and Wᵀ; of a network, those of its gradient with the forward pass (GIA)",
     )  # fmt: skip
     add_rows(parser, required=False)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, refuse=parser.error)
+
+
+@dataclass
+class _Findings:
+    """What was found in all files; `told` are the diagnostics, `faults` those of files with errors."""
+
+    status: int = 0
+    files: list[dict[str, Any]] = field(default_factory=list)
+    told: list[Diagnostic] = field(default_factory=list)
+    faults: list[Diagnostic] = field(default_factory=list)
+
+    def tell(self, diagnostics: Sequence[Diagnostic]) -> None:
+        report(diagnostics)
+        self.told.extend(diagnostics)
+        self.status = max(self.status, exit_status(diagnostics))
+        if any(d.is_error for d in diagnostics):
+            self.faults.extend(diagnostics)
 
 
 def run(args: argparse.Namespace) -> int:
-    from netsor.api import load
-    from netsor.diagnostics import Diagnostic, NetsorError
-    from netsor.diagnostics.render import to_json
+    if args.diff and args.format not in ("text", "json"):
+        args.refuse(f"--diff goes with --format text or json, not with {args.format}")
+    required = _names(args.require)
+    findings = _Findings()
+    for file in given(args):
+        try:
+            _check(file, args, required, findings)
+        except NetsorError as fault:
+            findings.tell(fault.diagnostics)
+    if args.format == "json":
+        if findings.status:
+            diagnostics = [to_json(d) for d in findings.faults]
+            print_json({"ok": False, "diagnostics": diagnostics, "files": findings.files})
+        else:
+            print_json({"ok": True, "files": findings.files})
+    elif args.format == "sarif":
+        print_json(sarif(findings.told))
+    elif args.format == "github":
+        for diagnostic in findings.told:
+            print(github(diagnostic))
+    sys.stdout.flush()
+    return findings.status
 
-    required = [r.strip() for r in args.require.split(",") if r.strip()]
+
+def _names(text: str) -> list[str]:
+    """The assumptions that `--require` names."""
+    required = [r.strip() for r in text.split(",") if r.strip()]
     for r in required:
         if r not in ASSUMPTIONS:
             raise NetsorError(
@@ -48,54 +102,75 @@ def run(args: argparse.Namespace) -> int:
                     hint=f"the assumptions are {', '.join(ASSUMPTIONS)}",
                 )
             )
-    status = 0
-    found: list[dict[str, Any]] = []
-    faults: list[Diagnostic] = []
-    for path in args.files:
-        try:
-            checked = load(path, args.set, args.data).check()
-        except NetsorError as fault:
-            report(fault.diagnostics)
-            faults.extend(fault.diagnostics)
-            status = max(status, exit_status(fault.diagnostics))
-            continue
-        exact, refused = _exact(args, checked) if args.exact else (None, [])
-        diagnostics = [*checked.diagnostics, *_required(checked, required), *refused]
-        report(diagnostics)
-        status = max(status, exit_status(diagnostics))
-        if any(d.is_error for d in diagnostics):
-            faults.extend(diagnostics)
-        found.append(
-            {
-                "file": path,
-                "kind": checked.kind,
-                "language": checked.language,
-                "variables": [v.as_dict() for v in checked.variables],
-                "assumptions": {k: a.as_dict() for k, a in checked.assumptions.items()},
-                **({"exact": exact.as_dict()} if exact is not None else {}),
-                "diagnostics": [to_json(d) for d in diagnostics],
-            }
-        )
-        if not args.json and checked.ok:
-            print(_text(path, checked))
-            if exact is not None:
-                from netsor.cli.exact_report import exact_text
+    return required
 
-                print(exact_text(exact))
-    if args.json:
-        print_json(
-            {"ok": False, "diagnostics": [to_json(d) for d in faults], "files": found}
-            if status
-            else {"ok": True, "files": found}
-        )
-    sys.stdout.flush()
-    return status
+
+def _check(file: Given, args: argparse.Namespace, required: list[str], findings: _Findings) -> None:
+    from netsor.api import load_source
+
+    def check(source: Source) -> Report:
+        return load_source(source, args.set, args.data).check()
+
+    entry: dict[str, Any] = {"file": file.name}
+    checked = check(file.source)
+    listed = args.format == "text"
+    if args.fix or args.diff:
+        from netsor.cli.fixing import fix
+
+        fixed = fix(file.name, file.data, check)
+        _show_fixed(file, fixed, args, entry)
+        listed = listed and not (args.diff or file.is_standard_input)
+        checked = checked if args.diff else fixed.report
+    exact, refused = _exact(args, checked) if args.exact else (None, [])
+    diagnostics = [*checked.diagnostics, *_required(checked, required), *refused]
+    findings.tell(diagnostics)
+    entry |= {
+        "kind": checked.kind,
+        "language": checked.language,
+        "variables": [v.as_dict() for v in checked.variables],
+        "assumptions": {k: a.as_dict() for k, a in checked.assumptions.items()},
+        **({"exact": exact.as_dict()} if exact is not None else {}),
+        "diagnostics": [to_json(d) for d in diagnostics],
+    }
+    findings.files.append(entry)
+    if listed and checked.ok:
+        print(_text(file.name, checked))
+        if exact is not None:
+            from netsor.cli.exact_report import exact_text
+
+            print(exact_text(exact))
+
+
+def _show_fixed(file: Given, fixed: Fixed, args: argparse.Namespace, entry: dict[str, Any]) -> None:
+    """Write the file and say what was done; with `--diff` show it instead, and print what came from standard input."""
+    if args.diff:
+        diff = _diff(file.name, file.data.decode("utf-8"), fixed.data.decode("utf-8"))
+        entry["diff"] = diff
+        if args.format == "text":
+            sys.stdout.write(diff)
+        return
+    entry["fixed"] = [done.as_dict() for done in fixed.done]
+    if file.is_standard_input:
+        if args.format == "json":
+            entry["text"] = fixed.data.decode("utf-8")
+        elif args.format == "text":
+            sys.stdout.write(fixed.data.decode("utf-8"))
+    elif fixed.done:
+        from netsor.show.writing import write
+
+        write(file.path, fixed.data)
+    said = sys.stdout if args.format == "text" and not file.is_standard_input else sys.stderr
+    for done in fixed.done:
+        print(f"{file.name}:{done.line}: fixed {done}", file=said)
+
+
+def _diff(name: str, old: str, new: str) -> str:
+    lines = unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True), name, name)
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
 def _exact(args: argparse.Namespace, checked: Any) -> tuple[Any, list[Any]]:
     """The exact report of a program without errors, or why there is none."""
-    from netsor.diagnostics import NetsorError
-
     if checked.program is None:
         return None, []
     from netsor.cli.network_options import read_rows
@@ -109,8 +184,6 @@ def _exact(args: argparse.Namespace, checked: Any) -> tuple[Any, list[Any]]:
 
 
 def _required(checked: Any, required: list[str]) -> list[Any]:
-    from netsor.diagnostics import Diagnostic
-
     out = []
     for name in required:
         assumption = checked.assumptions.get(name)

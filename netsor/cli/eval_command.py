@@ -10,6 +10,7 @@ from typing import Any
 from netsor.cli.law_option import add_law, run_law
 from netsor.cli.options import add_file, add_json, add_values, positive_number, positive_whole_number, whole_number
 from netsor.cli.output import error_text, exit_status, print_json, report, table, value_text
+from netsor.cli.sources import Given
 
 
 def register(commands: Any) -> None:
@@ -18,7 +19,7 @@ def register(commands: Any) -> None:
         help="evaluate a program at n → ∞ and at finite width",
         epilog="example: netsor eval programs/algorithm1.netsor --limit --width 4096 --seeds 10",
     )
-    add_file(parser)
+    add_file(parser, standard_input=True)
     parser.add_argument(
         "--limit", action="store_true", help="the limits by Definition B.3 (the default without --width)"
     )
@@ -58,9 +59,11 @@ def register(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from netsor.api import load
+    from netsor.api import load_source
 
-    document = load(args.file, args.set, args.data)
+    file = Given(args.file, args)
+    args.file = file.name
+    document = load_source(file.source, args.set, args.data)
     program = document.program
     report(document.report.diagnostics)
     if args.law:

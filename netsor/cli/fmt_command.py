@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from netsor.cli.options import add_file
+from netsor.cli.sources import given
 
 
 def register(commands: Any) -> None:
@@ -15,7 +16,7 @@ def register(commands: Any) -> None:
         help="write files in canonical form, comments kept",
         epilog="example: netsor fmt --check programs/*.netsor",
     )
-    add_file(parser, several=True)
+    add_file(parser, several=True, standard_input=True)
     parser.add_argument(
         "--check", action="store_true", help="change nothing; exit 1 if a file is not in canonical form"
     )
@@ -27,25 +28,24 @@ def run(args: argparse.Namespace) -> int:
     from netsor.cli.output import exit_status, report
     from netsor.diagnostics import NetsorError
     from netsor.show.writing import write
-    from netsor.syntax import read_source
     from netsor.syntax.format import format_source
 
     status = 0
-    for path in args.files:
+    for file in given(args):
         try:
-            source = read_source(path)
+            source = file.source
             text = format_source(source)
         except NetsorError as fault:
             report(fault.diagnostics)
             status = max(status, exit_status(fault.diagnostics))
             continue
-        if args.stdout:
+        if args.stdout or (file.is_standard_input and not args.check):
             sys.stdout.write(text)
         elif text != source.text:
             if args.check:
-                print(f"{path}: would be rewritten")
+                print(f"{file.name}: would be rewritten")
                 status = max(status, 1)
             else:
-                write(path, text.encode())
-                print(f"{path}: rewritten")
+                write(file.path, text.encode())
+                print(f"{file.name}: rewritten")
     return status

@@ -26,6 +26,7 @@ COMMANDS = (
     "derive",
     "fmt",
     "explain",
+    "completion",
 )
 
 _USAGE = 2
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return args.run(args)
     except NetsorError as fault:
-        report(fault.diagnostics, json_wanted=getattr(args, "json", False))
+        report(fault.diagnostics, json_wanted=_wants_json(args))
         return exit_status(fault.diagnostics)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -82,6 +83,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+
+
+def _wants_json(args: argparse.Namespace) -> bool:
+    return getattr(args, "json", False) or getattr(args, "format", "") == "json"
 
 
 def run() -> None:

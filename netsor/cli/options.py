@@ -9,10 +9,18 @@ from decimal import Decimal, InvalidOperation
 _MOST_DIGITS = 400
 
 
-def add_file(parser: argparse.ArgumentParser, several: bool = False) -> None:
+def add_file(parser: argparse.ArgumentParser, several: bool = False, standard_input: bool = False) -> None:
+    """The argument FILE; with `standard_input` it may be `-`, and `--stdin-filename` says what messages call that."""
     parser.add_argument(
-        "files" if several else "file", nargs="+" if several else None, metavar="FILE", help="a .netsor file"
+        "files" if several else "file",
+        nargs="+" if several else None,
+        metavar="FILE",
+        help="a .netsor file" + (", or - for standard input" if standard_input else ""),
     )
+    if standard_input:
+        parser.add_argument(
+            "--stdin-filename", metavar="NAME", default="<stdin>", help="the name of standard input in messages"
+        )
 
 
 def add_values(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from netsor.cli.options import add_file, add_values
 from netsor.cli.output import report
+from netsor.cli.sources import Given
 
 
 def register(commands: Any) -> None:
@@ -16,15 +17,15 @@ def register(commands: Any) -> None:
         help="print the core listing, one instruction a line, itself a valid program",
         epilog="example: netsor show programs/algorithm1.netsor",
     )
-    add_file(parser)
+    add_file(parser, standard_input=True)
     add_values(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    from netsor.api import load
+    from netsor.api import load_source
 
-    document = load(args.file, args.set, args.data)
+    document = load_source(Given(args.file, args).source, args.set, args.data)
     text = document.listing()
     report(document.report.diagnostics)
     sys.stdout.write(text)

@@ -7,14 +7,19 @@ from pathlib import Path
 
 from netsor.diagnostics.data import Diagnostic, NetsorError, Source
 
-_LARGEST = 50_000_000  # bytes; a program of this size is something else
+LARGEST = 50_000_000  # bytes; a program of this size is something else
 
 
 def read_source(path: str | Path) -> Source:
     """The text of a file, line ends unified and without a byte order mark; raises `NetsorError`."""
+    return decode(str(path), read_bytes(path))
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """What a file holds; raises `NetsorError` where it cannot be read."""
     name = str(path)
     try:
-        data = _read(Path(path))
+        return _read(Path(path))
     except FileNotFoundError:
         raise _fault("E001", f"there is no file `{name}`", _similar(Path(path))) from None
     except IsADirectoryError:
@@ -26,8 +31,12 @@ def read_source(path: str | Path) -> Source:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "the name is not one that a file can have"
         raise _fault("E002", f"`{_visible(name)}` cannot be read: {reason}", "") from None
-    if len(data) > _LARGEST:
-        raise _fault("E005", f"`{name}` has {len(data)} bytes; a program has at most {_LARGEST}", "name a text file")
+
+
+def decode(name: str, data: bytes) -> Source:
+    """The text that bytes are, line ends unified and without a byte order mark; raises `NetsorError`."""
+    if len(data) > LARGEST:
+        raise _fault("E005", f"`{name}` has {len(data)} bytes; a program has at most {LARGEST}", "name a text file")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise _fault("E004", f"`{name}` is not UTF-8 but UTF-16", "save it as UTF-8")
     try:
@@ -45,7 +54,7 @@ def _read(path: Path) -> bytes:
     if path.is_dir():
         raise IsADirectoryError
     with path.open("rb") as file:
-        return file.read(_LARGEST + 1)
+        return file.read(LARGEST + 1)
 
 
 def _similar(path: Path) -> str:

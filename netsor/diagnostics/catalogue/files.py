@@ -99,5 +99,13 @@ ENTRIES: tuple[Entry, ...] = (
         "netsor converge mlp.netsor --widths 1e2..1e4 --plot nowhere/mlp.svg",
         "netsor converge mlp.netsor --widths 1e2..1e4 --plot mlp.svg",
     ),
+    Entry(
+        "E028",
+        "completion needs an extra",
+        "What a shell completes is written by shtab, which the extra `completion` installs: "
+        "pip install 'netsor[completion]'.",
+        "netsor completion bash",
+        "pip install 'netsor[completion]' && netsor completion bash",
+    ),
     *pictures.ENTRIES,
 )
