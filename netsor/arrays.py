@@ -9,22 +9,22 @@ from netsor.diagnostics import Diagnostic, NetsorError
 Values = float | tuple
 Shape = tuple[int, ...]
 
-# Levels of lists; arrays of numpy had no more for long.
+# The most levels of nested lists, which was the limit of numpy for many years.
 DEEPEST = 32
 
 
 class NotNumbers(ValueError):
-    """Why something is no array of numbers."""
+    """The reason why a value is not an array of numbers."""
 
 
 def nested(value: Any, name: str, depth: int = 0) -> tuple[Values, Shape]:
     """Nested lists (or tuples, or arrays) as nested tuples of floats, and their shape.
 
-    Raises NotNumbers, or NetsorError (E403) where rows have different lengths or there is no number at all.
+    Raises NotNumbers, or NetsorError (E403) where rows have different lengths or there are no numbers.
     """
     if hasattr(value, "tolist"):
         shape = getattr(value, "shape", ())
-        # Two billion rows of nothing are no bytes in an array, and sixteen gigabytes as lists.
+        # An array of two billion empty rows takes no memory, but as lists it would take sixteen gigabytes.
         if 0 in shape:
             raise no_numbers(name, tuple(shape))
         value = value.tolist()
@@ -66,6 +66,6 @@ def no_numbers(name: str, shape: Shape) -> NetsorError:
 
 
 def shortened(text: str, most: int = 60) -> str:
-    """A text from outside in one line of at most so many characters."""
+    """A text from outside on one line, cut off after `most` characters."""
     line = " ".join(text.split())
     return line if len(line) <= most else f"{line[: most - 1]}…"

@@ -25,8 +25,10 @@ from netsor.expr.growth import Rate, growth
 from netsor.expr.nodes import ONE, WIDTH, ZERO, Add, Call, Cmp, Cond, Const, Expr, Mul, Pow, Star, Sym
 from netsor.expr.values import compare_values
 
+# The most signs of inner quantities that are distinguished, which gives up to 2^10 cases.
 _MOST_CASES = 10
 _INFINITE = math.inf
+# The power of ε that stands for exponential decay, and the most terms of a Taylor expansion.
 _SMALL = 8.0
 _MOST_ORDERS = 6
 _ALONE = frozenset((WIDTH,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 NAN = math.nan
+# The constants of selu (Klambauer et al. 2017), and the slope of leaky_relu where none is given.
 SELU_SCALE = 1.0507009873554804934193349852946
 SELU_ALPHA = 1.6732632423543772848170429916717
 DEFAULT_LEAK = 0.01

@@ -58,6 +58,7 @@ from netsor.gaussian.symbolic.structure import is_curved, shape_of
 DEFAULT = Settings()
 # Scalars with relative errors above _LARGE are varied jointly, at this many random points within their errors.
 _LARGE, _PLACES = 1e-5, 64
+# The share of the tolerance that the hard blocks together may leave, and the most variables for which that is tried.
 _SHARE, _FEW = 0.3, 4
 
 

@@ -50,6 +50,7 @@ from netsor.limit.interpreter import Limit
 _DRAWS, _MOST_DRAWS = 24, 2000
 # An argument this close to a jump counts as lying on it; a generic draw comes this close with probability below 1e-8.
 _AT = 1e-9
+# The step of a parameter, relative to 1 + |limit|, at which ψ is compared with its value at the limit.
 _NUDGE = 1e-6
 
 Values = dict[Sym, float]

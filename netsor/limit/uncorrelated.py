@@ -1,4 +1,4 @@
-"""Whether E Z^x Z^y = 0 follows without numbers, decided once for all pairs of operands of one shape."""
+"""Whether E Z^x Z^y = 0 follows from the expressions alone, decided once for all pairs of operands of one shape."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Limits(Law, Protocol):
 
 
 class Uncorrelated:
-    """Pairs of operands of a limit, of which some have E Z^x Z^y = 0 whatever the numbers are."""
+    """Decides which pairs of operands of a limit have E Z^x Z^y = 0 for all values of covariances and scalars."""
 
     def __init__(self, law: Limits, shapes: Shapes):
         self._law, self._shapes = law, shapes
@@ -48,7 +48,7 @@ class Uncorrelated:
 
 
 class _Questions:
-    """A law that records the questions of independence that it was asked."""
+    """A law that records which pairs it was asked about, and whether they are independent."""
 
     def __init__(self, law: Law, symbols: tuple[Sym, ...]):
         self._law = law

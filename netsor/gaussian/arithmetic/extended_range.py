@@ -20,6 +20,7 @@ from netsor.expr.functions import FUNCTIONS, is_exp, is_log
 Array = np.ndarray
 _LN2 = math.log(2)
 _LN2_HIGH, _LN2_LOW = 0.693145751953125, 1.42860682030941723212e-6
+# Exponents of two beyond this are not exact as floats, and count as infinite.
 _FARTHEST = 1e15
 
 

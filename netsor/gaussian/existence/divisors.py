@@ -24,6 +24,7 @@ Array = np.ndarray
 # Random segments on which a divisor is tested for a change of sign, their half-length in standard deviations in several
 # variables and in one.
 _SEGMENTS, _LENGTH, _ALONE = 24, 4.0, 12.0
+# Grid points on a segment, the most roots on a line in one variable, and relative sizes of boxes that are tried.
 _POINTS, _MOST_ROOTS = 600, 6
 _BOXES = (1e-2, 1e-4, 1e-6)
 

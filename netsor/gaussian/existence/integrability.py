@@ -30,6 +30,7 @@ Flat = tuple[Row, ...]
 Coefficients = dict[Sym, Fraction]
 # The exponent that stands for a logarithm, which is smaller than every power.
 _LOG = 1e-9
+# The most flats whose intersections are computed, and the deepest nesting of conditionals that is analysed.
 _MOST_FLATS = 8
 _DEEPEST = 12
 # exp of a smaller argument does not overflow.

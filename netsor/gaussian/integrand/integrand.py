@@ -21,6 +21,7 @@ from netsor.gaussian.symbolic.structure import Break, Shape, affine
 
 Array = np.ndarray
 Values = Mapping[Sym, float]
+# κ of the radial map.
 _KAPPA = 1.5
 # Forms with less than this share of the sum of the variances of their terms are computed in rational arithmetic.
 _CANCELLED = 0.1

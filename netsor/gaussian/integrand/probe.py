@@ -14,6 +14,7 @@ from netsor.gaussian.integrand.transitions import steepest
 from netsor.gaussian.rules.panels import Quadrature
 from netsor.gaussian.symbolic.structure import affine
 
+# Draws that check a rule, the width of the second set in standard deviations, and the largest share of one draw.
 _DRAWS, _WIDER, _FEW = 2**15, 2.0, 0.05
 
 

@@ -26,8 +26,10 @@ from netsor.expr.rationals import in_range, wide_times
 
 Number = int | float
 Gaussians = frozenset[Sym]
+# The most products of terms in one multiplication, and the highest power that is expanded.
 _MOST_TERMS = 12_000
 _HIGHEST_POWER = 12
+# exp of a constant below this in size is taken out of an exponential; larger ones stay, to avoid overflow.
 _MILD = 20.0
 
 

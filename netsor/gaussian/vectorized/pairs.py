@@ -27,6 +27,7 @@ Found = tuple[Array, Array, Array]
 _SQRT_2PI = math.sqrt(2 * math.pi)
 # The reaches of the rule that are tried in turn.
 _REACHES = (8.5, 12.5, 18.5, 27.5, 37.5)
+# The width of a panel in standard deviations.
 _PANEL = 2.5
 # The number of places beyond a reach; a density there above this share of the whole matters.
 _LOOKS, _COUNTS = 14, 1e-17

@@ -27,7 +27,7 @@ Gaussians = frozenset[Sym]
 # inputs.
 _MOST_TERMS, _MOST_WITH_SCALARS = 200, 12
 
-# A symbol of the integrand, or a linear form in such.
+# A symbol of the integrand, or a linear form in its symbols.
 Ref = Sym | Form
 
 
@@ -138,14 +138,14 @@ class Planner:
         raise NotImplementedError
 
     def side(self, e: Expr) -> str:
-        """The examples of which an expression speaks."""
+        """The examples that an expression depends on."""
         members = (t for s in e.free for t, c in self.forms[s] for t in (t, *c.free))
         return "".join(sorted({c for t in members for c in self.known.domain(self.at[t])}))
 
     # --- recipes ----------------------------------------------------------------------------------------------
 
     def expectation(self, e: Expr) -> tuple[Summand, ...]:
-        """Of a product, the factors of independent families; two sums by themselves; else in linear forms.
+        """The terms of an expectation: independent factors, a product of two sums, or terms in linear forms.
 
         Only the families are compared, so that long expressions, such as a residual stream of many layers, are not
         searched.
@@ -245,7 +245,7 @@ class Planner:
         return Function(*self._numbered(e))
 
     def _numbered(self, e: Expr) -> tuple[Expr, tuple[Ref, ...]]:
-        """The expression in stand-ins for its own symbols, and what these are."""
+        """The expression in stand-ins, and the symbols or forms behind them."""
         symbols = sorted(e.free, key=self._order)
         return canonical(substitute(e, numbered(symbols))), tuple(map(self._ref, symbols))
 
@@ -273,5 +273,5 @@ def _two_sums(block: Expr) -> tuple[Expr, Expr] | None:
 
 
 def _takes_grid(block: Expr, gaussians: Gaussians) -> bool:
-    """Whether a block is no function of one variable, and no product that is one call for all pairs."""
+    """Whether a block is neither a function of one variable nor a product that one call computes for all pairs."""
     return len(gaussians) > 2 or len(gaussians) == 2 and (block.free != gaussians or isinstance(block, Add))
