@@ -30,7 +30,7 @@ async def param(ctx: Context, node: ast.Param) -> None:
     name = node.name.name
     value = ctx.settings[name] if name in ctx.settings else await number(ctx, node.value, "a parameter")
     if not math.isfinite(value):
-        raise Fault(faults.no_value(node.value.span))
+        raise Fault((faults.too_large if math.isinf(value) else faults.no_value)(node.value.span))
     exact = None if uncertainty(value) else rational(value)
     bind(ctx, name, (), Scalar(Const(value), exact), node.name.span)
 
@@ -103,7 +103,7 @@ async def scalar(ctx: Context, node: ast.ScalarDecl) -> None:
             raise Fault(faults.constant_diverges(at, name, at.text, d.rate)) from None
         raise Fault(faults.no_limit(at, at.text, d.rate, d.known)) from None
     if not math.isfinite(limit):
-        raise Fault(faults.no_value(at))
+        raise Fault((faults.too_large if math.isinf(limit) else faults.no_value)(at))
     core = bind(ctx, node.target.name, indices, Scalar(Sym(name)), node.target.span)
     ctx.draft.constants.append(Constant(core, e, limit, node.span))
     ctx.draft.constant_values[Sym(core)] = e

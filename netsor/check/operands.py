@@ -32,7 +32,7 @@ from netsor.check.values import (
 )
 from netsor.core import DataRef, data_number
 from netsor.diagnostics import Span
-from netsor.expr import Const, Expr, Sym, numbers
+from netsor.expr import Const, Expr, Sym, evaluate, numbers
 from netsor.expr.nodes import has_infinite_constant, size_beyond
 from netsor.expr.rationals import as_float, rational, uncertainty
 from netsor.syntax import ast
@@ -156,7 +156,8 @@ def finite(made: Scalar | Vector, node: ast.Node) -> Scalar | Vector:
     """A constant must be a finite number, told where it is made rather than where it is used."""
     value = numbers(made.expr)
     if isinstance(made, Scalar) and not value.free and made.number is None:
-        raise Fault((faults.no_value if size_beyond(value) is None else faults.too_large)(node.span))
+        large = size_beyond(value) is not None or math.isinf(evaluate(value))
+        raise Fault((faults.too_large if large else faults.no_value)(node.span))
     if has_infinite_constant(value):
         raise Fault(faults.too_large(node.span))
     if value is not made.expr and (isinstance(value, Sym) or value.free != made.expr.free):

@@ -6,7 +6,7 @@ import itertools
 
 from netsor.expr import ONE, ZERO, Add, Expr, Sym, canonical, mul, to_text
 from netsor.expr.parity import parity
-from netsor.gaussian.existence.integrability import has_no_value, integrable
+from netsor.gaussian.existence.integrability import has_no_value, integrable_under
 from netsor.gaussian.law import Law
 from netsor.gaussian.symbolic.conditions import expanded
 from netsor.gaussian.symbolic.expansion import Gaussians, factors_of, integer_power
@@ -102,7 +102,7 @@ def vanishes(integrand: Expr, law: Law) -> str | None:
     gaussians = gaussians_of(e, law)
     if not gaussians:
         return None
-    if parity(e, gaussians) == -1 and integrable(e, gaussians):
+    if parity(e, gaussians) == -1 and integrable_under(e, gaussians, law):
         return "the integrand is odd, and the law symmetric"
     if _plainly_does_not(e, gaussians, law):
         return None
@@ -117,6 +117,6 @@ def vanishes(integrand: Expr, law: Law) -> str | None:
                 break
         else:
             return None
-        if not integrable(term.product, gaussians) or has_no_value(term.scalar):
+        if not integrable_under(term.product, gaussians, law) or has_no_value(term.scalar):
             return None
     return why
