@@ -247,6 +247,7 @@ class Program:
         return self.datum[e.source.name].row(e.source.row)
 
     def is_initial_vector(self, name: str) -> bool:
+        """Whether the name is an initial vector, of a group with a covariance or of an embedding."""
         return name in self.group_of or name in self.embedding
 
     def kind_of(self, name: str) -> str:

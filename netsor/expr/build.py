@@ -257,6 +257,7 @@ def compare(op: str, lhs: Expr, rhs: Expr) -> Expr:
 
 
 def logic(op: str, *args: Expr) -> Expr:
+    """`and`, `or` or `not` of tests."""
     return Logic._make(op, tuple(args))
 
 

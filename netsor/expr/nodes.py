@@ -343,7 +343,7 @@ class Star(Expr):
 
 
 ZERO, ONE, MINUS_ONE, TWO, HALF = Const(0), Const(1), Const(-1), Const(2), Const(0.5)
-# Kept alive for good: every sum and product meets them.
+# The table of nodes holds weak references; `n` and these numbers, which most expressions contain, stay alive here.
 WIDTH = Sym("n")
 
 

@@ -42,9 +42,11 @@ class Expansion:
     rest: float = _INFINITE
 
     def at(self, p: float) -> Expr:
+        """The coefficient of ε^p."""
         return next((c for q, c in self.terms if q == p), ZERO)
 
     def beyond(self, p: float) -> tuple[tuple[float, Expr], ...]:
+        """The terms of higher order than ε^p."""
         return tuple(t for t in self.terms if t[0] > p)
 
     def shifted(self, p: float) -> Expansion:
@@ -78,6 +80,7 @@ class OneSided:
         self._known: dict[tuple[Expr, float], Expansion] = {}
 
     def settled(self, e: Expr) -> Expr:
+        """The expression under the given signs."""
         return settled_by(e, self.signs) if self.signs else canonical(e)
 
     def of(self, node: Expr, upto: float) -> Expansion:

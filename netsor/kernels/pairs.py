@@ -44,6 +44,7 @@ class Pairs:
 
     @property
     def symmetric(self) -> bool:
+        """Whether rows and columns are the same inputs, so that the upper triangle is enough."""
         return self.rows is self.columns
 
     @property

@@ -69,14 +69,17 @@ class Jumps:
 
     @cached_property
     def needed(self) -> set[str]:
+        """The instructions that the outputs depend on; all of them where nothing is an output."""
         return self.state.program.needed() or {i.name for i in self.state.program.instructions}
 
     @cached_property
     def whole(self) -> dict[str, Expr]:
+        """Each ψ with the NONLINs among its arguments written out."""
         return _written_out(self.state.program, self.needed)
 
     @cached_property
     def suspects(self) -> list[Nonlin | Moment]:
+        """The NONLINs and MOMENTs in whose ψ an expression at which it jumps contains a parameter."""
         p = self.state.program
         if not (
             any(isinstance(i, Moment) or isinstance(i, Nonlin) and WIDTH in i.psi.free for i in p.instructions)

@@ -15,6 +15,8 @@ Asked = dict[tuple[int, int], bool]
 
 
 class Limits(Law, Protocol):
+    """The law of the symbols of a limit."""
+
     def is_plain(self, s: Sym) -> bool:
         """Whether a symbol depends on no scalar that may have no value."""
         ...
@@ -28,6 +30,7 @@ class Uncorrelated:
         self._known: dict[Hashable, list[tuple[Asked, bool]]] = {}
 
     def vanishes(self, x: Expr, y: Expr) -> bool:
+        """Whether E x y is known to be zero; pairs of the same shape are decided once."""
         shape = self._shapes.of(x, y)
         if shape is None:
             return self._decide(x, y, self._law)

@@ -31,6 +31,7 @@ class WorkList:
         self._depth = 0
 
     def do(self, work: Callable[[], T]) -> T:
+        """The result of this work, which may call `do` itself."""
         if self._depth >= _MOST:
             raise _Postponed(self, work)
         self._depth += 1
@@ -56,5 +57,6 @@ class WorkList:
 
 
 def kept(table: dict[K, T], key: K, value: T) -> T:
+    """Store a result in a table, and return it."""
     table[key] = value
     return value

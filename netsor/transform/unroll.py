@@ -52,6 +52,7 @@ class Unrolling:
 
     @property
     def several(self) -> bool:
+        """Whether the network has several readouts."""
         return len(self.network.readouts) > 1
 
     def start(self, f: list[list[Expr]], hats: Values) -> None:
@@ -91,7 +92,7 @@ class Unrolling:
         self.f = f
         self.history.append(f)
 
-    # --- what the batch does to the parameters ----------------------------------------------------------------
+    # --- the update of the parameters by a batch --------------------------------------------------------------
 
     def _chi(self, t: int, r: int, k: int, j: int) -> Expr:
         """χ_t = ℒ'(f_t) (Eq. 85) of row r, which is example k, in readout j."""
@@ -134,7 +135,7 @@ class Unrolling:
             after[b] = self._after(b, stamp, self.now[0][b], moved[b])
         return moved, after
 
-    # --- what that does to an example -------------------------------------------------------------------------
+    # --- the effect of the update on an example ---------------------------------------------------------------
 
     def _move_example(
         self, t: int, k: int, inputs: Sequence[_InputStep], moved: Values, after: Values, last: bool

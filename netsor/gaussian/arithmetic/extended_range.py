@@ -31,10 +31,12 @@ class Wide(NamedTuple):
     e: Array
 
     def floats(self) -> Array:
+        """The floats nearest to these numbers; ±inf or 0 where they are out of range."""
         return np.ldexp(self.m, np.clip(self.e, -2200, 2200).astype(int))
 
 
 def wide(m: Array, e: Array | float = 0.0) -> Wide:
+    """m 2^e with a normalized m."""
     m, k = np.frexp(m)
     return Wide(m, np.where((m == 0) | ~np.isfinite(m), 0.0, e + k))
 

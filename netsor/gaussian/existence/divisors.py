@@ -30,6 +30,7 @@ _BOXES = (1e-2, 1e-4, 1e-6)
 
 
 def divides(e: Expr, gaussians: Gaussians) -> bool:
+    """Whether the expression divides by a function of the Gaussians, or contains a quotient such as tan."""
     return any(
         is_divisor(node, gaussians) or isinstance(node, Call) and FUNCTIONS[node.fn].quotient is not None
         for node in postorder(e)
@@ -37,6 +38,7 @@ def divides(e: Expr, gaussians: Gaussians) -> bool:
 
 
 def is_divisor(node: Expr, gaussians: Gaussians) -> bool:
+    """Whether this is a negative power of a function of the Gaussians."""
     if not (isinstance(node, Pow) and isinstance(node.exponent, Const) and node.exponent.value < 0):
         return False
     return bool(node.free & gaussians)

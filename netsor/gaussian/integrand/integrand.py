@@ -149,6 +149,7 @@ def drawn_in(x: Array) -> tuple[Array, Array]:
 
 
 def value_of(e: Expr, env: Values) -> float:
+    """The number that an expression in scalars has."""
     return float(e.value) if isinstance(e, Const) else evaluate(e, env)
 
 

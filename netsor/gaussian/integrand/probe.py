@@ -26,10 +26,12 @@ class Probe:
 
     @property
     def rank(self) -> int:
+        """The number of variables."""
         return self.f.rank
 
     @cached_property
     def sharp(self) -> bool:
+        """Whether it has a break narrower than `SOFT_ENOUGH` standard deviations."""
         return is_sharp(self.f)
 
     @cached_property
@@ -49,6 +51,7 @@ class Probe:
 
     @cached_property
     def singular_at_origin(self) -> bool:
+        """Whether it contains a fractional or negative power of an expression that vanishes at the origin."""
         return is_radial(self.f)
 
     @cached_property

@@ -113,6 +113,7 @@ def _together(run: Run, inputs: Inputs, outcome: Outcome, tol: float, costly: bo
 
 
 def is_regular(inputs: Inputs) -> bool:
+    """Whether all correlations are at most √0.98 in modulus."""
     n = len(inputs.symbols)
     for i in range(n):
         for j in range(i):

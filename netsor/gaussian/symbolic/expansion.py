@@ -77,6 +77,7 @@ def monomial(factor: Expr, gaussians: Gaussians) -> tuple[Sym, int] | None:
 
 
 def is_polynomial(product: Expr, gaussians: Gaussians) -> bool:
+    """Whether all factors are powers of Gaussian symbols."""
     return all(monomial(f, gaussians) for f in factors_of(product))
 
 

@@ -18,6 +18,7 @@ _LOOKED_AT = 3
 
 
 def gaussians_of(e: Expr, law: Law) -> Gaussians:
+    """The Gaussian symbols of an expression."""
     return frozenset(s for s in e.free if law.is_gaussian(s))
 
 

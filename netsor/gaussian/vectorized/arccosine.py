@@ -40,6 +40,7 @@ class Homogeneous:
 
     @property
     def linear(self) -> bool:
+        """Whether f(x) = p x."""
         return self.degree == 1 and self.above == -self.below
 
 

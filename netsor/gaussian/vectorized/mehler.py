@@ -65,6 +65,7 @@ class Coefficients(NamedTuple):
     slip: Array
 
     def at(self, rows: Array) -> Coefficients:
+        """The coefficients of these inputs alone."""
         return Coefficients(self.table, *(x[rows] for x in self[1:]))
 
     def segment(self, s: int, rows: Array | slice = slice(None)) -> Array:

@@ -49,6 +49,7 @@ class Side:
     sd: Array
 
     def values(self) -> Callable[[Array], Array]:
+        """The function as one of arrays."""
         f = lambdify((self.f,), (self.u,))
         return lambda x: f(x)[0] + np.zeros(np.shape(x))
 

@@ -87,10 +87,12 @@ class Evaluator:
             self.domain(s)
 
     def step(self, domain: str, needs: Sequence[Step], compute: Callable[[Frame, Sequence[Any]], Any]) -> Step:
+        """A new step that computes an array for all examples of `domain` from the results of `needs`."""
         self._count += 1
         return Step(self._count, domain, tuple(needs), compute)
 
     def constant(self, value: float, error: float = 0.0) -> Step:
+        """A step whose result is this number for all inputs."""
         known = Bounded(np.full((1, 1), value), np.full((1, 1), error))
         return self.step("", (), lambda frame, given: known)
 
@@ -125,11 +127,13 @@ class Evaluator:
         return self.join(limit.integrand(i).free)
 
     def join(self, symbols: Iterable[Sym]) -> str:
+        """The examples that any of these symbols depends on."""
         return "".join(sorted({c for s in symbols for c in self.domain(s)}))
 
     # --- the law ----------------------------------------------------------------------------------------------
 
     def covariance(self, a: Sym, b: Sym) -> Step:
+        """The step that computes the covariance of two Gaussian symbols."""
         key = (a, b) if a.digest <= b.digest else (b, a)
         found = self._covariances.get(key)
         if found is None:
@@ -181,6 +185,7 @@ class Evaluator:
         return self.total(terms)
 
     def scalar(self, s: Sym) -> Step:
+        """The step that computes the limit of a scalar."""
         found = self._scalars.get(s)
         if found is None:
             found = self.work.do(lambda: kept(self._scalars, s, self._scalar(s)))

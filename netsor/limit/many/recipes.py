@@ -39,6 +39,8 @@ class Function(NamedTuple):
 
 
 class Covariance(NamedTuple):
+    """Cov(u, v)."""
+
     u: Ref
     v: Ref
 
@@ -69,6 +71,8 @@ class TwoSums(NamedTuple):
 
 
 class Sum(NamedTuple):
+    """A sum as one factor of a product."""
+
     terms: tuple[Summand, ...]
 
 
@@ -122,6 +126,7 @@ class Planner:
         return self.known.is_gaussian(self.at[s])
 
     def independent(self, a: Sym, b: Sym) -> bool:
+        """Whether the symbols behind two stand-ins are independent; the answer becomes a condition of the recipe."""
         key = (a, b) if a.digest <= b.digest else (b, a)
         found = self.asked.get(key)
         if found is None:
@@ -182,6 +187,7 @@ class Planner:
         return self._sum(summands(e, gaussians, self.forms), gaussians, False)
 
     def multiplied_out(self, block: Expr) -> tuple[Summand, ...]:
+        """The terms of a block that is expanded after all."""
         mine = gaussians_of(block, self.forms)
         return self._sum(products(block, mine, self.forms, self.side), mine)
 
