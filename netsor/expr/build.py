@@ -347,7 +347,7 @@ def rewrite(root: Expr, rule: Callable[[Expr], Expr]) -> Expr:
 
 
 def numbers(root: Expr) -> Expr:
-    """The expression with numbers in the place of their names."""
+    """The expression with every named number replaced by its value."""
     if Named.kind not in root.made_of:
         return root
     return rewrite(root, lambda node: Const(node.value) if isinstance(node, Named) else node)

@@ -248,7 +248,7 @@ class Apply(Expr):
 
 
 class Named(Apply):
-    """A number by its name, as ⟨ξ[1], ξ[2]⟩ for −0.6: a function of no arguments; `origin` says what it is."""
+    """A named number, such as ⟨ξ[1], ξ[2]⟩ for −0.6: a function without arguments; `origin` identifies it."""
 
     __slots__ = ()
     kind = "named"

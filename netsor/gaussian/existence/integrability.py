@@ -33,7 +33,7 @@ Flat = tuple[Row, ...]
 Coefficients = dict[Sym, Fraction]
 # The exponent that stands for a logarithm, which is smaller than every power.
 _LOG = 1e-9
-# A law has no density along linear forms whose correlations leave no more than this.
+# Linear forms have no joint density where the least eigenvalue of their correlations is not above this.
 _RANK = 1e-12
 # The most flats whose intersections are computed, and the deepest nesting of conditionals that is analysed.
 _MOST_FLATS = 8
@@ -88,7 +88,7 @@ def integrable(e: Expr, gaussians: Gaussians) -> bool | None:
 
 
 def integrable_under(e: Expr, gaussians: Gaussians, law: Law) -> bool | None:
-    """The same under a law that may have no density.
+    """The same under one law, which may have no density.
 
     Power counting holds for it too if the linear forms that define each singular flat have a joint density.
     """
@@ -100,7 +100,7 @@ def integrable_under(e: Expr, gaussians: Gaussians, law: Law) -> bool | None:
 
 @lru_cache(maxsize=50_000)
 def _singular_flats(e: Expr, gaussians: Gaussians) -> tuple[Flat, ...]:
-    """The intersections of flats at which power counting was asked for a density."""
+    """The intersections of flats for which power counting assumes a density."""
     if _is_tame(e, gaussians):
         return ()
     out: dict[Flat, None] = {}
@@ -112,7 +112,7 @@ def _singular_flats(e: Expr, gaussians: Gaussians) -> tuple[Flat, ...]:
 
 
 def _keeps_codimension(flat: Flat, law: Law) -> bool:
-    """Whether the linear forms of a flat have a nondegenerate joint law."""
+    """Whether the linear forms of a flat have a joint density, so that the flat has its full codimension."""
     rows = [dict(row) for row, _ in flat]
     symbols = sorted({s for row in rows for s in row}, key=lambda s: s.digest)
     c = [[law.covariance(s, t).value if not law.independent(s, t) else 0.0 for t in symbols] for s in symbols]
@@ -206,7 +206,7 @@ def _counts(flats: Mapping[Flat, float]) -> list[float]:
 
 
 def _meets(flats: Iterable[Flat]) -> dict[Flat, None]:
-    """All intersections of flats that are not empty, the flats among them."""
+    """All nonempty intersections of one or more flats."""
     meets: dict[Flat, None] = {}
     for flat in flats:
         for other in [(), *meets]:
