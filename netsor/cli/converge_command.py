@@ -15,7 +15,8 @@ from typing import Any
 
 from netsor.cli.options import add_file, add_json, add_values, positive_number, positive_whole_number, whole_number
 from netsor.cli.output import error_text, exit_status, print_json, report, table, value_text
-from netsor.diagnostics import Diagnostic
+from netsor.cli.streams import interrupted_status, tell
+from netsor.diagnostics import Diagnostic, NetsorError
 
 
 def register(commands: Any) -> None:
@@ -40,11 +41,14 @@ def register(commands: Any) -> None:
     parser.add_argument("--budget", type=positive_number, default=60.0, metavar="SECONDS", help="time for the limits")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="a log–log picture: .svg, .png, .pdf (extra `plot`)")
     parser.add_argument("--store", type=Path, metavar="FILE", help="keep the result of every run in this file")
-    parser.add_argument("--resume", action="store_true", help="go on from what an interrupted study kept")
-    parser.add_argument(
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--resume", action="store_true", help="go on from what an interrupted study kept")
+    again.add_argument("--overwrite", action="store_true", help="delete what a store holds, and start anew")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
         "--jobs", type=positive_whole_number, metavar="N", help="processes on this machine (1: none but this)"
     )
-    parser.add_argument("--dask", metavar="ADDRESS", help="run on a cluster: tcp://scheduler:8786 (extra `dask`)")
+    where.add_argument("--dask", metavar="ADDRESS", help="run on a cluster: tcp://scheduler:8786 (extra `dask`)")
     add_values(parser)
     add_json(parser)
     parser.set_defaults(run=run)
@@ -64,6 +68,7 @@ def widths_of(text: str) -> list[int]:
 
 def run(args: argparse.Namespace) -> int:
     from netsor.api import load
+    from netsor.diagnostics.render import to_json
     from netsor.finite.converge import converge, verify_study
     from netsor.show.convergence import plot_convergence, verify_plot
 
@@ -73,40 +78,71 @@ def run(args: argparse.Namespace) -> int:
     report(document.report.diagnostics)
     # Before the limits, which may take their time.
     verify_study(document.program, args.widths, args.seeds, dtype=args.dtype, engine=args.engine)
+    store, unkept = _store(args)
     with Progress("limit") as progress:
         limit = document.limit(args.tol, args.budget, progress=lambda what: progress(0.0, what))
     report(limit.diagnostics)
-    # Kept beside the user while it runs, so that an interruption loses nothing; a finished study needs it no more.
-    store = args.store or Path(f"{Path(args.file).stem}.converge.jsonl")
     limits = {name: (v.value, v.error) for name, v in limit.outputs.items()}
     with contextlib.ExitStack() as stack:
         executor = _executor(args, stack)
         progress = stack.enter_context(Progress(f"{len(args.widths)} widths, {args.seeds} seeds"))
         study = converge(
             document.program, limits, args.widths, args.seeds, seed=args.seed, dtype=args.dtype, engine=args.engine,
-            store=store, resume=args.resume, progress=progress, executor=executor,
+            store=store, resume=args.resume, overwrite=args.overwrite, keep=args.store is not None, progress=progress,
+            executor=executor,
         )  # fmt: skip
-    # A file that nobody asked for and that is not needed any more is no error.
-    fault = study.fault
-    if fault is not None and args.store is None and not study.interrupted:
-        fault = replace(fault, severity="warning", notes=("the study is complete all the same",), hint="")
-    report([*study.warnings, *([fault] if fault is not None else [])])
-    if args.json:
-        print_json({"program": document.program.name, "interrupted": study.interrupted, "outputs": study.as_dict()})
-    else:
+    faults = list(limit.diagnostics)
+    if study.fault is not None:
+        # A file that nobody asked for and that is not needed any more is no error.
+        unasked = args.store is None and not study.interrupted
+        faults.append(_unneeded(study.fault) if unasked else study.fault)
+    report([*unkept, *study.warnings, *faults[len(limit.diagnostics) :]])
+    if not args.json:
         missing = {name: v.missing for name, v in limit.outputs.items()}
         print(_text(document.program.name or args.file, study, missing))
-    unwritten = _plot(plot_convergence, study.outputs, args.plot, document.program.name)
+    # The table is out by then, so that a full disk costs the picture alone.
+    faults += _plot(plot_convergence, study.outputs, args.plot, document.program.name)
+    status = exit_status(faults)
+    if args.json:
+        result = {"program": document.program.name, "interrupted": study.interrupted, "outputs": study.as_dict()}
+        if status:
+            result = {"ok": False, **result, "diagnostics": [to_json(d) for d in faults]}
+        print_json(result)
     if study.interrupted:
-        print(f"interrupted: what is finished is in {store}; `--resume` goes on from it", file=sys.stderr)
-        return 130
-    if args.store is None and study.fault is None:
-        store.unlink(missing_ok=True)
-    return exit_status([*limit.diagnostics, *([fault] if fault is not None else []), *unwritten])
+        kept = f"what is finished is in {store}; `--resume` goes on from it" if store else "nothing was kept in a file"
+        tell(f"interrupted: {kept}")
+        return interrupted_status()
+    return status
+
+
+def _store(args: argparse.Namespace) -> tuple[Path | None, list[Diagnostic]]:
+    """The file that keeps what is finished, and what is to be said where there can be none.
+
+    Without `--store` it is kept beside the user while the study runs, so that an interruption loses nothing; a folder
+    that cannot be written to does not prevent the study.
+    """
+    from netsor.finite.store import verify_store
+
+    if args.store is not None:
+        verify_store(args.store, args.resume, args.overwrite)
+        return args.store, []
+    store = Path(f"{Path(args.file).stem}.converge.jsonl")
+    try:
+        verify_store(store, args.resume, args.overwrite)
+    except NetsorError as refused:
+        (fault,) = refused.diagnostics
+        if fault.code != "E707":
+            raise
+        return None, [_unneeded(fault)]
+    return store, []
+
+
+def _unneeded(fault: Diagnostic) -> Diagnostic:
+    return replace(fault, severity="warning", notes=("the study is complete all the same",), hint="")
 
 
 def _plot(plot: Callable[..., None], outputs: Any, path: Path | None, title: str) -> list[Diagnostic]:
-    """Write the picture; the table is out by then, so that a full disk costs the picture alone."""
+    """Write the picture, and say why it cannot be written."""
     if path is None:
         return []
     try:

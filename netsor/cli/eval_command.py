@@ -11,6 +11,7 @@ from netsor.cli.law_option import add_law, run_law
 from netsor.cli.options import add_file, add_json, add_values, positive_number, positive_whole_number, whole_number
 from netsor.cli.output import error_text, exit_status, print_json, report, table, value_text
 from netsor.cli.sources import Given
+from netsor.cli.streams import interrupted_status, tell
 
 
 def register(commands: Any) -> None:
@@ -112,8 +113,8 @@ def run(args: argparse.Namespace) -> int:
         if args.explain and limit is not None:
             print(_explain(limit.taken))
     if finite is not None and finite.interrupted:
-        print(f"interrupted after {len(finite.draws)} of {args.seeds} seeds", file=sys.stderr)
-        return 130
+        tell(f"interrupted after {len(finite.draws)} of {args.seeds} seeds")
+        return interrupted_status()
     return status
 
 

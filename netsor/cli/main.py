@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from netsor import __version__
-from netsor.diagnostics import NetsorError
+from netsor.cli.streams import finish, handle_signals, interrupted_status, nowhere, open_streams, tell
+from netsor.diagnostics import Diagnostic, NetsorError
 
 COMMANDS = (
     "check",
@@ -30,14 +31,17 @@ COMMANDS = (
 )
 
 _USAGE = 2
-_INTERRUPTED = 130
+
+
+class _Misused(Exception):
+    """A call that the parser does not understand: how it is used, and what is wrong with it."""
 
 
 class _Parser(argparse.ArgumentParser):
     """argparse, with faults told as all others are."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(_USAGE, f"error: {message}\n  = help: `{self.prog} --help` shows how it is used\n")
+        raise _Misused(message, f"`{self.prog} --help` shows how it is used")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -56,58 +60,89 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status: 0, 1 where the program has errors, 2 for wrong usage."""
-    args = build_parser().parse_args(arguments)
-    from netsor.cli.output import exit_status, report
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    json_wanted = _wants_json(given)
+    from netsor.cli.output import exit_status, print_json, report
 
     try:
+        args = build_parser().parse_args(given)
         return args.run(args)
     except NetsorError as fault:
-        report(fault.diagnostics, json_wanted=_wants_json(args))
+        report(fault.diagnostics, json_wanted)
         return exit_status(fault.diagnostics)
+    except _Misused as fault:
+        message, hint = fault.args
+        report([Diagnostic("E010", message, hint=hint)], json_wanted)
+        # As argparse ends where it prints its help.
+        raise SystemExit(_USAGE) from None
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return _INTERRUPTED
+        tell("interrupted")
+        if json_wanted:
+            print_json({"ok": False, "interrupted": True, "diagnostics": []})
+        return interrupted_status()
     except BrokenPipeError:
-        # The reader of a pipe has seen enough; nothing is wrong, and nothing more can be printed.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        nowhere(sys.stdout)
         return 0
     except OSError as fault:
-        print(f"error: {fault.strerror or fault}" + (f": {fault.filename}" if fault.filename else ""), file=sys.stderr)
+        where = f": {fault.filename}" if fault.filename else ""
+        why = finish()
+        found = _unwritten(why) if why else Diagnostic("E011", f"{(fault.strerror or str(fault)).lower()}{where}")
+        report([found], json_wanted)
+        return _USAGE
+    except MemoryError as fault:
+        fault.__traceback__ = None  # with it goes what the call had allocated
+        report([_no_memory()], json_wanted)
         return _USAGE
     except Exception as fault:
         if os.environ.get("NETSOR_DEBUG"):
             raise
-        print(
-            f"error: netsor failed at something it should have handled ({type(fault).__name__}: {fault})\n"
-            "  = help: please report it with the file; NETSOR_DEBUG=1 shows where it happened",
-            file=sys.stderr,
-        )
+        report([_unhandled(fault)], json_wanted)
         return 1
 
 
-def _wants_json(args: argparse.Namespace) -> bool:
-    return getattr(args, "json", False) or getattr(args, "format", "") == "json"
+def _wants_json(given: Sequence[str]) -> bool:
+    """Whether the call asks for JSON, which is also to be known of one that the parser does not understand."""
+    pairs = zip(given, [*given[1:], ""], strict=True)
+    return any(g in ("--json", "--jso", "--js", "--format=json") or (g, x) == ("--format", "json") for g, x in pairs)
+
+
+def _unwritten(why: str) -> Diagnostic:
+    return Diagnostic("E011", f"the output could not be written: {why}")
+
+
+def _no_memory() -> Diagnostic:
+    return Diagnostic(
+        "E702",
+        "the memory that can be had does not suffice",
+        notes=("what was finished and kept in files is whole",),
+        hint="ask for less: a smaller width, fewer inputs, steps or draws",
+    )
+
+
+def _unhandled(fault: Exception) -> Diagnostic:
+    return Diagnostic(
+        "E012",
+        f"netsor failed at something it should have handled ({type(fault).__name__}: {fault})",
+        hint="please report it with the file; NETSOR_DEBUG=1 shows where it happened",
+    )
 
 
 def run() -> None:
     """The `netsor` command."""
-    # Names are Unicode, whatever the terminal's locale says.
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    open_streams()
+    handle_signals()
     try:
         status = main()
     except KeyboardInterrupt:  # while the command was still being read
-        print("interrupted", file=sys.stderr)
-        status = _INTERRUPTED
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as fault:
-        print(f"error: the output could not be written: {fault.strerror}", file=sys.stderr)
+        tell("interrupted")
+        status = interrupted_status()
+    except SystemExit as end:
+        status = int(end.code or 0)
+    if why := finish():
+        from netsor.cli.output import report
+
+        report([_unwritten(why)])
         status = status or _USAGE
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(status)
 
 

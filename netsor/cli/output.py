@@ -10,12 +10,13 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from netsor.cli.streams import tell
 from netsor.diagnostics import Diagnostic
 from netsor.show.numbers import error_text as error_text
 from netsor.show.numbers import value_text as value_text
 
 # Faults of the call rather than of the program: files, options, widths.
-_USAGE_CODES = {"E205", "E654", "E655", "E656", "E657", "E658", "E662"}
+_USAGE_CODES = {"E205", "E654", "E655", "E656", "E657", "E658", "E662", "E711"}
 _USAGE_RANGES = ("E0", "E70")
 # Of the faults of runs, those that the program's text is at fault for: no finite value, a Dirac mass.
 _PROGRAM_CODES = {"E703", "E704"}
@@ -41,9 +42,11 @@ def wants_colour(stream: Any) -> bool:
 def terminal_width(stream: Any) -> int:
     """Columns of the terminal; 100 where there is none."""
     if not stream.isatty():
-        return int(os.environ.get("COLUMNS") or 100)
+        columns = os.environ.get("COLUMNS", "")
+        # A message of a word a line helps nobody.
+        return max(40, int(columns)) if columns.isdecimal() and 0 < int(columns[:6]) < 10_000 else 100
     try:
-        return os.get_terminal_size(stream.fileno()).columns
+        return max(40, os.get_terminal_size(stream.fileno()).columns)
     except OSError:
         return 100
 
@@ -56,7 +59,7 @@ def report(diagnostics: Iterable[Diagnostic], json_wanted: bool = False) -> None
     if not found:
         return
     text = "\n".join(render(d, colour=wants_colour(sys.stderr), width=terminal_width(sys.stderr)) for d in found)
-    print(text, file=sys.stderr)
+    tell(text)
     if json_wanted and any(d.is_error for d in found):
         print_json({"ok": False, "diagnostics": [to_json(d) for d in found]})
 

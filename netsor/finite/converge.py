@@ -15,7 +15,6 @@ from concurrent.futures import (
     CancelledError,
     Executor,
     Future,
-    ProcessPoolExecutor,
     wait,
 )
 from dataclasses import dataclass, field
@@ -32,6 +31,7 @@ from netsor.expr import WIDTH
 from netsor.finite import cost, memory
 from netsor.finite.arguments import output_names, width_of
 from netsor.finite.bias import decays
+from netsor.finite.executors import Pool
 from netsor.finite.prepare import prepare
 from netsor.finite.rates import Convergence, study_output
 from netsor.finite.run import run
@@ -110,23 +110,53 @@ def converge(
     outputs: Sequence[str] | None = None,
     store: Path | str | None = None,
     resume: bool = False,
+    overwrite: bool = False,
+    keep: bool = True,
     progress: Progress | None = None,
     executor: Executor | None = None,
 ) -> Study:
     """Finite values at several widths against the limits (value, error) that the caller has found.
 
-    `store` keeps the result of every finished task; with `resume` what it holds is not computed again. Tasks go to
+    `store` keeps the result of every finished task; with `resume` what it holds is not computed again, with
+    `overwrite` it is deleted. Without `keep` the store of a complete study is deleted. Tasks go to
     `executor` (see `netsor.finite.executors`), or run one at a time in this process without one. Ctrl-C returns
-    the study of what is finished. Raises as `run` does, and E707 if the store cannot be used.
+    the study of what is finished. Raises as `run` does, and E707 or E711 if the store cannot be used.
     """
     names = output_names(program, outputs)
     asked = sorted({width_of(w) for w in widths})
-    keeper = Store(store, fingerprint(program, seed, dtype), resume)
+    with Store(store, fingerprint(program, seed, dtype), resume, overwrite) as keeper:
+        try:
+            study = _study(
+                program, limits, asked, seeds, keeper, executor, progress, seed=seed, dtype=dtype, engine=engine,
+                names=names,
+            )  # fmt: skip
+        except BaseException:
+            keeper.remove_empty()
+            raise
+        if not keep and not study.interrupted and study.fault is None:
+            keeper.remove()
+    return study
+
+
+def _study(
+    program: Program,
+    limits: Mapping[str, Limit],
+    asked: Sequence[int],
+    seeds: int,
+    keeper: Store,
+    executor: Executor | None,
+    progress: Progress | None,
+    *,
+    seed: int,
+    dtype: str,
+    engine: str,
+    names: Sequence[str],
+) -> Study:
     start = time.perf_counter()
     tasks: list[Task] = []
     engines: dict[int, str] = {}
     # Tasks too large to run in all local processes at once run in this process with all threads, after the others.
-    local = isinstance(executor, ProcessPoolExecutor)
+    local = isinstance(executor, Pool)
     share = memory.available() // (cores() + 1)
     for n in asked:
         job, _ = prepare(program, n, names, (), dtype, engine, None, None, None, cores(), draws=seeds)
@@ -143,6 +173,8 @@ def converge(
         ]
     # Widths are in increasing order: short tasks first give an early estimate of the time that is left.
     interrupted, warnings = _run_all(tasks, keeper, progress, executor)
+    if (damaged := keeper.warning()) is not None:
+        warnings = (damaged, *warnings)
     found = {n: keeper.values(n, engines[n], names, seeds) for n in asked}
     expected = {name: expected_bias_rate(program, name) for name in names}
     result = {
@@ -204,13 +236,15 @@ def _run_all(
             took(task, run_task(task))
         return False, warnings
     except KeyboardInterrupt:
-        if executor is not None:
+        if isinstance(executor, Pool):
+            executor.abandon()
+        elif executor is not None:
             executor.shutdown(wait=False, cancel_futures=True)
         return True, warnings
 
 
 # What `Future.result` raises when a process of the pool was killed or the scheduler is gone.
-_LOST = (BrokenExecutor, CancelledError, OSError)
+_LOST = (BrokenExecutor, CancelledError, MemoryError, OSError)
 
 
 def _hand_out(tasks: list[Task], executor: Executor, took: Callable[[Task, dict[str, Any]], None]) -> None:
@@ -241,7 +275,7 @@ def _lost_workers(error: Exception, left: int) -> Diagnostic:
             *(line for line in str(error).splitlines()[:1] if line),
         ),
         hint="a process that is killed often lacked memory: fewer `--jobs` need less"
-        if isinstance(error, BrokenExecutor)
+        if isinstance(error, (BrokenExecutor, MemoryError))
         else "look at the scheduler's and the workers' own messages",
         severity="warning",
     )

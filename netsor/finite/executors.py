@@ -3,31 +3,72 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import re
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
+from multiprocessing.connection import Connection
 
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.finite.workers import cores
 
 
-def _ignore_interrupts() -> None:
-    # Ctrl-C is sent to every process of the terminal; only the one that gathers the results should act on it.
+def _begin_worker(reader: Connection, writer: Connection) -> None:
+    """What a worker does first: it leaves Ctrl-C to its parent, and ends when the parent does."""
+    # Ctrl-C reaches every process of the terminal: the one that gathers the results decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Other signals that a command handles (netsor.cli.main) end a worker as they end any process.
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+    writer.close()
+    threading.Thread(target=_end_with_parent, args=(reader,), daemon=True).start()
+
+
+def _end_with_parent(reader: Connection) -> None:
+    # Nobody writes to this pipe. Its other end is open in the parent alone, so it closes when the parent ends, by
+    # whatever signal.
+    with suppress(EOFError, OSError):
+        reader.recv_bytes()
+    os._exit(1)
 
 
 @contextmanager
 def processes(count: int | None = None) -> Iterator[Executor]:
-    """A pool of processes of one thread each; by default as many as there are cores."""
-    # Unlike spawn, fork needs no `__main__` guard in the caller's script; no other thread of this process runs yet.
+    """A pool of processes of one thread each; as many as there are cores by default.
+
+    The processes end with this one, however it ends, and at once when the block is left by an exception or
+    `abandon` is called.
+    """
+    # Forking needs no guard in the caller's script; it happens before this process has threads of its own at work.
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("fork" if "fork" in methods else "spawn")
-    with ProcessPoolExecutor(count or cores(), mp_context=context, initializer=_ignore_interrupts) as pool:
-        yield pool
+    reader, writer = context.Pipe(duplex=False)
+    with Pool(count or cores(), mp_context=context, initializer=_begin_worker, initargs=(reader, writer)) as pool:
+        pool.lifeline = writer
+        try:
+            yield pool
+        except BaseException:
+            pool.abandon()
+            raise
+    reader.close()
+    writer.close()
+
+
+class Pool(ProcessPoolExecutor):
+    """Processes of this machine that can be stopped in the middle of a task."""
+
+    lifeline: Connection
+
+    def abandon(self) -> None:
+        """End the processes without waiting for what they are doing."""
+        self.shutdown(wait=False, cancel_futures=True)
+        self.lifeline.close()
 
 
 def _knock(address: str, timeout: float) -> None:

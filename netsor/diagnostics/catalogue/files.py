@@ -41,6 +41,30 @@ ENTRIES: tuple[Entry, ...] = (
         "netsor eval program.netsor --data X=weights.npy",
     ),
     Entry(
+        "E010",
+        "the command line is not understood",
+        "A command takes the options that its `--help` lists. An option that does nothing beside the others is refused "
+        "too, so that nobody waits for what it would have done.",
+        "netsor eval programs/algorithm1.netsor --width abc",
+        "netsor eval programs/algorithm1.netsor --width 1000",
+    ),
+    Entry(
+        "E011",
+        "the system refuses",
+        "Something that a command needs beside the files it was given was refused by the system; the message is the "
+        "system's own.",
+        "netsor eval programs/algorithm1.netsor > /dev/full",
+        "netsor eval programs/algorithm1.netsor > limits.txt",
+    ),
+    Entry(
+        "E012",
+        "netsor failed",
+        "Whatever a file or a call has wrong should be told with another code. This one is a fault of netsor itself, "
+        "and NETSOR_DEBUG=1 shows where it happened.",
+        "netsor eval program.netsor",
+        "NETSOR_DEBUG=1 netsor eval program.netsor",
+    ),
+    Entry(
         "E020",
         "`--set` is not understood",
         "`--set NAME=VALUE` gives a value to a `param` of the program, and the value is a finite number.",

@@ -103,4 +103,22 @@ ENTRIES: tuple[Entry, ...] = (
         "netsor converge programs/algorithm1.netsor --widths 1e2..1e8 --seeds 20 --jobs 2",
         severity="warning",
     ),
+    Entry(
+        "E711",
+        "a store that is not to be written to",
+        "`netsor converge` keeps the result of each finished run in a store. A file that is not one is left as it is; "
+        "one with results is used with `--resume` and emptied with `--overwrite`; and one that another process is "
+        "writing to is refused.",
+        "netsor converge programs/algorithm1.netsor --widths 100 --seeds 5 --store programs/algorithm1.netsor",
+        "netsor converge programs/algorithm1.netsor --widths 100 --seeds 5 --store study.jsonl",
+    ),
+    Entry(
+        "W712",
+        "a store has damaged lines",
+        "Each line of a store is the result of one task. A line that is not whole, as the last may be where a process "
+        "was killed, is skipped, and what it held is computed again.",
+        "netsor converge programs/algorithm1.netsor --widths 100 --seeds 5 --store damaged.jsonl --resume",
+        "netsor converge programs/algorithm1.netsor --widths 100 --seeds 5 --store study.jsonl --resume",
+        severity="warning",
+    ),
 )

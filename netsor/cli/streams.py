@@ -1,0 +1,77 @@
+"""Standard streams and signals, whatever state the caller left them in."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+from contextlib import suppress
+from types import FrameType
+from typing import Any, NoReturn
+
+# The signals that asked this process to end.
+_received: list[int] = []
+
+
+def handle_signals() -> None:
+    """SIGTERM and SIGHUP stop the command as Ctrl-C does; the second one ends it at once."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # `nohup` has it ignored, and that is to stay.
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _end)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    signal.signal(number, signal.SIG_DFL)
+    _received.append(number)
+    raise KeyboardInterrupt
+
+
+def interrupted_status() -> int:
+    """The exit status of a process that was interrupted: 128 and the number of the signal, 2 for Ctrl-C."""
+    return 128 + (_received[0] if _received else signal.SIGINT)
+
+
+def open_streams() -> None:
+    """Streams that take text as UTF-8, whatever the locale says; those that the caller closed lead nowhere."""
+    for number, name, mode in ((0, "stdin", os.O_RDONLY), (1, "stdout", os.O_WRONLY), (2, "stderr", os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number is the one that is closed, so no file of ours can get it by chance.
+            os.open(os.devnull, mode)
+            setattr(sys, name, os.fdopen(number, "r" if mode == os.O_RDONLY else "w", encoding="utf-8", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def tell(text: str) -> None:
+    """A line on standard error; where nobody takes it, the work goes on."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        nowhere(sys.stderr)
+
+
+def finish() -> str:
+    """Write out what is left for standard output; why it could not be written, or nothing."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough; nothing is wrong, and nothing more can be printed.
+        nowhere(sys.stdout)
+    except OSError as fault:
+        nowhere(sys.stdout)
+        return (fault.strerror or str(fault)).lower()
+    return ""
+
+
+def nowhere(stream: Any) -> None:
+    """Lead a stream to nowhere, so that the end of the process does not try to write once more."""
+    with suppress(OSError, ValueError, AttributeError):
+        target = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(target, stream.fileno())
+        os.close(target)
