@@ -84,10 +84,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         nowhere(sys.stdout)
         return 0
     except OSError as fault:
-        where = f": {fault.filename}" if fault.filename else ""
-        why = finish()
-        found = _unwritten(why) if why else Diagnostic("E011", f"{(fault.strerror or str(fault)).lower()}{where}")
-        report([found], json_wanted)
+        why = (fault.strerror or str(fault)).lower()
+        if fault.filename is None:
+            # Of all files, standard output alone has no name.
+            nowhere(sys.stdout)
+            report([_unwritten(why)])
+        else:
+            report([Diagnostic("E011", f"{why}: {fault.filename}")], json_wanted)
         return _USAGE
     except MemoryError as fault:
         fault.__traceback__ = None  # with it goes what the call had allocated
@@ -102,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _wants_json(given: Sequence[str]) -> bool:
     """Whether the call asks for JSON, which is also to be known of one that the parser does not understand."""
-    pairs = zip(given, [*given[1:], ""], strict=True)
+    pairs = zip(given, [*given[1:], ""], strict=False)
     return any(g in ("--json", "--jso", "--js", "--format=json") or (g, x) == ("--format", "json") for g, x in pairs)
 
 
