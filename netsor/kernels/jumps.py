@@ -1,4 +1,5 @@
-"""Networks that jump in a parameter at its limit, whose kernels at finite width do not tend to the computed ones."""
+"""Networks whose kernels at finite width do not tend to the computed ones: they jump in a parameter at its limit, or
+have a scalar without a value."""
 
 from __future__ import annotations
 
@@ -18,11 +19,15 @@ _MOST = 8
 
 
 def verify_no_jump(network: Program, template: Template | None, inputs: np.ndarray, backward: bool) -> None:
-    """Raise NetsorError (E803) where an instruction of the forward or backward pass jumps in a parameter.
+    """Raise NetsorError where an instruction of the forward or backward pass jumps in a parameter (E803), or a scalar
+    in it has no value (E802).
 
     The template decides whether this is possible, and the inputs themselves whether it happens.
     """
-    if template is None or not Jumps(template.evaluator.limit).suspects:
+    if template is None:
+        return
+    general = template.evaluator.limit
+    if not general.has_doubts and not Jumps(general).suspects:
         return
     named = named_examples(network, inputs)
     kinds = patterns(network, named)
@@ -38,3 +43,4 @@ def verify_no_jump(network: Program, template: Template | None, inputs: np.ndarr
             said = None if isinstance(i, MatMul) else jumps.told(i, kernel)
             if said is not None:
                 raise NetsorError(said)
+            limit.verify(i.name)

@@ -340,6 +340,14 @@ class Limit:
         for line in sorted(self.program.needed([name]) & self._used.keys()) if self._used else ():
             for s in self._scalars_used(line):
                 self.scalar(s)
+        own = self._scalars.get(name, ZERO).free & self._doubtful
+        for s in sorted(own, key=lambda s: s.digest):
+            self.scalar(s)
+
+    @property
+    def has_doubts(self) -> bool:
+        """Whether there are instructions in which a scalar may have no value."""
+        return bool(self._used)
 
     def _scalars_used(self, line: str) -> list[Sym]:
         """The scalars of uncertain value that occur in an instruction as written, outside of branches not taken."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -107,3 +108,19 @@ def test_what_has_no_real_value_is_named():
         expect(sqrt(U), FixedLaw([U], [[1.0]]))
     with pytest.raises(Divergent, match=r"no real value 2(\.\d)? standard deviations below"):
         expect(sqrt(U + 2), FixedLaw([U], [[1.0]]))
+
+
+def test_quotients_of_what_overflows_keep_their_digits():
+    # u tanh(u), written by exponentials: (m 2^e)^−1 is rounded relative to m, whatever the size of e.
+    u = sym("u")
+    up, down = call("exp", u), call("exp", -u)
+    e = (up - down) * (up + down) ** Const(-1) * u
+    for variance in (1e4, 1e6, 1e8):
+        found = expect(e, FixedLaw([u], [[variance]]), Settings(1e-12, 10.0))
+        with mpmath.workdps(30):
+            s = mpmath.sqrt(variance)
+            # E |u| less what tanh falls short of 1: ∫₀^∞ 2x (1 − tanh x) φ(x/s)/s dx.
+            ends = [t / s for t in (0, 1, 3, 10, 40)]
+            short = mpmath.quad(lambda z, s=s: 2 * s * z * (1 - mpmath.tanh(s * z)) * mpmath.npdf(z), ends)
+            truth = s * mpmath.sqrt(2 / mpmath.pi) - short
+            assert abs(found.value - truth) <= found.error <= 1e-13 * variance**0.5

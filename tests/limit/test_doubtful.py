@@ -83,3 +83,21 @@ def test_the_law_of_coordinates_asks_too() -> None:
     with pytest.raises(NetsorError) as fault:
         CoordinateLaw(program, ["w"]).mean("w")
     assert [d.code for d in fault.value.diagnostics] == ["E802"]
+
+
+ZERO_OVER_ZERO = "vector x, y ~ N(0, 1)\nθ := mean(x*y)\na := mean(x)/θ\nz := a * x\noutput c := mean(z*y)\n"
+
+
+def test_a_derivation_says_that_a_scalar_has_no_value() -> None:
+    text = str(netsor.loads(ZERO_OVER_ZERO).derive())
+    assert "the limit of `a` does not exist" in text
+
+
+def test_a_kernel_is_refused_where_a_scalar_has_no_value() -> None:
+    # 0/0 multiplies what the kernel would take for a number.
+    network = netsor.loads(
+        "network f(ξ : 2)\nmatrix U : (n, 2) ~ N(0, 1/2)\nvector b ~ N(0, 1)\nmatrix W\nvector v ~ N(0, 1)\n"
+        "h := U ξ\ng := W tanh(h)\nθ := mean(h*b)\nz := tanh(g) * (mean(b*g)/θ)\noutput f := vᵀ z / √n\n"
+    )
+    with pytest.raises(netsor.NetsorError, match="no value"):
+        network.nngp([[1.0, 0.5], [0.2, -1.0]])

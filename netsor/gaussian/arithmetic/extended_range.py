@@ -16,6 +16,7 @@ import numpy as np
 from netsor.expr import Add, Call, Cmp, Cond, Const, Expr, Logic, Mul, Pow, Sym, canonical, postorder
 from netsor.expr.arrays import ARRAY_FUNCTIONS, NUMPY, lambdify
 from netsor.expr.functions import FUNCTIONS, is_exp, is_log
+from netsor.gaussian.arithmetic.two_product import two_product
 
 Array = np.ndarray
 _LN2 = math.log(2)
@@ -71,13 +72,15 @@ def _product(factors: Sequence[Wide]) -> Wide:
 
 def _power(base: Wide, exponent: Array) -> Wide:
     value = np.power(base.floats(), exponent)
-    # Where the plain power over- or underflows, it is computed by its logarithm.
-    size = (np.log2(np.abs(base.m)) + base.e) * exponent
+    # Where the plain power over- or underflows: (m 2^e)^r = |m|^r 2^{er}, e r without rounding, which would be relative
+    # to the size of the exponent.
+    size, rest = two_product(base.e, np.where(np.isfinite(exponent), exponent, 0.0))
     whole = np.floor(np.where(np.isfinite(size), size, 0.0))
+    power = wide(np.abs(base.m) ** exponent * np.exp2((size - whole) + rest), whole)
     sign = np.where((base.m < 0) & (np.mod(exponent, 2) == 1), -1.0, 1.0)
     sign = np.where((base.m < 0) & (exponent != np.floor(exponent)), np.nan, sign)
     plain = np.isfinite(value) & (value != 0) | (base.m == 0) | ~np.isfinite(base.m)
-    return wide(np.where(plain, value, sign * np.exp2(size - whole)), np.where(plain, 0.0, whole))
+    return _where(plain, wide(value), Wide(sign * power.m, power.e))
 
 
 def _call(node: Call, parts: list[Wide]) -> Wide:
@@ -167,11 +170,16 @@ _COMPARED: dict[str, Callable[[Array, float], Array]] = {
 @lru_cache(maxsize=4096)
 def compiled(e: Expr, args: tuple[Sym, ...]) -> Callable[..., Any]:
     """`lambdify` of one expression, with values that are not finite computed again in extended range."""
-    run = lambdify((e,), args)
-    form = canonical(e)
+    run = compiled_together((e,), args)
+    return lambda *given: run(*given)[0]
 
-    def value(*given: Any) -> Any:
-        (out,) = run(*given)
+
+def compiled_together(es: tuple[Expr, ...], args: tuple[Sym, ...]) -> Callable[..., tuple[Any, ...]]:
+    """The same of several expressions, which share what they have in common."""
+    run = lambdify(es, args)
+    forms = tuple(map(canonical, es))
+
+    def again(form: Expr, out: Any, given: tuple[Any, ...]) -> Any:
         lost = ~np.isfinite(out)
         if not lost.any():
             return out
@@ -183,4 +191,4 @@ def compiled(e: Expr, args: tuple[Sym, ...]) -> Callable[..., Any]:
             out[lost] = values(form, at, int(lost.sum())).floats()
         return out
 
-    return value
+    return lambda *given: tuple(again(form, out, given) for form, out in zip(forms, run(*given), strict=True))

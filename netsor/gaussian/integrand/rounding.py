@@ -16,6 +16,7 @@ from netsor.expr import ONE, Expr, Sym, mul
 from netsor.expr.arrays import lambdify
 from netsor.expr.functions import absolute, is_singular
 from netsor.expr.rounding import EPS, adds_up, running_error
+from netsor.gaussian.arithmetic.extended_range import compiled_together
 from netsor.gaussian.integrand.integrand import Integrand
 from netsor.gaussian.reductions.truncated_moments import Smoothing
 
@@ -98,7 +99,9 @@ def _compiled(
         return None
     whole = mul(*factors)
     doubts = tuple((s, Sym(("rounding", i))) for i, s in enumerate(forms)) if several else ()
-    return lambdify((running_error(whole, doubts), absolute(whole)), (*forms, *scalars, *(d for _, d in doubts)))
+    return compiled_together(
+        (running_error(whole, doubts), absolute(whole)), (*forms, *scalars, *(d for _, d in doubts))
+    )
 
 
 @lru_cache(maxsize=4096)

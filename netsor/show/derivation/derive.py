@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from netsor.core import MatMul, Moment, Nonlin, Program
+from netsor.diagnostics import NetsorError
 from netsor.expr import ONE, ZERO, Apply, Const, Expr, Function, Pow, Sym, mul, postorder, substitute
+from netsor.gaussian import NoNumber, NoPointwiseMeaning
 from netsor.limit import Limit
 from netsor.limit.jumps import Jumps
 from netsor.show.derivation.algebra import collected, common, count_terms, ratio, simplified, size, written_out
@@ -322,7 +324,7 @@ def derive(program: Program, of: str | None = None, every: bool = False, limit: 
     state.name_repeated()
     state.multiples()
     state.tidy()
-    state.lines = _with_jumps(program, limit, state.lines)
+    state.lines = _with_faults(program, limit, state.lines)
     return Derivation(
         program,
         state.lines,
@@ -339,12 +341,28 @@ def derive(program: Program, of: str | None = None, every: bool = False, limit: 
     )
 
 
-def _with_jumps(program: Program, limit: Limit, lines: list[Line]) -> list[Line]:
-    """The lines, with a note at each whose ψ jumps in a parameter at its limit: widths tend to something else."""
+def _with_faults(program: Program, limit: Limit, lines: list[Line]) -> list[Line]:
+    """The lines with notes: where ψ jumps in a parameter at its limit, and where a scalar in it has no value."""
     jumps = Jumps(limit)
     out = []
+    told: set[str] = set()
     for line in lines:
         i = program.by_name.get(line.about)
         said = None if i is None or isinstance(i, MatMul) else jumps.told(i)
-        out.append(line if said is None else replace(line, notes=(*line.notes, Note((said.message,)))))
+        messages = [] if said is None else [said.message]
+        if i is not None:
+            messages += [m for m in _without_value(limit, line.about) if m not in told]
+            told.update(messages)
+        out.append(replace(line, notes=(*line.notes, *(Note((m,)) for m in messages))) if messages else line)
     return out
+
+
+def _without_value(limit: Limit, name: str) -> list[str]:
+    """Why a line has no limit, for a scalar that it depends on has none."""
+    try:
+        limit.verify(name)
+    except NetsorError as fault:
+        return [d.message for d in fault.diagnostics]
+    except (NoNumber, NoPointwiseMeaning):
+        return []
+    return []

@@ -153,6 +153,7 @@ def with_numbers(
         try:
             if line.about in d.program.by_name:
                 jumps.refuse(line.about)
+                values.limit.verify(line.about)
             lines.append(_with_several(line.with_value(values.of(line)), values))
         except NetsorError as fault:
             missing.add(line.about)
