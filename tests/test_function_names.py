@@ -22,9 +22,7 @@ ALLOWED: dict[str, tuple[str, set[str] | None]] = {
     "expr/__init__.py": ("the constructor of a root, exported", {"sqrt"}),
     "expr/arrays.py": ("a name of scipy.special", {"erf"}),
     "expr/array_api.py": ("a name of scipy.special", {"erf"}),
-    "report/mathml.py": ("commands of LaTeX", None),
-    "show/derivation/measure.py": ("a command of LaTeX", {"sqrt"}),
-    "show/derivation/naming.py": ("a Greek letter", {"Phi"}),
+    "show/formula/names.py": ("a Greek letter", {"Phi"}),
     "show/convergence.py": ("a logarithmic axis", {"log"}),
     "cli/train_command.py": ("the heading of a column", {"step"}),
 }

@@ -38,16 +38,17 @@ def limit_html(result: Any) -> str:
 
 def limit_latex(result: Any) -> str:
     """One line an output: its limit, with its error."""
-    from netsor.show.derivation.naming import LatexNames
+    from netsor.show.formula.latex import Latex
+    from netsor.show.formula.names import Names
 
-    names = LatexNames(result.outputs)
+    latex = Latex(Names(result.outputs))
     rows = []
     for name, v in result.outputs.items():
         if v.value is None:
             shown = f"\\text{{{v.missing}}}"
         else:
             shown = f"{_number(v.value, v.error)} \\pm {_power(v.error)}"
-        rows.append(f"{names(name)} &\\to {shown}")
+        rows.append(f"{latex.name(name).text} &\\to {shown}")
     return _aligned(rows)
 
 
@@ -58,15 +59,16 @@ def finite_html(result: Any) -> str:
 
 def finite_latex(result: Any) -> str:
     """One line an output: its mean over the draws, with the standard error."""
-    from netsor.show.derivation.naming import LatexNames
+    from netsor.show.formula.latex import Latex
+    from netsor.show.formula.names import Names
 
     mean, stderr = result.mean(), result.stderr()
-    names = LatexNames(mean)
+    latex = Latex(Names(mean))
     rows = []
     for name, m in mean.items():
         e = stderr[name]
         shown = "\\text{no value}" if m is None else _number(m, e / 30 if e else None)
-        rows.append(f"{names(name)} &= {shown}" + (f" \\pm {_power(e)}" if e else ""))
+        rows.append(f"{latex.name(name).text} &= {shown}" + (f" \\pm {_power(e)}" if e else ""))
     return _aligned(rows)
 
 

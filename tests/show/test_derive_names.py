@@ -1,6 +1,7 @@
 """Two names of a program are two names in LaTeX and in MathML, however alike their usual forms are."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -8,9 +9,11 @@ from hypothesis import strategies as st
 
 from netsor.api import loads
 from netsor.report.formulas import derivation_rows
-from netsor.report.mathml import mathml
 from netsor.show.derivation import as_latex, as_markdown, derive
-from netsor.show.derivation.naming import LatexNames, latex_name
+from netsor.show.formula.latex import Latex, latex_name
+from netsor.show.formula.mathml import MathML
+from netsor.show.formula.names import Names
+from netsor.show.formula.tree import Name
 from netsor.syntax.names import is_name, normalise
 
 PROGRAM = """program case
@@ -20,12 +23,17 @@ output a := mean(h_1^2 * h[1]^2)
 """
 
 
+def spelled(*names: str) -> Callable[[str], str]:
+    latex = Latex(Names(names))
+    return lambda name: latex.name(name).text
+
+
 def test_the_member_of_a_family_keeps_its_index() -> None:
-    names = LatexNames(["h_1", "h1", "h[1]", "h[2]"])
+    names = spelled("h_1", "h1", "h[1]", "h[2]")
     assert [names(x) for x in ("h[1]", "h[2]", "h_1", "h1")] == ["h_{1}", "h_{2}", "\\mathtt{h\\_1}", "\\mathtt{h1}"]
     # What is alone looks as ever, and a name that nobody announced is told apart too.
-    assert LatexNames(["h_1"])("h_1") == latex_name("h_1") and names("h__1") == "\\mathtt{h\\_\\_1}"
-    assert LatexNames(["n_"])("n_") == "\\mathtt{n\\_}"
+    assert spelled("h_1")("h_1") == latex_name("h_1") and names("h__1") == "\\mathtt{h\\_\\_1}"
+    assert spelled("n_")("n_") == "\\mathtt{n\\_}"
 
 
 @given(
@@ -38,19 +46,19 @@ def test_the_member_of_a_family_keeps_its_index() -> None:
 @settings(max_examples=200, deadline=None)
 def test_no_two_names_are_one(parts: list[tuple[str, str]]) -> None:
     given = list(dict.fromkeys(normalise(stem) + index for stem, index in parts if is_name(stem)))
-    names = LatexNames(given)
-    found = [names(x) for x in given]
+    names = Names(given)
+    found = [Latex(names).name(x).text for x in given]
     plain = [re.sub(r"\\math(it|rm)|[{} ]", "", x) for x in found]
     assert len(set(plain)) == len(given)
-    assert len({mathml(x) for x in found}) == len(given)
+    assert len({MathML(names)(Name(x)) for x in given}) == len(given)
     assert all(x.isascii() and x.count("{") == x.count("}") for x in found)
 
 
-@pytest.mark.parametrize("spelled", [as_latex, as_markdown, derivation_rows])
-def test_a_derivation_names_two_vectors(spelled) -> None:  # type: ignore[no-untyped-def]
-    text = spelled(derive(loads(PROGRAM).program))
+@pytest.mark.parametrize("printed", [as_latex, as_markdown, derivation_rows])
+def test_a_derivation_names_two_vectors(printed) -> None:  # type: ignore[no-untyped-def]
+    text = printed(derive(loads(PROGRAM).program))
     # In the order of the program: the law of h_1 comes first.
-    first, second = ("<mi mathvariant=\"monospace\">h_1</mi>", "<mn>1</mn>") if spelled is derivation_rows else (
+    first, second = ("<mi mathvariant=\"monospace\">h_1</mi>", "<mn>1</mn>") if printed is derivation_rows else (
         "Z^{\\mathtt{h\\_1}}", "Z^{h_{1}}"
     )  # fmt: skip
     assert 0 <= text.index(first) < text.index(second)

@@ -1,4 +1,4 @@
-"""Expressions of a derivation as formulas, in one style or another."""
+"""Expressions of a derivation as formulas."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from netsor.expr import (
     Cond,
     Const,
     Expr,
+    Function,
     Logic,
     Mul,
     Pow,
@@ -27,88 +28,83 @@ from netsor.expr import (
     split_coefficient,
     star_quotient,
 )
-from netsor.expr.functions import FUNCTIONS
 from netsor.show.derivation.algebra import size
 from netsor.show.derivation.data import ref_text
 from netsor.show.derivation.lines import WIDEST_LAW, Derivation, Form, Gaussian, PseudoInverse, names_in
-from netsor.show.derivation.style import Latex, Text
 from netsor.show.derivation.symbols import (
     COEFFICIENT,
-    COVARIANCE,
-    DATA,
-    DOT,
     HAT,
     HATTED,
-    LIMIT,
     MEAN,
-    SCALAR,
-    SHORT,
-    SLOPE,
-    VECTOR,
     kind,
     names,
+    symbol,
 )
+from netsor.show.formula import tree as f
+from netsor.show.formula.text import Text, digits
+from netsor.show.formula.tree import ATOM, PRODUCT, SUM, Name, Number, Sign, Tree
 
-# How strongly a piece binds: a sum least.
-_SUM, _PRODUCT, _POWER, _ATOM = range(4)
-Piece = tuple[str, int]
 # Written out beyond this many nodes, a formula is no longer one; it would not fit in memory either.
 _LARGEST = 60_000
 
 
 class Formulas:
-    """The formulas of one derivation in one style."""
+    """The formulas of one derivation as trees."""
 
-    def __init__(self, derivation: Derivation, style: Text | Latex, full: bool = False):
+    def __init__(self, derivation: Derivation, full: bool = False):
         self.full = full
         self.derivation = derivation
-        self.style = style
         self.numbered: dict[Sym, int] = {}
         used = names_in(derivation)
         self._coefficient, self._short = _free_letter("abcde", used), _free_letter("κλμνγ", used)
-        # What is spelled once is spelled: formulas share most of their parts.
-        self._done: dict[Expr, Piece] = {}
+        # Formulas share most of their parts: one tree stands in all places.
+        self._done: dict[Expr, Tree] = {}
         for line in derivation.lines:
             for s in line.left:
                 if kind(s) == COEFFICIENT:
                     self.numbered.setdefault(s, len(self.numbered) + 1)
 
-    def __call__(self, form: Form) -> str:
+    def __call__(self, form: Form) -> Tree:
         """A form as a formula of its own."""
-        s = self.style
         if isinstance(form, Gaussian):
-            law = self._normal()
-            mean = s.number(0) if not any(form.mean) else s.column([self._signed(m) for m in form.mean])
-            if len(form.mean) == 1:
-                mean = self._signed(form.mean[0])
-            k = len(form.mean)
-            if k > WIDEST_LAW and not self.full:
-                return f"{law}({mean}, K){s.aside(f'K is {k} × {k}; --full shows it')}"
-            scale = "" if form.scale is ONE else self(form.scale) + s.times
-            covariance = s.matrix([[self(x) for x in r] for r in form.covariance])
-            return law + s.brackets(f"{mean}, {scale}{covariance}")
+            return self._law(form)
         if isinstance(form, PseudoInverse):
-            return s.pseudo(s.matrix([[self(e) for e in r] for r in form.c]), s.column([self(e) for e in form.b]))
+            rows = f.Matrix(tuple(self(e) for r in form.c for e in r), len(form.c))
+            return f.PseudoInverse(rows, f.Matrix(tuple(map(self, form.b)), 1, column=True))
         # E of something, alone, needs no brackets.
         c, rest = split_coefficient(form)
-        if kind(rest) == MEAN:
-            inside, strength = self._piece(self._integrand(rest))
-            bare = strength > _SUM
-            text = s.expectation(inside, whole=bare)
-            return text if c == 1 else f"{self._signed(c)}{s.times}{text}" if abs(c) != 1 else f"{s.minus}{text}"
-        return self._piece(form)[0]
+        if kind(rest) != MEAN:
+            return self._tree(form)
+        inside = self._tree(self._integrand(rest))
+        mean = f.Mean(inside, whole=inside.strength > SUM)
+        if abs(c) == 1:
+            return mean if c == 1 else f.Negated(mean)
+        scaled = f.Product((_number(abs(c)), mean))
+        return scaled if c > 0 else f.Negated(scaled)
 
-    def joined(self, symbols: Sequence[Sym]) -> str:
+    def _law(self, form: Gaussian) -> Tree:
+        k = len(form.mean)
+        mean: Tree = _number(0)
+        if any(form.mean):
+            mean = f.Matrix(tuple(map(_number, form.mean)), 1, column=True) if k > 1 else _number(form.mean[0])
+        if k > WIDEST_LAW and not self.full:
+            inside = f.Listed((mean, Sign("K")))
+            return f.Listed((f.Law(inside), f.Words(f"K is {k} × {k}; --full shows it")))
+        covariance: Tree = f.Matrix(tuple(self(x) for r in form.covariance for x in r), k)
+        if form.scale is not ONE:
+            covariance = f.Product((self(form.scale), covariance))
+        return f.Law(f.Listed((mean, covariance)))
+
+    def joined(self, symbols: Sequence[Sym]) -> Tree:
         """Left sides: one, or several in brackets."""
-        pieces = [self(s) for s in symbols]
-        return pieces[0] if len(pieces) == 1 else self.style.brackets(", ".join(pieces))
+        trees = tuple(map(self, symbols))
+        return trees[0] if len(trees) == 1 else f.Brackets(f.Listed(trees))
 
-    def _normal(self) -> str:
-        return "\\mathcal{N}" if isinstance(self.style, Latex) else "N"
-
-    def _signed(self, value: int | float) -> str:
-        value = int(value) if float(value).is_integer() else value
-        return (self.style.minus if value < 0 else "") + self.style.number(value)
+    def definition(self, function: Function) -> Tree:
+        """A function of the program as its definition."""
+        params = tuple(Name(str(p.name)) for p in function.params)
+        head = f.Call(f.Function(Name(function.name)), params[: function.vectors], params[function.vectors :])
+        return f.Row((head, Sign("="), self._tree(function.body)))
 
     def _integrand(self, s: Expr) -> Expr:
         d = self.derivation
@@ -118,167 +114,143 @@ class Formulas:
 
     # --- nodes ---------------------------------------------------------------------------------------------------
 
-    def _piece(self, root: Expr) -> Piece:
+    def _tree(self, root: Expr) -> Tree:
         if size(root) > _LARGEST:
-            return "…", _ATOM
-        return self._piece_of(root, self._done)
+            return Sign("…")
+        for node in postorder(root):
+            if node not in self._done:
+                self._done[node] = self._node(node)
+        return self._done[root]
 
-    def _node(self, node: Expr, done: dict[Expr, Piece]) -> Piece:
-        s = self.style
+    def _node(self, node: Expr) -> Tree:
+        at = self._done
         match node:
             case Const():
-                return self._signed(node.value), _ATOM if node.value >= 0 else _SUM
+                return _number(node.value)
             case Sym():
                 return self._symbol(node)
             case Add():
-                return self._sum(node, done), _SUM
+                return self._sum(node)
             case Mul():
-                return self._product(node, done)
+                return self._product(node)
             case Pow():
-                return self._power(node, done)
+                return self._power(node)
             case Apply():
-                return self._apply(node, done), _ATOM
+                return self._apply(node)
             case Call():
-                fences = FUNCTIONS[node.fn].fences
-                if fences is not None and isinstance(s, Latex):
-                    return done[node.children[0]][0].join(fences), _ATOM
-                return f"{s.call(node.fn)}{s.brackets(', '.join(done[c][0] for c in node.children))}", _ATOM
+                return f.Call(f.Builtin(node.fn), tuple(at[c] for c in node.children))
             case Cmp():
-                a, b = (done[c][0] for c in node.children)
-                return f"{a} {s.compare[node.op]} {b}", _SUM
+                a, b = (at[c] for c in node.children)
+                return f.Compare(node.op, a, b)
             case Logic():
-                word = s.words[node.op]
-                parts = [done[c][0] for c in node.children]
-                return (f"{word} ({parts[0]})" if node.op == "not" else f" {word} ".join(parts)), _SUM
+                return f.Logic(node.op, tuple(at[c] for c in node.children))
             case Cond():
-                test, then, other = (done[c][0] for c in node.children)
+                test, then, other = (at[c] for c in node.children)
                 if node.then is ONE and node.other is ZERO:
-                    return s.indicator(test), _ATOM
+                    return f.Indicator(test)
                 if node.then is ZERO and node.other is ONE:
-                    return s.indicator(f"{s.words['not']} ({test})"), _ATOM
-                return s.branches(test, then, other), _ATOM
+                    return f.Indicator(f.Logic("not", (test,)))
+                return f.Branches(test, then, other)
             case Star():
-                return self._piece(star_quotient(node))
+                return self._tree(star_quotient(node))
             case _:
                 raise TypeError(type(node).__name__)
 
-    def _symbol(self, node: Sym) -> Piece:
-        s = self.style
-        what = kind(node)
-        if what in (VECTOR, SCALAR):
-            name = s.name(names(node)[0])
-            return (s.over("Z", name), _POWER) if what == VECTOR else (name, _ATOM)
-        if what in (HAT, HATTED, DOT):
-            name = names(node)[0]
-            i = self.derivation.program.by_name[name]
-            assert isinstance(i, MatMul)
-            if what == HAT and name in self.derivation.plain:
-                return s.over("Z", s.name(name)), _POWER
-            return s.over("Ż" if what == DOT else "Ẑ", s.product(i.matrix, i.transposed, i.vector)), _POWER
-        if what == LIMIT:
-            text = s.limit(names(node)[0])
-            return text, _ATOM if "°" not in text and "circ" not in text else _POWER
-        if what == COEFFICIENT:
-            return s.indexed(self._coefficient, self.numbered.get(node, 0)), _ATOM
-        if what == DATA:
-            refs = [ref_text(r) for r in names(node)]
-            return (s.inner(*refs), _POWER) if len(refs) == 2 else (s.name(refs[0]), _ATOM)
-        if what == SHORT:
-            return s.indexed(self._short, names(node)[0]), _ATOM
-        if what == MEAN:
-            return s.expectation(self._piece(self._integrand(node))[0], whole=False), _POWER
-        if what == COVARIANCE:
-            a, b = (self._hatted(t) for t in names(node))
-            return s.covariance(a, b), _PRODUCT if a == b else _POWER
-        if what == SLOPE:
-            x, partner = names(node)
-            i = self.derivation.program.by_name[partner]
-            assert isinstance(i, MatMul)
-            hat = s.over("Ẑ", s.product(i.matrix, i.transposed, i.vector))
-            return s.slope(s.over("Z", s.name(x)), hat), _PRODUCT
-        if node is WIDTH:
-            return "n", _ATOM
-        return s.name(str(node.name)), _ATOM
+    def _symbol(self, node: Sym) -> Tree:
+        match kind(node):
+            case "Z":
+                return f.Over("Z", Name(names(node)[0]))
+            case "θ":
+                return Name(names(node)[0])
+            case "Ẑ" if names(node)[0] in self.derivation.plain:
+                return f.Over("Z", Name(names(node)[0]))
+            case "Ẑ" | "Ẑ!" | "Ż" as letter:
+                return f.Over(letter[0], self._applied(names(node)[0]))
+            case "θ̊":
+                return f.Limit(Name(names(node)[0]))
+            case "a":
+                return _numbered(self._coefficient, self.numbered.get(node, 0))
+            case "κ":
+                return _numbered(self._short, names(node)[0])
+            case "⟨⟩":
+                refs = [Name(ref_text(r)) for r in names(node)]
+                return f.Applied(refs[0], True, refs[1], tight=True) if len(refs) == 2 else refs[0]
+            case "E":
+                return f.Mean(self._tree(self._integrand(node)))
+            case "Cov":
+                a, b = map(self._hatted, names(node))
+                return f.Covariance(a, None if Text()(a) == Text()(b) else b)
+            case "∂":
+                x, partner = names(node)
+                below = f.Over("Ẑ", self._applied(partner))
+                return f.Mean(f.Derivative(f.Over("Z", Name(x)), below), whole=True)
+            case _:
+                return Sign("n") if node is WIDTH else Name(str(node.name))
 
-    def _hatted(self, node: Sym) -> str:
-        from netsor.show.derivation.symbols import symbol
+    def _applied(self, name: str) -> Tree:
+        i = self.derivation.program.by_name[name]
+        assert isinstance(i, MatMul)
+        return f.Applied(Name(i.matrix), i.transposed, Name(i.vector))
 
-        return self._symbol(symbol(HATTED, *names(node)) if kind(node) == HAT else node)[0]
+    def _hatted(self, node: Sym) -> Tree:
+        return self._symbol(symbol(HATTED, *names(node)) if kind(node) == HAT else node)
 
-    def _wrap(self, piece: Piece, least: int) -> str:
-        return piece[0] if piece[1] >= least else self.style.brackets(piece[0])
-
-    def _sum(self, node: Expr, done: dict[Expr, Piece]) -> str:
-        s = self.style
-        text = ""
+    def _sum(self, node: Expr) -> Tree:
+        terms, minus = [], []
         for term in node.children:
             c, rest = split_coefficient(term)
-            if c < 0:
-                flipped = self._piece_of(mul(Const(-c), rest), done)
-                text += f" {s.minus} " if text else s.minus
-                text += self._wrap(flipped, _PRODUCT)
-            else:
-                text += f" + {self._wrap(done[term], _PRODUCT)}" if text else self._wrap(done[term], _PRODUCT)
-        return text
+            minus.append(c < 0)
+            terms.append(_wrapped(self._tree(mul(Const(-c), rest)) if c < 0 else self._done[term], PRODUCT))
+        return f.Sum(tuple(terms), tuple(minus))
 
-    def _piece_of(self, e: Expr, done: dict[Expr, Piece]) -> Piece:
-        for node in postorder(e):
-            if node not in done:
-                done[node] = self._node(node, done)
-        return done[e]
-
-    def _product(self, node: Expr, done: dict[Expr, Piece]) -> Piece:
-        s = self.style
+    def _product(self, node: Expr) -> Tree:
         c, rest = split_coefficient(node)
-        above: list[str] = []
-        below: list[Piece] = []
-        for f in rest.children if isinstance(rest, Mul) else (rest,):
-            inverse = _inverse(f)
+        above: list[Tree] = []
+        below: list[Tree] = []
+        for factor in rest.children if isinstance(rest, Mul) else (rest,):
+            inverse = _inverse(factor)
             if inverse is None:
-                above.append(self._wrap(done[f], _PRODUCT))
+                above.append(_wrapped(self._done[factor], PRODUCT))
             else:
-                below.append(self._piece_of(inverse, done))
+                below.append(self._tree(inverse))
         # √2 · (1/√2) is 1 up to rounding, and is not told.
-        if s.number(abs(c)) != s.number(1) or not above:
-            above.insert(0, s.number(abs(c)))
-        text = s.times.join(above)
+        if digits(abs(c)) != "1" or not above:
+            above.insert(0, _number(abs(c)))
+        out: Tree = f.Product(tuple(above)) if len(above) > 1 or not below else above[0]
         if below:
-            down = below[0] if len(below) == 1 else (s.times.join(self._wrap(p, _PRODUCT) for p in below), _PRODUCT)
-            text = s.fraction(text, down[0], down[1] >= _POWER)
-        return (s.minus + text, _SUM) if c < 0 else (text, _PRODUCT)
+            down = below[0] if len(below) == 1 else f.Product(tuple(_wrapped(b, PRODUCT) for b in below))
+            out = f.Fraction(out, down)
+        return f.Negated(out) if c < 0 else out
 
-    def _power(self, node: Pow, done: dict[Expr, Piece]) -> Piece:
-        s = self.style
+    def _power(self, node: Pow) -> Tree:
         inverse = _inverse(node)
         if inverse is not None:
-            down = self._piece_of(inverse, done)
-            return s.fraction(s.number(1), down[0], down[1] >= _POWER), _PRODUCT
-        base = done[node.base]
+            return f.Fraction(_number(1), self._tree(inverse))
         if isinstance(node.exponent, Const) and node.exponent.value == 0.5:
-            return s.root(base[0]), _POWER
-        strong = base[1] >= _ATOM or base[1] == _POWER and kind(node.base) == MEAN
-        inside = base[0] if strong and kind(node.base) != MEAN else s.brackets(base[0])
-        exponent = node.exponent.value if isinstance(node.exponent, Const) else done[node.exponent][0]
-        return s.power(inside, exponent), _POWER
+            return f.Root(self._done[node.base])
+        exponent = self._done[node.exponent]
+        if isinstance(node.exponent, Const):
+            exponent = Number(node.exponent.value, exact=False)
+        return f.Power(_wrapped(self._done[node.base], ATOM), exponent)
 
-    def _apply(self, node: Apply, done: dict[Expr, Piece]) -> str:
-        s = self.style
-        f = node.function
-        marks = tuple((str(p.name), k) for p, k in zip(f.params, node.orders, strict=True) if k)
-        head = s.function(f.name, marks, len(f.params) == 1)
-        args = [done[c][0] for c in node.children]
-        inside = ", ".join(args[: f.vectors])
-        if args[f.vectors :]:
-            inside += ("; " if inside else "") + ", ".join(args[f.vectors :])
-        return head + s.brackets(inside) if marks or not isinstance(s, Latex) else f"{head}{s.brackets(inside)}"
+    def _apply(self, node: Apply) -> Tree:
+        function = node.function
+        marks = tuple((str(p.name), k) for p, k in zip(function.params, node.orders, strict=True) if k)
+        args = tuple(self._done[c] for c in node.children)
+        head = f.Function(Name(function.name), marks, len(function.params) == 1)
+        return f.Call(head, args[: function.vectors], args[function.vectors :])
 
-    def definition(self, f) -> str:  # noqa: ANN001
-        """A function of the program as its definition."""
-        params = [self.style.name(str(p.name)) for p in f.params]
-        head, tail = params[: f.vectors], params[f.vectors :]
-        inside = ", ".join(head) + ("; " + ", ".join(tail) if tail else "")
-        name = self.style.function(f.name, (), True)
-        return f"{name}{self.style.brackets(inside)} = {self._piece(f.body)[0]}"
+
+def _number(value: int | float) -> Tree:
+    return Number(int(value) if float(value).is_integer() else value)
+
+
+def _numbered(letter: str, k: int) -> Tree:
+    return f.Subscript(Name(letter), (Number(k),))
+
+
+def _wrapped(tree: Tree, least: int) -> Tree:
+    return tree if tree.strength >= least else f.Brackets(tree)
 
 
 def _free_letter(letters: str, used: Sequence[str]) -> str:
@@ -287,7 +259,7 @@ def _free_letter(letters: str, used: Sequence[str]) -> str:
     return next((c for c in letters if c not in taken), letters[-1])
 
 
-def _inverse(f: Expr) -> Expr | None:
-    if isinstance(f, Pow) and isinstance(f.exponent, Const) and f.exponent.value < 0:
-        return power(f.base, Const(-f.exponent.value))
+def _inverse(e: Expr) -> Expr | None:
+    if isinstance(e, Pow) and isinstance(e.exponent, Const) and e.exponent.value < 0:
+        return power(e.base, Const(-e.exponent.value))
     return None

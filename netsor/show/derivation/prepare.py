@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from netsor.core import Moment, Nonlin, Program
 from netsor.expr import (
+    FUNCTIONS,
     WIDTH,
     ZERO,
     Add,
@@ -21,7 +22,6 @@ from netsor.expr import (
     rewrite,
     substitute,
 )
-from netsor.expr.functions import FUNCTIONS
 from netsor.expr.infinite_width import at_infinite_width
 from netsor.show.derivation.symbols import LIMIT, SCALAR, VECTOR, symbol
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import Any
 
 from netsor.expr import Expr, Sym
 
@@ -33,13 +34,13 @@ def symbol(kind: str, *names: Hashable) -> Sym:
 def kind(s: Expr) -> str:
     """What a symbol is; '' for anything else."""
     if isinstance(s, Sym) and isinstance(s.name, tuple) and s.name[0] == "derive":
-        return s.name[1]
+        return str(s.name[1])
     return ""
 
 
-def names(s: Sym) -> tuple:
+def names(s: Sym) -> tuple[Any, ...]:
     """What a symbol was made of."""
-    return s.name[2:]
+    return tuple(s.name[2:])
 
 
 def is_random(e: Expr) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from netsor.diagnostics import NetsorError
 from netsor.expr import Const, Expr, Sym, evaluate
@@ -27,7 +28,7 @@ class Values:
         self.limit = limit
         self.bridge = Bridge(derivation.program, limit)
         self._known: dict[Sym, Estimate] = {}
-        self._cache: dict = {}
+        self._cache: dict[Any, Any] = {}
 
     def is_gaussian(self, s: Sym) -> bool:
         return self.limit.is_gaussian(s)

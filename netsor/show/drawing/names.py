@@ -77,7 +77,7 @@ def accents(text: str) -> list[tuple[str, str, bool]]:
 
 def styled(text: str) -> tuple[Piece, ...]:
     """A formula in pieces: variables italic, names of functions and numbers upright."""
-    from netsor.expr.functions import FUNCTIONS
+    from netsor.expr import FUNCTIONS
 
     out: list[Piece] = []
     for word in _WORDS.findall(text):

@@ -1,4 +1,4 @@
-"""Names of a program in text and in LaTeX."""
+"""Names of a program as formulas have them, and their letters in LaTeX."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from itertools import chain, count
+
+from netsor.show.formula.tree import Brackets, Index, Power, Subscript, Tree, Typed, Word, graphemes
 
 _ACCENTS = {
     "\u0303": "tilde",
@@ -52,11 +54,6 @@ _NAME = re.compile(r"^(?P<stem>.*?)_?(?P<digits>\d*)(?P<index>\[.*\])?$", re.DOT
 _SPELLED = {"lamda": "lambda", "final sigma": "varsigma"}
 
 
-def graphemes(name: str) -> int:
-    """Letters with their accents counted as one."""
-    return sum(1 for c in name if not unicodedata.combining(c))
-
-
 def product_text(matrix: str, transposed: bool, vector: str) -> str:
     """W x as it stands in Ẑ^{Wx}."""
     mark = "ᵀ" if transposed else ""
@@ -65,61 +62,73 @@ def product_text(matrix: str, transposed: bool, vector: str) -> str:
     return f"{matrix}{mark}{'' if joined else ' '}{vector}"
 
 
-def latex_name(name: str) -> str:
-    """A name as LaTeX for mathematics: δh̃₁ → \\delta\\tilde{h}_{1}, x[1,2] → x_{1,2}."""
+def usual(name: str) -> Tree:
+    """A name as mathematics: δh̃₁ has its number below, and x[1,2] its indices."""
     found = _NAME.match(unicodedata.normalize("NFC", name))
     assert found is not None
     stem, digits, index = found["stem"], found["digits"], found["index"]
     if not stem:
         stem, digits = digits, ""
     # An accent on an underscore stands on no letter.
-    pieces = [w for w in map(_word, stem.split("_")) if w]
-    text = pieces[0] if pieces else "\\_"
-    below = pieces[1:]
+    words = [w for w in stem.split("_") if latex_word(w)]
+    below: list[Tree] = [Word(w) for w in words[1:]]
     if digits:
-        below.append(digits)
+        below.append(Index(digits))
     if index:
-        below.append(", ".join(i.strip().replace("-", "{-}") for i in index[1:-1].split(",")))
-    return text + (f"_{{{', '.join(below)}}}" if below else "")
+        below.append(Index(", ".join(i.strip() for i in index[1:-1].split(","))))
+    base = Word(words[0] if words else "_")
+    return Subscript(base, tuple(below)) if below else base
 
 
-class LatexNames:
-    """LaTeX for names, two for any two: where names would look the same, all but one are spelled as they are typed.
+class Names:
+    """Trees for names, two for any two: where names would look the same, all but one are spelled as they are typed.
 
-    `latex_name` sets h_1, h1 and h[1] as one. A member of a family keeps that form, then what comes first; another gets
+    `usual` makes h_1, h1 and h[1] one. A member of a family keeps that form, then what comes first; another gets
     the typed name in typewriter letters. `names` are those that are known from the start; any other may be asked for.
     """
 
     def __init__(self, names: Iterable[str] = ()):
         self._taken = {"n"}
-        self._found: dict[str, str] = {}
+        self._found: dict[str, Tree] = {}
         for name in sorted(names, key=lambda x: not x.endswith("]")):
             self(name)
 
-    def __call__(self, name: str) -> str:
+    def __call__(self, name: str) -> Tree:
         if name not in self._found:
-            usual = latex_name(name)
-            candidates = chain((usual, _typed(name)), (f"{{{usual}^{{({k})}}}}" for k in count(2)))
+            plain = usual(name)
+            candidates = chain((plain, Typed(name)), (Power(plain, Brackets(Index(str(k)))) for k in count(2)))
             self._found[name] = next(c for c in candidates if _look(c) not in self._taken)
             self._taken.add(_look(self._found[name]))
         return self._found[name]
 
 
-def _look(latex: str) -> str:
+def _look(tree: Tree) -> str:
     """What is seen of a name, so that upright letters are no other name than slanted ones."""
-    return re.sub(r"\\math(it|rm)|[{} ]", "", latex)
+    match tree:
+        case Word(letters):
+            return re.sub(r"\\math(it|rm)|[{} ]", "", latex_word(letters))
+        case Index(text):
+            return text.replace(" ", "")
+        case Typed(name):
+            return "\\mathtt" + "_".join(latex_word(w) for w in name.split("_"))
+        case Subscript(base, below):
+            return f"{_look(base)}_{','.join(map(_look, below))}"
+        case Power(base, Brackets(inside)):
+            return f"{_look(base)}^({_look(inside)})"
+        case _:
+            raise TypeError(type(tree).__name__)
 
 
-def _typed(name: str) -> str:
+def latex_typed(name: str) -> str:
     """A name letter by letter as it is typed, in typewriter letters where it is ASCII."""
     out = ""
     for run in re.findall(r"[\x00-\x7f]+|[^\x00-\x7f]+", unicodedata.normalize("NFC", name)):
         typed = run.replace("_", "\\_").replace("-", "{-}")
-        out += f"\\mathtt{{{typed}}}" if run.isascii() else _word(run)
+        out += f"\\mathtt{{{typed}}}" if run.isascii() else latex_word(run)
     return out
 
 
-def _word(word: str) -> str:
+def latex_word(word: str) -> str:
     letters: list[str] = []
     plain = True
     for c in unicodedata.normalize("NFD", word):
@@ -129,7 +138,7 @@ def _word(word: str) -> str:
                 letters[-1] = f"\\{accent}{{{letters[-1]}}}"
                 plain = False
             continue
-        letters.append(_letter(c))
+        letters.append(latex_letter(c))
         plain = plain and c.isascii()
     if plain and len(letters) > 2:
         return f"\\mathit{{{''.join(letters)}}}"
@@ -140,7 +149,7 @@ def _word(word: str) -> str:
     return out
 
 
-def _letter(c: str) -> str:
+def latex_letter(c: str) -> str:
     if c in _LETTERS:
         return _LETTERS[c]
     if c.isascii():

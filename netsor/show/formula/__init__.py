@@ -1,0 +1,1 @@
+"""Formulas as trees, printed for a terminal, for LaTeX and for browsers."""
