@@ -9,22 +9,22 @@ from netsor.diagnostics import Diagnostic, NetsorError
 Values = float | tuple
 Shape = tuple[int, ...]
 
-# The most levels of nested lists, which was the limit of numpy for many years.
+# Levels of lists; arrays of numpy had no more for long.
 DEEPEST = 32
 
 
 class NotNumbers(ValueError):
-    """The reason why a value is not an array of numbers."""
+    """Why something is no array of numbers."""
 
 
 def nested(value: Any, name: str, depth: int = 0) -> tuple[Values, Shape]:
     """Nested lists (or tuples, or arrays) as nested tuples of floats, and their shape.
 
-    Raises NotNumbers, or NetsorError (E403) where rows have different lengths or there are no numbers.
+    Raises NotNumbers, or NetsorError (E403) where rows have different lengths or there is no number at all.
     """
     if hasattr(value, "tolist"):
         shape = getattr(value, "shape", ())
-        # An array of two billion empty rows takes no memory, but as lists it would take sixteen gigabytes.
+        # Two billion rows of nothing are no bytes in an array, and sixteen gigabytes as lists.
         if 0 in shape:
             raise no_numbers(name, tuple(shape))
         value = value.tolist()
@@ -66,6 +66,6 @@ def no_numbers(name: str, shape: Shape) -> NetsorError:
 
 
 def shortened(text: str, most: int = 60) -> str:
-    """A text from outside on one line, cut off after `most` characters."""
+    """A text from outside in one line of at most so many characters."""
     line = " ".join(text.split())
     return line if len(line) <= most else f"{line[: most - 1]}…"

@@ -1,6 +1,6 @@
-"""Arrays of numbers in .npy, .csv and .json files from untrusted sources.
+"""Arrays of numbers in .npy, .csv and .json files that nobody vouches for.
 
-The size that a header claims is compared with the size of the file before anything is allocated.
+Nothing is allocated that the file does not hold: what a header claims is compared with the file's size first.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import IO
 from netsor.arrays import DEEPEST, NotNumbers, Shape, Values, as_tuples, nested, no_numbers, ragged, shortened
 from netsor.diagnostics import Diagnostic, NetsorError
 
-# Numbers as in the language, so that `1_0` is not accepted, and the texts of `numpy.savetxt` for NaN and infinities.
+# As the language writes numbers, so that `1_0` is no ten here either; and what `numpy.savetxt` writes for the others.
 _NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|nan|inf|infinity)", re.IGNORECASE)
 
 
@@ -27,7 +27,7 @@ def read_array_file(path: Path, name: str) -> tuple[Values, Shape]:
     """The array in a file, as nested tuples and its shape.
 
     Raises NetsorError: E022 where the file cannot be read or holds anything but numbers, E403 where rows have
-    different lengths or there are no numbers.
+    different lengths or there is no number at all.
     """
     what = f"the file `{shortened(str(path))}` for `{name}`"
     reader = _READERS.get(path.suffix.lower())
@@ -67,15 +67,15 @@ def _read_npy(file: IO[bytes], name: str) -> tuple[Values, Shape]:
         raise NotNumbers("it is an archive of arrays (.npz) under another name")
     file.seek(0)
     try:
-        # numpy warns about headers of old versions, which is of no interest to the user.
+        # Headers of old versions are read with a warning, which is nothing to the user.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             version = npy.read_magic(file)
             read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
             shape, fortran, dtype = read_header(file)
-    # The header is a Python literal, and reading a malformed one may raise any exception.
+    # The header is a Python literal, and whatever is wrong with a literal may be raised here.
     except Exception:
-        raise NotNumbers("it is not a .npy file, or its header is damaged") from None
+        raise NotNumbers("it is no .npy file, or its header is damaged") from None
     if dtype.kind not in "fiu":
         kinds = {"c": "complex numbers", "O": "Python objects", "b": "truth values", "V": "records"}
         raise NotNumbers(f"it holds {kinds.get(dtype.kind, str(dtype))}, not real numbers")
@@ -135,7 +135,7 @@ def _number(field: str, line: int) -> float:
 
 def _read_json(file: IO[bytes], name: str) -> tuple[Values, Shape]:
     try:
-        # Integers are read as floats, because Python refuses to convert very long ones.
+        # Integers are read as doubles: Python's own may have more digits than it is willing to read.
         value = json.loads(_text(file), parse_int=_json_number, parse_float=_json_number)
     except RecursionError:
         raise NotNumbers("its lists are nested too deeply") from None

@@ -1,4 +1,4 @@
-"""Writing files atomically: a reader sees either the complete old file or the complete new one."""
+"""Writing files: at every moment the old file is there whole, or the new one."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 
 def replace_file(path: Path | str, content: bytes) -> None:
-    """Write a temporary file and move it into place, so that a full disk or a kill leaves the old file intact.
+    """Write beside the file and move into place, so that a full disk or a kill leaves what was there before.
 
-    Links stay links and permissions are kept; a device or a pipe is written to directly. Raises OSError.
+    A link stays a link and permissions stay as they are; a device or a pipe is written to. Raises OSError.
     """
     target = Path(os.path.realpath(path))
     try:
@@ -24,7 +24,7 @@ def replace_file(path: Path | str, content: bytes) -> None:
             target.write_bytes(content)
             return
         if not os.access(target, os.W_OK):
-            # A move would replace even a file without permission to write.
+            # Moving would replace even what may not be written.
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     beside = target.with_name(f".{secrets.token_hex(8)}.new")
     try:

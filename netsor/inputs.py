@@ -108,5 +108,5 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except ValueError:  # a name that no file can have
         return False
-    except OSError:  # a folder without permission to list it
+    except OSError:  # a folder that may not be looked into
         return True

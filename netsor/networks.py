@@ -49,7 +49,6 @@ class Networks:
 
     @property
     def program(self) -> Program:
-        """The checked core of this network; each subclass provides it."""
         raise NotImplementedError
 
     def backward(self, inputs: Any = None) -> Derived:

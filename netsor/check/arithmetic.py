@@ -6,9 +6,8 @@ import operator
 from collections.abc import Callable
 from fractions import Fraction
 
-from netsor.check import faults
 from netsor.check.context import Context
-from netsor.check.faults import Fault
+from netsor.check.fault import Fault
 from netsor.check.operands import Number, as_number, finite, join, numeric, range_of
 from netsor.check.values import (
     POISON,
@@ -19,7 +18,9 @@ from netsor.check.values import (
     Scalar,
     Value,
     Vector,
+    kind_name,
 )
+from netsor.diagnostics.catalogue import declarations, divergence, kinds, warnings
 from netsor.expr import MINUS_ONE, ZERO, Const, add, mul, numbers, power, rationals
 from netsor.expr.quotients import find_quotients
 from netsor.syntax import ast
@@ -35,7 +36,7 @@ async def binary(ctx: Context, node: ast.Binary) -> Value:
         return await _times(ctx, node)
     a, b = await ctx.value(node.left), await ctx.value(node.right)
     if isinstance(a, Matrix) and (isinstance(b, Matrix) or node.op == "/"):
-        raise Fault(faults.matrix_arithmetic(node.span, node.op, node.left.span.text, node.right.span.text))
+        raise Fault(kinds.matrix_arithmetic(node.span, node.op, node.left.span.text, node.right.span.text))
     left, right = as_number(a, node.left), as_number(b, node.right)
     if isinstance(left, Poison) or isinstance(right, Poison):
         return POISON
@@ -47,7 +48,7 @@ async def binary(ctx: Context, node: ast.Binary) -> Value:
         case "/":
             return _quotient(left, right, node)
     if isinstance(left, Covector) or isinstance(right, Covector):
-        raise Fault(faults.transposed_vector_alone(node.span))
+        raise Fault(kinds.transposed_vector_alone(node.span))
     await _power_of_product(ctx, node)
     made = join(power(left.expr, numbers(right.expr)), left, right)
     return finite(_exactly(made, rationals.power, left, right), node)
@@ -56,7 +57,7 @@ async def binary(ctx: Context, node: ast.Binary) -> Value:
 async def negate(ctx: Context, node: ast.Negate) -> Value:
     operand = await ctx.value(node.operand)
     if isinstance(operand, Matrix):
-        raise Fault(faults.scaled_matrix(node.span, "-", node.operand.span.text))
+        raise Fault(kinds.scaled_matrix(node.span, "-", node.operand.span.text))
     return scale(Scalar(MINUS_ONE), operand, node.operand)
 
 
@@ -71,26 +72,22 @@ async def _power_of_product(ctx: Context, node: ast.Binary) -> None:
     if isinstance(callee, (Scalar, MatrixValue)):
         argument, exponent = base.args[0].span.text, node.right.span.text
         matrix = isinstance(callee, MatrixValue)
-        ctx.faults.add(faults.power_of_product(node.span, base.callee.span.text, argument, exponent, matrix))
+        ctx.faults.add(warnings.power_of_product(node.span, base.callee.span.text, argument, exponent, matrix))
 
 
 async def _times(ctx: Context, node: ast.Binary) -> Value:
     left, right = await ctx.value(node.left), await ctx.value(node.right)
     if isinstance(left, Matrix) and isinstance(right, Matrix):
-        raise Fault(faults.matrix_alone(node.span))
+        raise Fault(kinds.matrix_alone(node.span))
     if isinstance(left, Matrix):
-        raise Fault(
-            faults.star_of_matrix(node.span, node.left.span.text, node.right.span.text, True, node.spelling)
-        )
+        raise Fault(kinds.star_of_matrix(node.span, node.left.span, node.right.span, node.spelling, kind_name(right)))
     if isinstance(right, Matrix):
-        raise Fault(
-            faults.star_of_matrix(node.span, node.right.span.text, node.left.span.text, False, node.spelling)
-        )
+        raise Fault(kinds.star_of_matrix(node.span, node.right.span, node.left.span, node.spelling, kind_name(left)))
     a, b = as_number(left, node.left), as_number(right, node.right)
     if isinstance(a, Poison) or isinstance(b, Poison):
         return POISON
     if isinstance(a, Covector) and isinstance(b, Vector):
-        raise Fault(faults.star_of_inner(node.span, node.left.span.text, node.right.span.text))
+        raise Fault(kinds.star_of_inner(node.span, node.left.span, node.right.span))
     return scale(a, b, node)
 
 
@@ -103,14 +100,14 @@ def scale(a: Number, b: Value, node: ast.Node) -> Value:
     if isinstance(a, Covector) or isinstance(b, Covector):
         if isinstance(a, Scalar) or isinstance(b, Scalar):
             return Covector(mul(a.expr, b.expr))
-        raise Fault(faults.transposed_vector_alone(node.span))
+        raise Fault(kinds.transposed_vector_alone(node.span))
     made = join(find_quotients(mul(a.expr, b.expr)), a, b)
     return finite(_exactly(made, operator.mul, a, b), node)
 
 
 def _plus(left: Number, right: Value, node: ast.Node) -> Value:
     if isinstance(left, Covector) != isinstance(right, Covector):
-        raise Fault(faults.transposed_vector_alone(node.span))
+        raise Fault(kinds.transposed_vector_alone(node.span))
     assert isinstance(right, Number)
     e = add(left.expr, right.expr)
     if isinstance(left, Covector):
@@ -120,13 +117,13 @@ def _plus(left: Number, right: Value, node: ast.Node) -> Value:
 
 def _quotient(left: Number, right: Number, node: ast.Binary) -> Value:
     if isinstance(right, Covector):
-        raise Fault(faults.transposed_vector_alone(node.right.span))
+        raise Fault(kinds.transposed_vector_alone(node.right.span))
     if numbers(right.expr) is ZERO:
-        raise Fault(faults.division_by_zero(node.right.span))
+        raise Fault(divergence.division_by_zero(node.right.span))
     e = mul(left.expr, power(right.expr, MINUS_ONE))
     if isinstance(left, Covector):
         if isinstance(right, Vector):
-            raise Fault(faults.transposed_vector_alone(node.span))
+            raise Fault(kinds.transposed_vector_alone(node.span))
         return Covector(e)
     made = join(find_quotients(e), left, right)
     return finite(_exactly(made, lambda a, b: a / b if b else None, left, right), node)
@@ -137,7 +134,7 @@ async def summation(ctx: Context, node: ast.Sum) -> Value:
     values = await range_of(ctx, node.range)
     outer, terms = ctx.terms, ctx.terms * max(len(values), 1)
     if terms > MOST_TERMS:
-        raise Fault(faults.too_long(node.range.span, terms, "terms in one sum"))
+        raise Fault(declarations.too_long(node.range.span, terms, "terms in one sum"))
     parts: list[Number] = []
     ctx.terms = terms
     try:
@@ -152,7 +149,7 @@ async def summation(ctx: Context, node: ast.Sum) -> Value:
         ctx.terms = outer
     covectors = [isinstance(p, Covector) for p in parts]
     if any(covectors) and not all(covectors):
-        raise Fault(faults.transposed_vector_alone(node.span))
+        raise Fault(kinds.transposed_vector_alone(node.span))
     e = add(*(p.expr for p in parts))
     if any(covectors):
         return Covector(e)

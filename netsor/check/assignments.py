@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from netsor.check import faults
 from netsor.check.claims import check_label, promised_order
 from netsor.check.context import Context
-from netsor.check.faults import Fault
+from netsor.check.fault import Fault
 from netsor.check.names import check_free, home
 from netsor.check.operands import as_number, integers
 from netsor.check.scope import Indices, core_name
@@ -15,6 +14,7 @@ from netsor.check.values import Poison, Scalar, Value, Vector, kind_name
 from netsor.check.width import checked
 from netsor.core import Embedding, Moment, Output
 from netsor.diagnostics import Span
+from netsor.diagnostics.catalogue import kinds
 from netsor.expr import WIDTH, Expr, Mul, Sym, substitute
 from netsor.syntax import ast
 
@@ -49,7 +49,7 @@ async def assign(ctx: Context, node: ast.Assign) -> None:
         case Scalar():
             _name_scalar(ctx, line, result.expr)
         case _:
-            raise Fault(faults.transposed_vector_alone(node.value.span))
+            raise Fault(kinds.transposed_vector_alone(node.value.span))
     ctx.emitter.taken.add(line.name)
     if node.label is not None:
         check_label(ctx, node.label, line.mark, line.embedded, node.value.span)
@@ -60,7 +60,8 @@ async def assign(ctx: Context, node: ast.Assign) -> None:
 async def output(ctx: Context, node: ast.Output) -> None:
     """An output of a program; those of networks are readouts."""
     if isinstance(node.value, ast.ListLiteral):
-        raise Fault(faults.output_of_several(node.value.span))
+        items = [item.span.text for item in node.value.items]
+        raise Fault(kinds.output_of_several(node.value.span, node.span, items, node.target is not None))
     target = node.target
     if target is None:
         if isinstance(node.value, (ast.Name, ast.Index)):
@@ -80,7 +81,7 @@ async def output(ctx: Context, node: ast.Output) -> None:
         averaged = ""
         if isinstance(node.value, ast.Binary) and node.value.op == "/" and node.value.right.span.text == "n":
             averaged = node.value.left.span.text if isinstance(result, Vector) else ""
-        raise Fault(faults.output_not_scalar(node.value.span, node.value.span.text, kind_name(result), averaged))
+        raise Fault(kinds.output_not_scalar(node.value.span, kind_name(result), averaged))
     _name_scalar(ctx, line, result.expr)
     ctx.emitter.taken.add(line.name)
     home(ctx).bind(target.name, indices, Scalar(Sym(line.name)), target.span)
@@ -96,8 +97,7 @@ def _free_stem(ctx: Context, stem: str) -> str:
 
 
 def _add_output(ctx: Context, name: str, span: Span) -> None:
-    if all(o.name != name for o in ctx.draft.outputs):
-        ctx.draft.outputs.append(Output(name, name, span))
+    ctx.draft.outputs.setdefault(name, Output(name, name, span))
 
 
 async def _evaluated(
@@ -127,7 +127,7 @@ def _name_vector(ctx: Context, line: Line, e: Expr) -> None:
 def _name_embedding(ctx: Context, line: Line, old: str) -> bool:
     """Give the unnamed U ξ that a line consists of the line's own name; one of an earlier line is made again."""
     embeddings = ctx.draft.embeddings
-    e = next((e for e in embeddings if e.name == old), None)
+    e = next((e for e in reversed(embeddings) if e.name == old), None)
     if e is None:
         return False
     if embeddings[-1] is e and len(embeddings) > line.embedded:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from types import NoneType
 
-from netsor.check import faults
 from netsor.check.context import Context, TooLong
-from netsor.check.faults import Fault
+from netsor.check.fault import Fault
 from netsor.check.names import home, made_in
 from netsor.check.operands import MOST_INSTRUCTIONS, quiet_integers, range_of
 from netsor.check.scope import Indices
 from netsor.check.values import POISON, Family, Scalar
+from netsor.diagnostics.catalogue import declarations
 from netsor.expr import Const
 from netsor.syntax import ast
 
@@ -19,7 +19,7 @@ async def loop(ctx: Context, node: ast.For) -> None:
     """`for t in 1..T:`, its body once for each t."""
     count = await _unrolled(ctx, node)
     if count > MOST_INSTRUCTIONS:
-        raise Fault(faults.too_long(node.head, count))
+        raise Fault(declarations.too_long(node.head, count))
     values = await range_of(ctx, node.range)
     before = len(ctx.emitter.instructions)
     for i in values:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netsor.check import faults
 from netsor.check.context import Context
-from netsor.check.faults import Fault
+from netsor.check.fault import Fault
 from netsor.check.operands import numeric
 from netsor.check.values import Covector, Poison, Scalar, Value, Vector, kind_name
 from netsor.core import Embedding, Instruction, MatMul, Moment, Nonlin
-from netsor.diagnostics import Span
+from netsor.diagnostics import Edit, Span
+from netsor.diagnostics.catalogue import divergence, warnings
 from netsor.expr import WIDTH, Add, Sym, split_coefficient
 from netsor.syntax import ast
 
@@ -46,7 +46,7 @@ def check_label(ctx: Context, label: ast.LineLabel, mark: int, embedded: int, va
         described += f" (it has the parameter `{scalars[0] if scalars else '1/√n'}`)"
     shown = actual.replace("+", "⁺") if label.kind != "NONLIN" else actual
     claimed = label.kind.replace("+", "⁺")
-    raise Fault(faults.label_claim(label.span, claimed, described, f"write `{shown}:`, or drop the label", value))
+    raise Fault(divergence.label_claim(label.span, claimed, described, shown, value))
 
 
 def _check_single(label: ast.LineLabel, made: list[Instruction], embeddings: list[Embedding]) -> None:
@@ -59,8 +59,8 @@ def _check_single(label: ast.LineLabel, made: list[Instruction], embeddings: lis
     if extra:
         pieces = [f"{_ARTICLES[_instruction_kind(i)]} `{_piece(i)}`" for i in extra]
         pieces.append(f"then {_ARTICLES[_instruction_kind(last)]}")
-        hint = f"give `{_piece(extra[0])}` a line of its own, or drop the label"
-        raise Fault(faults.several_instructions(label.span, label.kind.replace("+", "⁺"), pieces, hint))
+        claimed = label.kind.replace("+", "⁺")
+        raise Fault(divergence.several_instructions(label.span, claimed, pieces, _piece(extra[0])))
 
 
 def _instruction_kind(i: Instruction | Embedding) -> str:
@@ -97,17 +97,42 @@ async def promised_order(ctx: Context, promise: ast.Promise, result: Value, at: 
     scalars = await _promised_names(ctx, promise.scalars, "scalars")
     extra = [u for u in used if u in ctx.emitter.vectors and u not in vectors]
     if extra:
-        raise Fault(faults.promise_broken(at, list(vectors), extra, "vectors"))
+        addition = _addition(promise, extra, "vectors")
+        raise Fault(divergence.promise_broken(at, list(vectors), extra, "vectors", addition))
     extra = [u for u in used if u not in ctx.emitter.vectors and u not in scalars]
     joined = ctx.emitter.preview_moment(e, mark)[0] if isinstance(result, Scalar) else None
     if WIDTH in (e if joined is None else joined).free and "n" not in scalars:
         extra.append("1/√n")
     if extra:
-        raise Fault(faults.promise_broken(at, [s for s in scalars if s != "n"], extra, "scalars"))
+        promised = [s for s in scalars if s != "n"]
+        raise Fault(divergence.promise_broken(at, promised, extra, "scalars", _addition(promise, extra, "scalars")))
     for name, span in {**vectors, **scalars}.items():
         if name not in used and name != "n":
-            ctx.faults.add(faults.promise_unused(span, span.text))
+            ctx.faults.add(warnings.promise_unused(span, _with_comma(promise, span)))
     return (*vectors, *scalars)
+
+
+def _addition(promise: ast.Promise, extra: Sequence[str], what: str) -> Edit:
+    """The promise with more names among its vectors or scalars."""
+    vectors, scalars = ([node.span.text for node in slots] for slots in (promise.vectors, promise.scalars))
+    (vectors if what == "vectors" else scalars).extend(extra)
+    text = f"{promise.placeholder}({', '.join(vectors)}{'; ' + ', '.join(scalars) if scalars else ''})"
+    return Edit(promise.span, text)
+
+
+def _with_comma(promise: ast.Promise, slot: Span) -> Span:
+    """A slot of ψ with the comma or semicolon that goes with it; empty where it is the only vector."""
+    for slots in (promise.vectors, promise.scalars):
+        spans = [node.span for node in slots]
+        if slot in spans:
+            k = spans.index(slot)
+            if k:
+                return Span(slot.source, spans[k - 1].end, slot.end)
+            if len(spans) > 1:
+                return Span(slot.source, slot.start, spans[1].start)
+            if slots is promise.scalars:
+                return Span(slot.source, promise.vectors[-1].span.end, slot.end)
+    return Span(slot.source, slot.start, slot.start)
 
 
 async def _promised_names(ctx: Context, nodes: Sequence[ast.Expr], what: str) -> dict[str, Span]:
@@ -117,14 +142,14 @@ async def _promised_names(ctx: Context, nodes: Sequence[ast.Expr], what: str) ->
         mark = len(ctx.emitter.instructions)
         v = await numeric(ctx, node)
         if len(ctx.emitter.instructions) > mark:
-            raise Fault(faults.promise_slot(node.span, node.span.text))
+            raise Fault(divergence.promise_slot(node.span))
         if isinstance(v, Poison):
             continue
         if WIDTH in v.expr.free:
             found["n"] = node.span
         is_number = isinstance(v, Scalar) and v.number is not None
         if isinstance(v, Vector) != (what == "vectors") and not (what == "vectors" and is_number):
-            raise Fault(faults.promise_kind(node.span, node.span.text, kind_name(v), what))
+            raise Fault(divergence.promise_kind(node.span, kind_name(v), what))
         for s in ctx.emitter.symbols(v.expr):
             found[str(s.name)] = node.span
     return found

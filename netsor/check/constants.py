@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from netsor.check.context import Context, NeedsInstructions
-from netsor.check.faults import Fault
+from netsor.check.fault import Fault
 from netsor.check.operands import number
 from netsor.check.statements import visit
 from netsor.check.steps import run
-from netsor.diagnostics import Diagnostic, NetsorError, Source
+from netsor.diagnostics import NetsorError, Source
+from netsor.diagnostics.catalogue import declarations
 from netsor.syntax import ast, parse_expression
 
 
@@ -21,4 +22,4 @@ def constant_value(source: Source) -> int | float:
         diagnostic = fault.diagnostic
     except NeedsInstructions:
         diagnostic = None
-    raise NetsorError(diagnostic or Diagnostic("E408", f"`{source.text}` is no number"))
+    raise NetsorError(diagnostic or declarations.no_constant(source.text))

@@ -74,7 +74,8 @@ class Draft:
     moving: set[Sym] = field(default_factory=set)
     data: list[Data] = field(default_factory=list)
     inputs: list[NetworkInput] = field(default_factory=list)
-    outputs: list[Output] = field(default_factory=list)
+    # By their names.
+    outputs: dict[str, Output] = field(default_factory=dict)
     readouts: list[Readout] = field(default_factory=list)
     train: list[Trained] | None = None
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from netsor.check import faults
 from netsor.check.context import Context
 from netsor.check.covariance import verify_covariance
-from netsor.check.faults import Fault
+from netsor.check.fault import Fault
 from netsor.check.names import bind
 from netsor.check.operands import integer, integers, members, number, numeric
 from netsor.check.scope import Indices, core_name
 from netsor.check.values import Array, InputMatrixValue, MatrixValue, Numbers, Poison, Scalar, Vector
 from netsor.core import Constant, Data, Group, InputMatrix, Matrix
 from netsor.diagnostics import Span
+from netsor.diagnostics.catalogue import declarations, divergence
 from netsor.expr import WIDTH, Const, Expr, Sym, mul, numbers, substitute
 from netsor.expr import evaluate as evaluated
 from netsor.expr.asymptotics import Diverges, width_limit
@@ -30,7 +30,7 @@ async def param(ctx: Context, node: ast.Param) -> None:
     name = node.name.name
     value = ctx.settings[name] if name in ctx.settings else await number(ctx, node.value, "a parameter")
     if not math.isfinite(value):
-        raise Fault((faults.too_large if math.isinf(value) else faults.no_value)(node.value.span))
+        raise Fault(divergence.no_value(node.value.span))
     exact = None if uncertainty(value) else rational(value)
     bind(ctx, name, (), Scalar(Const(value), exact), node.name.span)
 
@@ -43,12 +43,13 @@ async def data(ctx: Context, node: ast.Data) -> None:
     if name in ctx.given_data:
         array = _flattened(Array(*ctx.given_data[name]), shape)
     elif node.value is None:
-        raise Fault(faults.data_missing(where, name, shape))
+        raise Fault(declarations.data_missing(where, name, shape))
     else:
         where = node.value.span
         array = await _written_data(ctx, node.value)
     if shape and array.shape != shape:
-        raise Fault(faults.wrong_shape(where, f"`{name}`", shape, array.shape))
+        declared = node.shape[0].span.to(node.shape[-1].span) if where is not node.name.span else None
+        raise Fault(declarations.wrong_shape(where, f"`{name}`", shape, array.shape, declared))
     _check_finite(array.values, name, where)
     ctx.draft.data.append(Data(name, array.shape, array.values, node.span))  # type: ignore[arg-type]
     bind(ctx, name, (), Array(array.values, array.shape, None, name), node.name.span)
@@ -62,7 +63,7 @@ async def _written_data(ctx: Context, node: ast.Expr) -> Array:
             return array
         case Scalar():
             return Array(as_float(await number(ctx, node)), ())
-    raise Fault(faults.not_constant(node.span, "data", "no list of numbers"))
+    raise Fault(declarations.not_constant(node.span, "data", "not a list of numbers"))
 
 
 def _flattened(given: Array, wanted: tuple[int, ...]) -> Array:
@@ -82,7 +83,7 @@ def _check_finite(values: Numbers, name: str, span: Span) -> None:
         if isinstance(item, tuple):
             stack.extend((v, (*index, i + 1)) for i, v in reversed(list(enumerate(item))))
         elif not math.isfinite(item):
-            raise Fault(faults.not_finite(span, f"`{name}`", core_name(name, index), float(item)))
+            raise Fault(declarations.not_finite(span, f"`{name}`", core_name(name, index), float(item)))
 
 
 async def scalar(ctx: Context, node: ast.ScalarDecl) -> None:
@@ -95,15 +96,15 @@ async def scalar(ctx: Context, node: ast.ScalarDecl) -> None:
         raise Fault(None)
     e = substitute(value.expr, ctx.draft.constant_values)
     if not isinstance(value, Scalar) or not e.free <= {WIDTH}:
-        raise Fault(faults.constant_not_constant(at, name, at.text))
+        raise Fault(declarations.constant_not_constant(at, name, node.span))
     try:
         limit = width_limit(numbers(e))
     except Diverges as d:
         if d.grows:
-            raise Fault(faults.constant_diverges(at, name, at.text, d.rate)) from None
-        raise Fault(faults.no_limit(at, at.text, d.rate, d.known)) from None
+            raise Fault(divergence.constant_diverges(at, name, d.rate)) from None
+        raise Fault(divergence.no_limit(at, at.text, d.rate, d.known)) from None
     if not math.isfinite(limit):
-        raise Fault((faults.too_large if math.isinf(limit) else faults.no_value)(at))
+        raise Fault(divergence.no_value(at))
     core = bind(ctx, node.target.name, indices, Scalar(Sym(name)), node.target.span)
     ctx.draft.constants.append(Constant(core, e, limit, node.span))
     ctx.draft.constant_values[Sym(core)] = e
@@ -137,12 +138,13 @@ async def _columns(ctx: Context, node: ast.MatrixDecl) -> int | None:
     name = node.declarators[0].name
     is_width = [isinstance(s, ast.Name) and s.name == "n" for s in node.shape]
     if len(node.shape) != 2 or not is_width[0]:
-        raise Fault(faults.matrix_shape(node.shape[0].span.to(node.shape[-1].span), name))
+        span = node.shape[0].span.to(node.shape[-1].span)
+        raise Fault(declarations.matrix_shape(span, name, [s.span.text for s in node.shape]))
     if is_width[1]:
         return None
     columns = await integer(ctx, node.shape[1], "the number of columns")
     if columns < 1:
-        raise Fault(faults.matrix_shape(node.shape[1].span, name))
+        raise Fault(declarations.matrix_shape(node.shape[0].span.to(node.shape[1].span), name, ()))
     return columns
 
 
@@ -152,7 +154,7 @@ async def _entry_variance(ctx: Context, node: ast.MatrixDecl, columns: int | Non
     if node.law is None:
         return 1.0 if columns is None else 1.0 / columns
     if await number(ctx, node.law.mean, "the mean") != 0:
-        raise Fault(faults.matrix_mean(node.law.mean.span, name))
+        raise Fault(declarations.matrix_mean(node.law.mean.span, name))
     value = await numeric(ctx, node.law.covariance)
     at = node.law.covariance.span
     if isinstance(value, Poison):
@@ -163,10 +165,11 @@ async def _entry_variance(ctx: Context, node: ast.MatrixDecl, columns: int | Non
         constant = _width_free(substitute(scaled, ctx.draft.constant_values))
         scaled = scaled if constant is None else constant
     if not isinstance(value, Scalar) or not isinstance(scaled, Const):
-        make = faults.matrix_variance if columns is None else faults.input_variance
-        raise Fault(make(at, name, at.text))
+        if columns is not None:
+            raise Fault(declarations.input_variance(at, name, columns))
+        raise Fault(declarations.matrix_variance(at, name, isinstance(value, Scalar) and (value.number or 0) > 0))
     if scaled.value < 0:
-        raise Fault(faults.negative_variance(at, name, scaled.value))
+        raise Fault(declarations.negative_variance(at, name, scaled.value, columns is None))
     return float(scaled.value)
 
 
@@ -186,7 +189,7 @@ async def vector(ctx: Context, node: ast.VectorDecl) -> None:
     """`vector x, y ~ N(0, K)`: independent vectors, or jointly Gaussian ones."""
     named = [(d, indices) for d in node.declarators for indices in await members(ctx, d)]
     if node.law is None:
-        raise Fault(faults.law_missing(node.span, node.declarators[0].name))
+        raise Fault(declarations.law_missing(node.span, node.declarators[0].name))
     names = [core_name(d.name, indices) for d, indices in named]
     if not names:
         return
@@ -206,7 +209,7 @@ async def _mean(ctx: Context, node: ast.Expr, count: int) -> tuple[float, ...]:
     if not isinstance(value, Array) or not value.shape:
         return (as_float(await number(ctx, node, "the mean")),) * count
     if value.shape != (count,):
-        raise Fault(faults.group_mean(node.span, count, value.shape))
+        raise Fault(declarations.group_mean(node.span, count, value.shape))
     _check_finite(value.values, value.name or "the mean", node.span)
     return _row(value.values)
 
@@ -216,19 +219,19 @@ async def _covariance(ctx: Context, node: ast.Expr, names: Sequence[str]) -> flo
     if not isinstance(value, Array) or not value.shape:
         if isinstance(value, Scalar) and WIDTH in value.expr.free:
             raise Fault(
-                faults.not_constant(node.span, "the variance of a vector's coordinates", "an expression in n")
+                declarations.not_constant(node.span, "the variance of a vector's coordinates", "an expression in n")
             )
         variance = as_float(await number(ctx, node, "a variance"))
         if variance < 0:
-            raise Fault(faults.negative_variance(node.span, names[0], variance))
+            raise Fault(declarations.negative_variance(node.span, names[0], variance))
         return variance
     count = len(names)
     if value.shape != (count, count):
-        raise Fault(faults.group_covariance(node.span, count, value.shape))
+        raise Fault(declarations.group_covariance(node.span, count, value.shape))
     _check_finite(value.values, value.name or "the covariance", node.span)
     assert isinstance(value.values, tuple)
     k: list[tuple[float, ...]] = [row for row in value.values if isinstance(row, tuple)]
-    fault = verify_covariance(names, k, node.span)
+    fault = verify_covariance(names, k, node)
     if fault:
         raise Fault(fault)
     # Symmetric to the last digit from here on.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netsor.check import faults
 from netsor.check.context import Context, NeedsInstructions
-from netsor.check.faults import Fault
+from netsor.check.fault import Fault
 from netsor.check.names import check_free, check_not_redefined, home, unknown_fault
 from netsor.check.operands import as_number
 from netsor.check.scope import Indices, Scope
 from netsor.check.values import (
     POISON,
+    Array,
     Builtin,
     Covector,
     Family,
@@ -28,6 +28,7 @@ from netsor.check.values import (
     kind_name,
 )
 from netsor.diagnostics import Span
+from netsor.diagnostics.catalogue import kinds, names
 from netsor.expr import Function, Sym
 from netsor.expr.functions import PUBLIC
 from netsor.syntax import ast
@@ -108,7 +109,9 @@ def _parameters(node: ast.FunctionDef | ast.Def) -> list[str]:
     seen: list[str] = []
     for p in (*node.params, *node.scalar_params):
         if p.name in seen:
-            raise Fault(faults.repeated_parameter(p.span, p.name, node.name.name))
+            taken = {q.name for q in (*node.params, *node.scalar_params)}
+            other = next(x for k in range(2, len(taken) + 3) if (x := f"{p.name}{k}") not in taken)
+            raise Fault(names.repeated_parameter(p.span, p.name, node.name.name, other))
         seen.append(p.name)
     return seen
 
@@ -121,10 +124,10 @@ def definition(ctx: Context, node: ast.Def) -> None:
     itself = next((x for x in inside if isinstance(x, ast.Name) and x.name == name), None)
     local = {s.target.name for s in node.body if isinstance(s, ast.Assign)} | {p.name for p in node.params}
     if itself is not None and name not in local:
-        raise Fault(faults.recursive(itself.span, name, (name,)))
+        raise Fault(names.recursive(itself.span, name, (name,)))
     for x in inside:
         if isinstance(x, (ast.Param, ast.Data, ast.Output, ast.Train)):
-            raise Fault(faults.no_place(x.span, x.span.text.split()[0], f"the definition of `{name}`"))
+            raise Fault(names.no_place(x.span, x.span.text.split()[0], f"the definition of `{name}`"))
     _check_names(ctx, (*node.body, node.value), set(params))
     vectors, scalars = tuple(params[: len(node.params)]), tuple(params[len(node.params) :])
     _define(ctx, node.name, Inlined(name, vectors, scalars, node.body, node.value, ctx.names.scope))
@@ -160,29 +163,27 @@ async def expand(ctx: Context, node: ast.Apply, f: Inlined) -> Value:
     args = (*node.args, *node.scalars)
     if len(node.args) != len(f.params) or len(node.scalars) != len(f.scalar_params):
         place = ctx.names.first_place.get(f.name)
-        raise Fault(
-            faults.inlined_arity(
-                node.span, f.name, f.params, f.scalar_params, len(node.args), len(node.scalars), place
-            )
-        )
+        got = (len(node.args), len(node.scalars))
+        raise Fault(kinds.definition_arity(node.span, f.name, (f.params, f.scalar_params), got, place))
     if f.name in ctx.expanding:
-        raise Fault(faults.recursive(node.callee.span, f.name, ctx.expanding))
+        raise Fault(names.recursive(node.callee.span, f.name, ctx.expanding))
     if len(ctx.expanding) >= MOST_NESTED:
-        raise Fault(faults.too_deep(node.span))
+        raise Fault(names.too_deep(node.span))
     values = [await ctx.value(a) for a in args]
     for v, a in zip(values, args, strict=True):
         if isinstance(v, Covector):
-            raise Fault(faults.transposed_vector_alone(a.span))
+            raise Fault(kinds.transposed_vector_alone(a.span))
     for v, a in zip(values[len(f.params) :], node.scalars, strict=True):
         if not isinstance(v, (Scalar, Poison)):
-            raise Fault(faults.wrong_kind(a.span, a.span.text, kind_name(v), "a scalar"))
+            shape = v.shape if isinstance(v, Array) else ()
+            raise Fault(kinds.wrong_kind(a.span, kind_name(v), "a scalar", shape))
     if any(isinstance(v, Poison) for v in values):
         return POISON
     if ctx.pure:
         raise NeedsInstructions(node.span)
-    names = dict(zip((*f.params, *f.scalar_params), values, strict=True))
-    places: dict[tuple[str, Indices], Span] = {(p, ()): a.span for p, a in zip(names, args, strict=True)}
-    return await _expanded(ctx, f, Scope(f.scope, names, places, prefix=ctx.stem))
+    values_of = dict(zip((*f.params, *f.scalar_params), values, strict=True))
+    places: dict[tuple[str, Indices], Span] = {(p, ()): a.span for p, a in zip(values_of, args, strict=True)}
+    return await _expanded(ctx, f, Scope(f.scope, values_of, places, prefix=ctx.stem))
 
 
 async def _expanded(ctx: Context, f: Inlined, scope: Scope) -> Value:

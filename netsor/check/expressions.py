@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from netsor.check import faults
 from netsor.check.arithmetic import binary, negate, summation
 from netsor.check.context import Context
-from netsor.check.faults import Fault
+from netsor.check.fault import Fault
 from netsor.check.functions import application, conditional, derivative, square_root
 from netsor.check.names import name
 from netsor.check.operands import index, literal
 from netsor.check.products import inner, juxtapose, transpose
 from netsor.check.values import Scalar, Value
+from netsor.diagnostics.catalogue import kinds
 from netsor.expr import Const
 from netsor.expr.rationals import within_reach
 from netsor.syntax import ast
@@ -50,7 +50,7 @@ async def value(ctx: Context, node: ast.Expr) -> Value:
             return await summation(ctx, node)
         case ast.Derivative():
             return await derivative(ctx, node)
-    raise Fault(faults.not_a_value(node.span, "this"))
+    raise Fault(kinds.not_a_value(node.span))
 
 
 def _written(node: ast.Number) -> Fraction | None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from netsor.check import faults
 from netsor.check.context import Context, Tested
 from netsor.check.definitions import expand
 from netsor.check.emitter import inlined_functions
-from netsor.check.faults import Fault
+from netsor.check.fault import Fault
 from netsor.check.operands import Number, check_emitting, finite, join, numeric
 from netsor.check.products import product
 from netsor.check.values import (
@@ -25,6 +24,8 @@ from netsor.check.values import (
     kind_name,
 )
 from netsor.check.width import checked
+from netsor.diagnostics.catalogue import kinds, warnings
+from netsor.diagnostics.catalogue.words import plural
 from netsor.expr import FUNCTIONS, Expr, Function, Sym, apply, call, canonical, compare, cond, logic, numbers
 from netsor.expr import sqrt as root
 from netsor.syntax import ast
@@ -46,9 +47,9 @@ async def application(ctx: Context, node: ast.Apply) -> Value:
         case Inlined():
             return await expand(ctx, node, callee)
     if node.scalars or len(node.args) != 1:
-        raise Fault(faults.not_a_function(node.callee.span, text, kind_name(callee)))
+        raise Fault(kinds.not_a_function(node.callee.span, text, kind_name(callee)))
     if isinstance(callee, Vector):
-        raise Fault(faults.vector_applied(node.span, text, node.args[0].span.text))
+        raise Fault(kinds.vector_applied(node.span, node.callee.span, node.args[0].span))
     return product(ctx, callee, await ctx.value(node.args[0]), node.callee, node.args[0], node)
 
 
@@ -70,7 +71,7 @@ async def _arguments(ctx: Context, args: Sequence[ast.Expr]) -> list[Number | Po
         return values
     for v, a in zip(values, args, strict=True):
         if isinstance(v, Covector):
-            raise Fault(faults.transposed_vector_alone(a.span))
+            raise Fault(kinds.transposed_vector_alone(a.span))
     return values
 
 
@@ -80,12 +81,13 @@ def _expressions(values: Sequence[Number | Poison]) -> list[Expr]:
 
 async def _mean(ctx: Context, node: ast.Apply) -> Value:
     if len(node.args) != 1 or node.scalars:
-        raise Fault(faults.arity(node.span, "mean", "one argument", len(node.args) + len(node.scalars)))
+        got = len(node.args) + len(node.scalars)
+        raise Fault(kinds.arity(node.span, "mean", "one argument", got, "mean(u)"))
     x = await numeric(ctx, node.args[0])
     if isinstance(x, (Poison, Scalar)):
         return x
     if isinstance(x, Covector):
-        raise Fault(faults.transposed_vector_alone(node.args[0].span))
+        raise Fault(kinds.transposed_vector_alone(node.args[0].span))
     check_emitting(ctx, node.span)
     return Scalar(ctx.emitter.moment(ctx.stem, checked(ctx, x.expr, node.span, True), node.span))
 
@@ -97,8 +99,9 @@ async def _builtin_call(ctx: Context, node: ast.Apply, f: Builtin) -> Value:
         if high is None:
             wanted = f"{low} or more arguments"
         else:
-            wanted = f"{low} to {high} arguments" if low != high else faults.plural(low, "argument")
-        raise Fault(faults.arity(node.span, f.name, wanted, count + len(node.scalars)))
+            wanted = f"{low} to {high} arguments" if low != high else plural(low, "argument")
+        signature = FUNCTIONS[f.name].signature
+        raise Fault(kinds.arity(node.span, f.name, wanted, count + len(node.scalars), signature))
     if not f.order:
         return await _coordinatewise(ctx, node, node.args, lambda *a: call(f.name, *a))
     params = tuple(Sym(p) for p in ("u", "v", "w")[:count])
@@ -112,15 +115,17 @@ async def _function_call(ctx: Context, node: ast.Apply, f: FunctionValue) -> Val
     function = f.function
     vectors, scalars = function.vectors, len(function.params) - function.vectors
     if len(node.args) != vectors or len(node.scalars) != scalars:
+        params = [str(p.name) for p in function.params]
+        names, got = (params[:vectors], params[vectors:]), (len(node.args), len(node.scalars))
         place = ctx.names.first_place.get(function.name)
-        raise Fault(faults.definition_arity(node.span, function, len(node.args), len(node.scalars), place))
+        raise Fault(kinds.definition_arity(node.span, function.name, names, got, place))
     values = [await numeric(ctx, a) for a in (*node.args, *node.scalars)]
     for v, a in zip(values, (*node.args, *node.scalars), strict=True):
         if isinstance(v, Covector):
-            raise Fault(faults.transposed_vector_alone(a.span))
+            raise Fault(kinds.transposed_vector_alone(a.span))
     for v, a in zip(values[vectors:], node.scalars, strict=True):
         if isinstance(v, Vector):
-            raise Fault(faults.vector_in_scalar_slot(a.span, a.span.text, function))
+            raise Fault(kinds.vector_in_scalar_slot(a.span, function.name))
     if any(isinstance(v, Poison) for v in values):
         return POISON
     if any(f.orders):
@@ -146,15 +151,15 @@ async def derivative(ctx: Context, node: ast.Derivative) -> Value:
             return value
         case Builtin():
             if node.by:
-                raise Fault(faults.partial_of_builtin(node.span, text))
+                raise Fault(kinds.partial_of_builtin(node.span, text, node.order))
             if FUNCTIONS[value.name].arity[0] > 1:
-                raise Fault(faults.derivative_of_several(node.span, text, ("u", "v"), builtin=True))
+                raise Fault(kinds.derivative_of_several(node.span, text, node.order, ()))
             return Builtin(value.name, value.order + node.order)
         case FunctionValue():
             return FunctionValue(value.function, _orders(value, node))
         case Inlined() | Mean():
-            raise Fault(faults.derivative_of_inlined(node.span, text))
-    raise Fault(faults.derivative_of_value(node.span, text, kind_name(value)))
+            raise Fault(kinds.derivative_of_inlined(node.span, text))
+    raise Fault(kinds.derivative_of_value(node.span, text, kind_name(value)))
 
 
 def _orders(value: FunctionValue, node: ast.Derivative) -> tuple[int, ...]:
@@ -163,14 +168,14 @@ def _orders(value: FunctionValue, node: ast.Derivative) -> tuple[int, ...]:
     counts = list(value.orders)
     if not node.by:
         if len(params) != 1:
-            raise Fault(faults.derivative_of_several(node.span, value.function.name, tuple(params)))
+            raise Fault(kinds.derivative_of_several(node.span, node.function.span.text, node.order, params))
         counts[0] += node.order
         return tuple(counts)
     if len(node.by) != node.order:
-        raise Fault(faults.partials_count(node.span, node.order, len(node.by)))
+        raise Fault(kinds.partials_count(node.span, node.order, len(node.by)))
     for which in node.by:
         if which.name not in params:
-            raise Fault(faults.partial_unknown(which.span, which.name, value.function.name, tuple(params)))
+            raise Fault(kinds.partial_unknown(which.span, which.name, value.function.name, params))
         counts[params.index(which.name)] += 1
     return tuple(counts)
 
@@ -182,7 +187,7 @@ def _check_differentiable(function: Function, orders: tuple[int, ...], node: ast
     try:
         derivative_body(function, orders)
     except TooSingular:
-        raise Fault(faults.too_singular(node.span, function.name, sum(orders))) from None
+        raise Fault(kinds.too_singular(node.span, function.name, sum(orders))) from None
 
 
 # --- conditionals ---------------------------------------------------------------------------------------------------
@@ -196,7 +201,7 @@ async def conditional(ctx: Context, node: ast.If) -> Value:
         return POISON
     for v, at in ((then, node.value), (other, node.other)):
         if isinstance(v, Covector):
-            raise Fault(faults.transposed_vector_alone(at.span))
+            raise Fault(kinds.transposed_vector_alone(at.span))
     if not test.free:
         test = numbers(test)
         _warn_of_constant(ctx, node, test)
@@ -209,7 +214,9 @@ def _warn_of_constant(ctx: Context, node: ast.If, test: Expr) -> None:
 
     decided = None if ctx.pure else truth(test)
     if decided is not None and not any(isinstance(x, ast.Name) for x in ast.walk(node.test)):
-        ctx.faults.add(faults.constant_condition(node.test.span, node.test.span.text, "true" if decided else "false"))
+        branch = node.value if decided else node.other
+        outcome = "true" if decided else "false"
+        ctx.faults.add(warnings.constant_condition(node.test.span, outcome, node.span, branch.span))
 
 
 async def condition(ctx: Context, node: ast.Condition) -> Tested:
@@ -220,7 +227,7 @@ async def condition(ctx: Context, node: ast.Condition) -> Tested:
             if isinstance(left, Poison) or isinstance(right, Poison):
                 return None, ()
             if isinstance(left, Covector) or isinstance(right, Covector):
-                raise Fault(faults.transposed_vector_alone(node.span))
+                raise Fault(kinds.transposed_vector_alone(node.span))
             return compare(node.op, left.expr, right.expr), (left, right)
         case ast.Logic():
             a, used = await ctx.condition(node.left)

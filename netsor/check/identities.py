@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from netsor.expr import MINUS_ONE, ONE, Add, Call, Const, Expr, Mul, Pow, add, call, mul, neg, rewrite
+from netsor.expr import FUNCTIONS, MINUS_ONE, ONE, Add, Call, Const, Expr, Mul, Pow, add, call, mul, neg, rewrite
 from netsor.expr.build import power
-from netsor.expr.functions import FUNCTIONS
 from netsor.expr.nodes import TWO
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 
-from netsor.check import faults
 from netsor.check.context import Context
-from netsor.check.faults import Fault
+from netsor.check.fault import Fault
+from netsor.check.foreign import foreign_name, look_alike
 from netsor.check.scope import Indices, Scope, core_name
 from netsor.check.values import (
     POISON,
@@ -23,6 +24,8 @@ from netsor.check.values import (
     kind_name,
 )
 from netsor.diagnostics import Span
+from netsor.diagnostics.catalogue import declarations, divergence, names
+from netsor.diagnostics.catalogue.words import superscript
 from netsor.expr import WIDTH, Const, Sym
 from netsor.syntax import ast
 
@@ -35,7 +38,7 @@ def name(ctx: Context, node: ast.Name) -> Value:
     match node.name:
         case "n":
             if ctx.pure:
-                raise Fault(faults.width_in_function(node.span))
+                raise Fault(divergence.width_in_function(node.span))
             return Scalar(WIDTH)
         case "pi":
             return Scalar(Const(math.pi))
@@ -43,7 +46,7 @@ def name(ctx: Context, node: ast.Name) -> Value:
         case None:
             raise unknown_fault(ctx, node.span, node.name)
         case Itself():
-            raise Fault(faults.recursive(node.span, value.name, (value.name,)))
+            raise Fault(names.recursive(node.span, value.name, (value.name,)))
         case Builtin() | Mean():
             check_not_redefined(ctx, node)
     return value
@@ -53,7 +56,7 @@ def check_not_redefined(ctx: Context, node: ast.Name) -> None:
     """A built-in name that the program redefines means the program's, so it may not be used above that line."""
     place = ctx.names.first_place.get(node.name)
     if place is not None and ctx.here is not None and place.start >= ctx.here.end:
-        raise Fault(faults.unknown_name(node.span, node.span.text, None, place))
+        raise Fault(names.used_before(node.span, node.span.text, place))
 
 
 def unknown_fault(ctx: Context, span: Span, name: str) -> Fault:
@@ -65,19 +68,19 @@ def unknown_fault(ctx: Context, span: Span, name: str) -> Fault:
     place = ctx.names.first_place.get(name)
     if place is not None and ctx.here is not None:
         if ctx.here.start <= place.start < ctx.here.end:
-            return Fault(faults.used_by_itself(span, name, place))
+            return Fault(names.used_by_itself(span, name, place))
         if place.start > ctx.here.start:
-            return Fault(faults.unknown_name(span, span.text.strip("() "), scope.like(name), place))
+            return Fault(names.used_before(span, span.text.strip("() "), place))
     # Something the program has under nearly this name comes before what the name means elsewhere.
-    elsewhere = faults.look_alike(span, name, _places(ctx)) or (
-        None if name.lower() in scope.visible() else faults.foreign_name(span, name, lambda x: _is_vector(scope, x))
+    elsewhere = look_alike(span, name, _places(ctx)) or (
+        None if name.lower() in scope.visible() else foreign_name(span, name, lambda x: _is_vector(scope, x))
     )
     if elsewhere is not None:
         return Fault(elsewhere)
-    whole, index = faults.superscript(span)
+    whole, index = superscript(span)
     if index.isdigit() and scope.lookup(f"{name}{index}") is not None:
-        return Fault(faults.unknown_name(whole, whole.text, f"{name}{index}", None))
-    return Fault(faults.unknown_name(span, span.text.strip("() "), scope.like(name), None))
+        return Fault(names.unknown_name(whole, whole.text, f"{name}{index}"))
+    return Fault(names.unknown_name(span, span.text.strip("() "), scope.like(name)))
 
 
 def _is_vector(scope: Scope, name: str) -> bool:
@@ -128,14 +131,44 @@ def check_free(ctx: Context, name: str, indices: Indices, span: Span) -> None:
     existing = scope.names.get(name)
     if before is not None and (indices or existing is not None):
         if not indices and isinstance(existing, Family):
-            raise Fault(faults.name_clash(span, name, before, "a family"))
-        raise Fault(faults.assigned_twice(span, core_name(name, indices), before, declared=False))
+            raise Fault(names.name_clash(span, name, before, "a family", _renamed_target(ctx, name, span)))
+        if before == span and ctx.names.scope.loop:
+            raise Fault(names.assigned_in_each_round(span, core_name(name, indices), _loop_index(ctx, span)))
+        other = _renamed_target(ctx, name, span)
+        raise Fault(names.assigned_twice(span, core_name(name, indices), before, other))
     if not indices:
         return
     if existing is not None and not isinstance(existing, Family):
-        raise Fault(faults.name_clash(span, name, scope.here(name), kind_name(existing)))
-    if isinstance(existing, Family) and existing.members and len(next(iter(existing.members))) != len(indices):
-        raise Fault(faults.index_out_of_range(span, name, indices, sorted(existing.members), None))
+        place, other = scope.here(name), _renamed_target(ctx, name, span)
+        raise Fault(names.name_clash(span, name, place, kind_name(existing), other))
+    if isinstance(existing, Family) and existing.members:
+        depth = len(next(iter(existing.members)))
+        if depth != len(indices):
+            raise Fault(declarations.other_depth(span, name, indices, depth))
+
+
+def _renamed_target(ctx: Context, name: str, span: Span) -> str:
+    """The left side of a line with a name that is free in the place of its own."""
+    _, bracket, indices = span.text.partition("[")
+    return f"{unused(ctx, name)}{bracket}{indices}"
+
+
+def _loop_index(ctx: Context, span: Span) -> str:
+    """The index of the innermost loop that a place does not mention."""
+    scope, found = ctx.names.scope, []
+    while scope.loop and scope.outer is not None:
+        found += list(scope.names)
+        scope = scope.outer
+    mentioned = re.findall(r"\w+", span.text)
+    return next((index for index in found if index not in mentioned), found[0])
+
+
+def unused(ctx: Context, name: str) -> str:
+    """A name like this one that the text does not mention."""
+    k = 2
+    while f"{name}{k}" in ctx.emitter.reserved or f"{name}{k}" in ctx.emitter.taken:
+        k += 1
+    return f"{name}{k}"
 
 
 def _renamed(value: Value, core: str) -> Value:

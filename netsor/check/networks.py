@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from netsor.check import faults
 from netsor.check.context import Context
-from netsor.check.faults import Fault
+from netsor.check.fault import Fault
 from netsor.check.names import bind, check_free, home, unknown_fault
 from netsor.check.operands import integer, integers, members, number, numeric, range_of
 from netsor.check.scope import Indices, core_name
@@ -21,6 +20,9 @@ from netsor.check.values import (
     kind_name,
 )
 from netsor.core import Group, InputRef, Moment, NetworkInput, Readout, Trained
+from netsor.diagnostics import Span
+from netsor.diagnostics.catalogue import declarations, networks
+from netsor.diagnostics.catalogue.words import whole_line
 from netsor.expr import ONE, WIDTH, Add, Const, Expr, Mul, Pow, Sym, mul, power, split_coefficient
 from netsor.syntax import ast
 
@@ -30,18 +32,16 @@ async def network_inputs(ctx: Context, header: ast.NetworkHeader) -> None:
     for item in header.inputs:
         dimension = await integer(ctx, item.dimension, "the dimension of an input")
         if dimension < 1:
-            raise Fault(faults.input_dimension(item.dimension.span, item.name, dimension))
+            raise Fault(declarations.input_dimension(item.dimension.span, item.name, dimension))
         if not item.ranges:
             ctx.draft.inputs.append(NetworkInput(item.name, dimension, None, item.span))
             bind(ctx, item.name, (), InputValue(InputRef(item.name), dimension), item.span)
             continue
         axes = [await range_of(ctx, r) for r in item.ranges]
         if len(axes) > 1:
-            raise Fault(
-                faults.wrong_shape(item.span, f"`{item.name}`", (1,), (len(axes),), "use one range: `ξ[1..T] : d`")
-            )
+            raise Fault(declarations.several_ranges(item.span, item.name, len(axes)))
         if not axes[0]:
-            raise Fault(faults.no_inputs(item.span, item.name))
+            raise Fault(declarations.no_inputs(item.span, item.name, item.ranges[0].span))
         ctx.draft.inputs.append(NetworkInput(item.name, dimension, tuple(axes[0]), item.span))
         for i in axes[0]:
             bind(ctx, item.name, (i,), InputValue(InputRef(item.name, i), dimension), item.span)
@@ -66,16 +66,16 @@ async def readout(ctx: Context, node: ast.Output) -> None:
     if isinstance(value, Poison):
         return
     if not isinstance(value, Scalar):
-        raise Fault(faults.readout_shape(at, at.text, name))
+        raise Fault(networks.readout_shape(at, node.span, name))
     if value.expr is Const(0):
-        raise Fault(faults.readout_cancels(at, at.text))
+        raise Fault(networks.readout_cancels(at))
     moments = {i.name: i for i in emitter.instructions if isinstance(i, Moment) and i.name in emitter.temporary}
     declared = {n for g in emitter.groups for n in g.names}
     terms, used = [], set()
     for term in value.expr.children if isinstance(value.expr, Add) else (value.expr,):
         found = _term(term, moments, declared)
         if found is None:
-            raise Fault(faults.readout_shape(at, at.text, name))
+            raise Fault(networks.readout_shape(at, node.span, name))
         used.add(found[0])
         terms.append(found[1:])
     emitter.forget(i.name for i in emitter.instructions[mark:] if i.name in used)
@@ -115,7 +115,7 @@ def _term(term: Expr, moments: Mapping[str, Moment], declared: set[str]) -> tupl
 async def train(ctx: Context, node: ast.Train) -> None:
     """`train W, b * 0.1`: the parameters that SGD updates, and their multipliers."""
     if not ctx.is_network:
-        raise Fault(faults.train_in_program(node.span))
+        raise Fault(networks.train_in_program(node.span))
     if ctx.draft.train is None:
         ctx.draft.train = []
     groups = {n: g for g in ctx.emitter.groups for n in g.names}
@@ -126,35 +126,54 @@ async def train(ctx: Context, node: ast.Train) -> None:
             if d.indices and not await members(ctx, d):
                 continue  # an empty family, as W[2..L] is where L = 1
             raise unknown_fault(ctx, d.span, d.name)
-        found = sorted(base.members) if isinstance(base, Family) and not d.indices else await members(ctx, d)
+        found = list(base.sorted) if isinstance(base, Family) and not d.indices else await members(ctx, d)
         multiplier = None if item.multiplier is None else float(await number(ctx, item.multiplier, "a multiplier"))
         for indices in found:
-            trained = _trained(ctx, d, indices, multiplier, groups)
+            trained = _trained(ctx, node, item, indices, multiplier, groups)
             if trained is not None:
                 ctx.draft.train.append(trained)
 
 
 def _trained(
-    ctx: Context, d: ast.Declarator, indices: Indices, multiplier: float | None, groups: Mapping[str, Group]
+    ctx: Context,
+    node: ast.Train,
+    item: ast.TrainItem,
+    indices: Indices,
+    multiplier: float | None,
+    groups: Mapping[str, Group],
 ) -> Trained | None:
     """One parameter that is trained; None where it is faulty itself."""
+    d = item.declarator
     value = ctx.names.scope.lookup(d.name)
     if indices:
         if not isinstance(value, Family) or indices not in value.members:
-            known = sorted(value.members) if isinstance(value, Family) else []
-            raise Fault(faults.index_out_of_range(d.span, d.name, indices, known, None))
+            raise Fault(
+                declarations.index_out_of_range(
+                    d.span, d.name, indices, value if isinstance(value, Family) else Family(d.name, {})
+                )
+            )
         value = value.members[indices]
     name = core_name(d.name, indices)
     if isinstance(value, Poison):
         return None
     if not isinstance(value, (MatrixValue, InputMatrixValue)) and name not in groups:
-        raise Fault(faults.train_not_parameter(d.span, name, kind_name(value) if value else "no variable"))
+        raise Fault(networks.train_not_parameter(d.span, name, kind_name(value) if value else "not a variable"))
     if any(t.name == name for t in ctx.draft.train or ()):
-        raise Fault(faults.trained_twice(d.span, name))
+        raise Fault(networks.trained_twice(d.span, name, _item_with_comma(node, item)))
     if name in groups:
         g = groups[name]
         if multiplier is not None and len(g.names) > 1:
-            raise Fault(faults.train_joint(d.span, name))
+            raise Fault(networks.train_joint(d.span, name, item.span))
         if multiplier is None and all(x == 0 for row in g.covariance for x in row):
-            raise Fault(faults.train_zero_variance(d.span, name))
+            raise Fault(networks.train_zero_variance(d.span, name))
     return Trained(name, multiplier, d.span)
+
+
+def _item_with_comma(node: ast.Train, item: ast.TrainItem) -> Span:
+    """A parameter of a `train` line with the comma that goes with it; the whole line where it is the only one."""
+    k = node.items.index(item)
+    if len(node.items) == 1:
+        return whole_line(node.span)
+    if k:
+        return Span(item.span.source, node.items[k - 1].span.end, item.span.end)
+    return Span(item.span.source, item.span.start, node.items[1].span.start)

@@ -8,10 +8,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from netsor.check import faults
 from netsor.check.context import Context, NeedsInstructions
-from netsor.check.faults import Fault
-from netsor.check.scope import Indices
+from netsor.check.fault import Fault
+from netsor.check.scope import Indices, core_name
 from netsor.check.values import (
     POISON,
     Array,
@@ -32,7 +31,8 @@ from netsor.check.values import (
 )
 from netsor.core import DataRef, data_number
 from netsor.diagnostics import Span
-from netsor.expr import Const, Expr, Sym, evaluate, numbers
+from netsor.diagnostics.catalogue import declarations, divergence, kinds, names
+from netsor.expr import Const, Expr, Sym, numbers
 from netsor.expr.nodes import has_infinite_constant, size_beyond
 from netsor.expr.rationals import as_float, rational, uncertainty
 from netsor.syntax import ast
@@ -54,7 +54,7 @@ async def number(ctx: Context, node: ast.Expr, what: str = "a number") -> float:
     if isinstance(value, Array) and not value.shape:
         return as_float(_single(value.values))
     if not isinstance(value, Scalar) or value.number is None:
-        raise Fault(faults.not_constant(node.span, what, kind_name(value)))
+        raise Fault(declarations.not_constant(node.span, what, kind_name(value)))
     return value.number
 
 
@@ -62,7 +62,7 @@ async def integer(ctx: Context, node: ast.Expr, what: str) -> int:
     """A whole number known before running."""
     found = await number(ctx, node, what)
     if isinstance(found, float) and not found.is_integer():
-        raise Fault(faults.not_an_integer(node.span, what, found))
+        raise Fault(declarations.not_an_integer(node.span, what, found))
     return int(found)
 
 
@@ -83,7 +83,7 @@ async def range_of(ctx: Context, node: ast.Range) -> range:
     high = await integer(ctx, node.high, "the end of a range")
     if high - low >= sys.maxsize:
         # Python has no length for such a range, and no program has room for it.
-        raise Fault(faults.too_long(node.span, high - low + 1, "members in one range"))
+        raise Fault(declarations.too_long(node.span, high - low + 1, "members in one range"))
     return range(low, high + 1)
 
 
@@ -100,7 +100,7 @@ async def literal(ctx: Context, node: ast.ListLiteral) -> Array:
             items.append(as_float(await number(ctx, item)))
             shapes.add(())
     if len(shapes) > 1:
-        raise Fault(faults.ragged(node.span))
+        raise Fault(declarations.ragged(node.span))
     return Array(tuple(items), (len(items), *(shapes.pop() if shapes else ())))
 
 
@@ -111,7 +111,7 @@ async def members(ctx: Context, d: ast.Declarator) -> list[Indices]:
     ]
     count = math.prod(len(a) for a in axes)
     if count > MOST_INSTRUCTIONS:
-        raise Fault(faults.too_long(d.span, count, "members in one family"))
+        raise Fault(declarations.too_long(d.span, count, "members in one family"))
     return list(itertools.product(*axes))
 
 
@@ -130,10 +130,11 @@ def as_number(value: Value, node: ast.Node, what: str | None = None) -> Number |
         case Scalar() | Vector() | Covector() | Poison():
             return value
         case FunctionValue() | Builtin() | Inlined() | Mean():
-            raise Fault(faults.function_as_value(node.span, node.span.text))
+            raise Fault(kinds.function_as_value(node.span))
         case Family():
-            raise Fault(faults.family_as_value(node.span, value.name, sorted(value.members)))
-    raise Fault(faults.wrong_kind(node.span, node.span.text, kind_name(value), what or "a number or a vector"))
+            raise Fault(kinds.family_as_value(node.span, value.name, value.sorted))
+    shape = value.shape if isinstance(value, Array) else ()
+    raise Fault(kinds.wrong_kind(node.span, kind_name(value), what or "a number or a vector", shape))
 
 
 def entry(x: Numbers) -> Scalar:
@@ -156,10 +157,9 @@ def finite(made: Scalar | Vector, node: ast.Node) -> Scalar | Vector:
     """A constant must be a finite number, told where it is made rather than where it is used."""
     value = numbers(made.expr)
     if isinstance(made, Scalar) and not value.free and made.number is None:
-        large = size_beyond(value) is not None or math.isinf(evaluate(value))
-        raise Fault((faults.too_large if large else faults.no_value)(node.span))
+        raise Fault((divergence.no_value if size_beyond(value) is None else divergence.too_large)(node.span))
     if has_infinite_constant(value):
-        raise Fault(faults.too_large(node.span))
+        raise Fault(divergence.too_large(node.span))
     if value is not made.expr and (isinstance(value, Sym) or value.free != made.expr.free):
         # y[1] x is x where y[1] is 1.
         return replace(made, expr=value)
@@ -189,7 +189,7 @@ async def index(ctx: Context, node: ast.Index) -> Value:
             return base
         case Builtin() | Mean() | FunctionValue() | Inlined():
             inside = ", ".join(i.span.text for i in node.indices)
-            raise Fault(faults.square_application(node.span, node.base.span.text, inside))
+            raise Fault(kinds.square_application(node.span, node.base.span.text, inside))
     indices = await integers(ctx, node.indices)
     match base:
         case Array():
@@ -197,9 +197,9 @@ async def index(ctx: Context, node: ast.Index) -> Value:
         case Family():
             return await _member(ctx, base, indices, node)
         case InputMatrixValue():
-            raise Fault(faults.nameless_row(node.span))
+            raise Fault(declarations.nameless_row(node.span))
     dimension = base.dimension if isinstance(base, InputValue) else None
-    raise Fault(faults.not_indexed(node.span, node.base.span.text, kind_name(base), dimension))
+    raise Fault(kinds.not_indexed(node.span, node.base.span, kind_name(base), dimension))
 
 
 async def _member(ctx: Context, family: Family, indices: Indices, node: ast.Index) -> Value:
@@ -208,7 +208,9 @@ async def _member(ctx: Context, family: Family, indices: Indices, node: ast.Inde
     if family.name in ctx.names.partial:
         return POISON
     later = await _later_member(ctx, family.name, indices)
-    raise Fault(faults.index_out_of_range(node.span, family.name, indices, sorted(family.members), later))
+    if later is not None:
+        raise Fault(names.member_used_before(node.span, core_name(family.name, indices), later))
+    raise Fault(declarations.index_out_of_range(node.span, family.name, indices, family))
 
 
 async def _later_member(ctx: Context, name: str, indices: Indices) -> Span | None:
@@ -238,11 +240,11 @@ def array_entry(ctx: Context, array: Array, indices: Indices, node: ast.Index) -
     """An entry or a row of data; raises Fault where there is none."""
     name = array.name or node.base.span.text
     if len(indices) > len(array.shape):
-        raise Fault(faults.too_many_indices(node.span, name, array.shape, len(indices)))
+        raise Fault(declarations.too_many_indices(node.span, name, array.shape, len(indices)))
     values = array.values
     for axis, i in enumerate(indices):
         if not 1 <= i <= array.shape[axis]:
-            raise Fault(faults.row_out_of_range(node.span, name, i, array.shape, axis))
+            raise Fault(declarations.row_out_of_range(node.span, name, i, array.shape, axis))
         assert isinstance(values, tuple)
         values = values[i - 1]
     shape = array.shape[len(indices) :]

@@ -16,6 +16,7 @@ from itertools import combinations
 
 from netsor.core import MatMul, Moment, Nonlin, Program
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics.catalogue.networks import growing_output, unknown_covariance
 from netsor.expr import Expr, Sym, canonical, mul, substitute, sym, unfold
 from netsor.expr.parity import parity
 
@@ -54,19 +55,7 @@ def verify_covariance(p: Program) -> list[list[Term]]:
     for r, found in zip(p.readouts, terms, strict=True):
         for t in found:
             if not t.kind:
-                raise NetsorError(
-                    Diagnostic(
-                        "E617",
-                        f"the covariance of the output `{r.name}` at initialization is not known: {_cause(p, t.v)}",
-                        r.span,
-                        label=f"`{t.v}` and `{t.x}` are not independent and centred",
-                        notes=(
-                            "it is E Z^v Z^v' E Z^x Z^x' for a centred v that is used nowhere else, and another number "
-                            "where coordinates are iid; here fluctuations of the layers below enter it",
-                        ),
-                        hint=f"give `{t.v}` mean 0, independent of the rest, and use it in the readout alone",
-                    )
-                )
+                raise NetsorError(unknown_covariance(r.span, r.name, t.v, t.x, _cause(p, t.v)))
     return terms
 
 
@@ -76,18 +65,7 @@ def growing(p: Program) -> list[Diagnostic]:
     for r, terms in zip(p.readouts, readout_terms(p), strict=True):
         t = next((t for t in terms if not t.centred), None)
         if t is not None:
-            out.append(
-                Diagnostic(
-                    "W618",
-                    f"the output `{r.name}` grows like √n at initialization, unless E {t.v} {t.x} = 0: "
-                    f"{_cause(p, t.v)}",
-                    r.span,
-                    severity="warning",
-                    label=f"√n times the mean of {t.v} {t.x}",
-                    notes=("no symmetry makes E Z^v Z^x zero here, and the paper's readouts are centred (Setup D.1)",),
-                    hint=f"give `{t.v}` mean 0, independent of the rest, and use it in the readout alone",
-                )
-            )
+            out.append(growing_output(r.span, r.name, t.v, t.x, _cause(p, t.v)))
     return out
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from netsor.check import faults
 from netsor.check.arithmetic import Matrix, scale
 from netsor.check.context import Context
-from netsor.check.faults import Fault
+from netsor.check.fault import Fault
+from netsor.check.names import unused
 from netsor.check.operands import as_number, check_emitting, finite, named
 from netsor.check.values import (
     POISON,
@@ -30,6 +30,7 @@ from netsor.check.values import (
 from netsor.check.width import checked
 from netsor.core import DataRef, Embedding, InputRef
 from netsor.diagnostics import Span
+from netsor.diagnostics.catalogue import declarations, kinds
 from netsor.expr import ONE, WIDTH, Const, Expr, Sym, mul, rationals
 from netsor.syntax import ast
 
@@ -51,24 +52,24 @@ def product(ctx: Context, left: Value, right: Value, ln: ast.Expr, rn: ast.Expr,
         case Covector():
             return _row_by(ctx, left, right, ln, rn, node)
         case Array() if left.shape and isinstance(right, InputMatrixValue):
-            raise Fault(faults.row_by_matrix(node.span, ln.span.text, rn.span.text))
+            raise Fault(kinds.row_by_matrix(node.span, ln.span, rn.span))
         case Array() if left.shape:
-            raise Fault(faults.data_product(node.span, ln.span.text, rn.span.text, kind_name(right)))
+            raise Fault(kinds.data_product(node.span, ln.span, rn.span, kind_name(right)))
         case FunctionValue() | Builtin() | Inlined() | Mean():
-            raise Fault(faults.function_needs_brackets(node.span, ln.span.text, rn.span.text))
+            raise Fault(kinds.function_needs_brackets(node.span, ln.span, rn.span))
     a = as_number(left, ln)
     if isinstance(node, ast.MatMul):
         of_vectors = isinstance(right, Vector)
-        raise Fault(faults.at_needs_matrix(node.span, ln.span.text, kind_name(a), rn.span.text, of_vectors))
+        raise Fault(kinds.at_needs_matrix(node.span, ln.span, rn.span, kind_name(a), of_vectors))
     if isinstance(right, Matrix):
         if isinstance(left, Vector) and isinstance(right, MatrixValue):
-            raise Fault(faults.vector_by_matrix(node.span, ln.span.text, rn.span.text))
-        raise Fault(faults.scaled_matrix(node.span, ln.span.text, rn.span.text))
+            raise Fault(kinds.vector_by_matrix(node.span, ln.span, rn.span))
+        raise Fault(kinds.scaled_matrix(node.span, ln.span.text, rn.span.text))
     b = as_number(right, rn)
     if isinstance(a, Vector) and isinstance(b, Vector):
-        raise Fault(faults.vector_by_vector(node.span, ln.span.text, rn.span.text))
+        raise Fault(kinds.vector_by_vector(node.span, ln.span, rn.span))
     if isinstance(a, Vector) and isinstance(b, Covector):
-        raise Fault(faults.outer_product(node.span))
+        raise Fault(kinds.outer_product(node.span))
     assert not isinstance(a, Poison)
     return scale(a, b, node)
 
@@ -76,15 +77,15 @@ def product(ctx: Context, left: Value, right: Value, ln: ast.Expr, rn: ast.Expr,
 def _matmul(ctx: Context, w: MatrixValue, right: Value, ln: ast.Expr, rn: ast.Expr, node: ast.Node) -> Value:
     """W x (Def. 4.1)."""
     if isinstance(right, Matrix):
-        raise Fault(faults.matrix_alone(node.span))
+        raise Fault(kinds.matrix_alone(node.span))
     if isinstance(right, (Array, InputValue)):
         plain = ln.operand if isinstance(ln, ast.Transpose) else ln
-        raise Fault(faults.square_on_data(node.span, ln.span.text, rn.span.text, plain.span.text))
+        raise Fault(kinds.square_on_data(node.span, ln.span.text, rn.span.text, plain.span.text))
     match as_number(right, rn):
         case Scalar():
-            raise Fault(faults.matrix_on_scalar(node.span, ln.span.text, rn.span.text))
+            raise Fault(kinds.matrix_on_scalar(node.span, ln.span.text, rn.span.text))
         case Covector():
-            raise Fault(faults.matrix_on_covector(node.span, ln.span.text, rn.span.text))
+            raise Fault(kinds.matrix_on_covector(node.span, ln.span.text, rn.span))
         case Vector() as x:
             check_emitting(ctx, node.span)
             operand = checked(ctx, x.expr, rn.span)
@@ -95,7 +96,7 @@ def _matmul(ctx: Context, w: MatrixValue, right: Value, ln: ast.Expr, rn: ast.Ex
 def _row_by(ctx: Context, x: Covector, right: Value, ln: ast.Expr, rn: ast.Expr, node: ast.Node) -> Value:
     """xᵀ y, and xᵀ scaled from the right."""
     if isinstance(right, Matrix):
-        raise Fault(faults.covector_by_matrix(node.span, ln.span.text, rn.span.text))
+        raise Fault(kinds.covector_by_matrix(node.span, ln.span, rn.span))
     a = as_number(right, rn)
     if isinstance(a, Vector):
         return _inner_product(ctx, x.expr, a.expr, node.span)
@@ -103,30 +104,27 @@ def _row_by(ctx: Context, x: Covector, right: Value, ln: ast.Expr, rn: ast.Expr,
         return a
     if isinstance(a, Scalar) and not isinstance(node, ast.MatMul):
         return scale(x, a, node)
-    raise Fault(faults.transposed_vector_alone(node.span))
+    raise Fault(kinds.transposed_vector_alone(node.span))
 
 
 def _embed(ctx: Context, u: InputMatrixValue, right: Value, ln: ast.Expr, rn: ast.Expr, node: ast.Node) -> Value:
     """U ξ, a member of 𝒱 (Setup B.2); the same row is embedded once."""
-    columns = ctx.draft.columns[u.name]
     ref: DataRef | InputRef
     match right:
         case InputValue():
-            if right.dimension != columns:
-                raise Fault(faults.row_length(node.span, u.name, columns, rn.span.text, right.dimension))
+            _check_length(ctx, u, right.dimension, rn, node)
             ref = right.ref
         case Array() if right.shape:
             if len(right.shape) != 1:
-                raise Fault(faults.not_a_row(node.span, u.name, rn.span.text, right.shape))
-            if right.shape[0] != columns:
-                raise Fault(faults.row_length(node.span, u.name, columns, rn.span.text, right.shape[0]))
+                raise Fault(declarations.not_a_row(node.span, u.name, rn.span, right.shape))
+            _check_length(ctx, u, right.shape[0], rn, node)
             if not right.name:
-                raise Fault(faults.nameless_row(rn.span))
+                raise Fault(declarations.nameless_row(rn.span, unused(ctx, "X"), right.shape))
             ref = right.ref or DataRef(right.name, ())
         case MatrixValue() | InputMatrixValue():
-            raise Fault(faults.matrix_alone(node.span))
+            raise Fault(kinds.matrix_alone(node.span))
         case _:
-            raise Fault(faults.input_on_vector(node.span, ln.span.text, rn.span.text, columns))
+            raise Fault(kinds.input_on_vector(node.span, ln.span.text, rn.span.text, ctx.draft.columns[u.name]))
     check_emitting(ctx, node.span)
     known = ctx.draft.embedded
     key = (u.name, ref)
@@ -137,6 +135,14 @@ def _embed(ctx: Context, u: InputMatrixValue, right: Value, ln: ast.Expr, rn: as
     return Vector(Sym(known[key]))
 
 
+def _check_length(ctx: Context, u: InputMatrixValue, length: int, rn: ast.Expr, node: ast.Node) -> None:
+    """Raises Fault where a row is not as long as an n×d matrix has columns."""
+    columns = ctx.draft.columns[u.name]
+    if length != columns:
+        place = next((m.span for m in ctx.draft.input_matrices if m.name == u.name), None)
+        raise Fault(declarations.row_length(node.span, u.name, columns, rn.span.text, length, place))
+
+
 async def transpose(ctx: Context, node: ast.Transpose) -> Value:
     value = await ctx.value(node.operand)
     text = node.operand.span.text
@@ -144,7 +150,7 @@ async def transpose(ctx: Context, node: ast.Transpose) -> Value:
         case MatrixValue():
             return MatrixValue(value.name, not value.transposed)
         case InputMatrixValue():
-            raise Fault(faults.input_matrix_transposed(node.span, text))
+            raise Fault(kinds.input_matrix_transposed(node.span, text))
         case Array() if len(value.shape) == 1:
             return value
         case Vector():
@@ -154,8 +160,9 @@ async def transpose(ctx: Context, node: ast.Transpose) -> Value:
         case Poison():
             return value
         case Scalar():
-            raise Fault(faults.scalar_transposed(node.span, text))
-    raise Fault(faults.wrong_kind(node.span, text, kind_name(value), "a vector or a matrix"))
+            raise Fault(kinds.scalar_transposed(node.span, text))
+    shape = value.shape if isinstance(value, Array) else ()
+    raise Fault(kinds.wrong_kind(node.operand.span, kind_name(value), "a vector or a matrix", shape))
 
 
 async def inner(ctx: Context, node: ast.Inner) -> Value:
@@ -169,12 +176,12 @@ async def inner(ctx: Context, node: ast.Inner) -> Value:
     if isinstance(a, Vector) and (isinstance(b, Vector) or b.expr is ONE and isinstance(b, Scalar)):
         return _inner_product(ctx, a.expr, b.expr, node.span)  # ⟨x, 1⟩ is Σ_α x_α
     wrong, at = (a, node.left) if not isinstance(a, Vector) else (b, node.right)
-    raise Fault(faults.wrong_kind(at.span, at.span.text, kind_name(wrong), "a vector"))
+    raise Fault(kinds.wrong_kind(at.span, kind_name(wrong), "a vector"))
 
 
 def _of_rows(ctx: Context, left: Array, right: Array, node: ast.Inner) -> Value:
     if len(left.shape) != 1 or left.shape != right.shape:
-        raise Fault(faults.inner_shapes(node.span, left.shape, right.shape))
+        raise Fault(declarations.inner_shapes(node.span, left.shape, right.shape))
     assert isinstance(left.values, tuple) and isinstance(right.values, tuple)
     pairs: list[tuple[float, float]] = list(zip(left.values, right.values, strict=True))
     products = [a * b for a, b in pairs]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from netsor.core import InputRef, Program
-from netsor.diagnostics import Diagnostic, Label
+from netsor.diagnostics import Diagnostic
+from netsor.diagnostics.catalogue.networks import readout_without_input, two_examples
 
 
 def readout_faults(p: Program) -> list[Diagnostic]:
@@ -18,32 +19,12 @@ def readout_faults(p: Program) -> list[Diagnostic]:
     out = []
     for r, inputs in zip(p.readouts, reads, strict=True):
         if not inputs:
-            out.append(
-                Diagnostic(
-                    "W616",
-                    f"the readout `{r.name}` does not depend on the example",
-                    r.span,
-                    severity="warning",
-                    label="the same for every input",
-                    hint="let it depend on an input through an n×d matrix: `g := U ξ`",
-                )
-            )
+            out.append(readout_without_input(r.span, r.name))
     for i, r in enumerate(p.readouts):
         for j in range(i):
             if reads[i] and reads[j] and not reads[i] & reads[j]:
                 mine, other = sorted(reads[i])[0], sorted(reads[j])[0]
-                first = p.readouts[j].name
-                place = p.readouts[j].span
-                out.append(
-                    Diagnostic(
-                        "E608",
-                        f"`{first}` reads `{other}`, `{r.name}` reads `{mine}`: two examples in one network",
-                        r.span,
-                        label=f"reads `{mine}` alone",
-                        labels=(Label(place, f"reads `{other}` alone"),) if place else (),
-                        notes=("a network is the program of one example; `netsor` runs it on as many as it is given",),
-                        hint=f"write the network for `{other}` alone, and give both examples as rows of `--inputs`",
-                    )
-                )
+                first = p.readouts[j]
+                out.append(two_examples(r.span, (first.name, other), (r.name, mine), first.span))
                 return out
     return out

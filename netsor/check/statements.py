@@ -6,20 +6,20 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, cast, get_args
 
-from netsor.check import faults
 from netsor.check.assignments import assign, output
 from netsor.check.blocks import loop, poison
 from netsor.check.context import Context, Names, TooLong
 from netsor.check.declarations import data, matrix, param, scalar, vector
 from netsor.check.definitions import definition, function
 from netsor.check.expressions import value
-from netsor.check.faults import Fault
+from netsor.check.fault import Fault
 from netsor.check.functions import condition
 from netsor.check.names import defined_names, mentioned
 from netsor.check.networks import network_inputs, readout, train
 from netsor.check.operands import MOST_INSTRUCTIONS
 from netsor.check.steps import Task, run
 from netsor.core import Program
+from netsor.diagnostics.catalogue import declarations, names, networks, warnings
 from netsor.syntax import ast
 
 _STATEMENTS = get_args(ast.Statement)
@@ -77,7 +77,7 @@ async def _file(ctx: Context) -> None:
         try:
             await ctx.statement(line)
         except TooLong as fault:
-            ctx.faults.add(faults.too_long(fault.span, fault.count))
+            ctx.faults.add(declarations.too_long(fault.span, fault.count))
             break
     if header is not None:
         await _header(ctx, header)
@@ -89,11 +89,11 @@ def _check_given(ctx: Context) -> None:
     for name in ctx.settings:
         if name not in params | ctx.names.unknown:
             like = difflib.get_close_matches(name, sorted(params), n=1)
-            ctx.faults.add(faults.unknown_param(name, like[0] if like else None, sorted(params)))
+            ctx.faults.add(names.unknown_param(name, like[0] if like else None, sorted(params)))
     declared = {s.name.name for s in ctx.file.statements if isinstance(s, ast.Data)}
     for name in ctx.given_data:
         if name not in declared | ctx.names.unknown:
-            ctx.faults.add(faults.unknown_data(name, sorted(declared)))
+            ctx.faults.add(names.unknown_data(name, sorted(declared)))
 
 
 async def _header(ctx: Context, header: ast.NetworkHeader) -> None:
@@ -146,10 +146,10 @@ async def _statement(ctx: Context, node: ast.Statement) -> None:
 def _check_outputs(ctx: Context) -> None:
     if not ctx.is_network:
         if not ctx.draft.outputs:
-            ctx.faults.add(faults.no_outputs())
+            ctx.faults.add(warnings.no_outputs())
     elif not ctx.draft.readouts:
         assert ctx.file.header is not None
-        ctx.faults.add(faults.no_readout(ctx.file.header.span, ctx.file.header.name))
+        ctx.faults.add(networks.no_readout(ctx.file.header.span, ctx.file.header.name))
 
 
 def _program(ctx: Context) -> Program:
@@ -164,7 +164,7 @@ def _program(ctx: Context) -> Program:
         constants=tuple(draft.constants),
         data=tuple(draft.data),
         instructions=tuple(ctx.emitter.instructions),
-        outputs=tuple(draft.outputs),
+        outputs=tuple(draft.outputs.values()),
         inputs=tuple(draft.inputs),
         readouts=tuple(draft.readouts),
         train=None if draft.train is None else tuple(draft.train),

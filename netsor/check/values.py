@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -142,6 +144,43 @@ class Family:
 
     name: str
     members: dict[Indices, Value] = field(compare=False)
+    # What was said of so many members last.
+    _told: dict[int, tuple[list[Indices], str]] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def sorted(self) -> list[Indices]:
+        """The indices of the members, in order."""
+        return self._told_of()[0]
+
+    def described(self, name: str) -> str:
+        """The members in words, for a message."""
+        return self._told_of()[1]
+
+    def like(self, index: Sequence[int]) -> Indices:
+        """The last member up to an index, or the first; () where there is none."""
+        members = self.sorted
+        if not members:
+            return ()
+        if len(index) != len(members[0]):
+            return members[0]
+        return members[max(bisect_right(members, tuple(index)) - 1, 0)]
+
+    def _told_of(self) -> tuple[list[Indices], str]:
+        count = len(self.members)
+        if count not in self._told:
+            members = sorted(self.members)
+            self._told.clear()
+            self._told[count] = members, _in_words(self.name, members)
+        return self._told[count]
+
+
+def _in_words(name: str, members: Sequence[Indices]) -> str:
+    if not members:
+        return "no members yet"
+    if len(members) > 1 and members == [(k,) for k in range(members[0][0], members[0][0] + len(members))]:
+        return f"the members {members[0][0]}..{members[-1][0]}"
+    shown = ", ".join(f"{name}[{', '.join(map(str, m))}]" for m in members[:4])
+    return f"the members {shown}" + (", …" if len(members) > 4 else "")
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from netsor.check import faults
 from netsor.check.context import Context
-from netsor.check.faults import Fault
+from netsor.check.fault import Fault
 from netsor.core import Moment, Nonlin
 from netsor.diagnostics import Diagnostic, Span
+from netsor.diagnostics.catalogue import divergence
 from netsor.expr import WIDTH, ZERO, Add, Const, Expr, Sym, canonical, mul, split_coefficient, substitute, to_text
 from netsor.expr.asymptotics import Diverges
 from netsor.expr.infinite_width import at_infinite_width, limit_of_factors, what_diverges
@@ -40,7 +40,7 @@ def checked(ctx: Context, e: Expr, span: Span, averaged: bool = False) -> Expr:
             break
         written = e
     if not rate.grows:
-        raise Fault(faults.no_limit(span, span.text, rate.rate, rate.known))
+        raise Fault(divergence.no_limit(span, span.text, rate.rate, rate.known))
     raise Fault(_without_limit(ctx, e, span, rate.rate, averaged))
 
 
@@ -59,7 +59,7 @@ def _without_limit(ctx: Context, e: Expr, span: Span, rate: str, averaged: bool)
     inner = any(c in span.text for c in "ᵀ⊤⟨<") or "^T" in span.text
     found = what_diverges(find_quotients(substitute(e, ctx.draft.constant_values)))
     if found is None:
-        return faults.divergent(span, span.text, rate, inner)
+        return _divergent(span, span.text, rate, inner)
     factor, rest = found
     product = mul(factor, rest)
     terms = e.children if isinstance(e, Add) else (e,)
@@ -70,12 +70,16 @@ def _without_limit(ctx: Context, e: Expr, span: Span, rate: str, averaged: bool)
     except Diverges:
         vanishes = False
     if vanishes:
-        return faults.indeterminate(span, span.text, to_text(factor))
+        return divergence.indeterminate(span, span.text, to_text(factor))
     # n · xᵀ y / n is an inner product without its division.
     if (not vectors or averaged and is_whole) and not (inner and factor is WIDTH):
         mean = to_text(rest, lambda s: _as_mean(ctx, s))
-        return faults.fluctuation(span, span.text, to_text(factor), f"mean({mean})" if vectors else mean, inner)
-    return faults.divergent(span, span.text if is_whole or inner else to_text(product), rate, inner)
+        return divergence.fluctuation(span, span.text, to_text(factor), f"mean({mean})" if vectors else mean, inner)
+    return _divergent(span, span.text if is_whole or inner else to_text(product), rate, inner)
+
+
+def _divergent(span: Span, text: str, rate: str, inner: bool) -> Diagnostic:
+    return (divergence.inner_divergent if inner else divergence.divergent)(span, text, rate)
 
 
 def _as_mean(ctx: Context, s: Sym) -> str:

@@ -1,4 +1,4 @@
-"""Names for numbers of the data: a ψ contains ⟨ξ[1], ξ[2]⟩ or y[1], and `Program.evaluated` their numbers."""
+"""Numbers of the data by name: a ψ says ⟨ξ[1], ξ[2]⟩ and y[1]; `Program.evaluated` has the numbers that they are."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from netsor.expr import Const, Expr, Named
 
 
 def data_number(value: float, *refs: DataRef) -> Expr:
-    """A name for an entry of the data, or for the product of two rows, in whichever order they are given.
+    """An entry of the data, or the product of two rows, the same symbol in either order.
 
-    Zero stays a number, so that what it multiplies drops out of the program.
+    Zero stays a number, for what it multiplies is not in the core.
     """
     if value == 0:
         return Const(value)

@@ -1,9 +1,9 @@
 """The core: a checked tensor program as plain data (Def. B.1, Setup B.2).
 
 A `Program` holds the initial sets 𝒲 (`matrices`), 𝒱 (`groups` and `embeddings`) and 𝒞 (`constants`), and a list of
-MATMUL, NONLIN⁺ and MOMENT instructions in an order in which each uses only earlier variables. A network
-(Setup D.1) is the program of one example: its embeddings refer to the inputs of the example, its outputs are readouts,
-and `train` lists the trained parameters. Names are unique over all kinds; spans are ignored in comparisons.
+MATMUL, NONLIN⁺ and MOMENT instructions in an order in which each uses only what stands before it. A network
+(Setup D.1) is the program of one example: its embeddings refer to the example's inputs, its outputs are readouts, and
+it says what is trained. Names are unique over all kinds; spans never take part in comparisons.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class InputRef:
 
 @dataclass(frozen=True)
 class DataRef:
-    """Row `row` (counted from 1) of the data `name`; one index for each axis but the last."""
+    """Row `row` (counted from 1) of the data `name`; several indices where the data has more axes."""
 
     name: str
     row: tuple[int, ...]
@@ -85,7 +85,7 @@ class Embedding:
 
 @dataclass(frozen=True)
 class Constant:
-    """A member of 𝒞, with its value as an expression in n (`netsor.expr.WIDTH`) and its limit."""
+    """A member of 𝒞: an expression in n (`netsor.expr.WIDTH`) and its limit."""
 
     name: str
     value: Expr
@@ -95,7 +95,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Data:
-    """Fixed numbers; `values` are nested tuples of this `shape`."""
+    """Fixed numbers; `values` is nested tuples of `shape`."""
 
     name: str
     shape: tuple[int, ...]
@@ -103,7 +103,7 @@ class Data:
     span: Span | None = _place()
 
     def row(self, index: tuple[int, ...]) -> Row:
-        """The row at these indices, which are counted from 1."""
+        """The row at indices counted from 1."""
         out = self.values
         for i in index:
             out = out[i - 1]
@@ -123,7 +123,7 @@ class MatMul:
 
 @dataclass(frozen=True)
 class Nonlin:
-    """name := ψ(vectors; scalars), coordinatewise (Eq. 60); ψ's symbols are named like variables, and n may occur."""
+    """name := ψ(vectors; scalars), coordinatewise (Eq. 60); ψ's symbols are named as variables, and n may occur."""
 
     name: str
     psi: Expr
@@ -148,7 +148,7 @@ Instruction = MatMul | Nonlin | Moment
 
 @dataclass(frozen=True)
 class Output:
-    """An output of the program: its reported name, and the scalar."""
+    """A scalar that the program is asked for, by the name it is reported under."""
 
     name: str
     scalar: str
@@ -176,7 +176,7 @@ class NetworkInput:
 
 @dataclass(frozen=True)
 class Trained:
-    """A parameter that SGD updates; `multiplier`, if given, replaces √σ² in the NTK parametrization."""
+    """A parameter that SGD updates; `multiplier` stands in the place of √σ² in the NTK parametrization, if given."""
 
     name: str
     multiplier: float | None = None
@@ -185,7 +185,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Program:
-    """A checked program or network, as the docstring of the module describes it."""
+    """A checked program or network; see the module."""
 
     name: str
     kind: str = "program"
@@ -203,7 +203,7 @@ class Program:
 
     @cached_property
     def by_name(self) -> dict[str, Instruction]:
-        """The instruction that defines each variable that is not initial."""
+        """The instruction that makes each variable that is not initial."""
         return {i.name: i for i in self.instructions}
 
     @cached_property
@@ -233,7 +233,7 @@ class Program:
 
     @cached_property
     def evaluated(self) -> Program:
-        """The program with products and entries of data replaced by numbers, as the interpreters need it."""
+        """The program with numbers in the place of products and entries of data, as the interpreters read it."""
         instructions = tuple(i if isinstance(i, MatMul) else _with_numbers(i) for i in self.instructions)
         constants = tuple(replace(c, value=numbers(c.value)) for c in self.constants)
         if instructions == self.instructions and constants == self.constants:
@@ -241,13 +241,12 @@ class Program:
         return replace(self, instructions=instructions, constants=constants)
 
     def row(self, e: Embedding) -> Row:
-        """The numbers that an embedding multiplies; raises LookupError for the input of a network, which has none."""
+        """The numbers that an embedding multiplies; an input of a network has none (LookupError)."""
         if isinstance(e.source, InputRef):
             raise LookupError(str(e.source))
         return self.datum[e.source.name].row(e.source.row)
 
     def is_initial_vector(self, name: str) -> bool:
-        """Whether the name is an initial vector, of a group with a covariance or of an embedding."""
         return name in self.group_of or name in self.embedding
 
     def kind_of(self, name: str) -> str:
@@ -261,7 +260,7 @@ class Program:
         return "data" if name in self.datum else "scalar"
 
     def functions(self) -> list[Function]:
-        """The definitions that occur in the instructions, each after those that it uses."""
+        """The definitions that the instructions mention, each after those it uses."""
         found: dict[Function, None] = {}
         for i in self.instructions:
             if not isinstance(i, MatMul):
@@ -273,7 +272,7 @@ class Program:
         return bool(i.scalars) or WIDTH in i.psi.free
 
     def needed(self, names: Iterator[str] | list[str] | None = None) -> set[str]:
-        """All variables on which the given scalars or vectors (by default the outputs) depend, including themselves."""
+        """All variables on which the given scalars or vectors (by default the outputs) depend, themselves included."""
         if names is None:
             names = [o.scalar for o in self.outputs] + [x for r in self.readouts for _, v, h in r.terms for x in (v, h)]
         seen: set[str] = set()

@@ -1,7 +1,6 @@
 """Diagnostics as data: what is wrong, where, what was expected and why, and an edit that would be accepted."""
 
 from netsor.diagnostics.data import (
-    Collector,
     Diagnostic,
     Edit,
     Label,
@@ -12,4 +11,4 @@ from netsor.diagnostics.data import (
     replacement,
 )
 
-__all__ = ["Collector", "Diagnostic", "Edit", "Label", "NetsorError", "Source", "Span", "apply_edits", "replacement"]
+__all__ = ["Diagnostic", "Edit", "Label", "NetsorError", "Source", "Span", "apply_edits", "replacement"]

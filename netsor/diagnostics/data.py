@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from os.path import commonprefix
 from typing import Literal
@@ -145,25 +145,3 @@ class NetsorError(Exception):
     def __init__(self, diagnostics: Diagnostic | Iterable[Diagnostic]):
         self.diagnostics = (diagnostics,) if isinstance(diagnostics, Diagnostic) else tuple(diagnostics)
         super().__init__("; ".join(f"{d.code}: {d.message}" for d in self.diagnostics))
-
-
-@dataclass
-class Collector:
-    """Diagnostics gathered along a pass, in the order of the text, each fault once."""
-
-    items: list[Diagnostic] = field(default_factory=list)
-
-    def add(self, diagnostic: Diagnostic) -> None:
-        if diagnostic not in self.items:
-            self.items.append(diagnostic)
-
-    def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
-        for d in diagnostics:
-            self.add(d)
-
-    def __iter__(self) -> Iterator[Diagnostic]:
-        return iter(sorted(self.items, key=lambda d: d.span.start if d.span else -1))
-
-    @property
-    def has_errors(self) -> bool:
-        return any(d.is_error for d in self.items)

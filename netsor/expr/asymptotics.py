@@ -66,9 +66,7 @@ def width_limit(e: Expr) -> float:
     if s.terms and growth(s.terms[0][0]) > 0:
         raise Diverges(rate_text(s.terms[0][0]), grows=True)
     if s.rest is not None and growth(s.rest) >= 0:
-        # Several oscillating terms may cancel, as in cos(n)² + sin(n)².
-        waves = sum(isinstance(c, Call) and FUNCTIONS[c.fn].wave is not None for c in postorder(e))
-        raise Diverges(s.why, known=s.why.startswith(_OSCILLATE) and waves == 1)
+        raise Diverges(s.why, known=s.why.startswith(_OSCILLATE))
     return float(s.at(CONSTANT).value)
 
 

@@ -257,7 +257,6 @@ def compare(op: str, lhs: Expr, rhs: Expr) -> Expr:
 
 
 def logic(op: str, *args: Expr) -> Expr:
-    """`and`, `or` or `not` of tests."""
     return Logic._make(op, tuple(args))
 
 
@@ -347,7 +346,7 @@ def rewrite(root: Expr, rule: Callable[[Expr], Expr]) -> Expr:
 
 
 def numbers(root: Expr) -> Expr:
-    """The expression with every named number replaced by its value."""
+    """The expression with numbers in the place of their names."""
     if Named.kind not in root.made_of:
         return root
     return rewrite(root, lambda node: Const(node.value) if isinstance(node, Named) else node)

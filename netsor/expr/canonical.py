@@ -32,7 +32,6 @@ def _form(node: Expr) -> Expr:
 
 
 def sort_key(e: Expr) -> tuple[int, bytes]:
-    """The order of the terms of a sum and of the factors of a product in canonical form."""
     return e.rank, e.digest
 
 

@@ -19,7 +19,6 @@ from netsor.expr.intervals import infer_range
 from netsor.expr.nodes import WIDTH, ZERO, Add, Call, Const, Expr, Mul, Pow, Star, Sym, postorder
 from netsor.expr.onesided import Expansion, OneSided, Unsettled, limit_by_expansion
 
-# The most terms that a product of sums may be expanded into.
 _MOST_TERMS = 400
 
 

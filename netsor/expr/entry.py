@@ -126,7 +126,6 @@ class Nonlinearity:
 
     @property
     def is_periodic(self) -> bool:
-        """Whether the function is sin, cos or a quotient of them, as tan is."""
         return self.wave is not None or self.quotient is not None
 
     @property

@@ -18,7 +18,6 @@ from netsor.expr.growth import ONE_SERIES, Series, exponential, logarithm, plus,
 from netsor.expr.nodes import HALF, MINUS_ONE, ONE, TWO, ZERO, Call, Const, Expr
 from netsor.expr.values import DEFAULT_LEAK, SELU_ALPHA, SELU_SCALE
 
-# erf(u) = 2 Φ(√2 u) − 1.
 ERROR_FUNCTION = NormalCdf(2.0, math.sqrt(2), -1.0)
 _DIRAC = "dirac"
 

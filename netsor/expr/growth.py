@@ -43,18 +43,15 @@ class Coefficient(NamedTuple):
 
     @property
     def is_zero(self) -> bool:
-        """Whether it is exactly zero, or cannot be told from zero by its error bound."""
         return abs(self.value) <= self.error if isinstance(self.value, float) else self.value == 0
 
     def plus(self, other: Coefficient) -> Coefficient:
-        """The sum, exact where both are."""
         if isinstance(self.value, Fraction) and isinstance(other.value, Fraction):
             return Coefficient(self.value + other.value)
         a, b = float(self.value), float(other.value)
         return approximate(a + b, self.error + other.error + 3e-16 * (abs(a) + abs(b)))
 
     def times(self, other: Coefficient) -> Coefficient:
-        """The product, exact where both are."""
         if isinstance(self.value, Fraction) and isinstance(other.value, Fraction):
             return Coefficient(self.value * other.value)
         a, b = float(self.value), float(other.value)
@@ -132,7 +129,6 @@ class Rate:
         return Rate(tuple(logs), kept)
 
     def raised(self, exponent: Rational) -> Rate:
-        """A power of the rate."""
         return CONSTANT.times(self, exponent)
 
     def logarithm(self) -> list[tuple[Rate, Rational]]:
@@ -167,7 +163,6 @@ def compare(a: Rate, b: Rate) -> int:
 
 
 def faster(a: Rate | None, b: Rate | None) -> Rate | None:
-    """The faster of two rates, where None is the rate of zero."""
     if a is None or b is None:
         return b if a is None else a
     return a if compare(a, b) >= 0 else b
@@ -188,11 +183,9 @@ class Series:
 
     @property
     def is_zero(self) -> bool:
-        """Whether it has neither terms nor a remainder."""
         return not self.terms and self.rest is None
 
     def at(self, rate: Rate) -> Coefficient:
-        """The coefficient of this rate."""
         return next((c for r, c in self.terms if r == rate), NOUGHT)
 
     def leading(self, what: str) -> tuple[Rate, Coefficient]:
@@ -224,7 +217,6 @@ def series_of(terms: Iterable[tuple[Rate, Coefficient]], rest: Rate | None = Non
 
 
 def number(c: Coefficient) -> Series:
-    """The series of a constant."""
     return ZERO_SERIES if c.is_zero else Series(((CONSTANT, c),))
 
 
@@ -238,7 +230,6 @@ def unknown(bound: Rate, why: str) -> Series:
 
 
 def plus(*parts: Series) -> Series:
-    """The sum of several series, with the fastest of their remainders."""
     total: dict[Rate, Coefficient] = {}
     rest: Rate | None = None
     why = ""
@@ -251,7 +242,6 @@ def plus(*parts: Series) -> Series:
 
 
 def scaled(s: Series, c: Coefficient) -> Series:
-    """The series times a constant."""
     if c.is_zero:
         return ZERO_SERIES
     return Series(tuple((r, x.times(c)) for r, x in s.terms), s.rest, s.why)
@@ -262,7 +252,6 @@ def negative(s: Series) -> Series:
 
 
 def times(a: Series, b: Series) -> Series:
-    """The product of two series."""
     if a.is_zero or b.is_zero:
         return ZERO_SERIES
     total: dict[Rate, Coefficient] = {}
@@ -324,7 +313,6 @@ def raise_to(s: Series, exponent: Rational, what: str) -> Series:
 
 
 def logarithm(s: Series, what: str) -> Series:
-    """log s: the logarithms of its leading rate and coefficient, plus log(1 + u). Raises `Diverges` unless s > 0."""
     if s.is_zero:
         raise Diverges("log of zero")
     rate, c, u = split(s, f"whether `{what}` is positive")
@@ -338,7 +326,6 @@ def logarithm(s: Series, what: str) -> Series:
 
 
 def exponential(s: Series, what: str) -> Series:
-    """exp s: terms that grow become a rate, and the rest its Taylor series. Raises `Diverges`."""
     growing = [(r, c) for r, c in s.terms if growth(r) > 0]
     if s.rest is not None and growth(s.rest) > 0:
         raise Diverges(f"the size of `{what}` cannot be determined: {s.why}", known=False)

@@ -248,7 +248,7 @@ class Apply(Expr):
 
 
 class Named(Apply):
-    """A named number, such as ⟨ξ[1], ξ[2]⟩ for −0.6: a function without arguments; `origin` identifies it."""
+    """A number by its name, as ⟨ξ[1], ξ[2]⟩ for −0.6: a function of no arguments; `origin` says what it is."""
 
     __slots__ = ()
     kind = "named"
@@ -343,7 +343,7 @@ class Star(Expr):
 
 
 ZERO, ONE, MINUS_ONE, TWO, HALF = Const(0), Const(1), Const(-1), Const(2), Const(0.5)
-# The table of nodes holds weak references; `n` and these numbers, which most expressions contain, stay alive here.
+# Kept alive for good: every sum and product meets them.
 WIDTH = Sym("n")
 
 

@@ -25,10 +25,8 @@ from netsor.expr.growth import Rate, growth
 from netsor.expr.nodes import ONE, WIDTH, ZERO, Add, Call, Cmp, Cond, Const, Expr, Mul, Pow, Star, Sym
 from netsor.expr.values import compare_values
 
-# The most signs of inner quantities that are distinguished, which gives up to 2^10 cases.
 _MOST_CASES = 10
 _INFINITE = math.inf
-# The power of ε that stands for exponential decay, and the most terms of a Taylor expansion.
 _SMALL = 8.0
 _MOST_ORDERS = 6
 _ALONE = frozenset((WIDTH,))
@@ -42,11 +40,9 @@ class Expansion:
     rest: float = _INFINITE
 
     def at(self, p: float) -> Expr:
-        """The coefficient of ε^p."""
         return next((c for q, c in self.terms if q == p), ZERO)
 
     def beyond(self, p: float) -> tuple[tuple[float, Expr], ...]:
-        """The terms of higher order than ε^p."""
         return tuple(t for t in self.terms if t[0] > p)
 
     def shifted(self, p: float) -> Expansion:
@@ -80,7 +76,6 @@ class OneSided:
         self._known: dict[tuple[Expr, float], Expansion] = {}
 
     def settled(self, e: Expr) -> Expr:
-        """The expression under the given signs."""
         return settled_by(e, self.signs) if self.signs else canonical(e)
 
     def of(self, node: Expr, upto: float) -> Expansion:

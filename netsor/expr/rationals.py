@@ -10,7 +10,6 @@ from fractions import Fraction
 MOST_BITS = 4096
 # The most digits of a decimal that its nearest float determines (15 for doubles).
 _DECIMALS = 15
-# A sum below this share of its first term counts as cancelling, and is computed from the exact numbers.
 _CANCELS = 1 / 16
 
 
@@ -112,7 +111,6 @@ def _decimal_of(c: float, a: float, b: float, of: Callable[[Fraction, Fraction],
 
 # The k in m · 2^k is a multiple of this, so that numbers of similar size have the same k.
 _STEP = 512
-# The least normal float and the largest float.
 _LEAST, _MOST = 2.0**-1022, (2 - 2.0**-52) * 2.0**1023
 
 

@@ -8,7 +8,6 @@ from netsor.expr.build import add, call, cond, mul, neg, power
 from netsor.expr.functions import FUNCTIONS, absolute, log
 from netsor.expr.nodes import HALF, MINUS_ONE, ONE, ZERO, Add, Call, Cond, Const, Expr, Mul, Pow, Sym, postorder
 
-# Machine epsilon; a rounding is at most half of it.
 EPS = 2.0**-52
 
 

@@ -73,7 +73,6 @@ def tanh(u: Series, text: str) -> Series:
 
 
 def softplus(u: Series, text: str) -> Series:
-    """log(1 + e^u)."""
     return logarithm(plus(ONE_SERIES, exponential(u, text)), text)
 
 
@@ -93,7 +92,6 @@ def wave(u: Series, text: str, name: str, k: int) -> Series:
 
 
 def arctangent(u: Series, text: str) -> Series:
-    """atan u, by its Taylor series about the limit of u, or by ±π/2 − atan(1/u) where u → ±∞."""
     if sign := grows(u):
         # atan u = ±π/2 − atan(1/u)
         end = Coefficient(sign * math.pi / 2, 1e-16)
@@ -110,7 +108,6 @@ def arctangent(u: Series, text: str) -> Series:
 
 
 def erf(u: Series, text: str) -> Series:
-    """erf u, by its Taylor series about the limit of u, or by `complement` where u → ±∞."""
     if sign := grows(u):
         rest = turned(lambda v, t: complement(v, t), scaled(u, Coefficient(Fraction(sign))), 0.0, text)
         return scaled(plus(ONE_SERIES, negative(rest)), Coefficient(Fraction(sign)))

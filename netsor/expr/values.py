@@ -5,29 +5,24 @@ from __future__ import annotations
 import math
 
 NAN = math.nan
-# The constants of selu (Klambauer et al. 2017), and the slope of leaky_relu where none is given.
 SELU_SCALE = 1.0507009873554804934193349852946
 SELU_ALPHA = 1.6732632423543772848170429916717
 DEFAULT_LEAK = 0.01
 
 
 def exponential(x: float) -> float:
-    """e^x; +inf for x ≥ 709.7, just below the largest argument without overflow."""
     return math.exp(x) if x < 709.7 else math.inf
 
 
 def sigmoid(x: float) -> float:
-    """1/(1 + e^{−x}), without overflow."""
     return 1 / (1 + math.exp(-x)) if x >= 0 else (e := exponential(x)) / (1 + e)
 
 
 def softplus(x: float) -> float:
-    """log(1 + e^x), without overflow."""
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
 def normal_cdf(x: float) -> float:
-    """The distribution function Φ of a standard normal variable."""
     return 0.5 * math.erfc(-x / math.sqrt(2))
 
 
@@ -45,7 +40,6 @@ def leaky_relu(x: float, slope: float = DEFAULT_LEAK) -> float:
 
 
 def elu(x: float) -> float:
-    """x for x > 0, and e^x − 1 for x ≤ 0."""
     return x if x > 0 else math.expm1(x)
 
 
@@ -54,22 +48,18 @@ def selu(x: float) -> float:
 
 
 def gelu(x: float) -> float:
-    """x Φ(x)."""
     return times(x, normal_cdf(x))
 
 
 def silu(x: float) -> float:
-    """x σ(x)."""
     return times(x, sigmoid(x))
 
 
 def step(x: float) -> float:
-    """1 for x > 0 and 0 for x ≤ 0."""
     return 1.0 if x > 0 else 0.0 if x <= 0 else NAN
 
 
 def sign(x: float) -> float:
-    """−1, 0 or 1."""
     return math.copysign(1.0, x) if x != 0 else 0.0
 
 

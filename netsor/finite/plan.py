@@ -52,7 +52,6 @@ class Plan:
     alias: dict[str, str]
 
     def products(self) -> Iterator[Product]:
-        """All products of a matrix with vectors, in the order in which they are computed."""
         for s in self.stages:
             yield from s.products
 
@@ -64,7 +63,6 @@ class Plan:
         return dict(count)
 
     def matrices(self) -> list[str]:
-        """The names of the matrices that are used, in the order of their first use."""
         return list(dict.fromkeys(p.matrix for p in self.products()))
 
 

@@ -16,7 +16,7 @@ from netsor.expr.differentiate import unfold
 from netsor.expr.intervals import infer_range
 from netsor.expr.parity import parity
 from netsor.gaussian.existence.divergence import TOO_SINGULAR, why_infinite
-from netsor.gaussian.existence.integrability import has_no_value, integrable_under
+from netsor.gaussian.existence.integrability import integrable
 from netsor.gaussian.integrand.magnitude import averaged
 from netsor.gaussian.law import Input, Law
 from netsor.gaussian.law.inputs import Inputs, anonymous, gather
@@ -58,7 +58,6 @@ from netsor.gaussian.symbolic.structure import is_curved, shape_of
 DEFAULT = Settings()
 # Scalars with relative errors above _LARGE are varied jointly, at this many random points within their errors.
 _LARGE, _PLACES = 1e-5, 64
-# The share of the tolerance that the hard blocks together may leave, and the most variables for which that is tried.
 _SHARE, _FEW = 0.3, 4
 
 
@@ -78,7 +77,7 @@ def expect(
     if len(gaussians) > 1:
         e = _in_others(e, law.separated(_sorted(gaussians), None))
         gaussians = gaussians_of(e, law)
-    if e is ZERO or gaussians and parity(e, gaussians) == -1 and integrable_under(e, gaussians, law):
+    if e is ZERO or gaussians and parity(e, gaussians) == -1 and integrable(e, gaussians):
         return Expectation(0.0, 0.0, "exact algebra")
     # The symbolic steps come first: the terms, their blocks, and which of them vanish.
     terms = []
@@ -86,7 +85,7 @@ def expect(
         t = group[0] if len(group) == 1 else _together(group)
         split = blocks(t.product, gaussians, law) if t.product is not ONE else []
         # A factor with mean zero makes a product vanish only if the means of the other factors exist.
-        if not any(vanishing(b, gaussians, law) for b in split) or not _exists(t, gaussians, law):
+        if not any(vanishing(b, gaussians, law) for b in split) or not integrable(t.product, gaussians):
             terms.append((t, split))
     terms = _joined(terms, e, gaussians)
     # Cheap blocks are computed first, since a product ends at a block that is zero.
@@ -109,7 +108,7 @@ def expect(
         if total.value == 0 and total.error == 0:
             split = []
         for block in split:
-            if total.value == 0 and total.error == 0 and integrable_under(block, gaussians, law):
+            if total.value == 0 and total.error == 0 and integrable(block, gaussians):
                 continue
             # A hard block gets at most twice its equal share of the time that is left, so that some is left for the
             # others.
@@ -177,10 +176,6 @@ def _size(value: float, error: float, terms: float, tol: float, e: Expr, gaussia
     return min(terms, max(found, abs(value))) if found else terms
 
 
-def _exists(t: Term, gaussians: Gaussians, law: Law) -> bool:
-    return not has_no_value(t.scalar) and integrable_under(t.product, gaussians, law) is True
-
-
 def _joined(terms: list[tuple[Term, list[Expr]]], e: Expr, gaussians: Gaussians) -> list[tuple[Term, list[Expr]]]:
     """Terms of `e` over the same variables with curved breaks joined into one, since none of them is easier alone."""
     groups: dict[frozenset[Sym], list[int]] = {}
@@ -243,7 +238,7 @@ def _block(
     clock = Clock(None if clock.budget is None else max(clock.left(), clock.reserve()))
     start = time.perf_counter()
 
-    exists = integrable_under(block, gaussians, law)
+    exists = integrable(block, gaussians)
     if exists is not True:
         why = TOO_SINGULAR if exists is False and _has_density(mine, law) else why_infinite(nameless, variables, inputs)
         if why is not None:

@@ -67,7 +67,6 @@ class Clock:
     start: float = field(default_factory=time.monotonic)
 
     def left(self) -> float:
-        """The seconds left; infinite without a budget."""
         return float("inf") if self.budget is None else self.budget - (time.monotonic() - self.start)
 
     def reserve(self) -> float:
@@ -151,7 +150,6 @@ EXACT: Steps = (Step(Method.EXACT),)
 
 
 def printed(steps: Iterable[Step]) -> str:
-    """The steps as the documentation and the results show them, joined by plus signs."""
     return " + ".join(map(str, steps))
 
 

@@ -42,7 +42,6 @@ class Coupling:
 
     @property
     def vanishes(self) -> bool | None:
-        """Whether the coefficient is zero; see the class for None."""
         if self.coefficient is None or self.error is None:
             return None
         if self.coefficient == 0 and self.error == 0:

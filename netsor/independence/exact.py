@@ -41,7 +41,6 @@ class ExactReport:
 
     @property
     def gia(self) -> bool | None:
-        """Whether the GIA holds; None for a program, and where a coupling is not known."""
         if self.inputs is None:
             return None
         found = [c.vanishes for c in self.couplings if c.kind == BACKWARD_FORWARD]

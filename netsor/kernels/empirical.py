@@ -36,7 +36,6 @@ class EmpiricalKernel:
 
     @property
     def mean(self) -> Array:
-        """The mean over the seeds."""
         return np.asarray(self.values.mean(axis=0))
 
     @property
@@ -46,7 +45,6 @@ class EmpiricalKernel:
         return None if k < 2 else np.asarray(self.values.std(axis=0, ddof=1) / np.sqrt(k))
 
     def as_dict(self) -> dict[str, Any]:
-        """The mean and the largest standard error (None for one seed), as plain Python values for JSON."""
         stderr = self.stderr
         return {"value": self.mean.tolist(), "error": None if stderr is None else float(stderr.max(initial=0.0))}
 

@@ -249,7 +249,7 @@ def _count(pairs: Pairs) -> str:
 
 
 def _only(network: Program, pairs: Pairs, made: dict[str, Kernel]) -> Kernel:
-    """The sum of all contributions, or zero if there are none."""
+    """The sum of all contributions, which is zero where there are none."""
     count = len(network.readouts)
     shape = (len(pairs.row), len(pairs.column)) + (count, count) * (count > 1)
     return made.get("") or Kernel(np.zeros(shape), np.zeros(shape))

@@ -44,7 +44,6 @@ class Pairs:
 
     @property
     def symmetric(self) -> bool:
-        """Whether rows and columns are the same inputs, so that the upper triangle is enough."""
         return self.rows is self.columns
 
     @property

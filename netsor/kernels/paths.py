@@ -23,7 +23,6 @@ from netsor.transform.parameters import Trainable, trainable
 # Contributions by (parameter at the start of the path, matrices along the path).
 Shares = dict[tuple[str, str], Step]
 Terms = dict[tuple[str, str], list[Term]]
-# The most isomorphism classes of paths that are reported one by one.
 _MOST_CLASSES = 5000
 
 

@@ -26,7 +26,6 @@ class Kernel:
     error: Array
 
     def as_dict(self) -> dict[str, object]:
-        """The values and the largest error bound, as plain Python values for JSON."""
         return {"value": self.value.tolist(), "error": float(self.error.max(initial=0.0))}
 
 

@@ -56,7 +56,6 @@ def gram_terms(made: Instances, p: int, q: int, a: int, b: int) -> list[KernelTe
 
 
 def gram_psi(made: Instances, p: int, q: int, a: int, b: int) -> Expr:
-    """The function ψ whose mean is the covariance of the outputs a and b for the instances p and q."""
     readouts = made.network.readouts
     return readout_covariance(made.network, readouts[a].terms, readouts[b].terms, made.values[p], made.values[q])
 

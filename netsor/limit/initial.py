@@ -12,7 +12,6 @@ from netsor.gaussian import Estimate
 from netsor.limit.symbols import hat
 
 Combination = dict[Sym, Fraction]
-# Machine epsilon, and the share of two standard deviations below which an error of a covariance is negligible.
 _EPS, _NOTHING = 2.0**-52, 2.0**-70
 # An inner product that is smaller than this share of the sum of its absolute terms is computed exactly.
 _CANCELS = 1e-6

@@ -484,11 +484,9 @@ class Limit:
     # --- the law of the Ẑ's: numbers, when asked --------------------------------------------------------------
 
     def is_gaussian(self, s: Sym) -> bool:
-        """Whether the symbol is the Ẑ of a matrix product or an initial vector."""
         return s in self._products or s in self._law
 
     def independent(self, a: Sym, b: Sym) -> bool:
-        """Whether two Gaussian symbols have a covariance that is known to be zero."""
         if a is b:
             return False
         key = _ordered(a, b)
@@ -507,7 +505,6 @@ class Limit:
         return p.variance == 0 or self._uncorrelated.vanishes(p.operand, q.operand)
 
     def covariance(self, a: Sym, b: Sym) -> Estimate:
-        """The covariance of two Gaussian symbols (ZINIT and ZHAT), computed once."""
         key = _ordered(a, b)
         found = self._covariances.get(key)
         if found is None:
@@ -578,7 +575,6 @@ class Limit:
         return canonical(mul(as_expr(c), symbol))
 
     def scalar(self, s: Sym) -> Estimate:
-        """The limit of a scalar, computed once."""
         found = self._means.get(s) or self._estimates.get(s)
         if found is None:
             found = self._work.do(lambda: kept(self._estimates, s, self._scalar(s)))

@@ -50,7 +50,6 @@ from netsor.limit.interpreter import Limit
 _DRAWS, _MOST_DRAWS = 24, 2000
 # An argument this close to a jump counts as lying on it; a generic draw comes this close with probability below 1e-8.
 _AT = 1e-9
-# The step of a parameter, relative to 1 + |limit|, at which ψ is compared with its value at the limit.
 _NUDGE = 1e-6
 
 Values = dict[Sym, float]
@@ -69,17 +68,14 @@ class Jumps:
 
     @cached_property
     def needed(self) -> set[str]:
-        """The instructions that the outputs depend on; all of them where nothing is an output."""
         return self.state.program.needed() or {i.name for i in self.state.program.instructions}
 
     @cached_property
     def whole(self) -> dict[str, Expr]:
-        """Each ψ with the NONLINs among its arguments written out."""
         return _written_out(self.state.program, self.needed)
 
     @cached_property
     def suspects(self) -> list[Nonlin | Moment]:
-        """The NONLINs and MOMENTs in whose ψ an expression at which it jumps contains a parameter."""
         p = self.state.program
         if not (
             any(isinstance(i, Moment) or isinstance(i, Nonlin) and WIDTH in i.psi.free for i in p.instructions)

@@ -25,7 +25,6 @@ from netsor.gaussian import Estimate, Settings
 from netsor.limit.interpreter import Limit
 
 Array = np.ndarray
-# The probabilities of the quantiles that are reported by default.
 PROBABILITIES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 # Quantiles are averaged over this many scrambled Sobol sequences, of 2^this many points each.
 _SEQUENCES, _POINTS = 8, 14

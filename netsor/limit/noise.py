@@ -47,7 +47,6 @@ class Known(NamedTuple):
 
     @property
     def estimate(self) -> Estimate:
-        """The number and its bound, without the form of the error."""
         return Estimate(self.value, self.error)
 
 

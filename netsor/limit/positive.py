@@ -13,7 +13,6 @@ from netsor.expr.intervals import infer_range
 
 # The range of a number that is only known to be positive; products of a few such lower bounds are still positive.
 POSITIVE = (1e-30, math.inf)
-# The most cases of a piecewise expression that are examined.
 _MOST_CASES = 32
 
 

@@ -52,7 +52,6 @@ class LimitResult(Shown):
 
     @property
     def ok(self) -> bool:
-        """Whether there are no errors among the diagnostics."""
         return not any(d.is_error for d in self.diagnostics)
 
     def __getitem__(self, output: str) -> LimitValue:

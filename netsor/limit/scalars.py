@@ -42,7 +42,6 @@ from netsor.gaussian.arithmetic.extended_range import values as wide_values
 from netsor.gaussian.law import Input
 from netsor.gaussian.sensitivity.first_order import FirstOrder
 
-# The relative rounding error of a scalar, and the unit roundoff.
 _ROUNDING = 4e-16
 _HALF = 2.0**-53
 # The most scalars in a test for which all combinations of the ends of their error intervals are tried.

@@ -21,7 +21,6 @@ _NEAR, _NEAR_INITIAL = 1e-6, 1e-4
 _SMALL = 1e-4
 # Decimal digits tried for a coefficient; as few as suffice, so that a coefficient of the program is reproduced exactly.
 _DIGITS = (3, 7, 12, 15, 17)
-# Rounded coefficients are accurate enough if the residual has at most this many times the least variance.
 _ENOUGH = 4
 # Operands of more terms than this are compared by their covariances only.
 _MOST_TERMS = 40

@@ -1,6 +1,6 @@
 """Expressions up to the names of their symbols: the layers and positions of a network have the same few shapes.
 
-What does not depend on the names of the symbols can be derived once for each shape.
+What follows from an expression alone, whatever its symbols are, can be derived once for each shape.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from netsor.expr import Add, Expr, Mul, Star, Sym, postorder
 
-# Expressions with more occurrences of symbols than this are not compared, since long sums rarely have equal shapes.
+# Expressions in which symbols stand at more places are not compared: long sums hardly ever have equal shapes.
 _MOST = 40
 
 
@@ -91,7 +91,7 @@ def _by_number(s: _Skeleton) -> tuple[int, tuple[int, ...]]:
 
 
 def stand_ins(count: int) -> tuple[Sym, ...]:
-    """The symbols in which a shape is written, in order."""
+    """The symbols that stand for those of a shape, in their order."""
     while len(_STAND_INS) < count:
         _STAND_INS.append(Sym(("•", len(_STAND_INS))))
     return tuple(_STAND_INS[:count])
@@ -101,5 +101,5 @@ _STAND_INS: list[Sym] = []
 
 
 def numbered(symbols: Sequence[Sym]) -> dict[Sym, Expr]:
-    """The substitution that writes an expression with these symbols in stand-ins."""
+    """What replaces the symbols of a shape to write it in stand-ins."""
     return dict(zip(symbols, stand_ins(len(symbols)), strict=True))

@@ -1,4 +1,4 @@
-"""Whether E Z^x Z^y = 0 follows from the expressions alone, decided once for all pairs of operands of one shape."""
+"""Whether E Z^x Z^y = 0 follows without numbers, decided once for all pairs of operands of one shape."""
 
 from __future__ import annotations
 
@@ -15,22 +15,19 @@ Asked = dict[tuple[int, int], bool]
 
 
 class Limits(Law, Protocol):
-    """The law of the symbols of a limit."""
-
     def is_plain(self, s: Sym) -> bool:
         """Whether a symbol depends on no scalar that may have no value."""
         ...
 
 
 class Uncorrelated:
-    """Decides which pairs of operands of a limit have E Z^x Z^y = 0 for all values of covariances and scalars."""
+    """Pairs of operands of a limit, of which some have E Z^x Z^y = 0 whatever the numbers are."""
 
     def __init__(self, law: Limits, shapes: Shapes):
         self._law, self._shapes = law, shapes
         self._known: dict[Hashable, list[tuple[Asked, bool]]] = {}
 
     def vanishes(self, x: Expr, y: Expr) -> bool:
-        """Whether E x y is known to be zero; pairs of the same shape are decided once."""
         shape = self._shapes.of(x, y)
         if shape is None:
             return self._decide(x, y, self._law)
@@ -51,7 +48,7 @@ class Uncorrelated:
 
 
 class _Questions:
-    """A law that records which pairs it was asked about, and whether they are independent."""
+    """A law that records the questions of independence that it was asked."""
 
     def __init__(self, law: Law, symbols: tuple[Sym, ...]):
         self._law = law

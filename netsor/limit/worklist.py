@@ -31,7 +31,6 @@ class WorkList:
         self._depth = 0
 
     def do(self, work: Callable[[], T]) -> T:
-        """The result of this work, which may call `do` itself."""
         if self._depth >= _MOST:
             raise _Postponed(self, work)
         self._depth += 1
@@ -57,6 +56,5 @@ class WorkList:
 
 
 def kept(table: dict[K, T], key: K, value: T) -> T:
-    """Store a result in a table, and return it."""
     table[key] = value
     return value

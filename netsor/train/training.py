@@ -37,7 +37,6 @@ class Runs:
 
     @property
     def mean(self) -> Array:
-        """The mean over the seeds, of shape (T+1, rows, outputs)."""
         return np.asarray(self.values.mean(axis=0))
 
     @property
@@ -68,7 +67,6 @@ class Training:
 
     @property
     def outputs(self) -> int:
-        """The number of outputs of the network."""
         found = self.program if self.program is not None else self.finite.values if self.finite is not None else None
         return 1 if found is None else int(found.shape[-1])
 

@@ -129,7 +129,7 @@ class Backward:
         if is_scalar:
             return builder.moment(name, total)
         if x in self.made.network.group_of and coefficient_and_symbol(total):
-            return total  # dv = c x for a readout v is substituted, without an instruction of its own
+            return total  # a readout's dv = c x is no line of its own
         return builder.nonlin(name, total)
 
 

@@ -122,14 +122,14 @@ def symbolic_example(network: Program) -> tuple[list[Data], Example]:
 
 
 def inner(x: Row, y: Row) -> float:
-    """⟨x, y⟩ = Σ_k x_k y_k, exact for the shortest decimals of the entries, and rounded once."""
+    """⟨x, y⟩ = Σ_k x_k y_k of the decimals as which the rows are written, rounded once."""
     (a, p), (b, q) = _whole(x), _whole(y)
     return float(Fraction(sum(i * j for i, j in zip(a, b, strict=True)), p * q))
 
 
 @lru_cache(maxsize=1024)
 def _whole(row: Row) -> tuple[tuple[int, ...], int]:
-    """The numerators of a row over a common denominator, and that denominator."""
+    """A row as whole numbers over one denominator."""
     numbers = [Fraction(repr(x)) for x in row]
     denominator = math.lcm(*(q.denominator for q in numbers))
     return tuple(q.numerator * (denominator // q.denominator) for q in numbers), denominator

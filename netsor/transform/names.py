@@ -30,11 +30,9 @@ class Stamp:
     output: int | None = None
 
     def at(self, time: int) -> Stamp:
-        """The same row and output at another step."""
         return Stamp(time, self.row, self.test, self.output)
 
     def toward(self, output: int | None) -> Stamp:
-        """The same step and row for this output."""
         return Stamp(self.time, self.row, self.test, output)
 
 

@@ -25,7 +25,6 @@ from netsor.transform.forward import instances
 from netsor.transform.loss import Loss
 from netsor.transform.unroll import Numbers, Unrolling
 
-# The most instructions of an unrolled program; larger ones are refused before they are written (E657).
 _MOST_INSTRUCTIONS = 1_000_000
 
 

@@ -52,7 +52,6 @@ class Unrolling:
 
     @property
     def several(self) -> bool:
-        """Whether the network has several readouts."""
         return len(self.network.readouts) > 1
 
     def start(self, f: list[list[Expr]], hats: Values) -> None:
@@ -92,7 +91,7 @@ class Unrolling:
         self.f = f
         self.history.append(f)
 
-    # --- the update of the parameters by a batch --------------------------------------------------------------
+    # --- what the batch does to the parameters ----------------------------------------------------------------
 
     def _chi(self, t: int, r: int, k: int, j: int) -> Expr:
         """χ_t = ℒ'(f_t) (Eq. 85) of row r, which is example k, in readout j."""
@@ -135,7 +134,7 @@ class Unrolling:
             after[b] = self._after(b, stamp, self.now[0][b], moved[b])
         return moved, after
 
-    # --- the effect of the update on an example ---------------------------------------------------------------
+    # --- what that does to an example -------------------------------------------------------------------------
 
     def _move_example(
         self, t: int, k: int, inputs: Sequence[_InputStep], moved: Values, after: Values, last: bool

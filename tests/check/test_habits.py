@@ -66,7 +66,7 @@ LINES = [
     ("x := e^g", "Euler's number has no name", "x := exp(g)"),
     ("x := ∑ g / n", "divided by n, is a mean", "x := mean(g)"),
     ("x := ½ g", "a fraction is typed with `/`", "x := (1/2) g"),
-    ("x := Wᵗ g", "is a letter of the name, and no transpose", "x := Wᵀ g"),
+    ("x := Wᵗ g", "is a letter of the name, not a transpose", "x := Wᵀ g"),
     ("x := <g | v>/n", "are apart by a comma", "x := ⟨g, v⟩/n"),
     ("x := ⟨g|v⟩/n", "are apart by a comma", "x := ⟨g, v⟩/n"),
     ("x := g'v / n", "a prime differentiates a function", "x := gᵀv / n"),

@@ -361,23 +361,3 @@ def test_each_name_is_assigned_once() -> None:
         assert codes(HEAD + line + "\n" + END) == ["E202"], line
     assert codes(HEAD + "x[1] := tanh(y)\n" + END) == ["E208"]
     assert codes("for i in 1..2:\n    z := 3\noutput z\n") == ["E202"]
-
-
-@pytest.mark.parametrize(
-    ("number", "words"),
-    [("exp(1000)", "too large"), ("exp(800)/exp(799)", "too large"), ("log(0)", "no finite value"),
-     ("sqrt(-1)", "no finite value"), ("10^400", "too large")],
-)  # fmt: skip
-def test_what_overflows_is_large_and_what_has_no_value_has_none(number, words):
-    for text in (f"scalar c = {number}\nvector x ~ N(0, 1)\noutput a := mean(c * x^2)\n",
-                 f"vector x ~ N(0, 1)\noutput a := mean({number} * x^2)\n"):  # fmt: skip
-        (found,) = check(text).diagnostics
-        assert found.code == "E506" and words in found.message
-
-
-def test_oscillations_may_cancel():
-    one, two = (
-        check(f"vector x ~ N(0, 1)\nz := ({c}) x\noutput a := mean(z)\n").diagnostics[0].message
-        for c in ("cos(n)", "cos(n)^2 + sin(n)^2")
-    )
-    assert "has no limit" in one and "is not known" in two

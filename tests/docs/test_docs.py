@@ -211,9 +211,8 @@ def test_the_reference_lists_every_option() -> None:
 # Behind what a recipe's block goes.
 _BEHIND = {
     "netsor/expr/functions.py": r"def _entries\(\) -> list\[Nonlinearity\]:\n(?:.*\n)*?    return \[\n",
-    "netsor/check/faults/__init__.py": r"from netsor\.check\.faults\.claims import \(\n",
-    "netsor/check/statements.py": r"    def add_output\(self, shown: str, .*\n",
-    "netsor/diagnostics/catalogue/warnings.py": r"ENTRIES: .* = \(\n",
+    "netsor/check/assignments.py import": r"from netsor\.diagnostics import Span\n",
+    "netsor/check/assignments.py _add_output": r"def _add_output\(.*\n",
     "netsor/gaussian/problem.py Method": r"class Method\(Enum\):\n.*\n\n",
     "netsor/gaussian/plan.py import": r"import replace\n\n",
     "netsor/gaussian/plan.py RULES": r"RULES: .* = \(\n(?:.*\n)*?(?=    Lattice)",

@@ -9,10 +9,9 @@ import mpmath
 import numpy as np
 import pytest
 
-from netsor.expr import ONE, ZERO, Const, Expr, call, canonical, compare, cond, sqrt, substitute, sym
+from netsor.expr import ONE, ZERO, Const, Expr, call, canonical, compare, cond, sqrt, sym
 from netsor.gaussian import Divergent, FixedLaw, Settings, Unsettled, expect, vanishes
 from netsor.gaussian.existence.integrability import integrable
-from netsor.gaussian.problem import NoNumber
 
 X, Y, Z = sym("x"), sym("y"), sym("z")
 ALL = (X, Y, Z)
@@ -254,19 +253,3 @@ def test_wide_numbers_agree_with_mpmath():
             truth = mpmath.log(2 + mpmath.exp(2 * x) + mpmath.exp(x * 1.5)) / (1 + abs(x))
             truth += x / (1 + mpmath.exp(-x)) * mpmath.ncdf(-x)
             assert v == pytest.approx(float(truth), rel=1e-12)
-
-
-def test_a_singularity_that_the_law_lies_on_is_no_zero():
-    # Of an odd integrand the mean is 0 only if it exists: where x = y with probability one log|x − y| has no value.
-    for singular in (call("log", call("abs", X - Y)), power(call("abs", X - Y), -0.3)):
-        e = call("sign", X) * singular
-        with pytest.raises(NoNumber):
-            expect(e, FixedLaw([X, Y], [[1.0, 1.0], [1.0, 1.0]]))
-        with pytest.raises(Divergent):
-            expect(call("sign", X) * canonical(substitute(singular, {Y: X})), FixedLaw([X], [[1.0]]))
-        found = expect(e, FixedLaw([X, Y], [[1.0, 0.5], [0.5, 1.0]]))
-        assert found.value == found.error == 0
-    # A singular law may have a density where it matters.
-    law = FixedLaw([X, Y, Z], [[1.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 1.0, 2.0]])
-    found = expect(call("sign", Z) * power(call("abs", X), -0.3), law)
-    assert abs(found.value) <= found.error

@@ -1,13 +1,13 @@
-"""The registry of diagnostics: each code with its rule, the paper's number for it, a bad and a good example.
+"""The diagnostics: each code with its rule, the paper's number for it, a bad and a good example, and its messages.
 
-A range of codes is a module: E0xx files and usage, E1xx text and syntax, E2xx names, E3xx kinds, E4xx declarations,
-E5xx divergence, labels and promises, E6xx networks, E7xx runs at a finite width, E8xx limits, E9xx and W9xx
-assumptions and warnings. Modules are imported when one of their codes is asked for.
+A range of codes is a module, which holds an `Entry` for each code and behind it the functions that make its messages:
+E0xx files and usage, E1xx text and syntax, E2xx names, E3xx kinds, E4xx declarations, E5xx divergence, labels and
+promises, E6xx networks, E7xx runs at a finite width, E8xx limits, E9xx and W9xx assumptions and warnings.
+Modules are imported when one of their codes is asked for.
 """
 
 from __future__ import annotations
 
-import textwrap
 from importlib import import_module
 
 from netsor.diagnostics.catalogue.entry import Entry
@@ -31,6 +31,8 @@ def all_entries() -> tuple[Entry, ...]:
 
 def explain(code: str) -> str:
     """The text of `netsor explain CODE`; KeyError for a code that does not exist."""
+    import textwrap
+
     entry = lookup(code)
     if entry is None:
         raise KeyError(code)
@@ -42,9 +44,9 @@ def explain(code: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _entries(module: str) -> tuple[Entry, ...]:
-    entries: tuple[Entry, ...] = import_module(f"{__name__}.{module}").ENTRIES
-    return entries
+def _entries(module: str) -> list[Entry]:
+    """The entries of a module, in the order in which they stand."""
+    return [e for e in vars(import_module(f"{__name__}.{module}")).values() if isinstance(e, Entry)]
 
 
 __all__ = ["Entry", "all_entries", "explain", "lookup"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from netsor.diagnostics.data import Severity
+from netsor.diagnostics.data import Diagnostic, Edit, Label, Severity, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,8 @@ class Entry:
     `bad` yields this code and no other, `good` is the same thing as it would be accepted; where the fault lies in the
     call and not in a program, both are command lines. `settings` and `data` are given to `bad` from outside, and
     `stage` says what finds it wanting: checking it, its limit, `--require`, or a run.
+
+    Called with a message, an entry makes a diagnostic of its code.
     """
 
     code: str
@@ -28,3 +30,16 @@ class Entry:
     settings: Mapping[str, float] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     stage: Literal["check", "limit", "require", "run"] = "check"
+
+    def __call__(
+        self,
+        message: str,
+        span: Span | None = None,
+        label: str = "",
+        *,
+        labels: tuple[Label, ...] = (),
+        notes: tuple[str, ...] = (),
+        hint: str = "",
+        edits: tuple[Edit, ...] = (),
+    ) -> Diagnostic:
+        return Diagnostic(self.code, message, span, self.severity, label, labels, notes, hint, edits)

@@ -1,292 +1,465 @@
 """E6xx: networks; of those that a derived program meets (E65x), `bad` and `good` are command lines."""
 
+from __future__ import annotations
+
+import re
+
 from netsor.diagnostics.catalogue.entry import Entry
+from netsor.diagnostics.catalogue.words import said, short, whole_line
+from netsor.diagnostics.data import Diagnostic, Edit, Label, Span
 
 _NET = "network mlp(ξ : 3)\nmatrix U : (n, 3)\nmatrix W\nvector v ~ N(0, 1)\nx := tanh(W tanh(U ξ))\n"
+_D1 = "Setup D.1: f(ξ) = vᵀ x(ξ) / √n, with v a vector of parameters"
+_CENTRED = "give `{}` mean 0, independent of the rest, and use it in the readout alone"
+# A product as a readout has it, and what divides it.
+_READOUT = re.compile(r"((?:\w+\s*(?:ᵀ|⊤|\^T)\s*|⟨).*?)(?:\s*/\s*(?:n|√n|√ n|sqrt n))?\Z", re.S)
 
-ENTRIES: tuple[Entry, ...] = (
-    Entry(
-        "E601",
-        "an output of a network that is no readout",
-        "A network gives f(ξ) = vᵀ x(ξ) / √n, with v a vector of parameters that it declares; several terms "
-        "of this form may be added.",
-        bad=_NET + "output f := mean(x)\n",
-        good=_NET + "output f := vᵀ x / √n\n",
-        paper="Setup D.1",
+E601 = Entry(
+    "E601",
+    "an output of a network that is no readout",
+    "A network gives f(ξ) = vᵀ x(ξ) / √n, with v a vector of parameters that it declares; several terms "
+    "of this form may be added.",
+    bad=_NET + "output f := mean(x)\n",
+    good=_NET + "output f := vᵀ x / √n\n",
+    paper="Setup D.1",
+)
+
+
+def readout_shape(span: Span, line: Span, name: str) -> Diagnostic:
+    """`line` is the statement, `name` the output's own."""
+    product = _READOUT.match(span.text.strip())
+    edits = (Edit(line, f"output {name} := {product[1]} / √n"),) if product else ()
+    return E601(
+        f"`{short(span.text)}` is not a readout",
+        span,
+        "a network's output is vᵀ x / √n",
+        notes=(_D1,),
+        hint=f"write {said(edits[0])}" if edits else f"make it one, as in `output {name} := vᵀ x / √n`",
+        edits=edits,
+    )
+
+
+def readout_cancels(span: Span) -> Diagnostic:
+    return E601(
+        f"the terms of `{short(span.text)}` cancel: this output is 0 for every input",
+        span,
+        "always 0",
+        notes=(_D1,),
+        hint="remove one of the terms, or change the sign of one",
+    )
+
+
+E602 = Entry(
+    "E602",
+    "a network without a readout",
+    "A network ends with the output that it computes.",
+    bad=_NET + "y := tanh(x)\n",
+    good=_NET + "output f := vᵀ x / √n\n",
+    paper="Setup D.1",
+)
+
+
+def no_readout(span: Span, name: str) -> Diagnostic:
+    return E602(
+        f"the network `{name}` has no readout",
+        span,
+        "no `output` line",
+        hint="end it with its output, as in `output f := vᵀ x / √n`",
+    )
+
+
+E603 = Entry(
+    "E603",
+    "training something that is no parameter",
+    "SGD updates the matrices and vectors that the network declares.",
+    bad=_NET + ("train x\noutput f := vᵀ x / √n\n"),
+    good=_NET + ("train W\noutput f := vᵀ x / √n\n"),
+    paper="Setup D.1",
+)
+
+
+def train_not_parameter(span: Span, name: str, kind: str) -> Diagnostic:
+    return E603(
+        f"`{name}` is {kind}, and SGD updates parameters",
+        span,
+        "not a parameter",
+        notes=("parameters are the matrices and vectors that the network declares",),
+        hint="name a declared matrix or vector, as in `train W`",
+    )
+
+
+E604 = Entry(
+    "E604",
+    "`train` in a program",
+    "A program computes; only a network has parameters that SGD updates.",
+    bad="matrix W\nvector x ~ N(0, 1)\ntrain W\noutput mean((W x)^2)\n",
+    good=_NET + ("train W\noutput f := vᵀ x / √n\n"),
+    paper="Setup D.1",
+)
+
+
+def train_in_program(span: Span) -> Diagnostic:
+    edit = Edit(whole_line(span), "")
+    return E604(
+        "`train` belongs to a network, and this is a program",
+        span,
+        "nothing is trained here",
+        hint="remove this line, or begin the file with a header, as in `network f(ξ : 3)`",
+        edits=(edit,),
+    )
+
+
+E605 = Entry(
+    "E605",
+    "training a parameter of variance zero without a multiplier",
+    "In the NTK parametrization a parameter is √σ² times one of unit variance. With σ² = 0 the multiplier "
+    "would be 0, so that training moves nothing: name the multiplier.",
+    bad=_NET + ("vector b ~ N(0, 0)\ntrain b\noutput f := vᵀ (x + b) / √n\n"),
+    good=_NET + ("vector b ~ N(0, 0)\ntrain b * 1\noutput f := vᵀ (x + b) / √n\n"),
+    paper="Setup D.1",
+)
+
+
+def train_zero_variance(span: Span, name: str) -> Diagnostic:
+    edit = Edit(span, f"{span.text} * 1")
+    return E605(
+        f"`{name}` has variance 0, so its multiplier √σ² is 0 and training would not move it",
+        span,
+        "not trained by this",
+        hint=f"give the multiplier: {said(edit)}",
+        edits=(edit,),
+    )
+
+
+E606 = Entry(
+    "E606",
+    "a multiplier for one of several correlated vectors",
+    "Jointly Gaussian vectors are whitened together, so a multiplier for one of them has no meaning.",
+    bad=_NET + ("vector a, b ~ N(0, [[1, 0.5], [0.5, 1]])\ntrain b * 2\noutput f := vᵀ (x + a + b) / √n\n"),
+    good=_NET + ("vector a ~ N(0, 1)\nvector b ~ N(0, 1)\ntrain b * 2\noutput f := vᵀ (x + a + b) / √n\n"),
+)
+
+
+def train_joint(span: Span, name: str, item: Span) -> Diagnostic:
+    """`item` is the parameter with its multiplier."""
+    edit = Edit(item, span.text)
+    return E606(
+        f"`{name}` is trained with a multiplier, and it is correlated with other vectors",
+        span,
+        "jointly Gaussian vectors are whitened",
+        hint=f"declare it by itself, or leave the multiplier out: {said(edit)}",
+        edits=(edit,),
+    )
+
+
+E607 = Entry(
+    "E607",
+    "a parameter that is named twice",
+    "Each parameter is trained once, with one multiplier.",
+    bad=_NET + ("train W\ntrain W * 2\noutput f := vᵀ x / √n\n"),
+    good=_NET + ("train W * 2\noutput f := vᵀ x / √n\n"),
+)
+
+
+def trained_twice(span: Span, name: str, place: Span) -> Diagnostic:
+    """`place` holds the parameter with its multiplier and comma, or the line where it is the only one."""
+    return E607(
+        f"`{name}` is named twice in `train`", span, "second time", hint="name it once", edits=(Edit(place, ""),)
+    )
+
+
+E608 = Entry(
+    "E608",
+    "two examples in one network",
+    "A network is the program of one example, whose inputs may be several. Readouts that read different inputs "
+    "are those of different examples: netsor itself runs a network on all rows that it is given.",
+    bad=(
+        "network pair(ξ : 2, ζ : 2)\n"
+        "matrix U : (n, 2)\n"
+        "vector v ~ N(0, 1)\n"
+        "x := tanh(U ξ)\n"
+        "y := tanh(U ζ)\n"
+        "output f := vᵀ x / √n\n"
+        "output g := vᵀ y / √n\n"
     ),
-    Entry(
-        "E602",
-        "a network without a readout",
-        "A network ends with the output that it computes.",
-        bad=_NET + "y := tanh(x)\n",
-        good=_NET + "output f := vᵀ x / √n\n",
-        paper="Setup D.1",
-    ),
-    Entry(
-        "E603",
-        "training something that is no parameter",
-        "SGD updates the matrices and vectors that the network declares.",
-        bad=_NET + ("train x\noutput f := vᵀ x / √n\n"),
-        good=_NET + ("train W\noutput f := vᵀ x / √n\n"),
-        paper="Setup D.1",
-    ),
-    Entry(
-        "E604",
-        "`train` in a program",
-        "A program computes; only a network has parameters that SGD updates.",
-        bad=("matrix W\nvector x ~ N(0, 1)\ntrain W\noutput mean((W x)^2)\n"),
-        good=_NET + ("train W\noutput f := vᵀ x / √n\n"),
-        paper="Setup D.1",
-    ),
-    Entry(
-        "E605",
-        "training a parameter of variance zero without a multiplier",
-        "In the NTK parametrization a parameter is √σ² times one of unit variance. With σ² = 0 the multiplier "
-        "would be 0, so that training moves nothing: name the multiplier.",
-        bad=_NET + ("vector b ~ N(0, 0)\ntrain b\noutput f := vᵀ (x + b) / √n\n"),
-        good=_NET + ("vector b ~ N(0, 0)\ntrain b * 1\noutput f := vᵀ (x + b) / √n\n"),
-        paper="Setup D.1",
-    ),
-    Entry(
-        "E606",
-        "a multiplier for one of several correlated vectors",
-        "Jointly Gaussian vectors are whitened together, so a multiplier for one of them has no meaning.",
-        bad=_NET + ("vector a, b ~ N(0, [[1, 0.5], [0.5, 1]])\ntrain b * 2\noutput f := vᵀ (x + a + b) / √n\n"),
-        good=_NET + ("vector a ~ N(0, 1)\nvector b ~ N(0, 1)\ntrain b * 2\noutput f := vᵀ (x + a + b) / √n\n"),
-    ),
-    Entry(
-        "E607",
-        "a parameter that is named twice",
-        "Each parameter is trained once, with one multiplier.",
-        bad=_NET + ("train W\ntrain W * 2\noutput f := vᵀ x / √n\n"),
-        good=_NET + ("train W * 2\noutput f := vᵀ x / √n\n"),
-    ),
-    Entry(
-        "E608",
-        "two examples in one network",
-        "A network is the program of one example, whose inputs may be several. Readouts that read different inputs "
-        "are those of different examples: netsor itself runs a network on all rows that it is given.",
-        bad=(
-            "network pair(ξ : 2, ζ : 2)\n"
-            "matrix U : (n, 2)\n"
-            "vector v ~ N(0, 1)\n"
-            "x := tanh(U ξ)\n"
-            "y := tanh(U ζ)\n"
-            "output f := vᵀ x / √n\n"
-            "output g := vᵀ y / √n\n"
+    good="network single(ξ : 2)\nmatrix U : (n, 2)\nvector v ~ N(0, 1)\nx := tanh(U ξ)\noutput f := vᵀ x / √n\n",
+    paper="Setup D.1",
+)
+
+
+def two_examples(span: Span | None, first: tuple[str, str], second: tuple[str, str], place: Span | None) -> Diagnostic:
+    """Two readouts, each with an input that it reads and the other does not; `place` is the first one's."""
+    return E608(
+        f"`{first[0]}` reads `{first[1]}`, `{second[0]}` reads `{second[1]}`: two examples in one network",
+        span,
+        f"reads `{second[1]}` alone",
+        labels=(Label(place, f"reads `{first[1]}` alone"),) if place else (),
+        notes=("a network is the program of one example; `netsor` runs it on as many as it is given",),
+        hint=f"write the network for `{first[1]}` alone, and give both examples as rows of `--inputs`",
+    )
+
+
+E609 = Entry(
+    "E609",
+    "a kernel of a program",
+    "The NNGP kernel and the NTK belong to networks: they compare a network at two inputs.",
+    bad="netsor ntk programs/algorithm1.netsor --inputs X.npy",
+    good="netsor ntk mlp.netsor --inputs X.npy",
+    paper="Setup D.1",
+    stage="run",
+)
+
+E610 = Entry(
+    "E610",
+    "evaluating a network",
+    "A network is the program of one example and has no inputs yet. Its kernels, its backward pass and "
+    "its training are programs, and those have limits.",
+    bad="netsor eval mlp.netsor",
+    good="netsor ntk mlp.netsor --inputs X.npy",
+    paper="Setup D.1",
+    stage="run",
+)
+
+E611 = Entry(
+    "E611",
+    "the path formula does not hold",
+    "The sum over paths leaves out the terms in which the backward pass is paired with itself. They "
+    "vanish where no matrix and its transpose are both in the forward pass and the Simple GIA Check "
+    "passes.",
+    bad="netsor ntk autoencoder.netsor --inputs X.npy --method paths",
+    good="netsor ntk autoencoder.netsor --inputs X.npy",
+    paper="Assumption A2, Eqs. 95, 96 and 103",
+    stage="run",
+)
+
+E612 = Entry(
+    "E612",
+    "training that diverges",
+    "A step of kernel gradient descent multiplies an error by 1 − η λ, where λ is an eigenvalue of the tangent "
+    "kernel times the curvature of the loss. Far above 2/λ the outputs outgrow all numbers within the steps.",
+    bad="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 400 --lr 1000",
+    good="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 4 --lr 0.5",
+    paper="Eq. 68",
+    stage="run",
+)
+
+W613 = Entry(
+    "W613",
+    "a learning rate that overshoots",
+    "Where η λ exceeds 2, a step makes an error larger than it was. The limits are computed all the same.",
+    bad="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 2 --lr 20",
+    good="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 2 --lr 0.5",
+    paper="Eq. 68",
+    severity="warning",
+    stage="run",
+)
+
+W614 = Entry(
+    "W614",
+    "kernel gradient descent is not expected to match",
+    "Theorem D.2 needs polynomially bounded derivatives, and arguments that lie on no "
+    "kink (as relu's does at a row of zeros where the bias starts at zero). Without them the unrolled "
+    "program still has its limit, which is computed, and kernel gradient descent stands beside it for comparison.",
+    bad="netsor train steep.netsor --inputs X.npy --targets y.npy --steps 1",
+    good="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 1",
+    paper="Theorem D.2",
+    severity="warning",
+    stage="run",
+)
+
+E615 = Entry(
+    "E615",
+    "training from the network's own outputs has no limit",
+    "At step 0 the outputs vᵀx/√n tend to a Gaussian process, not to numbers. The limit of training is that from "
+    "given outputs; `gaussian` draws them from the process.",
+    bad="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 1 --f0 network --limit",
+    good="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 1 --f0 gaussian --limit",
+    paper="D.1.1",
+    stage="run",
+)
+
+W616 = Entry(
+    "W616",
+    "a readout that no input reaches",
+    "An output that does not depend on the example is the same number for all of them, and has a constant kernel.",
+    bad="network constant(ξ : 2)\nmatrix W\nvector b, v ~ N(0, 1)\nx := tanh(W b)\noutput f := vᵀ x / √n\n",
+    good="network varied(ξ : 2)\nmatrix U : (n, 2)\nvector v ~ N(0, 1)\nx := tanh(U ξ)\noutput f := vᵀ x / √n\n",
+    paper="Setup D.1",
+    severity="warning",
+)
+
+
+def readout_without_input(span: Span | None, name: str) -> Diagnostic:
+    return W616(
+        f"the readout `{name}` does not depend on the example",
+        span,
+        "the same for every input",
+        hint="let it depend on an input through an n×d matrix, as in `g := U ξ`",
+    )
+
+
+E617 = Entry(
+    "E617",
+    "a covariance of the outputs that is not known",
+    "The NNGP kernel is the covariance of the outputs at initialization. It is E Z^v Z^v' E Z^x Z^x' where v is "
+    "centred, independent of all else and used in the readout alone, and it is computed where the coordinates are "
+    "iid, or change their signs one by one. In other networks fluctuations of the layers below enter it.",
+    bad="netsor ntk tied.netsor --inputs X.npy --nngp",
+    good="netsor ntk mlp.netsor --inputs X.npy --nngp",
+    paper="Setup D.1, D.1.1",
+    stage="run",
+)
+
+
+def unknown_covariance(span: Span | None, name: str, v: str, x: str, cause: str) -> Diagnostic:
+    """The covariance of an output vᵀ x / √n; `cause` is in what way v is not the paper's."""
+    return E617(
+        f"the covariance of the output `{name}` at initialization is not known: {cause}",
+        span,
+        f"`{v}` and `{x}` are not independent and centred",
+        notes=(
+            "it is E Z^v Z^v' E Z^x Z^x' for a centred v that is used nowhere else, and another number "
+            "where coordinates are iid; here fluctuations of the layers below enter it",
         ),
-        good=("network single(ξ : 2)\nmatrix U : (n, 2)\nvector v ~ N(0, 1)\nx := tanh(U ξ)\noutput f := vᵀ x / √n\n"),
-        paper="Setup D.1",
-    ),
-    Entry(
-        "E609",
-        "a kernel of a program",
-        "The NNGP kernel and the NTK belong to networks: they compare a network at two inputs.",
-        bad="netsor ntk programs/algorithm1.netsor --inputs X.npy",
-        good="netsor ntk mlp.netsor --inputs X.npy",
-        paper="Setup D.1",
-        stage="run",
-    ),
-    Entry(
-        "E610",
-        "evaluating a network",
-        "A network is the program of one example and has no inputs yet. Its kernels, its backward pass and "
-        "its training are programs, and those have limits.",
-        bad="netsor eval mlp.netsor",
-        good="netsor ntk mlp.netsor --inputs X.npy",
-        paper="Setup D.1",
-        stage="run",
-    ),
-    Entry(
-        "E611",
-        "the path formula does not hold",
-        "The sum over paths leaves out the terms in which the backward pass is paired with itself. They "
-        "vanish where no matrix and its transpose are both in the forward pass and the Simple GIA Check "
-        "passes.",
-        bad="netsor ntk autoencoder.netsor --inputs X.npy --method paths",
-        good="netsor ntk autoencoder.netsor --inputs X.npy",
-        paper="Assumption A2, Eqs. 95, 96 and 103",
-        stage="run",
-    ),
-    Entry(
-        "E612",
-        "training that diverges",
-        "A step of kernel gradient descent multiplies an error by 1 − η λ, where λ is an eigenvalue of the tangent "
-        "kernel times the curvature of the loss. Far above 2/λ the outputs outgrow all numbers within the steps.",
-        bad="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 400 --lr 1000",
-        good="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 4 --lr 0.5",
-        paper="Eq. 68",
-        stage="run",
-    ),
-    Entry(
-        "W613",
-        "a learning rate that overshoots",
-        "Where η λ exceeds 2, a step makes an error larger than it was. The limits are computed all the same.",
-        bad="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 2 --lr 20",
-        good="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 2 --lr 0.5",
-        paper="Eq. 68",
-        severity="warning",
-        stage="run",
-    ),
-    Entry(
-        "W614",
-        "kernel gradient descent is not expected to match",
-        "Theorem D.2 needs polynomially bounded derivatives, and arguments that lie on no "
-        "kink (as relu's does at a row of zeros where the bias starts at zero). Without them the unrolled "
-        "program still has its limit, which is computed, and kernel gradient descent stands beside it for comparison.",
-        bad="netsor train steep.netsor --inputs X.npy --targets y.npy --steps 1",
-        good="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 1",
-        paper="Theorem D.2",
-        severity="warning",
-        stage="run",
-    ),
-    Entry(
-        "E615",
-        "training from the network's own outputs has no limit",
-        "At step 0 the outputs vᵀx/√n tend to a Gaussian process, not to numbers. The limit of training is that from "
-        "given outputs; `gaussian` draws them from the process.",
-        bad="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 1 --f0 network --limit",
-        good="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 1 --f0 gaussian --limit",
-        paper="D.1.1",
-        stage="run",
-    ),
-    Entry(
-        "W616",
-        "a readout that no input reaches",
-        "An output that does not depend on the example is the same number for all of them, and has a constant kernel.",
-        bad=("network constant(ξ : 2)\nmatrix W\nvector b, v ~ N(0, 1)\nx := tanh(W b)\noutput f := vᵀ x / √n\n"),
-        good=("network varied(ξ : 2)\nmatrix U : (n, 2)\nvector v ~ N(0, 1)\nx := tanh(U ξ)\noutput f := vᵀ x / √n\n"),
-        paper="Setup D.1",
-        severity="warning",
-    ),
-    Entry(
-        "E617",
-        "a covariance of the outputs that is not known",
-        "The NNGP kernel is the covariance of the outputs at initialization. It is E Z^v Z^v' E Z^x Z^x' where v is "
-        "centred, independent of all else and used in the readout alone, and it is computed where the coordinates are "
-        "iid, or change their signs one by one. In other networks fluctuations of the layers below enter it.",
-        bad="netsor ntk tied.netsor --inputs X.npy --nngp",
-        good="netsor ntk mlp.netsor --inputs X.npy --nngp",
-        paper="Setup D.1, D.1.1",
-        stage="run",
-    ),
-    Entry(
-        "W618",
-        "outputs that grow like √n",
-        "f = vᵀx/√n is √n times the mean of v x. Where E Z^v Z^x is not zero, the outputs have no limit: the paper's "
-        "readouts are centred, independent of all else, and used nowhere else.",
-        bad=(
-            "network drifting(ξ : 2)\nmatrix U : (n, 2)\nvector v ~ N(1, 1)\nx := relu(U ξ)\noutput f := vᵀ x / √n\n"
-        ),
-        good=(
-            "network centred(ξ : 2)\nmatrix U : (n, 2)\nvector v ~ N(0, 1)\nx := relu(U ξ)\noutput f := vᵀ x / √n\n"
-        ),
-        paper="Setup D.1",
-        severity="warning",
-    ),
-    Entry(
-        "E651",
-        "the gradient of a program",
-        "Only a network has parameters, and with them a gradient.",
-        bad="netsor backward programs/algorithm1.netsor",
-        good="netsor backward mlp.netsor",
-        paper="Setup D.1",
-        stage="run",
-    ),
-    Entry(
-        "E652",
-        "nothing to differentiate",
-        "A network without a readout has no output, so no gradient.",
-        bad="netsor backward body.netsor",
-        good="netsor backward mlp.netsor",
-        paper="Setup D.1",
-        stage="run",
-    ),
-    Entry(
-        "E653",
-        "a nonlinearity without a derivative",
-        "The gradient is made of the derivatives of the nonlinearities. A jump has none.",
-        bad="netsor backward step_network.netsor",
-        good="netsor backward relu_network.netsor",
-        paper="Eq. 78",
-        stage="run",
-    ),
-    Entry(
-        "E654",
-        "inputs or targets of the wrong shape",
-        "Inputs have the shape (N, d), or (N, T, d) for networks of several tokens; targets (N,), or (N, outputs).",
-        bad="netsor ntk mlp.netsor --inputs four_columns.npy",
-        good="netsor ntk mlp.netsor --inputs three_columns.npy",
-        stage="run",
-    ),
-    Entry(
-        "E655",
-        "inputs or targets that are not finite",
-        "Rows hold finite numbers.",
-        bad="netsor ntk mlp.netsor --inputs with_nan.npy",
-        good="netsor ntk mlp.netsor --inputs cleaned.npy",
-        stage="run",
-    ),
-    Entry(
-        "E656",
-        "a row that the inputs do not have",
-        "The order of training names rows of the inputs, which count from 1.",
-        bad="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 2 --order 0,1",
-        good="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 2 --order 1,2",
-        stage="run",
-    ),
-    Entry(
-        "E657",
-        "a setting of training that makes no sense",
-        "Steps, batches and rates are positive, steps and batches are whole numbers.",
-        bad="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps -1",
-        good="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 10",
-        stage="run",
-    ),
-    Entry(
-        "E658",
-        "a loss that is not understood",
-        "A loss is an expression in the output `f` and the target `y`, differentiable in `f`; with several outputs "
-        "it may name them `f1`, `y1`, `f2`, and so on, and else is the sum over them.",
-        bad="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 2 --loss 'step(f - y)'",
-        good="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 2 --loss '(f - y)^2'",
-        stage="run",
-    ),
-    Entry(
-        "E659",
-        "two outputs at step 0 for one embedding",
-        "Rows with one embedding have one output, so the outputs that a program is conditioned on must agree there.",
-        bad="netsor sgd mlp.netsor --inputs twins.npy --targets y.npy --steps 2 --f0 0,1",
-        good="netsor sgd mlp.netsor --inputs twins.npy --targets y.npy --steps 2 --f0 1,1",
-        paper="Eq. 71",
-        stage="run",
-    ),
-    Entry(
-        "E660",
-        "the outputs at step 0 cannot be prescribed",
-        "Conditioning on the first outputs replaces v by v̂, which is its law only where v is Gaussian and "
-        "independent of the embeddings.",
-        bad="netsor sgd tied.netsor --inputs X.npy --targets y.npy --steps 2",
-        good="netsor sgd tied.netsor --inputs X.npy --targets y.npy --steps 2 --f0 network",
-        paper="Eqs. 69 to 71",
-        stage="run",
-    ),
-    Entry(
-        "E661",
-        "training what is no parameter",
-        "SGD updates the matrices and vectors that the network declares.",
-        bad="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 2  # with `train x`",
-        good="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 2  # with `train W`",
-        paper="Setup D.1",
-        stage="run",
-    ),
-    Entry(
-        "E662",
-        "an input that the network does not have",
-        "Inputs are given by the names that stand in the header of the network.",
-        bad="netsor backward mlp.netsor --inputs η=X.npy",
-        good="netsor backward mlp.netsor --inputs X.npy",
-        paper="Setup D.1",
-        stage="run",
-    ),
+        hint=_CENTRED.format(v),
+    )
+
+
+W618 = Entry(
+    "W618",
+    "outputs that grow like √n",
+    "f = vᵀx/√n is √n times the mean of v x. Where E Z^v Z^x is not zero, the outputs have no limit: the paper's "
+    "readouts are centred, independent of all else, and used nowhere else.",
+    bad=("network drifting(ξ : 2)\nmatrix U : (n, 2)\nvector v ~ N(1, 1)\nx := relu(U ξ)\noutput f := vᵀ x / √n\n"),
+    good=("network centred(ξ : 2)\nmatrix U : (n, 2)\nvector v ~ N(0, 1)\nx := relu(U ξ)\noutput f := vᵀ x / √n\n"),
+    paper="Setup D.1",
+    severity="warning",
+)
+
+
+def growing_output(span: Span | None, name: str, v: str, x: str, cause: str) -> Diagnostic:
+    return W618(
+        f"the output `{name}` grows like √n at initialization, unless E {v} {x} = 0: {cause}",
+        span,
+        f"√n times the mean of {v} {x}",
+        notes=("no symmetry makes E Z^v Z^x zero here, and the paper's readouts are centred (Setup D.1)",),
+        hint=_CENTRED.format(v),
+    )
+
+
+E651 = Entry(
+    "E651",
+    "the gradient of a program",
+    "Only a network has parameters, and with them a gradient.",
+    bad="netsor backward programs/algorithm1.netsor",
+    good="netsor backward mlp.netsor",
+    paper="Setup D.1",
+    stage="run",
+)
+
+E652 = Entry(
+    "E652",
+    "nothing to differentiate",
+    "A network without a readout has no output, so no gradient.",
+    bad="netsor backward body.netsor",
+    good="netsor backward mlp.netsor",
+    paper="Setup D.1",
+    stage="run",
+)
+
+E653 = Entry(
+    "E653",
+    "a nonlinearity without a derivative",
+    "The gradient is made of the derivatives of the nonlinearities. A jump has none.",
+    bad="netsor backward step_network.netsor",
+    good="netsor backward relu_network.netsor",
+    paper="Eq. 78",
+    stage="run",
+)
+
+E654 = Entry(
+    "E654",
+    "inputs or targets of the wrong shape",
+    "Inputs have the shape (N, d), or (N, T, d) for networks of several tokens; targets (N,), or (N, outputs).",
+    bad="netsor ntk mlp.netsor --inputs four_columns.npy",
+    good="netsor ntk mlp.netsor --inputs three_columns.npy",
+    stage="run",
+)
+
+E655 = Entry(
+    "E655",
+    "inputs or targets that are not finite",
+    "Rows hold finite numbers.",
+    bad="netsor ntk mlp.netsor --inputs with_nan.npy",
+    good="netsor ntk mlp.netsor --inputs cleaned.npy",
+    stage="run",
+)
+
+E656 = Entry(
+    "E656",
+    "a row that the inputs do not have",
+    "The order of training names rows of the inputs, which count from 1.",
+    bad="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 2 --order 0,1",
+    good="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 2 --order 1,2",
+    stage="run",
+)
+
+E657 = Entry(
+    "E657",
+    "a setting of training that makes no sense",
+    "Steps, batches and rates are positive, steps and batches are whole numbers.",
+    bad="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps -1",
+    good="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 10",
+    stage="run",
+)
+
+E658 = Entry(
+    "E658",
+    "a loss that is not understood",
+    "A loss is an expression in the output `f` and the target `y`, differentiable in `f`; with several outputs "
+    "it may name them `f1`, `y1`, `f2`, and so on, and else is the sum over them.",
+    bad="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 2 --loss 'step(f - y)'",
+    good="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 2 --loss '(f - y)^2'",
+    stage="run",
+)
+
+E659 = Entry(
+    "E659",
+    "two outputs at step 0 for one embedding",
+    "Rows with one embedding have one output, so the outputs that a program is conditioned on must agree there.",
+    bad="netsor sgd mlp.netsor --inputs twins.npy --targets y.npy --steps 2 --f0 0,1",
+    good="netsor sgd mlp.netsor --inputs twins.npy --targets y.npy --steps 2 --f0 1,1",
+    paper="Eq. 71",
+    stage="run",
+)
+
+E660 = Entry(
+    "E660",
+    "the outputs at step 0 cannot be prescribed",
+    "Conditioning on the first outputs replaces v by v̂, which is its law only where v is Gaussian and "
+    "independent of the embeddings.",
+    bad="netsor sgd tied.netsor --inputs X.npy --targets y.npy --steps 2",
+    good="netsor sgd tied.netsor --inputs X.npy --targets y.npy --steps 2 --f0 network",
+    paper="Eqs. 69 to 71",
+    stage="run",
+)
+
+E661 = Entry(
+    "E661",
+    "training what is no parameter",
+    "SGD updates the matrices and vectors that the network declares.",
+    bad="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 2  # with `train x`",
+    good="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 2  # with `train W`",
+    paper="Setup D.1",
+    stage="run",
+)
+
+E662 = Entry(
+    "E662",
+    "an input that the network does not have",
+    "Inputs are given by the names that stand in the header of the network.",
+    bad="netsor backward mlp.netsor --inputs η=X.npy",
+    good="netsor backward mlp.netsor --inputs X.npy",
+    paper="Setup D.1",
+    stage="run",
 )

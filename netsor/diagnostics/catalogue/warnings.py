@@ -1,59 +1,111 @@
 """W9xx: what deserves a look; E950: assumptions that are required."""
 
-from netsor.diagnostics.catalogue.entry import Entry
+from __future__ import annotations
 
-ENTRIES: tuple[Entry, ...] = (
-    Entry(
-        "W901",
-        "a tolerance was not reached",
-        "The error of a limit is larger than `--tol` allows; the bound that was reached is reported with it.",
-        bad=("vector x[1..8] ~ N(0, 1)\noutput mean(max(x[1], x[2] * x[3], sin(x[4] * x[5]), x[6] * x[7] * x[8]))\n"),
-        good=("vector x[1..8] ~ N(0, 1)\noutput mean(max(x[1], x[2]))\n"),
-        severity="warning",
-        stage="limit",
-    ),
-    Entry(
-        "W902",
-        "a promised variable is not used",
-        "ψ(x, y; θ) = EXPR names more than EXPR uses.",
-        bad=("vector x, y ~ N(0, 1)\nNONLIN: z := ψ(x, y) = tanh(x)\noutput mean(z^2)\n"),
-        good=("vector x, y ~ N(0, 1)\nNONLIN: z := ψ(x) = tanh(x)\noutput mean(z^2)\n"),
-        paper="Eq. 60",
-        severity="warning",
-    ),
-    Entry(
-        "W903",
-        "a condition without variables",
-        "The test of an `if` has the same answer everywhere.",
-        bad=("vector x, y ~ N(0, 1)\nz := if 1 > 2 then x else y\noutput mean(z^2)\n"),
-        good=("vector x, y ~ N(0, 1)\nz := if x > 0 then x else y\noutput mean(z^2)\n"),
-        severity="warning",
-    ),
-    Entry(
-        "W904",
-        "a program without outputs",
-        "Outputs are the scalars that `netsor eval` reports.",
-        bad=("vector x, y ~ N(0, 1)\nz := tanh(x)\n"),
-        good=("vector x, y ~ N(0, 1)\nz := tanh(x)\noutput mean(z^2)\n"),
-        severity="warning",
-    ),
-    Entry(
-        "W905",
-        "the power of a product",
-        "A bracket behind a name binds before ^: `c (x)^2` is (c x)^2, where `2 (x)^2` is 2 x^2. The warning asks "
-        "to say which is meant.",
-        bad=("vector x ~ N(0, 1)\nscalar c = 2\noutput mean(c (x + 1)^2)\n"),
-        good=("vector x ~ N(0, 1)\nscalar c = 2\noutput mean(c * (x + 1)^2)\n"),
-        severity="warning",
-    ),
-    Entry(
-        "E950",
-        "a required assumption does not hold",
-        "`netsor check --require` turns assumptions into errors: A1–A4 of Setup D.1, GIA (the Simple "
-        "GIA Check), B8 (Assumption B.8).",
-        bad=("vector x, y ~ N(0, 1)\noutput mean(step(x))\n"),
-        good=("vector x, y ~ N(0, 1)\noutput mean(relu(x))\n"),
-        paper="Setup D.1, Assumption B.8",
-        stage="require",
-    ),
+from netsor.diagnostics.catalogue.entry import Entry
+from netsor.diagnostics.catalogue.words import bracketed, inside, said, short
+from netsor.diagnostics.data import Diagnostic, Edit, Span
+
+W901 = Entry(
+    "W901",
+    "a tolerance was not reached",
+    "The error of a limit is larger than `--tol` allows; the bound that was reached is reported with it.",
+    bad="vector x[1..8] ~ N(0, 1)\noutput mean(max(x[1], x[2] * x[3], sin(x[4] * x[5]), x[6] * x[7] * x[8]))\n",
+    good="vector x[1..8] ~ N(0, 1)\noutput mean(max(x[1], x[2]))\n",
+    severity="warning",
+    stage="limit",
+)
+
+W902 = Entry(
+    "W902",
+    "a promised variable is not used",
+    "ψ(x, y; θ) = EXPR names more than EXPR uses.",
+    bad="vector x, y ~ N(0, 1)\nNONLIN: z := ψ(x, y) = tanh(x)\noutput mean(z^2)\n",
+    good="vector x, y ~ N(0, 1)\nNONLIN: z := ψ(x) = tanh(x)\noutput mean(z^2)\n",
+    paper="Eq. 60",
+    severity="warning",
+)
+
+
+def promise_unused(span: Span, place: Span) -> Diagnostic:
+    """`place` holds the slot with the comma that belongs to it; empty where it is the only slot."""
+    edits = (Edit(place, "", safe=True),) if place.text else ()
+    return W902(
+        f"`{short(span.text)}` is promised to ψ and not used",
+        span,
+        "not used",
+        hint=f"remove `{short(span.text)}` from the list",
+        edits=edits,
+    )
+
+
+W903 = Entry(
+    "W903",
+    "a condition without variables",
+    "The test of an `if` has the same answer everywhere.",
+    bad="vector x, y ~ N(0, 1)\nz := if 1 > 2 then x else y\noutput mean(z^2)\n",
+    good="vector x, y ~ N(0, 1)\nz := if x > 0 then x else y\noutput mean(z^2)\n",
+    severity="warning",
+)
+
+
+def constant_condition(test: Span, outcome: str, whole: Span, branch: Span) -> Diagnostic:
+    """`whole` is the conditional, `branch` the one that is always taken."""
+    edit = Edit(whole, bracketed(branch.text), safe=True)
+    return W903(
+        f"the condition `{short(test.text)}` is {outcome} everywhere",
+        test,
+        "it does not depend on any variable",
+        hint=f"write {said(edit)} for the whole `if`",
+        edits=(edit,),
+    )
+
+
+W904 = Entry(
+    "W904",
+    "a program without outputs",
+    "Outputs are the scalars that `netsor eval` reports.",
+    bad="vector x, y ~ N(0, 1)\nz := tanh(x)\n",
+    good="vector x, y ~ N(0, 1)\nz := tanh(x)\noutput mean(z^2)\n",
+    severity="warning",
+)
+
+
+def no_outputs() -> Diagnostic:
+    return W904("the program has no output", hint="name the scalars that you want, as in `output mean(x^2)`")
+
+
+W905 = Entry(
+    "W905",
+    "the power of a product",
+    "A bracket behind a name binds before ^: `c (x)^2` is (c x)^2, where `2 (x)^2` is 2 x^2. The warning asks "
+    "to say which is meant.",
+    bad="vector x ~ N(0, 1)\nscalar c = 2\noutput mean(c (x + 1)^2)\n",
+    good="vector x ~ N(0, 1)\nscalar c = 2\noutput mean(c * (x + 1)^2)\n",
+    severity="warning",
+)
+
+
+def power_of_product(span: Span, callee: str, argument: str, power: str, matrix: bool) -> Diagnostic:
+    whole = Edit(inside(span), f"({callee} ({argument}))^{power}", safe=True)
+    alone = f"{callee} (({argument})^{power})" if matrix else f"{callee} * ({argument})^{power}"
+    other = Edit(inside(span), alone)
+    return W905(
+        f"`{short(span.text)}` is the power of the whole product, {whole.text}",
+        span,
+        "a bracket behind a name binds before ^",
+        hint=f"write {said(whole)} to say so, or {said(other)} for the power of the bracket alone",
+        edits=(whole, other),
+    )
+
+
+E950 = Entry(
+    "E950",
+    "a required assumption does not hold",
+    "`netsor check --require` turns assumptions into errors: A1–A4 of Setup D.1, GIA (the Simple "
+    "GIA Check), B8 (Assumption B.8).",
+    bad="vector x, y ~ N(0, 1)\noutput mean(step(x))\n",
+    good="vector x, y ~ N(0, 1)\noutput mean(relu(x))\n",
+    paper="Setup D.1, Assumption B.8",
+    stage="require",
 )

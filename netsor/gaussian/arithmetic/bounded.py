@@ -19,7 +19,6 @@ class Bounded:
 
     @classmethod
     def exact(cls, value: Array | float) -> Bounded:
-        """Values without an error."""
         value = np.asarray(value, float)
         return cls(value, np.zeros(np.shape(value)))
 

@@ -21,7 +21,6 @@ from netsor.gaussian.arithmetic.two_product import two_product
 Array = np.ndarray
 _LN2 = math.log(2)
 _LN2_HIGH, _LN2_LOW = 0.693145751953125, 1.42860682030941723212e-6
-# Exponents of two beyond this are not exact as floats, and count as infinite.
 _FARTHEST = 1e15
 
 
@@ -32,12 +31,10 @@ class Wide(NamedTuple):
     e: Array
 
     def floats(self) -> Array:
-        """The floats nearest to these numbers; ±inf or 0 where they are out of range."""
         return np.ldexp(self.m, np.clip(self.e, -2200, 2200).astype(int))
 
 
 def wide(m: Array, e: Array | float = 0.0) -> Wide:
-    """m 2^e with a normalized m."""
     m, k = np.frexp(m)
     return Wide(m, np.where((m == 0) | ~np.isfinite(m), 0.0, e + k))
 

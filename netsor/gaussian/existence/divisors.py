@@ -24,13 +24,11 @@ Array = np.ndarray
 # Random segments on which a divisor is tested for a change of sign, their half-length in standard deviations in several
 # variables and in one.
 _SEGMENTS, _LENGTH, _ALONE = 24, 4.0, 12.0
-# Grid points on a segment, the most roots on a line in one variable, and relative sizes of boxes that are tried.
 _POINTS, _MOST_ROOTS = 600, 6
 _BOXES = (1e-2, 1e-4, 1e-6)
 
 
 def divides(e: Expr, gaussians: Gaussians) -> bool:
-    """Whether the expression divides by a function of the Gaussians, or contains a quotient such as tan."""
     return any(
         is_divisor(node, gaussians) or isinstance(node, Call) and FUNCTIONS[node.fn].quotient is not None
         for node in postorder(e)
@@ -38,7 +36,6 @@ def divides(e: Expr, gaussians: Gaussians) -> bool:
 
 
 def is_divisor(node: Expr, gaussians: Gaussians) -> bool:
-    """Whether this is a negative power of a function of the Gaussians."""
     if not (isinstance(node, Pow) and isinstance(node.exponent, Const) and node.exponent.value < 0):
         return False
     return bool(node.free & gaussians)

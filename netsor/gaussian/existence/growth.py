@@ -33,7 +33,6 @@ _MARGIN = 1 + Fraction(1, 10**9)
 
 
 def may_grow(e: Expr, gaussians: Gaussians) -> bool:
-    """Whether there is an exponential of the Gaussians, so that E may diverge at infinity."""
     return any(
         is_exp(node) or isinstance(node, Pow) and not isinstance(node.exponent, Const)
         for node in postorder(e)

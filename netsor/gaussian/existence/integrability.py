@@ -14,15 +14,12 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-import numpy as np
-
 from netsor.expr import FUNCTIONS, ONE, Add, Call, Cmp, Cond, Const, Expr, Logic, Mul, Pow, Sym, is_singular, postorder
 from netsor.expr.functions import SINGULAR, is_exp, is_log
 from netsor.expr.intervals import infer_range
 from netsor.expr.nodes import is_power_of_two
 from netsor.expr.numeric import call_value
 from netsor.expr.rationals import rational
-from netsor.gaussian.law import Law
 from netsor.gaussian.symbolic.expansion import Gaussians, expand, factors_of, integer_power
 from netsor.gaussian.symbolic.structure import affine
 
@@ -33,9 +30,6 @@ Flat = tuple[Row, ...]
 Coefficients = dict[Sym, Fraction]
 # The exponent that stands for a logarithm, which is smaller than every power.
 _LOG = 1e-9
-# Linear forms have no joint density where the least eigenvalue of their correlations is not above this.
-_RANK = 1e-12
-# The most flats whose intersections are computed, and the deepest nesting of conditionals that is analysed.
 _MOST_FLATS = 8
 _DEEPEST = 12
 # exp of a smaller argument does not overflow.
@@ -70,10 +64,9 @@ _BOUNDED = Upper(0.0, 0.0, {})
 
 @lru_cache(maxsize=50_000)
 def integrable(e: Expr, gaussians: Gaussians) -> bool | None:
-    """Whether E|e| is finite, e canonical, under all laws with a density: True, False, or None if unknown.
+    """Whether E|e| is finite for canonical `e`: True for all laws, False for all laws with a density, None if unknown.
 
-    Without singular places it is so under all laws; see `integrable_under` for one law. Scalars are assumed to have
-    values at which e is defined.
+    Scalars are assumed to have values at which e is defined.
     """
     if _is_tame(e, gaussians):
         return True
@@ -85,44 +78,6 @@ def integrable(e: Expr, gaussians: Gaussians) -> bool | None:
         if lower is not None and any(s <= 0 for s in _counts(lower.flats)):
             return False
     return None
-
-
-def integrable_under(e: Expr, gaussians: Gaussians, law: Law) -> bool | None:
-    """The same under one law, which may have no density.
-
-    Power counting holds for it too if the linear forms that define each singular flat have a joint density.
-    """
-    found = integrable(e, gaussians)
-    if found is True and not all(_keeps_codimension(flat, law) for flat in _singular_flats(e, gaussians)):
-        return None
-    return found
-
-
-@lru_cache(maxsize=50_000)
-def _singular_flats(e: Expr, gaussians: Gaussians) -> tuple[Flat, ...]:
-    """The intersections of flats for which power counting assumes a density."""
-    if _is_tame(e, gaussians):
-        return ()
-    out: dict[Flat, None] = {}
-    for t in expand(e, gaussians):
-        upper = None if t.product is ONE or _is_tame(t.product, gaussians) else _size(t.product, gaussians).upper
-        if upper is not None and any(k < 0 for k in upper.flats.values()) and len(upper.flats) <= _MOST_FLATS:
-            out.update(dict.fromkeys(_meets(upper.flats)))
-    return tuple(out)
-
-
-def _keeps_codimension(flat: Flat, law: Law) -> bool:
-    """Whether the linear forms of a flat have a joint density, so that the flat has its full codimension."""
-    rows = [dict(row) for row, _ in flat]
-    symbols = sorted({s for row in rows for s in row}, key=lambda s: s.digest)
-    c = [[law.covariance(s, t).value if not law.independent(s, t) else 0.0 for t in symbols] for s in symbols]
-    a = np.array([[float(row.get(s, 0)) for s in symbols] for row in rows])
-    own = a @ np.array(c) @ a.T
-    sizes = (np.abs(a) @ np.sqrt(np.maximum(np.diag(c), 0.0))) ** 2
-    if not (sizes > 0).all():
-        return False
-    deviations = np.sqrt(sizes)
-    return float(np.linalg.eigvalsh(own / np.outer(deviations, deviations))[0]) > _RANK
 
 
 @lru_cache(maxsize=50_000)
@@ -202,18 +157,13 @@ def _counts(flats: Mapping[Flat, float]) -> list[float]:
         return []
     if len(flats) > _MOST_FLATS:
         return [math.nan]
-    return [len(g) + sum(e for f, e in flats.items() if _meet((*f, *g)) == g) for g in _meets(flats)]
-
-
-def _meets(flats: Iterable[Flat]) -> dict[Flat, None]:
-    """All nonempty intersections of one or more flats."""
     meets: dict[Flat, None] = {}
     for flat in flats:
         for other in [(), *meets]:
             both = _meet((*flat, *other))
             if both is not None:
                 meets[both] = None
-    return meets
+    return [len(g) + sum(e for f, e in flats.items() if _meet((*f, *g)) == g) for g in meets]
 
 
 def _without(row: Coefficients, pivot: Sym, other: Coefficients) -> tuple[Coefficients, Fraction]:

@@ -54,7 +54,6 @@ def _product(a: Sequence[Fraction], b: Sequence[Fraction]) -> Fraction:
 
 
 def multiple(q: Fraction, rate: Rate) -> Series:
-    """q times this rate, as a series."""
     return Series(((rate, Coefficient(q)),)) if q else ZERO_SERIES
 
 

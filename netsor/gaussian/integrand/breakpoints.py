@@ -7,9 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 Array = np.ndarray
-# The number of grid points from which a grid is not refined further.
 _FINEST = 1000
-# (3 − √5)/2, the ratio of a golden-section search.
 _GOLDEN = 0.3819660112501051
 
 

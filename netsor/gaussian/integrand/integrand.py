@@ -21,7 +21,6 @@ from netsor.gaussian.symbolic.structure import Break, Shape, affine
 
 Array = np.ndarray
 Values = Mapping[Sym, float]
-# κ of the radial map.
 _KAPPA = 1.5
 # Forms with less than this share of the sum of the variances of their terms are computed in rational arithmetic.
 _CANCELLED = 0.1
@@ -149,7 +148,6 @@ def drawn_in(x: Array) -> tuple[Array, Array]:
 
 
 def value_of(e: Expr, env: Values) -> float:
-    """The number that an expression in scalars has."""
     return float(e.value) if isinstance(e, Const) else evaluate(e, env)
 
 

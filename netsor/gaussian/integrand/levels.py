@@ -24,11 +24,9 @@ from netsor.gaussian.symbolic.structure import degree_in
 
 Array = np.ndarray
 Function = Callable[[Array], Array]
-# The most planes of a level that are intersected, and the most variables for which centres of ellipsoids are computed.
 _MOST_PLANES, _MOST_CENTRED = 24, 6
 # A transition narrower than the first number gets panels that widen by the second as they recede from it.
 _NARROW, _WIDER = 1e-3, 6.0
-# Curves at distances between these two form a band; closer ones coincide.
 _WIDEST_BAND, _SAME_PLACE = 0.6, 1e-12
 # A coefficient below this share of the largest in its row is the rounding error of zero.
 _NOTHING = 1e-15

@@ -11,7 +11,6 @@ from netsor.expr.arrays import lambdify
 from netsor.gaussian.law import Law
 from netsor.gaussian.symbolic.expansion import Gaussians
 
-# Draws of an estimate of E|ψ|.
 _DRAWS = 2048
 # Draws are also scaled by these factors and reweighted, to find large values far from the mean.
 _SPREADS = (1.0, 2.0)

@@ -15,7 +15,6 @@ from netsor.gaussian.problem import Unsettled
 from netsor.gaussian.rules.panels import roots_of
 
 Array = np.ndarray
-# Distances from a surface at which the growth of the integrand is measured, and the number of places on the surface.
 _NEAR, _NEARER = 1e-4, 1e-7
 _TRIALS = 24
 

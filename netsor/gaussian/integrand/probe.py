@@ -14,7 +14,6 @@ from netsor.gaussian.integrand.transitions import steepest
 from netsor.gaussian.rules.panels import Quadrature
 from netsor.gaussian.symbolic.structure import affine
 
-# Draws that check a rule, the width of the second set in standard deviations, and the largest share of one draw.
 _DRAWS, _WIDER, _FEW = 2**15, 2.0, 0.05
 
 
@@ -26,12 +25,10 @@ class Probe:
 
     @property
     def rank(self) -> int:
-        """The number of variables."""
         return self.f.rank
 
     @cached_property
     def sharp(self) -> bool:
-        """Whether it has a break narrower than `SOFT_ENOUGH` standard deviations."""
         return is_sharp(self.f)
 
     @cached_property
@@ -51,7 +48,6 @@ class Probe:
 
     @cached_property
     def singular_at_origin(self) -> bool:
-        """Whether it contains a fractional or negative power of an expression that vanishes at the origin."""
         return is_radial(self.f)
 
     @cached_property

@@ -22,7 +22,6 @@ from netsor.gaussian.reductions.truncated_moments import Smoothing
 
 Array = np.ndarray
 Noise = Callable[[Array], Array]
-# Draws from which the effect of rounding is averaged.
 _DRAWS = 256
 # Rounding errors of a form, in units of its size: in its coefficients, products and sum.
 _OF_FORMS = 2.0

@@ -69,7 +69,6 @@ _FADED = 40.0
 # Two numbers with a smaller relative difference than this may be equal.
 _ALIKE = 1e-6
 _EPS = 2.0**-52
-# Expressions of more nodes than this have no features, since their derivatives would take too long.
 _MOST_NODES = 300
 
 

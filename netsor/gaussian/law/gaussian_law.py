@@ -40,11 +40,9 @@ class State:
 
     @classmethod
     def centred(cls, symbols: Sequence[Sym], covariance: Array) -> State:
-        """A law with mean zero."""
         return cls(tuple(symbols), np.zeros(len(symbols)), covariance, np.diag(covariance).copy())
 
     def vector(self, linear: Sequence[tuple[Sym, float]]) -> Array:
-        """The coefficients of a linear form, in the order of the symbols."""
         a = np.zeros(len(self.symbols))
         for s, c in linear:
             a[self.symbols.index(s)] += c

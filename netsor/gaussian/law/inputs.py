@@ -29,7 +29,6 @@ class Inputs:
     scalar_errors: dict[Sym, float]
 
     def state(self) -> State:
-        """The Gaussian law with this covariance and mean zero."""
         return State.centred(self.symbols, self.covariance)
 
     def slack(self) -> float:
@@ -43,7 +42,6 @@ class Inputs:
         return float(self.errors[self.symbols.index(i[0]), self.symbols.index(i[1])])
 
     def moved(self, i: int, j: int, by: float) -> Inputs:
-        """The inputs with one covariance changed by `by`; a variance stays nonnegative."""
         c = self.covariance.copy()
         c[i, j] += by
         if i != j:
@@ -53,7 +51,6 @@ class Inputs:
         return replace(self, covariance=c)
 
     def scalar_moved(self, s: Sym, by: float) -> Inputs:
-        """The inputs with one scalar changed by `by`."""
         return replace(self, scalars={**self.scalars, s: self.scalars[s] + by})
 
     def key(self) -> tuple:

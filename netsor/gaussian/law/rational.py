@@ -53,7 +53,6 @@ def rounded(x: Fraction) -> float:
 
 
 def floats(a: Rows) -> Array:
-    """The nearest floats to a matrix of fractions; raises Unsettled where one overflows."""
     return np.array([[rounded(x) for x in row] for row in a])
 
 

@@ -40,7 +40,6 @@ _LEAST, _MOST = 1e-70, 1e70
 _SMALL = 0.05
 # The factor by which second derivatives may grow within such errors.
 _GROWTH = 2.0
-# The highest degree of a homogeneous function whose moment has a formula here.
 _HIGHEST = 8
 _SQRT_PI = math.sqrt(math.pi)
 

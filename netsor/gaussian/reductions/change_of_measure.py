@@ -36,7 +36,6 @@ from netsor.gaussian.symbolic.expansion import Gaussians, exponent_of, factors_o
 from netsor.gaussian.symbolic.structure import affine, is_quadratic
 from netsor.gaussian.symbolic.zero_sets import exchanged
 
-# The most branches of an exponent, and the most variables of a wider law.
 _MOST_BRANCHES, _MOST_VARIABLES = 16, 3
 # Growth below this share of the decay of the density needs no wider law; above the second share no law is wide enough.
 _LIGHT, _TOO_HEAVY = 0.5, 1 - 1e-7

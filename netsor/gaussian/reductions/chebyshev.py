@@ -15,10 +15,8 @@ from netsor.gaussian.rules.panels import legendre
 from netsor.gaussian.symbolic.structure import affine, breaks_of
 
 Array = np.ndarray
-# Chebyshev nodes of a panel, and the reach of the smoothing in standard deviations.
 _ORDER = 12
 _REACH = 8.8
-# The most panels of a table, and the number of places at which its accuracy is checked.
 _MOST_PANELS, _SOME = 3000, 200
 
 

@@ -25,9 +25,7 @@ from netsor.gaussian.symbolic.structure import Gaussians, Shape, affine, degree_
 
 Array = np.ndarray
 _SQRT_2PI = math.sqrt(2 * math.pi)
-# The highest degree of a piecewise polynomial.
 _HIGHEST = 8
-# The least share of its standard deviation that a variable must keep given the others.
 _LEAST_OWN = 1e-5
 # Beyond the first number a polynomial times the density is negligible; on panels narrower than the second,
 # Gauss–Legendre nodes integrate it to rounding.

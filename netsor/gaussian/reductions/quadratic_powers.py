@@ -83,7 +83,6 @@ class QuadraticPower(Reduction):
 
 
 def is_power_of_square(f: Expr, gaussians: Gaussians) -> bool:
-    """Whether this is a fractional or negative power of a quadratic function of several Gaussians."""
     if not isinstance(f, Pow) or not isinstance(f.exponent, Const) or not f.base.free & gaussians:
         return False
     k = f.exponent.value

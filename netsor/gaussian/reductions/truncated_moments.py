@@ -27,7 +27,6 @@ from netsor.gaussian.symbolic.structure import affine, breaks_of
 
 Array = np.ndarray
 _SQRT_2PI = math.sqrt(2 * math.pi)
-# The highest power of u in a closed form.
 _HIGHEST = 12
 # Pieces narrower than this many standard deviations are integrated at this many Gauss–Legendre nodes, to rounding.
 _NARROW, _NODES = 1.5, 16

@@ -26,16 +26,12 @@ from netsor.gaussian.rules.rule import Goal, Rule
 
 Array = np.ndarray
 EPS = 2.0**-52
-# Ends of panels around an edge, in widths; wider edges than _WIDEST standard deviations are resolved without them.
 _EDGES = (-8.0, -3.0, -1.0, 1.0, 3.0, 8.0)
 _WIDEST = 0.6
-# The width of the innermost panels in standard deviations, and the factor by which panels widen outwards.
 _NARROWEST, _WIDER = 1.6, 1.2
-# Rows with more panels than this are not refined further.
 _MOST_PANELS = 2000
 # By dimension, how much more a run at the final tolerance may cost than a rough one.
 _DEARER = {2: 20, 3: 15, 4: 60}
-# The most rows, and the most points, that are evaluated at once.
 _ROWS, _POINTS = 20_000, 1 << 15
 # Nodes of a panel in an estimate of E|F|; the largest share of a sample that a single draw may have in it.
 _ROUGH, _FEW = 6, 0.1

@@ -20,7 +20,6 @@ from netsor.gaussian.rules.panels import Quadrature
 from netsor.gaussian.rules.rule import Goal, Rule
 
 Array = np.ndarray
-# The spacing of the first lattice, the factor between spacings, the number of rotations, and points evaluated at once.
 _FIRST, _FINER = 1.3, 0.8
 _ROTATIONS = 3
 _CHUNK = 1 << 17

@@ -34,7 +34,6 @@ _STEPS = (Step(Method.DIRAC),)
 
 _TOUCHES = "the argument of a Dirac mass touches zero"
 _UNCLEAR = "it has a Dirac mass whose argument touches zero, or nearly does"
-# The distance of other centres of rays from the mean, grid points of a ray, and halvings of a bracket.
 _BESIDE = 0.45
 _POINTS = 600
 _BISECTIONS = 60

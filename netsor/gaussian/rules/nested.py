@@ -28,9 +28,7 @@ Array = np.ndarray
 # Ends of panels around a Gaussian edge, in widths; beyond the last ones it has decayed, so that no panel misses a
 # remainder.
 _EDGES = (-8.0, -3.5, -1.2, 1.2, 3.5, 8.0)
-# Wider edges, in standard deviations, are resolved without cuts.
 _WIDEST = 0.35
-# Nodes that are evaluated at once.
 _CHUNK = 1 << 18
 # The number of panel ends between which features are sought.
 _LOOKED_AT = 9

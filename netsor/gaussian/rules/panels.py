@@ -15,12 +15,10 @@ from netsor.gaussian.problem import Unsettled
 Array = np.ndarray
 EPS = 2.0**-52
 _SQRT_2PI = math.sqrt(2 * math.pi)
-# Nodes of a panel, and the reach of the panels in standard deviations.
 _NODES = 24
 REACH = 9.5
 # With 24 nodes, panels of this length are resolved to rounding if poles are at a distance of at least 1.5.
 _BASE = np.linspace(-REACH, REACH, 13)
-# Beyond this the density is below 1e-305. Panels are halved this many times towards a singular point, or towards 0.
 _FARTHEST = 37.5
 _DEEPEST, _DEEPEST_AT_ZERO = 48, 120
 # The range of the panels, counted towards a singular point, from which the exponent there is estimated.

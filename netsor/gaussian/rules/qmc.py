@@ -14,11 +14,9 @@ from netsor.gaussian.rules.panels import Quadrature
 from netsor.gaussian.rules.rule import Goal, Rule
 
 Array = np.ndarray
-# The number of independent scramblings.
 _SCRAMBLINGS = 12
 # A region that would contain this many draws on average is practically certain to be seen.
 _UNSEEN = 5.0
-# log₂ of the number of points of each scrambling, from run to run.
 _LEVELS = (10, 12, 14, 15, 16, 17, 18, 19)
 # The number of points for which there is always time, and the seconds that it takes to set up Sobol's points.
 _GLANCE, _SETUP = 256, 1.0

@@ -15,11 +15,9 @@ from netsor.expr.arrays import lambdify
 from netsor.gaussian.law.inputs import Inputs
 from netsor.gaussian.sensitivity.perturbations import Move
 
-# Draws of an estimate of the mean square.
 _DRAWS = 4096
 # If no draw contributes more than this share of the mean square, its estimate is accurate to about a third.
 _FEW = 0.1
-# A margin for the error of that estimate.
 _ROOM = 1.5
 
 

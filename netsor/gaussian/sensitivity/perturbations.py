@@ -23,23 +23,19 @@ class Move:
 
     @property
     def whole(self) -> float:
-        """The size of the perturbation: the error bound of the input, or its own rounding where that is larger."""
         return max(self.error, self.implicit)
 
     @property
     def part(self) -> float:
-        """The perturbation relative to the size of the input."""
         return self.whole / self.size if self.size else math.inf
 
     def applied(self, inputs: Inputs, by: float) -> Inputs:
-        """The inputs with this one changed."""
         if self.at is None:
             return inputs.scalar_moved(self.input, by)  # type: ignore[arg-type]
         return inputs.moved(*self.at, by)
 
 
 def moves_of(inputs: Inputs, shape: Shape) -> list[Move]:
-    """The perturbations of all covariances and scalars whose error is not zero."""
     out = []
     for i, a in enumerate(inputs.symbols):
         for j, b in enumerate(inputs.symbols[: i + 1]):

@@ -21,7 +21,6 @@ _COARSE, _COARSE_JUMPS = 1e-3, 1e-2
 # Away from degenerate laws, an error below this share of an input is moved in one direction only. The second number
 # times the share bounds the effect of second derivatives (it is t² for E Φ(z − t) as a function of the variance).
 _LINEAR, _CURVATURE = 1e-7, 4e3
-# Relative errors up to this are those of rounding.
 _ROUNDING = 4e-15
 # Errors above this share of an input are varied jointly, at this many random points.
 LARGE, _TOGETHER = 1e-5, 24
@@ -113,7 +112,6 @@ def _together(run: Run, inputs: Inputs, outcome: Outcome, tol: float, costly: bo
 
 
 def is_regular(inputs: Inputs) -> bool:
-    """Whether all correlations are at most √0.98 in modulus."""
     n = len(inputs.symbols)
     for i in range(n):
         for j in range(i):

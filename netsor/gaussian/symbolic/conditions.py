@@ -31,7 +31,6 @@ from netsor.gaussian.existence.integrability import integrable, is_total
 from netsor.gaussian.symbolic.expansion import Gaussians, Term, expand, factors_of
 from netsor.gaussian.symbolic.zero_sets import exchanged
 
-# The most terms that splitting by tests may add.
 _MOST_CASES = 64
 
 

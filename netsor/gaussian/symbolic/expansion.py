@@ -26,10 +26,8 @@ from netsor.expr.rationals import in_range, wide_times
 
 Number = int | float
 Gaussians = frozenset[Sym]
-# The most products of terms in one multiplication, and the highest power that is expanded.
 _MOST_TERMS = 12_000
 _HIGHEST_POWER = 12
-# exp of a constant below this in size is taken out of an exponential; larger ones stay, to avoid overflow.
 _MILD = 20.0
 
 
@@ -77,7 +75,6 @@ def monomial(factor: Expr, gaussians: Gaussians) -> tuple[Sym, int] | None:
 
 
 def is_polynomial(product: Expr, gaussians: Gaussians) -> bool:
-    """Whether all factors are powers of Gaussian symbols."""
     return all(monomial(f, gaussians) for f in factors_of(product))
 
 

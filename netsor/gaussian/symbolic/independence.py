@@ -6,7 +6,7 @@ import itertools
 
 from netsor.expr import ONE, ZERO, Add, Expr, Sym, canonical, mul, to_text
 from netsor.expr.parity import parity
-from netsor.gaussian.existence.integrability import has_no_value, integrable_under
+from netsor.gaussian.existence.integrability import has_no_value, integrable
 from netsor.gaussian.law import Law
 from netsor.gaussian.symbolic.conditions import expanded
 from netsor.gaussian.symbolic.expansion import Gaussians, factors_of, integer_power
@@ -18,7 +18,6 @@ _LOOKED_AT = 3
 
 
 def gaussians_of(e: Expr, law: Law) -> Gaussians:
-    """The Gaussian symbols of an expression."""
     return frozenset(s for s in e.free if law.is_gaussian(s))
 
 
@@ -103,7 +102,7 @@ def vanishes(integrand: Expr, law: Law) -> str | None:
     gaussians = gaussians_of(e, law)
     if not gaussians:
         return None
-    if parity(e, gaussians) == -1 and integrable_under(e, gaussians, law):
+    if parity(e, gaussians) == -1 and integrable(e, gaussians):
         return "the integrand is odd, and the law symmetric"
     if _plainly_does_not(e, gaussians, law):
         return None
@@ -118,6 +117,6 @@ def vanishes(integrand: Expr, law: Law) -> str | None:
                 break
         else:
             return None
-        if not integrable_under(term.product, gaussians, law) or has_no_value(term.scalar):
+        if not integrable(term.product, gaussians) or has_no_value(term.scalar):
             return None
     return why

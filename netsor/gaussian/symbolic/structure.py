@@ -68,7 +68,6 @@ class Shape:
 
     @property
     def form_symbols(self) -> tuple[Sym, ...]:
-        """The symbols that stand for the affine forms."""
         return tuple(s for s, _ in self.forms)
 
 

@@ -23,7 +23,6 @@ from netsor.expr import (
 from netsor.expr.build import with_children
 from netsor.expr.cases import is_kinked
 
-# The most combinations of branches that are examined.
 _MOST = 24
 
 

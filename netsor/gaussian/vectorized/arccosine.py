@@ -40,7 +40,6 @@ class Homogeneous:
 
     @property
     def linear(self) -> bool:
-        """Whether f(x) = p x."""
         return self.degree == 1 and self.above == -self.below
 
 

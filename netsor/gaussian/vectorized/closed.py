@@ -23,7 +23,6 @@ from netsor.gaussian.vectorized.laws import Laws, Rule
 
 Array = np.ndarray
 _EPS = 2.0**-52
-# The highest total degree of a monomial.
 _HIGHEST = 16
 
 

@@ -29,13 +29,11 @@ from netsor.gaussian.vectorized.single import is_smooth
 Array = np.ndarray
 # The reaches at which √p, and p, are about 1e-17.
 _REACH, _NEAR = 12.5, 9.0
-# Steps of the grid that are tried in turn, the most points of a grid, and the most dimensions.
 _STEPS = tuple(0.62 * 0.74**k for k in range(10))
 _MOST_POINTS = 3_000_000
 MOST_DIMENSIONS = 3
 # The relative error of the tables of Mehler's kernel, measured against closed forms.
 _ROUNDING = 1e-13
-# Canonical correlations below this count as zero.
 _FLAT = 1e-15
 # The tolerance of a grid when the time is over.
 _HASTY = 1e-5

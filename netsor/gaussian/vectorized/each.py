@@ -19,7 +19,6 @@ from netsor.gaussian.problem import Settings
 from netsor.gaussian.vectorized.laws import Laws, Rule
 
 Array = np.ndarray
-# Draws of one sample.
 _DRAWS = 2**15
 
 

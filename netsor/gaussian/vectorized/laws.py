@@ -34,16 +34,13 @@ class Laws:
     shared: dict = field(default_factory=dict)
 
     def cov(self, a: Sym, b: Sym) -> Bounded:
-        """The covariance of two symbols."""
         found = self.covariances.get((a, b))
         return self.covariances[b, a] if found is None else found
 
     def var(self, a: Sym) -> Bounded:
-        """The variance of a symbol."""
         return self.covariances[a, a]
 
     def once(self, key: object, compute: Callable[[], T]) -> T:
-        """The result of `compute`, computed once for each key."""
         found = self.shared.get(key)
         if found is None:
             found = self.shared[key] = compute()

@@ -32,19 +32,16 @@ Array = np.ndarray
 _EPS = 2.0**-52
 # √p is 1e-17 at this reach. The step resolves the frequencies of h_k √p, which are below √k, together with those of f.
 _REACH = 12.6
-# The steepest function that the grid resolves, and the terms that are added at once.
 _STEEPEST = 8.0
 _SEGMENT = 32
 # The numbers of terms in the two tables; the short one is used if the coefficients have decayed at its end.
 _SHORT, _LONG = 512, 2048
 _STEPS = {_SHORT: 0.05, _LONG: 0.025}
-# A remainder below this share of the norm counts as decayed.
 _DIED_AWAY = 3e-7
 # The number of inputs treated at once, always the same, so that a result does not depend on the number of inputs.
 _ROWS = 96
 # Terms are left out once the remainder is below this share of (E f² E g²)^{1/2}.
 _NEGLIGIBLE = 1e-17
-# Once less than this share of a tile needs further terms, its pairs are treated as a list.
 _FEW = 0.5
 
 
@@ -65,7 +62,6 @@ class Coefficients(NamedTuple):
     slip: Array
 
     def at(self, rows: Array) -> Coefficients:
-        """The coefficients of these inputs alone."""
         return Coefficients(self.table, *(x[rows] for x in self[1:]))
 
     def segment(self, s: int, rows: Array | slice = slice(None)) -> Array:

@@ -27,7 +27,6 @@ Found = tuple[Array, Array, Array]
 _SQRT_2PI = math.sqrt(2 * math.pi)
 # The reaches of the rule that are tried in turn.
 _REACHES = (8.5, 12.5, 18.5, 27.5, 37.5)
-# The width of a panel in standard deviations.
 _PANEL = 2.5
 # The number of places beyond a reach; a density there above this share of the whole matters.
 _LOOKS, _COUNTS = 14, 1e-17
@@ -49,7 +48,6 @@ class Side:
     sd: Array
 
     def values(self) -> Callable[[Array], Array]:
-        """The function as one of arrays."""
         f = lambdify((self.f,), (self.u,))
         return lambda x: f(x)[0] + np.zeros(np.shape(x))
 

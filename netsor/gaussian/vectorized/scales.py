@@ -30,7 +30,6 @@ from netsor.expr import (
 from netsor.expr.functions import TooSingular, is_exp, is_log
 from netsor.gaussian.symbolic.structure import affine, breaks_of, range_of
 
-# The largest constant term of an exponent that does not cancel noticeably.
 _FAR = 30.0
 
 

@@ -40,13 +40,11 @@ from netsor.gaussian.vectorized.scales import scales_of
 
 Array = np.ndarray
 _EPS = 2.0**-52
-# The reach and the step of the grid, in standard deviations.
 _REACH, _STEP = 13.0, 0.05
 # The grid may miss transitions on a length below this fraction (1/12) of a standard deviation.
 _STEEPEST = 12.0
 # The step at which the arguments of functions are examined.
 _LOOK = 0.1
-# Variances that are treated at once.
 _CHUNK = 256
 _UNIT = Sym("z")
 _SQRT_2PI = math.sqrt(2 * math.pi)

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 _EPS = 2.0**-52
-# Variances between this number and its inverse have products of four in the range of floats.
 _LEAST = 1e-70
 _SQRT_8PI = math.sqrt(8 * math.pi)
 

@@ -70,7 +70,7 @@ class Evaluator:
         self._families: dict[Sym, frozenset[Hashable]] = {}
         self._covariances: dict[tuple[Sym, Sym], Step] = {}
         self._scalars: dict[Sym, Step] = {}
-        # Integrands in stand-ins by their shapes, and recipes by kind, integrand and the traits of its symbols.
+        # Integrands in stand-ins by their shapes; recipes by kind, integrand and what is known of its symbols.
         self._written: dict[Hashable, Expr] = {}
         self._recipes: dict[Hashable, list[Recipe]] = {}
         self._blocks: dict[Hashable, blocks.Block] = {}
@@ -87,12 +87,10 @@ class Evaluator:
             self.domain(s)
 
     def step(self, domain: str, needs: Sequence[Step], compute: Callable[[Frame, Sequence[Any]], Any]) -> Step:
-        """A new step that computes an array for all examples of `domain` from the results of `needs`."""
         self._count += 1
         return Step(self._count, domain, tuple(needs), compute)
 
     def constant(self, value: float, error: float = 0.0) -> Step:
-        """A step whose result is this number for all inputs."""
         known = Bounded(np.full((1, 1), value), np.full((1, 1), error))
         return self.step("", (), lambda frame, given: known)
 
@@ -127,13 +125,11 @@ class Evaluator:
         return self.join(limit.integrand(i).free)
 
     def join(self, symbols: Iterable[Sym]) -> str:
-        """The examples that any of these symbols depends on."""
         return "".join(sorted({c for s in symbols for c in self.domain(s)}))
 
     # --- the law ----------------------------------------------------------------------------------------------
 
     def covariance(self, a: Sym, b: Sym) -> Step:
-        """The step that computes the covariance of two Gaussian symbols."""
         key = (a, b) if a.digest <= b.digest else (b, a)
         found = self._covariances.get(key)
         if found is None:
@@ -185,7 +181,6 @@ class Evaluator:
         return self.total(terms)
 
     def scalar(self, s: Sym) -> Step:
-        """The step that computes the limit of a scalar."""
         found = self._scalars.get(s)
         if found is None:
             found = self.work.do(lambda: kept(self._scalars, s, self._scalar(s)))
@@ -344,7 +339,7 @@ class Evaluator:
         return self._planned("expectation", e, shape.symbols)
 
     def _of_long(self, e: Expr) -> Step:
-        """E of an integrand that is too long to have a shape."""
+        """E of an integrand of a shape that is its own."""
         found = self._long.get(e)
         if found is None:
             at = {s: s for s in e.free}
@@ -370,7 +365,7 @@ class Evaluator:
         return found.terms
 
     def _traits(self, symbols: Iterable[Sym]) -> Hashable:
-        """For each symbol whether it is Gaussian, the examples it depends on, and its families by number."""
+        """What is known of symbols: which are Gaussians, of which examples, and which are of one family."""
         seen: dict[Hashable, int] = {}
         return tuple(
             (self.is_gaussian(s), self.domain(s), tuple(seen.setdefault(f, len(seen)) for f in self.families(s)))
@@ -381,7 +376,7 @@ class Evaluator:
         return self.total([Term(t.number, tuple([self._factor(f, at) for f in t.factors])) for t in terms])
 
     def _factor(self, f: Factor, at: Mapping[Sym, Sym]) -> Step:
-        """The step of a factor of a recipe, with the symbols `at` in place of its stand-ins."""
+        """A factor of a recipe, where its symbols stand for those of `at`."""
         match f:
             case Block():
                 return self._block(f, tuple([self._actual(s, at) for s in f.symbols]))
@@ -399,7 +394,7 @@ class Evaluator:
                 return self._in_forms(e) if found is None else found
 
     def _actual(self, s: Ref, at: Mapping[Sym, Sym]) -> Sym:
-        """The symbol behind a stand-in of a recipe, or behind a linear form in stand-ins."""
+        """What a symbol of a recipe stands for, or a linear form in such symbols."""
         if isinstance(s, Sym):
             return at[s]
         form = [(at[t], canonical(substitute(c, {u: at[u] for u in c.free})) if c.free else c) for t, c in s]
@@ -439,11 +434,11 @@ class Evaluator:
         return self.forms.independent(a, b)
 
     def place(self, s: Sym) -> int:
-        """The position of a symbol in the order of the program."""
+        """The number of a symbol, in the order of the program's lines."""
         return self.limit.shapes.place(s)
 
     def families(self, s: Sym) -> frozenset[Hashable]:
-        """The matrix or the vectors that a variable is a combination of; empty for a scalar."""
+        """The matrix, or the vectors, that a variable is made of; none for a scalar."""
         found = self._families.get(s)
         if found is None:
             found = self._families[s] = frozenset(self._find_families(s))

@@ -115,7 +115,6 @@ class Forms:
         return s in self._forms or self._law.is_gaussian(s)
 
     def independent(self, a: Sym, b: Sym) -> bool:
-        """Whether no symbol of one form depends on a symbol of the other."""
         if a not in self._forms and b not in self._forms:
             return self._law.independent(a, b)
         return all(s is not t and self._law.independent(s, t) for s, _ in self[a] for t, _ in self[b])

@@ -20,7 +20,6 @@ from netsor.gaussian.problem import Clock, Unsettled
 Array = np.ndarray
 # Inner products are always taken in blocks of this many rows, so that one does not depend on the number of others.
 BLOCK = 96
-# A square below this has lost digits to underflow.
 _LEAST = 1e-305
 
 

@@ -19,7 +19,6 @@ from netsor.limit.many.terms import Term
 
 # How many sums are remembered, of which a later one may be an extension.
 _RECENT = 6
-# Two sums with fewer terms in total are expanded, without a search for independent groups.
 _FEWEST = 4
 
 
@@ -36,7 +35,7 @@ class _Known:
 
 
 def is_long(x: Expr, y: Expr) -> bool:
-    """Whether two sums are long enough for a search for independent groups of terms to pay."""
+    """Whether two sums have so many terms that it pays to look for independent ones among them."""
     return isinstance(x, Add) and isinstance(y, Add) and len(x.children) + len(y.children) >= _FEWEST
 
 

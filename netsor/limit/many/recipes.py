@@ -27,7 +27,7 @@ Gaussians = frozenset[Sym]
 # inputs.
 _MOST_TERMS, _MOST_WITH_SCALARS = 200, 12
 
-# A symbol of the integrand, or a linear form in its symbols.
+# A symbol of the integrand, or a linear form in such.
 Ref = Sym | Form
 
 
@@ -39,8 +39,6 @@ class Function(NamedTuple):
 
 
 class Covariance(NamedTuple):
-    """Cov(u, v)."""
-
     u: Ref
     v: Ref
 
@@ -71,8 +69,6 @@ class TwoSums(NamedTuple):
 
 
 class Sum(NamedTuple):
-    """A sum as one factor of a product."""
-
     terms: tuple[Summand, ...]
 
 
@@ -126,7 +122,6 @@ class Planner:
         return self.known.is_gaussian(self.at[s])
 
     def independent(self, a: Sym, b: Sym) -> bool:
-        """Whether the symbols behind two stand-ins are independent; the answer becomes a condition of the recipe."""
         key = (a, b) if a.digest <= b.digest else (b, a)
         found = self.asked.get(key)
         if found is None:
@@ -143,14 +138,14 @@ class Planner:
         raise NotImplementedError
 
     def side(self, e: Expr) -> str:
-        """The examples that an expression depends on."""
+        """The examples of which an expression speaks."""
         members = (t for s in e.free for t, c in self.forms[s] for t in (t, *c.free))
         return "".join(sorted({c for t in members for c in self.known.domain(self.at[t])}))
 
     # --- recipes ----------------------------------------------------------------------------------------------
 
     def expectation(self, e: Expr) -> tuple[Summand, ...]:
-        """The terms of an expectation: independent factors, a product of two sums, or terms in linear forms.
+        """Of a product, the factors of independent families; two sums by themselves; else in linear forms.
 
         Only the families are compared, so that long expressions, such as a residual stream of many layers, are not
         searched.
@@ -187,7 +182,6 @@ class Planner:
         return self._sum(summands(e, gaussians, self.forms), gaussians, False)
 
     def multiplied_out(self, block: Expr) -> tuple[Summand, ...]:
-        """The terms of a block that is expanded after all."""
         mine = gaussians_of(block, self.forms)
         return self._sum(products(block, mine, self.forms, self.side), mine)
 
@@ -251,7 +245,7 @@ class Planner:
         return Function(*self._numbered(e))
 
     def _numbered(self, e: Expr) -> tuple[Expr, tuple[Ref, ...]]:
-        """The expression in stand-ins, and the symbols or forms behind them."""
+        """The expression in stand-ins for its own symbols, and what these are."""
         symbols = sorted(e.free, key=self._order)
         return canonical(substitute(e, numbered(symbols))), tuple(map(self._ref, symbols))
 
@@ -279,5 +273,5 @@ def _two_sums(block: Expr) -> tuple[Expr, Expr] | None:
 
 
 def _takes_grid(block: Expr, gaussians: Gaussians) -> bool:
-    """Whether a block is neither a function of one variable nor a product that one call computes for all pairs."""
+    """Whether a block is no function of one variable, and no product that is one call for all pairs."""
     return len(gaussians) > 2 or len(gaussians) == 2 and (block.free != gaussians or isinstance(block, Add))

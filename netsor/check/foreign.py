@@ -6,8 +6,10 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 
-from netsor.check.faults.words import bracketed
-from netsor.diagnostics import Diagnostic, Label, Span
+from netsor.diagnostics import Diagnostic, Span
+from netsor.diagnostics.catalogue.names import foreign_name as _unknown
+from netsor.diagnostics.catalogue.names import looks_alike
+from netsor.diagnostics.catalogue.words import bracketed
 
 # One function under another name.
 _SAME = {
@@ -40,7 +42,7 @@ def foreign_name(span: Span, name: str, is_vector: Callable[[str], bool] = lambd
     """
     if name.lower() in _SAME:
         meant = _SAME[name.lower()]
-        return _unknown(span, f"`{name}` is called `{meant}` here", hint=f"did you mean `{meant}`?")
+        return _unknown(span, f"`{name}` is called `{meant}` here", meant, safe=True)
     inside, end = _argument(span)
     if not inside and name in (*_MEANS, *_BARE):
         # E z² and Var z, as on paper: what follows, up to the next sign, is averaged.
@@ -51,8 +53,8 @@ def foreign_name(span: Span, name: str, is_vector: Callable[[str], bool] = lambd
         return _unknown(
             _to(span, end),
             "an expectation is written as the mean over coordinates",
-            hint=f"write `mean({_multiplied(inside, is_vector)})`",
-            note="at width n it is that average, and in the limit the expectation of Z (Theorem B.4)",
+            f"mean({_multiplied(inside, is_vector)})",
+            "at width n it is that average, and in the limit the expectation of Z (Theorem B.4)",
         )
     if name[:1] in "Σ∑" and not inside:
         found = _FACTORS.match(span.source.text, span.end)
@@ -66,17 +68,17 @@ def foreign_name(span: Span, name: str, is_vector: Callable[[str], bool] = lambd
         found = _EXPONENT.match(span.source.text, span.end)
         if found and found.group(1):
             argument = found.group(1).removeprefix("(").removesuffix(")")
-            return _unknown(_to(span, found.end()), "Euler's number has no name here", hint=f"write `exp({argument})`")
-        return _unknown(span, "Euler's number has no name here", hint="write `exp(1)`")
+            return _unknown(_to(span, found.end()), "Euler's number has no name here", f"exp({argument})", safe=True)
+        return _unknown(span, "Euler's number has no name here", "exp(1)", safe=True)
     if name in ("I", "eye", "identity", "Id", "I_n", "Iₙ", "I_d"):
         return _unknown(
             _to(span, end) if inside else span,
             "an identity matrix has no name here",
-            hint="write `1`",
-            note="vectors of one line with a variance are independent: `vector a, b ~ N(0, 1)`",
+            "1",
+            "vectors of one line with a variance are independent: `vector a, b ~ N(0, 1)`",
         )
     if name[-1:] in _TRANSPOSES and len(name) > 1:
-        return _unknown(span, f"`{name[-1]}` is a letter of the name, and no transpose", hint=f"write `{name[:-1]}ᵀ`")
+        return _unknown(span, f"`{name[-1]}` is a letter of the name, not a transpose", f"{name[:-1]}ᵀ")
     return None
 
 
@@ -86,17 +88,7 @@ def look_alike(span: Span, name: str, known: Iterable[tuple[str, Span | None]]) 
     for other, place in known:
         if other == name or _plain(other) != plain:
             continue
-        strange = next((c for c, d in zip(name, other, strict=False) if c != d), name[0])
-        its = next((d for c, d in zip(name, other, strict=False) if c != d), other[0])
-        return Diagnostic(
-            "E201",
-            f"`{name}` is not defined; another name only looks like it",
-            span,
-            label=f"with {_letter(strange)}",
-            labels=(Label(place, f"with {_letter(its)}"),) if place else (),
-            notes=("names are equal when their letters are",),
-            hint=f"write `{other}`, or type both with one letter",
-        )
+        return looks_alike(span, name, other, place)
     return None
 
 
@@ -104,17 +96,13 @@ def _plain(name: str) -> str:
     return unicodedata.normalize("NFKC", name).translate(_LATIN)
 
 
-def _letter(c: str) -> str:
-    return f"{unicodedata.name(c, 'a letter').lower()} (U+{ord(c):04X})"
-
-
 def _dot(span: Span, inside: str, end: int) -> Diagnostic | None:
     parts = _parts(inside)
     if len(parts) != 2:
         return None
     return _unknown(
-        _to(span, end), "an inner product has brackets of its own", hint=f"write `⟨{parts[0]}, {parts[1]}⟩`",
-        note="it is of order n, and is divided by n: `⟨x, y⟩ / n` is `mean(x * y)`",
+        _to(span, end), "an inner product has brackets of its own", f"⟨{parts[0]}, {parts[1]}⟩",
+        "it is of order n, and is divided by n: `⟨x, y⟩ / n` is `mean(x * y)`",
     )  # fmt: skip
 
 
@@ -126,7 +114,7 @@ def _norm(span: Span, inside: str, end: int) -> Diagnostic:
     return _unknown(
         around if found else _to(span, end),
         "there is no norm, which grows as √n: what has a limit is the mean square",
-        hint=f"write `{square if found else f'√({square})'}`",
+        square if found else f"√({square})",
     )
 
 
@@ -134,8 +122,8 @@ def _sum(span: Span, inside: str, end: int) -> Diagnostic:
     return _unknown(
         _divided(span, end)[0],
         "a sum over coordinates grows as n: what has a limit is the mean",
-        hint=f"write `mean({inside})`",
-        note="`sum(t in 1..T: …)` sums over an index",
+        f"mean({inside})",
+        "`sum(t in 1..T: …)` sums over an index",
     )
 
 
@@ -143,16 +131,17 @@ def _softmax(span: Span, inside: str, end: int) -> Diagnostic:
     return _unknown(
         _to(span, end),
         "a softmax over coordinates is of order 1/n, and has no limit of its own",
-        hint=f"write `(exp({inside}) / mean(exp({inside})))`",
-        note="that is n times the softmax",
+        f"(exp({inside}) / mean(exp({inside})))",
+        "that is n times the softmax",
     )
 
 
 def _of_matrix(span: Span, inside: str, end: int) -> Diagnostic:
     return _unknown(
         _to(span, end), "matrices are touched only by their products with vectors",
+        None,
+        "MATMUL is the one instruction that holds a matrix (Definition B.1)",
         hint="say what you need of it by products, such as `W (Wᵀ x)`",
-        note="MATMUL is the one instruction that holds a matrix (Definition B.1)",
     )  # fmt: skip
 
 
@@ -162,7 +151,7 @@ def _covariance(span: Span, inside: str, end: int) -> Diagnostic | None:
         return None
     left, right = (f"({p} - mean({p}))" for p in parts)
     return _unknown(
-        _to(span, end), "a covariance over coordinates is a mean of products", hint=f"write `mean({left} * {right})`"
+        _to(span, end), "a covariance over coordinates is a mean of products", f"mean({left} * {right})"
     )
 
 
@@ -199,7 +188,7 @@ def _variance(root: bool) -> Callable[[Span, str, int], Diagnostic]:
         square = f"mean(({inside} - mean({inside}))^2)"
         return _unknown(
             _to(span, end), "a variance over coordinates is a mean of squares",
-            hint=f"write `{f'√({square})' if root else square}`",
+            f"√({square})" if root else square,
         )  # fmt: skip
 
     return make
@@ -207,15 +196,15 @@ def _variance(root: bool) -> Callable[[Span, str, int], Diagnostic]:
 
 def _power(span: Span, inside: str, end: int) -> Diagnostic:
     base, exponent = (*_parts(inside), "2")[:2]
-    hint = f"write `{bracketed(base)}^{bracketed(exponent)}`"
-    return _unknown(_to(span, end), "a power is written with `^`", hint)
+    power = f"{bracketed(base)}^{bracketed(exponent)}"
+    return _unknown(_to(span, end), "a power is written with `^`", power, safe=True)
 
 
 def _constant(value: int) -> Callable[[Span, str, int], Diagnostic]:
     def make(span: Span, inside: str, end: int) -> Diagnostic:
         return _unknown(
             _to(span, end), f"a vector of {value}s is the number {value}: every coordinate has it",
-            hint=f"write `{value}`", note=f"a named one is `vector c ~ N({value}, 0)`",
+            str(value), f"a named one is `vector c ~ N({value}, 0)`", safe=True,
         )  # fmt: skip
 
     return make
@@ -225,7 +214,7 @@ def _base(base: int) -> Callable[[Span, str, int], Diagnostic]:
     def make(span: Span, inside: str, end: int) -> Diagnostic:
         return _unknown(
             _to(span, end), "`log` is the natural logarithm, and there is no other",
-            hint=f"write `(log({inside}) / log({base}))`",
+            f"(log({inside}) / log({base}))", safe=True,
         )  # fmt: skip
 
     return make
@@ -240,11 +229,6 @@ _CALLS: dict[str, Callable[[Span, str, int], Diagnostic | None]] = {
     "ones": _constant(1), "zeros_like": _constant(0), "ones_like": _constant(1), "log10": _base(10),
     "log2": _base(2), "lg": _base(10),
 }  # fmt: skip
-
-
-def _unknown(span: Span, message: str, hint: str, note: str = "") -> Diagnostic:
-    notes = (note,) if note else ()
-    return Diagnostic("E201", message, span, label="not a name of the language", notes=notes, hint=hint)
 
 
 def _to(span: Span, end: int) -> Span:
