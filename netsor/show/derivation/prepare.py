@@ -22,6 +22,7 @@ from netsor.expr import (
     rewrite,
     substitute,
 )
+from netsor.expr.asymptotics import Diverges
 from netsor.expr.infinite_width import at_infinite_width
 from netsor.show.derivation.symbols import LIMIT, SCALAR, VECTOR, symbol
 
@@ -80,9 +81,17 @@ def vanishing_parts(i: Nonlin | Moment, program: Program) -> list[Expr]:
         out += [
             substitute(term, plain)
             for term in node.children
-            if term.free & {WIDTH, *gone} and substitute(at_infinite_width(term), gone) is ZERO and _meant(term)
+            if term.free & {WIDTH, *gone} and _vanishes(term, gone) and _meant(term)
         ]
     return out
+
+
+def _vanishes(term: Expr, gone: dict[Sym, Expr]) -> bool:
+    """Whether a part of an expression tends to zero; it may grow, as n does in n/(n + 1)."""
+    try:
+        return substitute(at_infinite_width(term), gone) is ZERO
+    except Diverges:
+        return False
 
 
 def _meant(term: Expr) -> bool:

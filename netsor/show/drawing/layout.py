@@ -60,6 +60,8 @@ def size(n: Node) -> tuple[float, float]:
 
 def infer_layout(scene: Scene) -> Layout:
     """Columns, then order and heights, then curves."""
+    if not scene.nodes:
+        return Layout(scene, {}, [], 0.0, 0.0)
     return _Engine(scene).run()
 
 
