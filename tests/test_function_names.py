@@ -18,6 +18,7 @@ ALLOWED: dict[str, tuple[str, set[str] | None]] = {
     "syntax/mistakes/paper.py": ("x⁺ and (x)₊ are relu(x)", {"relu"}),
     "check/faults/foreign.py": ("what other languages call our functions", None),
     "check/identities.py": ("identities between several functions, such as x step(x) = relu(x)", None),
+    "check/positive.py": ("sums of positive terms", {"exp", "sigmoid", "softplus", "cos"}),
     "syntax/lexer.py": ("the word for √", {"sqrt"}),
     "expr/__init__.py": ("the constructor of a root, exported", {"sqrt"}),
     "expr/arrays.py": ("a name of scipy.special", {"erf"}),

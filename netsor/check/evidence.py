@@ -17,6 +17,7 @@ from netsor.expr.functions import is_singular
 
 _REACH = 40.0
 _STEPS = 80
+_BESIDE = 1e-4
 _DEGREE = 24  # a polynomial of a higher degree is taken for something worse
 
 
@@ -59,6 +60,13 @@ def _breaks(f: Callable[[float], float]) -> bool:
     # Points of no distinction, and 0 itself.
     grid = sorted([*(_REACH * (2 * (k + 0.3183) / _STEPS - 1) for k in range(_STEPS)), 0.0])
     values = [f(t) for t in grid]
+    if all(map(math.isnan, values)):
+        # The line lies in a set that is excepted, as x = 0 is for sin(x)/x.
+        return False
+    zero = grid.index(0.0)
+    removable = math.isnan(values[zero]) and _joins_up(f)
+    if removable:
+        values[zero] = f(_BESIDE)
     if any(not math.isfinite(v) for v in values):
         return True
     # A polynomial of degree d grows by 2^d whenever the distance doubles, at whatever distance.
@@ -67,8 +75,16 @@ def _breaks(f: Callable[[float], float]) -> bool:
     if late > 2.0**_DEGREE or late > 64 * max(early, 1.0):
         return True
     order = sorted(range(len(grid) - 1), key=lambda k: -abs(values[k + 1] - values[k]) / (1 + abs(grid[k]) ** 3))
-    zero = grid.index(0.0)
+    if removable:
+        # Nearby its values are rounding.
+        return any(_is_steep(f, grid[k], grid[k + 1]) for k in order[:6] if k not in (zero, zero - 1))
     return any(_is_steep(f, grid[k], grid[k + 1]) for k in {*order[:6], zero, zero - 1})
+
+
+def _joins_up(f: Callable[[float], float]) -> bool:
+    """Whether 0/0 at 0 is surrounded by values that agree: then it may be removable."""
+    near = [f(s * t) for t in (10 * _BESIDE, _BESIDE) for s in (1, -1)]
+    return all(map(math.isfinite, near)) and max(near) - min(near) <= 100 * _BESIDE * (1 + max(map(abs, near)))
 
 
 def _is_steep(f: Callable[[float], float], a: float, b: float) -> bool:

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from netsor.expr import FUNCTIONS, MINUS_ONE, ONE, Add, Call, Const, Expr, Mul, Pow, add, call, mul, neg, rewrite
+from netsor.check.positive import log_of_positive, over_sum
+from netsor.check.removable import filled_in, split_quotient, value_at_zero
+from netsor.expr import (
+    FUNCTIONS,
+    MINUS_ONE,
+    ONE,
+    ZERO,
+    Call,
+    Const,
+    Expr,
+    Mul,
+    Pow,
+    add,
+    call,
+    mul,
+    neg,
+    rewrite,
+    substitute,
+)
 from netsor.expr.build import power
 from netsor.expr.nodes import TWO
 
@@ -19,7 +37,18 @@ def _stand_in(u: Expr) -> Expr:
 
 def in_plain_form(psi: Expr) -> Expr:
     """ψ, or a function that is pseudo-Lipschitz exactly where ψ is and has its bounds, written without detours."""
+    # Whole quotients come first: a power of a sum is not looked at before what stands above it.
+    psi = rewrite(rewrite(psi, filled_in), _quotient)
     return rewrite(rewrite(psi, _rule), _rule)
+
+
+def _quotient(node: Expr) -> Expr:
+    if not isinstance(node, Mul):
+        return node
+    made = over_sum(node.children, _stand_in(ZERO))
+    node = node if made is None else made
+    made = _removable(node.children) if isinstance(node, Mul) else None
+    return node if made is None else made
 
 
 def _rule(node: Expr) -> Expr:
@@ -45,8 +74,8 @@ def _power(node: Pow) -> Expr:
     e = exponent.value
     if isinstance(base, Pow) and isinstance(base.exponent, Const) and base.exponent.value == 2 and e * 2 % 1 == 0:
         return power(call("abs", base.base), Const(2 * e))  # √(x²) = |x|
-    if e < 0 and (v := _one_plus_exp(base)) is not None:
-        return power(call("sigmoid", neg(v)), Const(-e))
+    if e < 0 and (made := over_sum([node], _stand_in(ZERO))) is not None:
+        return made
     if _is(base, "exp"):
         return call("exp", mul(exponent, base.children[0]))
     if _is(base, "step") and e > 0:
@@ -54,18 +83,10 @@ def _power(node: Pow) -> Expr:
     return node
 
 
-def _one_plus_exp(e: Expr) -> Expr | None:
-    """v in 1 + e^v."""
-    if isinstance(e, Add) and len(e.children) == 2 and ONE in e.children:
-        other = next(c for c in e.children if c is not ONE)
-        return other.children[0] if _is(other, "exp") else None
-    return None
-
-
 def _logarithm(node: Call) -> Expr:
     inner = node.children[0]
-    if (v := _one_plus_exp(inner)) is not None:
-        return call("softplus", v)
+    if (v := log_of_positive(inner)) is not None:
+        return v
     if _is(inner, "exp"):
         return inner.children[0]
     if _is(inner, "Phi"):
@@ -131,12 +152,19 @@ def _switched(a: Expr, b: Expr) -> Expr | None:
     return None
 
 
-def _removable(a: Expr, b: Expr) -> Expr | None:
-    """f(0) = 0, f smooth and bounded with its derivatives: f(u)/u is bounded and Lipschitz, 0 being removable."""
-    bound = FUNCTIONS[a.fn].over_argument if isinstance(a, Call) else None
-    if bound is not None and b is power(a.children[0], MINUS_ONE):
-        return mul(Const(bound), _stand_in(a.children[0]))
-    return None
+def _removable(factors: Sequence[Expr]) -> Expr | None:
+    """f(u)/u^k, 0 being removable: at most the size of f and of its first k derivatives, and so are its derivatives.
+
+    Derivatives of smooth functions that are polynomially bounded by their parts are so, too.
+    """
+    found = split_quotient(factors)
+    if found is None or value_at_zero(found[0], found[2]) is None:
+        return None
+    f, u, k, others = found
+    (t,) = f.free
+    bound = FUNCTIONS[f.fn].over_argument if isinstance(f, Call) and f.children[0] is t and k == 1 else None
+    size: Expr = add(substitute(f, {t: u}), Const(2)) if bound is None else Const(bound)
+    return mul(*others, size, _stand_in(u))
 
 
-_PAIRS: tuple[Callable[[Expr, Expr], Expr | None], ...] = (_exponentials, _logistic, _switched, _removable)
+_PAIRS: tuple[Callable[[Expr, Expr], Expr | None], ...] = (_exponentials, _logistic, _switched)

@@ -5,8 +5,10 @@ import random
 import pytest
 
 from netsor.check import check_source
+from netsor.check.identities import in_plain_form
 from netsor.diagnostics import Source
-from netsor.expr import Sym, evaluate
+from netsor.expr import Const, Sym, add, call, evaluate, mul, sym
+from netsor.expr.build import power
 
 HEAD = "vector x, y ~ N(0, 1)\nθ := mean(x^2)\nscalar c = 2\n"
 
@@ -69,6 +71,25 @@ HOLDS = [
     "erf(x)/x",
     "atan(y)/y * x",
     "log(Phi(x))",
+    "sin(x - y)/(x - y)",
+    "(1 - cos(x))/x^2 * y",
+    "(x - sin(x))/x^3",
+    "(1 - exp(-x^2))/x^2",
+    "log(1 + x^2)/x",
+    "(exp(tanh(x)) - 1)/tanh(x)",
+    "if x == 0 then 1 else sin(x)/x",
+    "if x != 0 then (1 - cos(x))/x^2 else 0.5",
+    # Quotients and logarithms of sums of positive terms, at any temperature.
+    "exp(x)/(exp(x) + exp(y))",
+    "exp(x/3)/(exp(x/3) + 2*exp(y/3) + 1)",
+    "exp(2*x + y)/(exp(x) + exp(y))^3",
+    "(x*exp(x) + y*exp(y))/(exp(x) + exp(y))",
+    "exp(x - max(x, y))/(exp(x - max(x, y)) + exp(y - max(x, y)))",
+    "x/(exp(x) + exp(-x))",
+    "sigmoid(x)/(sigmoid(x) + sigmoid(y))",
+    "exp(x^2)/(exp(x^2) + exp(y^2))",
+    "log(exp(2*x) + exp(2*y))/2",
+    "log(1 + exp(x) + exp(y)) * tanh(x)/x",
 ]
 FAILS = [
     ("step(x)", "step jumps at 0", True),
@@ -80,6 +101,11 @@ FAILS = [
     ("cos(x)/x", "can reach 0", False),
     ("relu(x)/x", "can reach 0", False),
     ("1/x", "can reach 0", False),
+    ("sin(x)/x^2", "can reach 0", False),
+    ("(exp(x) - 1)/x", "can reach 0", False),
+    ("if x == 0 then 2 else sin(x)/x", "can reach 0", False),
+    ("exp(x)/(exp(x) + exp(y))^0.5", "can reach 0", False),
+    ("exp(x)/(exp(x) - exp(y))", "can reach 0", False),
     ("1/(1 + x)", "can reach 0", False),
     ("tan(x)", "tan has poles", False),
     ("log(x)", "log has no bound at 0", False),
@@ -96,6 +122,7 @@ OPEN = [
     "sqrt(1 - tanh(x)^2)",
     "x^x",
     "x^0.5",
+    "x/(exp(x) - 1)",
 ]
 
 
@@ -271,3 +298,17 @@ def test_no_product_is_said_to_hold_that_does_not() -> None:
         seen[holds] += 1
         assert holds is None or holds is slope_is_bounded(e), e
     assert seen[True] > 20 and seen[False] > 20 and seen[None] < 15, seen
+
+
+def test_shares_are_what_they_are_written_as() -> None:
+    # e^{w} (Σ e^{v})^{−k} by sigmoids and softplus: the same numbers.
+    u, v, w = sym("u"), sym("v"), sym("w")
+    rng = random.Random(5)
+    for _ in range(20):
+        vs = [Const(rng.uniform(0.1, 3)) * call("exp", rng.choice([0.3, 1.0, 4.0]) * t) for t in (u, v, w)]
+        chosen = rng.choice(vs)
+        e = mul(chosen, power(add(*vs), Const(-1)))
+        at = {t: rng.uniform(-2, 2) for t in (u, v, w)}
+        assert evaluate(in_plain_form(e), at) == pytest.approx(evaluate(e, at), rel=1e-12)
+        log = call("log", add(*vs))
+        assert evaluate(in_plain_form(log), at) == pytest.approx(evaluate(log, at), rel=1e-12)
