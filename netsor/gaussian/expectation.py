@@ -54,6 +54,7 @@ from netsor.gaussian.symbolic.powers_of_two import (
     without_negligible,
 )
 from netsor.gaussian.symbolic.structure import is_curved, shape_of
+from netsor.gaussian.symbolic.supports import is_zero_everywhere
 
 DEFAULT = Settings()
 # Scalars with relative errors above _LARGE are varied jointly, at this many random points within their errors.
@@ -85,7 +86,7 @@ def expect(
         t = group[0] if len(group) == 1 else _together(group)
         split = blocks(t.product, gaussians, law) if t.product is not ONE else []
         # A factor with mean zero makes a product vanish only if the means of the other factors exist.
-        if not any(vanishing(b, gaussians, law) for b in split) or not integrable(t.product, gaussians):
+        if not (_is_zero(t.product, split, gaussians, law) and integrable(t.product, gaussians)):
             terms.append((t, split))
     terms = _joined(terms, e, gaussians)
     # Cheap blocks are computed first, since a product ends at a block that is zero.
@@ -152,6 +153,13 @@ def expect(
         value, error, " + ".join(names), error <= settings.tol * size, tuple(parts), size, tuple(weights),
         combined((1.0, o.slopes) for o in found), math.fsum(o.own for o in found) + rounding,
     )  # fmt: skip
+
+
+def _is_zero(product: Expr, split: list[Expr], gaussians: Gaussians, law: Law) -> bool:
+    """Whether the product of the blocks has the expectation 0, provided that it has one."""
+    if is_zero_everywhere(product, gaussians) or any(vanishing(b, gaussians, law) for b in split):
+        return True
+    return is_zero_everywhere(product, gaussians, almost=True) and _has_density(product.free & gaussians, law)
 
 
 def _within_range(value: float, e: Expr) -> float:

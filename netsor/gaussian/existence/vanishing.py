@@ -14,12 +14,16 @@ from netsor.expr.entry import REALS, Interval
 from netsor.expr.intervals import infer_range
 from netsor.gaussian.law.gaussian_law import RANK, State, pivoted_root
 from netsor.gaussian.problem import OVERFLOW
+from netsor.gaussian.symbolic.homogeneity import pulled
 from netsor.gaussian.symbolic.powers_of_two import NORMAL
 
 Box = tuple[Interval, ...]
 _SQRT_2PI = math.sqrt(2 * math.pi)
 # The most boxes that are examined, and the logarithm of the least normal float, below which a bound is negligible.
 _BOXES, _LEAST = 600, -1022 * math.log(2)
+# A bound that has fallen by less than this factor after so many boxes will not fall far: interval arithmetic does not
+# see that terms cancel, and halving boxes in several dimensions helps little.
+_TRIAL, _FALL = 60, 1e-3
 # Beyond the first number a standard normal has less mass than that float; an integrand whose expectation exists is
 # taken to contribute nothing beyond the second.
 _FAR, _FARTHEST = 38.6, 2.0**20
@@ -39,7 +43,9 @@ def bound_of_modulus(integrand: Expr, law: State, scalars: Mapping[Sym, float], 
         for s, m, row in zip(law.symbols, law.mean, root)
     }
     forms |= {s: Const(float(x)) for s, x in scalars.items()}
-    f = _against_zero(unfold(canonical(substitute(integrand, forms))))
+    f = _against_zero(unfold(pulled(canonical(substitute(integrand, forms)))))
+    if f is ZERO:
+        return 0.0
     numbers = itertools.count()
 
     def entry(box: Box) -> tuple[float, int, Box]:
@@ -51,7 +57,10 @@ def bound_of_modulus(integrand: Expr, law: State, scalars: Mapping[Sym, float], 
         return -(log + mass), next(numbers), box
 
     queue, whole = [entry((REALS,) * len(z))], list[float]()
+    most = -queue[0][0]
     for k in range(_BOXES):
+        if k == _TRIAL and queue and -queue[0][0] > most + math.log(_FALL):
+            break
         if not queue or -queue[0][0] <= _LEAST - math.log(k + 1):
             break
         size, _, box = heapq.heappop(queue)
