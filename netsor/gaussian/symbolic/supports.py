@@ -75,7 +75,7 @@ def _where(test: Expr, holds: bool, gaussians: Gaussians) -> Iterator[HalfSpace]
 
 
 def _is_empty(rows: list[HalfSpace]) -> bool:
-    """Whether no point meets all inequalities, by Fourier–Motzkin elimination in rational arithmetic (Schrijver 1986)."""
+    """Whether no point meets all inequalities, by Fourier–Motzkin elimination (Schrijver 1986)."""
     left = {_normalized(h) for h in rows}
     while left:
         if any(not h.coefficients and (h.constant < 0 or h.strict and h.constant == 0) for h in left):

@@ -19,26 +19,28 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsor.expr import Expr, Sym
+from netsor.expr import Expr, Sym, mul
 from netsor.expr.arrays import lambdify
 from netsor.gaussian.arithmetic.bounded import Bounded
+from netsor.gaussian.problem import Clock
 from netsor.gaussian.rules.panels import legendre
+from netsor.gaussian.vectorized.draws import carried
 from netsor.gaussian.vectorized.laws import Laws, Rule
 from netsor.gaussian.vectorized.single import is_smooth
 
 Array = np.ndarray
 # The reaches at which √p, and p, are about 1e-17.
 _REACH, _NEAR = 12.5, 9.0
-_STEPS = tuple(0.62 * 0.74**k for k in range(10))
+# Steps of the grid that are tried in turn, each this part of the one before, the most points of a grid, and the most
+# dimensions.
+_FINER = 0.74
+_STEPS = tuple(0.62 * _FINER**k for k in range(10))
 _MOST_POINTS = 3_000_000
 MOST_DIMENSIONS = 3
 # The relative error of the tables of Mehler's kernel, measured against closed forms.
 _ROUNDING = 1e-13
 _FLAT = 1e-15
-# The tolerance of a grid when the time is over.
-_HASTY = 1e-5
-# Relative steps of covariances for derivatives, and the accuracy of the values at these steps.
-_SEEN, _SEEN_TOL = 1e-3, 1e-5
+NO_END = Clock(None)
 
 
 class Contracted(NamedTuple):
@@ -68,53 +70,18 @@ class _Contraction:
 
     def __call__(self, laws: Laws) -> Bounded:
         symbols = (*self.x, *self.y)
-        c, slack = (
-            np.stack([np.stack([_flat(getattr(laws.cov(s, t), k), laws) for t in symbols], -1) for s in symbols], -2)
-            for k in ("value", "error")
-        )
+        c = np.stack([np.stack([_flat(laws.cov(s, t).value, laws) for t in symbols], -1) for s in symbols], -2)
         env = {s: _flat(q.value, laws) for s, q in laws.scalars.items()}
-        env_slack = {s: _flat(q.error, laws) for s, q in laws.scalars.items()}
         value, error = np.zeros(len(c)), np.full(len(c), np.inf)
         for k in range(len(c)):
+            if laws.clock.left() <= 0:
+                break
             given = {s: float(v[k]) for s, v in env.items()}
-            # When the time is over, fewer digits must suffice.
-            tol = 0.1 * laws.tol if laws.clock.left() > 0 else max(0.1 * laws.tol, _HASTY)
-            found = contract(self.f, self.x, self.g, self.y, c[k], given, tol)
-            if found is None:
-                continue
-            carried = self._carried(c[k], slack[k], given, {s: float(v[k]) for s, v in env_slack.items()})
-            value[k], error[k] = found.value, found.error + carried
-        return Bounded(value.reshape(laws.shape), error.reshape(laws.shape))
-
-    def _carried(self, c: Array, slack: Array, env: dict[Sym, float], env_slack: dict[Sym, float]) -> float:
-        """The effect of the errors of covariances and scalars: derivatives from much larger steps, times these errors.
-
-        Variances, covariances and each scalar are moved separately. Infinite where there is no value at a moved point.
-        """
-        deviation = np.sqrt(np.maximum(np.diag(c), 0.0))
-        reach = _SEEN * np.outer(deviation, deviation)
-        eye = np.eye(len(c), dtype=bool)
-        # Pairs of two moved points, and the errors in units of such a step.
-        kinds: list[tuple[list[tuple[Array, dict[Sym, float]]], float]] = []
-        for entries in (eye, ~eye):
-            step = np.where(entries & (slack > 0), reach, 0.0)
-            steps = float(np.divide(slack, step, out=np.zeros_like(slack), where=step > 0).max(initial=0.0))
-            kinds.append(([(c + sign * step, env) for sign in (1.0, -1.0)], steps))
-        for s, error in env_slack.items():
-            by = _SEEN * max(abs(env[s]), 1e-2)
-            kinds.append(([(c, {**env, s: env[s] + sign * by}) for sign in (1.0, -1.0)], error / by))
-        carried = 0.0
-        base = None
-        for moves, steps in kinds:
-            if not steps:
-                continue
-            base = base or contract(self.f, self.x, self.g, self.y, c, env, _SEEN_TOL)
-            there = [contract(self.f, self.x, self.g, self.y, *at, _SEEN_TOL) for at in moves]
-            if base is None or None in there:
-                return math.inf
-            carried += max(abs(t.value - base.value) for t in there if t is not None) * steps
-        # The steps determine the derivatives to a few per cent.
-        return 1.1 * carried
+            found = contract(self.f, self.x, self.g, self.y, c[k], given, 0.1 * laws.tol, laws.clock)
+            if found is not None:
+                value[k], error[k] = found.value, found.error
+        spread = carried(mul(self.f, self.g), tuple(dict.fromkeys(symbols)), laws)
+        return Bounded(value.reshape(laws.shape), (error + spread).reshape(laws.shape))
 
 
 def _flat(x: Array, laws: Laws) -> Array:
@@ -122,16 +89,28 @@ def _flat(x: Array, laws: Laws) -> Array:
 
 
 def contract(
-    f: Expr, x: Sequence[Sym], g: Expr, y: Sequence[Sym], c: Array, env: Mapping[Sym, float], tol: float
+    f: Expr,
+    x: Sequence[Sym],
+    g: Expr,
+    y: Sequence[Sym],
+    c: Array,
+    env: Mapping[Sym, float],
+    tol: float,
+    clock: Clock = NO_END,
 ) -> Contracted | None:
-    """E f(x) g(y) for the joint covariance c of (x, y); None where no grid of an acceptable size is accurate enough."""
+    """E f(x) g(y) for the joint covariance c of (x, y); None where no grid of a bearable size gives it in time."""
     a, b, rho = canonical_coordinates(c, len(x))
     if max(a.shape[1], b.shape[1]) > MOST_DIMENSIONS:
         return None
     left, right = _Side(f, x, env, a), _Side(g, y, env, b)
     before: float | None = None
+    dimension = max(a.shape[1], b.shape[1])
+    took, start = 0.0, clock.left()
     for h in _STEPS:
-        if _count(h, _REACH if len(rho) else _NEAR) ** max(a.shape[1], b.shape[1]) > _MOST_POINTS:
+        # A finer grid has 1/0.74 times as many points in each direction, and one more factor for the kernel.
+        if took * _FINER ** -(dimension + 1) > start:
+            return None
+        if _count(h, _REACH if len(rho) else _NEAR) ** dimension > _MOST_POINTS:
             return None
         first, second = left.sampled(h, len(rho)), right.sampled(h, len(rho))
         if first is None or second is None:
@@ -148,6 +127,7 @@ def contract(
             if error <= tol * size:
                 return Contracted(value, error + _ROUNDING * size, size)
         before = value
+        took, start = start - clock.left() if math.isfinite(start) else 0.0, clock.left()
     return None
 
 

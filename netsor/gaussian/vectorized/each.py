@@ -10,16 +10,18 @@ from fractions import Fraction
 import numpy as np
 
 from netsor.expr import Expr, Sym
-from netsor.expr.arrays import lambdify
 from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.expectation import expect
 from netsor.gaussian.law import Estimate
 from netsor.gaussian.law.fixed import FixedLaw
-from netsor.gaussian.problem import Settings
+from netsor.gaussian.problem import Settings, Unsettled
+from netsor.gaussian.vectorized.draws import sampled
 from netsor.gaussian.vectorized.laws import Laws, Rule
 
 Array = np.ndarray
-_DRAWS = 2**15
+# Seconds that one expectation gets at least, and those that one of three variables or more is worth asking for: with
+# less, a mean over draws takes its place. In two variables it does where those before took longer than that.
+_LEAST, _WORTH = 0.02, 0.2
 
 
 def each(block: Expr, symbols: Sequence[Sym]) -> Rule:
@@ -41,20 +43,29 @@ class _Each:
         table = np.stack(flat, axis=1) if flat else np.zeros((math.prod(laws.shape), 1))
         value, error = np.zeros(len(table)), np.zeros(len(table))
         known: dict[bytes, int] = {}
-        for k in range(len(table)):
-            same = known.setdefault(table[k].tobytes(), k)
-            if same != k:
-                value[k], error[k] = value[same], error[same]
-                continue
+        first = np.array([known.setdefault(row.tobytes(), k) for k, row in enumerate(table)], int)
+        wanted = list(known.values())
+        late = np.zeros(len(table), bool)
+        took = 0.0
+        for i, k in enumerate(wanted):
             left = laws.clock.left()
-            if left <= 0 and len(self.symbols) > 2:
-                value[k], error[k] = self._sampled(table[k], scalars)
-                continue
-            # Half of the time that is left is kept for later computations.
-            seconds = max(0.5 * left / (len(table) - k), 0.02) if math.isfinite(left) else None
-            found = expect(self.block, self._law(table[k], scalars), Settings(laws.tol, seconds))
-            value[k], error[k] = found.value, found.error
-        return Bounded(value.reshape(laws.shape), error.reshape(laws.shape))
+            # Half of the time that is left is for what comes after these.
+            seconds = max(0.5 * left / (len(wanted) - i), _LEAST) if math.isfinite(left) else None
+            if seconds is not None and seconds < (_WORTH if len(self.symbols) > 2 else min(took, _WORTH)):
+                late[wanted[i:]] = True
+                break
+            try:
+                found = expect(self.block, self._law(table[k], scalars), Settings(laws.tol, seconds))
+                value[k], error[k] = found.value, found.error
+            except Unsettled:
+                if laws.clock.left() > 0:
+                    raise
+                late[k] = True
+            took = left - laws.clock.left() if math.isfinite(left) else 0.0
+        if late.any():
+            rest = sampled(self.block, self.symbols, laws.at(late.reshape(laws.shape)))
+            value[late], error[late] = rest.value.ravel(), rest.error.ravel()
+        return Bounded(value[first].reshape(laws.shape), error[first].reshape(laws.shape))
 
     def _law(self, numbers: Array, scalars: Sequence[Sym]) -> FixedLaw:
         d = len(self.symbols)
@@ -67,18 +78,6 @@ class _Each:
         rest = numbers[2 * d * d :].reshape(-1, 2)
         given = {s: Estimate(float(v), float(e)) for s, (v, e) in zip(scalars, rest, strict=False)}
         return FixedLaw(self.symbols, c, errors if errors.any() else None, given)
-
-    def _sampled(self, numbers: Array, scalars: Sequence[Sym]) -> tuple[float, float]:
-        """The mean of one sample with six standard errors, when there is no time for more."""
-        law = self._law(numbers, scalars)
-        c = np.array([[law.covariance(a, b).value for b in self.symbols] for a in self.symbols])
-        squares, vectors = np.linalg.eigh(c)
-        z = np.random.default_rng(20210721).standard_normal((len(c), _DRAWS))
-        with np.errstate(all="ignore"):
-            f = lambdify((self.block,), (*self.symbols, *scalars))
-            x = (vectors * np.sqrt(np.maximum(squares, 0))) @ z
-            v = np.broadcast_to(f(*x, *(np.float64(law.scalar(s).value) for s in scalars))[0], (_DRAWS,))
-        return float(v.mean()), 6 * float(v.std()) / math.sqrt(_DRAWS)
 
 
 def _possible(a: float, b: float, c: float) -> float:
