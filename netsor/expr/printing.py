@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from decimal import Decimal, localcontext
+from fractions import Fraction
 
 from netsor.expr.build import add, mul, power, substitute
 from netsor.expr.nodes import (
@@ -17,6 +19,7 @@ from netsor.expr.nodes import (
     Cond,
     Const,
     Expr,
+    Function,
     Logic,
     Mul,
     Named,
@@ -25,9 +28,12 @@ from netsor.expr.nodes import (
     Pow,
     Star,
     Sym,
+    is_power_of_two,
     postorder,
+    size_beyond,
     split_coefficient,
 )
+from netsor.expr.rationals import split_number
 
 # Binding strengths, loosest first, as in the precedence table of the language reference.
 IF, OR, AND, NOT, CMP, SUM, PRODUCT, UNARY, JUXT, POWER, POSTFIX = range(11)
@@ -50,6 +56,21 @@ def to_text(root: Expr, name: NameOf = lambda s: str(s.name)) -> str:
     for node in postorder(root):
         done[node] = _render(node, done, name)
     return done[root][0]
+
+
+def is_builtin(f: Function) -> bool:
+    """Whether a definition only stands for a function of the language, so that its derivative can be named."""
+    return isinstance(f.body, Call) and f.body.fn == f.name and f.body.children == f.params
+
+
+def _wide_text(c: Number, k: int) -> str:
+    """c · 2^k, which no float holds, as a decimal that is read as that."""
+    with localcontext() as context:
+        for context.prec in (15, 16, 17):  # noqa: B020 - as many digits as are needed
+            text = str((Decimal(c) * Decimal(2) ** k).normalize()).lower()
+            if split_number(Fraction(text)) == (c, k):
+                break
+    return text
 
 
 def _wrap(item: Rendered, least: int) -> str:
@@ -126,16 +147,19 @@ def _denominator(f: Expr) -> Expr | None:
 def _render_product(node: Expr, done: dict[Expr, Rendered]) -> Rendered:
     c, rest = split_coefficient(node)
     factors = rest.children if isinstance(rest, Mul) else (rest,)
-    above: list[str] = []
+    beyond = size_beyond(node)
+    above: list[str] = [] if beyond is None else [_wide_text(abs(c), beyond)]
     below: list[str] = []
     for f in factors:
+        if is_power_of_two(f):
+            continue
         inverse = _denominator(f)
         if inverse is None:
             above.append(_wrap(done[f], JUXT))
         else:
             below.append(_wrap(_render_inverse(inverse, done), JUXT))
     sign = "-" if c < 0 else ""
-    if abs(c) != 1 or not above:
+    if beyond is None and (abs(c) != 1 or not above):
         above.insert(0, number_text(abs(c)))
     text = sign + " * ".join(above)
     if below:
@@ -173,7 +197,8 @@ def _render_apply(node: Apply, done: dict[Expr, Rendered]) -> str:
     marks = ""
     if total:
         marks = "'" * total
-        if len(function.params) > 1:
+        # A function of the language with parameters, as leaky_relu, has its derivative in its first argument.
+        if len(function.params) > 1 and not (is_builtin(function) and total == node.orders[0]):
             which = [str(p.name) for p, k in zip(function.params, node.orders, strict=True) for _ in range(k)]
             marks += f"[{', '.join(which)}]"
     args = [done[c][0] for c in node.children]

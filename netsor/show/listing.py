@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netsor.core import Data, Group, MatMul, Moment, Nonlin, Program
-from netsor.expr import WIDTH, Call, Expr, Function, Mul, Sym, to_text
-from netsor.expr.printing import number_text
+from netsor.expr import WIDTH, Expr, Function, Mul, Sym, to_text
+from netsor.expr.printing import is_builtin, number_text
 
 
 def listing(program: Program) -> str:
@@ -43,12 +43,6 @@ def _section(lines: Iterator[str]) -> Iterator[str]:
     if collected:
         yield ""
         yield from collected
-
-
-def is_builtin(f: Function) -> bool:
-    """Whether a definition only stands for a function of the language, so that its derivative can be named."""
-    body = f.body
-    return isinstance(body, Call) and body.fn == f.name and body.children == tuple(f.params)
 
 
 def _definition(f: Function) -> str:

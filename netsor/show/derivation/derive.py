@@ -9,6 +9,7 @@ from dataclasses import replace
 from netsor.core import MatMul, Moment, Nonlin, Program
 from netsor.diagnostics import NetsorError
 from netsor.expr import ONE, ZERO, Apply, Const, Expr, Function, Pow, Sym, mul, postorder, substitute
+from netsor.expr.printing import is_builtin
 from netsor.gaussian import NoNumber, NoPointwiseMeaning
 from netsor.limit import Limit
 from netsor.limit.jumps import Jumps
@@ -20,7 +21,7 @@ from netsor.show.derivation.expectations import Expectations
 from netsor.show.derivation.finals import Finals
 from netsor.show.derivation.lines import Derivation, Form, Gaussian, Line, Note
 from netsor.show.derivation.order import Order
-from netsor.show.derivation.prepare import direct_form, has_star, is_builtin, vanishing_parts, with_named_functions
+from netsor.show.derivation.prepare import direct_form, has_star, vanishing_parts, with_named_functions
 from netsor.show.derivation.products import LARGEST_Z, Products
 from netsor.show.derivation.reasons import reasons
 from netsor.show.derivation.symbols import (

@@ -28,6 +28,7 @@ from netsor.expr import (
     split_coefficient,
     star_quotient,
 )
+from netsor.expr.printing import is_builtin
 from netsor.show.derivation.algebra import size
 from netsor.show.derivation.data import ref_text
 from netsor.show.derivation.lines import WIDEST_LAW, Derivation, Form, Gaussian, PseudoInverse, names_in
@@ -237,7 +238,9 @@ class Formulas:
         function = node.function
         marks = tuple((str(p.name), k) for p, k in zip(function.params, node.orders, strict=True) if k)
         args = tuple(self._done[c] for c in node.children)
-        head = f.Function(Name(function.name), marks, len(function.params) == 1)
+        # A function of the language has its derivatives in its first argument.
+        single = len(function.params) == 1 or is_builtin(function) and not any(node.orders[1:])
+        head = f.Function(Name(function.name), marks, single)
         return f.Call(head, args[: function.vectors], args[function.vectors :])
 
 

@@ -24,6 +24,7 @@ from netsor.expr import (
 )
 from netsor.expr.asymptotics import Diverges
 from netsor.expr.infinite_width import at_infinite_width
+from netsor.expr.printing import is_builtin
 from netsor.show.derivation.symbols import LIMIT, SCALAR, VECTOR, symbol
 
 _U = Sym("u")
@@ -40,18 +41,11 @@ def with_named_functions(e: Expr) -> Expr:
     def rule(node: Expr) -> Expr:
         if isinstance(node, Call) and len(node.children) == 1 and FUNCTIONS[node.fn].primed != "nowhere":
             return apply(builtin(node.fn), node.children)
-        if isinstance(node, Apply) and is_builtin(node.function):
+        if isinstance(node, Apply) and is_builtin(node.function) and len(node.children) == 1:
             return apply(builtin(node.function.body.payload), node.children, node.orders)
         return node
 
     return rewrite(e, rule)
-
-
-def is_builtin(f: Function) -> bool:
-    """Whether a definition only stands for a function of the language."""
-    return (
-        isinstance(f.body, Call) and f.body.fn == f.name and f.body.children == tuple(f.params) and len(f.params) == 1
-    )
 
 
 def direct_form(i: Nonlin | Moment, program: Program, known: Mapping[str, Expr]) -> Expr:
@@ -101,6 +95,3 @@ def _meant(term: Expr) -> bool:
 def has_star(i: Nonlin | Moment) -> bool:
     """Whether ψ holds the difference quotient ψ* of Eq. 84."""
     return any(isinstance(node, Star) for node in postorder(i.psi))
-
-
-__all__ = ["builtin", "direct_form", "has_star", "is_builtin", "vanishing_parts"]
