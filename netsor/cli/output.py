@@ -6,12 +6,12 @@ import json
 import math
 import os
 import sys
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from netsor.cli.streams import tell
 from netsor.diagnostics import Diagnostic
+from netsor.diagnostics.columns import text_width
 from netsor.show.numbers import error_text as error_text
 from netsor.show.numbers import value_text as value_text
 
@@ -82,14 +82,9 @@ def finite(value: Any) -> Any:
     return value
 
 
-def display_width(text: str) -> int:
-    """Columns that a text takes: combining marks none, wide characters two."""
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
-
-
 def pad(text: str, width: int, right: bool = False) -> str:
     """The text filled up to `width` columns."""
-    fill = " " * max(0, width - display_width(text))
+    fill = " " * max(0, width - text_width(text))
     return fill + text if right else text + fill
 
 
@@ -97,7 +92,7 @@ def table(rows: Sequence[Sequence[str]], indent: str = "  ", right: Sequence[boo
     """Rows of cells in aligned columns; the first row is the heading."""
     if not rows:
         return ""
-    widths = [max(display_width(r[i]) for r in rows) for i in range(len(rows[0]))]
+    widths = [max(text_width(r[i]) for r in rows) for i in range(len(rows[0]))]
     flags = [right[i] if i < len(right) else False for i in range(len(widths))]
     return "\n".join(
         (indent + "   ".join(pad(c, w, r) for c, w, r in zip(row, widths, flags, strict=True))).rstrip() for row in rows

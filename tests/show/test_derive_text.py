@@ -7,8 +7,8 @@ import pytest
 
 import netsor
 from netsor.api import load, loads
+from netsor.diagnostics.columns import text_width
 from netsor.show.derivation import as_text, derive, with_numbers
-from netsor.show.derivation.wrap import display_width
 
 HERE = Path(__file__).parent
 PROGRAMS = Path(netsor.__file__).parent.parent / "programs"
@@ -119,7 +119,7 @@ def test_a_long_integrand_stands_in_the_vectors_of_the_program():
     text = as_text(d)
     assert "  k[1,1,2] → E Z^{y[1,1]} Z^{y[1,2]}  " in text
     assert "Cov(Ẑ^{W[2]y[1,1]}, Ẑ^{W[2]y[1,2]}) = 2 E Z^{y[1,1]} Z^{y[1,2]}  " in text
-    assert max(display_width(row) for row in text.splitlines()) <= 102
+    assert max(text_width(row) for row in text.splitlines()) <= 102
     full = as_text(d, longest=None)
     assert "E relu((0.75 Z^{h[1,1]}" in full and "--full" not in full and len(full) > 2 * len(text)
 

@@ -38,9 +38,9 @@ def test_a_line_is_read_back_as_the_same_core(line: str) -> None:
 
 
 FUNCTIONS = [
-    "Phi(0 * h) + h", "softplus(-h)", "leaky_relu(h, 0.2)", "max(h, 0.3)", "if h > 0 then h else 0.1 h", "relu(h)^2 / (1 + relu(h))",
-    "hardtanh(h)", "√(h^2 + 1)", "elu(h)", "clip(h, -1, 2)", "abs(h)^1.5", "gelu(h) * Phi'(h)",
-    "sin(h) / (1 + h^2)", "max(h, -h, 0.2)", "log(1 + h^2)", "1e-310 * h + tanh(h)",
+    "Phi(0 * h) + h", "softplus(-h)", "leaky_relu(h, 0.2)", "max(h, 0.3)", "if h > 0 then h else 0.1 h",
+    "relu(h)^2 / (1 + relu(h))", "hardtanh(h)", "√(h^2 + 1)", "elu(h)", "clip(h, -1, 2)", "abs(h)^1.5",
+    "gelu(h) * Phi'(h)", "sin(h) / (1 + h^2)", "max(h, -h, 0.2)", "log(1 + h^2)", "1e-310 * h + tanh(h)",
 ]  # fmt: skip
 
 

@@ -153,3 +153,11 @@ def test_edits_are_applied_together() -> None:
     assert apply_edits(source.text, [edit(4, 6, "E"), edit(0, 1, "AA"), edit(2, 2, "+")]) == "AAb+cdE"
     assert apply_edits(source.text, [edit(1, 3, ""), edit(2, 4, "no"), edit(1, 3, "no"), edit(3, 4, "D")]) == "aDef"
     assert apply_edits(source.text, [edit(2, 2, "+"), edit(2, 2, "no"), edit(2, 3, "C")]) == "ab+Cdef"
+
+
+def test_columns_are_those_of_rich() -> None:
+    # netsor check starts without rich, so that it has a function of its own.
+    from rich.cells import cell_len
+
+    for text in ("h̃₁ := Wᵀ φ(g̃) / √n", "Ẑ^{Wz̃} ~ N(0, 1)", "χ̊ → E[φ'(Z^h)²]", "жук ψ⁺ ⟨ξ, ξ̃⟩ ∂", "数 = 関数", "−1/3 · 10⁻⁷ ≤ ∞"):
+        assert text_width(text) == cell_len(text)

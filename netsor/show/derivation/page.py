@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from netsor.diagnostics.columns import text_width
 from netsor.show.derivation.formula import Formulas
 from netsor.show.derivation.lines import Derivation, Gaussian, Line, Note
 from netsor.show.derivation.symbols import LIMIT, VECTOR, kind, names
 from netsor.show.derivation.values import value_text
-from netsor.show.derivation.wrap import display_width, folded
+from netsor.show.derivation.wrap import folded
 from netsor.show.formula.text import Text
 from netsor.show.formula.tree import Cut, Name, Row, Sign, Tree
 
@@ -34,8 +35,8 @@ def _line(line: Line, formulas: Formulas, text: Text, width: int, longest: int |
     left, relation = map(text, head(line, formulas))
     joined = f"{indent}{left} {relation} {' = '.join(steps)}"
     rule = f"[{line.rule}]" if line.rule else ""
-    room = width - display_width(rule) - 2
-    if display_width(joined) <= room:
+    room = width - text_width(rule) - 2
+    if text_width(joined) <= room:
         rows = [joined]
     else:
         rows = [f"{indent}{left} {relation} {steps[0]}"]
@@ -43,11 +44,11 @@ def _line(line: Line, formulas: Formulas, text: Text, width: int, longest: int |
         rows += [more + s for s in steps[1:]]
     if rule:
         last = rows[0]
-        gap = width - display_width(last) - display_width(rule)
+        gap = width - text_width(last) - text_width(rule)
         if gap >= 2:
             rows[0] = last + " " * gap + rule
         else:
-            rows.insert(1, " " * max(0, width - display_width(rule)) + rule)
+            rows.insert(1, " " * max(0, width - text_width(rule)) + rule)
     if line.value is not None:
         rows.append(f"{indent}    = {value_text(line.value.value, line.value.error)}")
     for note in line.notes:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+
+from netsor.diagnostics.columns import text_width
 
 _OPEN, _CLOSE = "([{", ")]}"
-
-
-def display_width(text: str) -> int:
-    """Columns of a terminal: combining marks take none."""
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def pieces(text: str) -> list[str]:
@@ -37,17 +33,17 @@ def pieces(text: str) -> list[str]:
 
 def folded(text: str, width: int, indent: str) -> list[str]:
     """The text in rows of at most `width` columns where it can be broken; later rows are indented further."""
-    if display_width(text) <= width:
+    if text_width(text) <= width:
         return [text]
     rows: list[str] = []
-    room = width - display_width(indent)
+    room = width - text_width(indent)
     head = text[: len(text) - len(text.lstrip())]
     row = head
     for term in _terms(pieces(text.lstrip())):
         whole = " ".join(term)
         # A term that fits on a row of its own is not torn apart.
-        for p in [whole] if display_width(whole) <= room else [q for word in term for q in _torn(word, room)]:
-            if row.strip() and display_width(row) + 1 + display_width(p) > width:
+        for p in [whole] if text_width(whole) <= room else [q for word in term for q in _torn(word, room)]:
+            if row.strip() and text_width(row) + 1 + text_width(p) > width:
                 rows.append(row)
                 row = indent + p
             else:
@@ -58,13 +54,13 @@ def folded(text: str, width: int, indent: str) -> list[str]:
 
 def _torn(word: str, room: int) -> list[str]:
     """What is too wide in pieces that fit: a matrix between its rows, a list between entries, a sum at its signs."""
-    if display_width(word) <= room or " " not in word:
+    if text_width(word) <= room or " " not in word:
         return [word]
     rows = re.split(r"(?<=\],) (?=\[)", word)
     inside = "(?<=,) " if ", " in word else " (?=[+−] )" if re.search(" [+−] ", word) else " "
     out: list[str] = []
     for p in rows if len(rows) > 1 else re.split(inside, word):
-        if out and len(rows) == 1 and display_width(out[-1]) + 1 + display_width(p) <= room:
+        if out and len(rows) == 1 and text_width(out[-1]) + 1 + text_width(p) <= room:
             out[-1] += " " + p
         else:
             out.append(p)
