@@ -159,5 +159,8 @@ def test_columns_are_those_of_rich() -> None:
     # netsor check starts without rich, so that it has a function of its own.
     from rich.cells import cell_len
 
-    for text in ("h̃₁ := Wᵀ φ(g̃) / √n", "Ẑ^{Wz̃} ~ N(0, 1)", "χ̊ → E[φ'(Z^h)²]", "жук ψ⁺ ⟨ξ, ξ̃⟩ ∂", "数 = 関数", "−1/3 · 10⁻⁷ ≤ ∞"):
+    for text in (
+        "h̃₁ := Wᵀ φ(g̃) / √n", "Ẑ^{Wz̃} ~ N(0, 1)", "χ̊ → E[φ'(Z^h)²]", "жук ψ⁺ ⟨ξ, ξ̃⟩ ∂", "数 = 関数",
+        "−1/3 · 10⁻⁷ ≤ ∞",
+    ):  # fmt: skip
         assert text_width(text) == cell_len(text)
