@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from netsor.arrays import NotNumbers, Shape, Values, nested
-from netsor.datafiles import read_array_file
 from netsor.diagnostics import Diagnostic, NetsorError, Source
 
 
@@ -94,6 +93,8 @@ def read_array(value: Any, name: str) -> tuple[Values, Shape]:
             from netsor.syntax.reading import read_source
 
             read_source(path)  # reports the missing file and a similar name
+        from netsor.datafiles import read_array_file
+
         return read_array_file(path, name)
     try:
         return nested(value, name)

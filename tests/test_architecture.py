@@ -38,7 +38,7 @@ ALLOWED = {
 # The interfaces, which nothing else imports.
 TOP = {"api", "networks", "report", "cli", "notebook", "__init__"}
 # What `netsor check` does without: half a second of imports.
-HEAVY = ("numpy", "scipy", "rich", "lark")
+HEAVY = ("numpy", "scipy", "rich")
 
 
 def package(path: Path) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 
 from netsor.check.context import Context
 from netsor.check.fault import Fault
-from netsor.check.foreign import foreign_name, look_alike
 from netsor.check.scope import Indices, Scope, core_name
 from netsor.check.values import (
     POISON,
@@ -71,6 +70,8 @@ def unknown_fault(ctx: Context, span: Span, name: str) -> Fault:
             return Fault(names.used_by_itself(span, name, place))
         if place.start > ctx.here.start:
             return Fault(names.used_before(span, span.text.strip("() "), place))
+    from netsor.check.foreign import foreign_name, look_alike  # a program without faults starts faster
+
     # Something the program has under nearly this name comes before what the name means elsewhere.
     elsewhere = look_alike(span, name, _places(ctx)) or (
         None if name.lower() in scope.visible() else foreign_name(span, name, lambda x: _is_vector(scope, x))

@@ -6,16 +6,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from difflib import unified_diff
 from typing import TYPE_CHECKING, Any
 
-from netsor.cli.formats import github, sarif
 from netsor.cli.network_options import add_rows
 from netsor.cli.options import add_file, add_values
 from netsor.cli.output import exit_status, print_json, report, table
 from netsor.cli.sources import Given, given
 from netsor.diagnostics import Diagnostic, NetsorError, Source
-from netsor.diagnostics.render import to_json
 
 if TYPE_CHECKING:
     from netsor.check import Report
@@ -76,14 +73,19 @@ def run(args: argparse.Namespace) -> int:
         except NetsorError as fault:
             findings.tell(fault.diagnostics)
     if args.format == "json":
-        if findings.status:
-            diagnostics = [to_json(d) for d in findings.faults]
-            print_json({"ok": False, "diagnostics": diagnostics, "files": findings.files})
-        else:
-            print_json({"ok": True, "files": findings.files})
+        from netsor.diagnostics.render import to_json
+
+        files = [{**file, "diagnostics": [to_json(d) for d in file["diagnostics"]]} for file in findings.files]
+        faults = [to_json(d) for d in findings.faults]
+        failed = {"ok": False, "diagnostics": faults}
+        print_json({**(failed if findings.status else {"ok": True}), "files": files})
     elif args.format == "sarif":
+        from netsor.cli.formats import sarif
+
         print_json(sarif(findings.told))
     elif args.format == "github":
+        from netsor.cli.formats import github
+
         for diagnostic in findings.told:
             print(github(diagnostic))
     sys.stdout.flush()
@@ -130,7 +132,7 @@ def _check(file: Given, args: argparse.Namespace, required: list[str], findings:
         "variables": [v.as_dict() for v in checked.variables],
         "assumptions": {k: a.as_dict() for k, a in checked.assumptions.items()},
         **({"exact": exact.as_dict()} if exact is not None else {}),
-        "diagnostics": [to_json(d) for d in diagnostics],
+        "diagnostics": diagnostics,
     }
     findings.files.append(entry)
     if listed and checked.ok:
@@ -165,6 +167,8 @@ def _show_fixed(file: Given, fixed: Fixed, args: argparse.Namespace, entry: dict
 
 
 def _diff(name: str, old: str, new: str) -> str:
+    from difflib import unified_diff
+
     lines = unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True), name, name)
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 

@@ -14,17 +14,30 @@ from typing import Literal
 from netsor.diagnostics.data import Source, Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Node:
     """Anything that stands in the text."""
 
     span: Span = field(compare=False, repr=False, kw_only=True)
 
+    # Once for all nodes: methods that `dataclass` makes for each of them would be a tenth of the start of a command.
+    def _compared(self) -> dict[str, object]:
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.compare}
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and isinstance(other, Node) and self._compared() == other._compared()
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self._compared().values()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self._compared().items())})"
+
 
 # --- expressions -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Number(Node):
     """A literal; an int where it is written as one, and `text` as it stands in the file."""
 
@@ -32,14 +45,14 @@ class Number(Node):
     text: str = field(compare=False, repr=False, default="")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Name(Node):
     """A name, normalised (`h₁` is `h1`); `span.text` is its spelling in the file."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Index(Node):
     """`base[i, j]`."""
 
@@ -47,7 +60,7 @@ class Index(Node):
     indices: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Negate(Node):
     """`-x`, which binds looser than juxtaposition and powers."""
 
@@ -57,7 +70,7 @@ class Negate(Node):
 BinaryOp = Literal["+", "-", "*", "/", "^"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Binary(Node):
     """`left op right`; `spelling` is the operator as typed (`⊙`, `·` and `*` are one operator, `-` and `−` another)."""
 
@@ -67,7 +80,7 @@ class Binary(Node):
     spelling: str = field(compare=False, repr=False, default="")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Juxtapose(Node):
     """`left right`, folded from the right: `c Wᵀ W x` is c (Wᵀ (W x))."""
 
@@ -75,7 +88,7 @@ class Juxtapose(Node):
     right: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MatMul(Node):
     """`left @ right`, of juxtaposition's strength and folded with it from the right."""
 
@@ -83,14 +96,14 @@ class MatMul(Node):
     right: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Transpose(Node):
     """`xᵀ`, `x⊤` or `x^T`."""
 
     operand: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Derivative(Node):
     """`φ'`, `φ''`, and the partial derivatives `ψ'[x]`, `ψ''[x, y]` by the names of parameters (`by`, else empty)."""
 
@@ -99,7 +112,7 @@ class Derivative(Node):
     by: tuple[Name, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Apply(Node):
     """`callee(args; scalars)`, the callee a name that may bear indices, primes or a transpose."""
 
@@ -108,14 +121,14 @@ class Apply(Node):
     scalars: tuple[Expr, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Sqrt(Node):
     """`√x`; `sqrt(x)` is an `Apply`, for a program may redefine that name."""
 
     operand: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class If(Node):
     """`if test then value else other`."""
 
@@ -124,7 +137,7 @@ class If(Node):
     other: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Inner(Node):
     """`⟨x, y⟩` or `<x, y>`."""
 
@@ -132,14 +145,14 @@ class Inner(Node):
     right: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ListLiteral(Node):
     """`[a, b, …]`, nested for matrices of numbers."""
 
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Range(Node):
     """`low..high`, both ends included."""
 
@@ -147,7 +160,7 @@ class Range(Node):
     high: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Sum(Node):
     """`sum(index in low..high: body)`."""
 
@@ -167,7 +180,7 @@ Expr = (
 CompareOp = Literal["<", "<=", ">", ">=", "==", "!="]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Compare(Node):
     """`left op right`."""
 
@@ -176,7 +189,7 @@ class Compare(Node):
     right: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Logic(Node):
     """`left and right`, `left or right`."""
 
@@ -185,7 +198,7 @@ class Logic(Node):
     right: Condition
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Not(Node):
     """`not operand`."""
 
@@ -198,7 +211,7 @@ Condition = Compare | Logic | Not
 # --- parts of statements -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Target(Node):
     """A name that a line gives a value to, with constant indices where it is a member of a family: `c[i, j]`."""
 
@@ -206,7 +219,7 @@ class Target(Node):
     indices: tuple[Expr, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Declarator(Node):
     """A declared name; each index is a range (`W[1..L]`) or one constant (`x[0]`)."""
 
@@ -214,7 +227,7 @@ class Declarator(Node):
     indices: tuple[Range | Expr, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Normal(Node):
     """The law `N(mean, covariance)`; for a matrix the variance of an entry."""
 
@@ -222,7 +235,7 @@ class Normal(Node):
     covariance: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Promise(Node):
     """The middle of `z := ψ(x, y; θ) = …`: just these vectors and just these scalars; ψ is a placeholder."""
 
@@ -234,7 +247,7 @@ class Promise(Node):
 LabelKind = Literal["INIT", "MATMUL", "NONLIN", "NONLIN+", "MOMENT"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LineLabel(Node):
     """The claim before the colon: `MATMUL:`."""
 
@@ -244,14 +257,14 @@ class LineLabel(Node):
 # --- headers -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ProgramHeader(Node):
     """`program NAME`."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class NetworkInput(Node):
     """`ξ : d`, or the family `ξ[1..T] : d`; several ranges where the example is a grid."""
 
@@ -260,7 +273,7 @@ class NetworkInput(Node):
     dimension: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class NetworkHeader(Node):
     """`network NAME(ξ : 3)`."""
 
@@ -271,7 +284,7 @@ class NetworkHeader(Node):
 # --- statements --------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Param(Node):
     """`param L = 3`."""
 
@@ -279,7 +292,7 @@ class Param(Node):
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Data(Node):
     """`data X : (4, 3) = …`; without a value it comes from outside."""
 
@@ -288,7 +301,7 @@ class Data(Node):
     value: Expr | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ScalarDecl(Node):
     """`scalar ε = 1/√n`."""
 
@@ -296,7 +309,7 @@ class ScalarDecl(Node):
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MatrixDecl(Node):
     """`matrix W, V[1..L] ~ N(0, 2/n)`, `matrix U : (n, 3) ~ N(0, 1/3)`; without a law N(0, 1/n)."""
 
@@ -305,7 +318,7 @@ class MatrixDecl(Node):
     law: Normal | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class VectorDecl(Node):
     """`vector a, b ~ N([0, 1], [[1, ρ], [ρ, 2]])`."""
 
@@ -313,7 +326,7 @@ class VectorDecl(Node):
     law: Normal | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FunctionDef(Node):
     """`ψ(x, y; θ) = body`."""
 
@@ -323,7 +336,7 @@ class FunctionDef(Node):
     body: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Assign(Node):
     """`[LABEL:] target := [ψ(x; θ) =] value`."""
 
@@ -333,7 +346,7 @@ class Assign(Node):
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Output(Node):
     """`output name`, `output expr` or `output target := expr`."""
 
@@ -341,7 +354,7 @@ class Output(Node):
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TrainItem(Node):
     """`W`, `W[1..L]` or `b * c`."""
 
@@ -349,14 +362,14 @@ class TrainItem(Node):
     multiplier: Expr | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Train(Node):
     """`train W, b * 1`."""
 
     items: tuple[TrainItem, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class For(Node):
     """`for t in 1..T:` and its block; `span` covers both, `head` the first line."""
 
@@ -366,7 +379,7 @@ class For(Node):
     head: Span = field(compare=False, repr=False, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Def(Node):
     """`def name(x; θ):`, its steps and the value it returns; `returned` is the line of `return`."""
 
@@ -385,7 +398,7 @@ Statement = (
 Header = ProgramHeader | NetworkHeader
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Comment(Node):
     """A comment from its `#` on; `own_line` tells one that stands alone from one that trails a statement."""
 
@@ -393,7 +406,7 @@ class Comment(Node):
     own_line: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class File(Node):
     """A whole file; `statements` leaves out the header, before which `param` lines may stand."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar, cast, get_args
 
+from lark import Transformer, v_args
+
 from netsor.diagnostics.data import Diagnostic, Edit, NetsorError, Span
 from netsor.syntax import ast
 from netsor.syntax.tokens import Token
@@ -12,14 +14,14 @@ from netsor.syntax.tokens import Token
 N = TypeVar("N", bound=ast.Node)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Return(ast.Node):
     """A `return` line; the block structure makes it part of its `Def`."""
 
     value: ast.Expr
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ForHead(ast.Node):
     """`for t in 1..T:`."""
 
@@ -27,7 +29,7 @@ class ForHead(ast.Node):
     range: ast.Range
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class DefHead(ast.Node):
     """`def name(x; θ):`."""
 
@@ -93,8 +95,9 @@ def _no_law(name: Token, close: Token) -> NetsorError:
     )
 
 
-class Builder:
-    """The methods that `netsor.syntax.tables.Parser` calls; each gets the rule's children, absent parts as None."""
+@v_args(inline=True)
+class Builder(Transformer[Token, Any]):
+    """What lark calls for each rule, with the rule's children; absent parts are None."""
 
     # --- lines ---
 
@@ -386,33 +389,33 @@ class Builder:
         return ast.Compare(cast(ast.CompareOp, op.text), left, right, span=_over(left, right))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Shape(ast.Node):
     sizes: tuple[ast.Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Declarators(ast.Node):
     items: tuple[ast.Declarator, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Names:
     names: tuple[ast.Name, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Exprs:
     items: tuple[ast.Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Parameters:
     vectors: tuple[ast.Name, ...]
     scalars: tuple[ast.Name, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Arguments:
     vectors: tuple[ast.Expr, ...]
     scalars: tuple[ast.Expr, ...]

@@ -1,6 +1,7 @@
-"""From text to logical lines of tokens; what a line's characters and brackets have wrong is found here.
+"""From a text's tokens to logical lines; what a line's characters and brackets have wrong is found here.
 
-Characters with several meanings are told apart by what stands before them, see the head of `netsor.lark`.
+The grammar's terminals say what a token is. Those with several meanings are told apart here by what stands before
+them, see the head of `netsor.lark`.
 """
 
 from __future__ import annotations
@@ -8,9 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+import lark
+
 from netsor.diagnostics.data import Diagnostic, Edit, Label, Source, Span
 from netsor.syntax import ast, characters
-from netsor.syntax.names import KEYWORDS, PATTERN, RESERVED, name_end, normalise
+from netsor.syntax.grammar import raw_tokens
+from netsor.syntax.names import normalise
 from netsor.syntax.tokens import CLOSES, ENDS_VALUE, OPENS, Line, Token
 
 MAX_NESTING = 200
@@ -18,44 +22,17 @@ _MAX_FAULTS_A_LINE = 3
 _MAX_DIGITS = 300
 _MAX_PRIMES = 20
 
-_SPACE = " \t\r\f\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
-_TOKEN = re.compile(
-    rf"""
-      (?P<space>[{_SPACE}]+)
-    | (?P<name>{PATTERN})
-    | (?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)
-    | (?P<newline>\n)
-    | (?P<comment>\#[^\n]*)
-    | (?P<foreign>\.\.\.|\*\*|[-+*/]=|//|&&|\|\||->|=>|=<|<>|\.[*/^]|\.T(?!\w)|[%&|]|!(?!=))
-    | (?P<op>:=|\.\.|[<>=!]=|[-−+*⊙·⋅/@^,;:~=()\[\]<>≤≥≠⟨⟩√ᵀ⊤])
-    | (?P<prime>['′″‴]+)
-    | (?P<super>⁻?[⁰¹²³⁴-⁹]+)
-    """,
-    re.VERBOSE,
-)
 _OTHER_SPACE = "\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
-_OPERATORS = {
-    ":=": "DEFINE", "..": "DOTS", "<=": "CMP", ">=": "CMP", "==": "CMP", "!=": "CMP",
-    "≤": "CMP", "≥": "CMP", "≠": "CMP",
-    "-": "MINUS", "−": "MINUS", "+": "PLUS", "*": "TIMES", "⊙": "TIMES", "·": "TIMES", "⋅": "TIMES", "/": "DIV",
-    "@": "AT", "^": "POW", ",": "COMMA", ";": "SEMI", ":": "COLON", "~": "TILDE", "=": "EQ", "√": "SQRT",
-    "ᵀ": "TRANSPOSE", "⊤": "TRANSPOSE",
-}  # fmt: skip
-_PLAIN = {"≤": "<=", "≥": ">=", "≠": "!=", "−": "-", "⋅": "·"}
+_PLAIN = {"≤": "<=", "≥": ">=", "≠": "!=", "−": "-", "⋅": "·", "⊤": "ᵀ", "sqrt": "√", "⁺": "+", "Σ": "sum", "∑": "sum"}
 _PRIMES = {"'": 1, "′": 1, "″": 2, "‴": 3}
 _SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 _INDENT = re.compile(r"[ \t]*")
+_ANY_INDENT = re.compile(rf"[ \t\r\f{_OTHER_SPACE}]*")
 _CLOSING = re.compile(r"[)\]⟩]+")
-_ANY_INDENT = re.compile(rf"[{_SPACE}]*")
-_TRANSPOSE = re.compile(rf"[ \t]*({PATTERN})")
-_AFTER_SUM = re.compile(rf"\s*\(\s*{PATTERN}\s+in\b")
-_AFTER_SQRT = re.compile(rf"[ \t]+(?:({PATTERN})|[0-9])")
-_REST_OF_LINE = re.compile(r"[ \t\r]*\n")
-_LABEL_PLUS = re.compile(r"⁺(?=[ \t]*:(?!=))")
 # A line that cannot continue an open bracket: it begins a statement, or gives a value to a name.
 _BEGINS_STATEMENT = re.compile(
     r"[ \t]*(?:(?:program|network|param|data|scalar|matrix|vector|train|def|return|for|output)(?!\w)"
-    rf"|(?P<target>[^#\n]*?):=|{PATTERN}[ \t]*\([^()\n]*\)[ \t]*=(?!=))"
+    r"|(?P<target>[^#\n]*?):=|[^\W\d][\w\u0300-\u036f]*[ \t]*\([^()\n]*\)[ \t]*=(?!=))"
 )
 
 
@@ -69,7 +46,7 @@ class _Open:
 
 
 class Tokenizer:
-    """Reads one source; `lines`, `comments` and the `faults` that belong to no line are its results."""
+    """Reads one source; `lines`, `comments` and the indentations with `tabs` are its results."""
 
     def __init__(self, source: Source):
         self.source = source
@@ -79,59 +56,84 @@ class Tokenizer:
         self.line: Line | None = None
         self.brackets: list[_Open] = []
         self.tabs: list[Span] = []
+        self._fresh = True  # nothing of this physical line was seen, and no bracket is open over its beginning
+        self._raw: list[lark.Token] = []
+        self._at = 0  # of the next raw token
 
     def run(self) -> None:
-        """Tokenize the whole text."""
-        text, size = self.text, len(self.text)
-        match = _TOKEN.match
-        at = 1 if text.startswith("\ufeff") else 0
-        if size > at:
-            at = self._begin_line(at)
-        while at < size:
-            found = match(text, at)
-            if found is None:
-                at = self._bad_character(at)
+        """Make the lines of the whole text."""
+        self._raw = raw_tokens(self.text)
+        while self._at < len(self._raw):
+            raw = self._raw[self._at]
+            self._at += 1
+            kind, start = raw.type, raw.start_pos or 0
+            end = start + len(raw)
+            if kind == "NEWLINE":
+                self._newline(end)
                 continue
-            kind, end = found.lastgroup, found.end()
-            if kind == "space":
-                pass
-            elif kind == "name":
-                end = self._name(at, end)
-            elif kind == "op":
-                end = self._operator(found.group(), at, end)
-            elif kind == "number":
-                end = self._number(at, end)
-            elif kind == "newline":
-                end = self._newline(at, end)
-            elif kind == "comment":
-                self._comment(at, end)
-            elif kind == "prime":
-                self._primes(found.group(), at, end)
-            elif kind == "super":
-                self._superscript(found.group(), at, end)
-            else:
-                self._foreign(found.group(), at, end)
-            at = end
+            if kind == "COMMENT":
+                self._comment(start, end)
+                continue
+            if raw == "\ufeff" and start == 0:
+                continue
+            if self._fresh:
+                self._begin_line(start)
+            self._token(kind, str(raw), start, end)
         self._end_line(at_end_of_text=True)
+
+    def _token(self, kind: str, spelling: str, start: int, end: int) -> None:
+        """What a raw token, which is no line end and no comment, adds to the line."""
+        match kind:
+            case "NAME":
+                self._put("NAME", normalise(spelling), start, end)
+            case "LPAR" | "LIST_L" | "ANGLE_L":
+                self._open(spelling, start, end)
+            case "RPAR" | "RSQB" | "ANGLE_R":
+                self._close(spelling, start, end)
+            case "LESS" if self._previous() not in ENDS_VALUE:
+                self._open(spelling, start, end)
+            case "GREATER" if self.brackets and self.brackets[-1].token.text == "<":
+                self._close(spelling, start, end)
+            case "LESS" | "GREATER":
+                self._put("CMP", spelling, start, end)
+            case "NUMBER":
+                self._number(spelling, start, end)
+            case "PRIME":
+                self._primes(spelling, start, end)
+            case "SUPER":
+                self._superscript(spelling, start, end)
+            case "TRANSPOSE":
+                self._put(kind, "ᵀ", start, end)
+            case "SQRT" if spelling == "sqrt" and self._previous() == "SQRT":
+                self._put("NAME", spelling, start, end)
+            case "MISNUMBER":
+                self._misnumber(spelling, start, end)
+            case "FOREIGN":
+                self._foreign(spelling, start, end)
+            case "OTHER":
+                self._bad_character(spelling, start, end)
+            case _:
+                self._put(kind, _PLAIN.get(spelling, spelling), start, end)
 
     # --- lines ---
 
-    def _begin_line(self, at: int) -> int:
-        """Skip the indentation of a physical line outside brackets and remember it."""
-        found = _INDENT.match(self.text, at)
+    def _begin_line(self, at: int) -> None:
+        """Remember the indentation of the physical line, outside brackets, whose first token stands at `at`."""
+        self._fresh = False
+        begin = self.text.rfind("\n", 0, at) + 1
+        if begin == 0 and self.text.startswith("\ufeff"):
+            begin = 1
+        found = _INDENT.match(self.text, begin)
         assert found is not None
-        end = found.end()
-        rest = self.text[end : end + 1]
-        if rest in ("\n", "#", "") or self.text.startswith("\r\n", end):
-            return end
-        indent = found.group()
+        indent, end = found.group(), found.end()
         self.line = Line(self.source, len(indent.expandtabs(4)), end)
         if "\t" in indent:
             self.line.odd_indent = True
-            self.tabs.append(Span(self.source, at, end))
-        elif rest in _OTHER_SPACE:
+            self.tabs.append(Span(self.source, begin, end))
+        elif (rest := self.text[end]) in _OTHER_SPACE:
             self.line.odd_indent = True
-            stop = _ANY_INDENT.match(self.text, end).end()  # type: ignore[union-attr]
+            spaces = _ANY_INDENT.match(self.text, end)
+            stop = spaces.end() if spaces else end
             self._fault(
                 "E102",
                 f"{characters.describe(rest)} in the indentation",
@@ -140,15 +142,13 @@ class Tokenizer:
                 hint="indent with spaces",
                 edit=self._edit(end, stop, " " * (stop - end), safe=True),
             )
-        return end
 
-    def _newline(self, at: int, end: int) -> int:
+    def _newline(self, end: int) -> None:
         if self.brackets:
             if not self._begins_statement(end):
-                return end
+                return
             self._unclosed()
         self._end_line()
-        return self._begin_line(end)
 
     def _begins_statement(self, at: int) -> bool:
         found = _BEGINS_STATEMENT.match(self.text, at)
@@ -166,6 +166,7 @@ class Tokenizer:
         if at_end_of_text and self.brackets:
             self._unclosed()
         line, self.line = self.line, None
+        self._fresh = True
         if line is None:
             return
         last = line.tokens[-1].end if line.tokens else line.start
@@ -191,59 +192,26 @@ class Tokenizer:
     def _previous(self) -> str:
         return self.line.tokens[-1].type if self.line and self.line.tokens else ""
 
-    def _name(self, at: int, end: int) -> int:
-        text = self.text
-        if not (text[end - 1].isascii() and text[at].isascii() and text[end : end + 1] <= "\u036f"):
-            end = name_end(text, at, end)
-            if end == at:
-                return self._bad_character(at)
-        spelling = text[at:end]
-        name = normalise(spelling)
-        if name in KEYWORDS:
-            self._put(name.upper(), name, at, end)
-        elif name in RESERVED:
-            self._put("RESERVED", name, at, end)
-        elif name in ("sum", "Σ") and _AFTER_SUM.match(text, end):
-            self._put("SUM", "sum", at, end)
-        elif name == "sqrt" and self._is_root(end):
-            self._put("SQRT", "√", at, end)
-        else:
-            self._put("NAME", name, at, end)
-            if text.startswith("⁺", end) and _LABEL_PLUS.match(text, end):
-                self._put("PLUS", "+", end, end + 1)
-                end += 1
-        return end
+    def _number(self, spelling: str, at: int, end: int) -> None:
+        if len(spelling) > _MAX_DIGITS or float(spelling) == float("inf"):
+            said = f"`{spelling}` is" if len(spelling) <= 15 else "this number is"
+            self._fault("E127", f"{said} too large", at, end, notes=("numbers are below 1.8e308",))
+        self._put("NUMBER", "0" + spelling if spelling.startswith(".") else spelling, at, end)
 
-    def _is_root(self, end: int) -> bool:
-        """Whether `sqrt` stands before an operand without brackets, as in `sqrt n`."""
-        found = _AFTER_SQRT.match(self.text, end) if self._previous() != "SQRT" else None
-        return found is not None and found.group(1) not in KEYWORDS
-
-    def _number(self, at: int, end: int) -> int:
-        text = self.text
-        following = text[end : end + 1]
-        if following == "_" or (following == "." and text[end : end + 2] != ".."):
-            stop = re.compile(r"[0-9_.]*").match(text, end).end()  # type: ignore[union-attr]
-            whole = text[at:stop]
-            hint = whole.replace("_", "") if "." not in whole else f"{whole}0" if whole.count(".") == 1 else ""
-            self._fault(
-                "E127",
-                f"`{whole}` is no number",
-                at,
-                stop,
-                hint=f"write `{hint}`" if hint else "",
-                edit=self._edit(at, stop, hint, safe=True) if hint else None,
-                notes=("a number is digits, with digits after its point: `1000`, `0.5`, `1e-5`",),
-            )
-            self._put("NUMBER", "0", at, stop)
-            return stop
-        spelling = text[at:end]
-        if len(spelling) > 15 and (len(spelling) > _MAX_DIGITS or float(spelling) == float("inf")):
-            self._fault("E127", "this number is too large", at, end, notes=("numbers are below 1.8e308",))
-        elif len(spelling) <= 15 and float(spelling) == float("inf"):
-            self._fault("E127", f"`{spelling}` is too large", at, end, notes=("numbers are below 1.8e308",))
-        self._put("NUMBER", spelling, at, end)
-        return end
+    def _misnumber(self, spelling: str, at: int, end: int) -> None:
+        """`1_000`, `1.` and the like."""
+        points = spelling.count(".")
+        hint = spelling.replace("_", "") if not points else f"{spelling}0" if points == 1 else ""
+        self._fault(
+            "E127",
+            f"`{spelling}` is no number",
+            at,
+            end,
+            hint=f"write `{hint}`" if hint else "",
+            edit=self._edit(at, end, hint, safe=True) if hint else None,
+            notes=("a number is digits, with digits after its point: `1000`, `0.5`, `1e-5`",),
+        )
+        self._put("NUMBER", "0", at, end)
 
     def _primes(self, spelling: str, at: int, end: int) -> None:
         count = sum(_PRIMES[c] for c in spelling)
@@ -256,28 +224,6 @@ class Tokenizer:
         if len(digits) > _MAX_DIGITS:
             self._fault("E127", "this number is too large", at, end, notes=("numbers are below 1.8e308",))
         self._put("SUPER", digits, at, end)
-
-    def _operator(self, spelling: str, at: int, end: int) -> int:
-        if spelling in "([⟨":
-            self._open(spelling, at, end)
-        elif spelling in ")]⟩":
-            self._close(spelling, at, end)
-        elif spelling == "<" and self._previous() not in ENDS_VALUE:
-            self._open(spelling, at, end)
-        elif spelling == ">" and self.brackets and self.brackets[-1].token.text == "<":
-            self._close(spelling, at, end)
-        elif spelling in "<>":
-            self._put("CMP", spelling, at, end)
-        elif spelling == "^":
-            found = _TRANSPOSE.match(self.text, end)
-            if found and found.group(1) == "T" and name_end(self.text, found.start(1), found.end()) == found.end():
-                end = found.end()
-                self._put("TRANSPOSE", "ᵀ", at, end)
-            else:
-                self._put("POW", "^", at, end)
-        else:
-            self._put(_OPERATORS[spelling], _PLAIN.get(spelling, spelling), at, end)
-        return end
 
     # --- brackets ---
 
@@ -391,15 +337,13 @@ class Tokenizer:
     def _edit(self, start: int, end: int, text: str, safe: bool = False) -> Edit:
         return Edit(Span(self.source, start, end), text, safe)
 
-    def _bad_character(self, at: int) -> int:
-        """Report a run of equal characters that belong to nothing; returns where it ends."""
-        text, character = self.text, self.text[at]
-        end = at + 1
-        while end < len(text) and text[end] == character:
+    def _bad_character(self, character: str, at: int, end: int) -> None:
+        """Report a run of equal characters that belong to nothing."""
+        while self._at < len(self._raw) and self._raw[self._at] == self._raw[self._at - 1]:
+            if self._raw[self._at].start_pos != end:
+                break
             end += 1
-        if character == "∑" and _AFTER_SUM.match(text, end):
-            self._put("SUM", "sum", at, end)
-            return end
+            self._at += 1
         label, hint = "", ""
         edit: Edit | None = None
         instead = characters.meant(character)
@@ -408,16 +352,10 @@ class Tokenizer:
             edit = self._edit(at, end, instead, characters.is_safe(character))
         elif character == "\\":
             hint = "a line goes on in the next one while a bracket is open: put the expression in `( )`"
-            after = _REST_OF_LINE.match(text, end)
-            if after:
+            if self._at < len(self._raw) and self._raw[self._at].type == "NEWLINE":
+                self._at += 1  # so that what follows is read as it was meant
                 self._fault("E101", "`\\` does not continue a line", at, end, label, hint)
-                return after.end()
-        elif character == "." and text[end : end + 1].isdigit() and self._previous() not in ENDS_VALUE:
-            stop = re.compile(r"[0-9]*").match(text, end).end()  # type: ignore[union-attr]
-            edit = self._edit(at, stop, "0" + text[at:stop], safe=True)
-            self._fault("E127", f"`{text[at:stop]}` is no number", at, stop, hint=f"write `{edit.text}`", edit=edit)
-            self._put("NUMBER", "0", at, stop)
-            return stop
+                return
         elif instead is None and character in "₀₁₂₃₄₅₆₇₈₉":
             hint = "a subscript digit continues a name: `h₁`"
         elif character == "∞":
@@ -428,7 +366,6 @@ class Tokenizer:
         if character in "{}":
             label = "brackets are `( )`, and `[ ]` for indices and lists"
         self._fault("E101", f"{characters.describe(character)} has no meaning here", at, end, label, hint, edit=edit)
-        return end
 
     def _foreign(self, spelling: str, at: int, end: int) -> None:
         instead = "ᵀ" if spelling == ".T" else characters.FOREIGN.get(spelling, "")

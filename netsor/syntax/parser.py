@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, cast
 
 from netsor.diagnostics.data import Diagnostic, Edit, NetsorError, Source, Span, apply_edits
 from netsor.syntax import ast
 from netsor.syntax.blocks import assemble
-from netsor.syntax.build import Builder
+from netsor.syntax.grammar import Unexpected, parse_tokens
 from netsor.syntax.lexer import tokenize
-from netsor.syntax.tables import Parser, Unexpected, load_tables
 from netsor.syntax.tokens import Line, Token
 
 MAX_FAULTS = 100
 MAX_DEPTH = 500  # of a tree: long sums and products count, one level for each term
-
-
-@cache
-def _parser() -> Parser:
-    return Parser(load_tables(), Builder())
 
 
 @dataclass(frozen=True)
@@ -105,7 +98,7 @@ def _meant_head(line: Line, faults: tuple[Diagnostic, ...]) -> ast.Node | None:
     for edit in (e for fault in faults for e in fault.edits if "\n" not in e.text and e.span.end <= line.end):
         lines = tokenize(Source(line.source.name, apply_edits(written, [edit]))).lines
         try:
-            return cast("ast.Node", _parser().parse(lines[0].tokens, "line"))
+            return cast("ast.Node", parse_tokens(lines[0].tokens, "line"))
         except (Unexpected, NetsorError):
             continue
     return None
@@ -159,7 +152,7 @@ def _parse_line(line: Line, start: str = "line") -> Any:
 
         raise NetsorError(explain_characters(line, start, _is_accepted))
     try:
-        node = _parser().parse(line.tokens, start)
+        node = parse_tokens(line.tokens, start)
     except Unexpected as unexpected:
         from netsor.syntax.mistakes import Mistake, explain
 
@@ -176,7 +169,7 @@ def _is_accepted(text: str, start: str) -> bool:
     if len(lines) != 1 or lines[0].faults:
         return False
     try:
-        _parser().parse(lines[0].tokens, start)
+        parse_tokens(lines[0].tokens, start)
     except (Unexpected, NetsorError):
         return False
     return True

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import lark
+
 from netsor.diagnostics.data import Diagnostic, Source, Span
 
 
-class Token:
+class Token(lark.Token):
     """A terminal of the grammar and its place in the text; `text` is normalised, `span.text` as typed."""
 
-    __slots__ = ("end", "source", "start", "text", "type")
+    __slots__ = ("end", "source", "start")
 
-    def __init__(self, type: str, text: str, source: Source, start: int, end: int):
-        self.type = type
-        self.text = text
-        self.source = source
-        self.start = start
-        self.end = end
+    value: str
+    source: Source
+    start: int
+    end: int
+
+    def __new__(cls, type: str, text: str, source: Source, start: int, end: int) -> Token:
+        token = str.__new__(cls, text)  # lark's own constructor fills eight fields that nothing here asks for
+        token.type, token.value = type, text
+        token.source, token.start, token.end = source, start, end
+        return token
+
+    @property
+    def text(self) -> str:
+        return self.value
 
     @property
     def span(self) -> Span:

@@ -94,7 +94,7 @@ LINES = [
     ("x := g × v", "has no meaning here", "x := g * v"),
     ("x := \u200btanh(g)", "zero width space", "x := tanh(g)"),
     ("x := max(g， v)", "fullwidth comma", "x := max(g, v)"),
-    ("x := .5 g", "is no number", "x := 0.5 g"),
+    ("x := 1_0 g", "is no number", "x := 10 g"),
     ("x := tanh(g) // the activation", "a comment begins with `#`", "x := tanh(g)  # the activation"),
 ]
 # Whole programs, and pieces of the headlines of their faults, one for each.

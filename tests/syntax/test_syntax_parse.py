@@ -1,15 +1,19 @@
 """Statements, blocks and headers; reading files."""
 
 import logging
+import re
 from pathlib import Path
 
+import lark
 import pytest
 from syntax_programs import FRAGMENTS, NETWORKS, STATEMENTS
 
 from netsor import resources
 from netsor.diagnostics import NetsorError, Source
 from netsor.syntax import ast, parse, read_source
-from netsor.syntax.tables import STARTS, make_tables
+from netsor.syntax.build import Builder
+from netsor.syntax.format import format_source
+from netsor.syntax.grammar import grammar
 
 
 def tree(text: str) -> ast.File:
@@ -115,47 +119,52 @@ def test_unicode_names_are_normalised() -> None:
     ("extra", "expected"), [("", False), ("\n_twice: root root\n!odd: _twice root | root _twice\n", True)]
 )
 def test_the_grammar_has_no_conflicts(caplog: pytest.LogCaptureFixture, extra: str, expected: bool) -> None:
-    import lark
-    from lark.lexer import Lexer
-
-    class NoLexer(Lexer):
-        def __init__(self, conf: object) -> None:
-            pass
-
-        def lex(self, *args: object) -> object:
-            raise NotImplementedError
-
-    grammar = resources.grammar_text() + extra
-    starts = [*STARTS, "odd"] if extra else list(STARTS)
+    starts = ["text", "line", "expression", *(["odd"] if extra else [])]
     with caplog.at_level(logging.DEBUG, logger=lark.logger.name):
-        lark.Lark(grammar, parser="lalr", lexer=NoLexer, start=starts, debug=True)
+        lark.Lark(resources.grammar_text() + extra, parser="lalr", lexer="basic", start=starts, debug=True)
     assert any("onflict" in r.getMessage() for r in caplog.records) == expected
 
 
-def test_tables_are_cached_and_a_broken_cache_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from netsor.syntax import tables
-
+def test_lark_keeps_its_tables_and_a_broken_cache_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = grammar.__wrapped__  # without what this process keeps
     monkeypatch.setenv("NETSOR_CACHE", str(tmp_path))
-    tables.load_tables.cache_clear()
-    made = tables.load_tables()
+    made()
     (cached,) = tmp_path.iterdir()
-    for broken in ("", "[]", "{}", "{"):
-        cached.write_text(broken)
-        tables.load_tables.cache_clear()
-        assert tables.load_tables().keys() == made.keys()
+    whole = cached.read_bytes()
+    for broken in (b"", b"{}", whole[: len(whole) // 2]):
+        cached.write_bytes(broken)
+        assert made() is not None
+        assert cached.read_bytes()[:64] == whole[:64] and cached.stat().st_size > len(whole) / 2 + 1
     monkeypatch.setenv("NETSOR_CACHE", str(cached / "no folder"))
-    tables.load_tables.cache_clear()
-    assert tables.load_tables()["starts"].keys() == made["starts"].keys()
-    tables.load_tables.cache_clear()
+    assert made() is not None
 
 
-def test_every_rule_has_a_builder_method() -> None:
-    from netsor.syntax.build import Builder
+def test_every_method_of_the_builder_is_a_rule() -> None:
+    text = resources.grammar_text()
+    rules = set(re.findall(r"^[?!]?([a-z_]+):|-> ([a-z_]+)", text, re.MULTILINE))
+    assert {m for m in vars(Builder) if not m.startswith("_")} <= {name for pair in rules for name in pair}
 
-    methods = {m for _, _, m, _ in make_tables(resources.grammar_text())["rules"]} - {"", "*"}
-    assert methods <= set(dir(Builder))
-    public = {m for m in vars(Builder) if not m.startswith("_")}
-    assert public == methods
+
+def test_a_point_may_begin_a_number() -> None:
+    for text, same in (
+        ("x := .5 g", "x := 0.5 g"),
+        ("x := -.5e-3 (g + .25)", "x := -0.5e-3 (g + 0.25)"),
+        ("x := g^.5", "x := g^0.5"),
+        ("vector g[.5..3] ~ N(0, 1)", "vector g[0.5..3] ~ N(0, 1)"),
+        ("vector v ~ N(.1, .2)", "vector v ~ N(0.1, 0.2)"),
+    ):
+        assert tree(text) == tree(same)
+        assert format_source(text) == format_source(same)
+    (loop,) = tree("for t in 1..3:\n    y[t] := x").statements
+    assert isinstance(loop, ast.For)
+    assert [loop.range.low, loop.range.high] == [ast.Number(n, span=loop.span) for n in (1, 3)]
+
+
+@pytest.mark.parametrize("value", ["x.5", "1.5.3", "1.", ".", "x'.5", "f(x).5", ".5."])
+def test_what_is_no_number_all_the_same(value: str) -> None:
+    with pytest.raises(NetsorError) as caught:
+        tree(f"y := {value}")
+    assert caught.value.diagnostics[0].code in ("E101", "E127", "E132")
 
 
 # --- files ---

@@ -240,10 +240,10 @@ E126 = Entry(
 E127 = Entry(
     "E127",
     "a number is malformed or too large",
-    "A number is digits, with digits on both sides of its point, and perhaps an exponent: `1000`, `0.5`, "
+    "A number is digits, with digits after its point, and perhaps an exponent: `1000`, `0.5`, `.5`, "
     "`1e-5`. Digits are not grouped, and the value is below 1.8e308.",
-    "scalar c = .5\n",
-    "scalar c = 0.5\n",
+    "scalar c = 1_000\n",
+    "scalar c = 1000\n",
 )
 
 E128 = Entry(

@@ -11,7 +11,7 @@ def indexed_sum(m: Mistake) -> Diagnostic | None:
     """`sum` with an index, not quite in its form."""
     if m.open is None:
         return None
-    before = m.tokens[m.tokens.index(m.open) - 1]
+    before = m.tokens[m.place(m.open) - 1]
     if before.type != "SUM" and not (before.text in ("sum", "Σ") and m.token.type == "EQ"):
         return None
     hint: Help = ""

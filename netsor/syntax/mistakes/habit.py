@@ -166,6 +166,8 @@ def _rewritten(text: str, habits: Sequence[Habit]) -> str:
     for _ in range(_ROUNDS):
         before = text
         for h in habits:
+            if text.startswith("#"):  # nothing in a comment is a mistake
+                return text
             if h.rewrite is not None and len(text) <= 2 * _LONGEST:
                 text = h.pattern.sub(h.rewrite, text)
         if text == before:

@@ -67,6 +67,10 @@ class Mistake:
     def wants_value(self) -> bool:
         return {"NAME", "NUMBER", "LPAR"} <= self.expected and not ({"END", "PLUS"} & self.expected)
 
+    def place(self, token: Token) -> int:
+        """The index of this very token, for tokens of one spelling are equal."""
+        return next(i for i, other in enumerate(self.tokens) if other is token)
+
     def span(self, first: int, last: int) -> Span:
         return Span(self.line.source, self.tokens[first].start, self.tokens[last].end)
 

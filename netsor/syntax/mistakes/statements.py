@@ -309,7 +309,7 @@ def function_head(m: Mistake) -> Diagnostic | None:
     """Parameters that are no names."""
     if m.expected & {"DEFINE", "COLON"} or m.open is None or m.open.type != "APPLY_L":
         return None
-    opened = m.tokens.index(m.open)
+    opened = m.place(m.open)
     is_def = m.first == "DEF" and opened == 2
     is_function = m.first == "NAME" and opened == 1 and not any(t.type == "DEFINE" for t in m.tokens[:opened])
     if not (is_def or is_function) or not ({"RPAR", "NAME"} & m.expected) or "NUMBER" in m.expected:
