@@ -42,9 +42,10 @@ def _rule(node: Expr, error: dict[Expr, Expr]) -> Expr:
         case Sym():
             return ZERO
         case Add():
-            # Half a unit of the result in a sum of two terms, and of every term in a longer sum.
-            sums = [node] if len(node.children) == 2 else node.children
-            return add(*(error[c] for c in node.children), *(mul(HALF, _size(c)) for c in sums))
+            # Half a unit of every partial sum, from left to right.
+            kids = node.children
+            sums = [add(*kids[:k]) for k in range(2, len(kids))] + [node]
+            return add(*(error[c] for c in kids), *(mul(HALF, _size(s)) for s in sums))
         case Mul():
             kids = node.children
             passed = (

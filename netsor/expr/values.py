@@ -11,7 +11,10 @@ DEFAULT_LEAK = 0.01
 
 
 def exponential(x: float) -> float:
-    return math.exp(x) if x < 709.7 else math.inf
+    try:
+        return math.exp(x)
+    except OverflowError:
+        return math.inf
 
 
 def sigmoid(x: float) -> float:
@@ -68,13 +71,13 @@ def clip(x: float, lo: float, hi: float) -> float:
 
 
 def power_value(base: float, exponent: float) -> float:
-    """base^exponent; NaN where it is not a real number, +inf where it overflows."""
+    """base^exponent; NaN where it is not a real number, infinite with its sign where it overflows."""
     try:
         value = base**exponent
     except ZeroDivisionError:
         return NAN
     except OverflowError:
-        return math.inf
+        return -math.inf if base < 0 and exponent % 2 == 1 else math.inf
     return NAN if isinstance(value, complex) else float(value)
 
 
