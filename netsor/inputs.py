@@ -38,7 +38,7 @@ def _number(name: str, value: Any) -> int | float:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         try:
             value = value.item()  # type: ignore[union-attr]
-        except AttributeError:
+        except (AttributeError, TypeError, ValueError):
             raise _not_a_number(name, value) from None
     if isinstance(value, str):
         from netsor.check.constants import constant_value
@@ -50,8 +50,11 @@ def _number(name: str, value: Any) -> int | float:
             raise NetsorError(
                 Diagnostic("E020", f"`--set {name}={value}` is not a number: {why}", hint=f"write `--set {name}=3`")
             ) from None
-    if not math.isfinite(value):
-        raise _not_a_number(name, value)
+    try:
+        if not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise _not_a_number(name, value)
+    except OverflowError:  # an integer beyond the doubles
+        raise _not_a_number(name, "an integer beyond 1.8e308") from None
     return value
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from netsor.cli.network_options import add_rows
-from netsor.cli.options import add_file, add_values
+from netsor.cli.options import add_file, add_values, refuse_unused
 from netsor.cli.output import exit_status, print_json, report, table
 from netsor.cli.sources import Given, given
 from netsor.diagnostics import Diagnostic, NetsorError, Source
@@ -35,7 +35,7 @@ def register(commands: Any) -> None:
     parser.add_argument("--fix", action="store_true", help="apply the edits that are safe, and say what was done")
     parser.add_argument("--diff", action="store_true", help="change nothing, and show what --fix would change")
     parser.add_argument(
-        "--require", default="", metavar="A1,…", help=f"assumptions that must hold: {', '.join(ASSUMPTIONS)}"
+        "--require", metavar="A1,…", help=f"assumptions that must hold: {', '.join(ASSUMPTIONS)}"
     )
     parser.add_argument(
         "--exact", action="store_true",
@@ -65,6 +65,8 @@ class _Findings:
 def run(args: argparse.Namespace) -> int:
     if args.diff and args.format not in ("text", "json"):
         args.refuse(f"--diff goes with --format text or json, not with {args.format}")
+    if not args.exact:
+        refuse_unused(args, ("inputs",), "without `--exact`")
     required = _names(args.require)
     findings = _Findings()
     for file in given(args):
@@ -92,9 +94,9 @@ def run(args: argparse.Namespace) -> int:
     return findings.status
 
 
-def _names(text: str) -> list[str]:
+def _names(text: str | None) -> list[str]:
     """The assumptions that `--require` names."""
-    required = [r.strip() for r in text.split(",") if r.strip()]
+    required = [] if text is None else [r.strip() for r in text.split(",")]
     for r in required:
         if r not in ASSUMPTIONS:
             raise NetsorError(

@@ -13,7 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from netsor.cli.options import add_file, add_json, add_values, positive_number, positive_whole_number, whole_number
+from netsor.cli.options import (
+    add_file,
+    add_json,
+    add_values,
+    positive_number,
+    positive_whole_number,
+    seed_number,
+)
 from netsor.cli.output import error_text, exit_status, print_json, report, table, value_text
 from netsor.cli.streams import interrupted_status, tell
 from netsor.diagnostics import Diagnostic, NetsorError
@@ -34,7 +41,7 @@ def register(commands: Any) -> None:
         help="half decades from A to B, or a list 100,400,1600",
     )
     parser.add_argument("--seeds", type=positive_whole_number, default=20, metavar="K", help="runs at each width (20)")
-    parser.add_argument("--seed", type=whole_number, default=0, metavar="S", help="the first seed (0)")
+    parser.add_argument("--seed", type=seed_number, default=0, metavar="S", help="the first seed (0)")
     parser.add_argument("--dtype", choices=("float64", "float32"), default="float64", help="numbers of the finite runs")
     parser.add_argument("--engine", choices=("auto", "dense", "lazy"), default="auto", help="as in `netsor eval`")
     parser.add_argument("--tol", type=positive_number, default=1e-8, metavar="T", help="error wanted of the limits")

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from netsor.cli.options import add_file, add_values, positive_number
+from netsor.cli.options import add_file, add_values, fill_in, positive_number, refuse_unused
 from netsor.cli.output import report, terminal_width
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
@@ -25,10 +25,10 @@ def register(commands: Any) -> None:
     parser.add_argument("--all", action="store_true", help="every variable, not only those that an output needs")
     parser.add_argument("--full", action="store_true", help="long formulas in full")
     parser.add_argument(
-        "--tol", type=positive_number, default=1e-8, metavar="T", help="error wanted with --numbers (1e-8)"
+        "--tol", type=positive_number, metavar="T", help="error wanted with --numbers (1e-8)"
     )
     parser.add_argument(
-        "--budget", type=positive_number, default=60.0, metavar="SECONDS", help="time for --numbers (60)"
+        "--budget", type=positive_number, metavar="SECONDS", help="time for --numbers (60)"
     )
     add_values(parser)
     parser.set_defaults(run=run)
@@ -37,6 +37,9 @@ def register(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from netsor.api import load
 
+    if not args.numbers:
+        refuse_unused(args, ("tol", "budget"), "without `--numbers`")
+    fill_in(args, tol=1e-8, budget=60.0)
     document = load(args.file, args.set, args.data)
     program = document.program
     report(document.report.diagnostics)

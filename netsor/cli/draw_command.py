@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from netsor.cli.options import add_file, add_values
+from netsor.cli.options import add_file, add_values, fill_in, refuse_unused
 from netsor.cli.output import report
 
 
@@ -52,10 +52,9 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--theme",
         choices=("auto", "light", "dark"),
-        default="auto",
         help="colours; auto follows the reader's screen (SVG only)",
     )
-    parser.add_argument("--no-key", dest="key", action="store_false", help="leave out the key of symbols and functions")
+    parser.add_argument("--no-key", action="store_true", help="leave out the key of symbols and functions")
     add_values(parser)
     parser.set_defaults(run=run, folding="auto")
 
@@ -66,13 +65,16 @@ def run(args: argparse.Namespace) -> int:
     from netsor.show.writing import split_names, suffix_of, variables_of, verify_writable, write
 
     form = "svg" if args.output is None else suffix_of(args.output, FORMATS)
+    if form == "dot":
+        refuse_unused(args, ("theme", "no_key"), "in a .dot file, which has neither colours nor a key")
+    fill_in(args, theme="auto")
     if args.output is not None:
         verify_writable(args.output)
     document = load(args.file, args.set, args.data)
     program = document.program
     of = variables_of(program, split_names(args.of)) or None
     report(document.report.diagnostics)
-    content = draw(program, form, of, args.folding, args.theme, args.key)
+    content = draw(program, form, of, args.folding, args.theme, not args.no_key)
     if args.output is None:
         sys.stdout.write(content.decode())
     else:

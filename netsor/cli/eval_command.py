@@ -8,10 +8,21 @@ import time
 from typing import Any
 
 from netsor.cli.law_option import add_law, run_law
-from netsor.cli.options import add_file, add_json, add_values, positive_number, positive_whole_number, whole_number
+from netsor.cli.options import (
+    add_file,
+    add_json,
+    add_values,
+    fill_in,
+    positive_number,
+    positive_whole_number,
+    refuse_unused,
+    seed_number,
+    whole_number,
+)
 from netsor.cli.output import error_text, exit_status, print_json, report, table, value_text
 from netsor.cli.sources import Given
 from netsor.cli.streams import interrupted_status, tell
+from netsor.diagnostics import Diagnostic, NetsorError
 
 
 def register(commands: Any) -> None:
@@ -31,12 +42,11 @@ def register(commands: Any) -> None:
         metavar="K",
         help="how many seeds to run (1; for --law as many as are cheap)",
     )
-    parser.add_argument("--seed", type=whole_number, default=0, metavar="S", help="the first seed (0)")
-    parser.add_argument("--dtype", choices=("float64", "float32"), default="float64", help="numbers of the finite run")
+    parser.add_argument("--seed", type=seed_number, metavar="S", help="the first seed (0)")
+    parser.add_argument("--dtype", choices=("float64", "float32"), help="numbers of the finite run (float64)")
     parser.add_argument(
         "--engine",
         choices=("auto", "dense", "lazy"),
-        default="auto",
         help="with the matrices, or exact in distribution without them",
     )
     parser.add_argument(
@@ -45,12 +55,11 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--tol",
         type=positive_number,
-        default=1e-8,
         metavar="T",
         help="error wanted of a limit, relative to the size E|ψ| of what is averaged (1e-8)",
     )
     parser.add_argument(
-        "--budget", type=positive_number, default=60.0, metavar="SECONDS", help="time for the limits (60)"
+        "--budget", type=positive_number, metavar="SECONDS", help="time for the limits (60)"
     )
     parser.add_argument("--explain", action="store_true", help="show each expectation that was taken for the limit")
     add_law(parser)
@@ -62,31 +71,42 @@ def register(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from netsor.api import load_source
 
+    _refuse_unused(args)
     file = Given(args.file, args)
     args.file = file.name
     document = load_source(file.source, args.set, args.data)
     program = document.program
     report(document.report.diagnostics)
-    if args.law:
+    if args.law is not None:
         with Progress("law") as progress:
             return run_law(args, program, progress)
     args.seeds = args.seeds or 1
     limit = finite = None
+    faults: list[Diagnostic] = []
     if args.limit or args.width is None:
         with Progress("limit") as progress:
             limit = document.limit(args.tol, args.budget, progress=progress)
         report(limit.diagnostics)
+        faults += limit.diagnostics
     if args.width is not None:
         with Progress(f"width {args.width}") as progress:
-            finite = document.run(
-                args.width,
-                args.seeds,
-                seed=args.seed,
-                dtype=args.dtype,
-                engine=args.engine,
-                device=args.device,
-                progress=progress,
-            )
+            try:
+                finite = document.run(
+                    args.width,
+                    args.seeds,
+                    seed=args.seed,
+                    dtype=args.dtype,
+                    engine=args.engine,
+                    device=args.device,
+                    progress=progress,
+                )
+            except NetsorError as fault:
+                if limit is None:
+                    raise
+                # The limits are there, and are told all the same.
+                report(fault.diagnostics)
+                faults += fault.diagnostics
+                args.width = None
     if finite is not None and finite.interrupted and not finite.draws:
         raise KeyboardInterrupt
     outputs: dict[str, dict[str, Any]] = {}
@@ -98,13 +118,13 @@ def run(args: argparse.Namespace) -> int:
         if finite is not None:
             entry["finite"] = runs[output.name]
         outputs[output.name] = entry
-    status = exit_status(limit.diagnostics) if limit is not None else 0
+    status = exit_status(faults)
     if args.json:
         from netsor.diagnostics.render import to_json
 
         result: dict[str, Any] = {"program": program.name, "outputs": outputs}
-        if status and limit is not None:
-            result = {"ok": False, **result, "diagnostics": [to_json(d) for d in limit.diagnostics]}
+        if status:
+            result = {"ok": False, **result, "diagnostics": [to_json(d) for d in faults]}
         if args.explain and limit is not None:
             result["expectations"] = [_explained(t) for t in limit.taken]
         print_json(result)
@@ -116,6 +136,21 @@ def run(args: argparse.Namespace) -> int:
         tell(f"interrupted after {len(finite.draws)} of {args.seeds} seeds")
         return interrupted_status()
     return status
+
+
+def _refuse_unused(args: argparse.Namespace) -> None:
+    """Options that would do nothing beside the others are refused; absent ones then get their defaults."""
+    if args.law is None:
+        refuse_unused(args, ("samples", "samples_to", "plot"), "without `--law`")
+    else:
+        refuse_unused(args, ("limit", "explain", "device"), "with `--law`")
+    if args.width is None:
+        refuse_unused(args, ("seeds", "dtype", "engine", "device"), "without `--width`")
+        if args.samples is None:
+            refuse_unused(args, ("seed",), "without `--width`")
+    elif not args.limit and args.law is None:
+        refuse_unused(args, ("tol", "budget", "explain"), "with `--width` and without `--limit`")
+    fill_in(args, seed=0, dtype="float64", engine="auto", tol=1e-8, budget=60.0)
 
 
 def _text(title: str, outputs: dict[str, dict[str, Any]], args: argparse.Namespace, engine: str = "") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from netsor.cli.options import positive_number, positive_whole_number, whole_number
+from netsor.cli.options import positive_number, positive_whole_number, refuse_unused, seed_number, whole_number
 
 
 def add_rows(parser: argparse.ArgumentParser, required: bool) -> None:
@@ -34,8 +34,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--seed",
-        type=whole_number,
-        default=0,
+        type=seed_number,
         metavar="S",
         help="the seed of draws, those of `--f0 gaussian` included (0)",
     )
@@ -92,6 +91,12 @@ def read_start(text: str) -> Any:
         return read_array(text, "--f0")[0] if text.rpartition(".")[2] in ("npy", "csv", "json") else text
 
 
+def refuse_unused_seed(args: argparse.Namespace, why: str) -> None:
+    """E010 for a seed where nothing is drawn."""
+    if args.f0 != "gaussian":
+        refuse_unused(args, ("seed",), why)
+
+
 def training_arguments(args: argparse.Namespace) -> dict[str, Any]:
     """What `sgd` and `train` of a document take."""
     from netsor.inputs import read_array
@@ -105,5 +110,5 @@ def training_arguments(args: argparse.Namespace) -> dict[str, Any]:
 
 def add_tolerance(parser: argparse.ArgumentParser, default: float) -> None:
     parser.add_argument(
-        "--tol", type=positive_number, default=default, metavar="T", help=f"error wanted of a limit ({default:g})"
+        "--tol", type=positive_number, metavar="T", help=f"error wanted of a limit ({default:g})"
     )

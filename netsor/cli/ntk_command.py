@@ -8,7 +8,17 @@ from typing import Any
 
 from netsor.cli.eval_command import Progress, cut
 from netsor.cli.network_options import add_rows, add_tolerance, read_rows
-from netsor.cli.options import add_file, add_json, add_values, positive_number, positive_whole_number, whole_number
+from netsor.cli.options import (
+    add_file,
+    add_json,
+    add_values,
+    fill_in,
+    positive_number,
+    positive_whole_number,
+    refuse_unused,
+    seed_number,
+    whole_number,
+)
 from netsor.cli.output import error_text, exit_status, print_json, report, table, value_text
 
 _MOST_ROWS = 12
@@ -39,9 +49,9 @@ def register(commands: Any) -> None:
     )
     parser.add_argument("--width", type=whole_number, metavar="N", help="the empirical kernels at width N")
     parser.add_argument(
-        "--seeds", type=positive_whole_number, default=1, metavar="K", help="how many networks to draw (1)"
+        "--seeds", type=positive_whole_number, metavar="K", help="how many networks to draw (1)"
     )
-    parser.add_argument("--seed", type=whole_number, default=0, metavar="S", help="the seed of the draws (0)")
+    parser.add_argument("--seed", type=seed_number, metavar="S", help="the seed of the draws (0)")
     parser.add_argument("--by-parameter", action="store_true", help="what each trained parameter adds to the NTK")
     parser.add_argument("--explain", action="store_true", help="show each expectation that was taken, and by what rule")
     parser.add_argument("--paths", action="store_true", help="what each isomorphism class of paths adds to the NTK")
@@ -64,6 +74,11 @@ def run(args: argparse.Namespace) -> int:
         args.refuse("--nngp asks for the NNGP kernel alone; --method, --by-parameter and --paths are of the NTK")
     if args.explain and args.width is not None:
         args.refuse("--explain shows the expectations of the limit, and --width asks for kernels at a width")
+    if args.width is None:
+        refuse_unused(args, ("seeds", "seed"), "without `--width`")
+    else:
+        refuse_unused(args, ("tol", "budget"), "with `--width`, which asks for kernels at a width")
+    fill_in(args, seeds=1, seed=0, tol=1e-10)
     found: Any
     with Progress("kernels") as progress:
         if args.width is not None:

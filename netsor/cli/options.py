@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
+
+from netsor.diagnostics import Diagnostic, NetsorError
 
 # A number of more digits is a slip, and would take its time to be written out.
 _MOST_DIGITS = 400
@@ -38,6 +41,29 @@ def add_values(parser: argparse.ArgumentParser) -> None:
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+
+
+def refuse_unused(args: argparse.Namespace, names: Sequence[str], why: str) -> None:
+    """E010 for the options among these (with None, False or nothing for absent) that were given and do nothing."""
+    given = [f"`--{name.replace('_', '-')}`" for name in names if getattr(args, name) not in (None, False, [])]
+    if given:
+        verb, them = ("does", "it") if len(given) == 1 else ("do", "them")
+        raise NetsorError(Diagnostic("E010", f"{' and '.join(given)} {verb} nothing {why}", hint=f"leave {them} out"))
+
+
+def fill_in(args: argparse.Namespace, **defaults: object) -> None:
+    """Give options that are absent their defaults, once it is known which were given."""
+    for name, value in defaults.items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+
+
+def seed_number(text: str) -> int:
+    """A seed; streams of draws are told apart by 64 bits of it."""
+    value = whole_number(text)
+    if not 0 <= value < 2**64:
+        raise argparse.ArgumentTypeError(f"`{text}` is no seed: seeds go from 0 to 2^64 − 1")
+    return value
 
 
 def whole_number(text: str) -> int:

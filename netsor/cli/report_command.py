@@ -7,7 +7,16 @@ import shlex
 import sys
 from typing import Any
 
-from netsor.cli.options import add_file, add_values, positive_number, positive_whole_number, whole_number
+from netsor.cli.options import (
+    add_file,
+    add_values,
+    fill_in,
+    positive_number,
+    positive_whole_number,
+    refuse_unused,
+    seed_number,
+    whole_number,
+)
 from netsor.cli.output import report
 
 
@@ -20,12 +29,12 @@ def register(commands: Any) -> None:
     add_file(parser)
     parser.add_argument("-o", "--output", metavar="OUT.html", help="the page (to standard output if absent)")
     parser.add_argument(
-        "--width", type=whole_number, default=1024, metavar="N", help="run at width N and below (1024; 0 for no runs)"
+        "--width", type=whole_number, metavar="N", help="run at width N and below (1024; 0 for no runs)"
     )
     parser.add_argument(
-        "--seeds", type=positive_whole_number, default=8, metavar="K", help="how many draws at each width (8)"
+        "--seeds", type=positive_whole_number, metavar="K", help="how many draws at each width (8)"
     )
-    parser.add_argument("--seed", type=whole_number, default=0, metavar="S", help="the stream of draws (0)")
+    parser.add_argument("--seed", type=seed_number, metavar="S", help="the stream of draws (0)")
     parser.add_argument(
         "--vectors",
         action="append",
@@ -36,12 +45,11 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--tol",
         type=positive_number,
-        default=1e-8,
         metavar="T",
         help="error wanted of a limit, relative to max(1, |limit|) (1e-8)",
     )
     parser.add_argument(
-        "--budget", type=positive_number, default=60.0, metavar="SECONDS", help="time for the limits (60)"
+        "--budget", type=positive_number, metavar="SECONDS", help="time for the limits (60)"
     )
     parser.add_argument(
         "--theme", choices=("auto", "light", "dark"), default="auto", help="colours; auto follows the reader's screen"
@@ -57,11 +65,15 @@ def run(args: argparse.Namespace) -> int:
     from netsor.report import collect, page
     from netsor.show.writing import split_names, suffix_of, verify_writable, write
 
+    if args.width == 0:
+        refuse_unused(args, ("seeds",), "without runs (`--width 0`)")
     if args.output is not None:
         suffix_of(args.output, ("html", "htm"))
         verify_writable(args.output)
     document = load(args.file, args.set, args.data)
-    assert document.program
+    if document.program.kind == "network":
+        refuse_unused(args, ("width", "seeds", "seed", "tol", "budget"), "for a network, which has no limit of its own")
+    fill_in(args, width=1024, seeds=8, seed=0, tol=1e-8, budget=60.0)
     report(document.report.diagnostics)
     with Progress("report") as progress:
         material = collect(
@@ -80,8 +92,8 @@ def run(args: argparse.Namespace) -> int:
     if args.output is None:
         sys.stdout.write(text)
     else:
-        write(args.output, text.encode())
-    return exit_status(material.limit.diagnostics) if material.limit else 0
+        write(args.output, text.encode("utf-8", "backslashreplace"))
+    return exit_status(material.remarks)
 
 
 def command(args: argparse.Namespace) -> str:

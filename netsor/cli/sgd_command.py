@@ -6,8 +6,8 @@ import argparse
 import sys
 from typing import Any
 
-from netsor.cli.network_options import add_training, training_arguments
-from netsor.cli.options import add_file, add_values
+from netsor.cli.network_options import add_training, refuse_unused_seed, training_arguments
+from netsor.cli.options import add_file, add_values, fill_in
 from netsor.cli.output import report
 
 
@@ -26,6 +26,8 @@ def register(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from netsor.api import load
 
+    refuse_unused_seed(args, "without `--f0 gaussian`")
+    fill_in(args, seed=0)
     document = load(args.file, args.set, args.data)
     derived = document.sgd(**training_arguments(args))
     report(document.report.diagnostics)

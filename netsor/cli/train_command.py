@@ -6,8 +6,17 @@ import argparse
 from typing import Any
 
 from netsor.cli.eval_command import Progress
-from netsor.cli.network_options import add_tolerance, add_training, training_arguments
-from netsor.cli.options import add_file, add_json, add_values, positive_number, positive_whole_number, whole_number
+from netsor.cli.network_options import add_tolerance, add_training, refuse_unused_seed, training_arguments
+from netsor.cli.options import (
+    add_file,
+    add_json,
+    add_values,
+    fill_in,
+    positive_number,
+    positive_whole_number,
+    refuse_unused,
+    whole_number,
+)
 from netsor.cli.output import error_text, exit_status, print_json, report, table, value_text
 
 _ROUNDING = 1e-12
@@ -28,7 +37,7 @@ def register(commands: Any) -> None:
     )
     parser.add_argument("--width", type=whole_number, metavar="N", help="train networks of width N")
     parser.add_argument(
-        "--seeds", type=positive_whole_number, default=1, metavar="K", help="how many networks to draw (1)"
+        "--seeds", type=positive_whole_number, metavar="K", help="how many networks to draw (1)"
     )
     add_tolerance(parser, 1e-9)
     parser.add_argument("--budget", type=positive_number, metavar="SECONDS", help="time for the limits (no bound)")
@@ -40,6 +49,12 @@ def register(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from netsor.api import load
 
+    if args.width is None:
+        refuse_unused(args, ("seeds",), "without `--width`")
+        refuse_unused_seed(args, "without `--width`")
+    elif not args.limit:
+        refuse_unused(args, ("tol", "budget"), "with `--width` and without `--limit`")
+    fill_in(args, seeds=1, seed=0, tol=1e-9)
     document = load(args.file, args.set, args.data)
     report(document.report.diagnostics)
     arguments = training_arguments(args)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from netsor.core import InputRef, Program
-from netsor.finite.faults import bad_array, bad_choice, bad_seeds, bad_width
+from netsor.finite.faults import bad_array, bad_choice, bad_seed, bad_seeds, bad_width
 from netsor.finite.streams import Array
 
 Inputs = Mapping[str, Any]
@@ -23,6 +23,15 @@ def width_of(width: Any) -> int:
         if n >= 1 and not isinstance(width, bool):
             return n
     raise bad_width(width)
+
+
+def seed_of(seed: Any) -> int:
+    """The seed as an int; raises NetsorError (E705) beyond 64 bits, where two seeds would be one stream."""
+    with suppress(TypeError):
+        found = operator.index(seed)
+        if 0 <= found < 2**64 and not isinstance(seed, bool):
+            return found
+    raise bad_seed(seed)
 
 
 def draws_of(seeds: int | Sequence[int]) -> Sequence[int]:

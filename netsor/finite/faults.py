@@ -30,6 +30,12 @@ def bad_seeds(seeds: object) -> NetsorError:
     )
 
 
+def bad_seed(seed: object) -> NetsorError:
+    return NetsorError(
+        Diagnostic("E705", f"{seed!r} is not a seed: seeds are whole numbers from 0 to 2^64 − 1", hint="write `seed=0`")
+    )
+
+
 def too_long(program: str, n: int, draws: int, seconds: Decimal, day: int) -> NetsorError:
     """The error for a run that would take `seconds`, more than a year; `day` is the width that takes a day, or 0."""
     whose = f"`{program}`" if program else "the program"

@@ -16,11 +16,26 @@ from netsor.finite.sweep import BLOCK
 
 # How many intermediate float64 vectors of one ψ a device holds at once.
 DEVICE_SCRATCH = 8
+# Bytes of address space that a run takes beside its arrays, as stacks of threads and mapped libraries.
+RESERVE = 100_000_000
 
 
 def available() -> int:
     """The bytes that can be allocated without swapping, within the limits of a container."""
-    return max(0, min([_meminfo(), *_container()]))
+    return max(0, min([_meminfo(), *_container(), *_process()]))
+
+
+def _process() -> Iterator[int]:
+    """What is left of the limit of this process (`ulimit -v`)."""
+    try:
+        import resource
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
+            used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+            yield limit - used - RESERVE
+    except (ImportError, OSError, ValueError):
+        return
 
 
 CGROUPS = Path("/sys/fs/cgroup")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from netsor.core import Program
-from netsor.finite.arguments import Inputs, count_of, draws_of, output_names, width_of
+from netsor.finite.arguments import Inputs, count_of, draws_of, output_names, seed_of, width_of
 from netsor.finite.execute import execute
 from netsor.finite.faults import bad_choice
 from netsor.finite.initial import draw_matrix, input_matrix
@@ -63,7 +63,7 @@ def run(
     try:
         with Workers(threads) as workers:
             for i, draw in enumerate(draws):
-                streams = Streams(seed, draw, n)
+                streams = Streams(seed_of(seed), draw, n)
                 scalars, _ = execute(job, streams, workers, _reporter(progress, i, len(draws)))
                 found = {name: output_value(program, job.plan, name, scalars, n) for name in names}
                 for name, value in found.items():
@@ -110,7 +110,7 @@ def run_vectors(
         engine = "dense"
     threads = cores()
     job, _ = prepare(program, n, [], vectors, dtype, engine, memory_limit, inputs, given, threads, scalars)
-    streams = Streams(seed, draw, n)
+    streams = Streams(seed_of(seed), draw, n)
     with Workers(threads) as workers:
         values, store = execute(job, streams, workers)
         out: dict[str, Array | float] = {}

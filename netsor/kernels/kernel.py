@@ -13,6 +13,7 @@ import numpy as np
 from netsor.check.outputs import verify_covariance
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.finite.faults import bad_choice
 from netsor.gaussian.problem import Clock, NoNumber, Unsettled
 from netsor.kernels.advice import kinks_met
 from netsor.kernels.jumps import verify_no_jump
@@ -54,6 +55,9 @@ class Kernels(Shown):
         return out
 
 
+METHODS = ("backward", "paths")
+
+
 def infer_kernels(
     network: Program,
     inputs: Any,
@@ -71,9 +75,11 @@ def infer_kernels(
     needs Assumption A2. Entries for which `budget` seconds do not suffice have a larger error, with a warning in
     `diagnostics` (W901). Raises NetsorError: a program (E609), a path formula that does not hold (E611), inputs of a
     wrong shape (E654, E655), a kernel that does not exist (E801), a jump in a parameter (E803), a kernel that could not
-    be computed (E804).
+    be computed (E804), an unknown method (E705).
     """
     verify_network(network)
+    if method not in METHODS:
+        raise bad_choice("method", method, METHODS)
     x = flat_rows(network, inputs)
     y = None if inputs2 is None else flat_rows(network, inputs2)
     pairs = infer_pairs(x, y)

@@ -67,8 +67,14 @@ def infer_limit(
 ) -> LimitResult:
     """The limits of a program's outputs by Def. B.3, each within `tol` times E|ψ| where `budget` seconds allow.
 
-    A limit that does not exist is reported in `diagnostics`, and the other outputs are still computed.
+    A limit that does not exist is reported in `diagnostics`, and the other outputs are still computed. Raises
+    NetsorError (E705) where there is no such output.
     """
+    known = [o.name for o in program.outputs]
+    for name in outputs or ():
+        if name not in known:
+            notes = (f"there is {', '.join(known[:12])}",) if known else ()
+            raise NetsorError(Diagnostic("E705", f"there is no output `{name}`", notes=notes))
     state = Limit(program, Settings(tol=tol, budget=budget), progress)
     jumps = Jumps(state)
     asked = [o for o in program.outputs if outputs is None or o.name in outputs]
