@@ -6,51 +6,10 @@ import re
 from dataclasses import dataclass
 
 from netsor.expr import FUNCTIONS
+from netsor.show.formula import tree as f
 from netsor.show.formula.names import Names, latex_typed, latex_word, usual
 from netsor.show.formula.text import digits, fraction_of
-from netsor.show.formula.tree import (
-    FACTOR,
-    TERM,
-    Applied,
-    Brackets,
-    Branches,
-    Builtin,
-    Call,
-    Compare,
-    Covariance,
-    Cut,
-    Derivative,
-    Fold,
-    Fraction,
-    Function,
-    Index,
-    Indicator,
-    Item,
-    Law,
-    Limit,
-    Listed,
-    Logic,
-    Matrix,
-    Mean,
-    Name,
-    Negated,
-    Number,
-    Over,
-    Power,
-    Product,
-    PseudoInverse,
-    Root,
-    Row,
-    Sign,
-    Subscript,
-    Sum,
-    Tree,
-    Typed,
-    Word,
-    Words,
-    graphemes,
-    items_of,
-)
+from netsor.show.formula.tree import FACTOR, TERM, Fold, Item, Tree, graphemes, items_of
 
 # A mark above or below is smaller than one on the line, and signs between terms have room around them.
 _SMALL, _ROOMY = 0.68, 1.4
@@ -121,37 +80,37 @@ class Latex(Fold[Box]):
     def node(self, tree: Tree) -> Box:
         at = self.done
         match tree:
-            case Name(name):
+            case f.Name(name):
                 return self.name(name)
-            case Word(letters):
+            case f.Word(letters):
                 text = latex_word(letters)
                 return ink(text, max(graphemes(letters), len(text) - 9 if text.startswith("\\math") else 0))
-            case Index(text):
+            case f.Index(text):
                 return ink(text.replace("-", "{-}"), len(text.replace(" ", "")) + 0.4 * text.count("-"))
-            case Typed(name):
+            case f.Typed(name):
                 return ink(latex_typed(name), graphemes(name))
-            case Number(value, exact):
+            case f.Number(value, exact):
                 number = self._number(abs(value), exact)
                 return row(sign("−"), number) if value < 0 else number
-            case Sign(char):
+            case f.Sign(char):
                 return sign(char)
-            case Words(text):
+            case f.Words(text):
                 shown = text.replace("×", "$\\times$").replace("--", "{-}{-}")
                 return ink(f"\\text{{{shown}}}", len(text.replace(" ", "")))
-            case Cut(_, count):
+            case f.Cut(_, count):
                 return ink(f"\\dots\\ \\text{{({count:,} characters; {{-}}{{-}}full shows them)}}", 30)
-            case Over(letter, above):
+            case f.Over(letter, above):
                 hat = {"Ẑ": "\\hat{Z}", "Ż": "\\dot{Z}"}.get(letter, letter)
                 return row(ink(hat, 1), "^{", small(at[above]), "}")
-            case Applied(matrix, transposed, vector):
+            case f.Applied(matrix, transposed, vector):
                 gap = "\\," if graphemes(matrix.name) > 1 and not transposed else " "
                 mark = row("^{", small(sign("⊤")), "}") if transposed else row()
                 return row(at[matrix], mark, gap, at[vector])
-            case Limit(of):
+            case f.Limit(of):
                 if graphemes(of.name) == 1:
                     return row("\\mathring{", at[of], "}")
                 return row("{", at[of], "}^{", small(sign("∘")), "}")
-            case Subscript(base, below):
+            case f.Subscript(base, below):
                 return row(at[base], "_{", small(joined(ink(", ", 1), [at[b] for b in below])), "}")
             case _:
                 return self._operation(tree)
@@ -159,36 +118,36 @@ class Latex(Fold[Box]):
     def _operation(self, tree: Tree) -> Box:
         at = self.done
         match tree:
-            case Sum() | Negated() | Product() | Mean(whole=True):
+            case f.Sum() | f.Negated() | f.Product() | f.Mean(whole=True):
                 return self.line(items_of(tree))
-            case Row(items):
+            case f.Row(items):
                 return joined(" ", [at[i] for i in items])
-            case Listed(items):
+            case f.Listed(items):
                 return joined(ink(", ", 1), [at[i] for i in items])
-            case Fraction(above, below):
+            case f.Fraction(above, below):
                 a, b = at[above], at[below]
                 return Box(f"\\frac{{{a.text}}}{{{b.text}}}", max(a.width, b.width), True)
-            case Derivative(a, b):
+            case f.Derivative(a, b):
                 text = f"\\frac{{\\partial {at[a].text}}}{{\\partial {at[b].text}}}"
                 return Box(text, 1 + max(at[a].width, at[b].width), True)
-            case Power(base, exponent):
+            case f.Power(base, exponent):
                 return row(at[base], "^{", small(self._digits(exponent)), "}")
-            case Root(inside):
+            case f.Root(inside):
                 return Box(f"\\sqrt{{{at[inside].text}}}", at[inside].width, True)
-            case Brackets(inside):
+            case f.Brackets(inside):
                 return self._fenced("(", at[inside], ")")
-            case Mean(inside):
+            case f.Mean(inside):
                 return row(sign("E"), self._fenced("[", at[inside], "]"))
-            case Law(inside):
+            case f.Law(inside):
                 return row(sign("N"), self._fenced("(", at[inside], ")"))
-            case Covariance(a, b):
+            case f.Covariance(a, b):
                 if b is None:
                     return row("\\operatorname{", ink("Var"), "} ", at[a])
                 return row("\\operatorname{", ink("Cov"), "}", ink("("), at[a], ink(", ", 1), at[b], ink(")"))
-            case Matrix():
+            case f.Matrix():
                 rows = tree.rows(at)
                 return rows[0][0] if len(rows) == 1 else stacked("pmatrix", [joined(ink(" & ", 1), r) for r in rows])
-            case PseudoInverse(c, b):
+            case f.PseudoInverse(c, b):
                 first, second = (row(ink(f"{x} = ", 1 + _ROOMY), at[m]) for x, m in (("C", c), ("b", b)))
                 return row(ink("C^{+} b,", 3 + _SMALL * _ROOMY), "\\quad ", first, ink(",", 1), "\\quad ", second)
             case _:
@@ -197,13 +156,13 @@ class Latex(Fold[Box]):
     def _function(self, tree: Tree) -> Box:
         at = self.done
         match tree:
-            case Builtin(name):
+            case f.Builtin(name):
                 entry = FUNCTIONS.get(name)
                 if entry is not None and entry.latex is not None:
                     return ink(entry.latex, 1)
                 plain = re.sub("[^A-Za-z]", "", name)
                 return ink(f"\\operatorname{{{plain}}}", len(plain))
-            case Function(name, marks, single):
+            case f.Function(name, marks, single):
                 plain = name.name
                 is_word = plain.isascii() and len(plain) > 1 and plain.isalpha()
                 shown = row("\\operatorname{", ink(plain), "}") if is_word else at[name]
@@ -214,22 +173,22 @@ class Latex(Fold[Box]):
                     return row(shown, ink("'" * total))
                 slopes = [row(ink("\\partial", 1), "_{", small(self.name(p)), "} ") for p, k in marks for _ in range(k)]
                 return row(*slopes, shown)
-            case Call(head, arguments, parameters):
-                fences = FUNCTIONS[head.name].fences if isinstance(head, Builtin) else None
+            case f.Call(head, arguments, parameters):
+                fences = FUNCTIONS[head.name].fences if isinstance(head, f.Builtin) else None
                 if fences is not None:
                     a = at[arguments[0]]
                     return Box(a.text.join(fences), a.width + 2, True)
                 groups = [joined(ink(", ", 1), [at[a] for a in group]) for group in (arguments, parameters) if group]
                 return row(at[head], self._fenced("(", joined(ink("; ", 1), groups), ")"))
-            case Compare(op, a, b):
+            case f.Compare(op, a, b):
                 return row(at[a], " ", sign(op), " ", at[b])
-            case Logic(op, tests):
+            case f.Logic(op, tests):
                 if op == "not":
                     return row(sign(op), ink(" (", 1), at[tests[0]], ink(")"))
                 return joined(row(" ", sign(op), " "), [at[t] for t in tests])
-            case Indicator(test):
+            case f.Indicator(test):
                 return row(ink("\\mathbf{1}", 1), ink("\\{", 1), at[test], ink("\\}", 1))
-            case Branches(test, then, other):
+            case f.Branches(test, then, other):
                 one = row(at[then], ink(" & ", 1), ink("\\text{if } ", 2), at[test])
                 return stacked("cases", [one, row(at[other], ink(" & ", 1), ink("\\text{else}", 4))])
             case _:
@@ -242,7 +201,7 @@ class Latex(Fold[Box]):
         return row(ink(left), inside, ink(right))
 
     def _digits(self, exponent: Tree) -> Box:
-        return ink(digits(exponent.value)) if isinstance(exponent, Number) else self.done[exponent]
+        return ink(digits(exponent.value)) if isinstance(exponent, f.Number) else self.done[exponent]
 
     @staticmethod
     def _number(value: int | float, exact: bool) -> Box:
@@ -267,7 +226,7 @@ class Latex(Fold[Box]):
             if k:
                 out.append("\\, " if joint == FACTOR else " ")
             # A sign before a formula that begins with it stands close.
-            out.append(row(sign("−"), self(tree.inside)) if isinstance(tree, Negated) else self(tree))
+            out.append(row(sign("−"), self(tree.inside)) if isinstance(tree, f.Negated) else self(tree))
         return row(*out)
 
     def broken(self, items: list[Item], room: float) -> list[list[Item]]:

@@ -6,50 +6,10 @@ import unicodedata
 from html import escape
 
 from netsor.expr import FUNCTIONS
+from netsor.show.formula import tree as f
 from netsor.show.formula.names import Names
 from netsor.show.formula.text import COMPARE, digits, fraction_of
-from netsor.show.formula.tree import (
-    FACTOR,
-    GLUE,
-    Applied,
-    Brackets,
-    Branches,
-    Builtin,
-    Call,
-    Compare,
-    Covariance,
-    Cut,
-    Derivative,
-    Fold,
-    Fraction,
-    Function,
-    Index,
-    Indicator,
-    Item,
-    Law,
-    Limit,
-    Listed,
-    Logic,
-    Matrix,
-    Mean,
-    Name,
-    Negated,
-    Number,
-    Over,
-    Power,
-    Product,
-    PseudoInverse,
-    Root,
-    Row,
-    Sign,
-    Subscript,
-    Sum,
-    Tree,
-    Typed,
-    Word,
-    Words,
-    graphemes,
-)
+from netsor.show.formula.tree import FACTOR, GLUE, Fold, Item, Tree, graphemes
 
 _ACCENTS = {
     "\u0302": "^", "\u0303": "~", "\u0307": "˙", "\u0308": "¨", "\u0304": "¯", "\u0305": "¯", "\u030a": "˚",
@@ -110,32 +70,32 @@ class MathML(Fold[str]):
     def node(self, tree: Tree) -> str:
         at = self.done
         match tree:
-            case Name(name):
+            case f.Name(name):
                 return self(self.names(name))
-            case Word(letters):
+            case f.Word(letters):
                 return _word(letters)
-            case Index(text):
+            case f.Index(text):
                 return _index(text)
-            case Typed(name):
+            case f.Typed(name):
                 return f'<mi mathvariant="monospace">{escape(name)}</mi>'
-            case Number(value, exact):
+            case f.Number(value, exact):
                 return ('<mo form="prefix">−</mo>' if value < 0 else "") + _number(abs(value), exact)
-            case Sign(char):
+            case f.Sign(char):
                 return _SIGNS.get(char) or sign(char)
-            case Words(text):
+            case f.Words(text):
                 return _words(text)
-            case Cut(_, count):
+            case f.Cut(_, count):
                 return _words(f"a formula of {count:,} characters; --full shows it")
-            case Over(letter, above):
+            case f.Over(letter, above):
                 return f"<msup>{_word(letter)}{grouped(at[above])}</msup>"
-            case Applied(matrix, transposed, vector):
+            case f.Applied(matrix, transposed, vector):
                 w = f"<msup>{grouped(at[matrix])}{sign('⊤')}</msup>" if transposed else at[matrix]
                 return w + (_THIN if graphemes(matrix.name) > 1 and not transposed else "") + at[vector]
-            case Limit(of):
+            case f.Limit(of):
                 if graphemes(of.name) == 1:
                     return accented(grouped(at[of]), "˚")
                 return f"<msup>{grouped(at[of])}{sign('∘')}</msup>"
-            case Subscript(base, below):
+            case f.Subscript(base, below):
                 return f"<msub>{grouped(at[base])}{grouped(sign(',').join(at[b] for b in below))}</msub>"
             case _:
                 return self._operation(tree)
@@ -143,40 +103,40 @@ class MathML(Fold[str]):
     def _operation(self, tree: Tree) -> str:
         at = self.done
         match tree:
-            case Sum(terms, minus):
+            case f.Sum(terms, minus):
                 out = ('<mo form="prefix">−</mo>' if minus[0] else "") + at[terms[0]]
                 return out + "".join(sign("−" if m else "+") + at[t] for t, m in zip(terms[1:], minus[1:]))
-            case Negated(inside):
+            case f.Negated(inside):
                 return f'<mo form="prefix">−</mo>{at[inside]}'
-            case Product(factors):
+            case f.Product(factors):
                 return _THIN.join(at[f] for f in factors)
-            case Row(items):
+            case f.Row(items):
                 return "".join(at[i] for i in items)
-            case Listed(items):
+            case f.Listed(items):
                 return sign(",").join(at[i] for i in items)
-            case Fraction(above, below):
+            case f.Fraction(above, below):
                 return f"<mfrac>{grouped(at[above])}{grouped(at[below])}</mfrac>"
-            case Derivative(a, b):
+            case f.Derivative(a, b):
                 return f"<mfrac>{grouped('<mi>∂</mi>', at[a])}{grouped('<mi>∂</mi>', at[b])}</mfrac>"
-            case Power(base, exponent):
-                top = f"<mn>{digits(exponent.value)}</mn>" if isinstance(exponent, Number) else grouped(at[exponent])
+            case f.Power(base, exponent):
+                top = f"<mn>{digits(exponent.value)}</mn>" if isinstance(exponent, f.Number) else grouped(at[exponent])
                 return f"<msup>{grouped(at[base])}{top}</msup>"
-            case Root(inside):
+            case f.Root(inside):
                 return f"<msqrt>{at[inside]}</msqrt>"
-            case Brackets(inside):
+            case f.Brackets(inside):
                 return bracketed("(", at[inside], ")")
-            case Mean(inside, whole):
+            case f.Mean(inside, whole):
                 return _SIGNS["E"] + (_THIN + at[inside] if whole else bracketed("[", at[inside], "]"))
-            case Law(inside):
+            case f.Law(inside):
                 return _SIGNS["N"] + bracketed("(", at[inside], ")")
-            case Covariance(a, b):
+            case f.Covariance(a, b):
                 if b is None:
                     return upright("Var") + at[a]
                 return upright("Cov") + bracketed("(", at[a] + sign(",") + at[b], ")")
-            case Matrix(_, _, _):
+            case f.Matrix(_, _, _):
                 rows = tree.rows(at)
                 return rows[0][0] if len(rows) == 1 else bracketed("(", table(rows), ")")
-            case PseudoInverse(c, b):
+            case f.PseudoInverse(c, b):
                 parts = (f"<msup><mi>C</mi>{sign('+')}</msup><mi>b</mi>", f"<mi>C</mi>{sign('=')}{at[c]}")
                 return (sign(",") + '<mspace width="1em"/>').join((*parts, f"<mi>b</mi>{sign('=')}{at[b]}"))
             case _:
@@ -185,9 +145,9 @@ class MathML(Fold[str]):
     def _function(self, tree: Tree) -> str:
         at = self.done
         match tree:
-            case Builtin(name):
+            case f.Builtin(name):
                 return upright(name)
-            case Function(name, marks, single):
+            case f.Function(name, marks, single):
                 plain = name.name
                 shown = upright(plain) if plain.isascii() and len(plain) > 1 and plain.isalpha() else at[name]
                 total = sum(k for _, k in marks)
@@ -196,22 +156,22 @@ class MathML(Fold[str]):
                     return f"<msup>{grouped(shown)}{mark}</msup>" if total else shown
                 slopes = (f"<msub><mi>∂</mi>{grouped(self(self.names(p)))}</msub>" * k for p, k in marks)
                 return "".join(slopes) + shown
-            case Call(head, arguments, parameters):
+            case f.Call(head, arguments, parameters):
                 groups = [sign(",").join(at[a] for a in group) for group in (arguments, parameters) if group]
                 inside = sign(";").join(groups)
-                fences = FUNCTIONS[head.name].fences if isinstance(head, Builtin) else None
+                fences = FUNCTIONS[head.name].fences if isinstance(head, f.Builtin) else None
                 if fences is not None:
                     return bracketed(fences[0][-1], inside, fences[1][-1])
                 return at[head] + bracketed("(", inside, ")")
-            case Compare(op, a, b):
+            case f.Compare(op, a, b):
                 return at[a] + sign(COMPARE[op]) + at[b]
-            case Logic(op, tests):
+            case f.Logic(op, tests):
                 if op == "not":
                     return sign("¬") + bracketed("(", at[tests[0]], ")")
                 return sign(_LOGIC[op]).join(at[t] for t in tests)
-            case Indicator(test):
+            case f.Indicator(test):
                 return "<mi>𝟏</mi>" + bracketed("{", at[test], "}")
-            case Branches(test, then, other):
+            case f.Branches(test, then, other):
                 rows = [[at[then], _words("if ") + at[test]], [at[other], _words("else")]]
                 return grouped(sign("{"), table(rows))
             case _:

@@ -4,44 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction as Rational
 
+from netsor.show.formula import tree as f
 from netsor.show.formula.names import product_text
-from netsor.show.formula.tree import (
-    POWER,
-    Applied,
-    Brackets,
-    Branches,
-    Builtin,
-    Call,
-    Compare,
-    Covariance,
-    Cut,
-    Derivative,
-    Fold,
-    Fraction,
-    Function,
-    Indicator,
-    Law,
-    Limit,
-    Listed,
-    Logic,
-    Matrix,
-    Mean,
-    Name,
-    Negated,
-    Number,
-    Over,
-    Power,
-    Product,
-    PseudoInverse,
-    Root,
-    Row,
-    Sign,
-    Subscript,
-    Sum,
-    Tree,
-    Words,
-    graphemes,
-)
+from netsor.show.formula.tree import POWER, Fold, Tree, graphemes
 
 _SUPERSCRIPTS = str.maketrans("0123456789-+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺")
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -67,31 +32,31 @@ class Text(Fold[str]):
     def node(self, tree: Tree) -> str:
         at = self.done
         match tree:
-            case Name(text) | Sign(text) | Words(text) | Builtin(text):
+            case f.Name(text) | f.Sign(text) | f.Words(text) | f.Builtin(text):
                 return text
-            case Number(value):
+            case f.Number(value):
                 return ("−" if value < 0 else "") + self._number(abs(value))
-            case Cut(start, count):
+            case f.Cut(start, count):
                 return f"{start} … ({count:,} characters; --full shows them)"
-            case Over(letter, above):
+            case f.Over(letter, above):
                 return f"{letter}^{at[above]}" if graphemes(at[above]) == 1 else f"{letter}^{{{at[above]}}}"
-            case Applied(matrix, transposed, vector, tight):
+            case f.Applied(matrix, transposed, vector, tight):
                 return f"{matrix.name}ᵀ{vector.name}" if tight else product_text(matrix.name, transposed, vector.name)
-            case Limit(of):
+            case f.Limit(of):
                 return of.name + ("\u030a" if graphemes(of.name) == 1 else "°")
-            case Subscript(base, below):
+            case f.Subscript(base, below):
                 return at[base] + "".join(at[b] for b in below).translate(_SUBSCRIPTS)
-            case Mean(inside, whole):
+            case f.Mean(inside, whole):
                 return f"E {at[inside]}" if whole else f"E[{at[inside]}]"
-            case Covariance(a, b):
+            case f.Covariance(a, b):
                 return f"Var {at[a]}" if b is None else f"Cov({at[a]}, {at[b]})"
-            case Derivative(a, b):
+            case f.Derivative(a, b):
                 return f"∂{at[a]}/∂{at[b]}"
-            case Law(inside):
+            case f.Law(inside):
                 return f"N({at[inside]})"
-            case PseudoInverse(c, b):
+            case f.PseudoInverse(c, b):
                 return f"C⁺ b, C = {at[c]}, b = {at[b]}"
-            case Matrix(column=column):
+            case f.Matrix(column=column):
                 rows = tree.rows(at)
                 if len(rows) == 1 and not column:
                     return rows[0][0]
@@ -103,40 +68,40 @@ class Text(Fold[str]):
     def _operation(self, tree: Tree) -> str:
         at = self.done
         match tree:
-            case Sum(terms, minus):
+            case f.Sum(terms, minus):
                 first = ("−" if minus[0] else "") + at[terms[0]]
                 return first + "".join(f" {'−' if m else '+'} {at[t]}" for t, m in zip(terms[1:], minus[1:]))
-            case Negated(inside):
+            case f.Negated(inside):
                 return "−" + at[inside]
-            case Product(items) | Row(items):
+            case f.Product(items) | f.Row(items):
                 return " ".join(at[i] for i in items)
-            case Listed(items):
+            case f.Listed(items):
                 return ", ".join(at[i] for i in items)
-            case Fraction(above, below):
+            case f.Fraction(above, below):
                 return f"{at[above]} / {at[below]}" if below.strength >= POWER else f"{at[above]} / ({at[below]})"
-            case Power(base, exponent):
-                if isinstance(exponent, Number) and isinstance(exponent.value, int):
+            case f.Power(base, exponent):
+                if isinstance(exponent, f.Number) and isinstance(exponent.value, int):
                     return at[base] + at[exponent].translate(_SUPERSCRIPTS)
                 return f"{at[base]}^{at[exponent]}"
-            case Root(inside):
+            case f.Root(inside):
                 return f"√{at[inside]}" if graphemes(at[inside]) == 1 else f"√({at[inside]})"
-            case Brackets(inside):
+            case f.Brackets(inside):
                 return f"({at[inside]})"
-            case Call(head, arguments, parameters):
+            case f.Call(head, arguments, parameters):
                 groups = [", ".join(at[a] for a in group) for group in (arguments, parameters) if group]
                 return f"{at[head]}({'; '.join(groups)})"
-            case Function(name, marks, single):
+            case f.Function(name, marks, single):
                 total = sum(k for _, k in marks)
                 if single:
                     return name.name + ("'" * total if total < 4 else f"^({total})")
                 return "".join(f"∂_{p} " * k for p, k in marks) + name.name
-            case Compare(op, a, b):
+            case f.Compare(op, a, b):
                 return f"{at[a]} {COMPARE[op]} {at[b]}"
-            case Logic(op, tests):
+            case f.Logic(op, tests):
                 return f"not ({at[tests[0]]})" if op == "not" else f" {op} ".join(at[t] for t in tests)
-            case Indicator(test):
+            case f.Indicator(test):
                 return f"1{{{at[test]}}}"
-            case Branches(test, then, other):
+            case f.Branches(test, then, other):
                 return f"(if {at[test]} then {at[then]} else {at[other]})"
             case _:
                 raise TypeError(type(tree).__name__)
