@@ -16,7 +16,7 @@ ALLOWED: dict[str, tuple[str, set[str] | None]] = {
     "syntax/mistakes/latex.py": ("what LaTeX calls our functions", None),
     "syntax/mistakes/laws.py": ("what other languages call laws", {"sign", "exp"}),
     "syntax/mistakes/paper.py": ("x⁺ and (x)₊ are relu(x)", {"relu"}),
-    "check/faults/foreign.py": ("what other languages call our functions", None),
+    "check/foreign.py": ("what other languages call our functions", None),
     "check/identities.py": ("identities between several functions, such as x step(x) = relu(x)", None),
     "check/positive.py": ("sums of positive terms", {"exp", "sigmoid", "softplus", "cos"}),
     "syntax/lexer.py": ("the word for √", {"sqrt"}),
