@@ -6,7 +6,7 @@ from typing import Any
 
 from netsor.diagnostics import Diagnostic, NetsorError
 
-Values = float | tuple
+Values = float | tuple[Any, ...]
 Shape = tuple[int, ...]
 
 # Levels of lists; arrays of numpy had no more for long.

@@ -67,7 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         args = build_parser(given[0] if given and given[0] in COMMANDS else "").parse_args(given)
-        return args.run(args)
+        status: int = args.run(args)
+        return status
     except NetsorError as fault:
         report(fault.diagnostics, json_wanted)
         return exit_status(fault.diagnostics)

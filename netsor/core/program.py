@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from netsor.diagnostics import Span
 from netsor.expr import WIDTH, Apply, Expr, Function, Named, numbers, postorder
@@ -99,7 +100,7 @@ class Data:
 
     name: str
     shape: tuple[int, ...]
-    values: tuple = field(repr=False)
+    values: tuple[Any, ...] = field(repr=False)
     span: Span | None = _place()
 
     def row(self, index: tuple[int, ...]) -> Row:

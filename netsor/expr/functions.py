@@ -13,7 +13,8 @@ from typing import Any, TypeGuard
 
 from netsor.expr import series, values
 from netsor.expr.build import add, call, compare, cond, mul, neg, power, sqrt
-from netsor.expr.entry import FUNCTIONS, INF, REALS, Interval, Nonlinearity, NormalCdf, Wave
+from netsor.expr.entry import FUNCTIONS as FUNCTIONS
+from netsor.expr.entry import INF, REALS, Interval, Nonlinearity, NormalCdf, Wave
 from netsor.expr.growth import ONE_SERIES, Series, exponential, logarithm, plus, raise_to, times
 from netsor.expr.nodes import HALF, MINUS_ONE, ONE, TWO, ZERO, Call, Const, Expr
 from netsor.expr.values import DEFAULT_LEAK, SELU_ALPHA, SELU_SCALE

@@ -27,7 +27,8 @@ def integer_power(r: Interval, k: int) -> Interval:
 
 def _pow(x: float, k: float) -> float:
     try:
-        return x**k
+        power: float = x**k
+        return power
     except OverflowError:
         return INF if x > 0 or k % 2 == 0 else -INF
 

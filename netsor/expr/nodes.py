@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Sequence
 from hashlib import blake2b
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Self, cast
 from weakref import WeakValueDictionary
 
 Number = int | float
@@ -49,12 +49,12 @@ class Expr:
     made_of: frozenset[str]
 
     @classmethod
-    def _make(cls, payload: Any, children: tuple[Expr, ...], bound: frozenset[Sym] = frozenset()) -> Any:
+    def _make(cls, payload: Any, children: tuple[Expr, ...], bound: frozenset[Sym] = frozenset()) -> Self:
         # 1 and 1.0 are equal as dictionary keys, but differ as constants of an expression.
         key = (cls, type(payload), payload, children)
         found = _TABLE.get(key)
         if found is not None:
-            return found
+            return cast(Self, found)
         node = object.__new__(cls)
         node.payload = payload
         node.children = children

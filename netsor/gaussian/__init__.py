@@ -1,5 +1,7 @@
 """Gaussian expectations: an integrand and a law give a value, an error and a method. Independent of programs."""
 
+from typing import Any
+
 from netsor.gaussian.law import Estimate, Law
 from netsor.gaussian.law.fixed import FixedLaw
 from netsor.gaussian.problem import (
@@ -33,7 +35,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str):  # noqa: ANN202
+def __getattr__(name: str) -> Any:
     # The numerical modules need numpy, which callers that only use `Law` or the exceptions do not import.
     if name in ("expect", "expect_many"):
         from netsor.gaussian import expectation

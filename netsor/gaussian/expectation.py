@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +64,11 @@ _SHARE, _FEW = 0.3, 4
 
 
 def expect(
-    integrand: Expr, law: Law, settings: Settings = DEFAULT, cache: dict | None = None, trace: list | None = None
+    integrand: Expr,
+    law: Law,
+    settings: Settings = DEFAULT,
+    cache: dict[Any, Any] | None = None,
+    trace: list[Any] | None = None,
 ) -> Expectation:
     """E integrand over the Gaussians of `law`, with |value − truth| ≤ error.
 
@@ -206,7 +211,7 @@ def _together(group: list[Term]) -> Term:
 
 
 def _block(
-    block: Expr, gaussians: Gaussians, law: Law, settings: Settings, clock: Clock, cache: dict, floor: float
+    block: Expr, gaussians: Gaussians, law: Law, settings: Settings, clock: Clock, cache: dict[Any, Any], floor: float
 ) -> Part:
     key = ("block", block)
     negligible = 0.0

@@ -19,7 +19,8 @@ from netsor.kernels.advice import kinks_met
 from netsor.kernels.jumps import verify_no_jump
 from netsor.kernels.pairs import Pairs, Template, flat_rows, infer_pairs, named_examples, templates
 from netsor.kernels.paths import path_contributions
-from netsor.kernels.tables import Asked, Kernel, Request, tabulate
+from netsor.kernels.tables import Asked, Request, tabulate
+from netsor.kernels.tables import Kernel as Kernel
 from netsor.kernels.terms import KernelTerm, gram_terms, nngp_terms, ntk_terms
 from netsor.limit.many.frames import Step
 from netsor.limit.many.terms import Taken, Term

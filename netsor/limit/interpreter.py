@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import Any
 
 from netsor.core import Group, MatMul, Moment, Nonlin, Program
 from netsor.diagnostics import Diagnostic, NetsorError, Span
@@ -141,7 +142,7 @@ class Limit:
         self._separations: dict[frozenset[Sym], dict[Sym, Expr]] = {}
         # How many times the residual behind a Ẑ was separated.
         self._depths: dict[Sym, int] = {}
-        self._cache: dict = {}
+        self._cache: dict[Any, Any] = {}
         self._scales = Scales()
         # By name of a product its Ẑ^{Wx}, and by scalar the power k of a factor 2^k that is split off (0 if absent).
         self._gaussian_parts: dict[str, Expr] = {}

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from netsor.core import Moment, Output, Program
 from netsor.diagnostics import Diagnostic, NetsorError
@@ -37,7 +38,7 @@ class LimitValue:
         """The text to show where there is no value."""
         return MISSING.get(self.method, "")
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, Any]:
         return {"value": self.value, "error": self.error, "method": self.method}
 
 

@@ -95,7 +95,10 @@ class Unrolling:
 
     def _chi(self, t: int, r: int, k: int, j: int) -> Expr:
         """χ_t = ℒ'(f_t) (Eq. 85) of row r, which is example k, in readout j."""
-        index = lambda m: (r, m + 1) if self.several else (r,)  # noqa: E731
+
+        def index(m: int) -> tuple[int, ...]:
+            return (r, m + 1) if self.several else (r,)
+
         y = self.names.fresh("y", ("y",))
         slope = self.loss.derivative(
             j, self.f[k], lambda m: self.builder.constant(member(y, *index(m)), self.targets[r - 1][m])

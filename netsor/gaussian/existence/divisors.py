@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -77,7 +78,7 @@ def _generic(rank: int, seed: int) -> list[Fraction]:
 
 def _flats(e: Expr, gaussians: Gaussians, basis: Basis) -> Iterator[_Flat]:
     """The flats on which divisors are known to vanish."""
-    seen: set[tuple] = set()
+    seen: set[tuple[Any, ...]] = set()
     for node in postorder(e):
         if not is_divisor(node, gaussians):
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -207,10 +207,10 @@ def _conditional_variance(a: float, b: float, c: float) -> float:
     return rational.rounded(q - r * r / p)
 
 
-def moments(powers: Sequence[int], covariance: Array) -> Callable[[Sequence], Array]:
+def moments(powers: Sequence[int], covariance: Array) -> Callable[[Sequence[Any]], Array]:
     """μ ↦ E Π (μ_i + e_i)^{k_i} for centred Gaussian e, by E[e_i F] = Σ_j S_ij E ∂_j F."""
 
-    def at(mean: Sequence) -> Array:
+    def at(mean: Sequence[Any]) -> Array:
         known: dict[tuple[int, ...], Array] = {}
 
         def moment(k: tuple[int, ...]) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class Inputs:
     def scalar_moved(self, s: Sym, by: float) -> Inputs:
         return replace(self, scalars={**self.scalars, s: self.scalars[s] + by})
 
-    def key(self) -> tuple:
+    def key(self) -> tuple[Any, ...]:
         """Equal for inputs with equal numbers."""
         return (
             self.covariance.tobytes(),

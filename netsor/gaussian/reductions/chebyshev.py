@@ -102,7 +102,7 @@ def _panels_needed(smoothed: Callable[[Array, int], Array], c: Array, s: float) 
     return None
 
 
-def _smoothed(compiled, values: tuple[float, ...], c: Array, s: float, kinks: list[float], panels: int) -> Array:  # noqa: ANN001
+def _smoothed(compiled: Any, values: tuple[float, ...], c: Array, s: float, kinks: list[float], panels: int) -> Array:
     base = np.linspace(-_REACH, _REACH, panels + 1)
     t, w = legendre(16)
     out = np.zeros(len(c))

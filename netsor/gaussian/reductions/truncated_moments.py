@@ -183,7 +183,9 @@ def _groups(pieces: Sequence[Expr], u: Sym, edges: tuple[float, ...]) -> tuple[G
         alpha, q, phi = key
         powers = tuple(tuple(found.get(key, ())) for found in known)
 
-        def about(i: int, e: int, side: int, key: tuple = key, powers: tuple = powers) -> tuple[float, ...]:
+        def about(
+            i: int, e: int, side: int, key: tuple[Any, ...] = key, powers: tuple[Any, ...] = powers
+        ) -> tuple[float, ...]:
             found = sides[e][side]
             if found is None or key[1]:
                 return _about(powers[i], edges[e])
@@ -199,9 +201,9 @@ def _difference(p: Sequence[float], q: Sequence[float]) -> tuple[float, ...]:
     return tuple(a - b for a, b in zip_longest(p, q, fillvalue=0.0))
 
 
-def _by_exponent(terms: Sequence[Monomial]) -> dict[tuple, list[complex]]:
+def _by_exponent(terms: Sequence[Monomial]) -> dict[tuple[Any, ...], list[complex]]:
     """The coefficients c_0, c_1, … of the terms with the same (α, q, Φ)."""
-    out: dict[tuple, list[complex]] = {}
+    out: dict[tuple[Any, ...], list[complex]] = {}
     for t in terms:
         powers = out.setdefault((t.alpha, t.q, t.phi), [])
         powers += [0.0] * (t.k + 1 - len(powers))

@@ -33,7 +33,8 @@ from netsor.expr import (
 from netsor.expr.build import with_children
 from netsor.expr.differentiate import plain_tests, vanishes_on
 from netsor.expr.functions import is_log, mass_order
-from netsor.gaussian.symbolic.expansion import Gaussians, exponent_of, factors_of, integer_power, monomial
+from netsor.gaussian.symbolic.expansion import Gaussians as Gaussians
+from netsor.gaussian.symbolic.expansion import exponent_of, factors_of, integer_power, monomial
 from netsor.gaussian.symbolic.zero_sets import zeros_of
 
 # Linear parts of affine expressions, {Gaussian: coefficient}; coefficients are numbers or expressions in scalars.
@@ -299,7 +300,7 @@ def is_curved(block: Expr, gaussians: Gaussians) -> bool:
 
 
 @lru_cache(maxsize=20_000)
-def breaks_of(factor: Expr, forms: Gaussians) -> tuple[Break, ...]:
+def breaks_of(factor: Expr, forms: Gaussians) -> tuple[Break, ...]:  # noqa: C901  one case a kind of node
     """The breaks of a factor, including those of nested functions."""
     out: dict[Break, None] = {}
 

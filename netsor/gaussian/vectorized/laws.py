@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class Laws:
     scalars: Mapping[Sym, Bounded]
     tol: float = 1e-12
     clock: Clock = field(default_factory=lambda: Clock(None))
-    shared: dict = field(default_factory=dict)
+    shared: dict[Any, Any] = field(default_factory=dict)
 
     def cov(self, a: Sym, b: Sym) -> Bounded:
         found = self.covariances.get((a, b))

@@ -87,7 +87,7 @@ class Frame:
         self._chosen: Array = np.zeros(0)
         self._parts: dict[bytes, Frame] = {}
         # Results that several expectations under the same laws share.
-        self.shared: dict = {}
+        self.shared: dict[Any, Any] = {}
 
     @classmethod
     def whole(cls, inputs: Inputs, clock: Clock) -> Frame:
