@@ -245,7 +245,7 @@ class Formulas:
 
 
 def _number(value: int | float) -> Tree:
-    return Number(int(value) if float(value).is_integer() else value)
+    return Number(int(value) if abs(value) < 2**53 and float(value).is_integer() else value)
 
 
 def _numbered(letter: str, k: int) -> Tree:

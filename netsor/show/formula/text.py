@@ -23,7 +23,7 @@ def fraction_of(value: int | float) -> Rational | None:
     if isinstance(value, int) or len(f"{value:.12g}") < 10:
         return None
     found = Rational(value).limit_denominator(200)
-    return found if found and abs(float(found) - value) <= 4e-16 * abs(value) else None
+    return found if found.denominator > 1 and abs(float(found) - value) <= 4e-16 * abs(value) else None
 
 
 class Text(Fold[str]):
