@@ -163,8 +163,20 @@ class Networks:
 
         return infer_exact(self.program, inputs, tol, budget)
 
-    def train(self, inputs: Any, targets: Any, test: Any = None, *, steps: int, **settings: Any) -> Training:
-        """f_t of SGD in the limit, by kernel gradient descent, and at a width; see `netsor.train.train`."""
-        from netsor.train import train
+    def train(
+        self,
+        inputs: Any,
+        targets: Any,
+        test: Any = None,
+        *,
+        steps: int,
+        progress: Callable[..., None] | None = None,
+        **settings: Any,
+    ) -> Training:
+        """f_t of SGD in the limit, by kernel gradient descent, and at a width; see `netsor.train.train`.
 
-        return train(self.program, inputs, targets, test, steps=steps, **settings)
+        The settings are the fields of `netsor.train.TrainingRequest`.
+        """
+        from netsor.train import TrainingRequest, train
+
+        return train(self.program, inputs, targets, test, TrainingRequest.of(steps=steps, **settings), progress)

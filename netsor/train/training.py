@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -104,35 +104,57 @@ class Training:
         return (f if f.shape[2] > 1 else f[..., 0]).tolist()
 
 
+@dataclass(frozen=True)
+class TrainingRequest:
+    """What is asked of a training: T steps of SGD, what they start from, and how their outputs are computed.
+
+    `order`, `batch`, `lr` and `loss` are those of `netsor.transform.sgd`; `loss` is an expression in f and y, averaged
+    over a batch. `f0` is a list (training rows, then test rows), "zero", "gaussian" or "network"; `seed` is the seed of
+    the draws. `limit` asks for the limit, a `width` for `seeds` networks of that width, to whose runs (`netsor.finite`)
+    the `options` go. `budget` is in seconds, for the kernel and the limit together.
+    """
+
+    steps: int
+    order: Sequence[int] | None = None
+    batch: int = 1
+    lr: float = 1.0
+    loss: Expr | str | None = None
+    f0: Any = "zero"
+    limit: bool = True
+    width: int | None = None
+    seeds: int = 1
+    seed: int = 0
+    tol: float = 1e-9
+    budget: float | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, **settings: Any) -> TrainingRequest:
+        """The request with these fields; what is no field of it is an option of the finite runs."""
+        own = {f.name for f in fields(cls)} - {"options"}
+        options = {k: v for k, v in settings.items() if k not in own}
+        return cls(**{k: v for k, v in settings.items() if k in own}, options=options)
+
+    @property
+    def starts_from_own_outputs(self) -> bool:
+        """Whether each network begins at its own outputs f_0 = vᵀx/√n."""
+        return isinstance(self.f0, str) and self.f0 == "network"
+
+
 def train(
     network: Program,
     inputs: Any,
     targets: Any,
-    test: Any = None,
-    *,
-    steps: int,
-    order: Sequence[int] | None = None,
-    batch: int = 1,
-    lr: float = 1.0,
-    loss: Expr | str | None = None,
-    f0: Any = "zero",
-    limit: bool = True,
-    width: int | None = None,
-    seeds: int = 1,
-    seed: int = 0,
-    tol: float = 1e-9,
-    budget: float | None = None,
+    test: Any,
+    request: TrainingRequest,
     progress: Callable[..., None] | None = None,
-    **options: Any,
 ) -> Training:
     """T steps of SGD on the rows `inputs` (N, d) or (N, T, d) with `targets` (N,) or (N, outputs).
 
     With `limit`, f_t is the limit of the unrolled program (Eqs. 79–90, Def. B.3), beside kernel gradient descent with
     the tangent kernel (Eq. 68), both at v̂ of Eq. 71 where its limit is not v; with a `width`, f_t of `seeds` networks
-    of that width, conditioned on f_0 by v̂ unless `f0="network"`. `f0` is a list (training rows, then test rows),
-    "zero", "gaussian" or "network"; `seed` is the seed of the draws. `loss` is an expression in f and y, averaged over
-    a batch. `options` go to `netsor.finite.run`. `budget` is in seconds, for the kernel and the limit together; values
-    that miss `tol` for lack of time are named in the diagnostics (W901).
+    of that width, conditioned on f_0 by v̂ unless `f0="network"`. Values that miss `tol` for lack of time are named in
+    the diagnostics (W901).
 
     Raises NetsorError: shapes and numbers that do not fit (E654, E655), an order with a missing row (E656), settings
     (E657), a loss without a derivative (E658), outputs at step 0 that no network has (E659, E660), training that
@@ -141,28 +163,29 @@ def train(
     begun = time.monotonic()
     verify_network(network)
     count = len(network.readouts)
+    loss = request.loss
     if isinstance(loss, str):
         from netsor.transform.read_loss import read_loss
 
         loss = read_loss(loss, count)
-    own = isinstance(f0, str) and f0 == "network"
-    if own and limit:
+    steps, lr, own = request.steps, request.lr, request.starts_from_own_outputs
+    if own and request.limit:
         raise NetsorError(no_limit(network))
     x = flat_rows(network, inputs)
-    batches = schedule(len(x), steps, order, batch, len(network.instructions))
+    batches = schedule(len(x), steps, request.order, request.batch, len(network.instructions))
     verify_rate(lr)
     table = np.array(number_table(targets, len(x), count, "the targets"), float)
     slopes = Loss(loss, count)
-    start = first_outputs(network, inputs, test, f0, seed)
+    start = first_outputs(network, inputs, test, request.f0, request.seed)
     said: list[Diagnostic] = []
-    arguments: dict[str, Any] = {"steps": steps, "order": order, "batch": batch, "lr": lr, "loss": loss}
+    arguments: dict[str, Any] = {"steps": steps, "order": request.order, "batch": request.batch, "lr": lr, "loss": loss}
 
     # Where E Z^v Z^x is zero the limit of v̂ is v, and the program with v is shorter.
     drifting = bool(growing(network))
     # The program is written first, so that a network that cannot be trained is refused before the long computations.
     finite_program = None
-    if width is not None:
-        given = f0 if own else np.asarray(start).tolist()
+    if request.width is not None:
+        given = request.f0 if own else np.asarray(start).tolist()
         finite_program = sgd(network, inputs, targets, test, f0=given, residuals=True, **arguments)
     program = error = kernel = runs = None
     missing: dict[tuple[int, ...], str] = {}
@@ -171,29 +194,32 @@ def train(
         if progress:
             progress("the kernel")
         # At most half of the time goes to the kernel; the limit of the program also reports what the kernel lacks.
-        share = None if budget is None else budget / 2
-        found_kernel, missed = _kernel(network, inputs, test, drifting, tol, share)
+        share = None if request.budget is None else request.budget / 2
+        found_kernel, missed = _kernel(network, inputs, test, drifting, request.tol, share)
         descent = kernel_descent(found_kernel, start, table, batches, lr, slopes)
         said += missed
         said += overshoots(descent, lr)
-        if limit:
+        if request.limit:
             kernel = descent.f
             said += not_covered(network, named_examples(network, all_rows(network, inputs, test)))
-    if limit:
+    if request.limit:
         given = np.asarray(start).tolist()
         unrolled = sgd(network, inputs, targets, test, f0=given, condition=drifting, **arguments)
+        budget = request.budget
         left = None if budget is None else max(budget - (time.monotonic() - begun), 0.1 * budget)
-        found = infer_limit(unrolled, tol, left, progress=progress)
+        found = infer_limit(unrolled, request.tol, left, progress=progress)
         said += found.diagnostics
         values = [found[o.name] for o in unrolled.outputs]
         program = _shaped([v.value for v in values], steps, count)
         error = _shaped([v.error for v in values], steps, count)
         places = np.ndindex(program.shape)
         missing = {at: v.missing for at, v in zip(places, values, strict=True) if v.value is None}
-    if finite_program is not None:
+    if finite_program is not None and request.width is not None:
         from netsor.finite import run
 
-        result = run(finite_program, width, seeds, seed=seed, progress=progress, **options)  # type: ignore[arg-type]
+        result = run(
+            finite_program, request.width, request.seeds, seed=request.seed, progress=progress, **request.options
+        )
         trained = [o.name for o in finite_program.outputs if not o.name.startswith(RESIDUAL)]
         lacking = [result.values[o.name] for o in finite_program.outputs if o.name.startswith(RESIDUAL)]
         if not own:
