@@ -95,7 +95,7 @@ def kinks_of_network(p: Program, trained: Iterable[str], example: Example) -> tu
         if isinstance(i, Nonlin) or not i.vectors:
             composed[Sym(i.name)] = whole
         if i.name in moving and _is_met(whole, moving, written):
-            values = {s: written.base(s) for s in whole.free}
+            values = written.bases(whole)
             return i.name, _meeting(i.psi, written.values(i), whole, values)
     return None
 
@@ -159,6 +159,10 @@ class _Written:
         name = str(s.name)
         return self.z[name] if name in self.z else self.scalars[name]
 
+    def bases(self, e: Expr) -> dict[Sym, Expr]:
+        """What the variables of an expression are in the limit."""
+        return {s: self.base(s) for s in e.free if s is not WIDTH}
+
     def limit_of(self, i: Nonlin | Moment) -> Expr | None:
         """What Definition B.3 makes of a line; None where it makes nothing of it."""
         try:
@@ -215,7 +219,7 @@ def _moving(p: Program, trained: set[str], written: _Written) -> set[str]:
 
 def _is_met(whole: Expr, moving: set[str], written: _Written) -> bool:
     """Whether lim √n (F(x + d/√n) − F(x)) is not Σ ∂F/∂x_i d_i, with the derivatives that the backward pass takes."""
-    values = {s: written.base(s) for s in whole.free}
+    values = written.bases(whole)
     if not any(may_be_zero(substitute(d, values), {}) for d in distances_in_limit(whole)):
         return False
     directions = {s: Sym(("moved", str(s.name))) for s in whole.free if str(s.name) in moving}

@@ -79,6 +79,17 @@ def series_in_width(e: Expr) -> Series:
     return _series(rewrite(unfold(e), lambda node: star_quotient(node) if isinstance(node, Star) else node), {})
 
 
+def holds_eventually(test: Expr) -> bool:
+    """Whether a condition on n alone holds for all large n; raises `Diverges` where that is not known."""
+    root = unfold(test)
+    sides: Known = {}
+    for node in postorder(root):
+        if isinstance(node, Cmp):
+            for side in node.children:
+                sides[side] = series_in_width(side)
+    return _eventually(root, sides)
+
+
 def series_along(e: Expr, at: Mapping[Sym, Series]) -> Series:
     """The series of an expression whose symbols have the series `at`; raises `Diverges`."""
     known: Known = dict(at.items())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from netsor.expr.asymptotics import Diverges, factors_in_width, width_limit
-from netsor.expr.build import add, mul, with_children
+from netsor.expr.asymptotics import Diverges, factors_in_width, holds_eventually, width_limit
+from netsor.expr.build import add, compare, mul, with_children
 from netsor.expr.differences import is_smooth, limit_of_differences
 from netsor.expr.differentiate import star_limit, unfold
-from netsor.expr.nodes import ONE, WIDTH, ZERO, Add, Const, Expr, Mul, Star, postorder, split_coefficient
+from netsor.expr.nodes import ONE, WIDTH, ZERO, Add, Cmp, Const, Expr, Logic, Mul, Star, postorder, split_coefficient
 
 
 def at_infinite_width(root: Expr) -> Expr:
@@ -43,6 +43,8 @@ def limit_of_factors(root: Expr) -> Expr:
 
 def _limit(node: Expr, done: dict[Expr, Expr | Diverges]) -> Expr:
     if node not in done:
+        if isinstance(node, (Cmp, Logic)):
+            return compare("<", ZERO, ONE if holds_eventually(node) else ZERO)
         return Const(width_limit(node))
     found = done[node]
     if isinstance(found, Diverges):

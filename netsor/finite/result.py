@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
+from netsor.finite.averages import mean, standard_error
 from netsor.finite.streams import Array
 from netsor.shown import Shown
 
@@ -35,20 +34,20 @@ class FiniteResult(Shown):
 
     def mean(self) -> dict[str, float | None]:
         """The mean of each output over the draws; None where none was finished."""
-        return {k: float(np.mean(v)) if len(v) else None for k, v in self.values.items()}
+        return {k: float(mean(v)) if len(v) else None for k, v in self.values.items()}
 
     def stderr(self) -> dict[str, float | None]:
         """The standard error of each mean, sd/√K; None for a single draw."""
-        return {k: float(np.std(v, ddof=1) / np.sqrt(len(v))) if len(v) > 1 else None for k, v in self.values.items()}
+        return {k: float(standard_error(v)) if len(v) > 1 else None for k, v in self.values.items()}
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
         """For each output its `width`, `seeds`, `mean`, `stderr` and `values`, as plain numbers."""
-        mean, stderr = self.mean(), self.stderr()
+        means, stderr = self.mean(), self.stderr()
         return {
             name: {
                 "width": self.width,
                 "seeds": self.seeds,
-                "mean": mean[name],
+                "mean": means[name],
                 "stderr": stderr[name],
                 "values": [float(x) for x in v],
             }

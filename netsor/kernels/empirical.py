@@ -16,6 +16,7 @@ from netsor.expr import Add, Const, Expr, Mul, Sym
 from netsor.expr.arrays import lambdify
 from netsor.finite import run_vectors
 from netsor.finite.arguments import draws_of, width_of
+from netsor.finite.averages import mean, standard_error
 from netsor.kernels.kernel import verify_network
 from netsor.kernels.pairs import flat_rows, shaped_rows
 from netsor.kernels.terms import KernelTerm, nngp_terms, ntk_terms
@@ -36,13 +37,13 @@ class EmpiricalKernel:
 
     @property
     def mean(self) -> Array:
-        return np.asarray(self.values.mean(axis=0))
+        return mean(self.values)
 
     @property
     def stderr(self) -> Array | None:
         """The standard error of the mean; None for one seed."""
         k = len(self.values)
-        return None if k < 2 else np.asarray(self.values.std(axis=0, ddof=1) / np.sqrt(k))
+        return None if k < 2 else standard_error(self.values)
 
     def as_dict(self) -> dict[str, Any]:
         stderr = self.stderr

@@ -14,7 +14,7 @@ from netsor.check.outputs import verify_covariance
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.finite.faults import bad_choice
-from netsor.gaussian.problem import Clock, NoNumber, Unsettled
+from netsor.gaussian.problem import Clock, NoNumber, NoPointwiseMeaning, NotTaken, Unsettled
 from netsor.kernels.advice import kinks_met
 from netsor.kernels.jumps import verify_no_jump
 from netsor.kernels.pairs import Pairs, Template, flat_rows, infer_pairs, named_examples, templates
@@ -140,10 +140,10 @@ def _existence(network: Program, name: str) -> Iterator[None]:
     """Turns an expectation without a value into a diagnostic for the user; raises NetsorError (E801, E804)."""
     try:
         yield
-    except NoNumber as fault:
+    except (NoNumber, NoPointwiseMeaning) as fault:
         readout = network.readouts[0] if network.readouts else None
         where = network.by_name.get(readout.terms[0][2]) if readout and readout.terms else None
-        unknown = isinstance(fault, Unsettled)
+        unknown = isinstance(fault, (Unsettled, NotTaken))
         raise NetsorError(
             Diagnostic(
                 "E804" if unknown else "E801",

@@ -8,7 +8,7 @@ from fractions import Fraction
 from netsor.core import Program
 from netsor.expr import Sym
 from netsor.expr.rationals import rational, uncertainty
-from netsor.gaussian import Estimate
+from netsor.gaussian import Estimate, Unsettled
 from netsor.limit.symbols import hat
 
 Combination = dict[Sym, Fraction]
@@ -114,5 +114,8 @@ class InitialLaw:
 
 def rounded(value: Fraction, error: float) -> Estimate:
     """The float nearest to a rational number, with its rounding error added to `error`."""
-    near = float(value)
+    try:
+        near = float(value)
+    except OverflowError:
+        raise Unsettled("a covariance is beyond 1.8e308, the largest number") from None
     return Estimate(near, error + abs(float(Fraction(near) - value)))

@@ -9,6 +9,8 @@ def error_text(error: float) -> str:
     """A bound, rounded up to two digits."""
     if error == 0:
         return "0"
+    if math.isinf(error):
+        return "∞"
     exponent = math.floor(math.log10(error)) - 1
     if exponent < -300:
         # The powers of ten that this takes are no floats; neither are the digits beyond the first.

@@ -13,6 +13,7 @@ from netsor.check.outputs import growing
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.expr import Expr
+from netsor.finite.averages import mean, standard_error
 from netsor.kernels import infer_conditioned_ntk, infer_ntk
 from netsor.kernels.kernel import verify_network
 from netsor.kernels.pairs import flat_rows, named_examples, shaped_rows
@@ -37,13 +38,13 @@ class Runs:
 
     @property
     def mean(self) -> Array:
-        return np.asarray(self.values.mean(axis=0))
+        return mean(self.values)
 
     @property
     def stderr(self) -> Array | None:
         """The standard error of the mean; None for one seed."""
         k = len(self.values)
-        return None if k < 2 else np.asarray(self.values.std(axis=0, ddof=1) / np.sqrt(k))
+        return None if k < 2 else standard_error(self.values)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,105 @@
+"""The attack of `attack.py`: no call ends in a traceback, a NaN, a hang, or what the documentation does not say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from attack import call_of, faults, survey
+
+from netsor.api import loads
+from netsor.cli.main import main
+from netsor.finite.averages import mean, standard_error
+
+
+def wrong(first: int, last: int) -> str:
+    return "\n".join(f"{n}: {' '.join(call_of(n).arguments)}\n{found}" for n, found in survey(first, last))
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_no_call_is_answered_wrongly(part: int) -> None:
+    assert not wrong(100 * part, 100 * part + 100)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(200))
+def test_no_call_of_many_is_answered_wrongly(part: int) -> None:
+    assert not wrong(1000 + 100 * part, 1100 + 100 * part)
+
+
+def test_the_attack_sees_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    import attack
+
+    call = attack.Call(("eval", "p.netsor", "--json"), {"p.netsor": b"vector x ~ N(0, 1)\noutput mean(x^2)\n"})
+    assert faults(call) == []
+    for outcome, said in (
+        ((0, '{"a": NaN}', ""), "NaN in JSON"),
+        ((1, "{}", "error[E801]"), "JSON says None"),
+        ((0, "{}{}", ""), "no JSON"),
+        ((0, "{}", "error[E801]: x"), "status 0 after an error"),
+        ((1, '{"ok": false}', ""), "without an error"),
+        ((1, '{"ok": false}', "error[E012]"), "unhandled"),
+        (("too long", "", ""), "status too long"),
+    ):
+        monkeypatch.setattr(attack, "answer", lambda call, outcome=outcome: outcome)
+        assert any(said in f for f in faults(call)), said
+
+
+# What the attack found, each of its kind; the numbers are closed forms.
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("output mean(if 1/n <= 1 then x^2 else 1/n)", 1.0),
+        ("output mean(if n > 3 and x > 1/n then 1 else 0)", 0.5),
+        # P(x > 1) = Φ(−1); E x 1{x > 1} = φ(1); E x² 1{x ≤ 1} = Φ(1) − φ(1).
+        ("output mean(if not (n > 3) or x > 1 then x else 2*x^2)",
+         0.24197072451914337 + 2 * (0.8413447460685429 - 0.24197072451914337)),
+        ("output mean(max(1/√n, abs(x)))", 0.7978845608028654),
+    ],
+)  # fmt: skip
+def test_conditions_on_n_are_decided_in_the_limit(text: str, expected: float) -> None:
+    found = loads(f"vector x ~ N(0, 1)\n{text}\n").limit()
+    (value,) = found.outputs.values()
+    assert value.value == pytest.approx(expected, abs=1e-10) and abs(value.value - expected) <= value.error + 1e-15
+
+
+NETWORK = "network m(ξ : 2)\nmatrix U : (n, 2) ~ N(0, 1)\nmatrix W\nvector v ~ N(0, 1)\ntrain U, W, v\ng := U ξ\n"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    ["x := erf(g)\nh := W x\nz := sin(h) + 1/√n", "x := min(1/√n, g)\nh := W x\nz := softplus(h) * x",
+     "x := if √n >= 0 then g else √n\nh := W x\nz := tanh(h)"],
+)  # fmt: skip
+def test_networks_with_functions_of_n(lines: str) -> None:
+    plain = lines.replace(" + 1/√n", "").replace("1/√n", "0").replace("if √n >= 0 then g else √n", "g")
+    rows = [[1.0, 0.5], [-0.5, 1.0]]
+    end = "\noutput f := vᵀ z / √n\n"
+    found, expected = (loads(NETWORK + text + end).ntk(rows, tol=1e-8) for text in (lines, plain))
+    assert abs(found.ntk.value - expected.ntk.value).max() < 1e-6
+
+
+def test_a_kernel_of_a_squared_dirac_mass_does_not_exist(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("m.netsor").write_text(NETWORK + "x := step'(g)\nh := W x\nz := atan(h) + x\noutput f := vᵀ z / √n\n")
+    Path("X.json").write_text("[[1, 0.5]]")
+    assert main(["ntk", "m.netsor", "--inputs", "X.json", "--nngp", "--json"]) == 1
+    assert [d["code"] for d in json.loads(capsys.readouterr().out)["diagnostics"]] == ["E801"]
+
+
+def test_covariances_beyond_the_doubles_are_told() -> None:
+    text = "data X : (1, 2) = [[1e200, 1e200]]\nmatrix U : (n, 2) ~ N(0, 1)\ng := U X[1]\noutput mean(tanh(g)^2)\n"
+    found = loads(text).limit()
+    assert [d.code for d in found.diagnostics] == ["E804"]
+
+
+def test_averages_of_numbers_whose_squares_overflow() -> None:
+    import numpy as np
+
+    values = np.array([1.0, 2.0, 4.0])
+    for scale in (1.0, 2.0**1000, 2.0**-1000):
+        assert mean(scale * values) == scale * np.mean(values)
+        assert standard_error(scale * values) == scale * (np.std(values, ddof=1) / np.sqrt(3))
