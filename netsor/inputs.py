@@ -88,7 +88,7 @@ def read_array(value: Any, name: str) -> tuple[Values, Shape]:
     """Numbers from a .npy, .csv or .json file, or from an array or nested lists.
 
     Raises NetsorError: E022 where there is anything but numbers, E403 where they make no full array, E001 where there
-    is no such file.
+    does not exist.
     """
     if isinstance(value, (str, Path)):
         path = Path(value)

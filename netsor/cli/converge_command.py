@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
         )  # fmt: skip
     faults = list(limit.diagnostics)
     if study.fault is not None:
-        # A file that nobody asked for and that is not needed any more is no error.
+        # It is not an error if a file that nobody asked for is already gone.
         unasked = args.store is None and not study.interrupted
         faults.append(_unneeded(study.fault) if unasked else study.fault)
     report([*unkept, *study.warnings, *faults[len(limit.diagnostics) :]])

@@ -45,7 +45,7 @@ def number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"`{text}` is no number") from None
+        raise argparse.ArgumentTypeError(f"`{text}` is not a number") from None
 
 
 def row_list(text: str) -> list[int]:

@@ -72,11 +72,11 @@ def whole_number(text: str) -> int:
         # Decimal holds 1e30 as it is written; a float would make it 1000000000000000019884624838656.
         value = Decimal(text)
     except InvalidOperation:
-        raise argparse.ArgumentTypeError(f"`{text}` is no whole number") from None
+        raise argparse.ArgumentTypeError(f"`{text}` is not a whole number") from None
     if value.is_finite() and value.adjusted() > _MOST_DIGITS:
         raise argparse.ArgumentTypeError(f"`{text}` is far beyond anything that can be run")
     if not value.is_finite() or value != value.to_integral_value():
-        raise argparse.ArgumentTypeError(f"`{text}` is no whole number")
+        raise argparse.ArgumentTypeError(f"`{text}` is not a whole number")
     return int(value)
 
 

@@ -53,7 +53,7 @@ def not_finite(what: str, place: str) -> NetsorError:
 def not_a_number(value: object) -> NetsorError:
     text = repr(value)
     shown = text if len(text) <= 60 else f"{text[:59]}…"
-    return _error("E655", f"the inputs and targets hold {shown}, which is no number", hint="give numbers only")
+    return _error("E655", f"the inputs and targets hold {shown}, which is not a number", hint="give numbers only")
 
 
 def unknown_row(row: object, rows: int) -> NetsorError:

@@ -36,7 +36,7 @@ def sgd_legend(network: Program, f0: Any = "zero", condition: bool = True) -> tu
     if numbered := [x for x in names if re.search(r"_\d+$", x)]:
         lines.insert(2, f"Here step 1 is written h_t1, for the network has names such as {numbered[0]}.")
     if isinstance(f0, str) and f0 == "network":
-        lines.append("f[0,i] is the network's own vᵀ x / √n, which has no limit and so is no scalar of a program:")
+        lines.append("f[0,i] is the network's own vᵀ x / √n, which has no limit and so is not a scalar of a program:")
         lines.append("for finite widths only; `netsor train --f0 network --width N` runs it.")
         lines.append("`netsor check` and `netsor eval` refuse it with E501; other --f0 give a program with a limit.")
     elif condition:

@@ -44,7 +44,7 @@ def names(s: Sym) -> tuple[Any, ...]:
 
 
 def is_random(e: Expr) -> bool:
-    """Whether a Z occurs, so that the expression is no number."""
+    """Whether a Z occurs, so that the expression is not a number."""
     return any(kind(s) in (VECTOR, HAT) for s in e.free)
 
 

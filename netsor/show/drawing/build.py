@@ -201,5 +201,5 @@ def _all_used(p: Program) -> set[str]:
     names = {i.name for i in p.instructions} | set(p.group_of) | set(p.embedding) | set(p.constant)
     used = {x for i in p.instructions for x in ((i.vector,) if isinstance(i, MatMul) else (*i.vectors, *i.scalars))}
     ends = {o.scalar for o in p.outputs} | {x for r in p.readouts for _, v, h in r.terms for x in (v, h)}
-    # A constant that nothing uses is no part of the picture; an instruction without use is, for it was written.
+    # A constant that nothing uses is not drawn; an unused instruction is, because someone wrote it.
     return {n for n in names if n in p.by_name or n in used or n in ends or n in p.embedding}
