@@ -52,9 +52,7 @@ def infer_assumptions(program: Program, examples: Iterable[Example] | None = Non
     return _with_kinks(program, found, examples)
 
 
-def _with_kinks(
-    p: Program, found: dict[str, Assumption], examples: Iterable[Example] | None
-) -> dict[str, Assumption]:
+def _with_kinks(p: Program, found: dict[str, Assumption], examples: Iterable[Example] | None) -> dict[str, Assumption]:
     """B.8 and NTKTRAIN where arguments lie on a kink with positive probability: there ψ* is no gradient."""
     if infer_derivatives(p)[0].hopeless:
         return found

@@ -131,5 +131,3 @@ def log_of_positive(e: Expr) -> Expr | None:
     """log e of a sum of positive terms, without its exponentials."""
     vs = exponents(e)
     return None if vs is None else log_of_sum([canonical(v) for v in vs])
-
-

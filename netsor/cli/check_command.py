@@ -34,9 +34,7 @@ def register(commands: Any) -> None:
     parser.add_argument("--json", action="store_const", const="json", dest="format", help="as --format json")
     parser.add_argument("--fix", action="store_true", help="apply the edits that are safe, and say what was done")
     parser.add_argument("--diff", action="store_true", help="change nothing, and show what --fix would change")
-    parser.add_argument(
-        "--require", metavar="A1,…", help=f"assumptions that must hold: {', '.join(ASSUMPTIONS)}"
-    )
+    parser.add_argument("--require", metavar="A1,…", help=f"assumptions that must hold: {', '.join(ASSUMPTIONS)}")
     parser.add_argument(
         "--exact", action="store_true",
         help="compute every Ż that couples W and Wᵀ; of a network, those of its gradient with the forward pass (GIA)",

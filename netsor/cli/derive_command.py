@@ -24,12 +24,8 @@ def register(commands: Any) -> None:
     parser.add_argument("--numbers", action="store_true", help="values and error bounds beside the symbols")
     parser.add_argument("--all", action="store_true", help="every variable, not only those that an output needs")
     parser.add_argument("--full", action="store_true", help="long formulas in full")
-    parser.add_argument(
-        "--tol", type=positive_number, metavar="T", help="error wanted with --numbers (1e-8)"
-    )
-    parser.add_argument(
-        "--budget", type=positive_number, metavar="SECONDS", help="time for --numbers (60)"
-    )
+    parser.add_argument("--tol", type=positive_number, metavar="T", help="error wanted with --numbers (1e-8)")
+    parser.add_argument("--budget", type=positive_number, metavar="SECONDS", help="time for --numbers (60)")
     add_values(parser)
     parser.set_defaults(run=run)
 

@@ -58,9 +58,7 @@ def register(commands: Any) -> None:
         metavar="T",
         help="error wanted of a limit, relative to the size E|ψ| of what is averaged (1e-8)",
     )
-    parser.add_argument(
-        "--budget", type=positive_number, metavar="SECONDS", help="time for the limits (60)"
-    )
+    parser.add_argument("--budget", type=positive_number, metavar="SECONDS", help="time for the limits (60)")
     parser.add_argument("--explain", action="store_true", help="show each expectation that was taken for the limit")
     add_law(parser)
     add_values(parser)

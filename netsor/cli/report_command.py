@@ -31,9 +31,7 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--width", type=whole_number, metavar="N", help="run at width N and below (1024; 0 for no runs)"
     )
-    parser.add_argument(
-        "--seeds", type=positive_whole_number, metavar="K", help="how many draws at each width (8)"
-    )
+    parser.add_argument("--seeds", type=positive_whole_number, metavar="K", help="how many draws at each width (8)")
     parser.add_argument("--seed", type=seed_number, metavar="S", help="the stream of draws (0)")
     parser.add_argument(
         "--vectors",
@@ -48,9 +46,7 @@ def register(commands: Any) -> None:
         metavar="T",
         help="error wanted of a limit, relative to max(1, |limit|) (1e-8)",
     )
-    parser.add_argument(
-        "--budget", type=positive_number, metavar="SECONDS", help="time for the limits (60)"
-    )
+    parser.add_argument("--budget", type=positive_number, metavar="SECONDS", help="time for the limits (60)")
     parser.add_argument(
         "--theme", choices=("auto", "light", "dark"), default="auto", help="colours; auto follows the reader's screen"
     )

@@ -36,9 +36,7 @@ def register(commands: Any) -> None:
         help="the limit of the unrolled program, and kernel gradient descent (the default without --width)",
     )
     parser.add_argument("--width", type=whole_number, metavar="N", help="train networks of width N")
-    parser.add_argument(
-        "--seeds", type=positive_whole_number, metavar="K", help="how many networks to draw (1)"
-    )
+    parser.add_argument("--seeds", type=positive_whole_number, metavar="K", help="how many networks to draw (1)")
     add_tolerance(parser, 1e-9)
     parser.add_argument("--budget", type=positive_number, metavar="SECONDS", help="time for the limits (no bound)")
     add_values(parser)

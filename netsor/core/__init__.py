@@ -22,6 +22,22 @@ from netsor.core.program import (
 )
 
 __all__ = [
-    "Constant", "Data", "DataRef", "Embedding", "Group", "InputMatrix", "InputRef", "Instruction", "MatMul", "Matrix",
-    "Moment", "NetworkInput", "Nonlin", "Output", "Program", "Readout", "Trained", "data_number",
+    "Constant",
+    "Data",
+    "DataRef",
+    "Embedding",
+    "Group",
+    "InputMatrix",
+    "InputRef",
+    "Instruction",
+    "MatMul",
+    "Matrix",
+    "Moment",
+    "NetworkInput",
+    "Nonlin",
+    "Output",
+    "Program",
+    "Readout",
+    "Trained",
+    "data_number",
 ]

@@ -174,4 +174,3 @@ class Kernels:
 
         self._workers.each(len(ranges), work)
         return np.sqrt(parts.sum(axis=0))
-

@@ -43,9 +43,7 @@ class Side:
 class Asked:
     """The known products of one matrix: side 0 holds directions v with W v, side 1 directions u with Wᵀ u."""
 
-    def __init__(
-        self, variance: float, queries: tuple[int, int], streams: Streams, kernels: Kernels | DeviceKernels
-    ):
+    def __init__(self, variance: float, queries: tuple[int, int], streams: Streams, kernels: Kernels | DeviceKernels):
         self.n = streams.width
         self.streams, self.kernels = streams, kernels
         # The images are those of 2^-power W, whose entries are within a safe range.

@@ -112,6 +112,7 @@ def _choose(
     on_device: bool,
 ) -> tuple[str, str, int]:
     """The cheapest engine that fits the memory, why it was chosen, and the bytes it needs; raises E702 if none fits."""
+
     def need(name: str, width: int) -> int:
         return memory.estimate(plans[name], initials[name], width, itemsize, name, threads, on_device)
 
@@ -144,9 +145,7 @@ def _choose(
     return chosen, f"expected cheaper: {times} a draw for the products", needs[chosen]
 
 
-def _refuse_years(
-    program: Program, plan: Plan, n: int, itemsize: int, engine: str, threads: int, draws: int
-) -> None:
+def _refuse_years(program: Program, plan: Plan, n: int, itemsize: int, engine: str, threads: int, draws: int) -> None:
     def seconds(width: int) -> Decimal:
         # In Decimal, because the number of draws may be larger than any float.
         return draws * Decimal(cost.draw_seconds(plan, width, itemsize, engine, threads))

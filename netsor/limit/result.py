@@ -177,9 +177,7 @@ def _method(state: Limit, value: Expr) -> str:
 
 
 def _not_reached(output: Output, value: LimitValue, tol: float, state: Limit) -> Diagnostic:
-    notes = [
-        f"the error bound is {value.error:.1e}, and {tol:.1e} of what is averaged is {tol * value.size:.1e}"
-    ]
+    notes = [f"the error bound is {value.error:.1e}, and {tol:.1e} of what is averaged is {tol * value.size:.1e}"]
     moment = state.moment(output.scalar)
     culprit = state.culprit(moment) if isinstance(moment, Sym) else None
     if culprit is not None:

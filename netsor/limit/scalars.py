@@ -172,9 +172,7 @@ def _is_pole(node: Expr, at: Mapping[Sym, np.ndarray]) -> bool:
             return False
 
 
-def has_value(
-    e: Expr, known: Mapping[str, Expr], range_of: Callable[[Sym], tuple[float, float]]
-) -> bool:
+def has_value(e: Expr, known: Mapping[str, Expr], range_of: Callable[[Sym], tuple[float, float]]) -> bool:
     """Whether a function of scalars certainly has a value at their limits, judged by `known` values and by ranges."""
     e = unfold(e)
     values = {s: float(v.value) for s in e.free if isinstance(v := known.get(str(s.name)), Const)}

@@ -90,9 +90,7 @@ def _no_law(name: Token, close: Token) -> NetsorError:
     law = named_law(text) or NamedLaw(f"`{name.text}` is no law", "", "write `N(mean, variance)`")
     edit = named_edit(source, start + len(text) - len(text.lstrip()), close.span.end, law)
     notes = (law.note,) if law.note else ()
-    return _refuse(
-        "E121", law.message, name.span, "the only law is normal", law.hint, notes, (edit,) if edit else ()
-    )
+    return _refuse("E121", law.message, name.span, "the only law is normal", law.hint, notes, (edit,) if edit else ())
 
 
 @v_args(inline=True)

@@ -24,7 +24,7 @@ FOREIGN = {
 
 
 # What may have been meant otherwise, or needs more than another character in its place.
-_UNSURE = frozenset("{}½¼¾∛。、∘⊗•∙∈≡†⁻⁺“”\"")
+_UNSURE = frozenset('{}½¼¾∛。、∘⊗•∙∈≡†⁻⁺“”"')
 SAFE_OPERATORS = frozenset(["...", "**", "&&", "||", "<>", ".*", "./", ".^", ".T"])
 
 

@@ -97,9 +97,7 @@ def _verify_range(network: Program, inputs: Any, test: Any, f0: Array) -> None:
         # Whether the kernel exists is reported by the caller, who needs more than its range.
         return
     size = len(rows) * count
-    k, slack = (
-        (x.transpose(0, 2, 1, 3) if count > 1 else x).reshape(size, size) for x in (gram.value, gram.error)
-    )
+    k, slack = ((x.transpose(0, 2, 1, 3) if count > 1 else x).reshape(size, size) for x in (gram.value, gram.error))
     f, variance = f0.ravel(), k.diagonal()
     some = variance > slack.diagonal()
     deviation = np.sqrt(np.where(some, variance, 1.0))

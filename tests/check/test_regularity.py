@@ -271,7 +271,17 @@ def test_lines_that_no_output_needs_do_not_count(extra: str) -> None:
 
 
 FACTORS = (
-    "tanh(x)", "sin(x)", "exp(x)", "exp(-x)", "step(x)", "sign(x)", "relu(x)", "abs(x)", "x", "1/x", "x^2",
+    "tanh(x)",
+    "sin(x)",
+    "exp(x)",
+    "exp(-x)",
+    "step(x)",
+    "sign(x)",
+    "relu(x)",
+    "abs(x)",
+    "x",
+    "1/x",
+    "x^2",
     "sigmoid(x)",
 )
 

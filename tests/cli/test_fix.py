@@ -20,7 +20,6 @@ WHOLE = "program p\nvector x ~ N(0, 1)\ny := x ^ 2\nfor t in 1..2:\n    z[t] := 
 GALLERY = [path.read_text(encoding="utf-8") for path in gallery()]
 
 
-
 def check_source(source: Source) -> netsor.check.Report:
     return netsor.api.load_source(source).check()
 

@@ -29,6 +29,7 @@ output tt := mean(t^2)
 output tx := mean(tanh(t) * x)
 """
 
+
 def program(text: str) -> Program:
     """The core of a text, which must be right."""
     return netsor.loads(text).program

@@ -51,9 +51,7 @@ def size_of(text: str) -> Decimal:
 def test_the_figure_of_the_memory_is_that_of_the_vectors_and_matrices(width: int) -> None:
     # The last product needs x, its argument, the result and five of its scratch rows at most, and 2·2 rows of bases.
     d = refused("E702", program(SIMPLE), width)
-    found = {
-        w: size_of(re.search(rf"the {w} engine needs ([\d.e]+ \w+)", d.notes[0])[1]) for w in ("dense", "lazy")
-    }
+    found = {w: size_of(re.search(rf"the {w} engine needs ([\d.e]+ \w+)", d.notes[0])[1]) for w in ("dense", "lazy")}
     assert 8 * Decimal(width) ** 2 <= found["dense"] <= 8 * Decimal(width) ** 2 * Decimal("1.01")
     assert 8 * 4 * Decimal(width) < found["lazy"] < 8 * 12 * Decimal(width)
 

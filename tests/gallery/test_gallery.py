@@ -68,12 +68,15 @@ def test_limit_is_the_truth(name: str) -> None:
     assert not wrong
 
 
-@pytest.mark.parametrize(("name", "settings", "values"), [
-    ("marchenko_pastur", {"K": 7}, {"m[6]": 132.0, "m[7]": 429.0}),
-    ("semicircle", {"K": 2}, {"even[2]": 2.0, "odd[2]": 0.0}),
-    ("mlp", {"L": 1}, {"k[1,1]": 0.55, "q[1]": 0.55}),
-    ("mlp", {"L": 6}, {"k[1,1]": 0.8, "q[4]": 0.7}),
-])
+@pytest.mark.parametrize(
+    ("name", "settings", "values"),
+    [
+        ("marchenko_pastur", {"K": 7}, {"m[6]": 132.0, "m[7]": 429.0}),
+        ("semicircle", {"K": 2}, {"even[2]": 2.0, "odd[2]": 0.0}),
+        ("mlp", {"L": 1}, {"k[1,1]": 0.55, "q[1]": 0.55}),
+        ("mlp", {"L": 6}, {"k[1,1]": 0.8, "q[4]": 0.7}),
+    ],
+)
 def test_parameters_set_from_outside(name: str, settings: dict, values: dict[str, float]) -> None:
     result = netsor.load(PROGRAMS[name], set=settings).limit()
     for output, value in values.items():

@@ -310,6 +310,7 @@ def amp() -> dict[str, float]:
     # state evolution; s = ±1 is symmetric, so s = 1
     tau, out = 0.2 + 1, {}
     for t in (1, 2, 3):
+
         def x(g: Array, tau: float = tau) -> Array:
             return np.tanh((1 + g) / tau)
 

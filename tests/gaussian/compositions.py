@@ -53,9 +53,7 @@ def _argument(x: Sym, r: random.Random) -> tuple[Expr, Function, list[float]]:
     if kind == 6:
         places = [a, *(a + math.atanh(s) for s in root if abs(s) < 1)]
         return k * call("tanh", u) ** 2 + b, lambda t: k * np.tanh(t - a) ** 2 + b, places
-    zeros = [
-        (a + c) / 2 + s * math.sqrt(max((a - c) ** 2 / 4 + q, 0.0)) for s in (1, -1) for q in root
-    ]
+    zeros = [(a + c) / 2 + s * math.sqrt(max((a - c) ** 2 / 4 + q, 0.0)) for s in (1, -1) for q in root]
     return k * (u * (x - c)) ** 2 + b, lambda t: k * ((t - a) * (t - c)) ** 2 + b, [a, c, *zeros]
 
 

@@ -216,8 +216,7 @@ def test_scalars_are_the_decimals_that_are_written() -> None:
 def test_rounding_of_scalars_is_in_the_bound() -> None:
     c = mp.sqrt(mp.mpf("0.7"))
     check(
-        "c := 0.7\ns := √c\noutput b := exp(s) * 3 - s\n"
-        "output e := √2\n",
+        "c := 0.7\ns := √c\noutput b := exp(s) * 3 - s\noutput e := √2\n",
         b=mp.exp(c) * 3 - c,
         e=mp.sqrt(2),
     )

@@ -184,9 +184,7 @@ def test_columns_that_are_no_number(
     assert "E201" in err and "failed at something" not in err
 
 
-def test_memory_that_ends(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_memory_that_ends(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     from netsor.api import Document
 
     def ends(*_: object, **__: object) -> None:

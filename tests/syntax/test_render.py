@@ -127,7 +127,13 @@ def test_json() -> None:
     mended = Edit(span("w :="), "u :=", safe=True)
     found = to_json(
         Diagnostic(
-            "W901", "maybe", span("漢字"), "warning", "odd", (Label(span("v ~"), "first here"),), ("a note",),
+            "W901",
+            "maybe",
+            span("漢字"),
+            "warning",
+            "odd",
+            (Label(span("v ~"), "first here"),),
+            ("a note",),
             edits=(mended,),
         )
     )

@@ -80,5 +80,3 @@ def test_tabs_go_all_at_once() -> None:
     (fault,) = faults(text)
     mended = apply_edits(text, fault.edits)
     assert mended == text.replace("\t", "    ") and not faults(mended)
-
-

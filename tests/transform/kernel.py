@@ -38,8 +38,11 @@ def limiting_kernel(network: Program, rows, tol: float = 1e-9) -> np.ndarray:
                         continue
                     d, e = dx.get(i.name, ZERO), dy.get(j.name, ZERO)
                     h, k = x[i.vector], y[j.vector]
-                    pair = [ask(mul(d, e)), ask(mul(h, k))] if i.transposed == j.transposed else [
-                        ask(mul(d, k)), ask(mul(h, e))]
+                    pair = (
+                        [ask(mul(d, e)), ask(mul(h, k))]
+                        if i.transposed == j.transposed
+                        else [ask(mul(d, k)), ask(mul(h, e))]
+                    )
                     found.append((trained.matrices[i.matrix], pair))
             for i in embedded:
                 for j in embedded:

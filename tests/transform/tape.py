@@ -47,10 +47,13 @@ class Var:
 
     def __matmul__(self, o):
         o = var(o)
+
         def left(g):
             return np.outer(g, o.value) if self.value.ndim == 2 else g * o.value
+
         def right(g):
             return self.value.T @ g if self.value.ndim == 2 else g * self.value
+
         return Var(self.value @ o.value, ((self, left), (o, right)))
 
     @property
@@ -76,7 +79,7 @@ def tanh(x):
 
 
 def erf(x):
-    return Var(_erf(x.value), ((x, lambda g: g * 2 / np.sqrt(np.pi) * np.exp(-x.value**2)),))
+    return Var(_erf(x.value), ((x, lambda g: g * 2 / np.sqrt(np.pi) * np.exp(-(x.value**2))),))
 
 
 def relu(x):
@@ -116,6 +119,7 @@ def sgd(model, unit, batches, loss, lr, steps, rows, everything):
 
     Returns [t][row][output].
     """
+
     def report():
         return [[float(f.value) for f in model({k: Var(w) for k, w in unit.items()}, x)] for x in everything]
 

@@ -24,8 +24,10 @@ class Net:
     """Collects the parts of a network; every method returns symbols to write the next line with."""
 
     def __init__(self, name: str, dimension: int, tokens: tuple[int, ...] | None = None):
-        self.parts: dict[str, list] = {k: [] for k in (
-            "matrices", "input_matrices", "groups", "embeddings", "constants", "instructions", "readouts")}
+        self.parts: dict[str, list] = {
+            k: []
+            for k in ("matrices", "input_matrices", "groups", "embeddings", "constants", "instructions", "readouts")
+        }
         self.name, self.inputs = name, (NetworkInput("ξ", dimension, tokens),)
         self.dimension = dimension
         self.vectors: set[str] = set()
@@ -79,5 +81,6 @@ class Net:
 
     def done(self, *train: str | tuple[str, float]) -> Program:
         trained = tuple(Trained(t) if isinstance(t, str) else Trained(*t) for t in train) or None
-        return Program(self.name, "network", inputs=self.inputs, train=trained,
-                       **{k: tuple(v) for k, v in self.parts.items()})
+        return Program(
+            self.name, "network", inputs=self.inputs, train=trained, **{k: tuple(v) for k, v in self.parts.items()}
+        )

@@ -133,9 +133,7 @@ def changes_sign(e: Expr, gaussians: Gaussians, basis: Basis) -> bool:
     of a bundle of parallel lines, and ∫ dt/(M t) is infinite.
     """
     w = tuple(Sym(("basis", i)) for i in range(basis.rank))
-    here = {
-        s: add(*(mul(Const(float(c)), x) for c, x in zip(basis.rows[s], w) if c)) for s in basis.symbols
-    }
+    here = {s: add(*(mul(Const(float(c)), x) for c, x in zip(basis.rows[s], w) if c)) for s in basis.symbols}
     factors = factors_of(canonical(substitute(e, here)))
     known = frozenset(w)
     for f in factors:

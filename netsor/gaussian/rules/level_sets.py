@@ -101,9 +101,7 @@ class _Rays:
         self.centre = np.array(centre)
         r = Sym(("radius", 0))
         w = tuple(Sym(("direction", j)) for j in range(self.k))
-        ray: dict[Sym, Expr] = {
-            t: add(mul(r, x), Const(c)) for t, x, c in zip(variables, w, centre, strict=True)
-        }
+        ray: dict[Sym, Expr] = {t: add(mul(r, x), Const(c)) for t, x, c in zip(variables, w, centre, strict=True)}
         there = substitute(g, ray)
         first = diff(there, r)
         if is_singular(first):

@@ -46,9 +46,7 @@ class Response(NamedTuple):
     rest: float
 
 
-def response(
-    e: Expr, run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: float, clock: Clock
-) -> Response:
+def response(e: Expr, run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, tol: float, clock: Clock) -> Response:
     """The response of E e to the errors of its inputs."""
     moves = moves_of(inputs, shape)
     if not moves:

@@ -164,4 +164,3 @@ def refuse(e: Expr) -> None:
     """Raise Unsettled where powers of two are left inside the integrand."""
     if has_powers(e):
         raise Unsettled("it combines numbers of very different sizes, out of the range of floating-point numbers")
-

@@ -37,11 +37,7 @@ def zeros_of(at: Expr, gaussians: frozenset[Sym]) -> list[Expr]:
     while todo and len(out) + len(todo) <= _MOST:
         e = todo.pop()
         node = next(
-            (
-                n
-                for n in postorder(e)
-                if n.free & gaussians and is_kinked(n)
-            ),
+            (n for n in postorder(e) if n.free & gaussians and is_kinked(n)),
             None,
         )
         if node is None:

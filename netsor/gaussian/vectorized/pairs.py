@@ -155,9 +155,7 @@ def _left(edge: Array, inside: Array) -> Array:
     return np.where(fall > 0.2, edge / np.maximum(fall, 0.2), edge * 5)
 
 
-def _cuts(
-    f: Side, g: Side, smoothed: Smoothing, rho: Array, spread: Array, reach: float
-) -> tuple[list[Array], Array]:
+def _cuts(f: Side, g: Side, smoothed: Smoothing, rho: Array, spread: Array, reach: float) -> tuple[list[Array], Array]:
     """Ends of panels for every row, and the rows whose integrands are resolved with them."""
     cuts: list[Array] = []
     seen = np.ones(len(rho), bool)

@@ -172,5 +172,3 @@ _WORDS = {
 
 def _named(c: str) -> str:
     return f"${latex_name(c)}$" if c.isalpha() else ""
-
-
