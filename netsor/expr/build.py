@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 from netsor.expr.entry import FUNCTIONS
 from netsor.expr.nodes import (
@@ -41,6 +42,9 @@ from netsor.expr.nodes import (
 from netsor.expr.numeric import call_value, truth_of
 from netsor.expr.rationals import MOST_BITS, in_range, meant, plus, split_number, times, wide_times
 
+# Sums of more terms are long.
+_LONG = 12
+
 
 def neg(e: Expr) -> Expr:
     return mul(MINUS_ONE, e)
@@ -64,11 +68,41 @@ def _flat_terms(terms: Iterable[Expr], scale: Number = 1) -> Iterator[tuple[Numb
 
 def add(*terms: Expr) -> Expr:
     """The sum with nested sums flattened and equal terms added, in the order of first appearance."""
+    long = next((t for t in terms if isinstance(t, Add) and len(t.children) > _LONG), None)
+    if long is not None:
+        longer = _added_to(long, terms)
+        if longer is not None:
+            return longer
     gathered: dict[Expr, Number] = {}
     for c, rest in _flat_terms(terms):
         before = gathered.get(rest)
         gathered[rest] = c if before is None else plus(before, c)
     return rebuild_sum(gathered.items())
+
+
+@lru_cache(maxsize=64)
+def _rests(long: Add) -> frozenset[Expr]:
+    """The terms of a long sum without their coefficients."""
+    return frozenset([split_coefficient(t)[1] for t in long.children])
+
+
+def _added_to(long: Add, terms: Sequence[Expr]) -> Expr | None:
+    """A long sum with a few terms more that are none of its own, in which its terms are not looked at; else None."""
+    out: list[Expr] = []
+    rests: set[Expr] = set()
+    known = _rests(long)
+    for t in terms:
+        if t is long:
+            if long.children[0] in out:
+                return None
+            out += long.children
+            continue
+        for c, rest in _flat_terms((t,)):
+            if rest in known or rest in rests or len(rests) > _LONG or c == 0 or isinstance(rest, Const):
+                return None
+            rests.add(rest)
+            out.append(_scaled(rest, c))
+    return Add._make(None, tuple(out))
 
 
 def rebuild_sum(items: Iterable[tuple[Expr, Number]]) -> Expr:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from netsor.expr.build import add, mul, power, rebuild_sum, with_children
 from netsor.expr.differentiate import unfold_apply
 from netsor.expr.nodes import Add, Apply, Const, Expr, Mul, Pow, postorder, split_coefficient
@@ -35,8 +37,17 @@ def sort_key(e: Expr) -> tuple[int, bytes]:
     return e.rank, e.digest
 
 
+@lru_cache(maxsize=100_000)
+def _term_key(term: Expr) -> tuple[int, bytes]:
+    return sort_key(split_coefficient(term)[1])
+
+
 def _sorted(node: Expr) -> Expr:
     match node:
+        case Add() if all(t.form is True for t in node.children):
+            # The terms are canonical, so that only their order may not be.
+            ordered_terms = tuple(sorted(node.children, key=_term_key))
+            return node if ordered_terms == node.children else Add._make(None, ordered_terms)
         case Add():
             pairs = [split_coefficient(t) for t in node.children]
             ordered = sorted(pairs, key=lambda p: sort_key(p[1]))

@@ -39,8 +39,8 @@ def diff(root: Expr, x: Sym) -> Expr:
     if x not in root.free:
         return ZERO
     done: dict[Expr, Expr] = {}
-    for node in postorder(root):
-        done[node] = _rule(node, x, done) if x in node.free else ZERO
+    for node in postorder(root, known=lambda node: x not in node.free):
+        done[node] = _rule(node, x, done)
     return done[root]
 
 
@@ -49,7 +49,7 @@ def _rule(node: Expr, x: Sym, done: dict[Expr, Expr]) -> Expr:
         case Sym():
             return ONE
         case Add():
-            return add(*(done[c] for c in node.children))
+            return add(*[done[c] for c in node.children if c in done])
         case Mul():
             return _product_rule(node.children, done)
         case Pow():
@@ -65,7 +65,7 @@ def _rule(node: Expr, x: Sym, done: dict[Expr, Expr]) -> Expr:
             plain = split_logic(node)
             if plain is not node:
                 return diff(plain, x)
-            return add(_branches(node.test, done[node.then], done[node.other]), _jump_terms(node, x))
+            return add(_branches(node.test, done.get(node.then, ZERO), done.get(node.other, ZERO)), _jump_terms(node, x))
         case Star():
             if x in node.theta.free:
                 return diff(star_quotient(node), x)
@@ -78,7 +78,7 @@ def _rule(node: Expr, x: Sym, done: dict[Expr, Expr]) -> Expr:
 def _product_rule(factors: tuple[Expr, ...], done: dict[Expr, Expr]) -> Expr:
     terms = []
     for i, f in enumerate(factors):
-        slope = done[f]
+        slope = done.get(f, ZERO)
         if slope is not ZERO:
             terms.append(mul(*factors[:i], slope, *factors[i + 1 :]))
     return add(*terms)

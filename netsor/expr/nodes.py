@@ -25,6 +25,8 @@ class Operations:
     text: ClassVar[Callable[[Expr], str]]
 
 
+# Of more children than these the symbols are united at once.
+_MANY = 8
 _TABLE: WeakValueDictionary[tuple[Any, ...], Expr] = WeakValueDictionary()
 
 
@@ -60,14 +62,18 @@ class Expr:
         node.children = children
         node.form = None
         h = blake2b(f"{cls.__name__}|{_stable(payload)}|".encode(), digest_size=12)
+        h.update(b"".join([child.digest for child in children]))
         free: frozenset[Sym] = frozenset()
         made_of: frozenset[str] = frozenset()
-        for child in children:
-            h.update(child.digest)
-            if not child.free <= free:
-                free = free | child.free
-            if not child.made_of <= made_of:
-                made_of = made_of | child.made_of
+        if len(children) > _MANY:
+            free = free.union(*[child.free for child in children])
+            made_of = made_of.union(*[child.made_of for child in children])
+        else:
+            for child in children:
+                if not child.free <= free:
+                    free = free | child.free
+                if not child.made_of <= made_of:
+                    made_of = made_of | child.made_of
         node.digest = h.digest()
         own = payload if cls is Call else cls.kind
         node.made_of = made_of if own is None or own in made_of else made_of | {own}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 
 # Powers and products of constants that need more bits than this are computed in floating point.
 MOST_BITS = 4096
@@ -64,6 +65,7 @@ def as_float(x: float) -> float:
     return x if isinstance(x, float) else float(x)
 
 
+@lru_cache(maxsize=4096, typed=True)
 def decimal(x: float) -> Fraction | None:
     """The decimal that a constant is written as; None for a number that needs more than 15 digits, as 1/√2 does."""
     if isinstance(x, int):
@@ -95,7 +97,7 @@ def plus(a: float, b: float) -> int | float:
 def times(a: float, b: float) -> int | float:
     """a b, where the product of two decimals is their exact product: 3 times 0.1 is 0.3."""
     c = a * b
-    if isinstance(c, int) or not math.isfinite(c):
+    if a == 1 or b == 1 or isinstance(c, int) or not math.isfinite(c):
         return c
     return _decimal_of(c, a, b, lambda p, q: p * q)
 

@@ -293,15 +293,12 @@ class Limit:
         if symbol is None:
             symbol = self._hats[key] = hat(i.name)
             self._products[symbol] = Product(i.name, i.matrix, i.transposed, variance, operand)
-            under = frozenset[Sym]().union(*map(self._doubts, operand.free))
+            under = frozenset[Sym]().union(*map(self._doubts, operand.free)) if self._doubtful else None
             if under:
                 self._under[symbol] = under
         partners = [
             (s, self._products[s].operand)
-            for s in sorted(operand.free, key=lambda s: s.digest)
-            if s in self._products
-            and self._products[s].matrix == i.matrix
-            and self._products[s].transposed != i.transposed
+            for s in self._of_matrix(operand, i.matrix, not i.transposed)
         ]
         # Both symbols are scaled by 2^−j: a derivative by the partner's symbol is 2^j times that by its Ẑ, and Ż is
         # scaled like Ẑ^{Wx}.
@@ -309,6 +306,12 @@ class Limit:
         scale = mul(wide(1, k + j), as_expr(c))
         self._gaussian_parts[i.name] = mul(scale, symbol)
         return canonical(mul(scale, add(symbol, dot)))
+
+    def _of_matrix(self, e: Expr, matrix: str, transposed: bool) -> list[Sym]:
+        """The Ẑ's of products with this matrix in an expression, in a fixed order."""
+        products = self._products
+        found = [s for s in e.free if s in products and products[s].matrix == matrix]
+        return sorted((s for s in found if products[s].transposed == transposed), key=lambda s: s.digest)
 
     def gaussian_part(self, i: MatMul) -> Expr:
         """Ẑ^{Wx} of a product, as a multiple of a symbol of `products`; 0 where its operand is 0."""
@@ -764,13 +767,7 @@ class Limit:
         partner = self._derivatives[s][0]
         operand = self._products[self._product_of[s]].operand
         q = self._products[partner]
-        partners = [
-            t
-            for t in sorted(operand.free, key=lambda t: t.digest)
-            if t in self._products
-            and self._products[t].matrix == q.matrix
-            and self._products[t].transposed == q.transposed
-        ]
+        partners = self._of_matrix(operand, q.matrix, q.transposed)
         return partners, operand, partners.index(partner)
 
     def grant(self, seconds: float, share: float) -> None:

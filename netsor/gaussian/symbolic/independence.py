@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator, Sequence
 
 from netsor.expr import ONE, ZERO, Add, Expr, Sym, canonical, mul, to_text
 from netsor.expr.parity import parity
@@ -83,12 +84,25 @@ def _plainly_does_not(e: Expr, gaussians: Gaussians, law: Law) -> bool:
     if len(long) != 2:
         return False
     others = [b for b in bases if b not in long]
-    for x, y in itertools.product(long[0].children[:_LOOKED_AT], long[1].children):
+    for x, y in _dependent_first(long[0].children[:_LOOKED_AT], long[1].children, gaussians, law):
         term = canonical(mul(x, y, *others))
         term = canonical(mul(*(f for f in factors_of(term) if f.free & gaussians)))
         if term is not ONE and not any(vanishing(b, gaussians, law) for b in blocks(term, gaussians, law)):
             return True
     return False
+
+
+def _dependent_first(
+    xs: Sequence[Expr], ys: Sequence[Expr], gaussians: Gaussians, law: Law
+) -> Iterator[tuple[Expr, Expr]]:
+    """Pairs of terms, first those that depend on each other: odd terms vanish with all that are independent of them."""
+    rest = []
+    for x, y in itertools.product(xs, ys):
+        if any(not law.independent(s, t) for s in x.free & gaussians for t in y.free & gaussians):
+            yield x, y
+        else:
+            rest.append((x, y))
+    yield from rest
 
 
 def vanishes(integrand: Expr, law: Law) -> str | None:

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from netsor.core import DataRef, Moment
-from netsor.expr import Const, Expr, Sym, add, canonical, is_singular, mul, substitute, to_text
+from netsor.expr import Add, Const, Expr, Sym, add, canonical, is_singular, mul, substitute, to_text
 from netsor.expr.arrays import lambdify
 from netsor.gaussian import NoPointwiseMeaning
 from netsor.gaussian.arithmetic.bounded import Bounded
+from netsor.gaussian.symbolic.expansion import factors_of
 from netsor.gaussian.vectorized.laws import Laws
 from netsor.gaussian.vectorized.plan import Part
 from netsor.limit import Limit
@@ -45,6 +46,8 @@ from netsor.limit.worklist import WorkList, kept
 
 Array = np.ndarray
 _EPS = 2.0**-52
+# Sums of more terms, as in residual streams, are hardly ever equal up to names.
+_MOST_TERMS = 8
 _ONE, _NONE = np.ones((1, 1)), np.zeros((1, 1))
 
 
@@ -63,7 +66,7 @@ class Evaluator:
         self.work = WorkList()
         self.forms = Forms(limit)
         self.angles = Angles(self)
-        self.pairing = Pairing(self.families, self.expect, self.total, self._prepare)
+        self.pairing = Pairing(self.families, self.is_gaussian, self.expect, self.total, self._prepare)
         self.taken: list[Taken] = []
         self._count = 0
         self._domains: dict[Sym, str] = {}
@@ -328,7 +331,8 @@ class Evaluator:
     def expect(self, *factors: Expr, variance: float = 1.0) -> Step:
         """E of a product of expressions in Ẑ's, over the domain of the examples that it mentions, times a number."""
         factors = tuple(map(canonical, factors))
-        shape = self.limit.shapes.of(*factors)
+        sums = any(isinstance(f, Add) and len(f.children) > _MOST_TERMS for g in factors for f in factors_of(g))
+        shape = None if sums else self.limit.shapes.of(*factors)
         if shape is None:
             return self._of_long(canonical(mul(Const(variance), canonical(mul(*factors)))))
         key = variance, shape.key
@@ -387,17 +391,17 @@ class Evaluator:
             case Sum():
                 return self._sum(f.terms, at)
             case Integrand():
-                return self.expect(substitute(f.e, {s: at[s] for s in f.e.free}))
+                return self.expect(_renamed(f.e, at))
             case TwoSums():
-                x, y, e = (canonical(substitute(g, {s: at[s] for s in g.free})) for g in (f.x, f.y, f.e))
-                found = self.pairing.expectation(x, y, frozenset(s for s in e.free if self.is_gaussian(s)))
+                x, y, e = (_renamed(g, at) for g in (f.x, f.y, f.e))
+                found = self.pairing.expectation(x, y)
                 return self._in_forms(e) if found is None else found
 
     def _actual(self, s: Ref, at: Mapping[Sym, Sym]) -> Sym:
         """What a symbol of a recipe stands for, or a linear form in such symbols."""
         if isinstance(s, Sym):
             return at[s]
-        form = [(at[t], canonical(substitute(c, {u: at[u] for u in c.free})) if c.free else c) for t, c in s]
+        form = [(at[t], _renamed(c, at)) for t, c in s]
         return self.forms.symbol(tuple(sorted(form, key=lambda part: part[0].digest)))
 
     def _in_forms(self, e: Expr) -> Step:
@@ -493,6 +497,12 @@ class Evaluator:
                 found = self.step(self.join(actual), needs, compute)
             self._parts[key, actual] = found
         return found
+
+
+def _renamed(e: Expr, at: Mapping[Sym, Sym]) -> Expr:
+    """An expression with the symbols `at` in place of its own."""
+    others = {s: at[s] for s in e.free if at[s] is not s}
+    return canonical(substitute(e, others)) if others else e  # type: ignore[arg-type]
 
 
 def _added(terms: list[Array]) -> Array:

@@ -48,27 +48,31 @@ class Pairing:
     def __init__(
         self,
         family: Callable[[Sym], Iterable[Hashable]],
+        is_gaussian: Callable[[Sym], bool],
         expect: Callable[[Expr], Step],
         total: Callable[[list[Term]], Step],
         prepare: Callable[[Expr, Expr], None],
     ):
         """`prepare` finds the laws of the variables of two sums, those of the first layers first."""
-        self._family, self._expect, self._total, self._prepare = family, expect, total, prepare
+        self._family, self._is_gaussian = family, is_gaussian
+        self._expect, self._total, self._prepare = expect, total, prepare
         self._recent: list[_Known] = []
 
-    def expectation(self, x: Expr, y: Expr, gaussians: frozenset[Sym]) -> Step | None:
+    def expectation(self, x: Expr, y: Expr) -> Step | None:
         """E x y of two canonical sums; None unless they fall into independent groups with finite expectations."""
         assert is_long(x, y)
-        self._prepare(x, y)
         mine, yours = frozenset(x.children), frozenset(y.children)
         before = next((k for k in reversed(self._recent) if k.x <= mine and k.y <= yours), None)
         groups = self._groups(mine - before.x, yours - before.y) if before else None
         if groups is None or before is None or any(f & before.families for f, _, _ in groups):
+            self._prepare(x, y)
             before, groups = None, self._groups(mine, yours)
             if len(groups) < 2:
                 return None
+        else:
+            self._prepare(add(*(mine - before.x)), add(*(yours - before.y)))
         parts = [(canonical(add(*xs)), canonical(add(*ys))) for _, xs, ys in groups]
-        if not all(integrable(e, gaussians) is True for p in parts for e in p if e.free & gaussians):
+        if not all(self._exists(e) for p in parts for e in p):
             return None
         means = [(self._expect(a), self._expect(b)) for a, b in parts]
         mean_x = self._total([Term(1.0, (m,)) for m, _ in means] + ([Term(1.0, (before.mean_x,))] if before else []))
@@ -80,6 +84,10 @@ class Pairing:
         families = frozenset().union(*(f for f, _, _ in groups), before.families if before else ())
         self._recent = [*self._recent, _Known(mine, yours, families, mean_x, mean_y, found)][-_RECENT:]
         return self._total([Term(1.0, (mean_x, mean_y)), Term(1.0, (found,))])
+
+    def _exists(self, e: Expr) -> bool:
+        gaussians = frozenset(s for s in e.free if self._is_gaussian(s))
+        return not gaussians or integrable(e, gaussians) is True
 
     def _groups(
         self, xs: frozenset[Expr], ys: frozenset[Expr]
