@@ -65,7 +65,8 @@ def _rule(node: Expr, x: Sym, done: dict[Expr, Expr]) -> Expr:
             plain = split_logic(node)
             if plain is not node:
                 return diff(plain, x)
-            return add(_branches(node.test, done.get(node.then, ZERO), done.get(node.other, ZERO)), _jump_terms(node, x))
+            slopes = (done.get(branch, ZERO) for branch in (node.then, node.other))
+            return add(_branches(node.test, *slopes), _jump_terms(node, x))
         case Star():
             if x in node.theta.free:
                 return diff(star_quotient(node), x)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -38,13 +38,15 @@ from netsor.gaussian.problem import (
     printed,
 )
 from netsor.gaussian.reductions import quadratic_powers
-from netsor.gaussian.reductions.arcsine import STEPS, closed_form
+from netsor.gaussian.reductions.arcsine import closed_form
+from netsor.gaussian.reductions.mehler import smooth_pair
 from netsor.gaussian.sensitivity.first_order import FirstOrder, combined
 from netsor.gaussian.sensitivity.response import response
 from netsor.gaussian.symbolic.conditions import expanded
 from netsor.gaussian.symbolic.expansion import Gaussians, Term
 from netsor.gaussian.symbolic.homogeneity import pulled
 from netsor.gaussian.symbolic.independence import blocks, gaussians_of, vanishing
+from netsor.gaussian.symbolic.linear_forms import Form, linear_forms
 from netsor.gaussian.symbolic.powers_of_two import (
     NORMAL,
     apart,
@@ -283,23 +285,62 @@ def _block(
 
 
 def _by_formula(block: Expr, mine: Gaussians, law: Law) -> Part | None:
-    """A block with a closed formula in its covariances, with exact derivatives; None for other blocks."""
-    formula = closed_form(block, mine)
+    """A block with a formula in the covariances of two linear forms, with exact derivatives; None for other blocks."""
+    if block.free != mine:
+        return None
+    pair, forms = _in_forms(block, mine)
+    formula = closed_form(pair, frozenset(forms)) or smooth_pair(pair, frozenset(forms))
     if formula is None:
         return None
     start = time.perf_counter()
     s = formula.symbols
     pairs = [(u, u) for u in s] + [(s[0], u) for u in s[1:]]
-    known = [law.covariance(*p) for p in pairs]
-    found = formula.at([e.value for e in known], [abs(e.error) for e in known])
+    known = [_covariance(forms[u], forms[v], law) for u, v in pairs]
+    found = formula.at([e.value for e in known], [e.error for e in known])
     if found is None:
         return None
-    own = found.rounding + found.rest
-    error = own + math.fsum(abs(slope) * abs(e.error) for slope, e in zip(found.slopes, known, strict=True))
-    slopes: dict[Input, float] = {p: x for p, x, e in zip(pairs, found.slopes, known) if e.error}
-    way = printed(STEPS)
+    lost = math.fsum(abs(slope) * e.own for slope, e in zip(found.slopes, known, strict=True))
+    own = found.rounding + found.rest + lost
+    error = own + math.fsum(abs(slope) * (e.error - e.own) for slope, e in zip(found.slopes, known, strict=True))
+    slopes = combined((slope, e.slopes) for slope, e in zip(found.slopes, known, strict=True))
+    way = printed(formula.steps)
     took = time.perf_counter() - start
-    return Part(block, len(s), 0, way, found.value, error, found.scale, took, own, slopes)
+    return Part(block, len(mine), 0, way, found.value, error, found.scale, took, own, slopes)
+
+
+@lru_cache(maxsize=20_000)
+def _in_forms(block: Expr, mine: Gaussians) -> tuple[Expr, dict[Sym, tuple[tuple[Sym, float], ...]]]:
+    """A function of Gaussians alone in linear forms, and what these are."""
+    names: dict[Form, Sym] = {}
+
+    def name(form: Form) -> Sym:
+        if len(form) == 1 and form[0][1] is ONE:
+            return form[0][0]
+        return names.setdefault(form, Sym(("form", len(names))))
+
+    made = linear_forms(block, mine, name) if len(mine) > 2 else block
+    forms = {u: tuple((s, float(c.value)) for s, c in form) for form, u in names.items()}  # type: ignore[attr-defined]
+    return made, {u: forms.get(u, ((u, 1.0),)) for u in made.free}
+
+
+def _covariance(u: Sequence[tuple[Sym, float]], v: Sequence[tuple[Sym, float]], law: Law) -> FirstOrder:
+    """Cov(Σ α s, Σ β t), where `error` is all and `own` the rounding alone; its slopes are by pairs with an error."""
+    terms: list[float] = []
+    slopes: dict[Input, float] = {}
+    error = 0.0
+    for s, x in u:
+        for t, y in v:
+            if s is not t and law.independent(s, t):
+                continue
+            e = law.covariance(s, t)
+            terms.append(x * y * e.value)
+            if e.error:
+                key = (s, t) if s.digest <= t.digest else (t, s)
+                slopes[key] = slopes.get(key, 0.0) + x * y
+                error += abs(x * y) * abs(e.error)
+    single = len(terms) == 1 and u[0][1] == v[0][1] == 1.0
+    own = 0.0 if single else 2 * EPS * math.fsum(map(abs, terms))
+    return FirstOrder(math.fsum(terms), own, error + own, slopes)
 
 
 def _named(slopes: Mapping[Input, float], meant: Mapping[Sym, Sym]) -> dict[Input, float]:

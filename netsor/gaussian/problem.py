@@ -126,6 +126,7 @@ class Method(Enum):
     LAPLACE = "Laplace transform"
     WIDER = "wider law"
     CLOSED = "closed form"
+    MEHLER = "Mehler's series"
     PANELS = "quadrature"
     ADAPTIVE = "adaptive quadrature"
     LATTICE = "lattice"

@@ -26,7 +26,7 @@ from typing import NamedTuple, Protocol
 from netsor.expr import Const, Expr, Sym, canonical, evaluate, substitute
 from netsor.gaussian.arithmetic.two_product import two_product
 from netsor.gaussian.constants import NEARLY_PARALLEL
-from netsor.gaussian.problem import EPS, Method, Outcome, Problem, Stage, Step
+from netsor.gaussian.problem import EPS, Method, Outcome, Problem, Stage, Step, Steps
 from netsor.gaussian.reductions.reduction import Reduction, Sum
 from netsor.gaussian.symbolic.degrees import homogeneous_degrees
 from netsor.gaussian.symbolic.expansion import is_polynomial
@@ -39,7 +39,7 @@ _LEAST, _MOST = 1e-70, 1e70
 # Errors that change ab − c², or a variance, by more than this share are treated by other methods.
 _SMALL = 0.05
 # The factor by which second derivatives may grow within such errors.
-_GROWTH = 2.0
+GROWTH = 2.0
 _HIGHEST = 8
 _SQRT_PI = math.sqrt(math.pi)
 
@@ -61,6 +61,9 @@ class ClosedForm(Protocol):
 
     @property
     def symbols(self) -> tuple[Sym, ...]: ...
+
+    @property
+    def steps(self) -> Steps: ...
 
     def at(self, numbers: Covariances, errors: Covariances) -> Taylor | None:
         """The value at (a,) or (a, b, c) with these errors; None where the formula is not accurate."""
@@ -94,10 +97,11 @@ def _angle(a: float, b: float, c: float, errors: Covariances, near: float) -> An
         + far / (2 * cube) * ec * ec
     )
     slopes = (-c / (2 * a * d), -c / (2 * b * d), 1 / d)
-    return Angle(math.atan2(c, d), d, slopes, _GROWTH * rest)
+    return Angle(math.atan2(c, d), d, slopes, GROWTH * rest)
 
 
-def _moderate(variances: Covariances, errors: Covariances) -> bool:
+def moderate(variances: Covariances, errors: Covariances) -> bool:
+    """Whether variances are in the range of the formulas, and their errors small beside them."""
     return all(_LEAST < v < _MOST and e <= _SMALL * v for v, e in zip(variances, errors))
 
 
@@ -109,10 +113,11 @@ class ErfPair:
     number: float
     alpha: float
     beta: float
+    steps = STEPS
 
     def at(self, numbers: Covariances, errors: Covariances) -> Taylor | None:
         a, b, c = numbers
-        if not _moderate((a, b), errors):
+        if not moderate((a, b), errors):
             return None
         units = (2 * self.alpha**2, 2 * self.beta**2, 2 * self.alpha * self.beta)
         p, q, r = 1 + units[0] * a, 1 + units[1] * b, units[2] * c
@@ -134,6 +139,7 @@ class ErfOfOne:
 
     symbols: tuple[Sym]
     pair: ErfPair
+    steps = STEPS
 
     def at(self, numbers: Covariances, errors: Covariances) -> Taylor | None:
         found = self.pair.at(3 * tuple(numbers), 3 * tuple(errors))
@@ -148,10 +154,11 @@ class HomogeneousPair:
     degrees: tuple[int, int]
     same: float
     across: float
+    steps = STEPS
 
     def at(self, numbers: Covariances, errors: Covariances) -> Taylor | None:
         a, b, c = numbers
-        if not _moderate((a, b), errors):
+        if not moderate((a, b), errors):
             return None
         if self.degrees == (0, 1):
             return self._mixed(a, b, c, errors)
@@ -191,7 +198,7 @@ class HomogeneousPair:
             + far * (ea / a + eb / b) * ec / (2 * d)
             + ec * ec / (2 * d)
         )
-        return Taylor(value, rounding, size, slopes, _GROWTH * abs(k) * rest)
+        return Taylor(value, rounding, size, slopes, GROWTH * abs(k) * rest)
 
     def _mixed(self, a: float, b: float, c: float, errors: Covariances) -> Taylor | None:
         """The mixed formula, with f of degree 0 in the variable of variance a."""
@@ -207,7 +214,7 @@ class HomogeneousPair:
         slopes = (-k * minus * c / (2 * a * u), k * plus / (2 * v), k * minus / u)
         second = abs(minus) * (0.375 * (abs(c) + ec) / a * ea * ea + 0.5 * ea * ec) / (a * u)
         rest = k * (second + 0.125 * abs(plus) * eb * eb / (b * v))
-        return Taylor(value, rounding, size, slopes, _GROWTH * rest)
+        return Taylor(value, rounding, size, slopes, GROWTH * rest)
 
 
 @dataclass(frozen=True)
@@ -218,10 +225,11 @@ class HomogeneousMoment:
     degree: int
     above: float
     below: float
+    steps = STEPS
 
     def at(self, numbers: Covariances, errors: Covariances) -> Taylor | None:
         (a,), (ea,) = numbers, errors
-        if not _moderate(numbers, errors):
+        if not moderate(numbers, errors):
             return None
         k, both = self.degree, self.above + self.below
         moment = float(math.prod(range(1, k, 2))) if k % 2 == 0 else 2 ** (k / 2) * math.gamma((k + 1) / 2) / _SQRT_PI
@@ -231,7 +239,7 @@ class HomogeneousMoment:
         # A product of the variance with a power of two is exact.
         exact = k in (0, 2) and all(math.frexp(x)[0] in (0, 0.5, -0.5) for x in (self.above, self.below, both))
         rest = abs(value) * k * abs(k - 2) / 8 * (ea / a) ** 2
-        return Taylor(value, 0.0 if exact else (4 + k) * EPS * size, size, (k / 2 * value / a,), _GROWTH * rest)
+        return Taylor(value, 0.0 if exact else (4 + k) * EPS * size, size, (k / 2 * value / a,), GROWTH * rest)
 
 
 @lru_cache(maxsize=20_000)

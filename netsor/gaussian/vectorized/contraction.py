@@ -26,7 +26,7 @@ from netsor.gaussian.problem import Clock
 from netsor.gaussian.rules.panels import legendre
 from netsor.gaussian.vectorized.draws import carried
 from netsor.gaussian.vectorized.laws import Laws, Rule
-from netsor.gaussian.vectorized.single import is_smooth
+from netsor.gaussian.vectorized.steepness import is_smooth
 
 Array = np.ndarray
 # The reaches at which √p, and p, are about 1e-17.

@@ -26,7 +26,7 @@ from netsor.expr.rounding import running_error
 from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.symbolic.expansion import factors_of
 from netsor.gaussian.vectorized.laws import Laws
-from netsor.gaussian.vectorized.single import is_smooth, steepness
+from netsor.gaussian.vectorized.steepness import is_smooth, steepness
 
 Array = np.ndarray
 _EPS = 2.0**-52
@@ -38,6 +38,8 @@ _SEGMENT = 32
 _SHORT, _LONG = 512, 2048
 _STEPS = {_SHORT: 0.05, _LONG: 0.025}
 _DIED_AWAY = 3e-7
+# How large the last terms of a fourth derivative may be where it bounds terms of second order.
+_SMALL = 1e-3
 # The number of inputs treated at once, always the same, so that a result does not depend on the number of inputs.
 _ROWS = 96
 # Terms are left out once the remainder is below this share of (E f² E g²)^{1/2}.
@@ -122,6 +124,21 @@ def _widened(made: Coefficients, terms: int) -> Coefficients:
         return made
     a, tails = (np.pad(x, ((0, 0), (0, k))) for x, k in ((made.table, more), (made.tails, more // _SEGMENT)))
     return made._replace(table=a, tails=tails)
+
+
+def coefficients_at(f: Expr, u: Sym, variance: float) -> tuple[Array, float, float] | None:
+    """a_k of a function of `u` alone at one variance, with the error in the Euclidean norm and the norm of what is cut.
+
+    None where they are not found, or the last of them are not small in the fourth derivative as well.
+    """
+    for terms in (_SHORT, _LONG):
+        made = _coefficients(f, u, (), [np.array([variance])], [np.zeros(1)], terms)
+        a, error, tail = made.table[0], float(made.error[0]), float(made.tails[0, -1])
+        size = float(made.tails[0, 0])
+        last = float(np.linalg.norm(a[-_SEGMENT:])) * terms**2
+        if math.isfinite(error) and tail <= _DIED_AWAY * size and last <= _SMALL * size:
+            return a, error, tail
+    return None
 
 
 def _coefficients(

@@ -10,41 +10,28 @@ from functools import lru_cache
 import numpy as np
 
 from netsor.expr import (
-    Add,
-    Call,
-    Const,
     Expr,
-    Mul,
-    Pow,
     Sym,
     add,
     canonical,
-    diff,
-    is_singular,
-    mul,
-    postorder,
-    power,
     substitute,
 )
 from netsor.expr.arrays import lambdify
-from netsor.expr.functions import absolute, is_log
+from netsor.expr.functions import absolute
 from netsor.expr.rounding import running_error
 from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.expectation import expect
 from netsor.gaussian.law.fixed import FixedLaw
 from netsor.gaussian.problem import NoNumber, Settings
 from netsor.gaussian.symbolic.degrees import homogeneous_degrees
-from netsor.gaussian.symbolic.structure import breaks_of
 from netsor.gaussian.vectorized.laws import Laws, Rule
-from netsor.gaussian.vectorized.scales import scales_of
+from netsor.gaussian.vectorized.steepness import is_smooth, steepness
 
 Array = np.ndarray
 _EPS = 2.0**-52
 _REACH, _STEP = 13.0, 0.05
 # The grid may miss transitions on a length below this fraction (1/12) of a standard deviation.
 _STEEPEST = 12.0
-# The step at which the arguments of functions are examined.
-_LOOK = 0.1
 _CHUNK = 256
 _UNIT = Sym("z")
 _SQRT_2PI = math.sqrt(2 * math.pi)
@@ -99,55 +86,6 @@ def grid(block: Expr, symbols: Sequence[Sym]) -> Rule | None:
     if len(symbols) != 1 or not is_smooth(block, symbols):
         return None
     return _Grid(block, symbols[0])
-
-
-def steepness(f: Expr, u: Sym, scalars: Sequence[Sym], at: Sequence[Array]) -> Array:
-    """How many times per standard deviation a smooth f varies, for variances and scalars `at`; infinite if unknown."""
-    sigma = np.sqrt(np.maximum(at[0], 0.0))
-    if u not in f.free:
-        return np.zeros(len(sigma))
-    scales = None if scalars else scales_of(f, u)
-    if scales is not None and not scales.edges:
-        return sigma * max(scales.rate, *(slope for _, slope in scales.turns), 0.0)
-    rates = _rates(f, u)
-    if rates is None:
-        return np.full(len(sigma), math.inf)
-    run = lambdify(rates, (u, *scalars))
-    z = _LOOK * np.arange(-math.ceil(_REACH / _LOOK), math.ceil(_REACH / _LOOK) + 1)
-    steepest = np.zeros(len(sigma))
-    with np.errstate(all="ignore"):
-        for rate in run(sigma[:, None] * z, *(p[:, None] for p in at[1:])):
-            steepest = np.fmax(steepest, np.max(rate + np.zeros((len(sigma), len(z))), axis=1))
-    return np.where(np.isfinite(steepest), steepest * sigma, math.inf)
-
-
-@lru_cache(maxsize=1024)
-def _rates(f: Expr, u: Sym) -> tuple[Expr, ...] | None:
-    """The rates of the arguments of the functions in a composition, each of which can be examined at points.
-
-    A function that varies when its argument changes by one has no narrow feature where the argument changes slowly, and
-    by the same reasoning the argument has none. None for functions that vary on other scales.
-    """
-    out: list[Expr] = []
-    for node in postorder(f):
-        if u not in node.free or isinstance(node, (Add, Mul, Sym)):
-            continue
-        if isinstance(node, Call) and len(node.children) == 1:
-            inner = node.children[0]
-            rate = canonical(diff(inner, u))
-            out.append(absolute(mul(rate, power(inner, Const(-1))) if is_log(node) else rate))
-        elif isinstance(node, Pow) and isinstance(node.exponent, Const):
-            if isinstance(node.exponent.value, int) and node.exponent.value > 0:
-                continue
-            out.append(absolute(mul(canonical(diff(node.base, u)), power(node.base, Const(-1)))))
-        else:
-            return None
-    return tuple(out)
-
-
-def is_smooth(e: Expr, symbols: Sequence[Sym]) -> bool:
-    """Whether an integrand has no kinks, jumps or singularities in these variables."""
-    return not is_singular(e) and all(b.kind == "soft" for b in breaks_of(e, frozenset(symbols) & e.free))
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ import numpy as np
 
 from netsor.expr import ONE, Expr, Sym, to_text
 from netsor.gaussian.arithmetic.bounded import Bounded
+from netsor.gaussian.symbolic.linear_forms import Form, linear_forms
 from netsor.gaussian.vectorized.arccosine import homogeneous_pair
 from netsor.gaussian.vectorized.laws import Laws
 from netsor.gaussian.vectorized.plan import Way, ways
-from netsor.limit.many.forms import Form, linear_forms
 from netsor.limit.many.frames import Frame, Step
 from netsor.limit.many.products import sides
 from netsor.limit.many.terms import Taken

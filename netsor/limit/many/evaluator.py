@@ -18,12 +18,13 @@ from netsor.expr.arrays import lambdify
 from netsor.gaussian import NoPointwiseMeaning
 from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.symbolic.expansion import factors_of
+from netsor.gaussian.symbolic.linear_forms import Form
 from netsor.gaussian.vectorized.laws import Laws
 from netsor.gaussian.vectorized.plan import Part
 from netsor.limit import Limit
 from netsor.limit.many import blocks
 from netsor.limit.many.angles import Angles
-from netsor.limit.many.forms import Form, Forms
+from netsor.limit.many.forms import Forms
 from netsor.limit.many.frames import Frame, Step
 from netsor.limit.many.pairing import Pairing
 from netsor.limit.many.recipes import (

@@ -1,73 +1,14 @@
-"""Integrands as functions of few linear forms: φ(h + b) φ(h̃ + b) has three Gaussians, but depends on two forms."""
+"""The law of a limit with linear forms of its Gaussians as further Gaussians."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from netsor.expr import ONE, ZERO, Add, Const, Expr, Mul, Sym, add, canonical, mul, postorder
-from netsor.expr.build import with_children
+from netsor.expr import ONE, ZERO, Expr, Sym, add, canonical, mul
 from netsor.gaussian import Estimate
 from netsor.gaussian.law import Law
 from netsor.gaussian.symbolic.independence import gaussians_of
-from netsor.gaussian.symbolic.structure import Linear, affine
-
-# A form as pairs of a symbol and its coefficient (a number or a function of scalars), in the order of the symbols.
-Form = tuple[tuple[Sym, Expr], ...]
-
-
-def linear_forms(e: Expr, gaussians: frozenset[Sym], symbol: Callable[[Form], Sym]) -> Expr:
-    """The integrand in linear forms u = Σ a z if these are fewer than the z's, or as many with fewer scalars.
-
-    Otherwise the integrand is returned unchanged. `symbol` gives the symbol of a form, which is the variable itself for
-    a single one. Proportional forms share a symbol; constants stay in the integrand.
-    """
-
-    def form(linear: Linear) -> Expr:
-        row = [(s, canonical(linear[s])) for s in sorted(linear, key=lambda s: s.digest)]
-        numbers = [float(c.value) for _, c in row if isinstance(c, Const)]
-        if not numbers:
-            return symbol(tuple(row))
-        # Scaled so that the largest coefficient is 1; no form is then much wider than the arguments in which it occurs.
-        lead = max(numbers, key=abs)
-        scaled = [(s, canonical(mul(Const(1 / lead), c))) for s, c in row]
-        return mul(Const(lead), symbol(tuple((s, ONE if c == Const(1.0) else c) for s, c in scaled)))
-
-    if not any(isinstance(node, Add) and _may_be_linear(node, gaussians) for node in postorder(e)):
-        return e
-    done: dict[Expr, Expr] = {}
-    for node in postorder(e):
-        if node.free & gaussians and isinstance(node, (Add, Mul, Sym)):
-            terms = node.children if isinstance(node, Add) else (node,)
-            parts = [affine(t, gaussians) if t.free & gaussians else None for t in terms]
-            linear: Linear = {}
-            for p in parts:
-                for s, c in (p[0] if p else {}).items():
-                    linear[s] = add(linear[s], c) if s in linear else c
-            linear = {s: c for s, c in linear.items() if canonical(c) is not ZERO}
-            if linear:
-                # The other terms of the sum, constants or functions of other variables, are added to the form.
-                rest = (done[t] if p is None else p[1] for t, p in zip(terms, parts, strict=True))
-                done[node] = add(form(linear), *rest)
-                continue
-        done[node] = with_children(node, tuple(done[c] for c in node.children))
-    made = canonical(done[e])
-    before = len(e.free & gaussians)
-    scalars = e.free - gaussians
-    after = len(made.free - scalars)
-    if (after, len(made.free & scalars)) >= (before, len(scalars)):
-        return e
-    return made
-
-
-def _may_be_linear(node: Add, gaussians: frozenset[Sym]) -> bool:
-    """Whether a sum has two terms that may be linear in Gaussians, judged by their factors."""
-    seen = 0
-    for t in node.children:
-        factors = t.children if isinstance(t, Mul) else (t,)
-        seen += any(isinstance(f, Sym) and f in gaussians or isinstance(f, Add) for f in factors)
-        if seen > 1:
-            return True
-    return False
+from netsor.gaussian.symbolic.linear_forms import Form, linear_forms
 
 
 class Forms:

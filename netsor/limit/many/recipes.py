@@ -17,8 +17,9 @@ from netsor.gaussian.existence.integrability import integrable
 from netsor.gaussian.reductions.quadratic_powers import needs_company
 from netsor.gaussian.symbolic.expansion import factors_of, integer_power, is_polynomial
 from netsor.gaussian.symbolic.independence import gaussians_of, vanishing
+from netsor.gaussian.symbolic.linear_forms import Form
 from netsor.limit.many import pairing
-from netsor.limit.many.forms import Form, Forms
+from netsor.limit.many.forms import Forms
 from netsor.limit.many.products import Product, how_many_terms, monomials, products, sides, summands
 from netsor.limit.shapes import numbered
 
