@@ -25,7 +25,7 @@ Array = np.ndarray
 
 
 # Inputs on a side of a tile: the arrays of a tile then fit into the cache.
-TILE = 96
+TILE = 192
 
 
 @dataclass(frozen=True)

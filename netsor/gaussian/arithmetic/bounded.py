@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -21,6 +22,11 @@ class Bounded:
     def exact(cls, value: Array | float) -> Bounded:
         value = np.asarray(value, float)
         return cls(value, np.zeros(np.shape(value)))
+
+    @cached_property
+    def size(self) -> Array:
+        """|value|; not to be written to."""
+        return np.abs(self.value)
 
     def __add__(self, other: Bounded) -> Bounded:
         value = self.value + other.value

@@ -40,7 +40,7 @@ from netsor.limit.many.recipes import (
     Summand,
     TwoSums,
 )
-from netsor.limit.many.terms import Taken, Term
+from netsor.limit.many.terms import Taken, Term, summed
 from netsor.limit.shapes import numbered, stand_ins
 from netsor.limit.symbols import spell
 from netsor.limit.worklist import WorkList, kept
@@ -49,7 +49,6 @@ Array = np.ndarray
 _EPS = 2.0**-52
 # Sums of more terms, as in residual streams, are hardly ever equal up to names.
 _MOST_TERMS = 8
-_ONE, _NONE = np.ones((1, 1)), np.zeros((1, 1))
 
 
 class Evaluator:
@@ -272,19 +271,7 @@ class Evaluator:
         rounding = 0.5 * _EPS * (most + len(rows))
 
         def compute(frame: Frame, given: Sequence[Bounded]) -> Bounded:
-            value, error, size = [], [], []
-            for number, factors in rows:
-                v, r = (given[factors[0]].value, given[factors[0]].error) if factors else (_ONE, _NONE)
-                for k in factors[1:]:
-                    q = given[k]
-                    r = abs(v) * q.error + (abs(q.value) + q.error) * r
-                    v = v * q.value
-                if number != 1.0:
-                    v, r = number * v, abs(number) * r
-                value.append(v)
-                error.append(r)
-                size.append(abs(v))
-            return Bounded(_added(value), _added(error) + rounding * _added(size))
+            return summed([(number, [given[k] for k in factors]) for number, factors in rows], rounding)
 
         return self.step("".join(sorted({c for f in needs for c in f.domain})), needs, compute)
 
@@ -504,13 +491,6 @@ def _renamed(e: Expr, at: Mapping[Sym, Sym]) -> Expr:
     """An expression with the symbols `at` in place of its own."""
     others = {s: at[s] for s in e.free if at[s] is not s}
     return canonical(substitute(e, others)) if others else e  # type: ignore[arg-type]
-
-
-def _added(terms: list[Array]) -> Array:
-    total = terms[0]
-    for t in terms[1:]:
-        total = total + t
-    return total
 
 
 def _tried(frame: Frame, step: Step) -> Bounded | None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+
+from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.limit.many.frames import Step
+
+Array = np.ndarray
 
 
 class Term(NamedTuple):
@@ -25,3 +31,49 @@ class Taken:
     over: str
     ways: dict[str, int] = field(default_factory=dict)
     error: float = 0.0
+
+
+def summed(terms: Sequence[tuple[float, Sequence[Bounded]]], rounding: float) -> Bounded:
+    """Σ number · Π factors, with the errors of the factors and `rounding` times the sizes of the terms.
+
+    Arrays are reused where their shapes allow it, since most of the time goes into reading and writing them.
+    """
+    (value, error), *others = (_product(number, factors) for number, factors in terms)
+    size = np.abs(value)
+    for v, r in others:
+        value, error, size = _plus(value, v), _plus(error, r), _plus(size, np.abs(v))
+    return Bounded(value, _plus(error, _times(size, rounding)))
+
+
+def _product(number: float, factors: Sequence[Bounded]) -> tuple[Array, Array]:
+    """number · Π factors and its error, in arrays that may be written to."""
+    if not factors:
+        return np.full((1, 1), number), np.zeros((1, 1))
+    first, *others = factors
+    v, r = number * first.value, abs(number) * first.error
+    for q in others:
+        # |v| ε_q + (|q| + ε_q) ε_v.
+        r = _plus(_times(q.size + q.error, r), np.abs(v) * q.error)
+        v = _times(v, q.value)
+    return v, r
+
+
+def _plus(a: Array, b: Array) -> Array:
+    """a + b, in the place of a where its shape is that of the sum."""
+    if not _covers(a, b):
+        return a + b
+    a += b
+    return a
+
+
+def _times(a: Array, b: Array | float) -> Array:
+    """a b, in the place of a where its shape is that of the product."""
+    if isinstance(b, np.ndarray) and not _covers(a, b):
+        return a * b
+    a *= b
+    return a
+
+
+def _covers(a: Array, b: Array) -> bool:
+    """Whether b broadcasts to the shape of a."""
+    return a.shape == b.shape or all(j in (1, i) for i, j in zip(a.shape, b.shape, strict=True))
