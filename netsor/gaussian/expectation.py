@@ -302,7 +302,10 @@ def _by_formula(block: Expr, mine: Gaussians, law: Law) -> Part | None:
     lost = math.fsum(abs(slope) * e.own for slope, e in zip(found.slopes, known, strict=True))
     own = found.rounding + found.rest + lost
     error = own + math.fsum(abs(slope) * (e.error - e.own) for slope, e in zip(found.slopes, known, strict=True))
-    slopes = combined((slope, e.slopes) for slope, e in zip(found.slopes, known, strict=True))
+    slopes: dict[Input, float] = {}
+    for slope, e in zip(found.slopes, known, strict=True):
+        for key, x in e.slopes.items():
+            slopes[key] = slopes.get(key, 0.0) + slope * x
     way = printed(formula.steps)
     took = time.perf_counter() - start
     return Part(block, len(mine), 0, way, found.value, error, found.scale, took, own, slopes)

@@ -86,7 +86,7 @@ def _arranged(table: Array, pairs: Pairs) -> Array:
     out = np.empty((len(pairs.row), len(pairs.column), *table.shape[2:]))
     for i in range(0, len(out), BLOCK):
         # With another mode numpy would write to a copy first; all columns are there.
-        np.take(table[pairs.row[i : i + BLOCK]], pairs.column, axis=1, out=out[i : i + BLOCK], mode="clip")
+        np.take(table[pairs.row[i : i + BLOCK]], pairs.column, axis=1, out=out[i : i + BLOCK], mode="wrap")
     return out
 
 

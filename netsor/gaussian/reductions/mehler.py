@@ -18,6 +18,7 @@ from netsor.expr import Expr, Sym, canonical, substitute
 from netsor.gaussian.existence.integrability import integrable
 from netsor.gaussian.problem import EPS, Method, Step
 from netsor.gaussian.reductions.arcsine import GROWTH, Covariances, Taylor, moderate
+from netsor.gaussian.symbolic.expansion import is_polynomial
 from netsor.gaussian.vectorized.mehler import coefficients_at, smooth_sides
 
 Array = np.ndarray
@@ -104,6 +105,9 @@ def smooth_pair(block: Expr, symbols: frozenset[Sym]) -> SmoothPair | None:
     u, v = sorted(symbols, key=lambda s: s.digest)
     sides = smooth_sides(block, (u, v))
     if sides is None or integrable(block, symbols) is not True:
+        return None
+    if any(is_polynomial(e, symbols) for e in sides):
+        # Stein's lemma needs fewer covariances.
         return None
     f, g = (canonical(substitute(e, {s: _UNIT})) for e, s in zip(sides, (u, v), strict=True))
     return SmoothPair((u, v), f, g)
