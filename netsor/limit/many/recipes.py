@@ -146,7 +146,7 @@ class Planner:
     # --- recipes ----------------------------------------------------------------------------------------------
 
     def expectation(self, e: Expr) -> tuple[Summand, ...]:
-        """Of a product, the factors of independent families; two sums by themselves; else in linear forms.
+        """A product of independent factors or of two sums, where families of variables show it; else linear forms.
 
         Only the families are compared, so that long expressions, such as a residual stream of many layers, are not
         searched.
