@@ -379,7 +379,9 @@ class Evaluator:
             case Sum():
                 return self._sum(f.terms, at)
             case Integrand():
-                return self.expect(_renamed(f.e, at))
+                if not f.symbols:
+                    return self.expect(f.e)
+                return self._planned("expectation", f.e, tuple([self._actual(s, at) for s in f.symbols]))
             case TwoSums():
                 x, y, e = (_renamed(g, at) for g in (f.x, f.y, f.e))
                 found = self.pairing.expectation(x, y)

@@ -56,9 +56,10 @@ class Block(NamedTuple):
 
 
 class Integrand(NamedTuple):
-    """E of an integrand that has a recipe of its own."""
+    """E of an integrand that has a recipe of its own, in stand-ins for `symbols`; as it is where there are none."""
 
     e: Expr
+    symbols: tuple[Ref, ...]
 
 
 class TwoSums(NamedTuple):
@@ -114,6 +115,7 @@ class Planner:
 
     def __init__(self, known: Known, at: Mapping[Sym, Sym]):
         self.known, self.at = known, at
+        self._in_stand_ins = all(s is not t for s, t in at.items())
         self.asked: dict[tuple[Sym, Sym], bool] = {}
         self.forms = Forms(self)
 
@@ -166,7 +168,7 @@ class Planner:
                 return self.in_forms(e)
             factors = [TwoSums(*sums, gaussian[0])]
         elif len(gaussian) > 1 and all(integrable(g, gaussians_of(e, self)) is True for g in gaussian):
-            factors = [Integrand(g) for g in gaussian]
+            factors = [Integrand(*self._numbered(g)) if self._in_stand_ins else Integrand(g, ()) for g in gaussian]
         else:
             return self.in_forms(e)
         scalars = [f for g, families in groups if not families for f in g]
