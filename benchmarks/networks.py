@@ -23,6 +23,9 @@ TITLES = {
     "large": "NNGP and NTK of an MLP with 3 hidden layers on N inputs in ten dimensions, and times that of numpy's "
     "closed form of relu on half of the pairs, in the same process",
     "residual": "NNGP and NTK of L residual blocks with branches 1/√L on two inputs",
+    "deep": "NNGP and NTK of a relu MLP with L layers on two inputs",
+    "convolution": "NNGP and NTK of the gallery's convolution over 8 positions, on N inputs",
+    "recurrent": "covariances of the last states of a tanh recurrent network over T tokens, of one sequence and two",
     "depth": "NNGP and NTK of an MLP with L hidden layers on 100 inputs",
     "paths": "the same NTK by the sum over paths",
     "branches": "the NTK of two residual branches about a layer normalization, φ = tanh + 0.1 u², on N inputs",
@@ -54,6 +57,33 @@ for l in 1..L:
 output f := vᵀ x[L] / √n
 """
 
+DEEP = """
+network deep(ξ : 10)
+param L = DEPTH
+matrix U : (n, 10) ~ N(0, 1/10)
+matrix W[2..L] ~ N(0, 2/n)
+vector v ~ N(0, 1)
+x[1] := U ξ
+for l in 2..L:
+    x[l] := W[l] relu(x[l-1])
+output f := vᵀ relu(x[L]) / √n
+"""
+
+RECURRENT = """
+program recurrent
+param T = TOKENS
+data X : (ROWS, 2) = NUMBERS
+matrix W ~ N(0, 1.2/n)
+matrix U : (n, 2) ~ N(0, 1/2)
+vector b ~ N(0, 0.1)
+for a in 1..2:
+    vector s[0, a] ~ N(0, 0)
+    for t in 1..T:
+        s[t, a] := tanh(W s[t-1, a] + U X[T*(a-1) + t] + b)
+output own := mean(s[T, 1] * s[T, 1])
+output pair := mean(s[T, 1] * s[T, 2])
+"""
+
 BRANCHES = """
 network branches(ξ : 3)
 φ(u) = tanh(u) + 0.1 u^2
@@ -79,6 +109,9 @@ def rows(quick: bool) -> list[tuple[str, dict]]:
         most = 2000 if phi in ("relu", "erf") and not quick else 500
         out += [("large", {"network": phi, "N": n}) for n in (500, 2000) if n <= most]
     out += [("residual", {"L": depth}) for depth in ((25, 50) if quick else (50, 100, 200))]
+    out += [("deep", {"L": depth}) for depth in ((50, 100) if quick else (100, 300, 1000))]
+    out += [("convolution", {"N": n}) for n in ((10,) if quick else (10, 100))]
+    out += [("recurrent", {"T": t}) for t in ((5, 10) if quick else (10, 20, 50))]
     for name in ("mlp_relu", "mlp_erf"):
         out += [("depth", {"network": name, "L": depth}) for depth in ((2, 4) if quick else (2, 4, 8, 16))]
     out += [("paths", {"network": "mlp_relu", "L": depth}) for depth in ((2, 4) if quick else (2, 4, 8, 16))]
@@ -95,7 +128,11 @@ def measure(kind: str, given: dict) -> dict:
 
     rng = np.random.default_rng(0)
     settings = {"L": given["L"]} if "L" in given else {}
-    named = kind not in ("large", "residual", "branches")
+    if kind == "recurrent":
+        return _recurrent(given["T"])
+    if kind == "convolution":
+        return _convolution(given["N"])
+    named = kind not in ("large", "residual", "branches", "deep")
     document = netsor.load(FOLDER / f"{given.get('network', 'mlp_erf')}.netsor", set=settings) if named else None
     if kind == "branches":
         document = netsor.loads(BRANCHES)
@@ -103,8 +140,13 @@ def measure(kind: str, given: dict) -> dict:
         document = netsor.loads(LARGE.replace("PHI", given["network"]))
     if kind == "residual":
         document = netsor.loads(RESIDUAL.replace("DEPTH", str(given["L"])))
-    size = 10 if kind in ("large", "residual") else 3
-    document.ntk(np.eye(size)[:2] if kind != "residual" else np.eye(size)[:1])  # imports and compiled functions
+    if kind == "deep":
+        document = netsor.loads(DEEP.replace("DEPTH", str(given["L"])))
+    size = 10 if kind in ("large", "residual", "deep") else 3
+    if kind == "deep":
+        netsor.loads(DEEP.replace("DEPTH", "2")).ntk(np.eye(size)[:2])
+    else:
+        document.ntk(np.eye(size)[:2] if kind != "residual" else np.eye(size)[:1])  # imports and compiled functions
     start = time.perf_counter()
     if kind in ("training", "finite"):
         x, y = rng.standard_normal((6, 3)), rng.standard_normal(4)
@@ -114,7 +156,7 @@ def measure(kind: str, given: dict) -> dict:
         )
         quality = found.difference() if width is None else None
     else:
-        x = rng.standard_normal((2 if kind == "residual" else given.get("N", 100), size))
+        x = rng.standard_normal((2 if kind in ("residual", "deep") else given.get("N", 100), size))
         kernels = document.ntk(x, method="paths" if kind == "paths" else "backward")
         quality = float((kernels.ntk.error / np.abs(kernels.ntk.value).max()).max())
     seconds = time.perf_counter() - start
@@ -123,8 +165,39 @@ def measure(kind: str, given: dict) -> dict:
         start = time.perf_counter()
         closed_form(x)
         found["times the closed form"] = seconds / (time.perf_counter() - start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {**found, "MiB": peak, "quality": quality}
+    return {**found, "MiB": _peak(), "quality": quality}
+
+
+def _recurrent(tokens: int) -> dict:
+    import netsor
+
+    def document(count: int) -> netsor.Document:
+        x = np.random.default_rng(0).standard_normal((2 * count, 2)).round(3)
+        text = RECURRENT.replace("TOKENS", str(count)).replace("ROWS", str(2 * count))
+        return netsor.loads(text.replace("NUMBERS", str(x.tolist())))
+
+    document(2).limit()
+    asked = document(tokens)
+    start = time.perf_counter()
+    found = asked.limit().outputs.values()
+    seconds = time.perf_counter() - start
+    return {"seconds": seconds, "MiB": _peak(), "quality": max(v.error for v in found)}
+
+
+def _convolution(count: int) -> dict:
+    import netsor
+
+    x = np.random.default_rng(0).standard_normal((count, 8, 2))
+    document = netsor.load(FOLDER / "convolution.netsor", set={"P": 8})
+    document.ntk(x[:2])
+    start = time.perf_counter()
+    kernels = document.ntk(x)
+    seconds = time.perf_counter() - start
+    return {"seconds": seconds, "MiB": _peak(), "quality": float(kernels.ntk.error.max() / kernels.ntk.value.max())}
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def closed_form(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
