@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import coroutine
 from typing import Any
 
 from netsor.check.emitter import Emitter
-from netsor.check.scope import Scope
+from netsor.check.scope import Indices, Scope, plain
 from netsor.check.values import Scalar, Value, Vector
 from netsor.core import Constant, Data, Embedding, InputMatrix, Matrix, NetworkInput, Output, Readout, Trained
 from netsor.core.program import DataRef, InputRef
@@ -57,6 +58,18 @@ class Names:
     # Families of which lines that are left out may define members.
     partial: set[str] = field(default_factory=set)
     functions: dict[str, Function] = field(default_factory=dict)
+    # How many names unknown ones were compared with.
+    compared: int = 0
+    # Where lines outside of loops give members of families their values, of the names for which that was asked.
+    members: dict[str, dict[Indices, list[Span]]] = field(default_factory=dict)
+
+    @cached_property
+    def by_look(self) -> dict[str, list[str]]:
+        """The names of the file by what they look like."""
+        found: dict[str, list[str]] = {}
+        for name in self.first_place:
+            found.setdefault(plain(name), []).append(name)
+        return found
 
 
 @dataclass

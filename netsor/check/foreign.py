@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from netsor.diagnostics import Diagnostic, Span
 from netsor.diagnostics.catalogue.names import foreign_name as _unknown
-from netsor.diagnostics.catalogue.names import looks_alike
 from netsor.diagnostics.catalogue.words import bracketed
 
 # One function under another name.
@@ -31,8 +29,6 @@ _COORDINATE = re.compile(r"_(?:α|β|i|j|k|a)(?=\Z|\s*\^|[²³⁴])")
 _BARE = ("Var", "var", "𝕍", "Std")
 _EXPONENT = re.compile(r"\s*\^\s*(\w[\w\u0300-\u036f]*|\([^()]*\))|([⁰¹²³⁴-⁹]+)")
 _TRANSPOSES = "ᵗᵼₜ"
-# Letters of other scripts that look like Latin ones.
-_LATIN = str.maketrans("АВЕКМНОРСТХаеорсухіјѕԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧοѵ", "ABEKMHOPCTXaeopcyxijsdqwABEZHIKMNOPTYXov")
 
 
 def foreign_name(span: Span, name: str, is_vector: Callable[[str], bool] = lambda _: False) -> Diagnostic | None:
@@ -81,19 +77,6 @@ def foreign_name(span: Span, name: str, is_vector: Callable[[str], bool] = lambd
         return _unknown(span, f"`{name[-1]}` is a letter of the name, not a transpose", f"{name[:-1]}ᵀ")
     return None
 
-
-def look_alike(span: Span, name: str, known: Iterable[tuple[str, Span | None]]) -> Diagnostic | None:
-    """The diagnostic for a name that looks like a known one and is written with other letters."""
-    plain = _plain(name)
-    for other, place in known:
-        if other == name or _plain(other) != plain:
-            continue
-        return looks_alike(span, name, other, place)
-    return None
-
-
-def _plain(name: str) -> str:
-    return unicodedata.normalize("NFKC", name).translate(_LATIN)
 
 
 def _dot(span: Span, inside: str, end: int) -> Diagnostic | None:

@@ -59,8 +59,10 @@ def kinks_of_program(p: Program, needed: Iterable[str]) -> dict[str, str]:
     """The lines of a program whose limit is not that of Definition B.3, since an argument lies on a kink, and why."""
     written = _Written(p, {})
     expansions = Expansions(p, written.z, written.scalars)
-    asked = set(needed)
     out: dict[str, str] = {}
+    if not expansions.has_width:
+        return out
+    asked = set(needed)
     for i in p.instructions:
         if i.name in asked and not isinstance(i, MatMul):
             try:
@@ -68,8 +70,8 @@ def kinks_of_program(p: Program, needed: Iterable[str]) -> dict[str, str]:
             except (Diverges, Unsettled):
                 out[i.name] = _meeting(i.psi, written.values(i))
             else:
-                here = written.limit_of(i)
-                if there is not None and not (here is not None and _agree(there, here)):
+                here = None if there is None else written.limit_of(i)
+                if there is not None and (here is None or not _agree(there, here)):
                     out[i.name] = _meeting(i.psi, written.values(i))
                 written.put(i, there)
                 continue

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from netsor.check.context import Context
 from netsor.check.fault import Fault
-from netsor.check.scope import Indices, Scope, core_name
+from netsor.check.scope import Indices, Scope, core_name, plain
 from netsor.check.values import (
     POISON,
     Builtin,
@@ -26,7 +26,11 @@ from netsor.diagnostics import Span
 from netsor.diagnostics.catalogue import declarations, divergence, names
 from netsor.diagnostics.catalogue.words import superscript
 from netsor.expr import WIDTH, Const, Sym
+from netsor.expr.functions import PUBLIC
 from netsor.syntax import ast
+
+# Names with which unknown ones are compared in one run, to suggest one.
+MOST_COMPARED = 100_000
 
 
 def name(ctx: Context, node: ast.Name) -> Value:
@@ -70,18 +74,20 @@ def unknown_fault(ctx: Context, span: Span, name: str) -> Fault:
             return Fault(names.used_by_itself(span, name, place))
         if place.start > ctx.here.start:
             return Fault(names.used_before(span, span.text.strip("() "), place))
-    from netsor.check.foreign import foreign_name, look_alike  # a program without faults starts faster
+    from netsor.check.foreign import foreign_name  # a program without faults starts faster
 
     # Something the program has under nearly this name comes before what the name means elsewhere.
-    elsewhere = look_alike(span, name, _places(ctx)) or (
-        None if name.lower() in scope.visible() else foreign_name(span, name, lambda x: _is_vector(scope, x))
-    )
-    if elsewhere is not None:
-        return Fault(elsewhere)
+    other = _looks_like(ctx, name)
+    if other is not None:
+        return Fault(names.looks_alike(span, name, other, ctx.names.first_place.get(other)))
+    if scope.lookup(name.lower()) is None:
+        elsewhere = foreign_name(span, name, lambda x: _is_vector(scope, x))
+        if elsewhere is not None:
+            return Fault(elsewhere)
     whole, index = superscript(span)
     if index.isdigit() and scope.lookup(f"{name}{index}") is not None:
         return Fault(names.unknown_name(whole, whole.text, f"{name}{index}"))
-    return Fault(names.unknown_name(span, span.text.strip("() "), scope.like(name)))
+    return Fault(names.unknown_name(span, span.text.strip("() "), _like(ctx, name)))
 
 
 def _is_vector(scope: Scope, name: str) -> bool:
@@ -92,11 +98,25 @@ def _is_vector(scope: Scope, name: str) -> bool:
     return isinstance(value, Vector)
 
 
-def _places(ctx: Context) -> Iterable[tuple[str, Span | None]]:
-    """The names that are known here, and where they were given."""
-    yield from ctx.names.first_place.items()
-    # Built-in names too may be typed with letters of another script.
-    yield from ((name, None) for name in ctx.names.scope.visible())
+def _looks_like(ctx: Context, name: str) -> str | None:
+    """A known name that looks like this one and is written with other letters."""
+    look = plain(name)
+    others = [*_local_names(ctx.names.scope), *(i.name for i in ctx.draft.inputs), *PUBLIC, "mean"]
+    alike = ctx.names.by_look.get(look, []) + [other for other in others if plain(other) == look]
+    return next((other for other in alike if other != name), None)
+
+
+def _local_names(scope: Scope) -> Iterator[str]:
+    """The names of loops and definitions around a place, those of the file left out."""
+    while scope.outer is not None:
+        yield from scope.names
+        scope = scope.outer
+
+
+def _like(ctx: Context, name: str) -> str | None:
+    """The known name nearest to an unknown one, unless so many were unknown that nobody reads it."""
+    ctx.names.compared += len(ctx.names.first_place) + len(PUBLIC)
+    return ctx.names.scope.like(name) if ctx.names.compared <= MOST_COMPARED else None
 
 
 # --- giving names their values ------------------------------------------------------------------------------------

@@ -48,6 +48,8 @@ MOST_INSTRUCTIONS = 1_000_000
 
 async def number(ctx: Context, node: ast.Expr, what: str = "a number") -> float:
     """A number known before running: parameters, data, arithmetic of them."""
+    if isinstance(node, ast.Number) and isinstance(node.value, int):
+        return node.value
     value = await ctx.value(node)
     if isinstance(value, Poison):
         raise Fault(None)
@@ -215,18 +217,26 @@ async def _member(ctx: Context, family: Family, indices: Indices, node: ast.Inde
 
 async def _later_member(ctx: Context, name: str, indices: Indices) -> Span | None:
     """Where a member of a family that does not exist yet is defined further down, outside of loops."""
+    if name not in ctx.names.members:
+        ctx.names.members[name] = await _members_below(ctx, name)
+    places = ctx.names.members[name].get(indices, ())
+    return next((place for place in places if ctx.here is not None and place.start >= ctx.here.end), None)
+
+
+async def _members_below(ctx: Context, name: str) -> dict[Indices, list[Span]]:
+    """Where lines outside of loops define members of a family."""
+    found: dict[Indices, list[Span]] = {}
     for s in ctx.file.statements:
-        if ctx.here is None or s.span.start < ctx.here.end:
-            continue
         targets: tuple[ast.Declarator | ast.Target, ...] = ()
         if isinstance(s, (ast.MatrixDecl, ast.VectorDecl)):
             targets = s.declarators
         if isinstance(s, (ast.Assign, ast.ScalarDecl)):
             targets = (s.target,)
         for t in targets:
-            if t.name == name and t.indices and indices in await _quiet_members(ctx, t):
-                return t.span
-    return None
+            if t.name == name and t.indices:
+                for indices in await _quiet_members(ctx, t):
+                    found.setdefault(indices, []).append(t.span)
+    return found
 
 
 async def _quiet_members(ctx: Context, t: ast.Target | ast.Declarator) -> Sequence[Indices]:

@@ -12,6 +12,7 @@ With y_α = v_α x_α a term is (1/√n) Σ_α y_α, and the covariance of two t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations
 
 from netsor.core import MatMul, Moment, Nonlin, Program
@@ -40,6 +41,8 @@ class Term:
 
 def readout_terms(p: Program) -> list[list[Term]]:
     """The terms of every readout, in the order in which they stand."""
+    if not p.readouts:
+        return []
     sources = _Sources(p)
     known: dict[tuple[str, str], Term] = {}
     for r in p.readouts:
@@ -107,29 +110,39 @@ class _Sources:
         needed = p.needed()
         self.instructions = [i for i in p.instructions if i.name in needed]
         self.uses: dict[str, set[bool]] = {}
-        inside: set[str] = set()
         for i in self.instructions:
             if isinstance(i, MatMul):
                 self.uses.setdefault(i.matrix, set()).add(i.transposed)
-                inside.add(i.vector)
-            elif isinstance(i, Moment):
-                inside.update(i.vectors)
-        # The members of 𝒱 and the products that enter coordinates other than their own.
-        self.inside = {str(s.name) for x in inside for s in self.written(x).free}
         # Vectors that any line uses.
         self.used = {x for i in self.instructions for x in ((i.vector,) if isinstance(i, MatMul) else i.vectors)}
 
+    @cached_property
+    def inside(self) -> set[str]:
+        """The members of 𝒱 and the products that enter coordinates other than their own."""
+        inside: set[str] = set()
+        for i in self.instructions:
+            if isinstance(i, MatMul):
+                inside.add(i.vector)
+            elif isinstance(i, Moment):
+                inside.update(i.vectors)
+        return {str(s.name) for x in inside for s in self.written(x).free}
+
     def written(self, x: str) -> Expr:
         """A vector in members of 𝒱, products with matrices, and scalars."""
-        found = self._written.get(x)
-        if found is None:
-            i = self.program.by_name.get(x)
-            if isinstance(i, Nonlin):
-                found = substitute(i.psi, {sym(y): self.written(y) for y in i.vectors})
-            else:
-                found = sym(x)
-            self._written[x] = found
-        return found
+        # Those that it is made of come first, on a list: networks are deeper than Python's own stack.
+        waiting = [x]
+        while waiting:
+            top = waiting[-1]
+            i = self.program.by_name.get(top)
+            vectors = i.vectors if isinstance(i, Nonlin) else ()
+            missing = [y for y in vectors if y not in self._written]
+            if missing:
+                waiting += missing
+                continue
+            waiting.pop()
+            made = {sym(y): self._written[y] for y in vectors}
+            self._written[top] = substitute(i.psi, made) if isinstance(i, Nonlin) else sym(top)
+        return self._written[x]
 
     def term(self, v: str, x: str) -> Term:
         p = self.program

@@ -112,7 +112,7 @@ def infer_b8(program: Program) -> B8:
         if i.name in kinks:
             finding = Finding(False, kinks[i.name], covered=False, condition=NOT_STABLE)
         if isinstance(i, Nonlin) and (i.scalars or WIDTH in psi.free or moving.keys() & psi.free):
-            moving[Sym(i.name)] = substitute(psi, moving)
+            moving[Sym(i.name)] = psi
         if is_positive(psi, positive, ranges):
             positive.add(Sym(i.name))
         ranges[Sym(i.name)] = infer_range(psi, ranges)
@@ -157,7 +157,9 @@ def _what_covers(finding: Finding, program: Program) -> str:
 
 def _where_parameters_tend(finding: Finding, psi: Expr, moving: dict[Sym, Expr], program: Program) -> Finding:
     """Rank stability speaks of jumps that Z's meet with probability zero: not of step(m x) with m → 0."""
-    whole = substitute(psi, moving)
+    whole = psi
+    while inner := {s: moving[s] for s in whole.free & moving.keys()}:
+        whole = substitute(whole, inner)
     vectors = {s for s in whole.free if s is not WIDTH and program.kind_of(str(s.name)) != "scalar"}
     for node in postorder(whole):
         if isinstance(node, Call) and FUNCTIONS[node.fn].jumps:

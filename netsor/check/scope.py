@@ -79,6 +79,8 @@ class Scope:
         return found[0] if found else None
 
 
+# Letters of other scripts that look like Latin ones.
+_LATIN = str.maketrans("АВЕКМНОРСТХаеорсухіјѕԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧοѵ", "ABEKMHOPCTXaeopcyxijsdqwABEZHIKMNOPTYXov")
 _GREEK = frozenset(
     word
     for k in range(0x391, 0x3CA)
@@ -107,3 +109,8 @@ def builtin(name: str) -> Value | None:
 def core_name(name: str, indices: Indices) -> str:
     """The name of a variable in the core: `x`, `x[1]`, `c[1,2]`."""
     return f"{name}[{','.join(map(str, indices))}]" if indices else name
+
+
+def plain(name: str) -> str:
+    """A name in the letters that it looks like."""
+    return unicodedata.normalize("NFKC", name).translate(_LATIN)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
-from typing import Any, cast, get_args
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, get_args
 
 from netsor.check.assignments import assign, output
 from netsor.check.blocks import loop, poison
@@ -21,8 +21,6 @@ from netsor.check.steps import Task, run
 from netsor.core import Program
 from netsor.diagnostics.catalogue import declarations, names, networks, warnings
 from netsor.syntax import ast
-
-_STATEMENTS = get_args(ast.Statement)
 
 
 def new_context(
@@ -57,13 +55,7 @@ def check_file(ctx: Context, whole: bool = True) -> Program | None:
 
 def visit(ctx: Context, node: ast.Node) -> Task[Any]:
     """What a node of the tree that is awaited comes to."""
-    match node:
-        case ast.Compare() | ast.Logic() | ast.Not():
-            return condition(ctx, node)
-        case _ if isinstance(node, _STATEMENTS):
-            return statement(ctx, node)
-        case _:
-            return value(ctx, cast("ast.Expr", node))
+    return _VISITS[type(node)](ctx, node)
 
 
 async def _file(ctx: Context) -> None:
@@ -141,6 +133,13 @@ async def _statement(ctx: Context, node: ast.Statement) -> None:
             await train(ctx, node)
         case ast.For():
             await loop(ctx, node)
+
+
+_VISITS: dict[type[ast.Node], Callable[[Context, Any], Task[Any]]] = {
+    **dict.fromkeys(get_args(ast.Expr), value),
+    **dict.fromkeys(get_args(ast.Condition), condition),
+    **dict.fromkeys(get_args(ast.Statement), statement),
+}
 
 
 def _check_outputs(ctx: Context) -> None:

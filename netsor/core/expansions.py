@@ -30,7 +30,8 @@ class Expansions:
 
     def __init__(self, program: Program, z: Mapping[str, Expr], scalars: Mapping[str, Expr]):
         self.program, self.z, self.scalars = program, z, scalars
-        self._any = any(WIDTH in i.psi.free for i in program.instructions if not isinstance(i, MatMul)) or any(
+        # Without n in a ψ or a constant nothing differs from its limit by a power of it.
+        self.has_width = any(WIDTH in i.psi.free for i in program.instructions if not isinstance(i, MatMul)) or any(
             c.value.free for c in program.constants
         )
 
@@ -40,7 +41,7 @@ class Expansions:
         Raises `Unsettled` where the limit depends on terms that the instructions do not determine, and `Diverges` where
         ψ grows without bound.
         """
-        if not self._any:
+        if not self.has_width:
             return None
         values = {Sym(x): self.z[x] for x in i.vectors} | {Sym(s): self.scalars[s] for s in i.scalars}
         if not any(may_be_zero(substitute(d, values), {}) for d in distances_in_limit(i.psi)):

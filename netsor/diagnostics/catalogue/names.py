@@ -25,11 +25,12 @@ E201 = Entry(
 def unknown_name(span: Span, name: str, like: str | None) -> Diagnostic:
     """`like` is a name that is known and may have been meant."""
     follows = span.source.text[span.end : span.end + 1]
-    before = re.search(r"(\w+)\s*\^\s*\Z", span.source.text[: span.start])
+    line = span.source.text.rfind("\n", 0, span.start) + 1
+    before = re.search(r"(\w+)\s*\^\s*\Z", span.source.text[line : span.start])
     message = f"`{name}` is not defined"
     label = "not found in this scope"
     if name == "t" and before and follows != "(":
-        transposed = Edit(Span(span.source, before.start(), span.end), f"{before[1]}^T")
+        transposed = Edit(Span(span.source, line + before.start(), span.end), f"{before[1]}^T")
         note = "a transpose is written `^T`, with a capital letter, or `ᵀ`"
         return E201(
             message, transposed.span, label, notes=(note,), hint=f"write {said(transposed)}", edits=(transposed,)
