@@ -114,6 +114,18 @@ def not_finite(
     )
 
 
+def kernel_not_finite(network: str, n: int, draw: int) -> NetsorError:
+    """A kernel of a drawn network that has an entry without a value."""
+    return NetsorError(
+        Diagnostic(
+            "E703",
+            f"a kernel of `{network}` is not finite at n = {whole(n)}",
+            notes=(f"seen with draw {draw}",),
+            hint="keep arguments inside the domain of their functions, for instance log(x^2 + 1e-6)",
+        )
+    )
+
+
 def _what(value: float) -> str:
     if value != value:
         return "not a number"

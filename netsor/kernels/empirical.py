@@ -17,6 +17,7 @@ from netsor.expr.arrays import lambdify
 from netsor.finite import run_vectors
 from netsor.finite.arguments import draws_of, width_of
 from netsor.finite.averages import mean, standard_error
+from netsor.finite.faults import kernel_not_finite
 from netsor.kernels.kernel import verify_network
 from netsor.kernels.pairs import flat_rows, shaped_rows
 from netsor.kernels.terms import KernelTerm, nngp_terms, ntk_terms
@@ -194,6 +195,8 @@ class _Drawn:
             values = run_vectors(program, self.n, seed, names, draw=draw, **options)
             sample = _Sample(self.made, terms, {name: np.asarray(v) for name, v in values.items()}, self.n)
             for name, kernel in sample.kernels(self.rows, self.columns).items():
+                if not np.all(np.isfinite(kernel)):
+                    raise kernel_not_finite(self.made.network.name, self.n, draw)
                 found.setdefault(name, []).append(kernel)
         return {name: EmpiricalKernel(np.array(v)) for name, v in found.items()}
 

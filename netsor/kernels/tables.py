@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netsor.gaussian.arithmetic.bounded import Bounded
-from netsor.gaussian.problem import Clock
+from netsor.gaussian.problem import Clock, Unsettled
 from netsor.kernels.pairs import Pairs, Template
 from netsor.limit.many.frames import BLOCK, Frame, Step
 
@@ -72,6 +72,10 @@ def tabulate(
             left = clock.left()
             mine = clock if not np.isfinite(left) else Clock(max(left, 0.0) / (len(tiles) - k))
             _tile(pairs, single, rows, columns, requests, made, mine)
+    for request, tables in zip(requests, made, strict=True):
+        with request.guard():
+            if not all(np.all(np.isfinite(k.value)) and not np.any(np.isnan(k.error)) for k in tables.values()):
+                raise Unsettled("numbers beyond 1.8e308, the largest number, arose on the way")
     return [{name: Kernel(*(_arranged(x, pairs) for x in (k.value, k.error))) for name, k in t.items()} for t in made]
 
 

@@ -90,6 +90,25 @@ def test_a_kernel_of_a_squared_dirac_mass_does_not_exist(
     assert [d["code"] for d in json.loads(capsys.readouterr().out)["diagnostics"]] == ["E801"]
 
 
+@pytest.mark.parametrize(
+    ("lines", "options", "code"),
+    [
+        ("x := tanh(g)\nh := W x\nz := log(h)", ["--width", "3"], "E703"),
+        ("x := g / 1e-300\nh := W x\nz := leaky_relu(h) * x", [], "E804"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_kernel_without_a_number_is_told(
+    lines: str, options: list[str], code: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    Path("m.netsor").write_text(f"{NETWORK}{lines}\noutput f := vᵀ z / √n\n")
+    Path("X.json").write_text("[[1, 0.5], [-0.5, 1]]")
+    assert main(["ntk", "m.netsor", "--inputs", "X.json", "--json", *options]) == 1
+    assert [d["code"] for d in json.loads(capsys.readouterr().out)["diagnostics"]] == [code]
+
+
 def test_covariances_beyond_the_doubles_are_told() -> None:
     text = "data X : (1, 2) = [[1e200, 1e200]]\nmatrix U : (n, 2) ~ N(0, 1)\ng := U X[1]\noutput mean(tanh(g)^2)\n"
     found = loads(text).limit()
