@@ -53,7 +53,7 @@ def infer_assumptions(program: Program, examples: Iterable[Example] | None = Non
 
 
 def _with_kinks(p: Program, found: dict[str, Assumption], examples: Iterable[Example] | None) -> dict[str, Assumption]:
-    """B.8 and NTKTRAIN where arguments lie on a kink with positive probability: there ψ* is no gradient."""
+    """B.8 and NTKTRAIN where arguments lie on a kink with positive probability: there ψ* is not a gradient."""
     if infer_derivatives(p)[0].hopeless:
         return found
     trained = trained_names(p)

@@ -78,7 +78,7 @@ def fluctuation(span: Span, text: str, factor: str, rest: str, inner: bool) -> D
 E502 = Entry(
     "E502",
     "an inner product is not divided by n",
-    "xᵀ y grows like n; a MOMENT is (1/n) Σ_α x_α y_α, so a division by n belongs into the same product.",
+    "xᵀ y grows like n; a MOMENT is (1/n) Σ_α x_α y_α, so the division by n stands in the same product.",
     bad="vector x, y ~ N(0, 1)\noutput xᵀ y\n",
     good="vector x, y ~ N(0, 1)\noutput xᵀ y / n\n",
     paper="Eq. 61",

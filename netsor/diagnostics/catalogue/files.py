@@ -38,7 +38,7 @@ E004 = Entry(
 E005 = Entry(
     "E005",
     "a file is too large to be a program",
-    "A program has at most fifty million bytes. Large data belongs into a file of its own, see `--data`.",
+    "A program has at most fifty million bytes. Put large data into a file of its own, see `--data`.",
     "netsor check weights.npy",
     "netsor eval program.netsor --data X=weights.npy",
 )

@@ -175,7 +175,7 @@ def matrix_arithmetic(span: Span, op: str, left: str, right: str) -> Diagnostic:
 
 E304 = Entry(
     "E304",
-    "a matrix is applied to something that is no vector",
+    "a matrix is applied to something that is not a vector",
     "MATMUL multiplies an n×n matrix and a vector; data enter through an n×d matrix.",
     bad="vector x, y ~ N(0, 1)\nmatrix W\nz := W 3\noutput mean(z^2)\n",
     good="vector x, y ~ N(0, 1)\nmatrix W\nz := 3 W x\noutput mean(z^2)\n",
@@ -227,7 +227,7 @@ def at_needs_matrix(span: Span, left: Span, right: Span, kind: str, of_vectors: 
 
 E305 = Entry(
     "E305",
-    "what is no function is applied",
+    "something that is not a function is applied",
     "name(…) applies a function, multiplies with a matrix, or scales with a scalar; a vector cannot be applied.",
     bad="vector x, y ~ N(0, 1)\nmatrix W\nz := x(y)\noutput mean(z)\n",
     good="vector x, y ~ N(0, 1)\nmatrix W\nz := x ⊙ y\noutput mean(z)\n",
@@ -347,7 +347,7 @@ def square_application(span: Span, name: str, argument: str) -> Diagnostic:
 
 E308 = Entry(
     "E308",
-    "an output is no scalar",
+    "an output is not a scalar",
     "Outputs are scalars: what the Master Theorem gives a limit to. Of a vector, ask for moments.",
     bad="vector x, y ~ N(0, 1)\nmatrix W\noutput tanh(x)\n",
     good="vector x, y ~ N(0, 1)\nmatrix W\noutput mean(tanh(x)^2)\n",
@@ -541,7 +541,7 @@ def too_singular(span: Span, name: str, order: int) -> Diagnostic:
 
 E312 = Entry(
     "E312",
-    "an n×d matrix is applied to something that is no row of data",
+    "an n×d matrix is applied to something that is not a row of data",
     "An n×d matrix takes a row of d numbers to a member of 𝒱; vectors are multiplied by n×n matrices.",
     bad="matrix U : (n, 3)\nvector x ~ N(0, 1)\nz := U x\noutput mean(z^2)\n",
     good="matrix U : (n, 3)\ndata X : (1, 3) = [[1, 0, 2]]\nz := U X[1]\noutput mean(z^2)\n",

@@ -16,7 +16,7 @@ _READOUT = re.compile(r"((?:\w+\s*(?:ᵀ|⊤|\^T)\s*|⟨).*?)(?:\s*/\s*(?:n|√n
 
 E601 = Entry(
     "E601",
-    "an output of a network that is no readout",
+    "an output of a network is not a readout",
     "A network gives f(ξ) = vᵀ x(ξ) / √n, with v a vector of parameters that it declares; several terms "
     "of this form may be added.",
     bad=_NET + "output f := mean(x)\n",
@@ -70,7 +70,7 @@ def no_readout(span: Span, name: str) -> Diagnostic:
 
 E603 = Entry(
     "E603",
-    "training something that is no parameter",
+    "something is trained that is not a parameter",
     "SGD updates the matrices and vectors that the network declares.",
     bad=_NET + ("train x\noutput f := vᵀ x / √n\n"),
     good=_NET + ("train W\noutput f := vᵀ x / √n\n"),
@@ -446,7 +446,7 @@ E660 = Entry(
 
 E661 = Entry(
     "E661",
-    "training what is no parameter",
+    "something is trained that is not a parameter",
     "SGD updates the matrices and vectors that the network declares.",
     bad="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 2  # with `train x`",
     good="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 2  # with `train W`",

@@ -115,7 +115,7 @@ E113 = Entry(
     "E113",
     "a juxtaposed factor after a quotient",
     "In `a / b c` the c could divide or multiply. Write `a / (b c)` or `(a / b) c`. A product before the slash "
-    "is no such case: `xᵀ y / n` is (xᵀ y)/n.",
+    "is not ambiguous: `xᵀ y / n` is (xᵀ y)/n.",
     "vector g ~ N(0, 1)\nscalar c = 2\nx := 1 / c g\n",
     "vector g ~ N(0, 1)\nscalar c = 2\nx := (1 / c) g\n",
 )
@@ -221,7 +221,7 @@ E124 = Entry(
 
 E125 = Entry(
     "E125",
-    "a line is no statement",
+    "a line is not a statement",
     "A statement is a declaration, a definition, a loop, an output, or `NAME := EXPRESSION`, which gives a "
     "value to one name. An expression alone does nothing.",
     "matrix W\nvector g ~ N(0, 1)\nW g\n",
