@@ -50,7 +50,7 @@ def run(**changed):
         ("E658", "uses `z`", run(loss=f * sym("z"))),
         ("E658", "does not depend on the output", run(loss=y)),
         ("E658", "jumps", run(loss=call("step", f - y))),
-        ("E661", "no parameter", lambda: trainable(mlp(1, "nobody"))),
+        ("E661", "not a parameter", lambda: trainable(mlp(1, "nobody"))),
     ],
 )  # fmt: skip
 def test_diagnostics(code, says, call_it):
