@@ -78,7 +78,6 @@ def foreign_name(span: Span, name: str, is_vector: Callable[[str], bool] = lambd
     return None
 
 
-
 def _dot(span: Span, inside: str, end: int) -> Diagnostic | None:
     parts = _parts(inside)
     if len(parts) != 2:
@@ -133,9 +132,7 @@ def _covariance(span: Span, inside: str, end: int) -> Diagnostic | None:
     if len(parts) != 2:
         return None
     left, right = (f"({p} - mean({p}))" for p in parts)
-    return _unknown(
-        _to(span, end), "a covariance over coordinates is a mean of products", f"mean({left} * {right})"
-    )
+    return _unknown(_to(span, end), "a covariance over coordinates is a mean of products", f"mean({left} * {right})")
 
 
 def _divided(span: Span, end: int) -> tuple[Span, bool]:

@@ -157,8 +157,10 @@ class _Sources:
         private = [s for s in symmetric if s not in entering]
         if self.changes_sign(y, private):
             return Term(v, x, "centred", True)
-        iid = all(name in p.group_of or name in p.embedding or not self.is_vector(name) and self.is_sure(name)
-                  for name in names)
+        iid = all(
+            name in p.group_of or name in p.embedding or not self.is_vector(name) and self.is_sure(name)
+            for name in names
+        )
         return Term(v, x, "iid" if iid else "", self.changes_sign(y, symmetric))
 
     def is_vector(self, name: str) -> bool:

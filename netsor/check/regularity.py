@@ -378,9 +378,7 @@ def _quotient(node: Star, ranges: Mapping[Sym, Interval]) -> Finding:
     return Finding(found.holds, f"ψ* of Eq. 84 needs ψ' pseudo-Lipschitz, and {found.because}", found.covered)
 
 
-def infer_continuity(
-    psi: Expr, ranges: Mapping[Sym, Interval], positive: Collection[Sym] = frozenset()
-) -> Finding:
+def infer_continuity(psi: Expr, ranges: Mapping[Sym, Interval], positive: Collection[Sym] = frozenset()) -> Finding:
     """Whether a function of scalars alone is continuous in them (B.8, 1)."""
     bounds = ranges_of(psi, ranges)
     worst = FINE

@@ -187,9 +187,7 @@ def _text(title: str, study: Any, missing: Mapping[str, str]) -> str:
                 (str(n), str(k), value_text(mean, (stderr or 0) / 30), _or_blank(stderr), gap, _or_blank(spread))
             )
         limit = (
-            missing[name]
-            if c.limit is None
-            else f"{value_text(c.limit, c.limit_error)} ± {error_text(c.limit_error)}"
+            missing[name] if c.limit is None else f"{value_text(c.limit, c.limit_error)} ± {error_text(c.limit_error)}"
         )
         blocks.append(f"\n{name}: limit {limit}\n{table(rows, right=(True,) * 6)}")
         blocks.append(f"  bias {_rate(c.bias_rate)}; spread {_rate(c.spread_rate)}")

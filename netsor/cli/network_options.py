@@ -109,6 +109,4 @@ def training_arguments(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def add_tolerance(parser: argparse.ArgumentParser, default: float) -> None:
-    parser.add_argument(
-        "--tol", type=positive_number, metavar="T", help=f"error wanted of a limit ({default:g})"
-    )
+    parser.add_argument("--tol", type=positive_number, metavar="T", help=f"error wanted of a limit ({default:g})")

@@ -48,9 +48,7 @@ def register(commands: Any) -> None:
         help="MOMENTs of the backward program (default), or the sum over isomorphic paths (Eq. 96)",
     )
     parser.add_argument("--width", type=whole_number, metavar="N", help="the empirical kernels at width N")
-    parser.add_argument(
-        "--seeds", type=positive_whole_number, metavar="K", help="how many networks to draw (1)"
-    )
+    parser.add_argument("--seeds", type=positive_whole_number, metavar="K", help="how many networks to draw (1)")
     parser.add_argument("--seed", type=seed_number, metavar="S", help="the seed of the draws (0)")
     parser.add_argument("--by-parameter", action="store_true", help="what each trained parameter adds to the NTK")
     parser.add_argument("--explain", action="store_true", help="show each expectation that was taken, and by what rule")

@@ -15,7 +15,6 @@ from weakref import WeakValueDictionary
 Number = int | float
 
 
-
 class Operations:
     """The functions behind the operators and the text of expressions, set by modules that import this one."""
 

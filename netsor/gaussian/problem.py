@@ -113,6 +113,7 @@ class Expectation:
     slopes: Mapping[Input, float] = field(default_factory=dict)
     own: float = 0.0
 
+
 EPS = 2.0**-52
 # e^x overflows from x = 709.8 on; 700 leaves some room.
 OVERFLOW = 700.0

@@ -296,10 +296,7 @@ class Limit:
             under = frozenset[Sym]().union(*map(self._doubts, operand.free)) if self._doubtful else None
             if under:
                 self._under[symbol] = under
-        partners = [
-            (s, self._products[s].operand)
-            for s in self._of_matrix(operand, i.matrix, not i.transposed)
-        ]
+        partners = [(s, self._products[s].operand) for s in self._of_matrix(operand, i.matrix, not i.transposed)]
         # Both symbols are scaled by 2^−j: a derivative by the partner's symbol is 2^j times that by its Ẑ, and Ż is
         # scaled like Ẑ^{Wx}.
         dot = ZDOT(variance, operand, partners, lambda s, d: self._coefficient(symbol, s, d, i.name))

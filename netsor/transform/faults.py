@@ -13,21 +13,25 @@ def _error(code: str, message: str, span: Span | None = None, **more: object) ->
 
 def not_a_network(name: str) -> NetsorError:
     return _error(
-        "E651", f"`{name}` is a program, and only a network has a gradient with respect to parameters",
+        "E651",
+        f"`{name}` is a program, and only a network has a gradient with respect to parameters",
         hint="begin the file with `network NAME(ξ : d)` and end it with a readout `output f := vᵀx / √n`",
     )
 
 
 def no_readout(name: str) -> NetsorError:
     return _error(
-        "E652", f"the network `{name}` has no readout, so there is nothing to differentiate",
+        "E652",
+        f"the network `{name}` has no readout, so there is nothing to differentiate",
         hint="add a readout: `output f := vᵀx / √n`",
     )
 
 
 def no_derivative(variable: str, argument: str, span: Span | None) -> NetsorError:
     return _error(
-        "E653", f"`{variable}` jumps, so it has no derivative in `{argument}`", span,
+        "E653",
+        f"`{variable}` jumps, so it has no derivative in `{argument}`",
+        span,
         notes=("the gradient of a network is made of the derivatives of its nonlinearities (Eq. 78)",),
         hint="use a continuous nonlinearity such as relu or tanh",
     )
@@ -41,7 +45,9 @@ def wrong_shape(what: str, wanted: str, got: Sequence[int] | str, hint: str) -> 
 def unknown_input(name: str, known: Sequence[str]) -> NetsorError:
     listed = ", ".join(f"`{k}`" for k in known)
     return _error(
-        "E662", f"there is no input `{name}`", notes=(f"the network's inputs are {listed}",),
+        "E662",
+        f"there is no input `{name}`",
+        notes=(f"the network's inputs are {listed}",),
         hint=f"give rows for `{known[0]}`",
     )
 
@@ -58,7 +64,9 @@ def not_a_number(value: object) -> NetsorError:
 
 def unknown_row(row: object, rows: int) -> NetsorError:
     return _error(
-        "E656", f"the order names row {row}, and the inputs have rows 1 to {rows}", notes=("rows count from 1",),
+        "E656",
+        f"the order names row {row}, and the inputs have rows 1 to {rows}",
+        notes=("rows count from 1",),
         hint=f"name rows from 1 to {rows}, such as {rows}; without an order they come in turn",
     )
 
@@ -80,7 +88,8 @@ def bad_loss(message: str, hint: str = "") -> NetsorError:
 
 def conflicting_readouts(first: str, second: str) -> NetsorError:
     return _error(
-        "E659", f"{first} and {second} have one embedding, so they cannot have different outputs at step 0",
+        "E659",
+        f"{first} and {second} have one embedding, so they cannot have different outputs at step 0",
         hint="give them one value of f0",
     )
 
@@ -88,7 +97,8 @@ def conflicting_readouts(first: str, second: str) -> NetsorError:
 def dependent_outputs(where: str, given: float, others: str, reached: float) -> NetsorError:
     whose = f"every network with the outputs given for {others}" if others else "every network"
     return _error(
-        "E659", f"no network has the outputs f0: it is {given:g} on {where}, where {whose} has {reached:.6g}",
+        "E659",
+        f"no network has the outputs f0: it is {given:g} on {where}, where {whose} has {reached:.6g}",
         notes=("the embeddings of these rows are linearly dependent, so that Σ of Eq. 71 is singular",),
         hint=f"give {where} the output {reached:.6g}",
     )
@@ -96,7 +106,8 @@ def dependent_outputs(where: str, given: float, others: str, reached: float) -> 
 
 def outputs_out_of_reach(width: int, lacking: float) -> NetsorError:
     return _error(
-        "E659", f"networks of width {width} cannot have the outputs f0 at step 0: {lacking:.2g} are missing in a run",
+        "E659",
+        f"networks of width {width} cannot have the outputs f0 at step 0: {lacking:.2g} are missing in a run",
         notes=("the embeddings of the rows are linearly dependent at this width, so that Σ of Eq. 71 is singular",),
         hint="take a larger width, fewer rows, or `--f0 zero`",
     )
@@ -104,7 +115,8 @@ def outputs_out_of_reach(width: int, lacking: float) -> NetsorError:
 
 def cannot_condition(variable: str, why: str) -> NetsorError:
     return _error(
-        "E660", f"the readout vector `{variable}` {why}, so v̂ of Eq. 71 is not its law given the outputs at step 0",
+        "E660",
+        f"the readout vector `{variable}` {why}, so v̂ of Eq. 71 is not its law given the outputs at step 0",
         notes=("Eq. 69 needs a Gaussian v that is independent of the embeddings (the Simple GIA Check)",),
         hint="start from the network's own outputs with `--f0 network`",
     )
@@ -112,6 +124,7 @@ def cannot_condition(variable: str, why: str) -> NetsorError:
 
 def not_trainable(name: str) -> NetsorError:
     return _error(
-        "E661", f"`{name}` is not a parameter of the network, so it cannot be trained",
+        "E661",
+        f"`{name}` is not a parameter of the network, so it cannot be trained",
         hint="after `train` name a declared matrix or vector",
     )
