@@ -143,6 +143,8 @@ class Jumps:
         """Whether, judged by the Z's in it, an argument of ψ lies at a jump with positive probability."""
         state = self.state
         limits = {Sym(x): state.z(x) for x in i.vectors} | {Sym(x): state.moment(x) for x in i.scalars}
+        # Inside ψ* the step tends to 0.
+        limits |= {node.bound: ZERO for node in postorder(i.psi) if isinstance(node, Star)}
         for u, places in _arguments(i.psi):
             try:
                 made = canonical(substitute(at_infinite_width(u), limits))

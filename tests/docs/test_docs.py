@@ -290,14 +290,14 @@ print(explain("W989"))
 
 
 def test_the_recipes_for_a_rule_and_a_reduction(changed: Path) -> None:
-    """E tanh(u/2) tanh(v/2) against 90 Gauss–Hermite nodes a side; E log|u| of variance 4."""
+    """E tanh(u/4) tanh(v/4) tanh((u + v)/4 + 1) against 90 Gauss–Hermite nodes a side; E log|u| of variance 4."""
     code = """
 import json
 from netsor.expr import call, sym
 from netsor.gaussian import FixedLaw, expect
 u, v = sym("u"), sym("v")
 law = FixedLaw([u, v], [[1, 0.5], [0.5, 1]])
-asked = ((call("tanh", u / 2) * call("tanh", v / 2), law), (call("log", call("abs", u)), FixedLaw([u], [[4]])))
+asked = ((call("tanh", u / 4) * call("tanh", v / 4) * call("tanh", (u + v) / 4 + 1), law), (call("log", call("abs", u)), FixedLaw([u], [[4]])))
 found = [expect(*a) for a in asked]
 print(json.dumps([[e.value, e.error, e.method] for e in found]))
 """
@@ -305,7 +305,8 @@ print(json.dumps([[e.value, e.error, e.method] for e in found]))
     x, w = np.polynomial.hermite_e.hermegauss(90)
     w = w / w.sum()
     y = 0.5 * x[:, None] + 0.75**0.5 * x
-    truth = float(w @ (np.tanh(x[:, None] / 2) * np.tanh(y / 2)) @ w)
+    u = x[:, None]
+    truth = float(w @ (np.tanh(u / 4) * np.tanh(y / 4) * np.tanh((u + y) / 4 + 1)) @ w)
     assert abs(pair - truth) <= error + 1e-15 and "Gauss–Hermite 2-D" in rule
     assert abs(logarithm - (math.log(2) - np.euler_gamma) / 2) <= doubt < 1e-14 and reduction == "exact algebra"
 
