@@ -297,7 +297,8 @@ from netsor.expr import call, sym
 from netsor.gaussian import FixedLaw, expect
 u, v = sym("u"), sym("v")
 law = FixedLaw([u, v], [[1, 0.5], [0.5, 1]])
-asked = ((call("tanh", u / 4) * call("tanh", v / 4) * call("tanh", (u + v) / 4 + 1), law), (call("log", call("abs", u)), FixedLaw([u], [[4]])))
+three = call("tanh", u / 4) * call("tanh", v / 4) * call("tanh", (u + v) / 4 + 1)
+asked = ((three, law), (call("log", call("abs", u)), FixedLaw([u], [[4]])))
 found = [expect(*a) for a in asked]
 print(json.dumps([[e.value, e.error, e.method] for e in found]))
 """
