@@ -27,8 +27,11 @@ def checked(ctx: Context, e: Expr, span: Span, averaged: bool = False) -> Expr:
         try:
             # Where constants move, differences of higher order are seen with their values in place.
             limit = limit_of_factors if e.free & moving else at_infinite_width
-            limit(substitute(e, values))
-            return e
+            held = substitute(e, values)
+            limit(held)
+            # A part may grow and be absent only by the value of a constant, as in √n step(−k) with k = 1/2. The
+            # instruction then holds the value, because a limit in which k stands for any number does not exist.
+            return e if held is e or _has_limit(e) else held
         except Diverges as d:
             rate = d
         # √n may hide in a scalar: (F(x + ε d) − F(x))/ε with ε = 1/√n is ψ* too. So may F(x) = 0 in the lines that made
@@ -42,6 +45,15 @@ def checked(ctx: Context, e: Expr, span: Span, averaged: bool = False) -> Expr:
     if not rate.grows:
         raise Fault(divergence.no_limit(span, span.text, rate.rate, rate.known))
     raise Fault(_without_limit(ctx, e, span, rate.rate, averaged))
+
+
+def _has_limit(e: Expr) -> bool:
+    """Whether an expression has a limit whatever the values of the scalars in it are."""
+    try:
+        at_infinite_width(e)
+    except Diverges:
+        return False
+    return True
 
 
 def _written_out(ctx: Context, e: Expr) -> Expr:

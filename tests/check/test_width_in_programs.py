@@ -2,6 +2,7 @@
 
 import pytest
 
+import netsor
 from netsor.check import check_source
 from netsor.diagnostics import Source
 from netsor.limit import infer_limit
@@ -85,3 +86,28 @@ def test_derivatives_at_numbers_are_numbers(value: str, number: float) -> None:
     assert checked.program is not None
     assert infer_limit(checked.program)["a"].value == pytest.approx(number)
     assert [d.code for d in report(f"scalar c = step'(0)\noutput a := mean({value}*x^2)").diagnostics] == ["E506"]
+
+
+@pytest.mark.parametrize(
+    ("line", "right"),
+    [
+        ("output o := √n * step(-k)", 0.0),
+        ("output o := if k <= 0 then √n else k", 0.5),
+        ("output o := mean(x^2) + √n * step''(k)", 1.0),
+        ("output o := mean(if k <= 0 then √n * x^2 else x^2)", 1.0),
+        ("z := if k <= 0 then √n * x else x\noutput o := mean(z^2)", 1.0),
+        ("z0 := √n * step''(k)\noutput o := mean(x^2 + z0)", 1.0),
+    ],
+)
+def test_what_grows_is_absent_by_the_value_of_a_constant(line, right):
+    """With k = 1/2 the part in √n is 0 at every width, and E x² = 1."""
+    document = netsor.loads("scalar k = 0.5\nvector x ~ N(0, 1)\n" + line + "\n")
+    assert document.report.ok
+    found = document.limit()["o"]
+    assert abs(found.value - right) <= found.error <= 1e-13
+    document.derive()
+
+
+def test_what_grows_by_the_value_of_a_constant():
+    found = netsor.loads("scalar k = -0.5\noutput o := √n * step(-k)\n").report
+    assert not found.ok
