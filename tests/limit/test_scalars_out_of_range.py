@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 import netsor
+from netsor.expr import Sym
+from netsor.expr.functions import dirac
+from netsor.gaussian.arithmetic.extended_range import values
 
 C = "vector x ~ N(0, 1)\nc := mean(x^2)\n"
 
@@ -49,3 +53,17 @@ def test_variances_whose_product_is_no_float() -> None:
     text = "vector x ~ N(0, 1e200)\nmatrix W\nh := W (x + relu(x))\noutput f := mean(tanh(h)^2)\n"
     found = netsor.loads(text).limit()["f"]
     assert found.value is not None and abs(found.value - 1) <= found.error < 1e-12
+
+
+@pytest.mark.parametrize("jump, right", [("sign(k)", 1.0), ("step(k - 3)", 0.0)])
+def test_the_slope_of_a_jump_beside_its_place(jump: str, right: float) -> None:
+    """The slope is a Dirac mass, which is 0 beside the jump."""
+    text = f"vector x ~ N(0, 1)\nk := mean(x^2)\noutput f := softplus(if {jump} >= 1 then k else {jump})\n"
+    found = netsor.loads(text).limit()["f"]
+    assert found.value is not None and abs(found.value - math.log1p(math.exp(right))) <= found.error <= 1e-11
+
+
+def test_the_value_of_a_dirac_mass() -> None:
+    x = Sym("x")
+    found = values(dirac(x), {x: np.array([-2.0, 0.0, 1e-300, math.inf, math.nan])}, 5).floats()
+    np.testing.assert_array_equal(found, [0.0, math.nan, 0.0, 0.0, math.nan])

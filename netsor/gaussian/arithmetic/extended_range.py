@@ -15,7 +15,7 @@ import numpy as np
 
 from netsor.expr import Add, Call, Cmp, Cond, Const, Expr, Logic, Mul, Pow, Sym, canonical, postorder
 from netsor.expr.arrays import ARRAY_FUNCTIONS, NUMPY, lambdify
-from netsor.expr.functions import FUNCTIONS, is_exp, is_log
+from netsor.expr.functions import FUNCTIONS, is_exp, is_log, is_mass
 from netsor.gaussian.arithmetic.two_product import two_product
 
 Array = np.ndarray
@@ -86,6 +86,9 @@ def _call(node: Call, parts: list[Wide]) -> Wide:
         return _exponential(u.floats())
     if is_log(node):
         return wide(_logarithm(u))
+    if is_mass(node):
+        # A Dirac mass, which is the slope of a jump, is zero beside its place and has no value at it.
+        return wide(np.where((u.m == 0) | np.isnan(u.m), np.nan, 0.0))
     return _value(node.fn, parts)
 
 
