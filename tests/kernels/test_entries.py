@@ -78,3 +78,16 @@ def test_the_expectations_of_a_kernel_are_shown(tmp_path, capsys):
     assert main([*arguments, "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)["expectations"]
     assert {"integrand", "over", "ways", "error"} == set(shown[0])
+
+
+def test_no_warnings_where_numbers_leave_the_range(tmp_path, capsys, recwarn):
+    """E804 says it; numpy's warnings would be a second message, and name lines of this package."""
+    text = (
+        "network m(ξ : 2)\nmatrix U : (n, 2) ~ N(0, 1)\nmatrix W ~ N(0, 2/n)\nvector v ~ N(0, 1)\ntrain v\n"
+        "g := U ξ\nx := g / 1e-300\nh := W x\nz := leaky_relu(h) * x\noutput f := vᵀ h / √n\n"
+    )
+    (tmp_path / "p.netsor").write_text(text)
+    np.savetxt(tmp_path / "X.csv", [[1.0, 2.0], [0.5, -1.0]], delimiter=",")
+    main(["ntk", str(tmp_path / "p.netsor"), "--inputs", str(tmp_path / "X.csv")])
+    assert "E804" in capsys.readouterr().err
+    assert not recwarn.list

@@ -104,9 +104,11 @@ class Frame:
             if s.number not in missing and s.number not in self._values and not self._taken_over(s):
                 missing[s.number] = s
                 stack.extend(s.needs)
-        for number in sorted(missing):
-            s = missing[number]
-            self._values[number] = s.compute(self, [self._values[n.number] for n in s.needs])
+        # Numbers beyond the floats become infinite or NaN, and the entries of the kernel that need them say so.
+        with np.errstate(over="ignore", invalid="ignore"):
+            for number in sorted(missing):
+                s = missing[number]
+                self._values[number] = s.compute(self, [self._values[n.number] for n in s.needs])
 
     def value(self, step: Step) -> Any:
         if step.number not in self._values:
