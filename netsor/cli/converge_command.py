@@ -21,7 +21,7 @@ from netsor.cli.options import (
     positive_whole_number,
     seed_number,
 )
-from netsor.cli.output import error_text, exit_status, print_json, report, table, value_text
+from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, table, value_text
 from netsor.cli.streams import interrupted_status, tell
 from netsor.diagnostics import Diagnostic, NetsorError
 
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     if args.plot is not None:
         verify_plot(args.plot)
     document = load(args.file, args.set, args.data)
-    report(document.report.diagnostics)
+    report_warnings(document)
     # Before the limits, which may take their time.
     verify_study(document.program, args.widths, args.seeds, dtype=args.dtype, engine=args.engine)
     store, unkept = _store(args)

@@ -19,7 +19,7 @@ from netsor.cli.options import (
     seed_number,
     whole_number,
 )
-from netsor.cli.output import error_text, exit_status, print_json, report, table, value_text
+from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, table, value_text
 
 _MOST_ROWS = 12
 
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     from netsor.api import load
 
     document = load(args.file, args.set, args.data)
-    report(document.report.diagnostics)
+    report_warnings(document)
     inputs, inputs2 = read_rows(args.inputs, "--inputs"), read_rows(args.inputs2, "--inputs2")
     if args.width is not None and (args.paths or args.method == "paths"):
         args.refuse("paths belong to the limit, and --width asks for kernels at a width; leave one of them out")

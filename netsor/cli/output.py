@@ -7,13 +7,16 @@ import math
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netsor.cli.streams import tell
 from netsor.diagnostics import Diagnostic
 from netsor.diagnostics.columns import text_width
 from netsor.show.numbers import error_text as error_text
 from netsor.show.numbers import value_text as value_text
+
+if TYPE_CHECKING:
+    from netsor.api import Document
 
 # Faults of the call rather than of the program: files, options, widths.
 _USAGE_CODES = {"E205", "E654", "E655", "E656", "E657", "E658", "E662", "E711"}
@@ -49,6 +52,12 @@ def terminal_width(stream: Any) -> int:
         return max(40, os.get_terminal_size(stream.fileno()).columns)
     except OSError:
         return 100
+
+
+def report_warnings(document: Document) -> None:
+    """The warnings of a text on standard error; raises NetsorError with its errors, which are told where that ends."""
+    if document.program is not None:
+        report(document.report.diagnostics)
 
 
 def report(diagnostics: Iterable[Diagnostic], json_wanted: bool = False) -> None:

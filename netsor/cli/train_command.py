@@ -17,7 +17,7 @@ from netsor.cli.options import (
     refuse_unused,
     whole_number,
 )
-from netsor.cli.output import error_text, exit_status, print_json, report, table, value_text
+from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, table, value_text
 
 _ROUNDING = 1e-12
 
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         refuse_unused(args, ("tol", "budget"), "with `--width` and without `--limit`")
     fill_in(args, seeds=1, seed=0, tol=1e-9)
     document = load(args.file, args.set, args.data)
-    report(document.report.diagnostics)
+    report_warnings(document)
     arguments = training_arguments(args)
     with Progress("training") as progress:
         found = document.train(

@@ -315,3 +315,28 @@ def test_ten_thousand_lines(write) -> None:
     )
     done = netsor("check", write(lines + "output mean(x9^2)\n"), "--json")
     assert done.returncode == 0 and len(strict(done.stdout)["files"][0]["variables"]) > 10_000
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("check", ()),
+        ("eval", ()),
+        ("show", ()),
+        ("derive", ()),
+        ("draw", ()),
+        ("report", ()),
+        ("converge", ("--widths", "10")),
+        ("backward", ()),
+        ("ntk", ("--inputs", "X.csv")),
+        ("sgd", ("--inputs", "X.csv", "--targets", "y.csv", "--steps", "1")),
+        ("train", ("--inputs", "X.csv", "--targets", "y.csv", "--steps", "1")),
+    ],
+)
+def test_faults_of_a_text_are_told_once(command, options, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.netsor").write_text("network bad(ξ : 2)\nmatrix U : (n, 2)\nx := V ξ\n")
+    (tmp_path / "X.csv").write_text("1,0\n0,1\n")
+    (tmp_path / "y.csv").write_text("1\n-1\n")
+    assert main([command, "bad.netsor", *options]) == 1
+    assert capsys.readouterr().err.count("error[E201]") == 1
