@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from netsor.syntax import read_source
 if TYPE_CHECKING:
     from netsor.finite import FiniteResult
     from netsor.limit import LimitResult
+    from netsor.predict.fit import Fit
     from netsor.show.derivation import Derivation
 
 
@@ -26,6 +27,9 @@ class Document(Networks, Shown):
     """A program that was read and checked, as `load` returns it."""
 
     report: Report
+    # The values of `param` and `data` lines that were given, for kernels as functions of the others.
+    settings: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    data: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def program(self) -> Program:
@@ -82,6 +86,28 @@ class Document(Networks, Shown):
 
         return listing(self.program)
 
+    def fit(
+        self,
+        inputs: Any,
+        targets: Any,
+        params: Sequence[str],
+        *,
+        noise: float = 0.0,
+        tol: float = 1e-10,
+        progress: Callable[[str], None] | None = None,
+    ) -> tuple[Document, Fit]:
+        """The document with the values of `params` that maximize the likelihood of the targets, and the fit.
+
+        See `netsor.predict.fit.fit`; "noise" among the `params` fits the noise variance too.
+        """
+        from netsor.predict.fit import fit
+        from netsor.predict.hyperparameters import Family
+
+        family = Family(self.report.source, self.settings, self.data)
+        found = fit(family, self.program, inputs, targets, params, noise, tol, progress)
+        settings = {**self.settings, **found.values}
+        return Document(check_source(self.report.source, settings, self.data), settings, self.data), found
+
     def _runnable(self, what: str) -> Program:
         if self.program.kind == "network":
             name = self.program.name
@@ -121,7 +147,8 @@ def load_source(
     source: Source, set: Mapping[str, Any] | Iterable[str] = (), data: Mapping[str, Any] | Iterable[str] = ()
 ) -> Document:
     """Check a program given as a `Source`; otherwise as `load`."""
-    return Document(check_source(source, read_settings(set), read_data(data)))
+    settings, values = read_settings(set), read_data(data)
+    return Document(check_source(source, settings, values), settings, values)
 
 
 # How results are displayed in a notebook; these modules are imported only when a notebook asks.

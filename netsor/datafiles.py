@@ -14,11 +14,12 @@ import stat
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, TypeVar
 
 from netsor.arrays import DEEPEST, NotNumbers, Shape, Values, as_tuples, nested, no_numbers, ragged, shortened
 from netsor.diagnostics import Diagnostic, NetsorError
 
+Read = TypeVar("Read")
 # As the language writes numbers, so that `1_0` is no ten here either; and what `numpy.savetxt` writes for the others.
 _NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|nan|inf|infinity)", re.IGNORECASE)
 
@@ -29,12 +30,24 @@ def read_array_file(path: Path, name: str) -> tuple[Values, Shape]:
     Raises NetsorError: E022 where the file cannot be read or holds anything but numbers, E403 where rows have
     different lengths or there is no number at all.
     """
-    what = f"the file `{shortened(str(path))}` for `{name}`"
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise NetsorError(
-            Diagnostic("E022", f"{what} is of an unknown type `{path.suffix}`", hint="give a .npy, .csv or .json file")
-        )
+            Diagnostic(
+                "E022", f"{_what(path, name)} is of an unknown type `{path.suffix}`",
+                hint="give a .npy, .csv or .json file",
+            )
+        )  # fmt: skip
+    return read_ordinary_file(path, name, lambda file: reader(file, name))
+
+
+def _what(path: Path, name: str) -> str:
+    return f"the file `{shortened(str(path))}` for `{name}`"
+
+
+def read_ordinary_file(path: Path, name: str, reader: Callable[[IO[bytes]], Read]) -> Read:
+    """What a reader makes of a file that is open; raises NetsorError (E022) where it cannot be read, or NotNumbers."""
+    what = _what(path, name)
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
@@ -42,7 +55,7 @@ def read_array_file(path: Path, name: str) -> tuple[Values, Shape]:
         if not stat.S_ISREG(mode):
             raise NetsorError(Diagnostic("E022", f"{what} is not an ordinary file", hint="copy it to a file first"))
         with path.open("rb") as file:
-            return reader(file, name)
+            return reader(file)
     except NotNumbers as error:
         raise NetsorError(
             Diagnostic(
@@ -60,6 +73,12 @@ def read_array_file(path: Path, name: str) -> tuple[Values, Shape]:
 
 
 def _read_npy(file: IO[bytes], name: str) -> tuple[Values, Shape]:
+    array = read_npy(file, name)
+    return as_tuples(array.tolist()), array.shape
+
+
+def read_npy(file: IO[bytes], name: str) -> Any:
+    """The array of numbers in a .npy file; raises NotNumbers, or NetsorError (E403) where it is empty."""
     import numpy as np
     from numpy.lib import format as npy
 
@@ -94,21 +113,21 @@ def _read_npy(file: IO[bytes], name: str) -> tuple[Values, Shape]:
         doubles = array.astype(np.float64)
     if np.any(np.isinf(doubles) & np.isfinite(array)):
         raise NotNumbers("a number in it is beyond 1.8e308, the largest number")
-    return as_tuples(doubles.tolist()), shape
+    return doubles
 
 
 # --- .csv ------------------------------------------------------------------------------------------------------
 
 
 def _read_csv(file: IO[bytes], name: str) -> tuple[Values, Shape]:
-    lines = csv.reader(io.StringIO(_text(file)))
+    lines = csv.reader(io.StringIO(text_of(file.read())))
     rows: list[Values] = []
     width = 0
     try:
         for fields in lines:
             if not any(field.strip() for field in fields) and len(fields) <= 1:
                 continue
-            row = tuple(_number(field, lines.line_num) for field in fields)
+            row = tuple(number_in_line(field, lines.line_num) for field in fields)
             if rows and len(row) != width:
                 raise ragged(name)
             width = len(row)
@@ -120,7 +139,8 @@ def _read_csv(file: IO[bytes], name: str) -> tuple[Values, Shape]:
     return tuple(rows), (len(rows), width)
 
 
-def _number(field: str, line: int) -> float:
+def number_in_line(field: str, line: int) -> float:
+    """The number in a field of a line, in the spelling of the language; raises NotNumbers."""
     text = field.strip(" \t\r\n")
     if not _NUMBER.fullmatch(text):
         raise NotNumbers(f"line {line}: `{shortened(text)}` is not a number")
@@ -136,7 +156,7 @@ def _number(field: str, line: int) -> float:
 def _read_json(file: IO[bytes], name: str) -> tuple[Values, Shape]:
     try:
         # Integers are read as doubles: Python's own may have more digits than it is willing to read.
-        value = json.loads(_text(file), parse_int=_json_number, parse_float=_json_number)
+        value = json.loads(text_of(file.read()), parse_int=_json_number, parse_float=_json_number)
     except RecursionError:
         raise NotNumbers("its lists are nested too deeply") from None
     except NotNumbers:
@@ -153,9 +173,10 @@ def _json_number(text: str) -> float:
     return value
 
 
-def _text(file: IO[bytes]) -> str:
+def text_of(content: bytes) -> str:
+    """The text of a file, its lines ended by line feeds; raises NotNumbers where it is not UTF-8."""
     try:
-        text = file.read().decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise NotNumbers("it is not UTF-8 text") from None
     return text.replace("\r\n", "\n").replace("\r", "\n")

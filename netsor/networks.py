@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from netsor.independence import ExactReport
     from netsor.kernels import Covariances, EmpiricalCovariances, EmpiricalKernels, Kernels
     from netsor.limit import LimitResult
+    from netsor.predict import Prediction
     from netsor.train import Training
 
 
@@ -180,3 +182,19 @@ class Networks:
         from netsor.train import TrainingRequest, train
 
         return train(self.program, inputs, targets, test, TrainingRequest.of(steps=steps, **settings), progress)
+
+    def predict(
+        self,
+        inputs: Any,
+        targets: Any,
+        test: Any,
+        *,
+        kernel: str = "nngp",
+        time: float = math.inf,
+        noise: float = 0.0,
+        **settings: Any,
+    ) -> Prediction:
+        """Mean, standard deviation and covariance of the outputs on test rows; see `netsor.predict.predict`."""
+        from netsor.predict import predict
+
+        return predict(self.program, inputs, targets, test, kernel=kernel, time=time, noise=noise, **settings)

@@ -28,15 +28,17 @@ ALLOWED = {
     "transform": {"check", "syntax", "core", *BASE},
     "arrays": {"diagnostics"},
     "datafiles": {"arrays", "diagnostics"},
+    "tables": {"arrays", "datafiles", "inputs", "diagnostics"},
     "inputs": {"arrays", "datafiles", "check", "syntax", "diagnostics"},
     "kernels": {"transform", "limit", "finite", "gaussian", "check", "core", *BASE},
     "independence": {"kernels", "transform", "limit", "gaussian", "core", *BASE},
     "train": {"kernels", "transform", "limit", "finite", "gaussian", "check", "syntax", "core", *BASE},
+    "predict": {"check", "syntax", "train", "kernels", "transform", "gaussian", "core", *BASE},
     "report": {"show", "limit", "finite", "gaussian", "check", "syntax", "core", *BASE},
     "converge": {"limit", "finite", "core", *BASE},
 }
 # The interfaces, which nothing else imports.
-TOP = {"api", "networks", "report", "cli", "notebook", "__init__"}
+TOP = {"sklearn", "api", "networks", "report", "cli", "notebook", "__init__"}
 # What `netsor check` does without: half a second of imports.
 HEAVY = ("numpy", "scipy", "rich")
 

@@ -114,6 +114,9 @@ class Context:
     expanding: list[str] = field(default_factory=list)
     # How many terms the sums around this place stand for.
     terms: int = 1
+    # Parameters that stay symbols, members of 𝒞, and the laws and factors that depend on them, by kind and name.
+    symbols: frozenset[str] = frozenset()
+    formulas: dict[tuple[str, str], Expr] = field(default_factory=dict)
 
     @property
     def is_network(self) -> bool:

@@ -9,7 +9,7 @@ from netsor.check.context import Context
 from netsor.check.covariance import verify_covariance
 from netsor.check.fault import Fault
 from netsor.check.names import bind
-from netsor.check.operands import integer, integers, members, number, numeric
+from netsor.check.operands import integer, integers, law_number, members, number, numeric
 from netsor.check.scope import Indices, core_name
 from netsor.check.values import Array, InputMatrixValue, MatrixValue, Numbers, Poison, Scalar, Vector
 from netsor.core import Constant, Data, Group, InputMatrix, Matrix
@@ -31,6 +31,11 @@ async def param(ctx: Context, node: ast.Param) -> None:
     value = ctx.settings[name] if name in ctx.settings else await number(ctx, node.value, "a parameter")
     if not math.isfinite(value):
         raise Fault(divergence.no_value(node.value.span))
+    if name in ctx.symbols:
+        core = bind(ctx, name, (), Scalar(Sym(name)), node.name.span)
+        ctx.draft.constants.append(Constant(core, Const(float(value)), float(value), node.span))
+        ctx.draft.constant_values[Sym(core)] = Const(float(value))
+        return
     exact = None if uncertainty(value) else rational(value)
     bind(ctx, name, (), Scalar(Const(value), exact), node.name.span)
 
@@ -118,7 +123,7 @@ async def scalar(ctx: Context, node: ast.ScalarDecl) -> None:
 async def matrix(ctx: Context, node: ast.MatrixDecl) -> None:
     """`matrix W ~ N(0, σ²/n)`, and n×d matrices that apply to data."""
     columns = await _columns(ctx, node)
-    variance = await _entry_variance(ctx, node, columns)
+    variance, formula = await _entry_variance(ctx, node, columns)
     for d in node.declarators:
         for indices in await members(ctx, d):
             name = core_name(d.name, indices)
@@ -129,6 +134,8 @@ async def matrix(ctx: Context, node: ast.MatrixDecl) -> None:
                 core = bind(ctx, d.name, indices, InputMatrixValue(name), d.span)
                 ctx.draft.input_matrices.append(InputMatrix(core, columns, variance, node.span))
                 ctx.draft.columns[core] = columns
+            if formula is not None:
+                ctx.formulas["variance", core] = formula
 
 
 async def _columns(ctx: Context, node: ast.MatrixDecl) -> int | None:
@@ -148,18 +155,20 @@ async def _columns(ctx: Context, node: ast.MatrixDecl) -> int | None:
     return columns
 
 
-async def _entry_variance(ctx: Context, node: ast.MatrixDecl, columns: int | None) -> float:
-    """σ² of entries N(0, σ²/n), or N(0, σ²) where there are `columns`."""
+async def _entry_variance(
+    ctx: Context, node: ast.MatrixDecl, columns: int | None
+) -> tuple[float, Expr | None]:
+    """σ² of entries N(0, σ²/n), or N(0, σ²) where there are `columns`, and its formula where that has symbols."""
     name = node.declarators[0].name
     if node.law is None:
-        return 1.0 if columns is None else 1.0 / columns
+        return (1.0 if columns is None else 1.0 / columns), None
     if await number(ctx, node.law.mean, "the mean") != 0:
         raise Fault(declarations.matrix_mean(node.law.mean.span, name))
     value = await numeric(ctx, node.law.covariance)
     at = node.law.covariance.span
     if isinstance(value, Poison):
         raise Fault(None)
-    scaled = mul(WIDTH, value.expr) if columns is None else value.expr
+    formula = scaled = mul(WIDTH, value.expr) if columns is None else value.expr
     if isinstance(value, Scalar) and not isinstance(scaled, Const):
         # 2/n + 3/n is of the form c/n too: decide by what n times it is, not by how it is written.
         constant = _width_free(substitute(scaled, ctx.draft.constant_values))
@@ -170,7 +179,7 @@ async def _entry_variance(ctx: Context, node: ast.MatrixDecl, columns: int | Non
         raise Fault(declarations.matrix_variance(at, name, isinstance(value, Scalar) and (value.number or 0) > 0))
     if scaled.value < 0:
         raise Fault(declarations.negative_variance(at, name, scaled.value, columns is None))
-    return float(scaled.value)
+    return float(scaled.value), formula if ctx.symbols and formula.free - {WIDTH} else None
 
 
 def _width_free(e: Expr) -> Const | None:
@@ -196,6 +205,8 @@ async def vector(ctx: Context, node: ast.VectorDecl) -> None:
     mean = await _mean(ctx, node.law.mean, len(names))
     covariance = await _covariance(ctx, node.law.covariance, names)
     bound = tuple(bind(ctx, d.name, i, Vector(Sym(core_name(d.name, i))), d.span) for d, i in named)
+    if ctx.symbols:
+        await _formulas(ctx, node.law, bound)
     ctx.emitter.vectors.update(bound)
     if isinstance(covariance, float):
         ones = (Group((name,), (mean[i],), ((covariance,),), node.span) for i, name in enumerate(bound))
@@ -207,7 +218,7 @@ async def vector(ctx: Context, node: ast.VectorDecl) -> None:
 async def _mean(ctx: Context, node: ast.Expr, count: int) -> tuple[float, ...]:
     value = await ctx.value(node)
     if not isinstance(value, Array) or not value.shape:
-        return (as_float(await number(ctx, node, "the mean")),) * count
+        return (as_float((await law_number(ctx, node, "the mean"))[0]),) * count
     if value.shape != (count,):
         raise Fault(declarations.group_mean(node.span, count, value.shape))
     _check_finite(value.values, value.name or "the mean", node.span)
@@ -221,7 +232,7 @@ async def _covariance(ctx: Context, node: ast.Expr, names: Sequence[str]) -> flo
             raise Fault(
                 declarations.not_constant(node.span, "the variance of a vector's coordinates", "an expression in n")
             )
-        variance = as_float(await number(ctx, node, "a variance"))
+        variance = as_float((await law_number(ctx, node, "a variance"))[0])
         if variance < 0:
             raise Fault(declarations.negative_variance(node.span, names[0], variance))
         return variance
@@ -239,6 +250,15 @@ async def _covariance(ctx: Context, node: ast.Expr, names: Sequence[str]) -> flo
         tuple(max(as_float(k[i][i]), 0.0) if i == j else _middle(k[i][j], k[j][i]) for j in range(count))
         for i in range(count)
     )
+
+
+async def _formulas(ctx: Context, law: ast.Normal, names: Sequence[str]) -> None:
+    """Notes how the mean and the variance of vectors depend on the parameters that stay symbols."""
+    for kind, node in (("mean", law.mean), ("variance", law.covariance)):
+        if not isinstance(node, ast.ListLiteral):
+            _, formula = await law_number(ctx, node)
+            if formula is not None:
+                ctx.formulas.update({(kind, name): formula for name in names})
 
 
 def _row(values: Numbers) -> tuple[float, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from netsor.check.context import Context
 from netsor.check.fault import Fault
 from netsor.check.names import bind, check_free, home, unknown_fault
-from netsor.check.operands import integer, integers, members, number, numeric, range_of
+from netsor.check.operands import integer, integers, law_number, members, numeric, range_of
 from netsor.check.scope import Indices, core_name
 from netsor.check.values import (
     POISON,
@@ -23,7 +23,22 @@ from netsor.core import Group, InputRef, Moment, NetworkInput, Readout, Trained
 from netsor.diagnostics import Span
 from netsor.diagnostics.catalogue import declarations, networks
 from netsor.diagnostics.catalogue.words import whole_line
-from netsor.expr import ONE, WIDTH, Add, Const, Expr, Mul, Pow, Sym, mul, power, split_coefficient
+from netsor.expr import (
+    ONE,
+    WIDTH,
+    Add,
+    Const,
+    Expr,
+    Mul,
+    Pow,
+    Sym,
+    as_expr,
+    evaluate,
+    mul,
+    power,
+    split_coefficient,
+    substitute,
+)
 from netsor.syntax import ast
 
 
@@ -73,11 +88,13 @@ async def readout(ctx: Context, node: ast.Output) -> None:
     declared = {n for g in emitter.groups for n in g.names}
     terms, used = [], set()
     for term in value.expr.children if isinstance(value.expr, Add) else (value.expr,):
-        found = _term(term, moments, declared)
+        found = _term(term, moments, declared, ctx.draft.constant_values if ctx.symbols else {})
         if found is None:
             raise Fault(networks.readout_shape(at, node.span, name))
         used.add(found[0])
-        terms.append(found[1:])
+        terms.append(found[2:])
+        if found[1].free:
+            ctx.formulas["readout", f"{name} {len(terms) - 1}"] = found[1]
     emitter.forget(i.name for i in emitter.instructions[mark:] if i.name in used)
     emitter.instructions[mark:] = [i for i in emitter.instructions[mark:] if i.name not in used]
     made = tuple((c, v, emitter.vector_name(name, x, node.span)) for c, v, x in terms)
@@ -88,16 +105,22 @@ async def readout(ctx: Context, node: ast.Output) -> None:
     ctx.draft.readouts.append(Readout(name, made, node.span))
 
 
-def _term(term: Expr, moments: Mapping[str, Moment], declared: set[str]) -> tuple[str, float, str, Expr] | None:
-    """The MOMENT, and c, v and x, of a term c √n mean(v x) with v a declared vector of parameters; None for others."""
+def _term(
+    term: Expr, moments: Mapping[str, Moment], declared: set[str], symbols: Mapping[Sym, Expr]
+) -> tuple[str, Expr, float, str, Expr] | None:
+    """The MOMENT, and c, v and x, of a term c √n mean(v x) with v a declared vector of parameters; None for others.
+
+    c comes as a formula too, in the parameters that stay `symbols`.
+    """
     c, rest = split_coefficient(term)
-    factors = list(rest.children) if isinstance(rest, Mul) else [rest]
+    factors, formula = _apart(rest, symbols, as_expr(c))
     roots = [f for f in factors if isinstance(f, Pow) and f.base is WIDTH and f.exponent is Const(0.5)]
     names = [str(f.name) for f in factors if isinstance(f, Sym) and f.name in moments]
     if len(factors) != 2 or not roots or not names:
         return None
     scale, psi = split_coefficient(moments[names[0]].psi)
-    factors = list(psi.children) if isinstance(psi, Mul) else [psi]
+    factors, formula = _apart(psi, symbols, mul(formula, as_expr(scale)))
+    number = float(evaluate(substitute(formula, dict(symbols)), {})) if formula.free else float(c * float(scale))
     for i, f in enumerate(factors):
         others = factors[:i] + factors[i + 1 :]
         if isinstance(f, Pow) and isinstance(f.exponent, Const) and f.exponent.value in range(2, 100):
@@ -105,8 +128,15 @@ def _term(term: Expr, moments: Mapping[str, Moment], declared: set[str]) -> tupl
             others.append(power(f.base, Const(f.exponent.value - 1)))
             f = f.base
         if isinstance(f, Sym) and f.name in declared:
-            return names[0], float(c * float(scale)), str(f.name), mul(*others) if others else ONE
+            return names[0], formula, number, str(f.name), mul(*others) if others else ONE
     return None
+
+
+def _apart(e: Expr, symbols: Mapping[Sym, Expr], c: Expr) -> tuple[list[Expr], Expr]:
+    """The factors of an expression, and c times those of them that are made of `symbols` alone."""
+    factors = list(e.children) if isinstance(e, Mul) else [e]
+    constant = [f for f in factors if symbols and f.free and f.free <= set(symbols)]
+    return [f for f in factors if f not in constant], mul(c, *constant)
 
 
 # --- training -------------------------------------------------------------------------------------------------------
@@ -127,11 +157,16 @@ async def train(ctx: Context, node: ast.Train) -> None:
                 continue  # an empty family, as W[2..L] is where L = 1
             raise unknown_fault(ctx, d.span, d.name)
         found = list(base.sorted) if isinstance(base, Family) and not d.indices else await members(ctx, d)
-        multiplier = None if item.multiplier is None else float(await number(ctx, item.multiplier, "a multiplier"))
+        multiplier, formula = None, None
+        if item.multiplier is not None:
+            found_number, formula = await law_number(ctx, item.multiplier, "a multiplier")
+            multiplier = float(found_number)
         for indices in found:
             trained = _trained(ctx, node, item, indices, multiplier, groups)
             if trained is not None:
                 ctx.draft.train.append(trained)
+                if formula is not None:
+                    ctx.formulas["multiplier", trained.name] = formula
 
 
 def _trained(

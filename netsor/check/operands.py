@@ -32,7 +32,7 @@ from netsor.check.values import (
 from netsor.core import DataRef, data_number
 from netsor.diagnostics import Span
 from netsor.diagnostics.catalogue import declarations, divergence, kinds, names
-from netsor.expr import Const, Expr, Sym, numbers
+from netsor.expr import Const, Expr, Sym, evaluate, numbers, substitute
 from netsor.expr.nodes import has_infinite_constant, size_beyond
 from netsor.expr.rationals import as_float, rational, uncertainty
 from netsor.syntax import ast
@@ -58,6 +58,15 @@ async def number(ctx: Context, node: ast.Expr, what: str = "a number") -> float:
     if not isinstance(value, Scalar) or value.number is None:
         raise Fault(declarations.not_constant(node.span, what, kind_name(value)))
     return value.number
+
+
+async def law_number(ctx: Context, node: ast.Expr, what: str = "a number") -> tuple[float, Expr | None]:
+    """A number of a law, and where it depends on parameters that stay symbols its formula in them."""
+    if ctx.symbols:
+        value = await ctx.value(node)
+        if isinstance(value, Scalar) and value.expr.free and value.expr.free <= set(ctx.draft.constant_values):
+            return float(evaluate(substitute(value.expr, ctx.draft.constant_values), {})), value.expr
+    return await number(ctx, node, what), None
 
 
 async def integer(ctx: Context, node: ast.Expr, what: str) -> int:

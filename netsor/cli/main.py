@@ -22,6 +22,7 @@ COMMANDS = (
     "ntk",
     "sgd",
     "train",
+    "predict",
     "converge",
     "draw",
     "report",

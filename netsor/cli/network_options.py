@@ -11,7 +11,8 @@ from netsor.cli.options import positive_number, positive_whole_number, refuse_un
 def add_rows(parser: argparse.ArgumentParser, required: bool) -> None:
     parser.add_argument(
         "--inputs", action="append", required=required, metavar="X",
-        help="rows of inputs, .npy, .csv or .json of shape (N, d) or (N, T, d); NAME=X for each of several inputs",
+        help="rows of inputs of shape (N, d) or (N, T, d), in .npy, .npz, .csv, .parquet or .json; "
+        "NAME=X for each of several inputs",
     )  # fmt: skip
 
 
@@ -57,13 +58,14 @@ def row_list(text: str) -> list[int]:
 
 
 def read_rows(items: list[str] | None, option: str) -> Any:
-    """The rows of `--inputs X` as nested tuples, or by input where it is given as NAME=X; None if it was not given."""
-    from netsor.inputs import normalised, read_array
+    """The rows of `--inputs X` as an array, or by input where it is given as NAME=X; None if it was not given."""
+    from netsor.inputs import normalised
+    from netsor.tables import read_table
 
     if not items:
         return None
     if len(items) == 1 and "=" not in items[0].split("/")[-1]:
-        return read_array(items[0], option)[0]
+        return read_table(items[0], option).values
     out = {}
     for item in items:
         name, equals, path = item.partition("=")
@@ -75,7 +77,7 @@ def read_rows(items: list[str] | None, option: str) -> Any:
                     "E021", f"`{option} {item}` is one of several and names no input", hint=f"write `{option} ξ={item}`"
                 )
             )
-        out[normalised(name)] = read_array(path, f"{option} {name}")[0]
+        out[normalised(name)] = read_table(path, f"{option} {name}").values
     return out
 
 

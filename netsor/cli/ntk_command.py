@@ -53,6 +53,14 @@ def register(commands: Any) -> None:
     parser.add_argument("--by-parameter", action="store_true", help="what each trained parameter adds to the NTK")
     parser.add_argument("--explain", action="store_true", help="show each expectation that was taken, and by what rule")
     parser.add_argument("--paths", action="store_true", help="what each isomorphism class of paths adds to the NTK")
+    parser.add_argument(
+        "--out", metavar="PREFIX",
+        help="write PREFIX.nngp.npy and PREFIX.ntk.npy tile by tile: for kernels that are too large for memory",
+    )  # fmt: skip
+    parser.add_argument(
+        "--tile", type=positive_whole_number, metavar="T", help="with --out, the rows and columns of a tile (1000)"
+    )
+    parser.add_argument("--resume", action="store_true", help="with --out, go on where an interrupted call stopped")
     add_tolerance(parser, 1e-10)
     parser.add_argument("--budget", type=positive_number, metavar="SECONDS", help="time for the limits (no bound)")
     add_values(parser)
@@ -77,6 +85,10 @@ def run(args: argparse.Namespace) -> int:
     else:
         refuse_unused(args, ("tol", "budget"), "with `--width`, which asks for kernels at a width")
     fill_in(args, seeds=1, seed=0, tol=1e-10)
+    if args.out is not None:
+        return _write(args, document, inputs, inputs2)
+    if args.tile is not None or args.resume:
+        args.refuse("--tile and --resume belong to --out PREFIX, which writes kernels to files")
     found: Any
     with Progress("kernels") as progress:
         if args.width is not None:
@@ -106,6 +118,39 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(_text(document.program.name, result))
     return status
+
+
+def _write(args: argparse.Namespace, document: Any, inputs: Any, inputs2: Any) -> int:
+    """Kernels into files, tile by tile."""
+    import sys
+
+    from netsor.kernels.tiled import TILE, Estimate, duration, write_kernels
+
+    others = {"--width": args.width is not None, "--paths": args.paths, "--by-parameter": args.by_parameter}
+    others |= {"--explain": args.explain, "--method paths": args.method == "paths", "--budget": args.budget is not None}
+    if clashing := [name for name, given in others.items() if given]:
+        args.refuse(f"--out writes the kernels alone, and {clashing[0]} asks for more; leave one of them out")
+
+    def before(e: Estimate) -> None:
+        left = f"{e.left} of {e.tiles} tiles left, " if e.left < e.tiles else ""
+        print(
+            f"{document.program.name}: {e.rows:,} × {e.columns:,} entries, {left}{e.bytes / 1e9:.3g} GB in "
+            f"{args.out}.*, about {duration(e.seconds)} on {e.workers} core{'s' * (e.workers > 1)}",
+            file=sys.stderr, flush=True,
+        )  # fmt: skip
+
+    with Progress("kernels") as progress:
+        written = write_kernels(
+            document.program, inputs, inputs2, out=args.out, nngp=args.nngp, tile=args.tile or TILE,
+            resume=args.resume, tol=args.tol, before=before, progress=progress,
+        )  # fmt: skip
+    report(written.diagnostics)
+    if args.json:
+        print_json(written.as_dict())
+    else:
+        for name, path in written.files.items():
+            print(f"{path}: the {name.upper()} of {written.inputs:,} inputs (± {error_text(written.error[name])})")
+    return exit_status(written.diagnostics)
 
 
 def _text(name: str, result: dict[str, Any]) -> str:

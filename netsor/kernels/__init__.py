@@ -8,7 +8,16 @@ from netsor.kernels.empirical import (
     infer_empirical_kernels,
     infer_empirical_nngp,
 )
-from netsor.kernels.kernel import Covariances, Kernel, Kernels, infer_gram, infer_kernels, infer_nngp, infer_ntk
+from netsor.kernels.kernel import (
+    Covariances,
+    Kernel,
+    Kernels,
+    infer_diagonal,
+    infer_gram,
+    infer_kernels,
+    infer_nngp,
+    infer_ntk,
+)
 
 __all__ = [
     "Covariances",
@@ -18,6 +27,7 @@ __all__ = [
     "Kernel",
     "Kernels",
     "infer_conditioned_ntk",
+    "infer_diagonal",
     "infer_empirical_kernels",
     "infer_empirical_nngp",
     "infer_gram",

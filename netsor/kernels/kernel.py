@@ -17,9 +17,9 @@ from netsor.finite.faults import bad_choice
 from netsor.gaussian.problem import Clock, NoNumber, NoPointwiseMeaning, NotTaken, Unsettled
 from netsor.kernels.advice import kinks_met
 from netsor.kernels.jumps import verify_no_jump
-from netsor.kernels.pairs import Pairs, Template, flat_rows, infer_pairs, named_examples, templates
+from netsor.kernels.pairs import Pairs, Template, flat_rows, infer_pairs, named_examples, own_template, templates
 from netsor.kernels.paths import path_contributions
-from netsor.kernels.tables import Asked, Request, tabulate
+from netsor.kernels.tables import Asked, Request, tabulate, tabulate_own
 from netsor.kernels.tables import Kernel as Kernel
 from netsor.kernels.terms import KernelTerm, gram_terms, nngp_terms, ntk_terms
 from netsor.limit.many.frames import Step
@@ -101,9 +101,9 @@ def infer_kernels(
         # The NTK exists even where the covariance of the outputs is not known.
         said = list(fault.diagnostics)
     else:
-        requests.append(_request(network, "NNGP", across, within, _by_moments(covariance)))
+        requests.append(_request(network, "NNGP", across, within, by_moments(covariance)))
     has_covariance = bool(requests)
-    tangent = path_contributions if method == "paths" else _by_moments(ntk_terms)
+    tangent = path_contributions if method == "paths" else by_moments(ntk_terms)
     requests.append(_request(network, "NTK", across, within, tangent, by_parameter or classes))
     if classes and method != "paths":
         requests.append(_request(network, "NTK", across, within, path_contributions, True))
@@ -130,13 +130,13 @@ def infer_ntk(
     clock = Clock(budget)
     across, within = templates(network, pairs, tol)
     verify_no_jump(network, across or within, pairs.inputs, True)
-    request = _request(network, "NTK", across, within, _by_moments(ntk_terms))
+    request = _request(network, "NTK", across, within, by_moments(ntk_terms))
     total = _only(network, pairs, tabulate(pairs, across, within, [request], len(network.readouts), clock)[0])
     return total, tuple(_not_reached(network, "NTK", total, tol, budget))
 
 
 @contextmanager
-def _existence(network: Program, name: str) -> Iterator[None]:
+def existence(network: Program, name: str) -> Iterator[None]:
     """Turns an expectation without a value into a diagnostic for the user; raises NetsorError (E801, E804)."""
     try:
         yield
@@ -218,6 +218,25 @@ def infer_nngp(
     return _forward_kernel(network, inputs, inputs2, partial(nngp_terms, kinds), tol, progress, budget)
 
 
+def infer_diagonal(
+    network: Program, inputs: Any, which: str = "nngp", tol: float = 1e-10, budget: float | None = None
+) -> Kernel:
+    """A kernel ("nngp" or "ntk") of every row with itself: shape (N,), or (N, outputs, outputs).
+
+    The entries are those on the diagonal of `infer_nngp` and `infer_ntk`, which raise the same faults.
+    """
+    verify_network(network)
+    x = flat_rows(network, inputs)
+    tangent = which == "ntk"
+    terms = ntk_terms if tangent else partial(nngp_terms, verify_covariance(network))
+    within = own_template(network, x, tol, backward=tangent)
+    verify_no_jump(network, within, x, tangent)
+    request = _request(network, which.upper(), None, within, by_moments(terms))
+    count = len(network.readouts)
+    shape = (len(x),) + (count, count) * (count > 1)
+    return tabulate_own(within, request, shape, Clock(budget))
+
+
 def infer_gram(network: Program, inputs: Any, tol: float = 1e-10, budget: float | None = None) -> Kernel:
     """The limit of the Σ of Eq. 71 on all rows: covariances of the readouts given their embeddings."""
     return _forward_kernel(network, inputs, None, gram_terms, tol, None, budget).nngp
@@ -239,7 +258,7 @@ def _forward_kernel(
     verify_no_jump(network, across or within, pairs.inputs, False)
     if progress:
         progress(_count(pairs))
-    request = _request(network, "NNGP", across, within, _by_moments(terms))
+    request = _request(network, "NNGP", across, within, by_moments(terms))
     made = tabulate(pairs, across, within, [request], len(network.readouts), clock, progress)
     found = _only(network, pairs, made[0])
     said = tuple(_not_reached(network, "NNGP", found, tol, budget))
@@ -266,7 +285,7 @@ def _only(network: Program, pairs: Pairs, made: dict[str, Kernel]) -> Kernel:
 Contributions = Callable[[Template, int, int], dict[str, Step]]
 
 
-def _by_moments(terms: Callable[..., list[KernelTerm]]) -> Contributions:
+def by_moments(terms: Callable[..., list[KernelTerm]]) -> Contributions:
     """Contributions of each parameter to a kernel, as sums of products of MOMENTs."""
 
     def evaluate(t: Template, a: int, b: int) -> dict[str, Step]:
@@ -302,7 +321,7 @@ def _request(
         whole = [[t.evaluator.total(_summands(parts)) for parts in row] for row in table]
         return {"": whole, **out} if names else {}
 
-    guard = partial(_existence, network, name)
+    guard = partial(existence, network, name)
     with guard():
         return Request(asked(across), asked(within), guard)
 

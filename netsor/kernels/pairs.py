@@ -18,7 +18,7 @@ from netsor.limit import Limit
 from netsor.limit.many.evaluator import Evaluator
 from netsor.limit.many.frames import Inputs
 from netsor.transform.backward import Passes, passes
-from netsor.transform.examples import read_examples
+from netsor.transform.examples import fits_pixels, read_examples
 from netsor.transform.forward import instances
 
 Array = np.ndarray
@@ -85,7 +85,8 @@ class Template:
 
 
 def templates(
-    network: Program, pairs: Pairs, tol: float, kept: frozenset[str] = frozenset(), backward: bool = True
+    network: Program, pairs: Pairs, tol: float, kept: frozenset[str] = frozenset(), backward: bool = True,
+    derivatives: type[Evaluator] | None = None,
 ) -> tuple[Template | None, Template | None]:
     """The templates for two different inputs and for an input with itself; None where there are no such pairs.
 
@@ -97,10 +98,16 @@ def templates(
     sample = rng.standard_normal((2, pairs.inputs.shape[1]))
     across = within = None
     if pairs.across():
-        across = _template(network, sample, pairs.inputs, (0, 1), tol, kept, backward)
+        across = _template(network, sample, pairs.inputs, (0, 1), tol, kept, backward, derivatives)
     if len(pairs.own):
-        within = _template(network, sample[:1], pairs.inputs[pairs.own], (0, 0), tol, kept, backward)
+        within = _template(network, sample[:1], pairs.inputs[pairs.own], (0, 0), tol, kept, backward, derivatives)
     return across, within
+
+
+def own_template(network: Program, inputs: Array, tol: float, backward: bool = True) -> Template:
+    """The template of an input with itself, for all rows of inputs (N, D)."""
+    sample = np.random.default_rng(20210721).standard_normal((1, inputs.shape[1]))
+    return _template(network, sample, inputs, (0, 0), tol, frozenset(), backward)
 
 
 def _template(
@@ -111,9 +118,13 @@ def _template(
     tol: float,
     kept: frozenset[str],
     backward: bool,
+    derivatives: type[Evaluator] | None = None,
 ) -> Template:
     rows_of_sample = shaped_rows(network, sample)
-    made = passes(network, rows_of_sample) if backward else Passes(**vars(instances(network, rows_of_sample)))
+    if backward:
+        made = passes(network, rows_of_sample, singular=derivatives is not None)
+    else:
+        made = Passes(**vars(instances(network, rows_of_sample)))
     limit = Limit(made.builder.build(network.name), kept=kept)
     columns = input_columns(network)
     rows: dict[str, dict[DataRef, Array]] = {}
@@ -126,7 +137,7 @@ def _template(
             else:
                 own[data] = np.array(numbers)
     given = Inputs(rows, own, len(inputs))
-    return Template(made, Evaluator(limit, given.side, tol), given, examples)
+    return Template(made, (derivatives or Evaluator)(limit, given.side, tol), given, examples)
 
 
 def input_columns(network: Program) -> dict[InputRef, slice]:
@@ -145,7 +156,7 @@ def flat_rows(network: Program, rows: Any) -> Array:
     if isinstance(rows, np.ndarray) and rows.dtype == float and len(network.inputs) == 1:
         i = network.inputs[0]
         shape = (i.dimension,) if i.indices is None else (len(i.indices), i.dimension)
-        if len(rows) and rows.shape[1:] == shape and np.isfinite(rows).all():
+        if len(rows) and (rows.shape[1:] == shape or fits_pixels(i, rows.shape)) and np.isfinite(rows).all():
             return rows.reshape(len(rows), -1)
     _, examples = read_examples(network, rows, {i.name: i.name for i in network.inputs})
     columns = input_columns(network)
@@ -168,3 +179,9 @@ def shaped_rows(network: Program, flat: Array) -> dict[str, Array]:
         out[i.name] = flat[:, start : start + size].reshape(len(flat), *shape)
         start += size
     return out
+
+
+def as_inputs(network: Program, rows: Array) -> Any:
+    """Rows (N, D) as the kernels take them: an array where the network has one input, else arrays by name."""
+    found = shaped_rows(network, rows)
+    return next(iter(found.values())) if len(found) == 1 else found

@@ -79,6 +79,19 @@ def tabulate(
     return [{name: Kernel(*(_arranged(x, pairs) for x in (k.value, k.error))) for name, k in t.items()} for t in made]
 
 
+def tabulate_own(within: Template, request: Request, shape: tuple[int, ...], clock: Clock) -> Kernel:
+    """The kernel of a request for every input of `within` with itself, of the given shape (inputs, …)."""
+    out = Kernel(np.zeros(shape), np.zeros(shape))
+    frame = Frame.whole(within.inputs, clock)
+    with request.guard():
+        for name, a, b, q in _values(frame, request.own):
+            if name == "":
+                for table, x in ((out.value, q.value), (out.error, q.error)):
+                    part = table if table.ndim == 1 else table[:, a, b]
+                    part[...] = np.broadcast_to(x, (shape[0], 1))[:, 0]
+    return out
+
+
 def _of_outputs(table: Array, a: int, b: int) -> Array:
     return table if table.ndim == 2 else table[:, :, a, b]
 

@@ -58,11 +58,13 @@ class _Sent:
 class Backward:
     """Backward passes of one network: the derivatives of its ψ's, computed once, and the sums of error signals.
 
-    `wanted` are the variables whose error signals are needed.
+    `wanted` are the variables whose error signals are needed. Derivatives of jumps are faults, or where `singular`
+    ones are allowed Dirac masses.
     """
 
     made: Instances
     wanted: Set[str]
+    singular: bool = False
     slopes: dict[str, list[tuple[str, Expr]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -75,7 +77,7 @@ class Backward:
                 if x not in self.wanted:
                     continue
                 slope = diff(by_name(i.psi, own), sym(x))
-                if is_singular(unfold(slope)):
+                if not self.singular and is_singular(unfold(slope)):
                     raise faults.no_derivative(i.name, x, i.span)
                 if slope is not ZERO:
                     found.append((x, slope))
@@ -140,14 +142,16 @@ class Passes(Instances):
     errors: list[list[Values]] = field(default_factory=list)
 
 
-def passes(network: Program, rows: Rows | None, test: Rows | None = None, only_trained: bool = True) -> Passes:
+def passes(
+    network: Program, rows: Rows | None, test: Rows | None = None, only_trained: bool = True, singular: bool = False
+) -> Passes:
     """Forward and backward passes on every row, with one backward pass for each readout.
 
     With `only_trained`, error signals are computed only for variables that depend on a trained parameter.
     """
     made = instances(network, rows, test)
     wanted = moving(made.network, trainable(made.network)) if only_trained else everything(made.network)
-    back = Backward(made, wanted)
+    back = Backward(made, wanted, singular)
     out = Passes(**vars(made))
     several = len(made.network.readouts) > 1
     for example, values in zip(made.examples, made.values, strict=True):

@@ -82,7 +82,7 @@ def read_examples(
     data: list[Data] = []
     sources: list[dict[InputRef | DataRef, tuple[DataRef, Row]]] = []
     for i in network.inputs:
-        values = plain(given[i.name])
+        values = as_pixels(i, plain(given[i.name]))
         _verify(i, values)
         name = names[i.name]
         data.append(Data(name, shape_of(values), values))
@@ -99,6 +99,34 @@ def read_examples(
                     found[InputRef(i.name, index)] = (DataRef(name, (r, k)), row[k - 1])
     own = own_rows(network)
     return data, [Example(Stamp(row=r, test=test), {**s, **own}) for r, s in enumerate(sources, start=1)]
+
+
+def fits_pixels(i: NetworkInput, shape: tuple[int, ...]) -> bool:
+    """Whether arrays of this shape are images (N, height, width, channels) with a pixel for each member of the input.
+
+    Images of one channel may leave that axis out.
+    """
+    if i.indices is None:
+        return False
+    size, tail = len(i.indices), shape[3:]
+    of_channels = tail == (i.dimension,) or (tail == () and i.dimension == 1)
+    return len(shape) in (3, 4) and of_channels and shape[1] * shape[2] == size and shape[1:] != (size, i.dimension)
+
+
+def as_pixels(i: NetworkInput, values: Any) -> Any:
+    """Images, row by row of each, as the members of an input; anything else as it is."""
+    shape = shape_of(values)
+    if not fits_pixels(i, shape):
+        return values
+
+    def pixels(row: Any) -> Any:
+        flat = tuple(pixel for line in row for pixel in line)
+        return flat if len(shape) == 4 else tuple((pixel,) for pixel in flat)
+
+    try:
+        return tuple(pixels(image) for image in values)
+    except TypeError:
+        return values
 
 
 def own_rows(network: Program) -> dict[InputRef | DataRef, tuple[DataRef, Row]]:

@@ -463,3 +463,80 @@ E662 = Entry(
     paper="Setup D.1",
     stage="run",
 )
+
+E663 = Entry(
+    "E663",
+    "a setting of a prediction that makes no sense",
+    "Noise and time are not negative, and a time belongs to the training of networks: to `--kernel ntk`.",
+    bad="netsor predict mlp.netsor --inputs X.npy --targets y.npy --test X.npy --noise -1",
+    good="netsor predict mlp.netsor --inputs X.npy --targets y.npy --test X.npy --noise 0.1",
+    stage="run",
+)
+
+W664 = Entry(
+    "W664",
+    "a kernel on the training rows that is singular to within its error",
+    "Where eigenvalues of the kernel are not told from zero, directions of the targets may or may not be "
+    "reached. They count as zero: the answer is the one of least norm, to which gradient flow tends. Rows that are "
+    "equal are one row, and are not meant here. With noise, or at a finite time, the answer has an error.",
+    bad="netsor predict linear.netsor --inputs four_rows.npy --targets four_targets.npy --test X.npy",
+    good="netsor predict linear.netsor --inputs four_rows.npy --targets four_targets.npy --test X.npy --noise 0.1",
+    severity="warning",
+    stage="run",
+)
+
+E665 = Entry(
+    "E665",
+    "a column that a table does not have",
+    "Columns are named in the first line of a .csv file, or in a .parquet file; targets and test rows go by them.",
+    bad="netsor predict mlp.netsor --inputs table.csv --target-column prise --test table.csv",
+    good="netsor predict mlp.netsor --inputs table.csv --target-column price --test table.csv",
+    stage="run",
+)
+
+E666 = Entry(
+    "E666",
+    "a parameter by which a kernel has no derivative",
+    "Parameters are fitted by derivatives of the kernel, along their logarithms. A `param` that decides about the "
+    "structure, as a depth does, has none, and one that is not positive has no logarithm.",
+    bad="netsor predict scaled.netsor --inputs X.npy --targets y.npy --test X.npy --noise 0.1 --fit L",
+    good="netsor predict scaled.netsor --inputs X.npy --targets y.npy --test X.npy --noise 0.1 --fit s",
+    stage="run",
+)
+
+E667 = Entry(
+    "E667",
+    "targets without a likelihood",
+    "A Gaussian process whose covariance on the training rows is singular gives the targets no density.",
+    bad="netsor predict scaled.netsor --inputs twins.npy --targets y.npy --test X.npy --fit s",
+    good="netsor predict scaled.netsor --inputs twins.npy --targets y.npy --test X.npy --noise 0.1 --fit s",
+    stage="run",
+)
+
+E668 = Entry(
+    "E668",
+    "files of kernels that are there already",
+    "`--out PREFIX` does not write over files. With `--resume` it goes on with those of the same kernel: of the "
+    "same network, rows, tile and tolerance.",
+    bad="netsor ntk mlp.netsor --inputs X.npy --out taken",
+    good="netsor ntk mlp.netsor --inputs X.npy --out free",
+    stage="run",
+)
+
+E669 = Entry(
+    "E669",
+    "files of kernels that another process is writing",
+    "One process at a time writes the files of one `--out PREFIX`.",
+    bad="netsor ntk mlp.netsor --inputs X.npy --out K & netsor ntk mlp.netsor --inputs X.npy --out K --resume",
+    good="netsor ntk mlp.netsor --inputs X.npy --out K",
+    stage="run",
+)
+
+E670 = Entry(
+    "E670",
+    "kernels that the disk has no room for",
+    "A kernel of N inputs takes 8 N² bytes, which are taken before the work begins.",
+    bad="netsor ntk mlp.netsor --inputs a_million_rows.npy --out K",
+    good="netsor ntk mlp.netsor --inputs X.npy --out K",
+    stage="run",
+)

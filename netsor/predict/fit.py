@@ -1,0 +1,148 @@
+"""Hyperparameters that maximize the likelihood of the targets under the Gaussian process."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from netsor.core import Program
+from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.kernels.pairs import as_inputs, flat_rows
+from netsor.predict import faults
+from netsor.predict.hyperparameters import Family
+from netsor.predict.rounding import UNIT, Array
+from netsor.transform.sgd import number_table
+
+NOISE = "noise"
+_STEPS = 60
+# Steps in log parameters; beyond e^±23 nothing is looked for.
+_FARTHEST = math.log(1e10)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Fitted parameters, the noise (fitted or given), log p(y), and the norm of its gradient by log parameters."""
+
+    values: Mapping[str, float]
+    noise: float
+    log_likelihood: float
+    gradient_norm: float
+    evaluations: int
+
+    @property
+    def options(self) -> str:
+        """The options of a command that give the fitted values."""
+        return " ".join((*(f"--set {k}={v!r}" for k, v in self.values.items()), f"--noise {self.noise!r}"))
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "values": dict(self.values), "noise": self.noise, "log_likelihood": self.log_likelihood,
+            "gradient_norm": self.gradient_norm, "evaluations": self.evaluations,
+        }  # fmt: skip
+
+
+def fit(
+    family: Family, network: Program, inputs: Any, targets: Any, names: Sequence[str], noise: float = 0.0,
+    tol: float = 1e-10, progress: Callable[[str], None] | None = None,
+) -> Fit:  # fmt: skip
+    """Maximizes log p(y) = −½ yᵀA⁻¹y − ½ log det A − ½ N log 2π, A = K + S, over parameters (and `noise`, if named).
+
+    Rasmussen & Williams 2006, Eqs. 2.30 and 5.9: ∂ log p = ½ tr((ααᵀ − A⁻¹) ∂A) with α = A⁻¹y, and ∂K exactly, from
+    the engine; L-BFGS over the logarithms. Raises NetsorError: parameters without derivative or not positive (E666), a
+    singular A (E667), and what `predict` raises.
+    """
+    from scipy.optimize import minimize
+
+    if not 0 <= noise < math.inf:
+        hint = "leave `--noise` out where the targets have none"
+        raise faults.bad_setting("the noise variance", f"{noise:g}", "a number from 0 on", hint)
+    count = len(network.readouts)
+    x = flat_rows(network, inputs)
+    y = np.array(number_table(targets, len(x), count, "the targets"), float).ravel()
+    with_noise = NOISE in names and NOISE not in family.names
+    params = [name for name in names if not (with_noise and name == NOISE)]
+    start = [family.formulas(params).values[name] for name in params]
+    if with_noise:
+        start.append(noise or 1e-2 * float(np.mean(y**2) or 1.0))
+    for name, value in zip((*params, NOISE), start, strict=False):
+        if not value > 0:
+            raise NetsorError(
+                Diagnostic(
+                    "E666", f"`{name}` is {value:g}, and a parameter is fitted by its logarithm",
+                    hint=f"give it a positive value to start from: `--set {name}=1`",
+                )
+            )  # fmt: skip
+    rows, calls = as_inputs(network, x), 0
+
+    def evaluate(log: Array) -> tuple[float, Array]:
+        nonlocal calls
+        calls += 1
+        values = np.exp(log)
+        at = dict(zip(params, values.tolist(), strict=False))
+        s = float(values[-1]) if with_noise else noise
+        if params:
+            k, moved = family.at(at).gradient(params, rows, "nngp", tol)
+        else:
+            from netsor.kernels import infer_nngp
+
+            k, moved = infer_nngp(network, rows, tol=tol).nngp, {}
+        a = _flat(k.value) + s * np.eye(len(y))
+        slopes = [_flat(moved[name].value) for name in params]
+        found, gradient = log_likelihood(a, y, slopes, with_noise, network.name)
+        if progress:
+            progress(f"log likelihood {found:.6g} after {calls} evaluations")
+        return -found, -gradient * values
+
+    known: dict[bytes, tuple[float, Array]] = {}
+
+    def cached(log: Array) -> tuple[float, Array]:
+        key = log.tobytes()
+        if key not in known:
+            known[key] = evaluate(log)
+        return known[key]
+
+    first = np.log(start)
+    bounds = [(v - _FARTHEST, v + _FARTHEST) for v in first]
+    made = minimize(cached, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS})
+    value, gradient = cached(np.asarray(made.x))
+    fitted = np.exp(made.x)
+    return Fit(
+        dict(zip(params, fitted.tolist(), strict=False)), float(fitted[-1]) if with_noise else noise, -float(value),
+        float(np.linalg.norm(gradient)), calls,
+    )  # fmt: skip
+
+
+def log_likelihood(a: Array, y: Array, slopes: Sequence[Array], with_noise: bool, name: str) -> tuple[float, Array]:
+    """log p(y) and its derivatives along the matrices `slopes`, and along the identity where `with_noise`."""
+    from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+    try:
+        factor = cho_factor(a, lower=True, check_finite=False)
+        # A pivot that rounding may have made is none.
+        singular = factor[0].diagonal().min(initial=np.inf) ** 2 <= len(y) * UNIT * a.diagonal().max(initial=0.0)
+    except LinAlgError:
+        singular = True
+    if singular:
+        raise NetsorError(
+            Diagnostic(
+                "E667", f"the NNGP of `{name}` on the training rows is singular to rounding, so targets have no "
+                "likelihood", hint="give them noise, `--noise 0.01`, or fit it too: `--fit a,noise`",
+            )
+        )  # fmt: skip
+    alpha = cho_solve(factor, y, check_finite=False)
+    inverse = cho_solve(factor, np.eye(len(y)), check_finite=False)
+    value = -0.5 * float(y @ alpha) - float(np.log(factor[0].diagonal()).sum()) - 0.5 * len(y) * math.log(2 * math.pi)
+    weight = np.outer(alpha, alpha) - inverse
+    out = [0.5 * float(np.einsum("ij,ij->", weight, slope)) for slope in slopes]
+    if with_noise:
+        out.append(0.5 * float(weight.trace()))
+    return value, np.array(out)
+
+
+def _flat(x: Array) -> Array:
+    """A kernel (N, N), or (N, N, q, q), over rows and outputs."""
+    return x if x.ndim == 2 else x.transpose(0, 2, 1, 3).reshape(len(x) * x.shape[2], -1)

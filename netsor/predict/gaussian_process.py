@@ -1,0 +1,115 @@
+"""Means and covariances of predictions from kernels with errors: the posterior, and the ensemble of trained networks.
+
+The kernels here are matrices: rows and outputs of the network are one index.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netsor.predict.flow import Flow
+from netsor.predict.inverse import Inverse
+from netsor.predict.rounding import UNIT, Array, growth
+from netsor.predict.systems import Matrix, Solved, System, outer, products
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A kernel of training rows with test rows, shape (training, test), with |value − truth| ≤ error."""
+
+    value: Array
+    error: Array
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Targets, one column a problem, with bounds on what is unknown of them."""
+
+    value: Array
+    error: Array
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean (test, columns) and covariance, (test, test) or of each alone, with the range that errors leave to them.
+
+    `lost` counts the directions of the training kernel that are not told from none.
+    """
+
+    mean: Array
+    mean_error: Array
+    cov: Array
+    cov_low: Array
+    cov_high: Array
+    lost: int
+
+
+def posterior(kernel: Matrix, cross: Rows, own: Rows, targets: Targets, noise: float, full: bool) -> Moments:
+    """K* (K + S)⁻¹ y and K** − K* (K + S)⁻¹ K*ᵀ (Rasmussen & Williams 2006, Eqs. 2.25, 2.26).
+
+    `own` holds K**, or where not `full` its diagonal. Of a K that is singular the answer is that of least norm.
+    """
+    system = Inverse(kernel, noise)
+    weights = system.solve(cross.value, cross.error)
+    mean = system.form(weights, system.solve(targets.value, targets.error, exactly=True))
+    explained = system.form(weights, weights, full)
+    cov = own.value - explained.value
+    slack = own.error + explained.first + UNIT * (np.abs(own.value) + np.abs(explained.value))
+    # (l − Av)ᵀ A⁻¹ (l − Av) is not negative: what second order adds is explained, never left over.
+    low, high = cov - slack - explained.second, cov + slack
+    return Moments(mean.value, mean.bound, _symmetric(cov, full), low, high, system.lost)
+
+
+def ensemble(
+    tangent: Matrix, tangent_cross: Rows, kernel: Matrix, cross: Rows, own: Rows, targets: Targets,
+    ridge: float, time: float, full: bool,
+) -> Moments:  # fmt: skip
+    """B y and K** + B K Bᵀ − B K*ᵀ − K* Bᵀ with B = Θ* g(Θ), g(λ) = (1 − e^{−(λ+S)T})/(λ+S) (Lee et al. 2019, Eq. 16).
+
+    `time` T is in units of the flow a' = y − Θ a: t/N for N training rows.
+    """
+    system: System = Inverse(tangent, ridge) if np.isinf(time) else Flow(tangent, ridge, time)
+    weights = system.solve(tangent_cross.value, tangent_cross.error)
+    mean = system.form(weights, system.solve(targets.value, targets.error, exactly=True))
+    b, n = weights.value, len(kernel)
+    size = np.abs(b)
+    # The covariance of f(x) − Bᵀf(X) at initialization; what B is off by meets its gradient h = K B − K*.
+    gradient = kernel.value @ b - cross.value
+    left, right = _pairings(system, weights, system.solve(gradient), full)
+    cov = own.value + products(b, gradient, full) - products(cross.value, b, full) + left + left.T
+    spread = kernel.spread @ size
+    reach = kernel.scales @ size
+    rounding = growth(n + 4)
+    slack = own.error + right + right.T
+    slack = slack + outer(spread, spread, full) + _both(products(size, cross.error, full))
+    slack += 3 * rounding * (outer(reach, reach, full) + _both(products(size, np.abs(cross.value), full)))
+    slack += 4 * UNIT * np.abs(own.value)
+    # What is not known of the gradient, and of B to second order.
+    off = system.distance(weights)
+    unsure = np.linalg.norm(
+        kernel.spread[:, None] * spread + cross.error + rounding * (kernel.scales[:, None] * reach + abs(cross.value)),
+        axis=0,
+    )
+    norm = float(np.abs(kernel.value).sum(axis=1).max(initial=0.0)) + kernel.distance
+    slack += _both(outer(off, unsure, full)) + outer(norm * off if norm else 0.0 * unsure, off, full)
+    slack *= 1 + growth(n + 16)
+    return Moments(mean.value, mean.bound, _symmetric(cov, full), cov - slack, cov + slack, system.lost)
+
+
+def _pairings(system: System, weights: Solved, gradient: Solved, full: bool) -> tuple[Array, Array]:
+    """(l g(A) − b)ᵀ h: what b is off by along the gradient, as far as it is known, and a bound on the rest."""
+    found = system.form(weights, gradient, full)
+    b, h = weights.value, gradient.rhs
+    known = found.value - products(b, h, full)
+    rounding = growth(len(b) + 4) * products(np.abs(b), np.abs(h), full)
+    return known, found.bound + rounding + 2 * UNIT * np.abs(found.value)
+
+
+def _both(x: Array) -> Array:
+    return x + x.T
+
+
+def _symmetric(x: Array, full: bool) -> Array:
+    return (x + x.T) / 2 if full else x

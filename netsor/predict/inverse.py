@@ -1,0 +1,179 @@
+"""A⁻¹ for A = K + S: posteriors, ridge regression, and the end of training.
+
+With v ≈ A⁻¹l, a ≈ A⁻¹r and the residuals s = l − Av, t = r − Aa of the true l, A and r,
+
+    lᵀA⁻¹r = lᵀa + vᵀt + sᵀA⁻¹t,    |sᵀA⁻¹t| ≤ |s| |t| / λ_min(A),
+
+whatever v and a are. So errors enter to first order as products of vectors that are known, and λ_min only with their
+squares (dual weighted residuals: Becker & Rannacher 2001; Higham 2002, ch. 7).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netsor.predict.rounding import LONG, LONG_UNIT, UNIT, Array, growth, long_product
+from netsor.predict.spectrum import Spectrum, decompose
+from netsor.predict.systems import Matrix, Sides, Solved, outer, products
+
+# Steps of inverse iteration towards the smallest eigenvalue, and of refinement of a solution.
+_ITERATIONS, _REFINEMENTS = 8, 2
+
+
+@dataclass(frozen=True)
+class SolvedInverse(Solved):
+    """`residual` is r − A g(A) r as computed, `slack` what its truth may differ by for known reasons, entry by entry.
+
+    `weight` is φᵀ|value|, which together with φ bounds what the errors of A do; `norm` bounds the true residual.
+    """
+
+    residual: Array
+    slack: Array
+    moved: Array | None
+    weight: Array
+    norm: Array
+    exactly: bool
+
+
+class Inverse:
+    """A⁻¹ for a kernel with `shift` added to its diagonal.
+
+    `lost` counts the directions whose eigenvalue is not told from zero: there the answer is that of least norm, and
+    without a shift `inverse_norm`, the bound on ‖A⁻¹‖, is infinite.
+    """
+
+    def __init__(self, kernel: Matrix, shift: float) -> None:
+        from scipy.linalg import LinAlgError, cholesky
+
+        self.kernel, self.shift = kernel, shift
+        n = len(kernel)
+        a = np.array(kernel.value)
+        a[np.diag_indices(n)] += shift
+        error = np.array(kernel.error)
+        if shift:
+            error[np.diag_indices(n)] += UNIT * np.abs(a.diagonal())
+        self.matrix = Matrix(a, error)
+        self.spread, self.scales = self.matrix.spread, self.matrix.scales
+        self.lost = 0
+        self._spectrum: Spectrum | None = None
+        self._factor: Array | None = None
+        self.inverse_norm = 1 / shift if shift else np.inf
+        if not n:
+            return
+        try:
+            self._factor = cholesky(a, lower=True, check_finite=False)
+        except LinAlgError:
+            self._decompose()
+            return
+        # Where the shift is far above rounding, what depends on λ_min is negligible.
+        if shift < np.sqrt(UNIT) * float(a.trace()):
+            least = self._least_eigenvalue()
+            if least > 0:
+                self.inverse_norm = 1 / max(least, shift)
+            else:
+                self._factor = None
+                self._decompose()
+
+    def _least_eigenvalue(self) -> float:
+        """A lower bound on the smallest eigenvalue of the true A; none above zero where it is not told from zero.
+
+        The Cholesky factorization of A − σ runs to its end only if λ_min(A) ≥ σ − γ_{n+1} tr A (Rump 2006).
+        """
+        from scipy.linalg import LinAlgError, cholesky
+
+        a = self.matrix.value
+        n = len(a)
+        x = np.random.default_rng(0).standard_normal(n)
+        length = 0.0
+        for _ in range(_ITERATIONS):
+            x /= np.linalg.norm(x)
+            x = self._solve(x[:, None])[:, 0]
+            length = float(np.linalg.norm(x))
+        if not np.isfinite(length) or length == 0.0:
+            return 0.0
+        guess = 0.5 / length
+        moved = np.array(a)
+        moved[np.diag_indices(n)] -= guess
+        try:
+            cholesky(moved, lower=True, overwrite_a=True, check_finite=False)
+        except LinAlgError:
+            return 0.0
+        rounding = 2 * growth(n + 2) * float(np.abs(a.diagonal()).sum())
+        return guess - rounding - self.matrix.distance
+
+    def _decompose(self) -> None:
+        """Least norm: directions with eigenvalues within the error of the kernel are left out."""
+        found = self._spectrum = decompose(self.kernel.value)
+        unsure = self.kernel.distance + found.backward
+        least = float(found.values.min()) - unsure
+        if least > 0:
+            self.inverse_norm = 1 / (least + self.shift)
+        kept = found.values + self.shift > unsure
+        self.lost = int(np.count_nonzero(~kept))
+        self._vectors = found.vectors[:, kept]
+        self._values = found.values[kept] + self.shift
+
+    def _solve(self, rhs: Array) -> Array:
+        from scipy.linalg import cho_solve
+
+        if self._factor is not None:
+            return np.asarray(cho_solve((self._factor, True), rhs, check_finite=False))
+        if self._spectrum is not None:
+            return np.asarray(self._vectors @ ((self._vectors.T @ rhs) / self._values[:, None]))
+        return np.zeros_like(rhs)
+
+    def solve(self, rhs: Array, error: Array | None = None, exactly: bool = False) -> SolvedInverse:
+        """A⁻¹r of columns; `exactly` takes residuals in long floats and refines, which is for few columns."""
+        a, n = self.matrix.value, len(self.matrix)
+        error = np.zeros_like(rhs) if error is None else error
+        value = self._solve(rhs)
+        if exactly:
+            for _ in range(_REFINEMENTS):
+                value = value + self._solve((rhs - long_product(a, value)).astype(float))
+            residual = rhs - long_product(a, value)
+            rounding = growth(n + 2, LONG_UNIT)
+        else:
+            residual = rhs - a @ value
+            rounding = growth(n + 2)
+        size = np.abs(value)
+        slack = error + rounding * (self.scales[:, None] * (self.scales @ size) + np.abs(rhs))
+        moved = self.matrix.error @ size * (1 + growth(n + 2)) if exactly else None
+        weight = self.spread @ size * (1 + growth(n + 2))
+        unknown = moved if moved is not None else self.spread[:, None] * weight
+        norm = np.linalg.norm(np.abs(residual).astype(float) + slack + unknown, axis=0) * (1 + growth(n + 4))
+        return SolvedInverse(rhs, error, value, residual, slack, moved, weight, norm, exactly)
+
+    def form(self, left: Solved, right: Solved, pairs: bool = True) -> Sides:
+        assert isinstance(left, SolvedInverse) and isinstance(right, SolvedInverse)
+        n = len(self.matrix)
+        here, there = np.abs(left.value), np.abs(right.value)
+        if right.exactly and pairs:
+            long = long_product(left.rhs.T, right.value) + long_product(left.value.T, right.residual)
+            value, rounding = long.astype(float), growth(n + 2, LONG_UNIT)
+        else:
+            value = products(left.rhs, right.value, pairs) + products(left.value, right.residual, pairs)
+            value, rounding = value.astype(float), growth(n + 2)
+        size = products(np.abs(left.rhs), there, pairs) + products(here, np.abs(right.residual).astype(float), pairs)
+        first = products(left.error, there, pairs) + products(here, right.slack, pairs)
+        first += rounding * size + UNIT * np.abs(value)
+        if right.moved is not None:
+            first += products(here, right.moved, pairs)
+        else:
+            first += outer(left.weight, right.weight, pairs)
+        second = self.inverse_norm * outer(left.norm, right.norm, pairs) if np.isfinite(self.inverse_norm) else (
+            np.where(outer(left.norm, right.norm, pairs) > 0, np.inf, 0.0)
+        )  # fmt: skip
+        slop = 1 + growth(n + 8)
+        return Sides(value, first * slop, second * slop)
+
+    def distance(self, left: Solved) -> Array:
+        """‖A⁻¹l − v‖ = ‖A⁻¹s‖ ≤ ‖A⁻¹‖ ‖s‖."""
+        assert isinstance(left, SolvedInverse)
+        if np.isfinite(self.inverse_norm):
+            return self.inverse_norm * left.norm
+        return np.where(left.norm > 0, np.inf, 0.0)
+
+
+__all__ = ["LONG", "Inverse", "SolvedInverse"]

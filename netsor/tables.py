@@ -1,0 +1,190 @@
+"""Rows of data as people have them: tables with named columns (.csv, .parquet), archives of arrays (.npz), arrays."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netsor.arrays import NotNumbers, no_numbers, ragged, shortened
+from netsor.datafiles import number_in_line, read_npy, read_ordinary_file, text_of
+from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.inputs import read_array
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of numbers, with the names of the columns where the file has them."""
+
+    values: np.ndarray
+    names: tuple[str, ...] | None = None
+    source: str = ""
+
+    def split(self, names: Sequence[str]) -> tuple[Table, Table]:
+        """The columns without and with these names; raises NetsorError (E665)."""
+        if self.names is None:
+            raise NetsorError(
+                Diagnostic(
+                    "E665", f"`{names[0]}` should be a column of `{self.source}`, and the file has no heading",
+                    hint="name the columns in the first line, or give the targets in a file: `--targets y.npy`",
+                )
+            )  # fmt: skip
+        places = [self._place(name) for name in names]
+        rest = [k for k in range(len(self.names)) if k not in places]
+        return self._columns(rest), self._columns(places)
+
+    def like(self, other: Table) -> Table:
+        """These rows with the columns of another table in its order; as they are where either names none (E665)."""
+        if self.names is None or other.names is None:
+            return self
+        unknown = [name for name in self.names if name not in other.names]
+        if unknown:
+            raise _no_column(unknown[0], other.names, other.source)
+        return self._columns([self._place(name) for name in other.names])
+
+    def has(self, name: str) -> bool:
+        return self.names is not None and name in self.names
+
+    def _columns(self, places: Sequence[int]) -> Table:
+        names = None if self.names is None else tuple(self.names[k] for k in places)
+        return Table(self.values[:, list(places)], names, self.source)
+
+    def _place(self, name: str) -> int:
+        assert self.names is not None
+        if name not in self.names:
+            raise _no_column(name, self.names, self.source)
+        return self.names.index(name)
+
+
+def _no_column(name: str, names: Sequence[str], source: str) -> NetsorError:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, names, 1)
+    listed = ", ".join(f"`{n}`" for n in names[:12]) + (", …" if len(names) > 12 else "")
+    return NetsorError(
+        Diagnostic(
+            "E665", f"there is no column `{name}` in `{source}`", notes=(f"its columns are {listed}",),
+            hint=f"did you mean `{near[0]}`?" if near else "give the name of one of its columns",
+        )
+    )  # fmt: skip
+
+
+def read_table(text: str, name: str) -> Table:
+    """The rows in a file: .csv with or without a heading, .parquet, .npz (`FILE.npz:NAME` of several), .npy, .json.
+
+    A first line of a .csv file in which no field is a number is its heading. Raises NetsorError as `read_array`.
+    """
+    import numpy as np
+
+    file, colon, member = text.rpartition(":")
+    if not (colon and file.lower().endswith(".npz")):
+        file, member = text, ""
+    path = Path(file)
+    if path.exists():
+        match path.suffix.lower():
+            case ".csv":
+                return read_ordinary_file(path, name, lambda f: _read_csv(f.read(), name, file))
+            case ".npz":
+                return Table(read_ordinary_file(path, name, lambda f: _read_npz(f, name, member)), None, file)
+            case ".npy":
+                return Table(read_ordinary_file(path, name, lambda f: read_npy(f, name)), None, file)
+            case ".parquet":
+                return read_ordinary_file(path, name, lambda f: _read_parquet(f, name, file))
+    return Table(np.array(read_array(file, name)[0], float), None, file)
+
+
+def _read_csv(content: bytes, name: str, source: str) -> Table:
+    import numpy as np
+
+    lines = csv.reader(io.StringIO(text_of(content)))
+    names: tuple[str, ...] | None = None
+    rows: list[list[float]] = []
+    try:
+        for fields in lines:
+            if not any(field.strip() for field in fields) and len(fields) <= 1:
+                continue
+            if not rows and names is None and not any(_is_number(field) for field in fields):
+                names = _heading(fields)
+                continue
+            if len(fields) != len(names or (rows[0] if rows else fields)):
+                raise ragged(name)
+            rows.append([_entry(field, lines.line_num, names, k) for k, field in enumerate(fields)])
+    except csv.Error as error:
+        raise NotNumbers(f"line {lines.line_num}: {error}") from None
+    if not rows and names is not None:
+        raise NotNumbers(f"line 1: `{shortened(names[0])}` is not a number, and no line of numbers follows")
+    if not rows:
+        raise no_numbers(name, (0,))
+    return Table(np.array(rows, float), names, source)
+
+
+def _is_number(field: str) -> bool:
+    try:
+        number_in_line(field, 1)
+    except NotNumbers:
+        return False
+    return True
+
+
+def _heading(fields: list[str]) -> tuple[str, ...]:
+    names = tuple(field.strip() for field in fields)
+    twice = next((n for k, n in enumerate(names) if n in names[:k]), None)
+    if twice is not None:
+        raise NotNumbers(f"its heading has two columns `{shortened(twice)}`")
+    return names
+
+
+def _entry(field: str, line: int, names: tuple[str, ...] | None, column: int) -> float:
+    if names is not None and not _is_number(field):
+        what = f"`{shortened(field)}` is not a number" if field.strip() else "the entry is missing"
+        raise NotNumbers(f"line {line}, column `{shortened(names[column])}`: {what}")
+    return number_in_line(field, line)
+
+
+def _read_npz(file: Any, name: str, member: str) -> np.ndarray:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
+            if not member and len(names) == 1:
+                member = names[0]
+            if member not in names:
+                listed = ", ".join(f"`{shortened(n)}`" for n in names[:12]) or "none"
+                what = f"it has no array `{shortened(member)}`" if member else "it holds several arrays"
+                raise NotNumbers(f"{what}; its arrays are {listed}, and FILE.npz:NAME names one")
+            return read_npy(io.BytesIO(archive.read(f"{member}.npy")), name)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError):
+        raise NotNumbers("it is no .npz file, or it is damaged") from None
+
+
+def _read_parquet(file: Any, name: str, source: str) -> Table:
+    import numpy as np
+
+    try:
+        from pyarrow import parquet
+    except ImportError:
+        raise NetsorError(
+            Diagnostic(
+                "E022", f"`{source}` is a .parquet file, and pyarrow, which reads them, is not installed",
+                hint="pip install 'netsor[parquet]'",
+            )
+        ) from None  # fmt: skip
+    try:
+        table = parquet.read_table(file)
+    except Exception as error:
+        raise NotNumbers(shortened(str(error), 120)) from None
+    if not table.num_rows or not table.num_columns:
+        raise no_numbers(name, (table.num_rows, table.num_columns))
+    columns = []
+    for key in table.column_names:
+        column = table.column(key).to_numpy()
+        if column.dtype.kind not in "fiu":
+            raise NotNumbers(f"its column `{shortened(key)}` holds {table.column(key).type}, not numbers")
+        columns.append(column.astype(float))
+    return Table(np.stack(columns, axis=1), tuple(table.column_names), source)

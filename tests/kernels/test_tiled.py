@@ -1,0 +1,128 @@
+"""Kernels written to files tile by tile: the same numbers as in memory, however the work is cut and interrupted."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import namedtuple
+
+import numpy as np
+import pytest
+
+from netsor.api import loads
+from netsor.cli.main import main
+from netsor.diagnostics import NetsorError
+from netsor.kernels.tiled import _locked, write_kernels
+
+RELU = "network r(ξ : 2)\nmatrix U : (n, 2)\nmatrix W ~ N(0, 2/n)\nvector v ~ N(0, 1)\ntrain U, W, v\n"
+RELU += "x := relu(W relu(U ξ))\noutput f := vᵀ x / √n\n"
+TWO = "network two(ξ : 2)\nmatrix U : (n, 2)\nvector v ~ N(0, 1)\nvector w ~ N(0, 1)\ntrain U, v\nx := erf(U ξ)\n"
+TWO += "output f := vᵀ x / √n\noutput g := wᵀ x / √n + vᵀ x / √n\n"
+ROWS = np.random.default_rng(0).standard_normal((11, 2))
+# A run that is killed, without any chance to clean up, when it has written three tiles.
+KILLED = """
+import os, signal, sys
+import numpy as np
+from netsor.api import load
+from netsor.kernels.tiled import write_kernels
+count = 0
+def progress(text):
+    global count
+    count += 1
+    if count == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+write_kernels(load("r.netsor").program, np.load("X.npy"), out="K", tile=3, workers=1, progress=progress)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "r.netsor").write_text(RELU, encoding="utf-8")
+    np.save(tmp_path / "X.npy", ROWS)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("tile", [4, 100])
+def test_the_same_numbers_as_in_memory(folder, tile):
+    network = loads(RELU)
+    written = write_kernels(network.program, ROWS, out="K", tile=tile, workers=1)
+    found = network.ntk(ROWS)
+    assert (np.load("K.nngp.npy") == found.nngp.value).all() and (np.load("K.ntk.npy") == found.ntk.value).all()
+    assert written.error == {"nngp": found.nngp.error.max(), "ntk": found.ntk.error.max()}
+    assert not (folder / "K.lock").exists()
+
+
+def test_several_outputs_and_other_columns(folder):
+    two = loads(TWO)
+    write_kernels(two.program, ROWS, out="K", tile=4, nngp=True, workers=1)
+    assert (np.load("K.nngp.npy") == two.nngp(ROWS).value).all() and not (folder / "K.ntk.npy").exists()
+    write_kernels(two.program, ROWS, ROWS[:3] + 1, out="L", tile=4, workers=1)
+    assert (np.load("L.ntk.npy") == two.ntk(ROWS, ROWS[:3] + 1).ntk.value).all()
+
+
+def test_killed_and_resumed(folder):
+    """No tile is computed twice, and the bytes are those of a run that nothing stopped."""
+    network = loads(RELU).program
+    done = subprocess.run([sys.executable, "-c", KILLED], capture_output=True)
+    assert done.returncode == -9, done.stderr
+    record = np.load("K.tiles.npy")
+    assert np.isfinite(record[:3]).all() and np.isnan(record[3:]).all() and len(record) == 10
+    assert write_kernels(network, ROWS, out="K", tile=3, resume=True, workers=1).computed == 7
+    write_kernels(network, ROWS, out="whole", tile=3, workers=1)
+    for name in ("nngp", "ntk"):
+        assert (folder / f"K.{name}.npy").read_bytes() == (folder / f"whole.{name}.npy").read_bytes()
+    again = write_kernels(network, ROWS, out="K", tile=3, resume=True)
+    assert again.computed == 0 and list(again.error.values()) == np.load("K.tiles.npy")[..., 0].max(axis=0).tolist()
+
+
+@pytest.mark.slow
+def test_by_two_processes(folder):
+    network = loads(RELU)
+    assert write_kernels(network.program, ROWS, out="K", tile=3, workers=2).computed == 10
+    assert (np.load("K.ntk.npy") == network.ntk(ROWS).ntk.value).all()
+
+
+def test_files_of_something_else(folder):
+    network = loads(RELU).program
+    write_kernels(network, ROWS, out="K", nngp=True, workers=1)
+    for rows, resume in ((ROWS, False), (ROWS + 1, True), (ROWS[:5], True)):
+        with pytest.raises(NetsorError, match="E668"):
+            write_kernels(network, rows, out="K", nngp=True, resume=resume, workers=1)
+    with _locked(folder / "L"), pytest.raises(NetsorError, match="E669"):
+        write_kernels(network, ROWS, out="L", workers=1)
+
+
+def test_a_disk_that_is_full(folder, monkeypatch):
+    network = loads(RELU).program
+    usage = namedtuple("usage", "total used free")
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "disk_usage", lambda path: usage(0, 0, 100))
+        with pytest.raises(NetsorError, match="E670"):
+            write_kernels(network, ROWS, out="K", workers=1)
+
+    def full(*arguments: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(NetsorError, match="E670"):
+        write_kernels(network, ROWS, out="K", workers=1)
+    assert not list(folder.glob("K.*"))
+
+
+def test_the_command(folder, capsys):
+    line = ["ntk", "r.netsor", "--inputs", "X.npy"]
+    assert main([*line, "--out", "K", "--nngp", "--json"]) == 0
+    out = capsys.readouterr()
+    result = json.loads(out.out)
+    assert result["nngp"]["file"] == "K.nngp.npy" and result["inputs"] == 11
+    assert "11 × 11 entries" in out.err and "core" in out.err
+    assert main([*line, "--out", "K", "--nngp", "--resume"]) == 0
+    assert "K.nngp.npy: the NNGP of 11 inputs" in capsys.readouterr().out
+    for wrong in (["--tile", "5"], ["--out", "L", "--paths"]):
+        with pytest.raises(SystemExit):
+            main([*line, *wrong])
