@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from netsor.api import Document
 
 # Faults of the call rather than of the program: files, options, widths.
-_USAGE_CODES = {"E205", "E654", "E655", "E656", "E657", "E658", "E662", "E663", "E665", "E666", "E668", "E669", "E670", "E711"}
+_USAGE_CODES = {
+    "E205", "E654", "E655", "E656", "E657", "E658", "E662", "E663", "E665", "E666", "E668", "E669", "E670", "E711"
+}  # fmt: skip
 _USAGE_RANGES = ("E0", "E70")
 # Of the faults of runs, those that the program's text is at fault for: no finite value, a Dirac mass.
 _PROGRAM_CODES = {"E703", "E704"}
