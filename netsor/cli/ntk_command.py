@@ -87,8 +87,7 @@ def run(args: argparse.Namespace) -> int:
     fill_in(args, seeds=1, seed=0, tol=1e-10)
     if args.out is not None:
         return _write(args, document, inputs, inputs2)
-    if args.tile is not None or args.resume:
-        args.refuse("--tile and --resume belong to --out PREFIX, which writes kernels to files")
+    refuse_unused(args, ("tile", "resume"), "without `--out`, which writes kernels to files")
     found: Any
     with Progress("kernels") as progress:
         if args.width is not None:

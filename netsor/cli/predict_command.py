@@ -10,7 +10,16 @@ from typing import Any
 
 from netsor.cli.eval_command import Progress
 from netsor.cli.network_options import add_rows, add_tolerance, number, read_rows
-from netsor.cli.options import add_file, add_json, add_values, positive_number, whole_number
+from netsor.cli.options import (
+    add_file,
+    add_json,
+    add_values,
+    fill_in,
+    positive_number,
+    positive_whole_number,
+    refuse_unused,
+    seed_number,
+)
 from netsor.cli.output import error_text, exit_status, print_json, report, table, value_text
 
 _MOST_ROWS, _MOST_SAMPLES = 40, 5
@@ -47,8 +56,8 @@ def register(commands: Any) -> None:
         help="the variance of the targets' noise; with ntk, the ridge of the regression (0)",
     )  # fmt: skip
     parser.add_argument("--cov", action="store_true", help="covariances between test rows, too")
-    parser.add_argument("--samples", type=whole_number, default=0, metavar="K", help="draws of the outputs (0)")
-    parser.add_argument("--seed", type=whole_number, default=0, metavar="S", help="the seed of the draws (0)")
+    parser.add_argument("--samples", type=positive_whole_number, metavar="K", help="draws of the outputs (0)")
+    parser.add_argument("--seed", type=seed_number, metavar="S", help="the seed of the draws (0)")
     parser.add_argument(
         "--test-targets", metavar="YT", help="targets of the test rows: squared error, accuracy, log likelihood"
     )
@@ -86,6 +95,9 @@ def run(args: argparse.Namespace) -> int:
         verify_plot(args.plot)
     if (args.targets is None) == (not args.target_column):
         args.refuse("give the targets either in a file, `--targets y.npy`, or as a column, `--target-column NAME`")
+    if args.samples is None:
+        refuse_unused(args, ("seed",), "without `--samples`")
+    fill_in(args, samples=0, seed=0, tol=1e-10)
     document = load(args.file, args.set, args.data)
     report(document.report.diagnostics)
     data = _read(args)

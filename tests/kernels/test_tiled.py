@@ -123,6 +123,6 @@ def test_the_command(folder, capsys):
     assert "11 × 11 entries" in out.err and "core" in out.err
     assert main([*line, "--out", "K", "--nngp", "--resume"]) == 0
     assert "K.nngp.npy: the NNGP of 11 inputs" in capsys.readouterr().out
-    for wrong in (["--tile", "5"], ["--out", "L", "--paths"]):
-        with pytest.raises(SystemExit):
-            main([*line, *wrong])
+    assert main([*line, "--tile", "5"]) == 2 and "[E010]" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*line, "--out", "L", "--paths"])
