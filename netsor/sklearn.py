@@ -17,7 +17,7 @@ Array = np.ndarray
 _OWN = ("network", "kernel", "bounds", "tol")
 
 
-class NetworkKernel(Kernel):
+class NetworkKernel(Kernel):  # type: ignore[misc]
     """The NNGP or the NTK of a network as a kernel of scikit-learn, whose hyperparameters are the `param` lines.
 
     `network` is a file or a text, `kernel` "nngp" or "ntk", `params` are values of `param` lines. Those by which the

@@ -158,7 +158,8 @@ def _read_npz(file: Any, name: str, member: str) -> np.ndarray:
                 listed = ", ".join(f"`{shortened(n)}`" for n in names[:12]) or "none"
                 what = f"it has no array `{shortened(member)}`" if member else "it holds several arrays"
                 raise NotNumbers(f"{what}; its arrays are {listed}, and FILE.npz:NAME names one")
-            return read_npy(io.BytesIO(archive.read(f"{member}.npy")), name)
+            found: np.ndarray = read_npy(io.BytesIO(archive.read(f"{member}.npy")), name)
+            return found
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError):
         raise NotNumbers("it is no .npz file, or it is damaged") from None
 
