@@ -155,9 +155,7 @@ async def _columns(ctx: Context, node: ast.MatrixDecl) -> int | None:
     return columns
 
 
-async def _entry_variance(
-    ctx: Context, node: ast.MatrixDecl, columns: int | None
-) -> tuple[float, Expr | None]:
+async def _entry_variance(ctx: Context, node: ast.MatrixDecl, columns: int | None) -> tuple[float, Expr | None]:
     """σ² of entries N(0, σ²/n), or N(0, σ²) where there are `columns`, and its formula where that has symbols."""
     name = node.declarators[0].name
     if node.law is None:

@@ -85,7 +85,11 @@ class Template:
 
 
 def templates(
-    network: Program, pairs: Pairs, tol: float, kept: frozenset[str] = frozenset(), backward: bool = True,
+    network: Program,
+    pairs: Pairs,
+    tol: float,
+    kept: frozenset[str] = frozenset(),
+    backward: bool = True,
     derivatives: type[Evaluator] | None = None,
 ) -> tuple[Template | None, Template | None]:
     """The templates for two different inputs and for an input with itself; None where there are no such pairs.
