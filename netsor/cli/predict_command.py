@@ -20,7 +20,7 @@ from netsor.cli.options import (
     refuse_unused,
     seed_number,
 )
-from netsor.cli.output import error_text, exit_status, print_json, report, table, value_text
+from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, table, value_text
 
 _MOST_ROWS, _MOST_SAMPLES = 40, 5
 
@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
         refuse_unused(args, ("seed",), "without `--samples`")
     fill_in(args, samples=0, seed=0, tol=1e-10)
     document = load(args.file, args.set, args.data)
-    report(document.report.diagnostics)
+    report_warnings(document)
     data = _read(args)
     fitted = None
     with Progress("predict") as progress:
