@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable
 from fractions import Fraction
 
+from netsor.check import unfolded
 from netsor.check.context import Context
 from netsor.check.fault import Fault
 from netsor.check.operands import Number, as_number, finite, join, numeric, range_of
@@ -51,7 +52,7 @@ async def binary(ctx: Context, node: ast.Binary) -> Value:
         raise Fault(kinds.transposed_vector_alone(node.span))
     await _power_of_product(ctx, node)
     made = join(power(left.expr, numbers(right.expr)), left, right)
-    return finite(_exactly(made, rationals.power, left, right), node)
+    return finite(_exactly(made, rationals.power, unfolded.power, node, left, right), node)
 
 
 async def negate(ctx: Context, node: ast.Negate) -> Value:
@@ -102,7 +103,7 @@ def scale(a: Number, b: Value, node: ast.Node) -> Value:
             return Covector(mul(a.expr, b.expr))
         raise Fault(kinds.transposed_vector_alone(node.span))
     made = join(find_quotients(mul(a.expr, b.expr)), a, b)
-    return finite(_exactly(made, operator.mul, a, b), node)
+    return finite(_exactly(made, operator.mul, unfolded.product, node, a, b), node)
 
 
 def _plus(left: Number, right: Value, node: ast.Node) -> Value:
@@ -112,7 +113,7 @@ def _plus(left: Number, right: Value, node: ast.Node) -> Value:
     e = add(left.expr, right.expr)
     if isinstance(left, Covector):
         return Covector(e)
-    return finite(_exactly(join(e, left, right), operator.add, left, right), node)
+    return finite(_exactly(join(e, left, right), operator.add, unfolded.total, node, left, right), node)
 
 
 def _quotient(left: Number, right: Number, node: ast.Binary) -> Value:
@@ -126,7 +127,7 @@ def _quotient(left: Number, right: Number, node: ast.Binary) -> Value:
             raise Fault(kinds.transposed_vector_alone(node.span))
         return Covector(e)
     made = join(find_quotients(e), left, right)
-    return finite(_exactly(made, lambda a, b: a / b if b else None, left, right), node)
+    return finite(_exactly(made, lambda a, b: a / b if b else None, unfolded.quotient, node, left, right), node)
 
 
 async def summation(ctx: Context, node: ast.Sum) -> Value:
@@ -154,21 +155,28 @@ async def summation(ctx: Context, node: ast.Sum) -> Value:
     if any(covectors):
         return Covector(e)
     made = finite(join(e, *parts), node)
-    if not isinstance(made, Scalar) or made.expr.free:
+    if not isinstance(made, Scalar):
         return made
     known = [p.rational for p in parts if isinstance(p, Scalar)]
     exact = [q for q in known if q is not None]
-    return made if len(exact) < len(known) else made.exactly(rationals.within_reach(sum(exact, Fraction(0))))
+    if len(exact) == len(known):
+        made = made.exactly(rationals.within_reach(sum(exact, Fraction(0))))
+    return unfolded.known(made, unfolded.total, node, *parts)
 
 
 def _exactly(
-    made: Scalar | Vector, operation: Callable[[Fraction, Fraction], Fraction | None], *parts: Value
+    made: Scalar | Vector,
+    operation: Callable[[Fraction, Fraction], Fraction | None],
+    written: unfolded.Node,
+    node: ast.Node,
+    *parts: Value,
 ) -> Scalar | Vector:
     """A constant made of two others, in rational arithmetic where both are rational numbers, rounded once."""
-    if not isinstance(made, Scalar) or made.expr.free:
+    if not isinstance(made, Scalar):
         return made
     known = [p.rational for p in parts if isinstance(p, Scalar)]
-    if len(known) != 2 or known[0] is None or known[1] is None:
-        return made
-    q = operation(known[0], known[1])
-    return made if q is None else made.exactly(rationals.within_reach(q))
+    if not made.expr.free and len(known) == 2 and known[0] is not None and known[1] is not None:
+        q = operation(known[0], known[1])
+        if q is not None:
+            return made.exactly(rationals.within_reach(q))
+    return unfolded.known(made, written, node, *parts)

@@ -83,6 +83,7 @@ class Draft:
     embedded: dict[tuple[str, DataRef | InputRef], str] = field(default_factory=dict)
     constants: list[Constant] = field(default_factory=list)
     constant_values: dict[Sym, Expr] = field(default_factory=dict)
+    unfolded: dict[Sym, Expr] = field(default_factory=dict)
     # Scalars that depend on n alone.
     moving: set[Sym] = field(default_factory=set)
     data: list[Data] = field(default_factory=list)

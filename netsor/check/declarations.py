@@ -9,15 +9,16 @@ from netsor.check.context import Context
 from netsor.check.covariance import verify_covariance
 from netsor.check.fault import Fault
 from netsor.check.names import bind
-from netsor.check.operands import integer, integers, law_number, members, number, numeric
+from netsor.check.operands import constant, integer, integers, law_number, members, number, numeric
 from netsor.check.scope import Indices, core_name
+from netsor.check.unfolded import as_written, combined, is_rounded
 from netsor.check.values import Array, InputMatrixValue, MatrixValue, Numbers, Poison, Scalar, Vector
 from netsor.core import Constant, Data, Group, InputMatrix, Matrix
 from netsor.diagnostics import Span
 from netsor.diagnostics.catalogue import declarations, divergence
 from netsor.expr import WIDTH, Const, Expr, Sym, mul, numbers, substitute
 from netsor.expr import evaluate as evaluated
-from netsor.expr.asymptotics import Diverges, width_limit
+from netsor.expr.asymptotics import Diverges, unfolded_limit, width_limit
 from netsor.expr.rationals import as_float, rational, uncertainty
 from netsor.expr.rationals import number as exact_number
 from netsor.syntax import ast
@@ -28,16 +29,20 @@ from netsor.syntax import ast
 async def param(ctx: Context, node: ast.Param) -> None:
     """`param L = 3`, or what is given for it."""
     name = node.name.name
-    value = ctx.settings[name] if name in ctx.settings else await number(ctx, node.value, "a parameter")
-    if not math.isfinite(value):
-        raise Fault(divergence.no_value(node.value.span))
+    if name in ctx.settings:
+        value = ctx.settings[name]
+        if not math.isfinite(value):
+            raise Fault(divergence.no_value(node.value.span))
+        made = Scalar(Const(value), None if uncertainty(value) else rational(value))
+    else:
+        made = await constant(ctx, node.value, "a parameter")
     if name in ctx.symbols:
-        core = bind(ctx, name, (), Scalar(Sym(name)), node.name.span)
-        ctx.draft.constants.append(Constant(core, Const(float(value)), float(value), node.span))
-        ctx.draft.constant_values[Sym(core)] = Const(float(value))
+        core, known = bind(ctx, name, (), Scalar(Sym(name)), node.name.span), made.number
+        assert known is not None
+        ctx.draft.constants.append(Constant(core, Const(float(known)), float(known), node.span))
+        ctx.draft.constant_values[Sym(core)] = Const(float(known))
         return
-    exact = None if uncertainty(value) else rational(value)
-    bind(ctx, name, (), Scalar(Const(value), exact), node.name.span)
+    bind(ctx, name, (), Scalar(numbers(made.expr), made.exact, made.unfolded), node.name.span)
 
 
 async def data(ctx: Context, node: ast.Data) -> None:
@@ -100,19 +105,24 @@ async def scalar(ctx: Context, node: ast.ScalarDecl) -> None:
     if isinstance(value, Poison):
         raise Fault(None)
     e = substitute(value.expr, ctx.draft.constant_values)
+    if isinstance(value, Scalar):
+        e = combined(e, value.unfolded, node.value)
     if not isinstance(value, Scalar) or not e.free <= {WIDTH}:
         raise Fault(declarations.constant_not_constant(at, name, node.span))
+    tree = as_written(value)
     try:
-        limit = width_limit(numbers(e))
+        limit = unfolded_limit(tree) if tree is not None and is_rounded(tree) else width_limit(numbers(e))
     except Diverges as d:
         if d.grows:
             raise Fault(divergence.constant_diverges(at, name, d.rate)) from None
         raise Fault(divergence.no_limit(at, at.text, d.rate, d.known)) from None
     if not math.isfinite(limit):
         raise Fault(divergence.no_value(at))
-    core = bind(ctx, node.target.name, indices, Scalar(Sym(name)), node.target.span)
+    core = bind(ctx, node.target.name, indices, Scalar(Sym(name), unfolded=tree), node.target.span)
     ctx.draft.constants.append(Constant(core, e, limit, node.span))
     ctx.draft.constant_values[Sym(core)] = e
+    if tree is not None:
+        ctx.draft.unfolded[Sym(core)] = tree
     if e.free:
         ctx.draft.moving.add(Sym(core))
 

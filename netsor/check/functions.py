@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from netsor.check import unfolded
 from netsor.check.context import Context, Tested
 from netsor.check.definitions import expand
 from netsor.check.emitter import inlined_functions
@@ -26,7 +27,7 @@ from netsor.check.values import (
 from netsor.check.width import checked
 from netsor.diagnostics.catalogue import kinds, warnings
 from netsor.diagnostics.catalogue.words import plural
-from netsor.expr import FUNCTIONS, Expr, Function, Sym, apply, call, canonical, compare, cond, logic, numbers
+from netsor.expr import FUNCTIONS, HALF, Expr, Function, Sym, apply, call, canonical, compare, cond, logic, numbers
 from netsor.expr import sqrt as root
 from netsor.syntax import ast
 
@@ -54,14 +55,23 @@ async def application(ctx: Context, node: ast.Apply) -> Value:
 
 
 async def square_root(ctx: Context, node: ast.Sqrt) -> Value:
-    return await _coordinatewise(ctx, node, [node.operand], root)
+    return await _coordinatewise(ctx, node, [node.operand], root, lambda a: unfolded.power(a, HALF))
 
 
-async def _coordinatewise(ctx: Context, node: ast.Node, args: Sequence[ast.Expr], f: Callable[..., Expr]) -> Value:
+async def _coordinatewise(
+    ctx: Context,
+    node: ast.Node,
+    args: Sequence[ast.Expr],
+    f: Callable[..., Expr],
+    written: unfolded.Node | None = None,
+) -> Value:
     values = await _arguments(ctx, args)
     if any(isinstance(v, Poison) for v in values):
         return POISON
-    return finite(join(f(*_expressions(values)), *values), node)
+    made = join(f(*_expressions(values)), *values)
+    if written is not None and isinstance(made, Scalar):
+        made = unfolded.known(made, written, node, *values)
+    return finite(made, node)
 
 
 async def _arguments(ctx: Context, args: Sequence[ast.Expr]) -> list[Number | Poison]:
@@ -103,7 +113,7 @@ async def _builtin_call(ctx: Context, node: ast.Apply, f: Builtin) -> Value:
         signature = FUNCTIONS[f.name].signature
         raise Fault(kinds.arity(node.span, f.name, wanted, count + len(node.scalars), signature))
     if not f.order:
-        return await _coordinatewise(ctx, node, node.args, lambda *a: call(f.name, *a))
+        return await _coordinatewise(ctx, node, node.args, lambda *a: call(f.name, *a), unfolded.function(f.name))
     params = tuple(Sym(p) for p in ("u", "v", "w")[:count])
     function = Function(f.name, params, call(f.name, *params))
     orders = (f.order,) + (0,) * (count - 1)
@@ -131,7 +141,11 @@ async def _function_call(ctx: Context, node: ast.Apply, f: FunctionValue) -> Val
     if any(f.orders):
         _check_differentiable(function, f.orders, node)
     e = _at_numbers(apply(function, _expressions(values), f.orders))
-    return finite(join(inlined_functions(e), *values), node)
+    made = join(inlined_functions(e), *values)
+    if isinstance(made, Scalar) and not any(f.orders):
+        written = lambda *a: unfolded.inlined(function.body, dict(zip(function.params, a, strict=True)))  # noqa: E731
+        made = unfolded.known(made, written, node, *values)
+    return finite(made, node)
 
 
 def _at_numbers(e: Expr) -> Expr:

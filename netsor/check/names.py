@@ -26,6 +26,7 @@ from netsor.diagnostics import Span
 from netsor.diagnostics.catalogue import declarations, divergence, names
 from netsor.diagnostics.catalogue.words import superscript
 from netsor.expr import WIDTH, Const, Sym
+from netsor.expr.constants import PI
 from netsor.expr.functions import PUBLIC
 from netsor.syntax import ast
 
@@ -44,7 +45,7 @@ def name(ctx: Context, node: ast.Name) -> Value:
                 raise Fault(divergence.width_in_function(node.span))
             return Scalar(WIDTH)
         case "pi":
-            return Scalar(Const(math.pi))
+            return Scalar(Const(math.pi), unfolded=PI)
     match value:
         case None:
             raise unknown_fault(ctx, node.span, node.name)

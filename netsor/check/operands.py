@@ -50,14 +50,21 @@ async def number(ctx: Context, node: ast.Expr, what: str = "a number") -> float:
     """A number known before running: parameters, data, arithmetic of them."""
     if isinstance(node, ast.Number) and isinstance(node.value, int):
         return node.value
+    found = (await constant(ctx, node, what)).number
+    assert found is not None
+    return found
+
+
+async def constant(ctx: Context, node: ast.Expr, what: str = "a number") -> Scalar:
+    """The same number as a scalar, with what it was rounded from."""
     value = await ctx.value(node)
     if isinstance(value, Poison):
         raise Fault(None)
     if isinstance(value, Array) and not value.shape:
-        return as_float(_single(value.values))
+        return entry(value.values)
     if not isinstance(value, Scalar) or value.number is None:
         raise Fault(declarations.not_constant(node.span, what, kind_name(value)))
-    return value.number
+    return value
 
 
 async def law_number(ctx: Context, node: ast.Expr, what: str = "a number") -> tuple[float, Expr | None]:

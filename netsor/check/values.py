@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from netsor.core import DataRef, InputRef
 from netsor.expr import Const, Expr, Function, numbers
-from netsor.expr.rationals import computed, number
+from netsor.expr.build import nearest
+from netsor.expr.constants import constant
+from netsor.expr.nodes import Named, size_beyond
+from netsor.expr.rationals import Rounded, computed, number
 from netsor.syntax import ast
 
 if TYPE_CHECKING:
@@ -24,43 +27,50 @@ Numbers = float | tuple[Any, ...]  # a number, or nested tuples of numbers
 class Scalar:
     """A number, known or not: an expression in scalars of the program and in n.
 
-    A constant that is a rational number is that number, and its expression holds the float next to it.
+    A constant that is a rational number is that number, and its expression holds the float next to it. Of another
+    constant, and of a scalar of constants and n, `unfolded` is the expression before any float was computed.
     """
 
     expr: Expr
     exact: Fraction | None = None
+    unfolded: Expr | None = field(default=None, compare=False)
 
     @property
     def number(self) -> int | float | None:
         """The number, where it is a constant; what it was rounded from goes with it."""
-        constant = numbers(self.expr)
-        if not isinstance(constant, Const):
-            return None
-        value = constant.value
+        e = numbers(self.expr)
+        if not isinstance(e, Const):
+            return self._below_floats(e)
+        value = e.value
         if not math.isfinite(value):
             # Beyond the range of floats: `netsor.check.operands.finite` tells it where it was made.
             return None
         if self.exact is not None and self.exact != value:
             return number(self.exact)
-        return value if self.exact is not None or isinstance(value, int) else computed(value)
+        return computed(value) if self.rational is None else value
+
+    def _below_floats(self, e: Expr) -> float | None:
+        """A number that is too small for a float, and is written as m · 2^k; None for another expression."""
+        if e.free or (size_beyond(e) or 0) >= 0:
+            return None
+        if self.exact is not None:
+            return number(self.exact)
+        found = None if self.unfolded is None else constant(self.unfolded)
+        return None if found is None else Rounded(found.value, max(float(found.error), 5e-324))
 
     @property
     def rational(self) -> Fraction | None:
-        """The rational number that a constant is; None for √2, and for what is not a constant."""
-        if self.exact is None and isinstance(self.expr, Const) and isinstance(self.expr.value, int):
-            return Fraction(self.expr.value)
-        return self.exact
+        """The rational number that a constant is; None for √2, and for what is no constant."""
+        if self.exact is not None or self.unfolded is not None:
+            return self.exact
+        whole = isinstance(self.expr, Const) and isinstance(self.expr.value, int)
+        return Fraction(self.expr.value) if whole else None  # type: ignore[attr-defined]
 
     def exactly(self, q: Fraction | None) -> Scalar:
         """The same constant, known to be a rational number and rounded once; unchanged without one."""
         if q is None or self.expr.free:
             return self
-        if not isinstance(self.expr, Const):
-            return Scalar(self.expr, q)
-        try:
-            return Scalar(self.expr if isinstance(self.expr.value, int) else Const(float(q)), q)
-        except OverflowError:
-            return self
+        return Scalar(self.expr if Named.kind in self.expr.made_of else nearest(q), q)
 
 
 @dataclass(frozen=True)

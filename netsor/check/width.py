@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netsor.check.context import Context
 from netsor.check.fault import Fault
+from netsor.check.unfolded import with_values
 from netsor.core import Moment, Nonlin
 from netsor.diagnostics import Diagnostic, Span
 from netsor.diagnostics.catalogue import divergence
@@ -18,7 +19,7 @@ def checked(ctx: Context, e: Expr, span: Span, averaged: bool = False) -> Expr:
 
     `averaged` tells a MOMENT, whose mean over coordinates may be of a lower order than they are.
     """
-    moving, values = ctx.draft.moving, ctx.draft.constant_values
+    moving = ctx.draft.moving
     written = e
     while True:
         if WIDTH not in e.free and not (e.free & moving):
@@ -27,7 +28,7 @@ def checked(ctx: Context, e: Expr, span: Span, averaged: bool = False) -> Expr:
         try:
             # Where constants move, differences of higher order are seen with their values in place.
             limit = limit_of_factors if e.free & moving else at_infinite_width
-            held = substitute(e, values)
+            held = with_values(ctx, e)
             limit(held)
             # A part may grow and be absent only by the value of a constant, as in √n step(−k) with k = 1/2. The
             # instruction then holds the value, because a limit in which k stands for any number does not exist.
@@ -36,7 +37,7 @@ def checked(ctx: Context, e: Expr, span: Span, averaged: bool = False) -> Expr:
             rate = d
         # √n may hide in a scalar: (F(x + ε d) − F(x))/ε with ε = 1/√n is ψ* too. So may F(x) = 0 in the lines that made
         # x, or in the law of a vector without variance.
-        e = substitute(written, values)
+        e = with_values(ctx, written)
         if e is written:
             e = _written_out(ctx, written)
         if e is written:
@@ -69,7 +70,7 @@ def _written_out(ctx: Context, e: Expr) -> Expr:
 def _without_limit(ctx: Context, e: Expr, span: Span, rate: str, averaged: bool) -> Diagnostic:
     """Why an expression with a factor that grows has no limit: it may grow, stay random, or be ∞ · 0."""
     inner = any(c in span.text for c in "ᵀ⊤⟨<") or "^T" in span.text
-    found = what_diverges(find_quotients(substitute(e, ctx.draft.constant_values)))
+    found = what_diverges(find_quotients(with_values(ctx, e)))
     if found is None:
         return _divergent(span, span.text, rate, inner)
     factor, rest = found

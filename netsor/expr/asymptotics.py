@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from netsor.expr.build import call, mul, rewrite, star_quotient
+from netsor.expr.constants import constant
 from netsor.expr.differentiate import diff, unfold
 from netsor.expr.entry import REALS
 from netsor.expr.evaluate import evaluate
@@ -44,6 +45,7 @@ from netsor.expr.nodes import (
     Expr,
     Logic,
     Mul,
+    Named,
     Pow,
     Star,
     Sym,
@@ -62,7 +64,15 @@ def width_limit(e: Expr) -> float:
     Raises `Diverges` where the limit is infinite, does not exist, or is not determined by the computed terms of the
     series.
     """
-    s = series_in_width(e)
+    return _limit(series_in_width(e))
+
+
+def unfolded_limit(e: Expr) -> float:
+    """The same limit of an expression of which nothing was folded, with constants in many digits."""
+    return _limit(_series(e, {}))
+
+
+def _limit(s: Series) -> float:
     if s.terms and growth(s.terms[0][0]) > 0:
         raise Diverges(rate_text(s.terms[0][0]), grows=True)
     if s.rest is not None and growth(s.rest) >= 0:
@@ -119,6 +129,10 @@ def _of(node: Expr, done: Known) -> Series:
 
 
 def _rule(node: Expr, done: Known) -> Series:
+    if node.children and not node.free or isinstance(node, Named):
+        found = constant(node)
+        if found is not None:
+            return number(Coefficient(*found))
     match node:
         case Const():
             return number(coefficient(node.value))
@@ -136,9 +150,8 @@ def _rule(node: Expr, done: Known) -> Series:
         case Pow():
             base = _of(node.base, done)
             text = to_text(node.base)
-            if isinstance(node.exponent, Const):
-                r = coefficient(node.exponent.value).value
-                return raise_to(base, r, text)
+            if not node.exponent.free:
+                return raise_to(base, _of(node.exponent, done).at(CONSTANT).value, text)
             return exponential(times(_of(node.exponent, done), logarithm(base, text)), to_text(node))
         case Cond():
             return _branch(node, done)
@@ -210,7 +223,7 @@ def _taylor(fn: str, c: Coefficient, v: Series) -> Series:
             if k == 0:
                 raise Diverges(f"{fn} at {float(c.value):g}", known=False)
             break
-        coefficients.append(approximate(value, 1e-14 * (1 + abs(value))))
+        coefficients.append(approximate(value, 1e-14 * (1 + abs(value)) if value else 0.0))
     return compose(coefficients, v)
 
 

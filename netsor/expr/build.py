@@ -149,6 +149,11 @@ def wide(m: Number, k: int) -> Expr:
     return _power_of_two(k) if m == 1 else Mul._make(None, (Const(m), _power_of_two(k)))
 
 
+def nearest(q: Fraction) -> Expr:
+    """The constant next to a rational number."""
+    return wide(*split_number(q))
+
+
 def mul(*factors: Expr) -> Expr:
     """The product with nested products flattened, numeric powers of equal bases merged, and the coefficient first."""
     coefficient: Number = 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
+from netsor.expr.balls import Smooth
 from netsor.expr.growth import Series
 from netsor.expr.nodes import Add, Cond, Const, Expr, Mul, Sym, postorder
 
@@ -64,6 +65,9 @@ class Nonlinearity:
     for |u| > t; `slope` is a where f(u)/u → a for u → ∞ and f(u) converges for u → −∞; `decays` says that f(u) ~ e^u
     for u → −∞; `series(u, text)` is the asymptotic series.
 
+    Digits: `smooth` is a smooth function in many digits; `reach(|u|)` is −log of the smallest difference between the
+    function at ±u and what it tends to.
+
     Printing: `latex` is its command, and `fences` are delimiters around the argument instead of a command; `primed`
     says where the derivative is written f': everywhere, in derivations only, or nowhere because it is well known.
     """
@@ -100,6 +104,8 @@ class Nonlinearity:
     slope: float | None = None
     decays: bool = False
     series: Callable[[Series, str], Series] | None = None
+    smooth: Smooth | None = None
+    reach: Callable[[float], float] | None = None
     latex: str | None = None
     fences: tuple[str, str] | None = None
     primed: Literal["everywhere", "derivations", "nowhere"] = "everywhere"

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, TypeGuard
 
-from netsor.expr import series, values
+from netsor.expr import balls, series, values
 from netsor.expr.build import add, call, compare, cond, mul, neg, power, sqrt
 from netsor.expr.entry import FUNCTIONS as FUNCTIONS
 from netsor.expr.entry import INF, REALS, Interval, Nonlinearity, NormalCdf, Wave
@@ -257,6 +257,7 @@ def _entries() -> list[Nonlinearity]:
             turn=(1.0, 40.0),
             slope=1.0,
             pieces=lambda u: _positive(u, u, add(exp(u), MINUS_ONE)),
+            reach=lambda u: u,
         ),
         Nonlinearity(
             "selu",
@@ -272,6 +273,7 @@ def _entries() -> list[Nonlinearity]:
             pieces=lambda u: _positive(
                 u, mul(Const(SELU_SCALE), u), mul(Const(SELU_SCALE * SELU_ALPHA), add(exp(u), MINUS_ONE))
             ),
+            reach=lambda u: u,
         ),
         Nonlinearity(
             "gelu",
@@ -285,6 +287,7 @@ def _entries() -> list[Nonlinearity]:
             times_argument="Phi",
             image=lambda r: (0.0 if r[0] >= 0 else -0.1701, max(values.gelu(r[1]), 0.0)),
             pieces=lambda u: mul(u, call("Phi", u)),
+            reach=lambda u: u * u / 2,
         ),
         Nonlinearity(
             "silu",
@@ -298,6 +301,7 @@ def _entries() -> list[Nonlinearity]:
             times_argument="sigmoid",
             image=lambda r: (0.0 if r[0] >= 0 else -0.2785, max(values.silu(r[1]), 0.0)),
             pieces=lambda u: mul(u, sigmoid(u)),
+            reach=lambda u: u,
         ),
         Nonlinearity(
             "softplus",
@@ -311,6 +315,8 @@ def _entries() -> list[Nonlinearity]:
             slope=1.0,
             decays=True,
             series=lambda u, text: logarithm(plus(ONE_SERIES, exponential(u, text)), text),
+            smooth=balls.softplus,
+            reach=lambda u: u,
         ),
         Nonlinearity(
             "sigmoid",
@@ -324,6 +330,8 @@ def _entries() -> list[Nonlinearity]:
             decays=True,
             log_array=lambda xp, x: -xp.logaddexp(0.0, -x),
             series=series.sigmoid,
+            smooth=balls.sigmoid,
+            reach=lambda u: u,
         ),
         Nonlinearity(
             "tanh",
@@ -338,6 +346,8 @@ def _entries() -> list[Nonlinearity]:
             inverse=(-1.0, 1.0),
             turn=(1.0, 20.0),
             series=series.tanh,
+            smooth=balls.tanh,
+            reach=lambda u: 2 * u,
         ),
         Nonlinearity(
             "hardtanh",
@@ -376,6 +386,8 @@ def _entries() -> list[Nonlinearity]:
             normal=ERROR_FUNCTION,
             turn=(1.0, 6.0),
             series=series.erf,
+            smooth=balls.erf,
+            reach=lambda u: u * u,
         ),
         Nonlinearity(
             "Phi",
@@ -389,6 +401,8 @@ def _entries() -> list[Nonlinearity]:
             turn=(1.0, 9.0),
             log_array=lambda xp, x: xp.log_ndtr(x),
             series=series.normal,
+            smooth=balls.normal,
+            reach=lambda u: u * u / 2,
         ),
         # A square root is a power with exponent 1/2 and has no node of its own.
         Nonlinearity(
@@ -413,6 +427,8 @@ def _entries() -> list[Nonlinearity]:
             series=exponential,
             latex="\\exp",
             primed="nowhere",
+            smooth=balls.exponential,
+            reach=lambda u: u,
         ),
         Nonlinearity(
             "log",
@@ -425,6 +441,7 @@ def _entries() -> list[Nonlinearity]:
             series=logarithm,
             latex="\\log",
             primed="nowhere",
+            smooth=balls.logarithm,
         ),
         Nonlinearity(
             "sin",
@@ -440,6 +457,7 @@ def _entries() -> list[Nonlinearity]:
             series=_sine,
             latex="\\sin",
             primed="nowhere",
+            smooth=balls.sine,
         ),
         Nonlinearity(
             "cos",
@@ -454,6 +472,7 @@ def _entries() -> list[Nonlinearity]:
             series=_cosine,
             latex="\\cos",
             primed="nowhere",
+            smooth=balls.cosine,
         ),
         Nonlinearity(
             "tan",
@@ -467,6 +486,7 @@ def _entries() -> list[Nonlinearity]:
             series=_tangent,
             latex="\\tan",
             primed="derivations",
+            smooth=balls.tangent,
         ),
         Nonlinearity(
             "atan",
@@ -482,6 +502,7 @@ def _entries() -> list[Nonlinearity]:
             turn=(1.0, INF),
             series=series.arctangent,
             primed="derivations",
+            smooth=balls.arctangent,
         ),
         Nonlinearity(
             "max",

@@ -14,6 +14,9 @@ from fractions import Fraction
 from functools import cmp_to_key, lru_cache
 from typing import NamedTuple
 
+from netsor.expr.balls import CANCELLED, Smooth, image
+from netsor.expr.balls import exponential as exponential_of
+from netsor.expr.balls import logarithm as logarithm_of
 from netsor.expr.rationals import Rounded
 
 Rational = Fraction | float
@@ -36,52 +39,85 @@ class Diverges(Exception):
 
 
 class Coefficient(NamedTuple):
-    """A real number: an exact fraction, or a float with a bound on its error."""
+    """A real number with a bound on its error, in some 70 digits, or exact."""
 
-    value: Rational
-    error: float = 0.0
+    value: Fraction
+    error: Fraction = Fraction(0)
 
     @property
     def is_zero(self) -> bool:
-        return abs(self.value) <= self.error if isinstance(self.value, float) else self.value == 0
+        """Whether the number is 0, or all of its digits cancelled."""
+        return abs(self.value) <= self.error <= CANCELLED
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether the number may be 0, but need not."""
+        return CANCELLED < self.error >= abs(self.value)
 
     def plus(self, other: Coefficient) -> Coefficient:
-        if isinstance(self.value, Fraction) and isinstance(other.value, Fraction):
+        if not (self.error or other.error):
             return Coefficient(self.value + other.value)
-        a, b = float(self.value), float(other.value)
-        return approximate(a + b, self.error + other.error + 3e-16 * (abs(a) + abs(b)))
+        small, large = sorted((abs(self.value), abs(other.value)))
+        error = self.error + other.error
+        if 0 < small * _FAR < large:
+            # What the smaller number adds is below the digits of the larger one, and is lost in a product.
+            return Coefficient(self.value + other.value, max(error, large * _LOST))
+        return _shortened(self.value + other.value, error)
 
     def times(self, other: Coefficient) -> Coefficient:
-        if isinstance(self.value, Fraction) and isinstance(other.value, Fraction):
+        if not (self.error or other.error):
             return Coefficient(self.value * other.value)
-        a, b = float(self.value), float(other.value)
-        return approximate(a * b, self.error * abs(b) + other.error * abs(a) + 3e-16 * abs(a * b))
+        error = abs(self.value) * other.error + abs(other.value) * self.error + self.error * other.error
+        return _shortened(self.value * other.value, error)
 
     def raised(self, exponent: Rational) -> Coefficient:
         """A power of a positive number, or an integer power of any number but zero."""
-        if self.value == 1 and not self.error:
+        if self == UNIT:
             return self
-        if isinstance(self.value, Fraction) and -64 <= exponent <= 64:
-            twice = 2 * exponent
-            if exponent == int(exponent):
-                return Coefficient(self.value ** int(exponent))
+        r = coefficient(exponent) if isinstance(exponent, float) else Coefficient(Fraction(exponent))
+        if r.value.denominator != 1 or r.error:
             above, below = math.isqrt(abs(self.value.numerator)), math.isqrt(self.value.denominator)
-            if twice == int(twice) and Fraction(above**2, below**2) == self.value:
-                return Coefficient(Fraction(above, below) ** int(twice))
-        value = float(self.value)
-        try:
-            power = value ** (int(exponent) if exponent == int(exponent) else float(exponent))
-        except OverflowError:
-            power = math.inf
-        slope = abs(float(exponent) * power / value)
-        return approximate(power, slope * self.error + 4e-16 * abs(power) * (1 + abs(float(exponent))))
+            if r.value.denominator == 2 and not (self.error or r.error) and Fraction(above**2, below**2) == self.value:
+                return Coefficient(Fraction(above, below)).raised(2 * r.value)
+            return self.image(logarithm_of).times(r).image(exponential_of)
+        if abs(r.value) * max(self.value.numerator.bit_length(), self.value.denominator.bit_length()) > 2**16:
+            return Coefficient(abs(self.value), self.error).image(logarithm_of).times(r).image(exponential_of)
+        power = self.value**r.value.numerator
+        if not self.error:
+            return Coefficient(power)
+        return _shortened(power, 2 * abs(r.value * power / self.value) * self.error)
+
+    def image(self, f: Smooth) -> Coefficient:
+        """A smooth function at this number; raises `Diverges` where its value is not known."""
+        found = image(f, self.value, self.error, _DIGITS)
+        if found is None:
+            raise Diverges("its numbers are too large to compute with", known=False)
+        return Coefficient(*found)
+
+
+# The digits and the bits of a rounded number, and the ratio of terms whose sum loses the smaller one in them.
+_DIGITS, _BITS = 80, 256
+_FAR, _LOST = 2**150, Fraction(1, 10**30)
+
+
+def _shortened(value: Fraction, error: Fraction) -> Coefficient:
+    """A number with an error, rounded to `_BITS` bits."""
+    return Coefficient(_rounded(value, _BITS), _rounded(error + abs(value) / 2 ** (_BITS - 2), 32, up=1))
+
+
+def _rounded(q: Fraction, bits: int, up: int = 0) -> Fraction:
+    """A number with about so many bits, rounded down, or up where `up` is 1."""
+    shift = bits - abs(q.numerator).bit_length() + q.denominator.bit_length()
+    if shift > 0:
+        return Fraction((q.numerator << shift) // q.denominator + up, 1 << shift)
+    return Fraction((q.numerator // (q.denominator << -shift) + up) << -shift)
 
 
 def approximate(value: float, error: float) -> Coefficient:
     """A float with this bound on its error; raises `Diverges` where they are not finite."""
     if not (math.isfinite(value) and math.isfinite(error)):
         raise Diverges("its numbers are too large to compute with", known=False)
-    return Coefficient(value, error)
+    return Coefficient(Fraction(value), Fraction(error))
 
 
 def coefficient(value: float) -> Coefficient:
@@ -94,7 +130,7 @@ def coefficient(value: float) -> Coefficient:
         return Coefficient(value.exact)
     if float(f"{value:.12g}") == value:
         return Coefficient(Fraction(repr(value)))
-    return Coefficient(value, 3e-16 * abs(value))
+    return approximate(value, 3e-16 * abs(value))
 
 
 NOUGHT, UNIT = Coefficient(Fraction(0)), Coefficient(Fraction(1))
@@ -103,9 +139,14 @@ NOUGHT, UNIT = Coefficient(Fraction(0)), Coefficient(Fraction(1))
 def _exponent(c: Rational) -> Rational:
     """The exponent as a fraction, or rounded to twelve digits, so that equal exponents are represented equally."""
     if isinstance(c, Fraction):
-        return c
+        if c.denominator < 2**60:
+            return c
+        near = c.limit_denominator(10**6)
+        if abs(near - c) <= CANCELLED:
+            return near
     near = Fraction(c).limit_denominator(10**6)
-    return near if abs(float(near) - c) <= 1e-12 * max(1.0, abs(c)) else float(f"{c:.12g}")
+    x = float(c)
+    return near if abs(float(near) - x) <= 1e-12 * max(1.0, abs(x)) else float(f"{x:.12g}")
 
 
 @dataclass(frozen=True)
@@ -203,12 +244,20 @@ def _faster_term(a: tuple[Rate, Coefficient], b: tuple[Rate, Coefficient]) -> in
 
 
 _SPEED = cmp_to_key(_faster_term)
+UNDECIDED = "its leading terms cancel, up to rounding"
 _CANCELLED = "its leading terms cancel, and further terms would be needed"
 
 
 def series_of(terms: Iterable[tuple[Rate, Coefficient]], rest: Rate | None = None, why: str = "") -> Series:
-    """The series with sorted terms, without those below the remainder, and with at most `KEPT` of them."""
-    left = [t for t in terms if not t[1].is_zero and (rest is None or compare(t[0], rest) > 0)]
+    """The series with sorted terms, without those below the remainder, and with at most `KEPT` of them.
+
+    A term that may be zero is part of the remainder.
+    """
+    terms = [t for t in terms if not t[1].is_zero]
+    for rate, c in terms:
+        if c.is_undecided and (rest is None or compare(rate, rest) > 0):
+            rest, why = rate, UNDECIDED
+    left = [t for t in terms if rest is None or compare(t[0], rest) > 0]
     left.sort(key=_SPEED, reverse=True)
     if len(left) > KEPT:
         rest, why = left[KEPT][0], why or _CANCELLED
@@ -217,7 +266,7 @@ def series_of(terms: Iterable[tuple[Rate, Coefficient]], rest: Rate | None = Non
 
 
 def number(c: Coefficient) -> Series:
-    return ZERO_SERIES if c.is_zero else Series(((CONSTANT, c),))
+    return series_of([(CONSTANT, c)])
 
 
 ONE_SERIES = number(UNIT)
@@ -244,7 +293,7 @@ def plus(*parts: Series) -> Series:
 def scaled(s: Series, c: Coefficient) -> Series:
     if c.is_zero:
         return ZERO_SERIES
-    return Series(tuple((r, x.times(c)) for r, x in s.terms), s.rest, s.why)
+    return series_of([(r, x.times(c)) for r, x in s.terms], s.rest, s.why)
 
 
 def negative(s: Series) -> Series:
@@ -318,8 +367,7 @@ def logarithm(s: Series, what: str) -> Series:
     rate, c, u = split(s, f"whether `{what}` is positive")
     if c.value < 0:
         raise Diverges("no real value")
-    value = float(c.value)
-    head = NOUGHT if c.value == 1 else approximate(math.log(value), c.error / value + 3e-16 * abs(math.log(value)))
+    head = NOUGHT if c == UNIT else c.image(logarithm_of)
     grown = [(r, Coefficient(e) if isinstance(e, Fraction) else coefficient(e)) for r, e in rate.logarithm()]
     small = [Coefficient(Fraction((-1) ** (k + 1), k)) if k else NOUGHT for k in range(KEPT)]
     return plus(Series(()), series_of(grown), number(head), compose(small, u))
@@ -339,11 +387,7 @@ def exponential(s: Series, what: str) -> Series:
     if s.rest == CONSTANT:
         return unknown(rate, s.why)
     c = s.at(CONSTANT)
-    try:
-        value = math.exp(float(c.value))
-    except OverflowError:
-        value = math.inf
-    head = UNIT if c.is_zero else approximate(value, value * (c.error + 3e-16 * (1 + abs(float(c.value)))))
+    head = UNIT if c.is_zero else c.image(exponential_of)
     small = Series(tuple(t for t in s.terms if growth(t[0]) < 0), s.rest, s.why)
     factorials = [Coefficient(Fraction(1, math.factorial(k))) for k in range(KEPT)]
     return times(Series(((rate, head),)), compose(factorials, small))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 
+from netsor.expr import balls
 from netsor.expr.growth import (
     CONSTANT,
     KEPT,
@@ -32,6 +34,11 @@ from netsor.expr.growth import (
 
 # Stands between the function and its argument in the reason that a series of an oscillating function has no limit.
 OSCILLATES = " of "
+
+
+@lru_cache(maxsize=1)
+def root_of_pi() -> Coefficient:
+    return UNIT.image(balls.arctangent).times(Coefficient(Fraction(4))).raised(Fraction(1, 2))
 
 
 def about_limit(u: Series, text: str) -> tuple[Coefficient, Series]:
@@ -84,9 +91,7 @@ def wave(u: Series, text: str, name: str, k: int) -> Series:
     if c.is_zero:
         cycle = [NOUGHT, UNIT, NOUGHT, Coefficient(Fraction(-1))]
     else:
-        x = float(c.value)
-        error = c.error + 3e-16 * (1 + abs(x))
-        sine, cosine = Coefficient(math.sin(x), error), Coefficient(math.cos(x), error)
+        sine, cosine = c.image(balls.sine), c.image(balls.cosine)
         cycle = [sine, cosine, sine.times(Coefficient(Fraction(-1))), cosine.times(Coefficient(Fraction(-1)))]
     return compose([cycle[(k + j) % 4].times(Coefficient(Fraction(1, math.factorial(j)))) for j in range(KEPT)], v)
 
@@ -94,15 +99,14 @@ def wave(u: Series, text: str, name: str, k: int) -> Series:
 def arctangent(u: Series, text: str) -> Series:
     if sign := grows(u):
         # atan u = ±π/2 − atan(1/u)
-        end = Coefficient(sign * math.pi / 2, 1e-16)
+        end = UNIT.image(balls.arctangent).times(Coefficient(Fraction(2 * sign)))
         return plus(number(end), negative(arctangent(raise_to(u, Fraction(-1), text), text)))
     c, v = about_limit(u, text)
     if not c.is_zero:
         # atan(c + v) = atan c + atan(v / (1 + c² + c v))
         below = plus(number(UNIT.plus(c.times(c))), scaled(v, c))
-        x = float(c.value)
         turned = arctangent(times(v, raise_to(below, Fraction(-1), text)), text)
-        return plus(number(Coefficient(math.atan(x), c.error + 3e-16 * abs(x))), turned)
+        return plus(number(c.image(balls.arctangent)), turned)
     odd = [Coefficient(Fraction((-1) ** (k // 2), k)) if k % 2 else NOUGHT for k in range(KEPT)]
     return compose(odd, v)
 
@@ -112,15 +116,17 @@ def erf(u: Series, text: str) -> Series:
         rest = turned(lambda v, t: complement(v, t), scaled(u, Coefficient(Fraction(sign))), 0.0, text)
         return scaled(plus(ONE_SERIES, negative(rest)), Coefficient(Fraction(sign)))
     c, v = about_limit(u, text)
-    x = float(c.value)
     # erf'(x + t) = 2/√π e^{−x²} e^{−2xt − t²}; for the coefficients of the last factor k g_k = −2x g_{k−1} − 2 g_{k−2}.
-    g = [1.0, -2 * x]
+    x = NOUGHT if c.is_zero else c.times(Coefficient(Fraction(-2)))
+    g = [UNIT, x]
     for k in range(2, KEPT):
-        g.append((-2 * x * g[k - 1] - 2 * g[k - 2]) / k)
-    front = 2 / math.sqrt(math.pi) * math.exp(-x * x)
-    value = [math.erf(x), *(front * g[k] / (k + 1) for k in range(KEPT - 1))]
-    slack = (1 + abs(x)) * (c.error + 1e-15)
-    return compose([Coefficient(y, abs(y) * slack + (0.0 if c.is_zero else slack)) for y in value], v)
+        both = x.times(g[k - 1]).plus(g[k - 2].times(Coefficient(Fraction(-2))))
+        g.append(both.times(Coefficient(Fraction(1, k))))
+    square = x.times(x).times(Coefficient(Fraction(-1, 4)))
+    front = root_of_pi().raised(Fraction(-1)).times(Coefficient(Fraction(2)))
+    front = front if square.is_zero else front.times(square.image(balls.exponential))
+    value = NOUGHT if c.is_zero else c.image(balls.erf)
+    return compose([value, *(front.times(g[k]).times(Coefficient(Fraction(1, k + 1))) for k in range(KEPT - 1))], v)
 
 
 def complement(u: Series, text: str) -> Series:
@@ -130,14 +136,14 @@ def complement(u: Series, text: str) -> Series:
     for k in range(1, KEPT):
         odd.append(-odd[-1] * (2 * k - 1) / 2)
     tail = compose([Coefficient(q) for q in odd], raise_to(square, Fraction(-1), text))
-    front = scaled(raise_to(u, Fraction(-1), text), Coefficient(1 / math.sqrt(math.pi), 1e-16))
+    front = scaled(raise_to(u, Fraction(-1), text), root_of_pi().raised(Fraction(-1)))
     return times(times(exponential(negative(square), text), front), tail)
 
 
 def normal(u: Series, text: str) -> Series:
     """Φ(u) = (1 + erf(u/√2))/2, and erfc(−u/√2)/2 for u → −∞, where the first form would cancel."""
     half = Coefficient(Fraction(1, 2))
-    v = scaled(u, Coefficient(math.sqrt(0.5), 1e-16))
+    v = scaled(u, half.raised(half.value))
     if grows(u) < 0:
         return scaled(turned(complement, negative(v), 0.0, text), half)
     return scaled(plus(ONE_SERIES, erf(v, text)), half)
