@@ -16,7 +16,7 @@ from netsor.expr import MINUS_ONE, WIDTH, Add, Call, Expr, Mul, Pow, Sym, substi
 from netsor.expr.balls import Undecided
 from netsor.expr.build import nearest
 from netsor.expr.constants import constant, folded, is_whole, raw, written
-from netsor.expr.nodes import postorder
+from netsor.expr.nodes import Named, postorder
 from netsor.syntax import ast
 
 Node = Callable[..., Expr]
@@ -73,7 +73,9 @@ def known(made: Scalar, operation: Node, node: ast.Node, *parts: Value) -> Scala
     value = None if tree.free or made.number is None else constant(tree)
     if value is None:
         return replace(made, expr=combined(made.expr, tree, node), unfolded=tree)
-    return Scalar(nearest(value.value), *((None, tree) if value.error else (value.value,)))
+    # Products of data keep their names.
+    expr = made.expr if Named.kind in made.expr.made_of else nearest(value.value)
+    return Scalar(expr, *((None, tree) if value.error else (value.value,)))
 
 
 def as_written(part: Scalar) -> Expr | None:

@@ -98,6 +98,8 @@ class Coefficient(NamedTuple):
 # The digits and the bits of a rounded number, and the ratio of terms whose sum loses the smaller one in them.
 _DIGITS, _BITS = 80, 256
 _FAR, _LOST = 2**150, Fraction(1, 10**30)
+# Floats this near, relatively, to a fraction with so small a denominator are that fraction.
+_DENOMINATORS, _NEARNESS = 10**4, Fraction(1, 10**15)
 
 
 def _shortened(value: Fraction, error: Fraction) -> Coefficient:
@@ -121,7 +123,7 @@ def approximate(value: float, error: float) -> Coefficient:
 
 
 def coefficient(value: float) -> Coefficient:
-    """A number of the text: with at most 12 digits an exact decimal, otherwise known only up to rounding."""
+    """A number of the text: with at most 12 digits an exact decimal, a fraction, or known only up to rounding."""
     if isinstance(value, int):
         return Coefficient(Fraction(value))
     if not math.isfinite(value):
@@ -130,6 +132,10 @@ def coefficient(value: float) -> Coefficient:
         return Coefficient(value.exact)
     if float(f"{value:.12g}") == value:
         return Coefficient(Fraction(repr(value)))
+    # Fractions such as 2/3 that arithmetic of floats has rounded: other numbers are hardly ever so near to one.
+    near = Fraction(value).limit_denominator(_DENOMINATORS)
+    if abs(near - Fraction(value)) <= _NEARNESS * abs(near):
+        return Coefficient(near)
     return approximate(value, 3e-16 * abs(value))
 
 
