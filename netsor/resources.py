@@ -1,4 +1,4 @@
-"""The folders of the grammar and of the gallery, in a checkout or in an installed wheel, and the cache."""
+"""The grammar, the standard library and the gallery, in a checkout or in an installed wheel, and the cache."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ def folder(kind: str) -> Path:
 def grammar_text() -> str:
     """The text of `netsor.lark`."""
     return (folder("grammar") / "netsor.lark").read_text(encoding="utf-8")
+
+
+def standard_library() -> Path:
+    """The file that `include std` includes."""
+    return _PACKAGE / "std" / "std.netsor"
 
 
 def gallery() -> list[Path]:

@@ -126,7 +126,7 @@ def _transposes(p: Program) -> Assumption:
             seen.setdefault(i.matrix, {}).setdefault(i.transposed, i)
     for name, uses in seen.items():
         if len(uses) == 2:
-            later = max(uses.values(), key=lambda i: i.span.start if i.span else 0)
+            later = max(uses.values(), key=lambda i: i.span.order if i.span else ())
             return Assumption(
                 False,
                 f"the forward pass multiplies by `{name}` and by `{name}ᵀ`",

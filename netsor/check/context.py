@@ -14,7 +14,7 @@ from netsor.check.scope import Indices, Scope, plain
 from netsor.check.values import Scalar, Value, Vector
 from netsor.core import Constant, Data, Embedding, InputMatrix, Matrix, NetworkInput, Output, Readout, Trained
 from netsor.core.program import DataRef, InputRef
-from netsor.diagnostics import Diagnostic, Span
+from netsor.diagnostics import Diagnostic, Source, Span
 from netsor.expr import Expr, Function, Sym
 from netsor.syntax import ast
 
@@ -27,12 +27,12 @@ class Faults:
     """The diagnostics found so far; of one place a code is told once, whichever round of a loop found it."""
 
     found: list[Diagnostic] = field(default_factory=list)
-    _places: set[tuple[str, int, int] | Diagnostic] = field(default_factory=set)
+    _places: set[tuple[str, Source, int, int] | Diagnostic] = field(default_factory=set)
 
     def add(self, d: Diagnostic | None) -> None:
         if d is None:
             return
-        place = d if d.span is None else (d.code, d.span.start, d.span.end)
+        place = d if d.span is None else (d.code, d.span.source, d.span.start, d.span.end)
         if place not in self._places:
             self._places.add(place)
             self.found.append(d)
@@ -43,7 +43,7 @@ class Faults:
 
     def in_order(self) -> list[Diagnostic]:
         """The diagnostics in the order of the text; what is of no place comes first."""
-        return sorted(self.found, key=lambda d: d.span.start if d.span else -1)
+        return sorted(self.found, key=lambda d: d.span.order if d.span else ())
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from netsor.check.context import Context, NeedsInstructions
 from netsor.check.fault import Fault
@@ -27,7 +28,7 @@ from netsor.check.values import (
     Vector,
     kind_name,
 )
-from netsor.diagnostics import Span
+from netsor.diagnostics import Diagnostic, Label, Span
 from netsor.diagnostics.catalogue import kinds, names
 from netsor.expr import Function, Sym
 from netsor.expr.functions import PUBLIC
@@ -79,7 +80,8 @@ def _named_apart(ctx: Context, f: Function) -> Function:
     """A function defined inside a `def`, under a name that no other function or variable of the core bears."""
     candidate, k = f.name, 0
     known = ctx.names.functions
-    if home(ctx).prefix:
+    # A file that is included may use the built-in function of that name.
+    if home(ctx).prefix or (ctx.file.includes and f.name in PUBLIC):
         while candidate in PUBLIC or candidate in ctx.names.first_place or known.get(candidate, f) is not f:
             k += 1
             candidate = f"{f.name}_{k}"
@@ -183,7 +185,21 @@ async def expand(ctx: Context, node: ast.Apply, f: Inlined) -> Value:
         raise NeedsInstructions(node.span)
     values_of = dict(zip((*f.params, *f.scalar_params), values, strict=True))
     places: dict[tuple[str, Indices], Span] = {(p, ()): a.span for p, a in zip(values_of, args, strict=True)}
-    return await _expanded(ctx, f, Scope(f.scope, values_of, places, prefix=ctx.stem))
+    before = len(ctx.faults.found)
+    try:
+        return await _expanded(ctx, f, Scope(f.scope, values_of, places, prefix=ctx.stem))
+    except Fault as fault:
+        raise Fault(fault.diagnostic and _used_at(fault.diagnostic, f, node.span)) from None
+    finally:
+        ctx.faults.found[before:] = [_used_at(d, f, node.span) for d in ctx.faults.found[before:]]
+
+
+def _used_at(diagnostic: Diagnostic, f: Inlined, span: Span) -> Diagnostic:
+    """A fault inside a definition of another file, with the line that uses it."""
+    source = diagnostic.span.source if diagnostic.span else span.source
+    if source is span.source or any(label.span.source is span.source for label in diagnostic.labels):
+        return diagnostic
+    return replace(diagnostic, labels=(*diagnostic.labels, Label(span, f"`{f.name}` is used here")))
 
 
 async def _expanded(ctx: Context, f: Inlined, scope: Scope) -> Value:

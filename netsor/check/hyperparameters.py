@@ -11,11 +11,6 @@ from netsor.expr import Expr
 from netsor.syntax import ast
 
 
-def params_of(tree: ast.File) -> tuple[str, ...]:
-    """The names of the `param` lines of a file."""
-    return tuple(s.name.name for s in tree.statements if isinstance(s, ast.Param))
-
-
 def with_symbols(
     tree: ast.File, settings: Mapping[str, Any] | None, data: Mapping[str, Any] | None, names: Sequence[str]
 ) -> tuple[Program, dict[tuple[str, str], Expr]] | None:

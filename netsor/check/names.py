@@ -23,7 +23,7 @@ from netsor.check.values import (
     kind_name,
 )
 from netsor.diagnostics import Span
-from netsor.diagnostics.catalogue import declarations, divergence, names
+from netsor.diagnostics.catalogue import declarations, divergence, includes, names
 from netsor.diagnostics.catalogue.words import superscript
 from netsor.expr import WIDTH, Const, Sym
 from netsor.expr.constants import PI
@@ -59,8 +59,22 @@ def name(ctx: Context, node: ast.Name) -> Value:
 def check_not_redefined(ctx: Context, node: ast.Name) -> None:
     """A built-in name that the program redefines means the program's, so it may not be used above that line."""
     place = ctx.names.first_place.get(node.name)
-    if place is not None and ctx.here is not None and place.start >= ctx.here.end:
-        raise Fault(names.used_before(node.span, node.span.text, place))
+    if place is None or ctx.here is None or _is_elsewhere(ctx.here, place):
+        return
+    if place.order >= (*ctx.here.order[:-1], ctx.here.end):
+        raise Fault(names.used_before(node.span, node.span.text, _seen_from(node.span, place)))
+
+
+def _is_elsewhere(here: Span, place: Span) -> bool:
+    """Whether what a file gives a value at `place` is not known `here`, in a file that it includes."""
+    return here.source.included is not None and here.source is not place.source
+
+
+def _seen_from(here: Span, place: Span) -> Span:
+    """A place of an included file as the line that includes it `here`, and any other as it is."""
+    while place.source is not here.source and place.source.included is not None:
+        place = place.source.included
+    return place
 
 
 def unknown_fault(ctx: Context, span: Span, name: str) -> Fault:
@@ -70,11 +84,11 @@ def unknown_fault(ctx: Context, span: Span, name: str) -> Fault:
     ctx.names.unknown.add(name)
     scope = ctx.names.scope
     place = ctx.names.first_place.get(name)
-    if place is not None and ctx.here is not None:
-        if ctx.here.start <= place.start < ctx.here.end:
+    if place is not None and ctx.here is not None and not _is_elsewhere(ctx.here, place):
+        if place.source is ctx.here.source and ctx.here.start <= place.start < ctx.here.end:
             return Fault(names.used_by_itself(span, name, place))
-        if place.start > ctx.here.start:
-            return Fault(names.used_before(span, span.text.strip("() "), place))
+        if place.order > ctx.here.order:
+            return Fault(names.used_before(span, span.text.strip("() "), _seen_from(span, place)))
     from netsor.check.foreign import foreign_name  # a program without faults starts faster
 
     # Something the program has under nearly this name comes before what the name means elsewhere.
@@ -151,6 +165,9 @@ def check_free(ctx: Context, name: str, indices: Indices, span: Span) -> None:
     scope = home(ctx)
     before = scope.here(name, indices)
     existing = scope.names.get(name)
+    if before is not None and before.source is not span.source:
+        scope.names[name] = POISON  # which of the two is meant below is not known
+        raise Fault(includes.hides(span, core_name(name, indices), before, _renamed_target(ctx, name, span)))
     if before is not None and (indices or existing is not None):
         if not indices and isinstance(existing, Family):
             raise Fault(names.name_clash(span, name, before, "a family", _renamed_target(ctx, name, span)))
@@ -211,12 +228,18 @@ def _renamed(value: Value, core: str) -> Value:
 
 
 def defined_names(file: ast.File) -> dict[str, Span]:
-    """Where each name of the file first gets a value, loops included, bodies of `def` not."""
+    """Where each name of the file, and of those that it includes, first gets a value; bodies of `def` left out."""
     found: dict[str, Span] = {}
-    for s in file.statements:
-        for name, span in made_in(s):
-            found.setdefault(name, span)
+    for f in reversed(list(file.files())):
+        for s in f.statements:
+            for name, span in made_in(s):
+                found.setdefault(name, span)
     return found
+
+
+def params_of(file: ast.File) -> tuple[str, ...]:
+    """The names of the `param` lines of a file and of those that it includes."""
+    return tuple(s.name.name for f in file.files() for s in f.statements if isinstance(s, ast.Param))
 
 
 def made_in(statement: ast.Statement) -> list[tuple[str, Span]]:
@@ -236,7 +259,10 @@ def made_in(statement: ast.Statement) -> list[tuple[str, Span]]:
 
 
 def mentioned(file: ast.File) -> set[str]:
-    """Every name of the text, so that names made for intermediate results meet none of them."""
+    """Every name of the text, so that names made for intermediate results meet none of them.
+
+    Of included files the names that they bring in are among them, see `defined_names`.
+    """
     found: set[str] = set()
     for node in ast.walk(file):
         match node:

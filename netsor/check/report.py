@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from netsor.check.assumptions import Assumption, infer_assumptions
@@ -13,20 +14,31 @@ from netsor.check.readouts import readout_faults
 from netsor.check.statements import check_file, new_context
 from netsor.core import MatMul, Moment, Nonlin, Program
 from netsor.diagnostics import Diagnostic, Source, Span
-from netsor.syntax import Parsed, ast, parse_all
+from netsor.syntax import Parsed, ast, read_document
 
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable of a checked program: its kind, the instruction that makes it, and its line."""
+    """A variable of a checked program: its kind, the instruction that makes it, its line, and the file of that line.
+
+    `file` is empty for the file that was checked; a variable of a definition may have its line in an included one.
+    """
 
     name: str
     kind: str
     instruction: str
     line: int | None
+    file: str = ""
+
+    @property
+    def place(self) -> str:
+        """The line as a table has it, behind the name of its file where that is another."""
+        number = str(self.line or "")
+        return f"{PurePath(self.file).name}:{number}" if self.file else number
 
     def as_dict(self) -> dict[str, Any]:
-        return {"name": self.name, "kind": self.kind, "instruction": self.instruction, "line": self.line}
+        where = {"file": self.file} if self.file else {}
+        return {"name": self.name, "kind": self.kind, "instruction": self.instruction, "line": self.line, **where}
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,7 @@ def check_source(
 
     `settings` are values of `param` lines, `data` maps names to (nested tuples, shape).
     """
-    parsed = parse_all(source)
+    parsed = read_document(source)
     if parsed.file is None:
         return Report(source, None, parsed.faults, "program", None, (), {})
     return check_tree(parsed.file, settings, data, parsed)
@@ -74,7 +86,7 @@ def check_tree(
     found = (*ctx.faults.in_order(), *faults)
     if faults:
         program = None
-        found = tuple(sorted((d for d in found if d.is_error), key=lambda d: d.span.start if d.span else -1))
+        found = tuple(sorted((d for d in found if d.is_error), key=lambda d: d.span.order if d.span else ()))
     if program is not None and (mixed := [*readout_faults(program), *growing(program)]):
         found = (*found, *mixed)
         program = None if any(d.is_error for d in mixed) else program
@@ -112,5 +124,6 @@ def variables(program: Program) -> list[Variable]:
                 instruction = "NONLIN⁺" if program.is_plus(i) else "NONLIN"
             case Moment():
                 instruction = "MOMENT"
-        out.append(Variable(i.name, program.kind_of(i.name), instruction, line(i.span)))
+        file = i.span.source.name if i.span and i.span.source.included else ""
+        out.append(Variable(i.name, program.kind_of(i.name), instruction, line(i.span), file))
     return out

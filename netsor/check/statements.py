@@ -14,9 +14,11 @@ from netsor.check.definitions import definition, function
 from netsor.check.expressions import value
 from netsor.check.fault import Fault
 from netsor.check.functions import condition
-from netsor.check.names import defined_names, mentioned
+from netsor.check.included import include
+from netsor.check.names import defined_names, mentioned, params_of
 from netsor.check.networks import network_inputs, readout, train
 from netsor.check.operands import MOST_INSTRUCTIONS
+from netsor.check.scope import Scope
 from netsor.check.steps import Task, run
 from netsor.core import Program
 from netsor.diagnostics.catalogue import declarations, names, networks, warnings
@@ -61,7 +63,11 @@ def visit(ctx: Context, node: ast.Node) -> Task[Any]:
 async def _file(ctx: Context) -> None:
     _check_given(ctx)
     header = ctx.file.header if isinstance(ctx.file.header, ast.NetworkHeader) else None
-    for line in ctx.file.statements:
+    included: dict[int, Scope] = {}
+    for line in ctx.file.lines:
+        if isinstance(line, ast.Include):
+            await include(ctx, line, included)
+            continue
         # `param` lines may precede the header, whose ranges use them.
         if header is not None and not isinstance(line, ast.Param):
             await _header(ctx, header)
@@ -77,7 +83,7 @@ async def _file(ctx: Context) -> None:
 
 def _check_given(ctx: Context) -> None:
     """Whether the file has the `param` and `data` lines for which values are given."""
-    params = {s.name.name for s in ctx.file.statements if isinstance(s, ast.Param)}
+    params = set(params_of(ctx.file))
     for name in ctx.settings:
         if name not in params | ctx.names.unknown:
             like = difflib.get_close_matches(name, sorted(params), n=1)

@@ -211,7 +211,7 @@ def _text(path: str, checked: Any) -> str:
     lines = [f"{path}: a {checked.kind} in {checked.language}"]
     rows = [("variable", "kind", "instruction", "line")]
     shown = checked.variables if len(checked.variables) <= 60 else checked.variables[:60]
-    rows += [(v.name, v.kind, v.instruction, str(v.line or "")) for v in shown]
+    rows += [(v.name, v.kind, v.instruction, v.place) for v in shown]
     lines.append(table(rows, right=(False, False, False, True)))
     if len(checked.variables) > len(shown):
         lines.append(f"  … and {len(checked.variables) - len(shown)} more (`--json` lists them all)")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from os.path import commonprefix
+from pathlib import Path
 from typing import Literal
 
 Severity = Literal["error", "warning", "note"]
@@ -14,16 +15,27 @@ Severity = Literal["error", "warning", "note"]
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A text and where it came from; spans are offsets into `text`."""
+    """A text and where it came from; spans are offsets into `text`.
+
+    Of a file that another one includes, `included` is the line that does (the first that does, where several do), and
+    `standard` says that it belongs to the standard library.
+    """
 
     name: str
     text: str
+    included: Span | None = None
+    standard: bool = False
 
     @cached_property
     def _line_starts(self) -> list[int]:
         starts = [0]
         starts.extend(i + 1 for i, c in enumerate(self.text) if c == "\n")
         return starts
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that its includes are relative to, None for a text that has only a label such as `<text>`."""
+        return None if not self.name or self.name.startswith("<") else Path(self.name).parent
 
     def position(self, offset: int) -> tuple[int, int]:
         """The (line, column) of an offset, both counted from 1, columns in characters."""
@@ -64,6 +76,12 @@ class Span:
     @property
     def text(self) -> str:
         return self.source.text[self.start : self.end]
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Where this is read: what is included stands at the line that includes it."""
+        line = self.source.included
+        return (*line.order, self.start) if line is not None else (self.start,)
 
     def to(self, other: Span) -> Span:
         """The span from the start of this one to the end of `other`."""

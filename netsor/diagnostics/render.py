@@ -47,7 +47,10 @@ def to_json(diagnostic: Diagnostic) -> dict[str, object]:
         ],
         "notes": list(diagnostic.notes),
         "hint": diagnostic.hint or None,
-        "edits": [{**_place(edit.span), "text": edit.text, "safe": edit.safe} for edit in diagnostic.edits],
+        "edits": [
+            {"file": edit.span.source.name, **_place(edit.span), "text": edit.text, "safe": edit.safe}
+            for edit in diagnostic.edits
+        ],
     }
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from netsor.check.hyperparameters import params_of, with_symbols
+from netsor.check.hyperparameters import with_symbols
+from netsor.check.names import params_of
 from netsor.diagnostics import Diagnostic, NetsorError, Source
 from netsor.gaussian import NoPointwiseMeaning
 from netsor.kernels import Kernel
 from netsor.kernels.gradient import infer_gradient
-from netsor.syntax import ast, parse_all
+from netsor.syntax import ast, read_document
 from netsor.transform.tangent import Formulas, NotDifferentiable, tangents
 
 
@@ -33,7 +34,7 @@ class Family:
     @cached_property
     def tree(self) -> ast.File:
         """The syntax of the text; raises NetsorError where it has faults."""
-        parsed = parse_all(self.source)
+        parsed = read_document(self.source)
         if parsed.file is None or parsed.faults:
             raise NetsorError(parsed.faults)
         return parsed.file

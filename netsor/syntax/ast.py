@@ -254,6 +254,18 @@ class LineLabel(Node):
     kind: LabelKind
 
 
+# --- other files -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Include(Node):
+    """`include "blocks.netsor"`, or `include std` (`path` is then `std`); `file` is there once that file was read."""
+
+    path: str
+    standard: bool
+    file: File | None = field(compare=False, repr=False, default=None)
+
+
 # --- headers -----------------------------------------------------------------------------------------------------
 
 
@@ -408,22 +420,46 @@ class Comment(Node):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class File(Node):
-    """A whole file; `statements` leaves out the header, before which `param` lines may stand."""
+    """A whole file; `statements` leaves out the header, before which `param` lines may stand, and what is included."""
 
     header: Header | None
     statements: tuple[Statement, ...]
+    includes: tuple[Include, ...] = ()
     comments: tuple[Comment, ...] = field(compare=False, repr=False, default=())
 
     @property
     def source(self) -> Source:
         return self.span.source
 
+    @property
+    def lines(self) -> tuple[Statement | Include, ...]:
+        """The statements and the includes in the order of the text."""
+        if not self.includes:
+            return self.statements
+        return tuple(sorted((*self.statements, *self.includes), key=lambda line: line.span.start))
+
+    def files(self) -> Iterator[File]:
+        """This file and all that it includes, each once, those that are included before those that include them."""
+        seen: set[int] = set()
+        # A file stands on the stack once to have its includes looked at, and once more to be given.
+        stack: list[tuple[File, bool]] = [(self, False)]
+        while stack:
+            file, ready = stack.pop()
+            if ready:
+                yield file
+            elif id(file) not in seen:
+                seen.add(id(file))
+                stack.append((file, True))
+                stack.extend((i.file, False) for i in reversed(file.includes) if i.file is not None)
+
 
 # --- walking -----------------------------------------------------------------------------------------------------
 
 
 def children(node: Node) -> Iterator[Node]:
-    """The nodes directly below, in the order of the text."""
+    """The nodes directly below, in the order of the text; what is included is not part of the text."""
+    if isinstance(node, Include):
+        return
     for f in fields(node):
         value = getattr(node, f.name)
         if isinstance(value, Node):

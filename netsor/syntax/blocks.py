@@ -39,6 +39,7 @@ class _Assembler:
         self.faults = faults
         self.stack = [_Block(None, None, None)]
         self.header: ast.Header | None = None
+        self.includes: list[ast.Include] = []
         self.next: Line | None = None  # the line before which blocks are closed
         self.began: Line | None = None  # the first line that a header may not follow
 
@@ -73,9 +74,11 @@ class _Assembler:
             self._open(line, None)
         elif line.opens_block:
             self._open(line, node)
+        elif isinstance(node, ast.Include):
+            self._include(line, node, block)
         elif node is not None:
             block.body.append(node)
-        if kind not in ("PARAM", "PROGRAM", "NETWORK") and self.began is None:
+        if kind not in ("INCLUDE", "PARAM", "PROGRAM", "NETWORK") and self.began is None:
             self.began = line
 
     def close(self, depth: int) -> None:
@@ -163,13 +166,26 @@ class _Assembler:
                 "E118",
                 f"`{word.text} …` stands first in a file",
                 word.span,
-                "only `param` lines may precede it",
+                "only `param` and `include` lines may precede it",
                 "move this line to the top",
                 edit=_moved_to_the_top(line),
                 labels=(Label(self.began.tokens[0].span, "this came before"),),
             )
         if isinstance(node, (ast.ProgramHeader, ast.NetworkHeader)) and self.header is None:
             self.header = node
+
+    def _include(self, line: Line, node: ast.Include, block: _Block) -> None:
+        if block.head is None:
+            self.includes.append(node)
+            return
+        self._fault(
+            "E131",
+            f"a file cannot be included inside `{block.head.tokens[0].text}`",
+            node.span,
+            "a line of the file, not of a block",
+            "move this line to the top",
+            edit=_moved_to_the_top(line),
+        )
 
     def _return(self, line: Line, node: ast.Node | None, block: _Block) -> None:
         if not block.is_def:
@@ -285,11 +301,14 @@ def _moved_to_the_top(line: Line) -> Edit:
     return Edit(Span(line.source, 0, whole.end), whole.text.strip() + "\n" + line.source.text[: whole.start])
 
 
-def assemble(lines: list[Parsed], faults: list[Diagnostic]) -> tuple[ast.Header | None, tuple[ast.Statement, ...]]:
-    """The header and the statements of a file's lines; a line that did not parse still keeps its place."""
+def assemble(
+    lines: list[Parsed], faults: list[Diagnostic]
+) -> tuple[ast.Header | None, tuple[ast.Statement, ...], tuple[ast.Include, ...]]:
+    """The header, the statements and the includes of a file's lines; one that did not parse keeps its place."""
     assembler = _Assembler(faults)
     for line, node in lines:
         assembler.add(line, node)
     assembler.next = None
     assembler.close(1)
-    return assembler.header, tuple(cast("list[ast.Statement]", assembler.stack[0].body))
+    statements = tuple(cast("list[ast.Statement]", assembler.stack[0].body))
+    return assembler.header, statements, tuple(assembler.includes)

@@ -105,6 +105,11 @@ class Builder(Transformer[Token, Any]):
     def expression(self, expr: ast.Expr, _end: Token) -> ast.Expr:
         return expr
 
+    def include(self, line: Token) -> ast.Include:
+        what = line.text.removeprefix("include ")
+        standard = not what.startswith('"')
+        return ast.Include(what.strip('"'), standard, span=line.span)
+
     def program(self, keyword: Token, name: Token) -> ast.ProgramHeader:
         return ast.ProgramHeader(name.text, span=_over(keyword, name))
 

@@ -96,6 +96,9 @@ class Tokenizer:
                 self._close(spelling, start, end)
             case "LESS" | "GREATER":
                 self._put("CMP", spelling, start, end)
+            case "INCLUDE":
+                what = spelling.removeprefix("include").strip()
+                self._put(kind, f"include {what}", start, end)
             case "NUMBER":
                 self._number(spelling, start, end)
             case "PRIME":

@@ -41,7 +41,10 @@ def parse(source: Source) -> ast.File:
 
 
 def parse_all(source: Source) -> Parsed:
-    """The syntax tree of a file without its faulty lines, and every fault of its syntax."""
+    """The syntax tree of a file without its faulty lines, and every fault of its syntax.
+
+    What it includes is not read; `netsor.syntax.includes.read_document` does both.
+    """
     text = tokenize(source)
     faults: list[Diagnostic] = []
     nodes: list[tuple[Line, ast.Node | None]] = []
@@ -71,15 +74,23 @@ def parse_all(source: Source) -> Parsed:
             broken = last.code == "E119" and last.span is not None and last.span.start == line.end
             line.odd_indent |= deeper  # one fault is enough
             nodes.append((line, _meant_head(line, error.diagnostics)))
-    header, statements = assemble(nodes, faults)
+    header, statements, includes = assemble(nodes, faults)
     if not text.lines:
         faults.append(_empty(source))
-    file = ast.File(header, statements, tuple(text.comments), span=Span(source, 0, len(source.text)))
+    file = ast.File(header, statements, includes, tuple(text.comments), span=Span(source, 0, len(source.text)))
     if not faults:
         return Parsed(file, ())
-    no_more = len(faults) >= MAX_FAULTS or not statements or _header_is_lost(header, nodes)
+    no_more = len(faults) >= MAX_FAULTS or not (statements or includes) or _header_is_lost(header, nodes)
     partial = _lost_names(_left_out(nodes))
-    return Parsed(None if no_more else file, tuple(_in_order(faults)), _lost_names(nodes), partial)
+    lost = _lost_names(nodes)
+    if any(node is None and line.tokens[0].text in ("include", "import", "from") for line, node in nodes):
+        lost |= mentioned_names(file)  # any of them may be what that line was to bring in
+    return Parsed(None if no_more else file, tuple(_in_order(faults)), lost, partial)
+
+
+def mentioned_names(file: ast.File) -> frozenset[str]:
+    """All names that the lines of a file use."""
+    return frozenset(x.name for x in ast.walk(file) if isinstance(x, ast.Name))
 
 
 def _ends_like_a_head(line: Line) -> bool:

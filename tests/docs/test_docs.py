@@ -63,11 +63,11 @@ def _try_program(block: Block, place: str) -> None:
 
     text = block.before + block.text
     word, _, argument = block.info.partition(" ")
-    faults = {d.code for d in netsor.loads(text).check().diagnostics if d.is_error}
+    faults = {d.code for d in netsor.loads(text, "text.netsor").check().diagnostics if d.is_error}
     if word == "refused":
         assert faults == {argument}, f"{place}: {sorted(faults)}, not {argument}"
         return
-    report = netsor.loads(text).check()
+    report = netsor.loads(text, "text.netsor").check()
     assert report.ok, f"{place}: {[d.message for d in report.diagnostics]}"
     if word == "canonical":
         assert format_source(block.text) == block.text, place

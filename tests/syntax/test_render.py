@@ -144,7 +144,10 @@ def test_json() -> None:
             {"file": "demo.netsor", "line": 1, "column": 8, "end_line": 1, "end_column": 11, "text": "first here"}
         ],
         "notes": ["a note"], "hint": None,
-        "edits": [{"line": 3, "column": 2, "end_line": 3, "end_column": 6, "text": "u :=", "safe": True}],
+        "edits": [
+                {"file": "demo.netsor", "line": 3, "column": 2, "end_line": 3, "end_column": 6, "text": "u :=",
+                 "safe": True}
+            ],
     }  # fmt: skip
     assert to_json(Diagnostic("E001", "gone"))["line"] is None
 

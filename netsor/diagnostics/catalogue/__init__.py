@@ -1,8 +1,9 @@
 """The diagnostics: each code with its rule, the paper's number for it, a bad and a good example, and its messages.
 
 A range of codes is a module, which holds an `Entry` for each code and behind it the functions that make its messages:
-E0xx files and usage, E1xx text and syntax, E2xx names, E3xx kinds, E4xx declarations, E5xx divergence, labels and
-promises, E6xx networks, E7xx runs at a finite width, E8xx limits, E9xx and W9xx assumptions and warnings.
+E0xx files and usage, E1xx text and syntax, E2xx names (E26x those of other files), E3xx kinds, E4xx declarations,
+E5xx divergence, labels and promises, E6xx networks, E7xx runs at a finite width, E8xx limits, E9xx and W9xx assumptions
+and warnings.
 Modules are imported when one of their codes is asked for.
 """
 
@@ -13,14 +14,14 @@ from importlib import import_module
 from netsor.diagnostics.catalogue.entry import Entry
 
 _MODULES = {
-    "0": "files", "1": "syntax", "2": "names", "3": "kinds", "4": "declarations", "5": "divergence", "6": "networks",
-    "7": "finite", "8": "limits", "9": "warnings",
+    "0": "files", "1": "syntax", "2": "names", "26": "includes", "3": "kinds", "4": "declarations",
+    "5": "divergence", "6": "networks", "7": "finite", "8": "limits", "9": "warnings",
 }  # fmt: skip
 
 
 def lookup(code: str) -> Entry | None:
     """The entry of a code, None if there is none."""
-    module = _MODULES.get(code[1:2])
+    module = _MODULES.get(code[1:3]) or _MODULES.get(code[1:2])
     return next((e for e in _entries(module) if e.code == code), None) if module else None
 
 

@@ -15,7 +15,8 @@ class Entry:
 
     `bad` yields this code and no other, `good` is the same thing as it would be accepted; where the fault lies in the
     call and not in a program, both are command lines. `settings` and `data` are given to `bad` from outside, and
-    `stage` says what finds it wanting: checking it, its limit, `--require`, or a run.
+    `stage` says what finds it wanting: checking it, its limit, `--require`, or a run, and
+    `files` is for what takes several files.
 
     Called with a message, an entry makes a diagnostic of its code.
     """
@@ -29,7 +30,7 @@ class Entry:
     severity: Severity = "error"
     settings: Mapping[str, float] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
-    stage: Literal["check", "limit", "require", "run"] = "check"
+    stage: Literal["check", "limit", "require", "run", "files"] = "check"
 
     def __call__(
         self,

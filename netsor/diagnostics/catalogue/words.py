@@ -117,3 +117,8 @@ def whole_line(span: Span) -> Span:
     text = span.source.text
     stop = text.find("\n", span.end)
     return Span(span.source, text.rfind("\n", 0, span.start) + 1, len(text) if stop < 0 else stop + 1)
+
+
+def line_removed(span: Span) -> Edit:
+    """The edit that removes the line of a statement."""
+    return Edit(whole_line(span), "")

@@ -12,6 +12,7 @@ from netsor.diagnostics.data import Diagnostic
 from netsor.syntax.mistakes import arrays, code, expressions, latex, paper, statements
 from netsor.syntax.mistakes.characters import mended
 from netsor.syntax.mistakes.habit import recognise
+from netsor.syntax.mistakes.inclusion import included
 from netsor.syntax.mistakes.mistake import Mistake, called
 from netsor.syntax.mistakes.paper import superscripts
 from netsor.syntax.tokens import BEGINS_FACTOR, BEGINS_VALUE, Line
@@ -42,14 +43,14 @@ _RULES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
 
 def explain(mistake: Mistake) -> list[Diagnostic]:
     """The diagnostics for a line that did not parse: of all that it has in another language's way, or of one thing."""
-    found = superscripts(mistake.line, mistake.start, mistake.accepts)
+    found = included(mistake.line, mistake.start) or superscripts(mistake.line, mistake.start, mistake.accepts)
     found = found or recognise(_HABITS, mistake.line, mistake.start, mistake.accepts)
     return found or [_explain(mistake)]
 
 
 def explain_characters(line: Line, start: str, accepts: Callable[[str, str], bool]) -> list[Diagnostic]:
     """The diagnostics for a line with characters or brackets that are wrong by themselves."""
-    found = superscripts(line, start, accepts) or recognise(_HABITS, line, start, accepts)
+    found = included(line, start) or superscripts(line, start, accepts) or recognise(_HABITS, line, start, accepts)
     return found or mended(line, start, accepts)
 
 

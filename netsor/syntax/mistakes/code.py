@@ -49,8 +49,9 @@ COMMENTS = (
 # What a line is by its first word, before what it holds.
 STATEMENTS = (
     habit(r"^print\s*\((.+)\)\s*$", "what a program tells is an `output`", r"output \1"),
-    habit(r"^(?:import|from|using|include|require|package)\s.*$", "`{}`: nothing is imported", None,
-          note="every function of the language is at hand by its name", hint=REMOVE),
+    habit(r"^(?:import|from|using|require|package)\s.*$", "`{}`: nothing is imported", None,
+          note="every function of the language is at hand by its name; `include std` brings in the standard library",
+          hint=REMOVE),
     habit(rf"^scalar\s+{NAME}(?:\s*,\s*{NAME})*\s*~.*$",
           "`{}`: a scalar is a constant, and only vectors and matrices are drawn",
           None, "E122", hint="write `scalar s = 1`, or draw a vector: `vector s ~ N(0, 1)`"),
