@@ -58,6 +58,8 @@ async def poison(ctx: Context, node: ast.Statement) -> None:
     match node:
         case ast.Assign() | ast.ScalarDecl() | ast.Output() if node.target is not None:
             indices = await quiet_integers(ctx, node.target.indices)
+        case ast.Param() if node.axes:
+            ctx.names.partial.add(node.name.name)
         case ast.Param() | ast.Data() | ast.FunctionDef() | ast.Def():
             indices = ()
         case ast.For():

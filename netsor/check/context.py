@@ -92,6 +92,8 @@ class Draft:
     outputs: dict[str, Output] = field(default_factory=dict)
     readouts: list[Readout] = field(default_factory=list)
     train: list[Trained] | None = None
+    # Where `train all` stands.
+    train_all: Span | None = None
 
 
 @dataclass

@@ -9,7 +9,17 @@ from netsor.check.context import Context
 from netsor.check.covariance import verify_covariance
 from netsor.check.fault import Fault
 from netsor.check.names import bind
-from netsor.check.operands import constant, integer, integers, law_number, members, number, numeric
+from netsor.check.operands import (
+    MOST_INSTRUCTIONS,
+    constant,
+    integer,
+    integers,
+    law_number,
+    members,
+    number,
+    numeric,
+    range_of,
+)
 from netsor.check.scope import Indices, core_name
 from netsor.check.unfolded import as_written, combined, is_rounded
 from netsor.check.values import Array, InputMatrixValue, MatrixValue, Numbers, Poison, Scalar, Vector
@@ -27,8 +37,11 @@ from netsor.syntax import ast
 
 
 async def param(ctx: Context, node: ast.Param) -> None:
-    """`param L = 3`, or what is given for it."""
+    """`param L = 3`, or what is given for it; `param deg[i in 1..N] = …` is a family, the value of each in turn."""
     name = node.name.name
+    if node.axes:
+        await _family(ctx, node, ())
+        return
     if name in ctx.settings:
         value = ctx.settings[name]
         if not math.isfinite(value):
@@ -43,6 +56,25 @@ async def param(ctx: Context, node: ast.Param) -> None:
         ctx.draft.constant_values[Sym(core)] = Const(float(known))
         return
     bind(ctx, name, (), Scalar(numbers(made.expr), made.exact, made.unfolded), node.name.span)
+
+
+async def _family(ctx: Context, node: ast.Param, indices: Indices) -> None:
+    """The members of a family of constants whose first indices are these, in order: later ones may use earlier ones."""
+    if len(indices) == len(node.axes):
+        made = await constant(ctx, node.value, "a parameter")
+        bind(ctx, node.name.name, indices, Scalar(numbers(made.expr), made.exact, made.unfolded), node.name.span)
+        return
+    axis = node.axes[len(indices)]
+    if not isinstance(axis, ast.ParamRange):
+        await _family(ctx, node, (*indices, await integer(ctx, axis, "an index")))
+        return
+    values = await range_of(ctx, axis.range)
+    if len(values) > MOST_INSTRUCTIONS:
+        raise Fault(declarations.too_long(node.span, len(values), "members in one family"))
+    for i in values:
+        with ctx.block() as scope:
+            scope.names[axis.index.name] = Scalar(Const(i))
+            await _family(ctx, node, (*indices, i))
 
 
 async def data(ctx: Context, node: ast.Data) -> None:

@@ -23,6 +23,7 @@ from netsor.check.values import (
     MatrixValue,
     Mean,
     Poison,
+    Rows,
     Scalar,
     Value,
     Vector,
@@ -151,7 +152,7 @@ def _check_names(ctx: Context, nodes: Sequence[ast.Node], local: set[str]) -> No
             found = ctx.names.scope.lookup(x.name)
             if found is None:
                 raise unknown_fault(ctx, x.span, x.name)
-            if isinstance(found, (Builtin, Mean)):
+            if isinstance(found, (Builtin, Mean, Rows)):
                 check_not_redefined(ctx, x)
 
 

@@ -13,12 +13,14 @@ from netsor.check.operands import Number, check_emitting, finite, join, numeric
 from netsor.check.products import product
 from netsor.check.values import (
     POISON,
+    Array,
     Builtin,
     Covector,
     FunctionValue,
     Inlined,
     Mean,
     Poison,
+    Rows,
     Scalar,
     Value,
     Vector,
@@ -27,7 +29,21 @@ from netsor.check.values import (
 from netsor.check.width import checked
 from netsor.diagnostics.catalogue import kinds, warnings
 from netsor.diagnostics.catalogue.words import plural
-from netsor.expr import FUNCTIONS, HALF, Expr, Function, Sym, apply, call, canonical, compare, cond, logic, numbers
+from netsor.expr import (
+    FUNCTIONS,
+    HALF,
+    Const,
+    Expr,
+    Function,
+    Sym,
+    apply,
+    call,
+    canonical,
+    compare,
+    cond,
+    logic,
+    numbers,
+)
 from netsor.expr import sqrt as root
 from netsor.syntax import ast
 
@@ -41,6 +57,8 @@ async def application(ctx: Context, node: ast.Apply) -> Value:
             return callee
         case Mean():
             return await _mean(ctx, node)
+        case Rows():
+            return await _rows(ctx, node)
         case Builtin():
             return await _builtin_call(ctx, node, callee)
         case FunctionValue():
@@ -100,6 +118,20 @@ async def _mean(ctx: Context, node: ast.Apply) -> Value:
         raise Fault(kinds.transposed_vector_alone(node.args[0].span))
     check_emitting(ctx, node.span)
     return Scalar(ctx.emitter.moment(ctx.stem, checked(ctx, x.expr, node.span, True), node.span))
+
+
+async def _rows(ctx: Context, node: ast.Apply) -> Value:
+    """The number of rows of data, a constant."""
+    if len(node.args) != 1 or node.scalars:
+        got = len(node.args) + len(node.scalars)
+        raise Fault(kinds.arity(node.span, "rows", "one argument", got, "rows(X)"))
+    x = await ctx.value(node.args[0])
+    if isinstance(x, Poison):
+        return x
+    if not isinstance(x, Array) or not x.shape:
+        shape = x.shape if isinstance(x, Array) else ()
+        raise Fault(kinds.wrong_kind(node.args[0].span, kind_name(x), "data", shape))
+    return Scalar(Const(x.shape[0]))
 
 
 async def _builtin_call(ctx: Context, node: ast.Apply, f: Builtin) -> Value:
@@ -171,7 +203,7 @@ async def derivative(ctx: Context, node: ast.Derivative) -> Value:
             return Builtin(value.name, value.order + node.order)
         case FunctionValue():
             return FunctionValue(value.function, _orders(value, node))
-        case Inlined() | Mean():
+        case Inlined() | Mean() | Rows():
             raise Fault(kinds.derivative_of_inlined(node.span, text))
     raise Fault(kinds.derivative_of_value(node.span, text, kind_name(value)))
 

@@ -17,6 +17,7 @@ from netsor.check.values import (
     Itself,
     MatrixValue,
     Mean,
+    Rows,
     Scalar,
     Value,
     Vector,
@@ -51,7 +52,7 @@ def name(ctx: Context, node: ast.Name) -> Value:
             raise unknown_fault(ctx, node.span, node.name)
         case Itself():
             raise Fault(names.recursive(node.span, value.name, (value.name,)))
-        case Builtin() | Mean():
+        case Builtin() | Mean() | Rows():
             check_not_redefined(ctx, node)
     return value
 
@@ -238,8 +239,8 @@ def defined_names(file: ast.File) -> dict[str, Span]:
 
 
 def params_of(file: ast.File) -> tuple[str, ...]:
-    """The names of the `param` lines of a file and of those that it includes."""
-    return tuple(s.name.name for f in file.files() for s in f.statements if isinstance(s, ast.Param))
+    """The names of the `param` lines of a file and of those that it includes, families of constants left out."""
+    return tuple(s.name.name for f in file.files() for s in f.statements if isinstance(s, ast.Param) and not s.axes)
 
 
 def made_in(statement: ast.Statement) -> list[tuple[str, Span]]:

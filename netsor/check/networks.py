@@ -152,6 +152,13 @@ async def train(ctx: Context, node: ast.Train) -> None:
     for item in node.items:
         d = item.declarator
         base = ctx.names.scope.lookup(d.name)
+        if base is None and d.name == "all" and not d.indices:
+            if ctx.draft.train_all is not None:
+                raise Fault(networks.trained_twice(d.span, "all", _item_with_comma(node, item)))
+            if item.multiplier is not None:
+                raise Fault(networks.multiplier_of_all(item.span, d.span))
+            ctx.draft.train_all = d.span
+            continue
         if base is None:
             if d.indices and not await members(ctx, d):
                 continue  # an empty family, as W[2..L] is where L = 1
@@ -167,6 +174,25 @@ async def train(ctx: Context, node: ast.Train) -> None:
                 ctx.draft.train.append(trained)
                 if formula is not None:
                     ctx.formulas["multiplier", trained.name] = formula
+
+
+def train_all(ctx: Context) -> None:
+    """`train all`: every parameter of the network, wherever it is declared; those named besides keep their multiplier.
+
+    Faults of single parameters go to `ctx.faults`.
+    """
+    span = ctx.draft.train_all
+    if span is None or ctx.draft.train is None or ctx.faults.has_errors:
+        return
+    named = {t.name for t in ctx.draft.train}
+    still = [name for g in ctx.emitter.groups if not any(map(any, g.covariance)) for name in g.names]
+    fixed = [name for name in still if name not in named]
+    if fixed:
+        ctx.faults.add(networks.train_all_zero_variance(span, fixed))
+        return
+    parameters = [m.name for m in ctx.draft.matrices] + [u.name for u in ctx.draft.input_matrices]
+    parameters += [name for g in ctx.emitter.groups for name in g.names]
+    ctx.draft.train += [Trained(name, None, span) for name in parameters if name not in named]
 
 
 def _trained(

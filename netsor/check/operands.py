@@ -24,6 +24,7 @@ from netsor.check.values import (
     Mean,
     Numbers,
     Poison,
+    Rows,
     Scalar,
     Value,
     Vector,
@@ -147,7 +148,7 @@ def as_number(value: Value, node: ast.Node, what: str | None = None) -> Number |
             return entry(value.values)
         case Scalar() | Vector() | Covector() | Poison():
             return value
-        case FunctionValue() | Builtin() | Inlined() | Mean():
+        case FunctionValue() | Builtin() | Inlined() | Mean() | Rows():
             raise Fault(kinds.function_as_value(node.span))
         case Family():
             raise Fault(kinds.family_as_value(node.span, value.name, value.sorted))
@@ -205,7 +206,7 @@ async def index(ctx: Context, node: ast.Index) -> Value:
     match base:
         case Poison():
             return base
-        case Builtin() | Mean() | FunctionValue() | Inlined():
+        case Builtin() | Mean() | Rows() | FunctionValue() | Inlined():
             inside = ", ".join(i.span.text for i in node.indices)
             raise Fault(kinds.square_application(node.span, node.base.span.text, inside))
     indices = await integers(ctx, node.indices)

@@ -22,6 +22,7 @@ from netsor.check.values import (
     MatrixValue,
     Mean,
     Poison,
+    Rows,
     Scalar,
     Value,
     Vector,
@@ -55,7 +56,7 @@ def product(ctx: Context, left: Value, right: Value, ln: ast.Expr, rn: ast.Expr,
             raise Fault(kinds.row_by_matrix(node.span, ln.span, rn.span))
         case Array() if left.shape:
             raise Fault(kinds.data_product(node.span, ln.span, rn.span, kind_name(right)))
-        case FunctionValue() | Builtin() | Inlined() | Mean():
+        case FunctionValue() | Builtin() | Inlined() | Mean() | Rows():
             raise Fault(kinds.function_needs_brackets(node.span, ln.span, rn.span))
     a = as_number(left, ln)
     if isinstance(node, ast.MatMul):

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from netsor.check.values import Builtin, Family, Mean, Value
+from netsor.check.values import Builtin, Family, Mean, Rows, Value
 from netsor.diagnostics import Span
 from netsor.expr.functions import PUBLIC
 
@@ -57,6 +57,7 @@ class Scope:
             scope = scope.outer
         yield from PUBLIC
         yield "mean"
+        yield "rows"
 
     def like(self, name: str) -> str | None:
         """The visible name nearest to an unknown one."""
@@ -103,6 +104,8 @@ def builtin(name: str) -> Value | None:
     """A built-in name's meaning; the program may use the name for something of its own."""
     if name == "mean":
         return Mean()
+    if name == "rows":
+        return Rows()
     return Builtin(name) if name in PUBLIC else None
 
 

@@ -16,7 +16,7 @@ from netsor.check.fault import Fault
 from netsor.check.functions import condition
 from netsor.check.included import include
 from netsor.check.names import defined_names, mentioned, params_of
-from netsor.check.networks import network_inputs, readout, train
+from netsor.check.networks import network_inputs, readout, train, train_all
 from netsor.check.operands import MOST_INSTRUCTIONS
 from netsor.check.scope import Scope
 from netsor.check.steps import Task, run
@@ -50,6 +50,7 @@ def check_file(ctx: Context, whole: bool = True) -> Program | None:
     Of a file that is not `whole` nothing is said to be missing.
     """
     run(_file(ctx), lambda node: visit(ctx, node))
+    train_all(ctx)
     if not ctx.faults.has_errors and whole:
         _check_outputs(ctx)
     return None if ctx.faults.has_errors else _program(ctx)
@@ -84,7 +85,12 @@ async def _file(ctx: Context) -> None:
 def _check_given(ctx: Context) -> None:
     """Whether the file has the `param` and `data` lines for which values are given."""
     params = set(params_of(ctx.file))
+    lines = [s for f in ctx.file.files() for s in f.statements if isinstance(s, ast.Param)]
     for name in ctx.settings:
+        family = next((s for s in lines if s.axes and s.name.name == name), None)
+        if family is not None and name not in params:
+            ctx.faults.add(names.family_not_set(family.name.span, name))
+            continue
         if name not in params | ctx.names.unknown:
             like = difflib.get_close_matches(name, sorted(params), n=1)
             ctx.faults.add(names.unknown_param(name, like[0] if like else None, sorted(params)))

@@ -199,6 +199,11 @@ class Mean:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """The built-in `rows`."""
+
+
+@dataclass(frozen=True)
 class Poison:
     """The value of what was already reported as faulty: nothing more is said of what uses it."""
 
@@ -212,7 +217,7 @@ class Itself(Poison):
 
 Value = (
     Scalar | Vector | Covector | MatrixValue | InputMatrixValue | Array | InputValue | FunctionValue | Builtin | Inlined
-    | Family | Mean | Poison
+    | Family | Mean | Rows | Poison
 )  # fmt: skip
 
 POISON = Poison()
@@ -235,7 +240,7 @@ def kind_name(value: Value) -> str:
             return "data" if value.shape else "a number"
         case InputValue():
             return "an input of the network"
-        case FunctionValue() | Builtin() | Inlined() | Mean():
+        case FunctionValue() | Builtin() | Inlined() | Mean() | Rows():
             return "a function"
         case Family():
             return "a family"

@@ -297,11 +297,20 @@ class NetworkHeader(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ParamRange(Node):
+    """`i in 1..N`, an axis of a family of constants."""
+
+    index: Name
+    range: Range
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Param(Node):
-    """`param L = 3`."""
+    """`param L = 3`, and families of constants: `param deg[i in 1..N] = …`, `param c[0] = 1`."""
 
     name: Name
     value: Expr
+    axes: tuple[ParamRange | Expr, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

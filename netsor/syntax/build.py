@@ -119,8 +119,13 @@ class Builder(Transformer[Token, Any]):
     def network_input(self, name: Token, *parts: Any) -> ast.NetworkInput:
         return ast.NetworkInput(name.text, _nodes(ast.Range, parts), parts[-1], span=_over(name, parts[-1]))
 
-    def param(self, keyword: Token, name: Token, _eq: Token, value: ast.Expr) -> ast.Param:
-        return ast.Param(_name(name), value, span=_over(keyword, value))
+    def param(self, keyword: Token, name: Token, *parts: Any) -> ast.Param:
+        *axes, value = _nodes(ast.Node, parts)
+        family = cast("tuple[ast.ParamRange | ast.Expr, ...]", tuple(axes))
+        return ast.Param(_name(name), cast("ast.Expr", value), family, span=_over(keyword, value))
+
+    def param_range(self, index: Token, _in: Token, range: ast.Range) -> ast.ParamRange:
+        return ast.ParamRange(_name(index), range, span=_over(index, range))
 
     def data(self, keyword: Token, name: Token, _colon: Token, shape: _Shape, _eq: Any, value: Any) -> ast.Data:
         return ast.Data(_name(name), shape.sizes, value, span=_over(keyword, value or shape))

@@ -49,7 +49,7 @@ def pieces(line: Line, plain: bool) -> tuple[str, list[Piece]]:
         out.append(Piece(" " * space + _spelling(token, plain), len(brackets), space and _breakable(tokens, i)))
         if token.type in OPENS:
             brackets.append(token.type)
-        in_range = (in_range or token.type == "IN") and token.type != "COLON"
+        in_range = (in_range or token.type == "IN") and token.type not in ("COLON", "EQ")
     return label, out
 
 

@@ -154,6 +154,15 @@ def unknown_param(name: str, like: str | None, known: Sequence[str]) -> Diagnost
     )
 
 
+def family_not_set(span: Span, name: str) -> Diagnostic:
+    return E205(
+        f"`{name}` is a family of constants, and `--set` gives a number to a single `param`",
+        span,
+        "a family",
+        hint=f"write its value with a `param` of its own, as in `param c = 1` and `param {name}[i in 1..N] = c * i`",
+    )
+
+
 def unknown_data(name: str, known: Sequence[str]) -> Diagnostic:
     listed = ", ".join(f"`{k}`" for k in known) or "none"
     return E205(
@@ -200,7 +209,9 @@ def used_by_itself(span: Span, name: str, place: Span) -> Diagnostic:
     """`place` is the left side of the line."""
     edits: tuple[Edit, ...] = ()
     if span.source.text[span.end : span.end + 1] == "[":
-        edits = (line_above(span, f"vector {name}[0] ~ N(0, 1)"),)
+        start = span.source.text.rfind("\n", 0, span.start) + 1
+        constants = span.source.text[start : span.start].split()[:1] == ["param"]
+        edits = (line_above(span, f"param {name}[0] = 1" if constants else f"vector {name}[0] ~ N(0, 1)"),)
         hint = f"give the family its first member before the loop, as in {said(edits[0])}"
     else:
         hint = f"give `{name}` a value on a line above and this line another name, or use what was meant for `{name}`"

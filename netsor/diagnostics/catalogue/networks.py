@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from netsor.diagnostics.catalogue.entry import Entry
 from netsor.diagnostics.catalogue.words import said, short, whole_line
@@ -127,6 +128,32 @@ def train_zero_variance(span: Span, name: str) -> Diagnostic:
         span,
         "not trained by this",
         hint=f"give the multiplier: {said(edit)}",
+        edits=(edit,),
+    )
+
+
+def train_all_zero_variance(span: Span, names: Sequence[str]) -> Diagnostic:
+    """`span` is the word `all`, the names those of vectors whose variance is 0."""
+    edit = Edit(span, ", ".join(["all", *(f"{name} * 1" for name in names)]))
+    listed = ", ".join(f"`{name}`" for name in names[:4]) + (", …" if len(names) > 4 else "")
+    return E605(
+        f"{listed} {'has' if len(names) == 1 else 'have'} variance 0, so the multiplier √σ² is 0 and training would "
+        f"not move {'it' if len(names) == 1 else 'them'}",
+        span,
+        "names every parameter",
+        hint=f"give the multiplier: {said(edit)}",
+        edits=(edit,),
+    )
+
+
+def multiplier_of_all(item: Span, word: Span) -> Diagnostic:
+    """`item` is `all * c`."""
+    edit = Edit(item, word.text)
+    return E606(
+        "`all` names every parameter, each with its own √σ²",
+        item,
+        "a multiplier belongs to one parameter",
+        hint=f"write {said(edit)}, and name those with another multiplier besides, as in `train all, b * 0.5`",
         edits=(edit,),
     )
 

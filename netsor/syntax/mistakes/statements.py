@@ -407,6 +407,14 @@ def ranges(m: Mistake) -> Diagnostic | None:
         )
     if m.token.type == "COLON" and m.open is not None and m.open.type == "INDEX_L":
         return m.fault("E117", "a range is written with `..`, in declarations and loops", "", m.instead(".."))
+    if m.token.type == "DOTS" and m.tokens[0].type == "PARAM" and m.open is not None and m.open.type == "INDEX_L":
+        return m.fault(
+            "E117",
+            "the index of a family of constants has a name",
+            "a name stands before the range",
+            m.edit(m.open.end, m.open.end, "i in "),
+            "the value may use it, as in `param deg[i in 1..N] = i + 1`",
+        )
     if m.token.type == "DOTS":
         return m.fault(
             "E117",
