@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from netsor.check import Report, check_source
 from netsor.core import Program
-from netsor.diagnostics import Diagnostic, NetsorError, Source
+from netsor.diagnostics import NetsorError, Source
+from netsor.diagnostics.catalogue.networks import network_without_rows
 from netsor.inputs import read_data, read_settings
 from netsor.networks import Networks
+from netsor.runnable import Runnable
 from netsor.shown import Shown, register
 from netsor.syntax import read_source
 
 if TYPE_CHECKING:
-    from netsor.finite import FiniteResult
-    from netsor.limit import LimitResult
     from netsor.predict.fit import Fit
-    from netsor.show.derivation import Derivation
 
 
 @dataclass(frozen=True)
-class Document(Networks, Shown):
+class Document(Networks, Runnable, Shown):
     """A program that was read and checked, as `load` returns it."""
 
     report: Report
@@ -42,49 +41,11 @@ class Document(Networks, Shown):
         """The kinds of all variables, the assumptions, and every diagnostic of the text; never raises."""
         return self.report
 
-    def limit(
-        self,
-        tol: float = 1e-8,
-        budget: float | None = 60.0,
-        outputs: Sequence[str] | None = None,
-        progress: Callable[[str], None] | None = None,
-    ) -> LimitResult:
-        """The n → ∞ limits of the outputs by Def. B.3, each with an error that bounds |value − limit|.
-
-        `tol` is relative to the size E|ψ| of the averaged ψ, and `budget` is in seconds; a limit that does not exist
-        has the value None and a diagnostic in the result. Raises NetsorError where the text has errors, and for a
-        network (E610).
-        """
-        from netsor.limit import infer_limit
-
-        return infer_limit(self._runnable("limit"), tol, budget, outputs, progress)
-
-    def run(
-        self, width: int, seeds: int | Sequence[int] = 1, *, seed: int = 0, dtype: str = "float64", **options: Any
-    ) -> FiniteResult:
-        """The outputs at width n for K draws (Setup B.2): `values[name]` has shape (K,), with `mean` and `stderr`.
-
-        Raises NetsorError where the text has errors, for a network (E610), and as `netsor.finite.run.run` does: among
-        others for a width that is not a positive integer (E701), and a run that does not fit the memory (E702).
-        """
-        from netsor.finite import run
-
-        return run(self._runnable("run"), width, seeds, seed=seed, dtype=dtype, **options)
-
-    def derive(self, of: str | None = None, every: bool = False) -> Derivation:
-        """The limit as formulas, one line for each variable that the outputs need, or that the variable `of` needs.
-
-        Raises NetsorError where the text has errors, and for a network (E610).
-        """
-        from netsor.show.derivation import derive
-
-        return derive(self._runnable("limit"), of, every)
-
-    def listing(self) -> str:
-        """The core as a listing like Algorithm 1, which is itself a valid text with the same core."""
-        from netsor.show.listing import listing
-
-        return listing(self.program)
+    def evaluable(self) -> Program:
+        """The program where it can be evaluated; raises NetsorError for a network, which needs rows first (E610)."""
+        if self.program.kind == "network":
+            raise NetsorError(network_without_rows(self.program.name, self.report.source.name))
+        return self.program
 
     def fit(
         self,
@@ -107,19 +68,6 @@ class Document(Networks, Shown):
         found = fit(family, self.program, inputs, targets, params, noise, tol, progress)
         settings = {**self.settings, **found.values}
         return Document(check_source(self.report.source, settings, self.data), settings, self.data), found
-
-    def _runnable(self, what: str) -> Program:
-        if self.program.kind == "network":
-            name = self.program.name
-            verb = "a limit" if what == "limit" else "outputs at a width"
-            raise NetsorError(
-                Diagnostic(
-                    "E610",
-                    f"`{name}` is a network, the program of one example, and only a program has {verb}",
-                    hint=f"`netsor ntk {self.report.source.name} --inputs X.npy` gives its kernels",
-                )
-            )
-        return self.program
 
 
 def load(

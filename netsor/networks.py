@@ -4,46 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from netsor.core import Program
+from netsor.diagnostics import Diagnostic
+from netsor.runnable import Runnable
+from netsor.shown import Shown
 
 if TYPE_CHECKING:
-    from netsor.finite import FiniteResult
     from netsor.independence import ExactReport
     from netsor.kernels import Covariances, EmpiricalCovariances, EmpiricalKernels, Kernels
-    from netsor.limit import LimitResult
     from netsor.predict import Prediction
     from netsor.train import Training
 
 
 @dataclass(frozen=True)
-class Derived:
-    """A program made by a transformation, and the legend of its names."""
+class Derived(Runnable, Shown):
+    """A program made from a network, the legend of its names, and what is to be said of it."""
 
-    program: Program
+    program: Program = field()
     legend: tuple[str, ...] = ()
-
-    def limit(
-        self, tol: float = 1e-8, budget: float | None = 60.0, outputs: Sequence[str] | None = None
-    ) -> LimitResult:
-        """The n → ∞ limits of its outputs by Def. B.3; see `Document.limit`."""
-        from netsor.limit import infer_limit
-
-        return infer_limit(self.program, tol, budget, outputs)
-
-    def run(self, width: int, seeds: int | Sequence[int] = 1, **options: Any) -> FiniteResult:
-        """Its outputs at width n for K draws (Setup B.2); see `Document.run`."""
-        from netsor.finite import run
-
-        return run(self.program, width, seeds, **options)
+    diagnostics: tuple[Diagnostic, ...] = field(default=(), repr=False)
 
     def listing(self) -> str:
         """The text of the program, which netsor can read, below its legend as comments."""
-        from netsor.show.listing import listing
-
-        return "".join(f"# {line}\n" for line in self.legend) + listing(self.program)
+        return "".join(f"# {line}\n" for line in self.legend) + super().listing()
 
 
 class Networks:
@@ -52,6 +38,18 @@ class Networks:
     @property
     def program(self) -> Program:
         raise NotImplementedError
+
+    def on(self, inputs: Any) -> Derived:
+        """The network on rows of inputs, (N, d) or (N, T, d), as a program whose outputs are its kernels.
+
+        `nngp[i,j]` is the covariance of the outputs on rows i ≤ j at initialization, where they are a Gaussian
+        process, and `ntk[i,j]` the inner product of the gradients (Eq. 98); of several outputs the numbers a, b follow.
+        Variables of row i are `h[i]`. See `netsor.kernels.programs.kernel_program` for what it raises.
+        """
+        from netsor.kernels.programs import kernel_program
+
+        made = kernel_program(self.program, inputs)
+        return Derived(made.program, made.legend, made.diagnostics)
 
     def backward(self, inputs: Any = None) -> Derived:
         """Forward and backward pass as a program, with `dx` for √n ∂f/∂x (Eqs. 74–78).

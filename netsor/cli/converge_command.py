@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from netsor.cli.network_options import add_rows, legend_of, program_of
 from netsor.cli.options import (
     add_file,
     add_json,
@@ -33,6 +34,7 @@ def register(commands: Any) -> None:
         epilog="example: netsor converge programs/algorithm1.netsor --widths 1e2..1e5 --seeds 20",
     )
     add_file(parser)
+    add_rows(parser, required=False)
     parser.add_argument(
         "--widths",
         required=True,
@@ -83,18 +85,20 @@ def run(args: argparse.Namespace) -> int:
         verify_plot(args.plot)
     document = load(args.file, args.set, args.data)
     report_warnings(document)
+    subject = program_of(document, args)
+    program = subject.program
     # Before the limits, which may take their time.
-    verify_study(document.program, args.widths, args.seeds, dtype=args.dtype, engine=args.engine)
+    verify_study(program, args.widths, args.seeds, dtype=args.dtype, engine=args.engine)
     store, unkept = _store(args)
     with Progress("limit") as progress:
-        limit = document.limit(args.tol, args.budget, progress=lambda what: progress(0.0, what))
+        limit = subject.limit(args.tol, args.budget, progress=lambda what: progress(0.0, what))
     report(limit.diagnostics)
     limits = {name: (v.value, v.error) for name, v in limit.outputs.items()}
     with contextlib.ExitStack() as stack:
         executor = _executor(args, stack)
         progress = stack.enter_context(Progress(f"{len(args.widths)} widths, {args.seeds} seeds"))
         study = converge(
-            document.program, limits, args.widths, args.seeds, seed=args.seed, dtype=args.dtype, engine=args.engine,
+            program, limits, args.widths, args.seeds, seed=args.seed, dtype=args.dtype, engine=args.engine,
             store=store, resume=args.resume, overwrite=args.overwrite, keep=args.store is not None, progress=progress,
             executor=executor,
         )  # fmt: skip
@@ -106,12 +110,12 @@ def run(args: argparse.Namespace) -> int:
     report([*unkept, *study.warnings, *faults[len(limit.diagnostics) :]])
     if not args.json:
         missing = {name: v.missing for name, v in limit.outputs.items()}
-        print(_text(document.program.name or args.file, study, missing))
+        print(_text(program.name or args.file, legend_of(subject), study, missing))
     # The table is out by then, so that a full disk costs the picture alone.
-    faults += _plot(plot_convergence, study.outputs, args.plot, document.program.name)
+    faults += _plot(plot_convergence, study.outputs, args.plot, program.name)
     status = exit_status(faults)
     if args.json:
-        result = {"program": document.program.name, "interrupted": study.interrupted, "outputs": study.as_dict()}
+        result = {"program": program.name, "interrupted": study.interrupted, "outputs": study.as_dict()}
         if status:
             result = {"ok": False, **result, "diagnostics": [to_json(d) for d in faults]}
         print_json(result)
@@ -177,8 +181,8 @@ def _executor(args: argparse.Namespace, stack: contextlib.ExitStack) -> Any:
     return stack.enter_context(executors.processes(args.jobs))
 
 
-def _text(title: str, study: Any, missing: Mapping[str, str]) -> str:
-    blocks = [f"{title}: {', '.join(f'{n} {engine}' for n, engine in study.engines.items())}"]
+def _text(title: str, legend: str, study: Any, missing: Mapping[str, str]) -> str:
+    blocks = [f"{title}: {', '.join(f'{n} {engine}' for n, engine in study.engines.items())}{legend}"]
     for name, c in study.outputs.items():
         rows = [("width", "seeds", "mean", "± stderr", "mean − limit", "spread")]
         for n, k, mean, stderr, spread in zip(c.widths, c.seeds, c.mean, c.stderr, c.spread, strict=True):

@@ -6,10 +6,9 @@ import argparse
 import sys
 from typing import Any
 
+from netsor.cli.network_options import add_rows, program_of
 from netsor.cli.options import add_file, add_values, fill_in, positive_number, refuse_unused
-from netsor.cli.output import report, terminal_width
-from netsor.core import Program
-from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.cli.output import report_warnings, terminal_width
 
 
 def register(commands: Any) -> None:
@@ -19,6 +18,7 @@ def register(commands: Any) -> None:
         epilog="example: netsor derive programs/algorithm1.netsor --numbers",
     )
     add_file(parser)
+    add_rows(parser, required=False)
     parser.add_argument("--of", metavar="NAME", help="an output, vector or scalar; only what it needs is shown")
     parser.add_argument("--format", choices=("text", "latex", "md"), default="text", help="how to write it (text)")
     parser.add_argument("--numbers", action="store_true", help="values and error bounds beside the symbols")
@@ -37,15 +37,14 @@ def run(args: argparse.Namespace) -> int:
         refuse_unused(args, ("tol", "budget"), "without `--numbers`")
     fill_in(args, tol=1e-8, budget=60.0)
     document = load(args.file, args.set, args.data)
-    program = document.program
-    report(document.report.diagnostics)
-    refuse_network(program, args.file)
+    report_warnings(document)
+    subject = program_of(document, args)
 
     from netsor.show.derivation import as_latex, as_markdown, as_text, with_numbers
     from netsor.show.writing import variables_of
 
-    of = variables_of(program, [args.of])[0] if args.of else None
-    d = document.derive(of, args.all)
+    of = variables_of(subject.program, [args.of])[0] if args.of else None
+    d = subject.derive(of, args.all)
     if args.numbers:
         d = with_numbers(d, tol=args.tol, budget=args.budget)
     longest = {"longest": None} if args.full else {}
@@ -59,15 +58,3 @@ def run(args: argparse.Namespace) -> int:
     sys.stdout.write(text)
     # As of `netsor eval`: a limit that was asked for and does not exist.
     return 1 if d.missing else 0
-
-
-def refuse_network(program: Program, file: str) -> None:
-    """A network has no limit of its own."""
-    if program.kind == "network":
-        raise NetsorError(
-            Diagnostic(
-                "E610",
-                f"`{program.name}` is a network, the program of one example, and only a program has a limit to derive",
-                hint=f"`netsor backward {file} --inputs X.npy` writes its passes as a program, which derives",
-            )
-        )

@@ -6,8 +6,9 @@ import argparse
 import sys
 from typing import Any
 
+from netsor.cli.network_options import add_rows, program_of
 from netsor.cli.options import add_file, add_values, fill_in, refuse_unused
-from netsor.cli.output import report
+from netsor.cli.output import report_warnings
 
 
 def register(commands: Any) -> None:
@@ -17,6 +18,7 @@ def register(commands: Any) -> None:
         epilog="example: netsor draw programs/algorithm1.netsor -o algorithm1.svg",
     )
     add_file(parser)
+    add_rows(parser, required=False)
     parser.add_argument(
         "-o", "--output", metavar="OUT", help="write OUT.svg, .pdf, .png or .dot (SVG to standard output)"
     )
@@ -71,9 +73,11 @@ def run(args: argparse.Namespace) -> int:
     if args.output is not None:
         verify_writable(args.output)
     document = load(args.file, args.set, args.data)
-    program = document.program
+    report_warnings(document)
+    # A network has a drawing of its own.
+    alone = args.inputs is None and document.program.kind == "network"
+    program = document.program if alone else program_of(document, args).program
     of = variables_of(program, split_names(args.of)) or None
-    report(document.report.diagnostics)
     content = draw(program, form, of, args.folding, args.theme, not args.no_key)
     if args.output is None:
         sys.stdout.write(content.decode())

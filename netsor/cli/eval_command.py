@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from netsor.cli.law_option import add_law, run_law
+from netsor.cli.network_options import add_rows, legend_of, program_of
 from netsor.cli.options import (
     add_file,
     add_json,
@@ -19,7 +20,7 @@ from netsor.cli.options import (
     seed_number,
     whole_number,
 )
-from netsor.cli.output import error_text, exit_status, print_json, report, table, value_text
+from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, table, value_text
 from netsor.cli.sources import Given
 from netsor.cli.streams import interrupted_status, tell
 from netsor.diagnostics import Diagnostic, NetsorError
@@ -28,10 +29,11 @@ from netsor.diagnostics import Diagnostic, NetsorError
 def register(commands: Any) -> None:
     parser = commands.add_parser(
         "eval",
-        help="evaluate a program at n → ∞ and at finite width",
+        help="evaluate a program, or a network on given inputs, at n → ∞ and at finite width",
         epilog="example: netsor eval programs/algorithm1.netsor --limit --width 4096 --seeds 10",
     )
     add_file(parser, standard_input=True)
+    add_rows(parser, required=False)
     parser.add_argument(
         "--limit", action="store_true", help="the limits by Definition B.3 (the default without --width)"
     )
@@ -73,8 +75,9 @@ def run(args: argparse.Namespace) -> int:
     file = Given(args.file, args)
     args.file = file.name
     document = load_source(file.source, args.set, args.data)
-    program = document.program
-    report(document.report.diagnostics)
+    report_warnings(document)
+    subject = program_of(document, args)
+    program = subject.program
     if args.law is not None:
         with Progress("law") as progress:
             return run_law(args, program, progress)
@@ -83,13 +86,13 @@ def run(args: argparse.Namespace) -> int:
     faults: list[Diagnostic] = []
     if args.limit or args.width is None:
         with Progress("limit") as progress:
-            limit = document.limit(args.tol, args.budget, progress=progress)
+            limit = subject.limit(args.tol, args.budget, progress=progress)
         report(limit.diagnostics)
         faults += limit.diagnostics
     if args.width is not None:
         with Progress(f"width {args.width}") as progress:
             try:
-                finite = document.run(
+                finite = subject.run(
                     args.width,
                     args.seeds,
                     seed=args.seed,
@@ -127,7 +130,8 @@ def run(args: argparse.Namespace) -> int:
             result["expectations"] = [_explained(t) for t in limit.taken]
         print_json(result)
     else:
-        print(_text(program.name or args.file, outputs, args, finite.engine if finite is not None else ""))
+        title = (program.name or args.file) + legend_of(subject)
+        print(_text(title, outputs, args, finite.engine if finite is not None else ""))
         if args.explain and limit is not None:
             print(_explain(limit.taken))
     if finite is not None and finite.interrupted:

@@ -42,7 +42,6 @@ def run_law(args: argparse.Namespace, program: Program, progress: Any) -> int:
     from netsor.diagnostics.render import to_json
     from netsor.show.writing import variables_of
 
-    _refuse_network(args, program)
     names = list(dict.fromkeys(variables_of(program, _split(args.law), vectors=True)))
     _verify(args)
     from netsor.limit.law import CoordinateLaw
@@ -83,17 +82,6 @@ def _split(text: str) -> list[str]:
         else:
             out[-1] += c
     return out
-
-
-def _refuse_network(args: argparse.Namespace, program: Program) -> None:
-    if program.kind == "network":
-        raise NetsorError(
-            Diagnostic(
-                "E610",
-                f"`{program.name}` is a network, the program of one example, and only a program has a limit",
-                hint=f"`netsor backward {args.file} --inputs X.npy` writes its passes as a program",
-            )
-        )
 
 
 def _verify(args: argparse.Namespace) -> None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netsor.cli.options import positive_number, positive_whole_number, refuse_unused, seed_number, whole_number
+from netsor.cli.output import report
+
+if TYPE_CHECKING:
+    from netsor.api import Document
+    from netsor.runnable import Runnable
 
 
 def add_rows(parser: argparse.ArgumentParser, required: bool) -> None:
@@ -14,6 +19,28 @@ def add_rows(parser: argparse.ArgumentParser, required: bool) -> None:
         help="rows of inputs of shape (N, d) or (N, T, d), in .npy, .npz, .csv, .parquet or .json; "
         "NAME=X for each of several inputs",
     )  # fmt: skip
+
+
+def program_of(document: Document, args: argparse.Namespace) -> Runnable:
+    """The program that a command works on: the text's own, or that of a network on the rows of `--inputs`.
+
+    Raises NetsorError for a network without rows (E610), and for rows of a program, which has none (E010).
+    """
+    if document.program.kind != "network":
+        refuse_unused(args, ("inputs",), "for a program; its `data` lines are given by `--data`")
+        return document
+    if args.inputs is None:
+        document.evaluable()
+    made = document.on(read_rows(args.inputs, "--inputs"))
+    report(made.diagnostics)
+    return made
+
+
+def legend_of(subject: Runnable) -> str:
+    """What the names in the program of a network mean, as lines below a title; nothing for other programs."""
+    from netsor.networks import Derived
+
+    return "".join(f"\n  {line}" for line in subject.legend) if isinstance(subject, Derived) else ""
 
 
 def add_training(parser: argparse.ArgumentParser) -> None:

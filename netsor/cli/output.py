@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 # Faults of the call rather than of the program: files, options, widths.
 _USAGE_CODES = {
-    "E205", "E654", "E655", "E656", "E657", "E658", "E662", "E663", "E665", "E666", "E668", "E669", "E670", "E711"
+    "E205", "E619", "E654", "E655", "E656", "E657", "E658", "E662", "E663", "E665", "E666", "E668", "E669", "E670",
+    "E711",
 }  # fmt: skip
 _USAGE_RANGES = ("E0", "E70")
 # Of the faults of runs, those that the program's text is at fault for: no finite value, a Dirac mass.

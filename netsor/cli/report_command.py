@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from netsor.cli.network_options import add_rows, program_of
 from netsor.cli.options import (
     add_file,
     add_values,
@@ -17,7 +18,10 @@ from netsor.cli.options import (
     seed_number,
     whole_number,
 )
-from netsor.cli.output import report
+from netsor.cli.output import report, report_warnings
+
+if TYPE_CHECKING:
+    from netsor.runnable import Runnable
 
 
 def register(commands: Any) -> None:
@@ -27,6 +31,7 @@ def register(commands: Any) -> None:
         epilog="example: netsor report programs/algorithm1.netsor -o algorithm1.html --width 4096 --vectors h,δx̃",
     )
     add_file(parser)
+    add_rows(parser, required=False)
     parser.add_argument("-o", "--output", metavar="OUT.html", help="the page (to standard output if absent)")
     parser.add_argument(
         "--width", type=whole_number, metavar="N", help="run at width N and below (1024; 0 for no runs)"
@@ -58,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
     from netsor.api import load
     from netsor.cli.eval_command import Progress
     from netsor.cli.output import exit_status
+    from netsor.networks import Derived
     from netsor.report import collect, page
     from netsor.show.writing import split_names, suffix_of, verify_writable, write
 
@@ -67,10 +73,14 @@ def run(args: argparse.Namespace) -> int:
         suffix_of(args.output, ("html", "htm"))
         verify_writable(args.output)
     document = load(args.file, args.set, args.data)
-    if document.program.kind == "network":
-        refuse_unused(args, ("width", "seeds", "seed", "tol", "budget"), "for a network, which has no limit of its own")
+    report_warnings(document)
+    on: Runnable | None = None
+    if document.program.kind == "network" and args.inputs is None:
+        why = "for a network without rows (`--inputs`), which has no limit of its own"
+        refuse_unused(args, ("width", "seeds", "seed", "tol", "budget"), why)
+    else:
+        on = program_of(document, args)
     fill_in(args, width=1024, seeds=8, seed=0, tol=1e-8, budget=60.0)
-    report(document.report.diagnostics)
     with Progress("report") as progress:
         material = collect(
             document.report,
@@ -82,6 +92,8 @@ def run(args: argparse.Namespace) -> int:
             args.tol,
             args.budget,
             progress,
+            on.program if isinstance(on, Derived) else None,
+            on.legend if isinstance(on, Derived) else (),
         )
         text = page(material, args.theme)
     report(material.remarks)
@@ -108,7 +120,7 @@ def command(args: argparse.Namespace) -> str:
         value = getattr(args, option)
         if value != default:
             words += [f"--{option}", f"{value:g}" if isinstance(value, float) else str(value)]
-    for option in ("vectors", "set", "data"):
-        for value in getattr(args, option):
+    for option in ("inputs", "vectors", "set", "data"):
+        for value in getattr(args, option) or ():
             words += [f"--{option}", value]
     return shlex.join(words)

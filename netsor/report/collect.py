@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Material:
-    """A checked text, its limits, runs at growing widths (the last is the one asked for), its derivation, laws."""
+    """A checked text, its limits, runs at growing widths (the last is the one asked for), its derivation, laws.
+
+    Of a network, `kernels` is its program on rows of inputs, whose outputs are the entries of its kernels, and the
+    limits and all that follows are those of that program; `legend` says what its names mean.
+    """
 
     report: Report
     command: str = ""
@@ -27,11 +31,18 @@ class Material:
     derivation: Any = None
     laws: list[Any] = field(default_factory=list)
     remarks: list[Diagnostic] = field(default_factory=list)
+    kernels: Program | None = None
+    legend: tuple[str, ...] = ()
 
     @property
     def program(self) -> Program:
         assert self.report.program is not None
         return self.report.program
+
+    @property
+    def evaluated(self) -> Program:
+        """The program whose limits and runs these are."""
+        return self.program if self.kernels is None else self.kernels
 
     @property
     def name(self) -> str:
@@ -56,15 +67,19 @@ def collect(
     tol: float = 1e-8,
     budget: float = 60.0,
     progress: Callable[..., None] | None = None,
+    kernels: Program | None = None,
+    legend: tuple[str, ...] = (),
 ) -> Material:
     """Everything that a report of a checked text shows; no runs without `width`.
+
+    `kernels` is the program of a network on rows of inputs (`netsor.kernels.programs`), and `legend` its notation.
 
     Raises NetsorError where the text has errors, where the width is none, or where a vector does not exist.
     """
     if report.program is None:
         raise NetsorError(d for d in report.diagnostics if d.is_error)
-    program = report.program
-    out = Material(report, command)
+    out = Material(report, command, kernels=kernels, legend=legend)
+    program = out.evaluated
     names = variables_of(program, vectors, vectors=True)
     if program.kind == "network":
         return out
@@ -95,7 +110,7 @@ def _run(out: Material, widths: list[int], seeds: int, seed: int, tell: Callable
     for n in widths:
         tell(f"width {n}")
         try:
-            out.runs.append(run(out.program, n, seeds, seed=seed))
+            out.runs.append(run(out.evaluated, n, seeds, seed=seed))
         except NetsorError as fault:
             if n == widths[0] and len(widths) == 1:
                 raise

@@ -239,13 +239,22 @@ E609 = Entry(
 E610 = Entry(
     "E610",
     "evaluating a network",
-    "A network is the program of one example and has no inputs yet. Its kernels, its backward pass and "
-    "its training are programs, and those have limits.",
+    "A network is the program of one example and has no inputs yet. On rows of inputs it is a program whose outputs "
+    "are its kernels; its backward pass and its training are programs too, and those have limits.",
     bad="netsor eval mlp.netsor",
-    good="netsor ntk mlp.netsor --inputs X.npy",
+    good="netsor eval mlp.netsor --inputs X.npy",
     paper="Setup D.1",
     stage="run",
 )
+
+
+def network_without_rows(name: str, file: str) -> Diagnostic:
+    """A network where a program is evaluated."""
+    return E610(
+        f"`{name}` is a network, the program of one example, and has limits and values on given inputs only",
+        None,
+        hint=f"give it rows with `--inputs`, as in `netsor eval {file} --inputs X.npy`",
+    )
 
 E611 = Entry(
     "E611",
@@ -349,6 +358,28 @@ def unknown_covariance(span: Span | None, name: str, v: str, x: str, cause: str)
             "where coordinates are iid; here fluctuations of the layers below enter it",
         ),
         hint=_CENTRED.format(v),
+    )
+
+
+E619 = Entry(
+    "E619",
+    "too many rows for a program of kernels",
+    "`eval`, `converge`, `derive`, `report` and `draw` make one program of a network and its rows, in which every "
+    "entry of its kernels is an output. `netsor ntk` writes the limit down once for all rows, and has no such bound.",
+    bad="netsor eval mlp.netsor --inputs thousand_rows.npy",
+    good="netsor ntk mlp.netsor --inputs thousand_rows.npy",
+    paper="Eqs. 97–100",
+    stage="run",
+)
+
+
+def too_many_entries(network: str, entries: int, most: int) -> Diagnostic:
+    """More entries of a kernel than a program should have outputs."""
+    return E619(
+        f"the kernels of `{network}` on these rows have {entries:,} different entries, each of which would be an "
+        f"output of the program, and {most} are the most",
+        None,
+        hint="give fewer rows, or use `netsor ntk`, which computes kernels of any size",
     )
 
 
