@@ -28,6 +28,8 @@ class Assumption:
 
     def as_dict(self) -> dict[str, Any]:
         out = {"holds": self.holds, "because": self.because, "line": self.span.line if self.span else None}
+        if self.span and self.span.source.included:
+            out["file"] = self.span.source.name
         return {**out, "relaxation": self.relaxation} if self.relaxation else out
 
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from netsor.check.context import Context, NeedsInstructions
 from netsor.check.fault import Fault
 from netsor.check.names import check_free, check_not_redefined, home, unknown_fault
-from netsor.check.operands import as_number
-from netsor.check.scope import Indices, Scope
+from netsor.check.operands import as_number, integers
+from netsor.check.scope import Indices, Scope, core_name
 from netsor.check.values import (
     POISON,
     Array,
@@ -172,7 +172,7 @@ async def expand(ctx: Context, node: ast.Apply, f: Inlined) -> Value:
         raise Fault(names.recursive(node.callee.span, f.name, ctx.expanding))
     if len(ctx.expanding) >= MOST_NESTED:
         raise Fault(names.too_deep(node.span))
-    values = [await ctx.value(a) for a in args]
+    values = [await _argument(ctx, a) for a in args]
     for v, a in zip(values, args, strict=True):
         if isinstance(v, Covector):
             raise Fault(kinds.transposed_vector_alone(a.span))
@@ -193,6 +193,18 @@ async def expand(ctx: Context, node: ast.Apply, f: Inlined) -> Value:
         raise Fault(fault.diagnostic and _used_at(fault.diagnostic, f, node.span)) from None
     finally:
         ctx.faults.found[before:] = [_used_at(d, f, node.span) for d in ctx.faults.found[before:]]
+
+
+async def _argument(ctx: Context, node: ast.Expr) -> Value:
+    """The value of an argument; `x[l]` of a family x[l, p] is the family of the members that begin with l."""
+    if isinstance(node, ast.Index):
+        base = await ctx.value(node.base)
+        if isinstance(base, Family) and base.members and len(node.indices) < len(next(iter(base.members))):
+            first = await integers(ctx, node.indices)
+            found = {k[len(first) :]: v for k, v in base.members.items() if k[: len(first)] == first}
+            if found:
+                return Family(core_name(base.name, first), found)
+    return await ctx.value(node)
 
 
 def _used_at(diagnostic: Diagnostic, f: Inlined, span: Span) -> Diagnostic:

@@ -12,7 +12,7 @@ from netsor.cli.network_options import add_rows
 from netsor.cli.options import add_file, add_values, refuse_unused
 from netsor.cli.output import exit_status, print_json, report, table
 from netsor.cli.sources import Given, given
-from netsor.diagnostics import Diagnostic, NetsorError, Source
+from netsor.diagnostics import Diagnostic, NetsorError, Source, line_of
 
 if TYPE_CHECKING:
     from netsor.check import Report
@@ -217,6 +217,6 @@ def _text(path: str, checked: Any) -> str:
         lines.append(f"  … and {len(checked.variables) - len(shown)} more (`--json` lists them all)")
     for name, a in checked.assumptions.items():
         verdict = {True: "holds", False: "fails", None: "cannot tell"}[a.holds]
-        where = f" (line {a.span.line})" if a.span and not a.holds else ""
+        where = f" ({line_of(a.span)})" if a.span and not a.holds else ""
         lines.append(f"  {name}: {verdict}{where}: {a.because}")
     return "\n".join(lines)

@@ -8,7 +8,8 @@ from netsor.diagnostics.data import (
     Source,
     Span,
     apply_edits,
+    line_of,
     replacement,
 )
 
-__all__ = ["Diagnostic", "Edit", "Label", "NetsorError", "Source", "Span", "apply_edits", "replacement"]
+__all__ = ["Diagnostic", "Edit", "Label", "NetsorError", "Source", "Span", "apply_edits", "line_of", "replacement"]

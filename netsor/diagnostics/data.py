@@ -88,6 +88,12 @@ class Span:
         return Span(self.source, min(self.start, other.start), max(self.end, other.end))
 
 
+def line_of(span: Span) -> str:
+    """A line in words, `line 3`, or `line 3 of blocks.netsor` of an included file."""
+    source = span.source
+    return f"line {span.line}" + (f" of {Path(source.name).name}" if source.included else "")
+
+
 @dataclass(frozen=True)
 class Label:
     """A secondary place that a diagnostic points at, and what is to be seen there."""

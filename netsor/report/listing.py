@@ -45,7 +45,7 @@ def _name(text: str, kinds: dict[str, Variable]) -> str:
         if bracket and base in kinds:
             return _name(base, kinds) + escape(bracket + rest)
         return escape(text)
-    where = f", line {v.line}" if v.line else ""
+    where = f", line {v.place}" if v.place else ""
     how = f" by {v.instruction}" if v.instruction not in ("𝒲", "𝒱", "𝒞") else f" in {v.instruction}"
     tip = f"{v.name}: {v.kind}{how}{where}"
     return f'<span class="{_CLASS.get(v.kind, "S")}" title="{escape(tip, quote=True)}">{escape(text)}</span>'

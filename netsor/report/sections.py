@@ -6,7 +6,7 @@ import platform
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
 
-from netsor.diagnostics import Diagnostic
+from netsor.diagnostics import Diagnostic, line_of
 from netsor.report.collect import Material
 from netsor.report.formulas import derivation_rows
 from netsor.report.listing import marked_listing
@@ -68,7 +68,7 @@ def checks(m: Material) -> str:
     for name, a in report.assumptions.items():
         css, word = {True: ("yes", "holds"), False: ("no", "fails"), None: ("open", "cannot be told")}[a.holds]
         because = escape(a.because) + (f" {escape(a.relaxation)}" if a.relaxation else "")
-        line = f" (line {a.span.line})" if a.span else ""
+        line = f" ({line_of(a.span)})" if a.span else ""
         what = f'<br><span class="soft">{_NAMES[name]}</span>' if name in _NAMES else ""
         rows.append(
             f'<tr><th scope="row">{escape(name)}{what}</th><td class="{css}">{word}</td><td>{because}{line}</td></tr>'
