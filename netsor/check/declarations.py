@@ -22,10 +22,10 @@ from netsor.check.operands import (
 )
 from netsor.check.scope import Indices, core_name
 from netsor.check.unfolded import as_written, combined, is_rounded
-from netsor.check.values import Array, InputMatrixValue, MatrixValue, Numbers, Poison, Scalar, Vector
+from netsor.check.values import Array, Bias, InputMatrixValue, MatrixValue, Numbers, Poison, Scalar, Vector
 from netsor.core import Constant, Data, Group, InputMatrix, Matrix
 from netsor.diagnostics import Span
-from netsor.diagnostics.catalogue import declarations, divergence
+from netsor.diagnostics.catalogue import declarations, divergence, networks
 from netsor.expr import WIDTH, Const, Expr, Sym, mul, numbers, substitute
 from netsor.expr import evaluate as evaluated
 from netsor.expr.asymptotics import Diverges, unfolded_limit, width_limit
@@ -253,6 +253,23 @@ async def vector(ctx: Context, node: ast.VectorDecl) -> None:
         ctx.emitter.groups.extend(ones)
     else:
         ctx.emitter.groups.append(Group(bound, mean, covariance, node.span))
+
+
+async def bias(ctx: Context, node: ast.BiasDecl) -> None:
+    """`scalar c ~ N(0, s)`, a bias of the output; see `netsor.check.names.bias`."""
+    named = [(d, indices) for d in node.declarators for indices in await members(ctx, d)]
+    if not ctx.is_network:
+        raise Fault(networks.bias_in_program(node.span, node.declarators[0].span.text, node.law.span))
+    if await number(ctx, node.law.mean, "the mean") != 0:
+        raise Fault(networks.bias_with_mean(node.law.mean.span, node.declarators[0].name))
+    variance = await _covariance(ctx, node.law.covariance, [core_name(d.name, indices) for d, indices in named[:1]])
+    if not isinstance(variance, float):
+        raise Fault(declarations.not_constant(node.law.covariance.span, "the variance of a bias", "a matrix"))
+    bound = [bind(ctx, d.name, i, Bias(core_name(d.name, i)), d.span) for d, i in named]
+    if ctx.symbols:
+        await _formulas(ctx, node.law, bound)
+    ctx.emitter.vectors.update(bound)
+    ctx.emitter.groups.extend(Group((name,), (0.0,), ((variance,),), node.span) for name in bound)
 
 
 async def _mean(ctx: Context, node: ast.Expr, count: int) -> tuple[float, ...]:

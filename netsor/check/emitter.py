@@ -38,6 +38,8 @@ class Emitter:
     # Members of 𝒱; constant vectors join them where an expression in vectors turns out to be a number.
     groups: list[Group] = field(default_factory=list)
     vectors: set[str] = field(default_factory=set)
+    # Those constant vectors, which are no parameters.
+    undeclared: set[str] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
     # Names that the text mentions, which no intermediate result may bear.
     reserved: set[str] = field(default_factory=set)
@@ -124,6 +126,7 @@ class Emitter:
         if kind == "nonlin" and not any(s.name in self.vectors for s in e.free):
             if isinstance(e, Const):
                 self.vectors.add(name)
+                self.undeclared.add(name)
                 self.groups.append(Group((name,), (float(e.value),), ((0.0,),), span))
                 return
             e = settled(mul(e, self._ones(name, span)))
@@ -143,6 +146,7 @@ class Emitter:
         if one is None:
             one = self.fresh(stem)
             self.vectors.add(one)
+            self.undeclared.add(one)
             self.groups.append(Group((one,), (1.0,), ((0.0,),), span))
         return Sym(one)
 

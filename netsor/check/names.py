@@ -11,6 +11,7 @@ from netsor.check.fault import Fault
 from netsor.check.scope import Indices, Scope, core_name, plain
 from netsor.check.values import (
     POISON,
+    Bias,
     Builtin,
     Family,
     InputMatrixValue,
@@ -26,7 +27,7 @@ from netsor.check.values import (
 from netsor.diagnostics import Span
 from netsor.diagnostics.catalogue import declarations, divergence, includes, names
 from netsor.diagnostics.catalogue.words import superscript
-from netsor.expr import WIDTH, Const, Sym
+from netsor.expr import HALF, WIDTH, Const, Sym, mul, power
 from netsor.expr.constants import PI
 from netsor.expr.functions import PUBLIC
 from netsor.syntax import ast
@@ -54,7 +55,23 @@ def name(ctx: Context, node: ast.Name) -> Value:
             raise Fault(names.recursive(node.span, value.name, (value.name,)))
         case Builtin() | Mean() | Rows():
             check_not_redefined(ctx, node)
+        case Bias():
+            return bias(ctx, value, node)
     return value
+
+
+def bias(ctx: Context, value: Bias, node: ast.Node) -> Scalar:
+    """A bias of the output in a readout: c = Σ_α c_α/√n of iid coordinates, whose embedding is (1, …, 1).
+
+    So it is a readout vector like others, with the law, the kernels and the training of one number N(0, s) in the NTK
+    parametrization. Raises Fault outside of readouts.
+    """
+    if not ctx.reads_out:
+        from netsor.diagnostics.catalogue import networks  # a program without faults starts faster
+
+        place = ctx.names.first_place.get(value.name.partition("[")[0])
+        raise Fault(networks.bias_elsewhere(node.span, value.name, place))
+    return Scalar(mul(power(WIDTH, HALF), ctx.emitter.moment(ctx.stem, Sym(value.name), node.span)))
 
 
 def check_not_redefined(ctx: Context, node: ast.Name) -> None:
@@ -221,6 +238,8 @@ def _renamed(value: Value, core: str) -> Value:
             return MatrixValue(core, value.transposed)
         case InputMatrixValue():
             return InputMatrixValue(core)
+        case Bias():
+            return Bias(core)
         case _:
             return value
 
@@ -250,7 +269,7 @@ def made_in(statement: ast.Statement) -> list[tuple[str, Span]]:
             return [(statement.target.name, statement.target.span)]
         case ast.Output() if statement.target is not None:
             return [(statement.target.name, statement.target.span)]
-        case ast.MatrixDecl() | ast.VectorDecl():
+        case ast.MatrixDecl() | ast.VectorDecl() | ast.BiasDecl():
             return [(d.name, d.span) for d in statement.declarators]
         case ast.Param() | ast.Data() | ast.FunctionDef() | ast.Def():
             return [(statement.name.name, statement.name.span)]

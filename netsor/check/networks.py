@@ -73,11 +73,13 @@ async def readout(ctx: Context, node: ast.Output) -> None:
     else:
         name = f"f{len(ctx.draft.readouts) + 1}" if ctx.draft.readouts else "f"
     outer, ctx.stem = ctx.stem, name
+    ctx.reads_out = True
     mark = len(emitter.instructions)
     try:
         value = await numeric(ctx, node.value)
     finally:
         ctx.stem = outer
+        ctx.reads_out = False
     if isinstance(value, Poison):
         return
     if not isinstance(value, Scalar):
@@ -184,7 +186,7 @@ def train_all(ctx: Context) -> None:
     span = ctx.draft.train_all
     if span is None or ctx.draft.train is None or ctx.faults.has_errors:
         return
-    named = {t.name for t in ctx.draft.train}
+    named = {t.name for t in ctx.draft.train} | ctx.emitter.undeclared
     still = [name for g in ctx.emitter.groups if not any(map(any, g.covariance)) for name in g.names]
     fixed = [name for name in still if name not in named]
     if fixed:

@@ -10,10 +10,12 @@ from dataclasses import replace
 
 from netsor.check.context import Context, NeedsInstructions
 from netsor.check.fault import Fault
+from netsor.check.names import bias
 from netsor.check.scope import Indices, core_name
 from netsor.check.values import (
     POISON,
     Array,
+    Bias,
     Builtin,
     Covector,
     Family,
@@ -223,7 +225,8 @@ async def index(ctx: Context, node: ast.Index) -> Value:
 
 async def _member(ctx: Context, family: Family, indices: Indices, node: ast.Index) -> Value:
     if indices in family.members:
-        return family.members[indices]
+        member = family.members[indices]
+        return bias(ctx, member, node) if isinstance(member, Bias) else member
     if family.name in ctx.names.partial:
         return POISON
     later = await _later_member(ctx, family.name, indices)
@@ -245,7 +248,7 @@ async def _members_below(ctx: Context, name: str) -> dict[Indices, list[Span]]:
     found: dict[Indices, list[Span]] = {}
     for s in ctx.file.statements:
         targets: tuple[ast.Declarator | ast.Target, ...] = ()
-        if isinstance(s, (ast.MatrixDecl, ast.VectorDecl)):
+        if isinstance(s, (ast.MatrixDecl, ast.VectorDecl, ast.BiasDecl)):
             targets = s.declarators
         if isinstance(s, (ast.Assign, ast.ScalarDecl)):
             targets = (s.target,)

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from netsor.check.assignments import assign, output
 from netsor.check.blocks import loop, poison
 from netsor.check.context import Context, Names, TooLong
-from netsor.check.declarations import data, matrix, param, scalar, vector
+from netsor.check.declarations import bias, data, matrix, param, scalar, vector
 from netsor.check.definitions import definition, function
 from netsor.check.expressions import value
 from netsor.check.fault import Fault
@@ -129,6 +129,8 @@ async def _statement(ctx: Context, node: ast.Statement) -> None:
             await data(ctx, node)
         case ast.ScalarDecl():
             await scalar(ctx, node)
+        case ast.BiasDecl():
+            await bias(ctx, node)
         case ast.MatrixDecl():
             await matrix(ctx, node)
         case ast.VectorDecl():

@@ -103,6 +103,13 @@ class InputMatrixValue:
 
 
 @dataclass(frozen=True)
+class Bias:
+    """A bias of the output, which a readout adds."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Array:
     """Fixed numbers: data, a row of data or a literal; `ref` says where a row is from."""
 
@@ -216,8 +223,8 @@ class Itself(Poison):
 
 
 Value = (
-    Scalar | Vector | Covector | MatrixValue | InputMatrixValue | Array | InputValue | FunctionValue | Builtin | Inlined
-    | Family | Mean | Rows | Poison
+    Scalar | Vector | Covector | MatrixValue | InputMatrixValue | Bias | Array | InputValue | FunctionValue | Builtin
+    | Inlined | Family | Mean | Rows | Poison
 )  # fmt: skip
 
 POISON = Poison()
@@ -236,6 +243,8 @@ def kind_name(value: Value) -> str:
             return "a matrix"
         case InputMatrixValue():
             return "an n×d matrix"
+        case Bias():
+            return "a bias of the output"
         case Array():
             return "data" if value.shape else "a number"
         case InputValue():

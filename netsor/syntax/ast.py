@@ -331,6 +331,14 @@ class ScalarDecl(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
+class BiasDecl(Node):
+    """`scalar c ~ N(0, s)`: the bias of a network's output, a parameter."""
+
+    declarators: tuple[Declarator, ...]
+    law: Normal
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MatrixDecl(Node):
     """`matrix W, V[1..L] ~ N(0, 2/n)`, `matrix U : (n, 3) ~ N(0, 1/3)`; without a law N(0, 1/n)."""
 
@@ -414,7 +422,7 @@ class Def(Node):
 
 
 Statement = (
-    Param | Data | ScalarDecl | MatrixDecl | VectorDecl | FunctionDef | Assign | Output | Train | For | Def
+    Param | Data | ScalarDecl | BiasDecl | MatrixDecl | VectorDecl | FunctionDef | Assign | Output | Train | For | Def
 )  # fmt: skip
 Header = ProgramHeader | NetworkHeader
 

@@ -130,8 +130,21 @@ class Builder(Transformer[Token, Any]):
     def data(self, keyword: Token, name: Token, _colon: Token, shape: _Shape, _eq: Any, value: Any) -> ast.Data:
         return ast.Data(_name(name), shape.sizes, value, span=_over(keyword, value or shape))
 
-    def scalar(self, keyword: Token, target: ast.Target, _eq: Token, value: ast.Expr) -> ast.ScalarDecl:
+    def scalar(self, keyword: Token, name: ast.Declarator, _eq: Token, value: ast.Expr) -> ast.ScalarDecl:
+        ranges = [i for i in name.indices if isinstance(i, ast.Range)]
+        if ranges:
+            raise _refuse(
+                "E117",
+                "a `scalar` line with `=` gives one number",
+                ranges[0].span,
+                "a range cannot stand here",
+                f"for a family of constants write `param {name.name}[i in {ranges[0].span.text}] = …`",
+            )
+        target = ast.Target(name.name, tuple(i for i in name.indices if not isinstance(i, ast.Range)), span=name.span)
         return ast.ScalarDecl(target, value, span=_over(keyword, value))
+
+    def bias(self, keyword: Token, names: _Declarators, law: ast.Normal) -> ast.BiasDecl:
+        return ast.BiasDecl(names.items, law, span=_over(keyword, law))
 
     def matrix(self, keyword: Token, names: _Declarators, _colon: Any, shape: Any, law: Any) -> ast.MatrixDecl:
         span = _over(keyword, law or shape or names)

@@ -405,6 +405,55 @@ def growing_output(span: Span | None, name: str, v: str, x: str, cause: str) -> 
     )
 
 
+E619 = Entry(
+    "E619",
+    "a bias of the output that is none",
+    "`scalar c ~ N(0, s)` is a trained bias of the output: a readout may end in `+ c`, and its share of NNGP and NTK "
+    "is s. It has mean 0 and stands in readouts only; a bias of hidden units is a vector.",
+    bad=_NET + "scalar c ~ N(0, 1)\noutput f := vᵀ tanh(x + c) / √n\n",
+    good=_NET + "scalar c ~ N(0, 1)\noutput f := vᵀ x / √n + c\n",
+    paper="Setup D.1",
+)
+
+
+def bias_elsewhere(span: Span, name: str, declared: Span | None) -> Diagnostic:
+    """`declared` is the name in its declaration."""
+    edits: tuple[Edit, ...] = ()
+    if declared is not None:
+        start = declared.source.text.rfind("scalar", 0, declared.start)
+        edits = (Edit(Span(declared.source, start, start + len("scalar")), "vector"),)
+    return E619(
+        f"`{name}` is a bias of the output, and this is not a term of a readout",
+        span,
+        "only a readout adds it, as in `vᵀ x / √n + c`",
+        hint=f"declare it as a {said(edits[0])}, one number for each unit" if edits else "declare it as a vector",
+        edits=edits,
+    )
+
+
+def bias_in_program(span: Span, names: str, law: Span) -> Diagnostic:
+    edit = Edit(span, f"vector {names} ~ {law.text}")
+    return E619(
+        f"`{names}` is declared as the bias of a network's output, and this is a program",
+        span,
+        "a scalar with a law",
+        notes=("a constant is `scalar c = 2`",),
+        hint=f"write {said(edit)} for n iid coordinates",
+        edits=(edit,),
+    )
+
+
+def bias_with_mean(span: Span, name: str) -> Diagnostic:
+    edit = Edit(span, "0")
+    return E619(
+        f"the bias `{name}` of the output must have mean 0",
+        span,
+        "mean is not 0",
+        hint=f"write {said(edit)}: a constant that is added to the outputs can be subtracted from the targets",
+        edits=(edit,),
+    )
+
+
 E651 = Entry(
     "E651",
     "the gradient of a program",
