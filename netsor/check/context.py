@@ -113,8 +113,8 @@ class Context:
     stem: str = "t"
     # Inside a definition of coordinates everything is a number, and nothing may be emitted.
     pure: bool = False
-    # In the line of a readout, which adds the biases of the output.
-    reads_out: bool = False
+    # The terms of the readout being checked in which a bias of the output may stand, by the identity of their nodes.
+    terms_of_readout: frozenset[int] = frozenset()
     # The definitions that are being expanded, the outermost first.
     expanding: list[str] = field(default_factory=list)
     # How many terms the sums around this place stand for.

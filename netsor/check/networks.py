@@ -73,13 +73,13 @@ async def readout(ctx: Context, node: ast.Output) -> None:
     else:
         name = f"f{len(ctx.draft.readouts) + 1}" if ctx.draft.readouts else "f"
     outer, ctx.stem = ctx.stem, name
-    ctx.reads_out = True
+    ctx.terms_of_readout = frozenset(map(id, _added(node.value)))
     mark = len(emitter.instructions)
     try:
         value = await numeric(ctx, node.value)
     finally:
         ctx.stem = outer
-        ctx.reads_out = False
+        ctx.terms_of_readout = frozenset()
     if isinstance(value, Poison):
         return
     if not isinstance(value, Scalar):
@@ -105,6 +105,22 @@ async def readout(ctx: Context, node: ast.Output) -> None:
         check_free(ctx, node.target.name, indices, node.target.span)
         home(ctx).bind(node.target.name, indices, POISON, node.target.span)
     ctx.draft.readouts.append(Readout(name, made, node.span))
+
+
+def _added(node: ast.Expr) -> list[ast.Expr]:
+    """The names that an expression adds, or adds a multiple of: c in `vᵀ x / √n + 2 c`, and not in `vᵀ (x + c) / √n`."""
+    match node:
+        case ast.Name() | ast.Index():
+            return [node]
+        case ast.Negate():
+            return _added(node.operand)
+        case ast.Sum():
+            return _added(node.body)
+        case ast.Binary(op="+" | "-"):
+            return [*_added(node.left), *_added(node.right)]
+        case ast.Binary() | ast.Juxtapose():
+            return [x for x in (node.left, node.right) if isinstance(x, (ast.Name, ast.Index))]
+    return []
 
 
 def _term(
