@@ -108,7 +108,7 @@ async def readout(ctx: Context, node: ast.Output) -> None:
 
 
 def _added(node: ast.Expr) -> list[ast.Expr]:
-    """The names that an expression adds, or adds a multiple of: c in `vᵀ x / √n + 2 c`, and not in `vᵀ (x + c) / √n`."""
+    """The names that an expression adds, or adds a multiple of: c in `vᵀ x / √n + 2 c`, not in `vᵀ (x + c) / √n`."""
     match node:
         case ast.Name() | ast.Index():
             return [node]

@@ -92,7 +92,7 @@ def test_the_listing_reads_back() -> None:
 )
 def test_edits(text: str) -> None:
     (fault,) = check_source(Source("p", text)).diagnostics
-    assert fault.code == "E619"
+    assert fault.code == "E620"
     assert codes(apply_edits(text, fault.edits)) == []
 
 

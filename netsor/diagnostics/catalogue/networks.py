@@ -405,8 +405,8 @@ def growing_output(span: Span | None, name: str, v: str, x: str, cause: str) -> 
     )
 
 
-E619 = Entry(
-    "E619",
+E620 = Entry(
+    "E620",
     "a bias of the output that is none",
     "`scalar c ~ N(0, s)` is a trained bias of the output: a readout may end in `+ c`, and its share of NNGP and NTK "
     "is s. It has mean 0 and stands in readouts only; a bias of hidden units is a vector.",
@@ -422,7 +422,7 @@ def bias_elsewhere(span: Span, name: str, declared: Span | None) -> Diagnostic:
     if declared is not None:
         start = declared.source.text.rfind("scalar", 0, declared.start)
         edits = (Edit(Span(declared.source, start, start + len("scalar")), "vector"),)
-    return E619(
+    return E620(
         f"`{name}` is a bias of the output, and this is not a term of a readout",
         span,
         "only a readout adds it, as in `vᵀ x / √n + c`",
@@ -433,7 +433,7 @@ def bias_elsewhere(span: Span, name: str, declared: Span | None) -> Diagnostic:
 
 def bias_in_program(span: Span, names: str, law: Span) -> Diagnostic:
     edit = Edit(span, f"vector {names} ~ {law.text}")
-    return E619(
+    return E620(
         f"`{names}` is declared as the bias of a network's output, and this is a program",
         span,
         "a scalar with a law",
@@ -445,7 +445,7 @@ def bias_in_program(span: Span, names: str, law: Span) -> Diagnostic:
 
 def bias_with_mean(span: Span, name: str) -> Diagnostic:
     edit = Edit(span, "0")
-    return E619(
+    return E620(
         f"the bias `{name}` of the output must have mean 0",
         span,
         "mean is not 0",
