@@ -10,9 +10,10 @@ import pytest
 import netsor
 
 ROOT = Path(netsor.__file__).parent
-BASE = {"diagnostics", "expr", "shown"}
+BASE = {"deadline", "diagnostics", "expr", "shown"}
 # What each package may use besides itself; what stands below knows nothing of what stands above.
 ALLOWED = {
+    "deadline": set(),
     "diagnostics": set(),
     "files": set(),
     "resources": {"files"},
@@ -21,7 +22,7 @@ ALLOWED = {
     "syntax": {"diagnostics", "resources"},
     "core": BASE,
     "check": {"syntax", "core", *BASE},
-    "gaussian": {"expr"},
+    "gaussian": {"deadline", "expr"},
     "limit": {"gaussian", "core", *BASE},
     "finite": {"core", *BASE},
     "show": {"limit", "gaussian", "check", "syntax", "core", "files", *BASE},

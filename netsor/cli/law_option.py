@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from netsor.cli.options import whole_number
 from netsor.cli.output import error_text, exit_status, print_json, report, table, value_text
 from netsor.core import Program
+from netsor.deadline import TimeOver, limited
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics.catalogue.limits import out_of_time
 
 if TYPE_CHECKING:
     from netsor.limit.coordinates import Agreement
@@ -46,9 +48,13 @@ def run_law(args: argparse.Namespace, program: Program, progress: Any) -> int:
     _verify(args)
     from netsor.limit.law import CoordinateLaw
 
-    law = CoordinateLaw(program, names, args.tol, args.budget, progress=progress)
-    result: dict[str, Any] = {"program": program.name, "law": law.as_dict()}
-    draws = law.draw(args.samples, args.seed) if args.samples else {}
+    try:
+        with limited(args.budget):
+            law = CoordinateLaw(program, names, args.tol, args.budget, progress=progress)
+            result: dict[str, Any] = {"program": program.name, "law": law.as_dict()}
+            draws = law.draw(args.samples, args.seed) if args.samples else {}
+    except TimeOver:
+        raise NetsorError(out_of_time(f"the law of {', '.join(names)}")) from None
     if args.samples and not args.samples_to:
         result["samples"] = {x: [float(v) for v in draws[x]] for x in names}
     finite = _finite(args, law) if args.width is not None else None

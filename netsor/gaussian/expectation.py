@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from netsor.deadline import now, verify_time
 from netsor.expr import ONE, ZERO, Const, Expr, Sym, add, canonical, diff, evaluate, mul, substitute, to_text
 from netsor.expr.differentiate import unfold
 from netsor.expr.intervals import infer_range
@@ -78,6 +78,7 @@ def expect(
     Divergent where the expectation is infinite or does not exist, Unsettled where it may exist but no number was found,
     and NoPointwiseMeaning where a Dirac mass meets a jump.
     """
+    verify_time()
     e = gathered(pulled(canonical(integrand)))
     clock = Clock(settings.budget)
     cache = {} if cache is None else cache
@@ -90,6 +91,7 @@ def expect(
     # The symbolic steps come first: the terms, their blocks, and which of them vanish.
     terms = []
     for group in quadratic_powers.grouped(expanded(e, gaussians), gaussians):
+        verify_time()
         t = group[0] if len(group) == 1 else _together(group)
         split = blocks(t.product, gaussians, law) if t.product is not ONE else []
         # A factor with mean zero makes a product vanish only if the means of the other factors exist.
@@ -116,6 +118,7 @@ def expect(
         if total.value == 0 and total.error == 0:
             split = []
         for block in split:
+            verify_time()
             if total.value == 0 and total.error == 0 and integrable(block, gaussians):
                 continue
             # A hard block gets at most twice its equal share of the time that is left, so that some is left for the
@@ -236,7 +239,7 @@ def _block(
     better = law.separated(given.symbols, given.covariance) if len(mine) > 1 else {}  # type: ignore[arg-type]
     if better:
         # Differences of nearly dependent variables have laws of their own.
-        start = time.perf_counter()
+        start = now()
         mine_alone = settings if clock.budget is None else replace(settings, budget=max(clock.left(), clock.reserve()))
         found = _as_part(block, len(mine), expect(_in_others(block, better), law, mine_alone, cache), start)
         cache[key] = found
@@ -251,7 +254,7 @@ def _block(
     # Computing the inputs may have used up the time; the block then gets a quarter of an extension by half of the
     # budget.
     clock = Clock(None if clock.budget is None else max(clock.left(), clock.reserve()))
-    start = time.perf_counter()
+    start = now()
 
     exists = integrable(block, gaussians)
     if exists is not True:
@@ -275,7 +278,7 @@ def _block(
         _within_range(outcome.value, nameless),
         own + math.fsum(abs(slope) * inputs.error(i) for i, slope in carried.slopes.items()),
         outcome.scale,
-        time.perf_counter() - start,
+        now() - start,
         own,
         carried.slopes,
     )
@@ -292,7 +295,7 @@ def _by_formula(block: Expr, mine: Gaussians, law: Law) -> Part | None:
     formula = closed_form(pair, frozenset(forms)) or smooth_pair(pair, frozenset(forms))
     if formula is None:
         return None
-    start = time.perf_counter()
+    start = now()
     s = formula.symbols
     pairs = [(u, u) for u in s] + [(s[0], u) for u in s[1:]]
     known = [_covariance(forms[u], forms[v], law) for u, v in pairs]
@@ -307,7 +310,7 @@ def _by_formula(block: Expr, mine: Gaussians, law: Law) -> Part | None:
         for key, x in e.slopes.items():
             slopes[key] = slopes.get(key, 0.0) + slope * x
     way = printed(formula.steps)
-    took = time.perf_counter() - start
+    took = now() - start
     return Part(block, len(mine), 0, way, found.value, error, found.scale, took, own, slopes)
 
 
@@ -365,7 +368,7 @@ def _in_others(e: Expr, better: dict[Sym, Expr]) -> Expr:
 
 def _as_part(block: Expr, before: int, e: Expectation, start: float) -> Part:
     after = max((p.after for p in e.parts), default=0)
-    return Part(block, before, after, e.method, e.value, e.error, e.scale, time.perf_counter() - start, e.error)
+    return Part(block, before, after, e.method, e.value, e.error, e.scale, now() - start, e.error)
 
 
 def _sorted(symbols: Gaussians) -> list[Sym]:

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from netsor.deadline import verify_time
 from netsor.gaussian import constants
 from netsor.gaussian.existence.vanishing import bound_of_modulus
 from netsor.gaussian.integrand import poles
@@ -79,6 +80,7 @@ RULES: tuple[Rule, ...] = (
 
 def solve(problem: Problem) -> Outcome:
     """E of the integrand: by the first reduction that applies, else by a rule."""
+    verify_time()
     for reduction in REDUCTIONS:
         reduced = reduction.reduce(problem)
         if reduced is not None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from netsor.deadline import now
 from netsor.expr import Expr, Sym
 from netsor.gaussian.law import Input
 from netsor.gaussian.symbolic.expansion import Gaussians
@@ -64,10 +64,14 @@ class Clock:
     """The time left of a budget; all parts of an expectation share one clock."""
 
     budget: float | None
-    start: float = field(default_factory=time.monotonic)
+    start: float = field(default_factory=now)
 
     def left(self) -> float:
-        return float("inf") if self.budget is None else self.budget - (time.monotonic() - self.start)
+        return float("inf") if self.budget is None else self.budget - (now() - self.start)
+
+    def part(self, share: float) -> float | None:
+        """A part of the time that is left, as a budget."""
+        return None if self.budget is None else max(share * self.left(), 0.0)
 
     def reserve(self) -> float:
         """A quarter of what is left of 1.5 times the budget, so that none of many parts takes all of it."""

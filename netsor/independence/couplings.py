@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netsor.core import MatMul, Program
+from netsor.deadline import TimeOver
 from netsor.diagnostics import NetsorError, Span
 from netsor.expr import ZERO, Expr, Sym, canonical, diff, evaluate
 from netsor.gaussian import Settings
@@ -97,6 +98,8 @@ def _coupling(limit: Limit, symbol: Sym, partner: Sym, slope: Expr, forward: Col
             value, error, why = _coefficient(limit, symbol, partner, slope, p.name)
         except NetsorError as fault:
             value, error, why = None, None, fault.diagnostics[0].message
+        except TimeOver as fault:
+            value, error, why = None, None, str(fault)
     if value is not None:
         # The symbols stand for Ẑ up to a factor; the coefficient is that of Eq. 65, with σ_W² and the derivative in Ẑ
         # itself.

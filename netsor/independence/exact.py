@@ -8,9 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from netsor.core import MatMul, Matrix, Output, Program
+from netsor.deadline import TimeOver, limited
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue.limits import out_of_time
 from netsor.expr import mul, sym
+from netsor.gaussian.problem import Clock
 from netsor.independence.couplings import BACKWARD_FORWARD, Coupling, infer_couplings, product_text
-from netsor.limit import LimitValue, infer_limit
+from netsor.limit import LimitResult, LimitValue, infer_limit
 
 
 @dataclass(frozen=True)
@@ -68,22 +72,31 @@ def infer_exact(program: Program, inputs: Any = None, tol: float = 1e-9, budget:
 
     Where one does not vanish, the report compares limits with those for independent W and Wᵀ: the outputs of a program,
     or for a network the mean squares of the products and the tangent kernel of the first row with itself. Raises
-    NetsorError for a network without a readout (E652) and for inputs that do not fit (E654, E655).
+    NetsorError for a network without a readout (E652), for inputs that do not fit (E654, E655), and where the time was
+    over before the passes were written down (E804).
     """
+    try:
+        with limited(budget):
+            return _infer(program, inputs, tol, Clock(budget))
+    except TimeOver:
+        raise NetsorError(out_of_time(f"the Żs of `{program.name}`")) from None
+
+
+def _infer(program: Program, inputs: Any, tol: float, clock: Clock) -> ExactReport:
     program = program.evaluated
     if program.kind != "network":
-        couplings = infer_couplings(program, None, tol, budget)
-        return ExactReport(program, tuple(couplings), _compared_outputs(program, couplings, tol, budget))
+        couplings = infer_couplings(program, None, tol, clock.budget)
+        return ExactReport(program, tuple(couplings), _compared_outputs(program, couplings, tol, clock))
     from netsor.transform.backward import passes
 
     rows = example_rows(program) if inputs is None else inputs
     made = passes(program, rows, only_trained=False)
     forward = {str(s.name) for v in made.values for x in v.values() for s in x.free}
     body = made.builder.build(program.name)
-    couplings = infer_couplings(body, forward, tol, budget)
+    couplings = infer_couplings(body, forward, tol, clock.budget)
     comparisons: tuple[Comparison, ...] = ()
     if any(c.vanishes is False for c in couplings):
-        comparisons = _compared_kernel(made, body, couplings, tol, budget)
+        comparisons = _compared_kernel(made, body, couplings, tol, clock)
     plain = rows if isinstance(rows, Mapping) else {program.inputs[0].name: rows}
     return ExactReport(body, tuple(couplings), comparisons, {k: _listed(v) for k, v in plain.items()})
 
@@ -121,12 +134,19 @@ def _copy(name: str) -> str:
 
 
 def _compared_outputs(
-    program: Program, couplings: Sequence[Coupling], tol: float, budget: float | None
+    program: Program, couplings: Sequence[Coupling], tol: float, clock: Clock
 ) -> tuple[Comparison, ...]:
     if all(c.vanishes for c in couplings):
         return ()
-    true, naive = (infer_limit(p, tol, budget) for p in (program, independent(program)))
+    true, naive = _both(program, tol, clock)
     return tuple(_comparison(o.name, true[o.name], naive[o.name]) for o in program.outputs)
+
+
+def _both(program: Program, tol: float, clock: Clock) -> tuple[LimitResult, LimitResult]:
+    """The limits, and those for independent W and Wᵀ, which have the time that the others left."""
+    shares = ((program, 0.5), (independent(program), 1.0))
+    true, naive = (infer_limit(p, tol, clock.part(share)) for p, share in shares)
+    return true, naive
 
 
 def _comparison(name: str, true: LimitValue, naive: LimitValue) -> Comparison:
@@ -134,7 +154,7 @@ def _comparison(name: str, true: LimitValue, naive: LimitValue) -> Comparison:
 
 
 def _compared_kernel(
-    made: Any, body: Program, couplings: Sequence[Coupling], tol: float, budget: float | None
+    made: Any, body: Program, couplings: Sequence[Coupling], tol: float, clock: Clock
 ) -> tuple[Comparison, ...]:
     """Mean squares of the products whose Ż does not vanish, and the NTK of row 1, true and for independent W and Wᵀ."""
     from netsor.kernels.terms import ntk_terms
@@ -161,7 +181,7 @@ def _compared_kernel(
             terms.append((term.scale * inner, [ask(m) for m in term.moments]))
         kernels[f"NTK of {r.name} on row 1"] = terms
     program = replace(builder.build(body.name), outputs=tuple(outputs.values()))
-    true, naive = (infer_limit(p, tol, budget) for p in (program, independent(program)))
+    true, naive = _both(program, tol, clock)
     found = [_comparison(f"E ({name})²", true[key], naive[key]) for name, key in squares.items()]
     for name, terms in kernels.items():
         value, error = _sum(terms, true)

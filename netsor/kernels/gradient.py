@@ -7,7 +7,7 @@ from typing import Any
 
 from netsor.check.outputs import verify_covariance
 from netsor.gaussian.problem import Clock
-from netsor.kernels.kernel import by_moments, existence, verify_network
+from netsor.kernels.kernel import by_moments, existence, in_time, verify_network
 from netsor.kernels.linear_factor import TangentEvaluator
 from netsor.kernels.pairs import Template, flat_rows, infer_pairs, templates
 from netsor.kernels.tables import Asked, Kernel, Request, tabulate
@@ -29,7 +29,7 @@ def infer_gradient(
     verify_network(network)
     pairs = infer_pairs(flat_rows(network, inputs), None)
     tangent = which == "ntk"
-    across, within = templates(network, pairs, tol, backward=tangent, derivatives=TangentEvaluator)
+    clock = Clock(budget)
     contributions = by_moments(ntk_terms if tangent else partial(nngp_terms, verify_covariance(network)))
     count = len(network.readouts) // (1 + len(moving.params))
 
@@ -52,9 +52,11 @@ def infer_gradient(
         return out
 
     guard = partial(existence, network, which.upper())
-    with guard():
-        request = Request(asked(across), asked(within), guard)
-    made = tabulate(pairs, across, within, [request], count, Clock(budget))[0]
+    with in_time(network, f"{which.upper()} and its derivatives", budget):
+        across, within = templates(network, pairs, tol, backward=tangent, derivatives=TangentEvaluator)
+        with guard():
+            request = Request(asked(across), asked(within), guard)
+        made = tabulate(pairs, across, within, [request], count, clock)[0]
     return made[""], {param: made[param] for param in moving.params}
 
 

@@ -12,7 +12,9 @@ import numpy as np
 
 from netsor.check.outputs import verify_covariance
 from netsor.core import Program
+from netsor.deadline import TimeOver, limited
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics.catalogue.limits import out_of_time
 from netsor.finite.faults import bad_choice
 from netsor.gaussian.problem import Clock, NoNumber, NoPointwiseMeaning, NotTaken, Unsettled
 from netsor.kernels.advice import kinks_met
@@ -81,6 +83,14 @@ def infer_kernels(
     verify_network(network)
     if method not in METHODS:
         raise bad_choice("method", method, METHODS)
+    with in_time(network, "kernels", budget):
+        return _kernels(network, inputs, inputs2, method, tol, by_parameter, classes, progress, budget)
+
+
+def _kernels(
+    network: Program, inputs: Any, inputs2: Any, method: str, tol: float, by_parameter: bool, classes: bool,
+    progress: Callable[[str], None] | None, budget: float | None,
+) -> Kernels:  # fmt: skip
     x = flat_rows(network, inputs)
     y = None if inputs2 is None else flat_rows(network, inputs2)
     pairs = infer_pairs(x, y)
@@ -128,11 +138,22 @@ def infer_ntk(
     verify_network(network)
     pairs = infer_pairs(flat_rows(network, inputs), None if inputs2 is None else flat_rows(network, inputs2))
     clock = Clock(budget)
-    across, within = templates(network, pairs, tol)
-    verify_no_jump(network, across or within, pairs.inputs, True)
-    request = _request(network, "NTK", across, within, by_moments(ntk_terms))
-    total = _only(network, pairs, tabulate(pairs, across, within, [request], len(network.readouts), clock)[0])
+    with in_time(network, "NTK", budget):
+        across, within = templates(network, pairs, tol)
+        verify_no_jump(network, across or within, pairs.inputs, True)
+        request = _request(network, "NTK", across, within, by_moments(ntk_terms))
+        total = _only(network, pairs, tabulate(pairs, across, within, [request], len(network.readouts), clock)[0])
     return total, tuple(_not_reached(network, "NTK", total, tol, budget))
+
+
+@contextmanager
+def in_time(network: Program, name: str, budget: float | None) -> Iterator[None]:
+    """A block that ends with its budget (`netsor.deadline.limited`); raises NetsorError (E804) where it is cut."""
+    try:
+        with limited(budget):
+            yield
+    except TimeOver:
+        raise NetsorError(out_of_time(f"the {name} of `{network.name}`")) from None
 
 
 @contextmanager
@@ -229,12 +250,14 @@ def infer_diagonal(
     x = flat_rows(network, inputs)
     tangent = which == "ntk"
     terms = ntk_terms if tangent else partial(nngp_terms, verify_covariance(network))
-    within = own_template(network, x, tol, backward=tangent)
-    verify_no_jump(network, within, x, tangent)
-    request = _request(network, which.upper(), None, within, by_moments(terms))
     count = len(network.readouts)
     shape = (len(x),) + (count, count) * (count > 1)
-    return tabulate_own(within, request, shape, Clock(budget))
+    clock = Clock(budget)
+    with in_time(network, which.upper(), budget):
+        within = own_template(network, x, tol, backward=tangent)
+        verify_no_jump(network, within, x, tangent)
+        request = _request(network, which.upper(), None, within, by_moments(terms))
+        return tabulate_own(within, request, shape, clock)
 
 
 def infer_gram(network: Program, inputs: Any, tol: float = 1e-10, budget: float | None = None) -> Kernel:
@@ -254,12 +277,13 @@ def _forward_kernel(
     x = flat_rows(network, inputs)
     pairs = infer_pairs(x, None if inputs2 is None else flat_rows(network, inputs2))
     clock = Clock(budget)
-    across, within = templates(network, pairs, tol, backward=False)
-    verify_no_jump(network, across or within, pairs.inputs, False)
-    if progress:
-        progress(_count(pairs))
-    request = _request(network, "NNGP", across, within, by_moments(terms))
-    made = tabulate(pairs, across, within, [request], len(network.readouts), clock, progress)
+    with in_time(network, "NNGP", budget):
+        across, within = templates(network, pairs, tol, backward=False)
+        verify_no_jump(network, across or within, pairs.inputs, False)
+        if progress:
+            progress(_count(pairs))
+        request = _request(network, "NNGP", across, within, by_moments(terms))
+        made = tabulate(pairs, across, within, [request], len(network.readouts), clock, progress)
     found = _only(network, pairs, made[0])
     said = tuple(_not_reached(network, "NNGP", found, tol, budget))
     return Covariances(len(x), found, _taken(across, within), said)

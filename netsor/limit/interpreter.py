@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
 from netsor.core import Group, MatMul, Moment, Nonlin, Program
+from netsor.deadline import TimeOver, now, verify_time
 from netsor.diagnostics import Diagnostic, NetsorError, Span
 from netsor.expr import (
     ONE,
@@ -198,9 +198,14 @@ class Limit:
             self._law.members[hat(first)] = first
             self._z[e.name] = ZINIT(ZERO, hat(first)) if any(p.row(e)) else ZERO
         needed = p.needed()
-        for i in p.instructions:
-            if i.name in needed:
-                self._build_instruction(i)
+        try:
+            for i in p.instructions:
+                if i.name in needed:
+                    self._build_instruction(i)
+        except TimeOver:
+            # What is asked for next is told the same.
+            self._built = 0
+            raise
 
     def _build_group(self, group: Group) -> None:
         """ZINIT for jointly Gaussian vectors; vectors that are equal up to their means share one Ẑ."""
@@ -264,6 +269,7 @@ class Limit:
                 self._build_instruction(i)
 
     def _build_instruction(self, i: MatMul | Nonlin | Moment) -> None:
+        verify_time()
         if isinstance(i, (Nonlin, Moment)) and self._doubtful:
             used = frozenset(t for s in i.scalars for t in self._scalars[s].free & self._doubtful)
             if used:
@@ -769,7 +775,7 @@ class Limit:
 
     def grant(self, seconds: float, share: float) -> None:
         """Set the seconds for the next computations; one expectation may take this `share` of what is left of them."""
-        self._deadline = time.monotonic() + seconds
+        self._deadline = now() + seconds
         self._latest = self._deadline + 0.5 * max(seconds, 0.0)
         self._share = share
 
@@ -820,12 +826,12 @@ class Limit:
             self.scalar(s)
         settings = self.settings
         if self._deadline is not None:
-            now = time.monotonic()
+            at = now()
             # After the deadline an expectation still gets a quarter of what is left of an extension by half, and
             # finally no more than the methods that ignore the budget.
-            left = max(self._share * (self._deadline - now), 0.25 * (self._latest - now), 0.0)
+            left = max(self._share * (self._deadline - at), 0.25 * (self._latest - at), 0.0)
             settings = replace(settings, budget=left)
-        start = time.perf_counter()
+        start = now()
         try:
             result = expect(integrand, self, settings, cache=self._cache)
         except NoNumber as fault:
@@ -836,7 +842,7 @@ class Limit:
         form = self._noises.combined([(1.0, own), *parts, *scalars])
         error = min(result.error, form.size)
         result = replace(result, error=error, converged=error <= settings.tol * result.scale)
-        self.taken.append(Taken(purpose, span, integrand, result, time.perf_counter() - start))
+        self.taken.append(Taken(purpose, span, integrand, result, now() - start))
         return result, form
 
     def _part(self, part: Part, purpose: str) -> Form:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from netsor.core import Moment, Output, Program
+from netsor.deadline import TimeOver, limited, now
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics.catalogue.limits import out_of_time
 from netsor.expr import Const, Expr, Sym, diff, evaluate
 from netsor.expr.infinite_width import at_infinite_width
 from netsor.gaussian import Settings
@@ -68,7 +69,8 @@ def infer_limit(
 ) -> LimitResult:
     """The limits of a program's outputs by Def. B.3, each within `tol` times E|ψ| where `budget` seconds allow.
 
-    A limit that does not exist is reported in `diagnostics`, and the other outputs are still computed. Raises
+    A limit that does not exist is reported in `diagnostics`, and the other outputs are still computed. An output that
+    was not begun when the time was over (see `netsor.deadline`) is reported there too (E804), without a value. Raises
     NetsorError (E705) where there is no such output.
     """
     known = [o.name for o in program.outputs]
@@ -81,27 +83,35 @@ def infer_limit(
     asked = [o for o in program.outputs if outputs is None or o.name in outputs]
     values: dict[str, LimitValue] = {}
     faults: dict[str, tuple[Diagnostic, ...]] = {}
-    end = None if budget is None else time.monotonic() + budget
+    end = None if budget is None else now() + budget
 
     def work_through(names: Sequence[Output], share: float) -> None:
         for k, output in enumerate(names):
             if end is not None:
                 # The outputs share the remaining time in equal parts, so that a hard one leaves time to those after it.
-                state.grant((end - time.monotonic()) / (len(names) - k), share)
+                state.grant((end - now()) / (len(names) - k), share)
             faults.pop(output.name, None)
             try:
-                values[output.name] = _one(state, output.scalar)
+                value = _one(state, output.scalar)
                 jumps.refuse(output.scalar)
                 state.verify_known(output.scalar)
+                values[output.name] = value
             except NetsorError as fault:
                 values[output.name] = LimitValue(None, None, method_without_value(fault), False)
                 faults[output.name] = fault.diagnostics
 
-    work_through(asked, 0.5)
-    rough = [o for o in asked if o.name not in faults and not values[o.name].converged]
-    if rough and end is not None and budget is not None and end - time.monotonic() > 0.25 * budget:
-        state.forget_numbers()
-        work_through(rough, 0.8)
+    try:
+        with limited(budget):
+            work_through(asked, 0.5)
+            rough = [o for o in asked if o.name not in faults and not values[o.name].converged]
+            if rough and end is not None and budget is not None and end - now() > 0.25 * budget:
+                state.forget_numbers()
+                work_through(rough, 0.8)
+    except TimeOver:
+        for output in asked:
+            if output.name not in values:
+                values[output.name] = LimitValue(None, None, "unknown", False)
+                faults[output.name] = (out_of_time(f"the limit of `{output.name}`", output.span),)
     for output in asked:
         if output.name not in faults and not values[output.name].converged:
             faults[output.name] = (_not_reached(output, values[output.name], tol, state),)

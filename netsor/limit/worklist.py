@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from netsor.deadline import verify_time
+
 T = TypeVar("T")
 K = TypeVar("K")
 
@@ -24,13 +26,14 @@ class WorkList:
     """Does work that may need other work first, however long the chain of dependencies is.
 
     Each piece of work stores its own result (see `kept`): interrupted work is started again, and then finds the result
-    of the other.
+    of the other. Raises TimeOver at the end of the time of `netsor.deadline`.
     """
 
     def __init__(self) -> None:
         self._depth = 0
 
     def do(self, work: Callable[[], T]) -> T:
+        verify_time()
         if self._depth >= _MOST:
             raise _Postponed(self, work)
         self._depth += 1

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from netsor.core import Program
+from netsor.deadline import limited
 from netsor.diagnostics import Diagnostic
 from netsor.kernels.kernel import verify_network
 from netsor.kernels.pairs import flat_rows, named_examples
@@ -108,7 +109,8 @@ def predict(
         x, xt = ((z - standard[0]) / standard[1] for z in (x, xt))
     merged = merge(x, xt, infer_scaling(network))
     distinct = x[merged.first]
-    tables = compute_kernels(network, distinct, xt, kernel == "ntk", asked.full, tol, budget, progress)
+    with limited(budget):
+        tables = compute_kernels(network, distinct, xt, kernel == "ntk", asked.full, tol, budget, progress)
     said = list(tables.diagnostics)
     if kernel == "ntk" and not any(d.code == "W614" for d in said):
         said += not_covered(network, named_examples(network, np.concatenate([distinct, xt])))

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from netsor.check import Report
 from netsor.core import Program
+from netsor.deadline import TimeOver, limited
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics.catalogue.limits import out_of_time
+from netsor.gaussian.problem import Clock
 from netsor.show.writing import variables_of
 
 if TYPE_CHECKING:
@@ -86,21 +89,27 @@ def collect(
     from netsor.limit import infer_limit
 
     tell = progress or (lambda *_: None)
-    tell("limits")
-    out.limit = infer_limit(program, tol, budget)
-    out.remarks += out.limit.diagnostics
+    clock = Clock(budget)
+    with limited(budget):
+        tell("limits")
+        # The derivation takes the same limits again, and has the time that they left.
+        out.limit = infer_limit(program, tol, clock.part(0.5))
+        out.remarks += out.limit.diagnostics
+        tell("derivation")
+        out.derivation = _derivation(program, tol, clock.part(0.5 if names else 1.0))
+        for k, name in enumerate(names):
+            tell(f"law of {name}")
+            from netsor.report.laws import coordinate_law
+
+            try:
+                seconds = clock.part(1 / (len(names) - k))
+                out.laws.append(coordinate_law(program, name, width or 4096, seed, tol, seconds))
+            except NetsorError as fault:
+                out.remarks += fault.diagnostics
+            except TimeOver:
+                out.remarks.append(out_of_time(f"the law of `{name}`"))
     if width is not None:
         _run(out, widths_up_to(width), seeds, seed, tell)
-    tell("derivation")
-    out.derivation = _derivation(program, tol, budget)
-    for name in names:
-        tell(f"law of {name}")
-        from netsor.report.laws import coordinate_law
-
-        try:
-            out.laws.append(coordinate_law(program, name, width or 4096, seed, tol, budget))
-        except NetsorError as fault:
-            out.remarks += fault.diagnostics
     return out
 
 
@@ -119,11 +128,11 @@ def _run(out: Material, widths: list[int], seeds: int, seed: int, tell: Callable
             return
 
 
-def _derivation(program: Program, tol: float, budget: float) -> Any:
+def _derivation(program: Program, tol: float, budget: float | None) -> Any:
     from netsor.show.derivation import derive, with_numbers
 
     try:
         return with_numbers(derive(program), tol=tol, budget=budget)
-    except (NetsorError, RecursionError):
-        # Where a limit does not exist the table of limits says why.
+    except (NetsorError, RecursionError, TimeOver):
+        # Where a limit does not exist, or there was no time for it, the table of limits says so.
         return None

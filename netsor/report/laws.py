@@ -29,7 +29,7 @@ class LawSample:
     agreement: Agreement
 
 
-def coordinate_law(program: Program, name: str, width: int, seed: int, tol: float, budget: float) -> LawSample:
+def coordinate_law(program: Program, name: str, width: int, seed: int, tol: float, budget: float | None) -> LawSample:
     """Draws at `width` against the limit; raises NetsorError where a moment does not exist."""
     law = CoordinateLaw(program, [name], tol, budget)
     found = sample(program, width, seed, [name])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -14,8 +13,9 @@ from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.expr import Expr
 from netsor.finite.averages import mean, standard_error
+from netsor.gaussian.problem import Clock
 from netsor.kernels import infer_conditioned_ntk, infer_ntk
-from netsor.kernels.kernel import verify_network
+from netsor.kernels.kernel import in_time, verify_network
 from netsor.kernels.pairs import flat_rows, named_examples, shaped_rows
 from netsor.limit import infer_limit
 from netsor.train.advice import not_covered, overshoots
@@ -161,8 +161,16 @@ def train(
     (E657), a loss without a derivative (E658), outputs at step 0 that no network has (E659, E660), training that
     diverges (E612), f_0 without a limit (E615, E617), and the errors of limits (E8xx) and finite runs (E7xx).
     """
-    begun = time.monotonic()
     verify_network(network)
+    with in_time(network, "training", request.budget):
+        return _train(network, inputs, targets, test, request, progress)
+
+
+def _train(
+    network: Program, inputs: Any, targets: Any, test: Any, request: TrainingRequest,
+    progress: Callable[..., None] | None,
+) -> Training:  # fmt: skip
+    clock = Clock(request.budget)
     count = len(network.readouts)
     loss = request.loss
     if isinstance(loss, str):
@@ -207,7 +215,7 @@ def train(
         given = np.asarray(start).tolist()
         unrolled = sgd(network, inputs, targets, test, f0=given, condition=drifting, **arguments)
         budget = request.budget
-        left = None if budget is None else max(budget - (time.monotonic() - begun), 0.1 * budget)
+        left = None if budget is None else max(clock.left(), 0.1 * budget)
         found = infer_limit(unrolled, request.tol, left, progress=progress)
         said += found.diagnostics
         values = [found[o.name] for o in unrolled.outputs]

@@ -1,6 +1,7 @@
 """E8xx: limits that do not exist or are not found."""
 
 from netsor.diagnostics.catalogue.entry import Entry
+from netsor.diagnostics.data import Diagnostic, Span
 
 E801 = Entry(
     "E801",
@@ -37,9 +38,20 @@ E803 = Entry(
 E804 = Entry(
     "E804",
     "a limit that could not be computed",
-    "No rule gave a number, because it is out of the range of floating-point numbers, say. It may well exist.",
+    "No rule gave a number, because it is out of the range of floating-point numbers, say, or because the time of "
+    "`--budget` was over before anything was known of it. It may well exist.",
     bad="vector x ~ N(0, 1)\noutput mean(exp(100 * x))\n",
     good="vector x ~ N(0, 1)\noutput mean(exp(10 * x))\n",
     paper="Eq. 63",
     stage="limit",
 )
+
+
+def out_of_time(what: str, span: Span | None = None) -> Diagnostic:
+    """The time was over before anything was known of `what`."""
+    return E804(
+        f"{what} could not be computed: the time was over",
+        span,
+        notes=("this does not say that there is none",),
+        hint="give more time with `--budget SECONDS`",
+    )

@@ -16,6 +16,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from netsor.deadline import verify_time
 from netsor.expr import (
     FUNCTIONS,
     MINUS_ONE,
@@ -316,6 +317,7 @@ class Features:
         owners, found = [], []
         total = 0
         for _ in range(_MOST_ROUNDS):
+            verify_time()
             if late():
                 raise OutOfTime
             if not len(owner):

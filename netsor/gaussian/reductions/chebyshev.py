@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from netsor.expr import Expr, Sym, evaluate
 from netsor.gaussian.arithmetic import extended_range
+from netsor.gaussian.problem import OutOfTime
 from netsor.gaussian.rules.panels import legendre
 from netsor.gaussian.symbolic.structure import affine, breaks_of
 
@@ -18,6 +18,7 @@ Array = np.ndarray
 _ORDER = 12
 _REACH = 8.8
 _MOST_PANELS, _SOME = 3000, 200
+_MOST_KNOWN = 256
 
 
 class Table:
@@ -40,9 +41,27 @@ class Table:
         return t * b1 - b2 + self.coefficients[0][panel]
 
 
-@lru_cache(maxsize=256)
-def table(g: Expr, u: Sym, s: float, reach: float, scalars: tuple[tuple[Sym, float], ...] = ()) -> Table | None:
-    """The table for |c| ≤ reach; None where g is singular, overflows, has curved breaks, or needs too many panels."""
+_Scalars = tuple[tuple[Sym, float], ...]
+_known: dict[tuple[Expr, Sym, float, float, _Scalars], Table | None] = {}
+
+
+def table(
+    g: Expr, u: Sym, s: float, reach: float, scalars: _Scalars = (), late: Callable[[], bool] = lambda: False
+) -> Table | None:
+    """The table for |c| ≤ reach; None where g is singular, overflows, has curved breaks, or needs too many panels.
+
+    Raises OutOfTime as soon as it is `late`; tables that are known are there at any time.
+    """
+    key = (g, u, s, reach, scalars)
+    if key not in _known:
+        made = _table(g, u, s, reach, scalars, late)
+        while len(_known) >= _MOST_KNOWN:
+            del _known[next(iter(_known))]
+        _known[key] = made
+    return _known[key]
+
+
+def _table(g: Expr, u: Sym, s: float, reach: float, scalars: _Scalars, late: Callable[[], bool]) -> Table | None:
     names = tuple(t for t, _ in scalars)
     values = tuple(v for _, v in scalars)
     kinks: list[float] = []
@@ -73,10 +92,10 @@ def table(g: Expr, u: Sym, s: float, reach: float, scalars: tuple[tuple[Sym, flo
         nodes = low + width * (np.arange(panels)[:, None] + 0.5 + 0.5 * x)
         every = nodes.ravel()
         if fine is None:
-            fine = _panels_needed(lambda c, m: _smoothed(compiled, values, c, s, kinks, m), every, s)
+            fine = _panels_needed(lambda c, m: _smoothed(compiled, values, c, s, kinks, m, late), every, s)
         if fine is None:
             return None
-        v = _smoothed(compiled, values, every, s, kinks, fine).reshape(nodes.shape)
+        v = _smoothed(compiled, values, every, s, kinks, fine, late).reshape(nodes.shape)
         if not np.isfinite(v).all():
             # Overflow occurs at a distant c that may have no weight; other methods then apply.
             return None
@@ -102,12 +121,17 @@ def _panels_needed(smoothed: Callable[[Array, int], Array], c: Array, s: float) 
     return None
 
 
-def _smoothed(compiled: Any, values: tuple[float, ...], c: Array, s: float, kinks: list[float], panels: int) -> Array:
+def _smoothed(
+    compiled: Any, values: tuple[float, ...], c: Array, s: float, kinks: list[float], panels: int,
+    late: Callable[[], bool],
+) -> Array:  # fmt: skip
     base = np.linspace(-_REACH, _REACH, panels + 1)
     t, w = legendre(16)
     out = np.zeros(len(c))
     step = max(1, 200_000 // (16 * (len(base) + len(kinks))))
     for i in range(0, len(c), step):
+        if late():
+            raise OutOfTime
         part = c[i : i + step, None]
         edges = np.broadcast_to(base, (len(part), len(base)))
         if kinks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from netsor.gaussian.integrand.integrand import Closed, Integrand, Plane, Values
 from netsor.gaussian.integrand.probe import is_sharp
 from netsor.gaussian.law.factor_analysis import decompose
 from netsor.gaussian.law.gaussian_law import State
-from netsor.gaussian.problem import Problem
+from netsor.gaussian.problem import OutOfTime, Problem
 from netsor.gaussian.reductions.chebyshev import Table, table
 from netsor.gaussian.reductions.reduction import Elimination
 from netsor.gaussian.reductions.truncated_moments import Smoothing, smoothing
@@ -37,15 +37,23 @@ class CommonFactors(Elimination):
         shape = problem.shape
         if len(shape.forms) + len(shape.polynomial) <= 2 or len(shape.forms) <= 1 or problem.task.rough:
             return None
-        f = common_factors(shape, problem.law, problem.task.env)
+        try:
+            f = common_factors(shape, problem.law, problem.task.env, lambda: problem.task.clock.left() <= 0)
+        except OutOfTime:
+            return None
         if f is None or f.rank <= FEW_FACTORS or not is_sharp(f):
             return f
         other = next(g for g in (e.eliminate(problem) for e in self.others) if g is not None)
         return other if other.rank < MANY_VARIABLES or other.rank <= f.rank else f
 
 
-def common_factors(shape: Shape, state: State, env: Values) -> Integrand | None:
-    """The integrand over common factors of the forms; None unless each factor depends on one form."""
+def common_factors(
+    shape: Shape, state: State, env: Values, late: Callable[[], bool] = lambda: False
+) -> Integrand | None:
+    """The integrand over common factors of the forms; None unless each factor depends on one form.
+
+    Raises OutOfTime where it is `late` and a factor has no closed form.
+    """
     forms = shape.form_symbols
     known = frozenset(forms)
     if any(len(f.free & known) != 1 for f in shape.factors):
@@ -88,7 +96,7 @@ def common_factors(shape: Shape, state: State, env: Values) -> Integrand | None:
         g: Smoothing | Table | None = smoothing(mine, u, scalars)
         if g is None:
             reach = 11.0 * float(np.linalg.norm(b[i])) + abs(float(shift[i])) + 1e-3
-            g = table(mine, u, sd, float(f"{reach:.2g}") * 1.1, scalars)
+            g = table(mine, u, sd, float(f"{reach:.2g}") * 1.1, scalars, late)
         if g is None:
             return None
         closed.append(Closed(g, b[i], float(shift[i]), max(sd, 1e-14 * math.sqrt(float(c[i, i])))))

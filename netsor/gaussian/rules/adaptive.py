@@ -8,13 +8,13 @@ breaks, and halving resolves it.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
+from netsor.deadline import now
 from netsor.gaussian.constants import ADAPTIVE_SHARE
 from netsor.gaussian.integrand import missing
 from netsor.gaussian.integrand.integrand import Integrand
@@ -256,11 +256,11 @@ def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = No
     the clock is over, with the best result so far (if there is none, an infinite error). Raises Unsettled where the
     integrand overflows, or grows nearly as fast as the density falls.
     """
-    start = time.monotonic()
+    start = now()
     allowed = clock.left() if seconds is None else min(seconds, clock.left())
 
     def late() -> bool:
-        return time.monotonic() - start > allowed
+        return now() - start > allowed
 
     levels = with_tips(f, levels_of(f))
     reach = min(8.6, math.sqrt(-2 * math.log(min(tol, 1e-3))) + 1.3)
@@ -276,7 +276,7 @@ def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = No
     disputed = False
     while step < len(targets):
         goal = targets[step]
-        began = time.monotonic()
+        began = now()
         try:
             # No two runs use the same panels, so that a feature missed by one may be found by another.
             run = _Pass(levels, reach, 10 if goal > 1e-7 else nodes, _first_edges(reach, runs), late)
@@ -320,7 +320,7 @@ def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = No
             again -= 1
         else:
             step += 1
-        took, left = time.monotonic() - began, allowed - (time.monotonic() - start)
+        took, left = now() - began, allowed - (now() - start)
         # The next run would cost several times as much as this one, and another rule may use the time better.
         if 2 * took > left and math.isfinite(best.error):
             break

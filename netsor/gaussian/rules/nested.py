@@ -9,12 +9,12 @@ skipped.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
+from netsor.deadline import now
 from netsor.gaussian.constants import NESTED_SHARE
 from netsor.gaussian.integrand import missing
 from netsor.gaussian.integrand.integrand import Integrand
@@ -161,11 +161,11 @@ def integrate(
     or when the time of the clock is over, possibly without a value. Raises Unsettled where the integrand overflows, or
     grows nearly as fast as the density falls.
     """
-    start = time.monotonic()
+    start = now()
     allowed = clock.left() if seconds is None else min(seconds, clock.left())
 
     def late() -> bool:
-        return time.monotonic() - start > allowed
+        return now() - start > allowed
 
     levels = with_tips(f, levels_of(f))
     reach = min(8.4, math.sqrt(-2 * math.log(min(tol, 1e-3))) + 0.6)
@@ -179,7 +179,7 @@ def integrate(
         nodes = _NODES[step]
         # All nodes left out together have less weight than a thousandth of the tolerance.
         drop = spare / nodes**f.rank
-        began = time.monotonic()
+        began = now()
         try:
             value, scale, shell = one_pass(levels, nodes, reach, drop, late)
         except OutOfTime:
@@ -195,25 +195,25 @@ def integrate(
                 spare *= 1e-3
                 continue
         if before is not None:
-            now = abs(value - before)
+            gap = abs(value - before)
             # While the integral of the modulus still changes, an integral that does not change is a coincidence.
             unsettled = abs(scale - size)
             if change < math.inf:
-                trusted = 4.0 if wary else min(1.0, max(10 * now / change, 0.1)) if change > 0 else 1.0
+                trusted = 4.0 if wary else min(1.0, max(10 * gap / change, 0.1)) if change > 0 else 1.0
                 # A change far below the one before may be a coincidence too.
                 last = max(1e-3, min(1.0, 10 * unsettled / scale) if scale > 0 else 1.0) * change
             else:
                 trusted, last = 10.0, 0.1 * unsettled
-            error = max(now * trusted, last) + 0.1 * shell + 5e-13 * scale
-            change = now
+            error = max(gap * trusted, last) + 0.1 * shell + 5e-13 * scale
+            change = gap
             if error < best.error:
                 best = Quadrature(value, error, scale)
             if best.error <= max(max(tol, 1e-12) * scale, floor):
                 break
         before, size = value, scale
         step += 1
-        took = time.monotonic() - began
-        rest = allowed - (time.monotonic() - start)
+        took = now() - began
+        rest = allowed - (now() - start)
         if took * 1.35**f.rank > rest and math.isfinite(best.error):
             break
     return best

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netsor.deadline import is_over
 from netsor.gaussian.integrand import missing
 from netsor.gaussian.problem import Unsettled
 
@@ -170,7 +171,7 @@ def integrate(
         raise Unsettled("the integrand grows nearly as fast as the Gaussian density falls")
     for _ in range(rounds):
         scale = float(modulus.sum())
-        if float(error.sum()) <= tol * scale or len(lo) > most:
+        if float(error.sum()) <= tol * scale or len(lo) > most or is_over():
             break
         bad = error > max(tol * scale / (2 * len(lo)), 0.02 * float(error.max()) if len(lo) > most // 2 else 0.0)
         bad &= (hi - lo) > 4 * EPS * np.maximum(np.abs(lo), np.abs(hi))

@@ -53,7 +53,7 @@ def response(e: Expr, run: Run, inputs: Inputs, outcome: Outcome, shape: Shape, 
         return Response({}, 0.0)
     law = _Conditions(inputs, shape)
     covariances = math.fsum(m.part for m in moves if m.at is not None)
-    late = outcome.dimension > 1 and clock.left() <= 0
+    late = outcome.dimension > 0 and clock.left() <= 0
     if late:
         rest = by_distance(e, inputs, moves)
         if rest is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+from netsor.deadline import verify_time
 from netsor.expr import (
     ONE,
     Add,
@@ -52,6 +53,7 @@ def expand(root: Expr, gaussians: Gaussians) -> tuple[Term, ...]:
     """The canonical `root` as a sum of terms; factors that share no polynomial structure are not expanded."""
     done: dict[Expr, _Sum] = {}
     for node in _open_nodes(root, gaussians):
+        verify_time()
         done[node] = _terms(node, done, gaussians)
     return tuple(Term(c, s, p) for (s, p), c in done[root].items() if c != 0)
 
@@ -160,6 +162,7 @@ def _times(a: _Sum, b: _Sum) -> _Sum:
         raise _TooMany
     out: _Sum = {}
     for (s, p), c in a.items():
+        verify_time()
         for (t, q), d in b.items():
             e, product = split_coefficient(canonical(mul(p, q)))
             f, scalar = split_coefficient(canonical(mul(s, t)))

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from netsor.core import DataRef
+from netsor.deadline import verify_time
 from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.problem import Clock, Unsettled
 
@@ -107,6 +108,7 @@ class Frame:
         # Numbers beyond the floats become infinite or NaN, and the entries of the kernel that need them say so.
         with np.errstate(over="ignore", invalid="ignore"):
             for number in sorted(missing):
+                verify_time()
                 s = missing[number]
                 self._values[number] = s.compute(self, [self._values[n.number] for n in s.needs])
 

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from netsor.deadline import TimeOver, limited
 from netsor.diagnostics import NetsorError
 from netsor.expr import Const, Expr, Sym, evaluate
 from netsor.gaussian import Estimate, NoNumber, NoPointwiseMeaning, Settings, Unsettled, expect
+from netsor.gaussian.problem import Clock
 from netsor.limit import Limit
 from netsor.limit.jumps import Jumps
 from netsor.limit.stein import stein_coefficients
@@ -28,6 +30,7 @@ class Values:
         self.limit = limit
         self.bridge = Bridge(derivation.program, limit)
         self._known: dict[Sym, Estimate] = {}
+        self._clock = Clock(limit.settings.budget)
         self._cache: dict[Any, Any] = {}
 
     def is_gaussian(self, s: Sym) -> bool:
@@ -83,7 +86,8 @@ class Values:
 
     def mean(self, integrand: Expr) -> Estimate:
         """E of an integrand of the derivation."""
-        result = expect(self.bridge.mapped(integrand), self, self.limit.settings, cache=self._cache)
+        settings = replace(self.limit.settings, budget=self._clock.part(0.5))
+        result = expect(self.bridge.mapped(integrand), self, settings, cache=self._cache)
         return Estimate(result.value, result.error)
 
     def number(self, e: Expr) -> Estimate:
@@ -144,14 +148,18 @@ def with_numbers(
     d: Derivation, limit: Limit | None = None, tol: float = 1e-8, budget: float | None = 60.0
 ) -> Derivation:
     """The derivation with a value and its bound on each line that has one."""
-    values = Values(d, limit or Limit(d.program, Settings(tol=tol, budget=budget)))
+    with limited(budget):
+        return _numbered(d, Values(d, limit or Limit(d.program, Settings(tol=tol, budget=budget))))
+
+
+def _numbered(d: Derivation, values: Values) -> Derivation:
     jumps = Jumps(values.limit)
     lines = []
     told: set[Sym] = set()
     missing: set[str] = set()
     for line in d.lines:
-        line = _with_data(line, values, told)
         try:
+            line = _with_data(line, values, told)
             if line.about in d.program.by_name:
                 jumps.refuse(line.about)
                 values.limit.verify(line.about)
@@ -160,8 +168,8 @@ def with_numbers(
             missing.add(line.about)
             said = Note((fault.diagnostics[0].message,))
             lines.append(line if said in line.notes else replace(line, notes=(*line.notes, said)))
-        except (NoNumber, NoPointwiseMeaning) as fault:
+        except (NoNumber, NoPointwiseMeaning, TimeOver) as fault:
             missing.add(line.about)
-            what = "not computed" if isinstance(fault, Unsettled) else "no finite value"
+            what = "not computed" if isinstance(fault, (Unsettled, TimeOver)) else "no finite value"
             lines.append(replace(line, notes=(*line.notes, Note((f"{what}: {fault}",)))))
     return replace(d, lines=lines, missing=frozenset(missing))
