@@ -19,6 +19,9 @@ from netsor.limit.interpreter import MISSING, Limit, Taken, method_without_value
 from netsor.limit.jumps import Jumps
 from netsor.shown import Shown
 
+# So many outputs without time are named in one message.
+_LISTED = 6
+
 
 @dataclass(frozen=True)
 class LimitValue:
@@ -108,15 +111,23 @@ def infer_limit(
                 state.forget_numbers()
                 work_through(rough, 0.8)
     except TimeOver:
-        for output in asked:
-            if output.name not in values:
-                values[output.name] = LimitValue(None, None, "unknown", False)
-                faults[output.name] = (out_of_time(f"the limit of `{output.name}`", output.span),)
+        cut = [o for o in asked if o.name not in values and o.name not in faults]
+        for output in cut:
+            values[output.name] = LimitValue(None, None, "unknown", False)
+            faults[output.name] = (_out_of_time(cut),)
     for output in asked:
         if output.name not in faults and not values[output.name].converged:
             faults[output.name] = (_not_reached(output, values[output.name], tol, state),)
     found = tuple(dict.fromkeys(d for o in asked for d in faults.get(o.name, ())))
     return LimitResult(program.name, values, found, tuple(state.taken))
+
+
+def _out_of_time(cut: Sequence[Output]) -> Diagnostic:
+    names = [f"`{o.name}`" for o in cut]
+    if len(names) > _LISTED:
+        names[_LISTED - 1 :] = [f"{len(names) - _LISTED + 1} others"]
+    listed = ", ".join(names)
+    return out_of_time(f"the limit{'s' * (len(cut) > 1)} of {listed}", cut[0].span)
 
 
 def _one(state: Limit, name: str) -> LimitValue:

@@ -148,8 +148,14 @@ def with_numbers(
     d: Derivation, limit: Limit | None = None, tol: float = 1e-8, budget: float | None = 60.0
 ) -> Derivation:
     """The derivation with a value and its bound on each line that has one."""
-    with limited(budget):
-        return _numbered(d, Values(d, limit or Limit(d.program, Settings(tol=tol, budget=budget))))
+    try:
+        with limited(budget):
+            return _numbered(d, Values(d, limit or Limit(d.program, Settings(tol=tol, budget=budget))))
+    except TimeOver as fault:
+        # Not even the Z's that the numbers belong to were written down.
+        said = Note((f"no numbers: {fault}",))
+        lines = [replace(line, notes=(*line.notes, said)) if line is d.lines[-1] else line for line in d.lines]
+        return replace(d, lines=lines, missing=frozenset(line.about for line in d.lines))
 
 
 def _numbered(d: Derivation, values: Values) -> Derivation:

@@ -1,0 +1,110 @@
+"""A budget bounds the whole of a command, whatever it is doing when the time is over.
+
+The clock of most tests stands for itself: it moves on by one second each time that it is looked at. What they say does
+not depend on the machine.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from attack import Call, answer
+
+import netsor.deadline
+from netsor import load
+from netsor.core import Moment
+from netsor.independence.exact import example_rows
+
+PROGRAMS = sorted(p for p in Path(__file__).parents[2].glob("programs/*.netsor"))
+NETWORKS = sorted(p for p in Path(__file__).parents[2].glob("programs/networks/*.netsor"))
+# Looks at the clock after the end: one for each layer of what is left, which tells the next and stops.
+AFTER = 40
+
+
+class Clock:
+    """Stands for the module `time` in `netsor.deadline`, and counts how often it is looked at."""
+
+    def __init__(self, end: float):
+        self.looks, self.after, self.end = 0, 0, end
+
+    def monotonic(self) -> float:
+        self.looks += 1
+        self.after += self.looks > self.end
+        return float(self.looks)
+
+    def thread_time(self) -> float:
+        return float(self.looks)
+
+
+def commands(path: Path) -> list[list[str]]:
+    if path in PROGRAMS:
+        return [["eval"], ["derive", "--numbers"], ["eval", "--law", law_of(path)], ["report", "--width", "16"]]
+    rows = ["--inputs", "X.json"]
+    return [
+        ["ntk", *rows], ["ntk", *rows, "--nngp"], ["train", *rows, "--targets", "y.json", "--steps", "1"],
+        ["predict", *rows, "--targets", "y.json", "--test", "X.json"],
+    ]  # fmt: skip
+
+
+def law_of(path: Path) -> str:
+    program = load(path).program
+    return next(i.name for i in reversed(program.instructions) if not isinstance(i, Moment))
+
+
+def data_of(path: Path, rows: int = 3) -> dict[str, bytes]:
+    """Inputs of the right shape, and targets."""
+    network = load(path).program
+    examples = [example_rows(network) for _ in range(rows)]
+    parts = [np.concatenate([np.ravel(e[i.name]) for i in network.inputs]) + 0.3 * k for k, e in enumerate(examples)]
+    shape = (rows, -1) if all(i.indices is None for i in network.inputs) else (rows, len(network.inputs[0].indices), -1)
+    targets = np.ones((rows, len(network.readouts))).squeeze(1) if len(network.readouts) == 1 else np.ones((rows, 2))
+    return {"X.json": _json(np.reshape(parts, shape)), "y.json": _json(targets)}
+
+
+def _json(x: np.ndarray) -> bytes:
+    return str(x.tolist()).encode()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("path", [*PROGRAMS, *NETWORKS], ids=lambda p: f"{p.parent.name}-{p.stem}")
+def test_what_is_cut_short_ends_at_once_and_says_so(path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if path in NETWORKS:
+        for name, content in data_of(path).items():
+            Path(name).write_bytes(content)
+    kind = [*PROGRAMS, *NETWORKS].index(path)
+    chosen = commands(path)
+    # Another command and another moment for each.
+    command, *options = chosen[kind % len(chosen)]
+    budget = (2, 12, 60, 250)[kind // len(chosen) % 4]
+    clock = Clock(1.5 * budget + netsor.deadline.GRACE + 2)
+    monkeypatch.setattr(netsor.deadline, "time", clock)
+    status, out, err = answer(Call((command, str(path), *options, "--budget", str(budget)), {}))
+    said = set(re.findall(r"\[([EW]\d+)\]", err))
+    assert not said & {"E801", "E802", "E803", "E012"} and "Traceback" not in err, err
+    assert status in (0, 1), err
+    assert clock.after <= AFTER, (command, clock.looks, clock.after)
+    # There is a result with a bound, or one that says what there was no time for.
+    assert (status == 0) == ("E804" not in said and "the time was over" not in out), err + out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", [*PROGRAMS, *NETWORKS], ids=lambda p: f"{p.parent.name}-{p.stem}")
+def test_every_command_ends_in_its_time(path: Path, folder: Path) -> None:
+    """One and a half times the budget and a second, and half of one for reading the file and imports."""
+    if path in NETWORKS:
+        for name, content in data_of(path).items():
+            Path(name).write_bytes(content)
+    for command, *options in commands(path):
+        start = time.thread_time()
+        answer(Call((command, str(path), *options, "--budget", "0.01"), {}))
+        assert time.thread_time() - start <= 1.5 * 0.01 + 1.5, command
