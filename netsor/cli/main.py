@@ -29,6 +29,7 @@ COMMANDS = (
     "derive",
     "fmt",
     "explain",
+    "new",
     "completion",
 )
 

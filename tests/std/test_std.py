@@ -116,6 +116,7 @@ LAYERS = {
     "max_pool(x; 2, 2)": lambda v: np.maximum(v["x[3]"], v["x[4]"]),
     "max_pool(x; 1, 4)": lambda v: stack(v).max(0),
     "neighbours(x, A; 1, 4)": lambda v: v["x[2]"] + v["x[4]"],
+    "degree(A; 4, 4) * x[1]": lambda v: 3 * v["x[1]"],
     "graph_convolution(x, A; 2, 4)": lambda v: (graph_operator() @ stack(v))[1],
 }
 DECLARED = """data A : (4, 4) = [[0, 1, 0, 1], [1, 0, 0, 0], [0, 0, 0, 1], [1, 0, 1, 0]]

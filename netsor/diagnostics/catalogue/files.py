@@ -1,6 +1,8 @@
 """E0xx: files, usage, drawings and pages; `bad` and `good` are command lines."""
 
 from netsor.diagnostics.catalogue.entry import Entry
+from netsor.diagnostics.catalogue.words import plural
+from netsor.diagnostics.data import Diagnostic
 
 E001 = Entry(
     "E001",
@@ -182,3 +184,17 @@ E033 = Entry(
     "netsor draw programs/algorithm1.netsor --of hh -o picture.svg",
     "netsor draw programs/algorithm1.netsor --of h -o picture.svg",
 )
+
+E034 = Entry(
+    "E034",
+    "a file is there already",
+    "`netsor new` writes new files and overwrites none. Name a folder that does not hold them, or remove them.",
+    "netsor new mlp mine    # a second time",
+    "netsor new mlp other",
+)
+
+
+def exists(path: str, count: int) -> Diagnostic:
+    """`count` files of those to be written are there, `path` among them."""
+    more = f" (and {plural(count - 1, 'more file')})" if count > 1 else ""
+    return E034(f"`{path}` is there already{more}", hint="name another folder, as in `netsor new mlp other_folder`")
