@@ -26,6 +26,14 @@ class Assumption:
     span: Span | None = None
     relaxation: str = ""
 
+    def verdict(self, covered: bool) -> str:
+        """Whether it holds, in words; where it fails and the conclusion is `covered` all the same, it is not needed."""
+        if self.holds:
+            return "holds"
+        if covered and self.relaxation:
+            return "not needed"
+        return "cannot tell" if self.holds is None else "fails"
+
     def as_dict(self) -> dict[str, Any]:
         out = {"holds": self.holds, "because": self.because, "line": self.span.line if self.span else None}
         if self.span and self.span.source.included:

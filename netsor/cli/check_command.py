@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from netsor.cli.network_options import add_rows
 from netsor.cli.options import add_file, add_values, refuse_unused
-from netsor.cli.output import exit_status, print_json, report, table
+from netsor.cli.output import exit_status, print_json, report
 from netsor.cli.sources import Given, given
+from netsor.cli.tables import paragraph, table
 from netsor.diagnostics import Diagnostic, NetsorError, Source, line_of
 
 if TYPE_CHECKING:
@@ -208,15 +209,32 @@ def _required(checked: Any, required: list[str]) -> list[Any]:
 
 
 def _text(path: str, checked: Any) -> str:
-    lines = [f"{path}: a {checked.kind} in {checked.language}"]
+    lines = [f"{path}: a {checked.kind} in {checked.language}", paragraph(_conclusion(checked))]
     rows = [("variable", "kind", "instruction", "line")]
     shown = checked.variables if len(checked.variables) <= 60 else checked.variables[:60]
     rows += [(v.name, v.kind, v.instruction, v.place) for v in shown]
     lines.append(table(rows, right=(False, False, False, True)))
     if len(checked.variables) > len(shown):
         lines.append(f"  … and {len(checked.variables) - len(shown)} more (`--json` lists them all)")
+    covered = "NTKTRAIN" in checked.assumptions and bool(checked.assumptions["NTKTRAIN"].holds)
     for name, a in checked.assumptions.items():
-        verdict = {True: "holds", False: "fails", None: "cannot tell"}[a.holds]
-        where = f" ({line_of(a.span)})" if a.span and not a.holds else ""
-        lines.append(f"  {name}: {verdict}{where}: {a.because}")
+        # The conclusion stands at the top.
+        if name != "NTKTRAIN":
+            where = f" ({line_of(a.span)})" if a.span and not a.holds else ""
+            beside = f"; {a.relaxation}" if a.verdict(covered) == "not needed" else ""
+            lines.append(paragraph(f"{name}: {a.verdict(covered)}{where}: {a.because}{beside}"))
     return "\n".join(lines)
+
+
+def _conclusion(checked: Report) -> str:
+    """What the assumptions come to: whether Theorem D.2 holds of a network, or Theorem B.4 of a program."""
+    found = checked.assumptions
+    if "NTKTRAIN" in found:
+        a = found["NTKTRAIN"]
+        where = f" ({line_of(a.span)})" if a.span and not a.holds else ""
+        verdict = {True: "holds", False: "fails", None: "cannot tell"}[a.holds]
+        return f"NTKTRAIN: {verdict}{where}: {a.because}"
+    if found["B8"].holds:
+        return "its means have limits as n → ∞, by Theorem B.4 (Assumption B.8 holds)"
+    verb = "fails" if found["B8"].holds is False else "is not known to hold"
+    return f"Theorem B.4 is not known to cover it: Assumption B.8 {verb}"

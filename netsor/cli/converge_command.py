@@ -22,8 +22,9 @@ from netsor.cli.options import (
     positive_whole_number,
     seed_number,
 )
-from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, table, value_text
+from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, value_text
 from netsor.cli.streams import interrupted_status, tell
+from netsor.cli.tables import table
 from netsor.diagnostics import Diagnostic, NetsorError
 
 

@@ -20,9 +20,10 @@ from netsor.cli.options import (
     seed_number,
     whole_number,
 )
-from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, table, value_text
+from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, value_text
 from netsor.cli.sources import Given
 from netsor.cli.streams import interrupted_status, tell
+from netsor.cli.tables import table
 from netsor.diagnostics import Diagnostic, NetsorError
 
 
@@ -157,24 +158,30 @@ def _refuse_unused(args: argparse.Namespace) -> None:
 
 def _text(title: str, outputs: dict[str, dict[str, Any]], args: argparse.Namespace, engine: str = "") -> str:
     from netsor.limit.interpreter import MISSING
+    from netsor.limit.result import hardest
 
     heading = ["output"]
     with_limit = args.limit or args.width is None
     if with_limit:
-        heading += ["limit", "± at most", "found by"]
+        heading += ["limit", "± at most"]
     if args.width is not None:
         done = next((entry["finite"]["seeds"] for entry in outputs.values()), args.seeds)
         seeds = "1 seed" if done == 1 else f"{done} seeds"
-        heading += [f"width {args.width} ({seeds}, {engine})"] + (["± stderr"] if args.seeds > 1 else [])
+        name, _, legend = title.partition("\n")
+        title = f"{name}: {'limit, and ' if with_limit else ''}width {args.width} ({seeds}, {engine})"
+        title += f"\n{legend}" if legend else ""
+        heading += [f"width {args.width}"] + (["± stderr"] if args.seeds > 1 else [])
+    if with_limit:
+        heading += ["found by"]
     rows = [heading]
     for name, entry in outputs.items():
         row = [name]
         if with_limit:
             value, error = entry["limit"]["value"], entry["limit"]["error"]
             if value is None:
-                row += [MISSING[entry["limit"]["method"]], "", ""]
+                row += [MISSING[entry["limit"]["method"]], ""]
             else:
-                row += [value_text(value, error), error_text(error), entry["limit"]["method"]]
+                row += [value_text(value, error), error_text(error)]
         if args.width is not None:
             finite = entry["finite"]
             mean, stderr = finite["mean"], finite["stderr"]
@@ -187,8 +194,11 @@ def _text(title: str, outputs: dict[str, dict[str, Any]], args: argparse.Namespa
             )
             if args.seeds > 1:
                 row.append("" if stderr is None else error_text(stderr))
+        if with_limit:
+            row.append("" if entry["limit"]["value"] is None else hardest(entry["limit"]["method"]))
         rows.append(row)
-    return f"{title}\n" + table(rows)
+    # How a limit was found is told where there is room for it; --json has it in any case.
+    return f"{title}\n" + table(rows, optional=len(heading) - 1 if with_limit else None)
 
 
 def _explained(t: Any) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from netsor.cli.output import error_text, table, value_text
+from netsor.cli.output import error_text, value_text
+from netsor.cli.tables import table
 
 _MOST = 40
 _TITLES = {

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netsor.cli.options import whole_number
-from netsor.cli.output import error_text, exit_status, print_json, report, table, value_text
+from netsor.cli.output import error_text, exit_status, print_json, report, value_text
+from netsor.cli.tables import table
 from netsor.core import Program
 from netsor.deadline import TimeOver, limited
 from netsor.diagnostics import Diagnostic, NetsorError

@@ -19,7 +19,8 @@ from netsor.cli.options import (
     seed_number,
     whole_number,
 )
-from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, table, value_text
+from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, value_text
+from netsor.cli.tables import table
 
 _MOST_ROWS = 12
 

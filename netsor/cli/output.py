@@ -6,12 +6,11 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from netsor.cli.streams import tell
 from netsor.diagnostics import Diagnostic
-from netsor.diagnostics.columns import text_width
 from netsor.show.numbers import error_text as error_text
 from netsor.show.numbers import value_text as value_text
 
@@ -92,20 +91,3 @@ def finite(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return finite(value.tolist())
     return value
-
-
-def pad(text: str, width: int, right: bool = False) -> str:
-    """The text filled up to `width` columns."""
-    fill = " " * max(0, width - text_width(text))
-    return fill + text if right else text + fill
-
-
-def table(rows: Sequence[Sequence[str]], indent: str = "  ", right: Sequence[bool] = ()) -> str:
-    """Rows of cells in aligned columns; the first row is the heading."""
-    if not rows:
-        return ""
-    widths = [max(text_width(r[i]) for r in rows) for i in range(len(rows[0]))]
-    flags = [right[i] if i < len(right) else False for i in range(len(widths))]
-    return "\n".join(
-        (indent + "   ".join(pad(c, w, r) for c, w, r in zip(row, widths, flags, strict=True))).rstrip() for row in rows
-    )

@@ -20,7 +20,8 @@ from netsor.cli.options import (
     refuse_unused,
     seed_number,
 )
-from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, table, value_text
+from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, value_text
+from netsor.cli.tables import table
 
 _MOST_ROWS, _MOST_SAMPLES = 40, 5
 

@@ -17,7 +17,8 @@ from netsor.cli.options import (
     refuse_unused,
     whole_number,
 )
-from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, table, value_text
+from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, value_text
+from netsor.cli.tables import table
 
 _ROUNDING = 1e-12
 

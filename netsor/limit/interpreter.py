@@ -854,6 +854,10 @@ class Limit:
             found = self._parts[id(part)] = part, self._noises.combined([(1.0, own), *inputs])
         return found[1]
 
+    def methods(self, s: Sym) -> list[str]:
+        """The methods of all steps that lead to a scalar."""
+        return self._noises.methods(self._form(s))
+
     def culprit(self, s: Sym) -> tuple[Origin, float] | None:
         """The origin of the errors that contribute most to a scalar, and their part of its bound."""
         return self._noises.largest(self._form(s))

@@ -76,6 +76,10 @@ class Noises:
         index = np.flatnonzero(weights)
         return Form(index, weights[index])
 
+    def methods(self, form: Form) -> list[str]:
+        """The methods of all numbers whose errors enter a form, each once."""
+        return list(dict.fromkeys(self._origins[int(i)].method for i in form.terms))
+
     def largest(self, form: Form) -> tuple[Origin, float] | None:
         """The origin whose errors contribute most to a form, and their sum; None for a form without errors."""
         sizes: dict[Origin, float] = {}

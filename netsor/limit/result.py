@@ -14,6 +14,7 @@ from netsor.diagnostics.catalogue.limits import out_of_time
 from netsor.expr import Const, Expr, Sym, diff, evaluate
 from netsor.expr.infinite_width import at_infinite_width
 from netsor.gaussian import Settings
+from netsor.gaussian.problem import Method
 from netsor.gaussian.symbolic.powers_of_two import NORMAL, apart
 from netsor.limit.interpreter import MISSING, Limit, Taken, method_without_value
 from netsor.limit.jumps import Jumps
@@ -41,6 +42,11 @@ class LimitValue:
     def missing(self) -> str:
         """The text to show where there is no value."""
         return MISSING.get(self.method, "")
+
+    @property
+    def hardest(self) -> str:
+        """The hardest of the steps that led to the value."""
+        return hardest(self.method)
 
     def as_dict(self) -> dict[str, Any]:
         return {"value": self.value, "error": self.error, "method": self.method}
@@ -115,9 +121,10 @@ def infer_limit(
         for output in cut:
             values[output.name] = LimitValue(None, None, "unknown", False)
             faults[output.name] = (_out_of_time(cut),)
-    for output in asked:
-        if output.name not in faults and not values[output.name].converged:
-            faults[output.name] = (_not_reached(output, values[output.name], tol, state),)
+    missed = [o for o in asked if o.name not in faults and not values[o.name].converged]
+    if missed:
+        # One warning for all; it stands where the first of them does.
+        faults[missed[0].name] = (_not_reached(missed, values, tol, state),)
     found = tuple(dict.fromkeys(d for o in asked for d in faults.get(o.name, ())))
     return LimitResult(program.name, values, found, tuple(state.taken))
 
@@ -181,7 +188,34 @@ def _value(state: Limit, value: Expr) -> float:
     return math.ldexp(evaluate(rest, {s: state.scalar(s).value for s in rest.free}), k)
 
 
+# A warning about more outputs than these names the first of them.
+_MOST_LISTED = 12
+_RANKS = {m.value: rank for rank, m in enumerate(Method)}
+
+
+def hardest(method: str) -> str:
+    """The hardest of the steps that a method names, as `quadrature` of `exact algebra + quadrature`."""
+    return max(method.split(" + "), key=_rank)
+
+
+def _rank(step: str) -> tuple[int, int]:
+    """How hard a step is: the place of its method among the methods, in order of difficulty, and its dimension."""
+    name, _, dimension = step.rpartition(" ")
+    if dimension.endswith("-D"):
+        return _RANKS.get(name, 0), int(dimension.removesuffix("-D"))
+    return _RANKS.get(step, 0), 0
+
+
 def _method(state: Limit, value: Expr) -> str:
+    """The methods that led to an output: its own, and before it a harder one of a number that it depends on."""
+    own = _own_method(state, value)
+    if not isinstance(value, Sym):
+        return own
+    before = max((step for m in state.methods(value) for step in m.split(" + ")), key=_rank, default=own)
+    return f"{before} + {own}" if _rank(before) > _rank(hardest(own)) else own
+
+
+def _own_method(state: Limit, value: Expr) -> str:
     """The method of an output's own expectation, or the methods of those that it is a function of."""
     if not isinstance(value, Sym):
         return "exact algebra"
@@ -190,24 +224,35 @@ def _method(state: Limit, value: Expr) -> str:
         return result.method
     found: dict[str, None] = {}
     for v in _arguments(state, value).values():
-        found.update(dict.fromkeys(_method(state, v).split(" + ")))
+        found.update(dict.fromkeys(_own_method(state, v).split(" + ")))
     if len(found) > 1:
         found.pop("exact algebra", None)
         return " + ".join(["exact algebra", *found])
     return next(iter(found), "exact algebra")
 
 
-def _not_reached(output: Output, value: LimitValue, tol: float, state: Limit) -> Diagnostic:
-    notes = [f"the error bound is {value.error:.1e}, and {tol:.1e} of what is averaged is {tol * value.size:.1e}"]
-    moment = state.moment(output.scalar)
+def _not_reached(missed: Sequence[Output], values: dict[str, LimitValue], tol: float, state: Limit) -> Diagnostic:
+    """W901 for all outputs whose bounds are larger than asked for; the worst of them is told in numbers."""
+    # By how much the bound is too large, so that outputs of different sizes can be compared.
+    worst = max(missed, key=lambda o: (values[o.name].error or 0.0) / (values[o.name].size or 1.0))
+    value = values[worst.name]
+    which = f" of `{worst.name}`" if len(missed) > 1 else ""
+    allowed = f"{tol:.1e} of what is averaged is {tol * value.size:.1e}"
+    notes = [f"the error bound{which} is {value.error:.1e}, and {allowed}"]
+    moment = state.moment(worst.scalar)
     culprit = state.culprit(moment) if isinstance(moment, Sym) else None
     if culprit is not None:
         origin, share = culprit
         notes.append(f"the hardest expectation was {origin.purpose}, by {origin.method}: ± {share:.1e} of this")
+    listed = [f"`{o.name}`" for o in missed]
+    if len(listed) > _MOST_LISTED:
+        listed = [*listed[: _MOST_LISTED - 1], f"{len(listed) - _MOST_LISTED + 1} more"]
+    names = listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}"
+    plural, verb = ("", "was") if len(missed) == 1 else ("s", "were")
     return Diagnostic(
         "W901",
-        f"the limit of `{output.name}` was not reached to the tolerance asked for",
-        output.span,
+        f"the limit{plural} of {names} {verb} not reached to the tolerance asked for",
+        worst.span,
         severity="warning",
         notes=tuple(notes),
         hint="give more time with `--budget SECONDS`, or accept this error with a larger `--tol`",

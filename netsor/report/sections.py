@@ -65,8 +65,10 @@ def checks(m: Material) -> str:
     """The language and the assumptions."""
     report = m.report
     rows = []
+    covered = "NTKTRAIN" in report.assumptions and bool(report.assumptions["NTKTRAIN"].holds)
     for name, a in report.assumptions.items():
-        css, word = {True: ("yes", "holds"), False: ("no", "fails"), None: ("open", "cannot be told")}[a.holds]
+        word = a.verdict(covered)
+        css = {"holds": "yes", "fails": "no"}.get(word, "open")
         because = escape(a.because) + (f" {escape(a.relaxation)}" if a.relaxation else "")
         line = f" ({line_of(a.span)})" if a.span else ""
         what = f'<br><span class="soft">{_NAMES[name]}</span>' if name in _NAMES else ""

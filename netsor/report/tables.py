@@ -22,7 +22,7 @@ def limits_table(limit: Any, run: Any) -> str:
         if v.value is None:
             cells = [v.missing, "", ""]
         else:
-            cells = [value_text(v.value, v.error), error_text(v.error or 0.0), v.method]
+            cells = [value_text(v.value, v.error), error_text(v.error or 0.0), v.hardest]
         if run is not None:
             cells += _run_cells(mean.get(name), stderr.get(name))
             a, e = mean.get(name), stderr.get(name)

@@ -92,8 +92,8 @@ def test_laws_rates_formulas_pictures_and_pages(capsys, folder):
     outputs = json.loads(study[1])["outputs"]
     assert outputs["nngp[1,2]"]["limit"]["value"] == pytest.approx(NNGP["nngp[1,2]"], abs=1e-12)
     assert "nngp[1,2] → " in call(capsys, "derive", *with_rows)[1]
-    assert call(capsys, "draw", *with_rows, "-o", "on.svg")[0] == 0 and Path("on.svg").read_text().startswith("<svg")
-    assert call(capsys, "draw", "shallow.netsor")[1].startswith("<svg")
+    assert call(capsys, "draw", *with_rows, "-o", "on.svg")[0] == 0 and "<svg" in Path("on.svg").read_text()
+    assert "<svg" in call(capsys, "draw", "shallow.netsor")[1]
     page = call(capsys, "report", *with_rows, "--width", 32, "--seeds", 2)
     assert page[0] == 0 and "Finite width against the limit" in page[1] and "--inputs X.json" in page[1]
 
