@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netsor.cli.output import error_text, value_text
-from netsor.cli.tables import table
+from netsor.cli.tables import paragraph, table
 
 _MOST = 40
 _TITLES = {
@@ -21,7 +21,7 @@ def exact_text(report: Any) -> str:
     lines = []
     if report.inputs is not None:
         given = "; ".join(f"{name} = {_short(rows)}" for name, rows in report.inputs.items())
-        lines.append(f"  exact, on {given} (`--inputs` gives others):")
+        lines.append(paragraph(f"exact, on {given} (`--inputs` gives others):"))
     else:
         lines.append("  exact:")
     if not report.couplings:
@@ -29,7 +29,7 @@ def exact_text(report: Any) -> str:
     for kind, title in _TITLES.items():
         found = [c for c in report.couplings if c.kind == kind]
         if found:
-            lines.append(f"    {title}")
+            lines.append(paragraph(title, "    ", "      "))
             rows = [("product", "depends on", "Ż / Z^y", "found by")]
             rows += [(report.text(c.product), report.text(c.partner), _value(c), c.because) for c in found[:_MOST]]
             lines.append(table(rows, indent="      "))
@@ -41,7 +41,7 @@ def exact_text(report: Any) -> str:
             False: "fails",
             None: "cannot be told",
         }
-        lines.append(f"    gradient independence, exactly: {verdict[report.gia]}")
+        lines.append(paragraph(f"gradient independence, exactly: {verdict[report.gia]}", "    ", "      "))
     if report.comparisons:
         lines.append("    what independence of W and Wᵀ would give")
         rows = [("number", "true", "naive", "")]

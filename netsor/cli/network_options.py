@@ -55,7 +55,10 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         "--batch", type=positive_whole_number, default=1, metavar="B", help="rows in a step, averaged (1)"
     )
     parser.add_argument("--lr", type=number, default=1.0, metavar="η", help="the learning rate (1)")
-    parser.add_argument("--loss", metavar="EXPR", help="the loss of a row, an expression in f and y ((f - y)^2/2)")
+    parser.add_argument(
+        "--loss", metavar="EXPR",
+        help="the loss of a row, an expression in f and y ((f - y)^2/2), or mse, logistic, hinge, cross_entropy",
+    )  # fmt: skip
     parser.add_argument(
         "--f0", default="zero", metavar="F0",
         help="outputs at step 0, training rows first: zero (default), numbers 0.1,-0.2,…, a file, gaussian, or network",

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import math
 from dataclasses import asdict
 from typing import Any
 
 from netsor.cli.eval_command import Progress, cut
+from netsor.cli.kernel_text import compared, kernel_text
 from netsor.cli.network_options import add_rows, add_tolerance, read_rows
 from netsor.cli.options import (
     add_file,
     add_json,
     add_values,
     fill_in,
-    positive_number,
     positive_whole_number,
     refuse_unused,
+    seconds,
     seed_number,
     whole_number,
 )
-from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, value_text
+from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings
+from netsor.cli.streams import interrupted_status, tell
 from netsor.cli.tables import table
 
-_MOST_ROWS = 12
+# Seconds for the limits, unless told: long enough for what quadrature settles, short enough to hear from the rest.
+_BUDGET = 300.0
 
 
 def register(commands: Any) -> None:
@@ -48,6 +52,9 @@ def register(commands: Any) -> None:
         default="backward",
         help="MOMENTs of the backward program (default), or the sum over isomorphic paths (Eq. 96)",
     )
+    parser.add_argument(
+        "--limit", action="store_true", help="the kernels of the limit (the default without --width)"
+    )
     parser.add_argument("--width", type=whole_number, metavar="N", help="the empirical kernels at width N")
     parser.add_argument("--seeds", type=positive_whole_number, metavar="K", help="how many networks to draw (1)")
     parser.add_argument("--seed", type=seed_number, metavar="S", help="the seed of the draws (0)")
@@ -63,7 +70,10 @@ def register(commands: Any) -> None:
     )
     parser.add_argument("--resume", action="store_true", help="with --out, go on where an interrupted call stopped")
     add_tolerance(parser, 1e-10)
-    parser.add_argument("--budget", type=positive_number, metavar="SECONDS", help="time for the limits (no bound)")
+    parser.add_argument(
+        "--budget", type=seconds, metavar="SECONDS", help="time for the limits (300); inf for no bound"
+    )
+    parser.add_argument("--plot", metavar="FILE", help="the kernels as heat maps: .svg, .pdf or .png")
     add_values(parser)
     add_json(parser)
     parser.set_defaults(run=run, refuse=parser.error)
@@ -75,49 +85,85 @@ def run(args: argparse.Namespace) -> int:
     document = load(args.file, args.set, args.data)
     report_warnings(document)
     inputs, inputs2 = read_rows(args.inputs, "--inputs"), read_rows(args.inputs2, "--inputs2")
-    if args.width is not None and (args.paths or args.method == "paths"):
-        args.refuse("paths belong to the limit, and --width asks for kernels at a width; leave one of them out")
+    with_limit = args.limit or args.width is None
+    if not with_limit and (args.paths or args.method == "paths"):
+        args.refuse("paths belong to the limit, and --width asks for kernels at a width; add --limit")
     if args.nngp and (args.paths or args.by_parameter or args.method == "paths"):
         args.refuse("--nngp asks for the NNGP kernel alone; --method, --by-parameter and --paths are of the NTK")
-    if args.explain and args.width is not None:
-        args.refuse("--explain shows the expectations of the limit, and --width asks for kernels at a width")
+    if args.explain and not with_limit:
+        args.refuse("--explain shows the expectations of the limit, and --width asks for a width; add --limit")
     if args.width is None:
         refuse_unused(args, ("seeds", "seed"), "without `--width`")
-    else:
+    elif not with_limit:
         refuse_unused(args, ("tol", "budget"), "with `--width`, which asks for kernels at a width")
-    fill_in(args, seeds=1, seed=0, tol=1e-10)
+    if args.plot is not None:
+        verify_heatmap(args.plot)
     if args.out is not None:
+        refuse_unused(args, ("limit", "plot"), "with `--out`, which writes the kernels of the limit to files")
+        fill_in(args, seeds=1, seed=0, tol=1e-10)
         return _write(args, document, inputs, inputs2)
+    fill_in(args, seeds=1, seed=0, tol=1e-10, budget=_BUDGET)
     refuse_unused(args, ("tile", "resume"), "without `--out`, which writes kernels to files")
-    found: Any
-    with Progress("kernels") as progress:
-        if args.width is not None:
-            drawn = {"width": args.width, "seeds": args.seeds, "seed": args.seed, "progress": progress}
+    limit: Any = None
+    drawn: Any = None
+    if with_limit:
+        budget = None if math.isinf(args.budget) else args.budget
+        with Progress("kernels") as progress:
+            wanted = {"tol": args.tol, "budget": budget, "progress": progress}
             if args.nngp:
-                found = document.nngp(inputs, inputs2, **drawn)
+                limit = document.nngp(inputs, inputs2, **wanted)
             else:
-                found = document.ntk(inputs, inputs2, by_parameter=args.by_parameter, **drawn)
-        else:
-            wanted = {"tol": args.tol, "budget": args.budget, "progress": progress}
-            if args.nngp:
-                found = document.nngp(inputs, inputs2, **wanted)
-            else:
-                found = document.ntk(
+                limit = document.ntk(
                     inputs, inputs2, method=args.method, by_parameter=args.by_parameter, classes=args.paths, **wanted
                 )
-    report(found.diagnostics)
-    result, status = found.as_dict(), exit_status(found.diagnostics)
+    if args.width is not None:
+        with Progress(f"kernels at width {args.width}") as progress:
+            many = {"width": args.width, "seeds": args.seeds, "seed": args.seed, "progress": progress}
+            if args.nngp:
+                drawn = document.nngp(inputs, inputs2, **many)
+            else:
+                drawn = document.ntk(inputs, inputs2, by_parameter=args.by_parameter, **many)
+    said = list(dict.fromkeys(d for found in (limit, drawn) if found is not None for d in found.diagnostics))
+    report(said)
+    result, status = _as_dict(limit, drawn), exit_status(said)
     if args.explain:
-        result["expectations"] = [asdict(t) for t in found.expectations]
+        result["expectations"] = [asdict(t) for t in limit.expectations]
     if args.json:
         if status:
             from netsor.diagnostics.render import to_json
 
-            result = {"ok": False, **result, "diagnostics": [to_json(d) for d in found.diagnostics]}
+            result = {"ok": False, **result, "diagnostics": [to_json(d) for d in said]}
         print_json(result)
     else:
-        print(_text(document.program.name, result))
+        print(_text(document.program.name, limit, drawn))
+        if args.explain:
+            print(_explained(result["expectations"]))
+    if args.plot is not None:
+        _plot(args.plot, document.program.name, limit if limit is not None else drawn)
+    interrupted = drawn is not None and drawn.seeds < args.seeds
+    if interrupted:
+        tell(f"interrupted after {drawn.seeds} of {args.seeds} seeds")
+        return interrupted_status()
     return status
+
+
+def verify_heatmap(path: str) -> None:
+    """Before anything long is computed: a picture of this name can be written."""
+    from netsor.show.drawing.convert import verify_converter
+    from netsor.show.writing import suffix_of, verify_writable
+
+    verify_converter(suffix_of(path, ("svg", "pdf", "png")))
+    verify_writable(path)
+
+
+def _plot(path: str, name: str, found: Any) -> None:
+    """The kernels as heat maps in a file."""
+    from netsor.show.heatmap import draw_heatmaps
+    from netsor.show.writing import write
+
+    kernels = {title: getattr(kernel, "value", None) for title, kernel, _ in _kernels(found)}
+    means = {title: kernel.mean for title, kernel, _ in _kernels(found) if hasattr(kernel, "mean")}
+    write(path, draw_heatmaps({**kernels, **means}, path, name))
 
 
 def _write(args: argparse.Namespace, document: Any, inputs: Any, inputs2: Any) -> int:
@@ -153,25 +199,61 @@ def _write(args: argparse.Namespace, document: Any, inputs: Any, inputs2: Any) -
     return exit_status(written.diagnostics)
 
 
-def _text(name: str, result: dict[str, Any]) -> str:
-    where = f"width {result['width']}, {result['seeds']} seeds, " if "width" in result else ""
-    parts = [f"{name}: {where}{result['inputs']} inputs"]
-    kernels = [("NNGP", result["nngp"]), ("NTK", result.get("ntk"))]
-    kernels += [(f"NTK of {k}", v) for k, v in result.get("by_parameter", {}).items()]
-    for title, kernel in kernels:
-        if kernel is not None:
-            parts.append(_kernel(title, kernel, "width" in result))
-    if "paths" in result:
-        rows = [["class of paths", "share of the NTK on input 1", "largest share"]]
-        total = _first(result["ntk"]["value"])
-        for key, kernel in sorted(result["paths"].items(), key=lambda kv: -abs(_first(kv[1]["value"]))):
-            share = _first(kernel["value"])
-            rows.append([key, f"{share:.6g}", f"{share / total:.1%}" if total else ""])
-        rows[0][2] = "of it"
-        parts.append(table(rows, right=(False, True, True)))
-    if "expectations" in result:
-        parts.append(_explained(result["expectations"]))
+def _text(name: str, limit: Any, drawn: Any) -> str:
+    """The kernels of the limit or of drawn networks as matrices; where both were asked for, entry by entry."""
+    inputs = (limit or drawn).inputs
+    width = "" if drawn is None else f"width {drawn.width}, {drawn.seeds} seed{'s' * (drawn.seeds != 1)}, "
+    parts = [f"{name}: {'limit, and ' if limit and drawn else ''}{width}{inputs} input{'s' * (inputs != 1)}"]
+    one = limit or drawn
+    for title, kernel, get in _kernels(one):
+        if limit is not None and drawn is not None:
+            parts.append(compared(title, kernel, get(drawn), drawn.width))
+        else:
+            parts.append(kernel_text(title, kernel))
+    if limit is not None and getattr(limit, "classes", None):
+        parts.append(_shares(limit))
     return "\n".join(parts)
+
+
+def _kernels(found: Any) -> list[tuple[str, Any, Any]]:
+    """Title, kernel, and how to get the same kernel of another result."""
+    out: list[tuple[str, Any, Any]] = []
+    if found.nngp is not None:
+        out.append(("NNGP", found.nngp, lambda other: other.nngp))
+    if getattr(found, "ntk", None) is not None:
+        out.append(("NTK", found.ntk, lambda other: other.ntk))
+    for k, v in getattr(found, "by_parameter", {}).items():
+        out.append((f"NTK of {k}", v, lambda other, k=k: other.by_parameter.get(k)))
+    return out
+
+
+def _shares(found: Any) -> str:
+    """What each class of paths adds to the NTK, the largest share first."""
+    rows = [["class of paths", "share of the NTK on input 1", "of it"]]
+    total = float(found.ntk.value.flat[0])
+    for key, kernel in sorted(found.classes.items(), key=lambda kv: -abs(kv[1].value.flat[0])):
+        share = float(kernel.value.flat[0])
+        rows.append([key, f"{share:.6g}", f"{share / total:.1%}" if total else ""])
+    return table(rows, right=(False, True, True))
+
+
+def _as_dict(limit: Any, drawn: Any) -> dict[str, Any]:
+    """The result as JSON; with the limit and a width both, each kernel has the two side by side, as in `eval`."""
+    if limit is None or drawn is None:
+        found: dict[str, Any] = (limit or drawn).as_dict()
+        return found
+    out: dict[str, Any] = {**limit.as_dict(), "width": drawn.width, "seeds": drawn.seeds}
+    at = {"width": drawn.width, "seeds": drawn.seeds}
+    for key in ("nngp", "ntk"):
+        exact, finite = getattr(limit, key, None), getattr(drawn, key, None)
+        if key in out and exact is not None and finite is not None:
+            out[key] = {"limit": exact.as_dict(), "finite": {**at, **finite.by_entry()}}
+    if "by_parameter" in out:
+        out["by_parameter"] = {
+            k: {"limit": v.as_dict(), "finite": {**at, **drawn.by_parameter[k].by_entry()}}
+            for k, v in limit.by_parameter.items() if k in drawn.by_parameter
+        }  # fmt: skip
+    return out
 
 
 def _explained(taken: list[dict[str, Any]]) -> str:
@@ -181,34 +263,3 @@ def _explained(taken: list[dict[str, Any]]) -> str:
         ways = ", ".join(f"{name} ({count})" for name, count in t["ways"].items() if count)
         lines.append(f"      for each {t['over']}, ± {error_text(t['error'])}: {ways}".replace("for each all", "once"))
     return "\n".join(lines)
-
-
-def _first(value: Any) -> float:
-    while isinstance(value, list):
-        value = value[0]
-    return float(value)
-
-
-def _kernel(title: str, kernel: dict[str, Any], empirical: bool) -> str:
-    value, error = kernel["value"], kernel["error"]
-    if error is None:
-        head = f"{title} (one seed)"
-    else:
-        head = f"{title} (± {error_text(error)}{' stderr' if empirical else ''})"
-    several = bool(value) and bool(value[0]) and isinstance(value[0][0], list)
-    digits = error if empirical or error is None else max(error, 1e-9)
-    rows = [["", *(str(j + 1) for j in range(min(len(value[0]) if value else 0, _MOST_ROWS)))]]
-    for i, row in enumerate(value[:_MOST_ROWS]):
-        for a in range(len(row[0]) if several else 1):
-            label = f"{i + 1}" + (f" ({a + 1})" if several else "")
-            cells = []
-            for x in row[:_MOST_ROWS]:
-                numbers = x[a] if several else [x]
-                cells.append(" ".join(_number(v, digits) for v in numbers))
-            rows.append([label, *cells])
-    more = len(value) > _MOST_ROWS or bool(value) and len(value[0]) > _MOST_ROWS
-    return f"{head}\n{table(rows, right=(True,) * 50)}" + ("\n  … (`--json` gives them all)" if more else "")
-
-
-def _number(value: float, error: float | None) -> str:
-    return f"{value:.6g}" if error is None else value_text(value, error)

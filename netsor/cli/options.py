@@ -91,6 +91,11 @@ def positive_number(text: str) -> float:
     return value
 
 
+def seconds(text: str) -> float:
+    """A time in seconds above zero; `inf` for no end."""
+    return float("inf") if text in ("inf", "none") else positive_number(text)
+
+
 def positive_whole_number(text: str) -> int:
     """An integer of at least 1."""
     value = whole_number(text)

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from netsor.cli.eval_command import Progress
+from netsor.cli.matrices import matrix
 from netsor.cli.network_options import add_tolerance, add_training, refuse_unused_seed, training_arguments
 from netsor.cli.options import (
     add_file,
@@ -18,7 +19,6 @@ from netsor.cli.options import (
     whole_number,
 )
 from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, value_text
-from netsor.cli.tables import table
 
 _ROUNDING = 1e-12
 
@@ -82,51 +82,54 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _text(found: Any) -> str:
-    heading = ["step", "row"]
-    if found.outputs > 1:
-        heading.append("output")
+    """f of every row after every step, and the mean loss of the training rows: the limit, and runs at a width."""
+    import numpy as np
+
+    out = [f"{found.network}: f after each step of SGD"]
     if found.program is not None:
-        heading += ["limit", "± at most", "kernel descent"]
+        worst = float(np.nanmax(found.error, initial=0.0))
+        out += [f"limit (± {error_text(worst)})", _table(found, found.program, found.error, 1e-11, "program")]
+        difference = found.difference()
+        if difference is not None and difference <= max(1e-9, 10 * worst):
+            out.append(f"kernel gradient descent: the same, |limit − kernel descent| ≤ {difference:.1e}")
+        else:
+            out += ["kernel gradient descent", _table(found, found.kernel, None, 1e-11, "kernel")]
+            if difference is not None:
+                out.append(f"  largest |limit − kernel descent|: {difference:.1e}")
     if found.finite is not None:
-        k = len(found.finite.values)
-        heading += [f"width {found.finite.width} ({'1 seed' if k == 1 else f'{k} seeds'})"] + (
-            ["± stderr"] if k > 1 else []
-        )
+        k, mean, stderr = len(found.finite.values), found.finite.mean, found.finite.stderr
+        spread = "" if stderr is None else f", ± {error_text(float(stderr.max(initial=0.0)))} stderr at most"
+        out.append(f"width {found.finite.width} ({'1 seed' if k == 1 else f'{k} seeds'}{spread})")
+        out.append(_table(found, mean, None if stderr is None else stderr / 30, 1e-6, "finite"))
         if found.program is not None:
-            heading.append("width − limit")
-    rows = [heading]
-    some = found.program if found.program is not None else found.finite.mean
-    for t in range(found.steps + 1):
-        for r in range(some.shape[1]):
-            for a in range(found.outputs):
-                rows.append(_row(found, t, r, a))  # noqa: PERF401
-    out = [f"{found.network}: f after each step of SGD", table(rows, right=(True, False) + (True,) * 9)]
-    if (difference := found.difference()) is not None:
-        out.append(f"  largest |limit − kernel descent|: {difference:.1e}")
+            gap = np.abs(mean - found.program)
+            # Runs start where they are told up to rounding, which is no spread.
+            apart = [] if stderr is None else gap[stderr > _ROUNDING] / stderr[stderr > _ROUNDING]
+            beside = f", {np.nanmax(apart):.1f} standard errors at most" if len(apart) else ""
+            out.append(f"  largest |width − limit|: {np.nanmax(gap, initial=0.0):.1e}{beside}")
     return "\n".join(out)
 
 
-def _row(found: Any, t: int, r: int, a: int) -> list[str]:
-    row = [str(t), f"train {r + 1}" if r < found.training else f"test {r + 1 - found.training}"]
-    if found.outputs > 1:
-        row.append(str(a + 1))
-    at = (t, r, a)
-    if found.program is not None:
-        value, error = found.program[at], found.error[at]
-        exists = value == value
-        row += [
-            value_text(value, max(error, 1e-11)) if exists else found.missing[at],
-            error_text(error) if exists else "",
-            f"{found.kernel[at]:.10g}",
-        ]
-    if found.finite is not None:
-        mean, stderr = found.finite.mean[at], found.finite.stderr
-        # Runs start where they are told up to rounding, which is no spread.
-        spread = 0.0 if stderr is None or stderr[at] < _ROUNDING * max(1.0, abs(mean)) else stderr[at]
-        row.append(value_text(mean, spread / 10) if spread else f"{mean:.6g}")
-        if stderr is not None:
-            row.append(error_text(spread))
-        if found.program is not None:
-            gap = mean - found.program[at]
-            row.append(f"{gap:+.1e}" if abs(gap) > _ROUNDING * max(1.0, abs(mean)) else "0")
-    return row
+def _table(found: Any, f: Any, error: Any, floor: float, name: str) -> str:
+    """Steps downwards, rows of data (and their outputs) across, the loss at the end."""
+    places = [(r, a) for r in range(f.shape[1]) for a in range(found.outputs)]
+    names = [
+        (f"train {r + 1}" if r < found.training else f"test {r + 1 - found.training}")
+        + (f" ({a + 1})" if found.outputs > 1 else "")
+        for r, a in places
+    ]
+    rows = []
+    for t in range(found.steps + 1):
+        cells = []
+        for r, a in places:
+            value = float(f[t, r, a])
+            bound = floor if error is None else max(float(error[t, r, a]), floor)
+            exists = value == value
+            cells.append(value_text(value, bound) if exists else found.missing.get((t, r, a), "no value"))
+        rows.append((str(t), cells))
+    losses = [_loss(float(x)) for x in found.losses[name]]
+    return matrix("step", names, rows, last=["loss", *losses])
+
+
+def _loss(value: float) -> str:
+    return f"{value:.6g}" if value == value else "no value"

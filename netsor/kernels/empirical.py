@@ -48,7 +48,15 @@ class EmpiricalKernel:
 
     def as_dict(self) -> dict[str, Any]:
         stderr = self.stderr
-        return {"value": self.mean.tolist(), "error": None if stderr is None else float(stderr.max(initial=0.0))}
+        return {
+            "value": self.mean.tolist(), "error": None if stderr is None else float(stderr.max(initial=0.0)),
+            "stderr": None if stderr is None else stderr.tolist(),
+        }  # fmt: skip
+
+    def by_entry(self) -> dict[str, Any]:
+        """Mean and standard error of each entry, as `netsor eval` gives them of each output."""
+        stderr = self.stderr
+        return {"mean": self.mean.tolist(), "stderr": None if stderr is None else stderr.tolist()}
 
 
 @dataclass(frozen=True)
@@ -129,10 +137,12 @@ def infer_empirical_kernels(
 
     parts = drawn.kernels(terms, seed, progress, options)
     zero = np.zeros(drawn.shape)
+    done = max((len(p.values) for p in parts.values()), default=len(zero))
+    zero = zero[:done]
     nngp = parts.pop("", EmpiricalKernel(zero))
     total = EmpiricalKernel(sum((p.values for p in parts.values()), zero))
     first = nngp if covariance else None
-    return EmpiricalKernels(drawn.count, drawn.n, drawn.shape[0], first, total, parts if by_parameter else {}, said)
+    return EmpiricalKernels(drawn.count, drawn.n, done, first, total, parts if by_parameter else {}, said)
 
 
 def infer_empirical_nngp(
@@ -151,7 +161,7 @@ def infer_empirical_nngp(
     covariance = partial(nngp_terms, verify_covariance(network))
     drawn = _Drawn.of(network, inputs, inputs2, width, seeds, False)
     nngp = drawn.kernels(covariance, seed, progress, options).get("", EmpiricalKernel(np.zeros(drawn.shape)))
-    return EmpiricalCovariances(drawn.count, drawn.n, drawn.shape[0], nngp)
+    return EmpiricalCovariances(drawn.count, drawn.n, len(nngp.values), nngp)
 
 
 @dataclass(frozen=True)
@@ -192,7 +202,13 @@ class _Drawn:
         for k, draw in enumerate(self.draws):
             if progress:
                 progress(f"draw {k + 1} of {len(self.draws)}")
-            values = run_vectors(program, self.n, seed, names, draw=draw, **options)
+            try:
+                values = run_vectors(program, self.n, seed, names, draw=draw, **options)
+            except KeyboardInterrupt:
+                # The draws that are finished are told; `seeds` says how many there are.
+                if not found:
+                    raise
+                break
             sample = _Sample(self.made, terms, {name: np.asarray(v) for name, v in values.items()}, self.n)
             for name, kernel in sample.kernels(self.rows, self.columns).items():
                 if not np.all(np.isfinite(kernel)):

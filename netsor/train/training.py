@@ -53,6 +53,7 @@ class Training:
 
     `program` is the limit of the unrolled program, with `error` bounding |value − limit|, and `kernel` is kernel
     gradient descent; both are None where f_0 is the network's own, which has no limit. `finite` are runs at a width.
+    `losses` are the mean losses of the training rows after each step, by the name of the field that they belong to.
     `missing` says for each value that `program` lacks (NaN) whether it does not exist or was not computed.
     """
 
@@ -65,6 +66,7 @@ class Training:
     finite: Runs | None = None
     diagnostics: tuple[Diagnostic, ...] = field(default=(), repr=False)
     missing: Mapping[tuple[int, ...], str] = field(default_factory=dict, repr=False)
+    losses: Mapping[str, Array] = field(default_factory=dict, repr=False)
 
     @property
     def outputs(self) -> int:
@@ -95,6 +97,8 @@ class Training:
                     "values": [self._plain(v[:, rows]) for v in self.finite.values],
                 }  # fmt: skip
             out[name] = part
+        if self.losses:
+            out["loss"] = {name: loss.tolist() for name, loss in self.losses.items()}
         if self.program is not None and self.error is not None:
             out["error"] = float(self.error.max(initial=0.0))
         if (difference := self.difference()) is not None:
@@ -235,7 +239,21 @@ def _train(
             verify_residuals(lacking, np.asarray(start), result.width)
         arrays = np.stack([result.values[name] for name in trained], axis=1)
         runs = Runs(result.width, np.stack([_shaped(v, steps, count) for v in arrays]))
-    return Training(network.name, steps, len(x), program, error, kernel, runs, tuple(said), missing)
+    losses = {}
+    for name, f in (("program", program), ("kernel", kernel), ("finite", None if runs is None else runs.values)):
+        if f is not None:
+            losses[name] = _losses(f, table, slopes)
+    return Training(network.name, steps, len(x), program, error, kernel, runs, tuple(said), missing, losses)
+
+
+def _losses(f: Array, targets: Array, loss: Loss) -> Array:
+    """The mean loss of the training rows after each step, shape (T+1,); of several networks the mean of theirs."""
+    runs = f if f.ndim == 4 else f[None]
+    each = [
+        [float(np.mean([loss.value(*row) for row in zip(step, targets, strict=False)])) for step in run.tolist()]
+        for run in runs
+    ]
+    return np.mean(each, axis=0)
 
 
 def _kernel(

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from netsor.expr import HALF, MINUS_ONE, TWO, ZERO, Expr, add, diff, is_singular, mul, power, substitute, sym, unfold
+from netsor.expr import (
+    HALF,
+    MINUS_ONE,
+    TWO,
+    ZERO,
+    Expr,
+    add,
+    diff,
+    evaluate,
+    is_singular,
+    mul,
+    power,
+    substitute,
+    sym,
+    unfold,
+)
 from netsor.transform import faults
 
 F, Y = sym("f"), sym("y")
@@ -31,11 +46,17 @@ class Loss:
         if unknown:
             known = ", ".join(f"`{s.name}`" for s in (*self.outputs, *self.targets))
             raise faults.bad_loss(f"the loss uses `{unknown[0]}`, which is not one of {known}")
+        self.expression = loss
         self.slopes = [diff(loss, f) for f in self.outputs]
         if all(slope is ZERO for slope in self.slopes):
             raise faults.bad_loss("the loss does not depend on the output, so nothing would be trained")
         if any(is_singular(unfold(slope)) for slope in self.slopes):
             raise faults.bad_loss("the loss jumps, so it has no derivative in the output")
+
+    def value(self, outputs: Sequence[float], targets: Sequence[float]) -> float:
+        """ℒ of one row."""
+        at = dict(zip((*self.outputs, *self.targets), (*outputs, *targets), strict=True))
+        return evaluate(unfold(self.expression), at)
 
     def derivative(self, j: int, outputs: Sequence[Expr], target: Callable[[int], Expr]) -> Expr:
         """∂ℒ/∂f_j at these outputs, with j counted from 0; `target(m)` gives the targets that occur."""

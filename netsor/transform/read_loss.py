@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from netsor.diagnostics import NetsorError, Source
@@ -9,8 +10,25 @@ from netsor.expr import Expr, substitute, sym
 from netsor.transform import faults
 
 
+def _cross_entropy(count: int) -> str:
+    """−Σ y_j log softmax(f)_j for targets that are probabilities; of one output, that of the classes y = 0 and 1."""
+    if count == 1:
+        return "softplus(f) - y * f"
+    fs = [f"f{j}" for j in range(1, count + 1)]
+    return " + ".join(f"y{j} * log({' + '.join(f'exp({g} - {f})' for g in fs)})" for j, f in enumerate(fs, start=1))
+
+
+# Losses by name, as a function of the number of outputs; mse is the mean over outputs, as in torch, the others sums.
+NAMED: dict[str, Callable[[int], str]] = {
+    "mse": lambda count: "(f - y)^2" if count == 1 else f"(f - y)^2 / {count}",
+    "logistic": lambda count: "softplus(-y * f)",
+    "hinge": lambda count: "relu(1 - y * f)",
+    "cross_entropy": _cross_entropy,
+}
+
+
 def read_loss(text: str, count: int = 1) -> Expr:
-    """The expression of a loss in `f` and `y`, or with several outputs also in `f1`, `y1`, `f2`, ….
+    """The expression of a loss in `f` and `y`, or with several outputs also in `f1`, `y1`, `f2`, …; or one of `NAMED`.
 
     Raises NetsorError where the text is not such an expression (E658, or the error of the parser with its place in the
     text).
@@ -18,6 +36,7 @@ def read_loss(text: str, count: int = 1) -> Expr:
     from netsor.check import check_source
 
     text = text.strip()
+    text = NAMED[text](count) if text in NAMED else text
     if not text or "\n" in text or "#" in text:
         raise faults.bad_loss(f"the loss `{' '.join(text.split())}` is not one expression")
     names = ["f", "y"]

@@ -10,6 +10,9 @@ from training_networks import FOLDER, task
 
 import netsor
 from netsor.cli.main import main
+from netsor.expr import as_expr, evaluate, unfold
+from netsor.transform.loss import Loss
+from netsor.transform.read_loss import read_loss
 
 MLP = str(FOLDER / "mlp_erf.netsor")
 X = np.random.default_rng(0).standard_normal((3, 3)).round(2)
@@ -112,8 +115,12 @@ def test_train_as_a_table(capsys, files):
     )
     assert status == 0
     lines = out.splitlines()
-    assert "kernel descent" in lines[1] and "width 32 (2 seeds)" in lines[1]
-    assert sum("train" in line for line in lines[2:]) == 6 and sum("test" in line for line in lines) == 4
+    assert any("kernel descent" in line for line in lines) and any("width 32 (2 seeds" in line for line in lines)
+    # The limit and the width: steps downwards, three training rows, two test rows and the loss across.
+    headings = [line.split() for line in lines if line.split()[:1] == ["step"]]
+    assert headings == [["step", "train", "1", "train", "2", "train", "3", "test", "1", "test", "2", "loss"]] * 2
+    start = np.mean(Y**2) / 2
+    assert all(float(line.split()[-1]) == pytest.approx(start, rel=1e-5) for line in lines if line.split()[0] == "0")
     # Neither flag means the limit; a width alone means the width alone.
     assert "kernel descent" in call(capsys, "train", MLP, *training(files, "--steps", 1, "--lr", 0.5))[1]
     assert "limit" not in call(capsys, "train", MLP, *training(files, "--steps", 1, "--width", 32))[1]
@@ -295,3 +302,45 @@ def test_a_budget_is_kept_about_and_what_it_misses_is_said(capsys, files):
         assert gap <= found[name]["error"] + 5 * finite[name]["error"] + 0.1 * np.abs(finite[name]["value"]).max()
     status, _, err = call(capsys, "ntk", MLP, "--inputs", files / "T.csv", "--budget", 60)
     assert (status, err) == (0, "")
+
+
+def _named(name: str, f: np.ndarray, y: np.ndarray) -> float:
+    """The losses of that name for one row of outputs, as torch defines them (cross entropy by softmax)."""
+    match name:
+        case "mse":
+            return float(np.mean((f - y) ** 2))
+        case "logistic":
+            return float(np.sum(np.log1p(np.exp(-y * f))))
+        case "hinge":
+            return float(np.sum(np.maximum(0, 1 - y * f)))
+        case _:
+            if len(f) == 1:
+                return float(np.log1p(np.exp(f[0])) - y[0] * f[0])
+            return float(-np.sum(y * (f - np.log(np.exp(f).sum()))))
+
+
+@pytest.mark.parametrize("name", ["mse", "logistic", "hinge", "cross_entropy"])
+@pytest.mark.parametrize("outputs", [1, 2, 3])
+def test_losses_by_name(name, outputs):
+    rng = np.random.default_rng(outputs)
+    f = rng.standard_normal(outputs)
+    y = np.eye(outputs)[0] if name == "cross_entropy" else np.where(rng.random(outputs) < 0.5, -1.0, 1.0)
+    loss = Loss(read_loss(name, outputs), outputs)
+    assert loss.value(f, y) == pytest.approx(_named(name, f, y), rel=1e-12)
+    # Its slopes are those that SGD takes.
+    for j in range(outputs):
+        step = 1e-6 * np.eye(outputs)[j]
+        slope = (_named(name, f + step, y) - _named(name, f - step, y)) / 2e-6
+        made = loss.derivative(j, [as_expr(float(x)) for x in f], lambda m: as_expr(float(y[m])))
+        assert evaluate(unfold(made), {}) == pytest.approx(slope, abs=1e-6)
+
+
+def test_the_losses_of_a_training_run_are_those_of_its_outputs():
+    two = netsor.load(FOLDER / "two_outputs.netsor")
+    targets = np.eye(2)[[0, 1, 0]]
+    run = two.train(X, targets, steps=1, lr=0.5, batch=3, loss="cross_entropy", width=20, seeds=2)
+    for t in range(2):
+        mine = np.mean([_named("cross_entropy", f, y) for f, y in zip(run.program[t], targets, strict=True)])
+        assert run.losses["program"][t] == pytest.approx(mine, rel=1e-12)
+    assert run.losses["program"][1] < run.losses["program"][0] == pytest.approx(np.log(2))
+    assert run.as_dict()["loss"]["program"] == run.losses["program"].tolist()
