@@ -20,7 +20,7 @@ from netsor.limit.interpreter import MISSING, Limit, Taken, method_without_value
 from netsor.limit.jumps import Jumps
 from netsor.shown import Shown
 
-# So many outputs without time are named in one message.
+# So many outputs are named in one message.
 _LISTED = 6
 
 
@@ -188,8 +188,6 @@ def _value(state: Limit, value: Expr) -> float:
     return math.ldexp(evaluate(rest, {s: state.scalar(s).value for s in rest.free}), k)
 
 
-# A warning about more outputs than these names the first of them.
-_MOST_LISTED = 12
 _RANKS = {m.value: rank for rank, m in enumerate(Method)}
 
 
@@ -245,8 +243,8 @@ def _not_reached(missed: Sequence[Output], values: dict[str, LimitValue], tol: f
         origin, share = culprit
         notes.append(f"the hardest expectation was {origin.purpose}, by {origin.method}: ± {share:.1e} of this")
     listed = [f"`{o.name}`" for o in missed]
-    if len(listed) > _MOST_LISTED:
-        listed = [*listed[: _MOST_LISTED - 1], f"{len(listed) - _MOST_LISTED + 1} more"]
+    if len(listed) > _LISTED:
+        listed = [*listed[: _LISTED - 1], f"{len(listed) - _LISTED + 1} more"]
     names = listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}"
     plural, verb = ("", "was") if len(missed) == 1 else ("s", "were")
     return Diagnostic(
