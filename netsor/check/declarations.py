@@ -24,9 +24,10 @@ from netsor.check.scope import Indices, core_name
 from netsor.check.unfolded import as_written, combined, is_rounded
 from netsor.check.values import Array, Bias, InputMatrixValue, MatrixValue, Numbers, Poison, Scalar, Vector
 from netsor.core import Constant, Data, Group, InputMatrix, Matrix
+from netsor.core.uniform import mean_and_variance
 from netsor.diagnostics import Span
 from netsor.diagnostics.catalogue import declarations, divergence, networks
-from netsor.expr import WIDTH, Const, Expr, Sym, mul, numbers, substitute
+from netsor.expr import MINUS_ONE, WIDTH, Const, Expr, Sym, add, as_expr, mul, numbers, power, substitute
 from netsor.expr import evaluate as evaluated
 from netsor.expr.asymptotics import Diverges, unfolded_limit, width_limit
 from netsor.expr.rationals import as_float, rational, uncertainty
@@ -165,7 +166,12 @@ async def scalar(ctx: Context, node: ast.ScalarDecl) -> None:
 async def matrix(ctx: Context, node: ast.MatrixDecl) -> None:
     """`matrix W ~ N(0, σ²/n)`, and n×d matrices that apply to data."""
     columns = await _columns(ctx, node)
-    variance, formula = await _entry_variance(ctx, node, columns)
+    bounds: tuple[float, float] | None = None
+    if isinstance(node.law, ast.Uniform) and columns is not None:
+        bounds = await _bounds(ctx, node.law, node.declarators[0].name)
+        variance, formula = mean_and_variance(bounds)[1], await _uniform_variance(ctx, node.law)
+    else:
+        variance, formula = await _entry_variance(ctx, node, columns)
     for d in node.declarators:
         for indices in await members(ctx, d):
             name = core_name(d.name, indices)
@@ -174,7 +180,7 @@ async def matrix(ctx: Context, node: ast.MatrixDecl) -> None:
                 ctx.draft.matrices.append(Matrix(core, variance, node.span))
             else:
                 core = bind(ctx, d.name, indices, InputMatrixValue(name), d.span)
-                ctx.draft.input_matrices.append(InputMatrix(core, columns, variance, node.span))
+                ctx.draft.input_matrices.append(InputMatrix(core, columns, variance, node.span, bounds))
                 ctx.draft.columns[core] = columns
             if formula is not None:
                 ctx.formulas["variance", core] = formula
@@ -202,6 +208,9 @@ async def _entry_variance(ctx: Context, node: ast.MatrixDecl, columns: int | Non
     name = node.declarators[0].name
     if node.law is None:
         return (1.0 if columns is None else 1.0 / columns), None
+    if isinstance(node.law, ast.Uniform):
+        assert columns is None
+        raise Fault(declarations.uniform_matrix(node.law.span, name, (node.law.low.span.text, node.law.high.span.text)))
     if await number(ctx, node.law.mean, "the mean") != 0:
         raise Fault(declarations.matrix_mean(node.law.mean.span, name))
     value = await numeric(ctx, node.law.covariance)
@@ -242,6 +251,9 @@ async def vector(ctx: Context, node: ast.VectorDecl) -> None:
     names = [core_name(d.name, indices) for d, indices in named]
     if not names:
         return
+    if isinstance(node.law, ast.Uniform):
+        await _uniform_vectors(ctx, node, node.law, named)
+        return
     mean = await _mean(ctx, node.law.mean, len(names))
     covariance = await _covariance(ctx, node.law.covariance, names)
     bound = tuple(bind(ctx, d.name, i, Vector(Sym(core_name(d.name, i))), d.span) for d, i in named)
@@ -255,11 +267,56 @@ async def vector(ctx: Context, node: ast.VectorDecl) -> None:
         ctx.emitter.groups.append(Group(bound, mean, covariance, node.span))
 
 
+async def _uniform_vectors(
+    ctx: Context, node: ast.VectorDecl, law: ast.Uniform, named: list[tuple[ast.Declarator, Indices]]
+) -> None:
+    """Independent vectors with iid coordinates U(low, high)."""
+    bounds = await _bounds(ctx, law, core_name(named[0][0].name, named[0][1]))
+    mean, variance = mean_and_variance(bounds)
+    formula = await _uniform_variance(ctx, law)
+    for d, indices in named:
+        name = core_name(d.name, indices)
+        core = bind(ctx, d.name, indices, Vector(Sym(name)), d.span)
+        ctx.emitter.vectors.add(core)
+        ctx.emitter.groups.append(Group((core,), (mean,), ((variance,),), node.span, bounds))
+        if formula is not None:
+            (_, low), (_, high) = await law_number(ctx, law.low), await law_number(ctx, law.high)
+            ends = [as_expr(x) if e is None else e for x, e in zip(bounds, (low, high), strict=True)]
+            ctx.formulas["variance", core] = formula
+            ctx.formulas["mean", core] = mul(Const(0.5), add(*ends))
+
+
+async def _bounds(ctx: Context, law: ast.Uniform, name: str) -> tuple[float, float]:
+    """The ends of a uniform law; raises Fault where they are not two numbers in their order."""
+    ends = []
+    for node in (law.low, law.high):
+        value = await ctx.value(node)
+        if isinstance(value, Scalar) and WIDTH in value.expr.free:
+            raise Fault(declarations.not_constant(node.span, "an end of a uniform law", "an expression in n"))
+        ends.append(as_float((await law_number(ctx, node, "an end of a uniform law"))[0]))
+    if not rational(ends[0]) < rational(ends[1]):
+        raise Fault(declarations.uniform_bounds(law.span, name, (law.low.span.text, law.high.span.text)))
+    return ends[0], ends[1]
+
+
+async def _uniform_variance(ctx: Context, law: ast.Uniform) -> Expr | None:
+    """(b − a)²/12 in the parameters that stay symbols."""
+    if not ctx.symbols:
+        return None
+    found = [await law_number(ctx, node) for node in (law.low, law.high)]
+    if all(e is None for _, e in found):
+        return None
+    low, high = (as_expr(x) if e is None else e for x, e in found)
+    return mul(Const(1 / 12), power(add(high, mul(MINUS_ONE, low)), Const(2)))
+
+
 async def bias(ctx: Context, node: ast.BiasDecl) -> None:
     """`scalar c ~ N(0, s)`, a bias of the output; see `netsor.check.names.bias`."""
     named = [(d, indices) for d in node.declarators for indices in await members(ctx, d)]
     if not ctx.is_network:
         raise Fault(networks.bias_in_program(node.span, node.declarators[0].span.text, node.law.span))
+    if isinstance(node.law, ast.Uniform):
+        raise Fault(networks.uniform_bias(node.law.span, node.law.low.span.text, node.law.high.span.text))
     if await number(ctx, node.law.mean, "the mean") != 0:
         raise Fault(networks.bias_with_mean(node.law.mean.span, node.declarators[0].name))
     variance = await _covariance(ctx, node.law.covariance, [core_name(d.name, indices) for d, indices in named[:1]])

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 from netsor.core import Embedding, InputRef, MatMul, Moment, Nonlin, Program
 from netsor.core.expansions import Expansions, distances_in_limit
+from netsor.core.uniform import uniform_of
 from netsor.expr import (
     FUNCTIONS,
     HALF,
@@ -143,6 +144,9 @@ class _Written:
             for j, name in enumerate(g.names):
                 twin = next(t for t in range(j + 1) if k[j][t] == k[j][j] == k[t][t])
                 mean = as_expr(g.mean[j])
+                if g.bounds is not None:
+                    self.z[name] = uniform_of(g.bounds, _gaussian(name))
+                    continue
                 self.z[name] = mean if k[j][j] == 0 else add(mean, _gaussian(g.names[twin]))
         rows: dict[tuple[str, object], str] = {}
         for e in p.embeddings:

@@ -20,6 +20,7 @@ from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.diagnostics.catalogue.networks import growing_output, unknown_covariance
 from netsor.expr import Expr, Sym, canonical, mul, substitute, sym, unfold
 from netsor.expr.parity import parity
+from netsor.expr.rationals import rational
 
 # Subsets of more sources than these are not all tried.
 _MOST_SOURCES = 8
@@ -186,6 +187,9 @@ class _Sources:
         """Whether all that comes from a source may change its sign: Gaussians with mean zero, and no Ż among them."""
         kind, what = source
         if kind == "matrix":
+            u = self.program.input_matrix.get(str(what))
+            if u is not None and u.bounds is not None and rational(u.bounds[0]) != -rational(u.bounds[1]):
+                return False
             return len(self.uses.get(str(what), ())) < 2
         assert isinstance(what, frozenset)
         return all(self.program.group_of[name][0].mean[self.program.group_of[name][1]] == 0 for name in what)

@@ -90,6 +90,8 @@ def infer_b8(program: Program) -> B8:
         for k, name in enumerate(g.names):
             if g.covariance[k][k] == 0:
                 ranges[Sym(name)] = (g.mean[k], g.mean[k])
+            elif g.bounds is not None:
+                ranges[Sym(name)] = g.bounds
     worst: tuple[Finding, Span | None] = (FINE, None)
     count = 0
     moving: dict[Sym, Expr] = {}

@@ -34,22 +34,30 @@ class Matrix:
 
 @dataclass(frozen=True)
 class InputMatrix:
-    """An n×`columns` matrix with iid N(0, variance) entries, applied to data only."""
+    """An n×`columns` matrix with iid entries, applied to data only: N(0, variance), or uniform between `bounds`.
+
+    `variance` is that of uniform entries too; their mean may be another than 0.
+    """
 
     name: str
     columns: int
     variance: float
     span: Span | None = _place()
+    bounds: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class Group:
-    """Jointly Gaussian members of 𝒱: (h¹_α, …, h^k_α) ~ N(mean, covariance), iid over α; groups are independent."""
+    """Jointly Gaussian members of 𝒱: (h¹_α, …, h^k_α) ~ N(mean, covariance), iid over α; groups are independent.
+
+    A vector whose coordinates are uniform between `bounds` is a group of its own, with its mean and its variance.
+    """
 
     names: tuple[str, ...]
     mean: tuple[float, ...]
     covariance: tuple[tuple[float, ...], ...]
     span: Span | None = _place()
+    bounds: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from netsor.core import Embedding, Group, Program
+from netsor.core import Embedding, Group, InputMatrix, Program
 from netsor.finite.streams import CHUNK, Array, Streams, spans
 from netsor.finite.workers import Workers
 
@@ -78,22 +78,23 @@ class Initial:
             g, i = program.group_of[name]
             groups[id(g)] = g
             members.setdefault(id(g), []).append((i, name))
-        self._groups = [(root(g), members[k]) for k, g in groups.items()]
-        self._embeddings: list[tuple[str, int, float, list[Embedding], Array]] = []
+        self._groups = [(root(g), members[k]) for k, g in groups.items() if g.bounds is None]
+        self._uniform = [(g.names[0], g.bounds) for g in groups.values() if g.bounds is not None]
+        self._embeddings: list[tuple[InputMatrix, list[Embedding], Array]] = []
         by_matrix: dict[str, list[Embedding]] = {}
         for name in sorted(wanted & program.embedding.keys()):
             by_matrix.setdefault(program.embedding[name].matrix, []).append(program.embedding[name])
         for matrix, embeddings in by_matrix.items():
             u = program.input_matrix[matrix]
             coefficients = np.stack([rows[e.name] for e in embeddings])
-            self._embeddings.append((u.name, u.columns, float(np.sqrt(u.variance)), embeddings, coefficients))
+            self._embeddings.append((u, embeddings, coefficients))
         self._input_given = {u.name: given[u.name] for u in program.input_matrices if u.name in given}
 
     def block_bytes(self) -> int:
         """The most bytes that `draw` takes for one stretch, its results not counted."""
         latents = max((len(r.latent) for r, _ in self._groups), default=0)
-        columns = max((d for _, d, *_ in self._embeddings), default=0)
-        results = max((len(m) for _, _, _, m, _ in self._embeddings), default=0)
+        columns = max((u.columns for u, *_ in self._embeddings), default=0)
+        results = max((len(m) for _, m, _ in self._embeddings), default=0)
         return 8 * (CHUNK * (latents + results + 1) + max(CHUNK, columns) * (2 if columns else 0))
 
     def draw(self, streams: Streams, chunk: int, lo: int, hi: int, dtype: Any) -> dict[str, Array]:
@@ -115,7 +116,11 @@ class Initial:
                         x += latents[j] if factor == 1.0 else factor * latents[j]
                     made[key] = x = x.astype(dtype, copy=False)
                 out[name] = x
-        for u, columns, deviation, embeddings, coefficients in self._embeddings:
+        for name, bounds in self._uniform:
+            z = streams.normals(name, chunk, hi - lo)
+            out[name] = _uniform_of(z, bounds).astype(dtype, copy=False)
+        for matrix, embeddings, coefficients in self._embeddings:
+            u, columns = matrix.name, matrix.columns
             values = np.empty((len(embeddings), hi - lo))
             step = max(1, CHUNK // columns)
             # A substream holds `step` rows of U, counted from row 0, so that a row does not depend on the bounds lo and
@@ -124,7 +129,7 @@ class Initial:
                 if u in self._input_given:
                     block = np.asarray(self._input_given[u][a : a + step], float)
                 else:
-                    block = input_block(streams, u, columns, deviation, a, min(a + step, streams.width))
+                    block = input_block(streams, matrix, a, min(a + step, streams.width))
                 first, last = max(a, lo), min(a + step, hi)
                 values[:, first - lo : last - lo] = coefficients @ block[first - a : last - a].T
             for e, x in zip(embeddings, values, strict=True):
@@ -132,17 +137,25 @@ class Initial:
         return out
 
 
-def input_block(streams: Streams, name: str, columns: int, deviation: float, lo: int, hi: int) -> Array:
+def _uniform_of(z: Array, bounds: tuple[float, float]) -> Array:
+    """a + (b − a) Φ(z), uniform where z is standard normal."""
+    from scipy.special import ndtr
+
+    low, high = map(float, bounds)
+    return low + (high - low) * ndtr(z)
+
+
+def input_block(streams: Streams, u: InputMatrix, lo: int, hi: int) -> Array:
     """Rows [lo, hi) of an input matrix, `lo` a multiple of CHUNK // columns."""
-    step = max(1, CHUNK // columns)
-    return deviation * streams.generator(name, lo // step).standard_normal((hi - lo, columns))
+    step = max(1, CHUNK // u.columns)
+    z = streams.generator(u.name, lo // step).standard_normal((hi - lo, u.columns))
+    return float(np.sqrt(u.variance)) * z if u.bounds is None else _uniform_of(z, u.bounds)
 
 
-def input_matrix(streams: Streams, name: str, columns: int, variance: float) -> Array:
+def input_matrix(streams: Streams, u: InputMatrix) -> Array:
     """The whole input matrix, (n, columns)."""
-    step = max(1, CHUNK // columns)
-    blocks = [input_block(streams, name, columns, variance**0.5, a, b) for a, b in spans(streams.width, step)]
-    return np.concatenate(blocks)
+    step = max(1, CHUNK // u.columns)
+    return np.concatenate([input_block(streams, u, a, b) for a, b in spans(streams.width, step)])
 
 
 def rows_per_stretch(n: int) -> int:

@@ -120,8 +120,7 @@ def run_vectors(
             elif name in program.matrix:
                 out[name] = draw_matrix(streams, name, program.matrix[name].variance, job.dtype, workers)
             elif name in program.input_matrix:
-                u = program.input_matrix[name]
-                out[name] = input_matrix(streams, name, u.columns, u.variance)
+                out[name] = input_matrix(streams, program.input_matrix[name])
             elif name in vectors:
                 out[name] = store[job.plan.alias.get(name, name)]
             else:

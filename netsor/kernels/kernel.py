@@ -15,9 +15,11 @@ from netsor.core import Program
 from netsor.deadline import TimeOver, limited
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.diagnostics.catalogue.limits import out_of_time
+from netsor.diagnostics.catalogue.networks import uniform_paths
 from netsor.finite.faults import bad_choice
 from netsor.gaussian.problem import Clock, NoNumber, NoPointwiseMeaning, NotTaken, Unsettled
 from netsor.kernels.advice import kinks_met
+from netsor.kernels.by_entry import has_uniform_inputs, kernels_by_entry
 from netsor.kernels.jumps import verify_no_jump
 from netsor.kernels.pairs import Pairs, Template, flat_rows, infer_pairs, named_examples, own_template, templates
 from netsor.kernels.paths import path_contributions
@@ -97,6 +99,8 @@ def _kernels(
     with_paths = method == "paths" or classes
     if with_paths:
         verify_path_formula(network)
+    if has_uniform_inputs(network):
+        return _kernels_by_entry(network, x, y, tol, by_parameter, budget)
     kept = frozenset(t.name for t in network.train or () if t.name in network.group_of) if with_paths else frozenset()
     clock = Clock(budget)
     across, within = templates(network, pairs, tol, kept)
@@ -131,11 +135,32 @@ def _kernels(
     return Kernels(len(x), first, total, *parts, _taken(across, within), tuple(said))
 
 
+def _kernels_by_entry(
+    network: Program, x: Array, y: Array | None, tol: float, by_parameter: bool, budget: float | None
+) -> Kernels:
+    """The kernels of a network with uniform input matrices."""
+    said: list[Diagnostic] = []
+    terms: dict[str, Any] = {"NTK": ntk_terms}
+    try:
+        terms["NNGP"] = partial(nngp_terms, verify_covariance(network))
+    except NetsorError as fault:
+        said = list(fault.diagnostics)
+    made = kernels_by_entry(network, x, y, terms, True, tol, budget)
+    for name in terms:
+        said += _not_reached(network, name, made[name], tol, budget)
+    said += kinks_met(network, named_examples(network, x if y is None else np.concatenate([x, y])))
+    parts = {name.removeprefix("NTK "): k for name, k in made.items() if name.startswith("NTK ") and by_parameter}
+    return Kernels(len(x), made.get("NNGP"), made["NTK"], parts, {}, (), tuple(said))
+
+
 def infer_ntk(
     network: Program, inputs: Any, inputs2: Any = None, tol: float = 1e-10, budget: float | None = None
 ) -> tuple[Kernel, tuple[Diagnostic, ...]]:
     """The NTK alone, by MOMENTs of the backward program; arguments and errors are those of `infer_kernels`."""
     verify_network(network)
+    if has_uniform_inputs(network):
+        made = infer_kernels(network, inputs, inputs2, tol=tol, budget=budget)
+        return made.ntk, tuple(d for d in made.diagnostics if d.code != "E617")
     pairs = infer_pairs(flat_rows(network, inputs), None if inputs2 is None else flat_rows(network, inputs2))
     clock = Clock(budget)
     with in_time(network, "NTK", budget):
@@ -249,7 +274,10 @@ def infer_diagonal(
     verify_network(network)
     x = flat_rows(network, inputs)
     tangent = which == "ntk"
+    terms: Callable[..., list[KernelTerm]]
     terms = ntk_terms if tangent else partial(nngp_terms, verify_covariance(network))
+    if has_uniform_inputs(network):
+        return kernels_by_entry(network, x, None, {which: terms}, tangent, tol, budget, diagonal=True)[which]
     count = len(network.readouts)
     shape = (len(x),) + (count, count) * (count > 1)
     clock = Clock(budget)
@@ -275,7 +303,11 @@ def _forward_kernel(
     budget: float | None,
 ) -> Covariances:
     x = flat_rows(network, inputs)
-    pairs = infer_pairs(x, None if inputs2 is None else flat_rows(network, inputs2))
+    y = None if inputs2 is None else flat_rows(network, inputs2)
+    if has_uniform_inputs(network):
+        found = kernels_by_entry(network, x, y, {"NNGP": terms}, False, tol, budget)["NNGP"]
+        return Covariances(len(x), found, (), tuple(_not_reached(network, "NNGP", found, tol, budget)))
+    pairs = infer_pairs(x, y)
     clock = Clock(budget)
     with in_time(network, "NNGP", budget):
         across, within = templates(network, pairs, tol, backward=False)
@@ -368,6 +400,9 @@ def verify_path_formula(network: Program) -> None:
 
     found = infer_assumptions(network)
     a2, gia = found["A2"], found["GIA"]
+    uniform = [u.span for u in network.input_matrices if u.bounds] + [g.span for g in network.groups if g.bounds]
+    if uniform:
+        raise NetsorError(uniform_paths(network.name, uniform[0]))
     if not a2.holds:
         raise NetsorError(
             Diagnostic(

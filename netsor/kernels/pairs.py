@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from netsor.core import DataRef, InputRef, Program
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue.networks import uniform_inputs
 from netsor.limit import Limit
 from netsor.limit.many.evaluator import Evaluator
 from netsor.limit.many.frames import Inputs
@@ -124,6 +126,11 @@ def _template(
     backward: bool,
     derivatives: type[Evaluator] | None = None,
 ) -> Template:
+    needed = network.needed()
+    uniform = (network.input_matrix[e.matrix] for e in network.embeddings if e.name in needed)
+    refused = next((u for u in uniform if u.bounds), None)
+    if refused is not None:
+        raise NetsorError(uniform_inputs(refused.span, refused.name))
     rows_of_sample = shaped_rows(network, sample)
     if backward:
         made = passes(network, rows_of_sample, singular=derivatives is not None)

@@ -67,7 +67,7 @@ def kernel_program(network: Program, inputs: Any) -> KernelProgram:
             raise
         said += fault.diagnostics
         made = instances(network, inputs)
-    entries = _Entries(made)
+    entries = Entries(made)
     count = len(made.row_of)
     names = (("nngp",) if covariance else ()) + (("ntk",) if isinstance(made, Passes) else ())
     outputs: list[Output] = []
@@ -79,7 +79,7 @@ def kernel_program(network: Program, inputs: Any) -> KernelProgram:
     return KernelProgram(made.builder.build(network.name, outputs), _legend(network, names), count, names, warnings)
 
 
-class _Entries:
+class Entries:
     """The entries of kernels as scalars of a program under construction."""
 
     def __init__(self, made: Instances):

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from netsor.core import Group, MatMul, Moment, Nonlin, Program
+from netsor.core.uniform import with_gaussians
 from netsor.deadline import TimeOver, now, verify_time
 from netsor.diagnostics import Diagnostic, NetsorError, Span
 from netsor.expr import (
@@ -116,7 +117,7 @@ class Limit:
     kept: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        self.program = self.program.evaluated
+        self.program = with_gaussians(self.program.evaluated)
         self._z: dict[str, Expr] = {}
         self._scalars: dict[str, Expr] = {}
         self._atoms = Atoms(self.program, self._z, self._scalars)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from netsor.core import MatMul, Program
+from netsor.core.uniform import with_gaussians
 from netsor.expr import Const, Expr, Sym, add, canonical, mul, neg
 from netsor.expr.arrays import lambdify
 from netsor.gaussian import Estimate, Settings
@@ -56,7 +57,7 @@ class CoordinateLaw:
         budget: float | None = 60.0,
         progress: Callable[[str], None] | None = None,
     ):
-        self.program = program.evaluated
+        self.program = with_gaussians(program.evaluated)
         self.names = list(names)
         self.limit = Limit(program, Settings(tol=tol, budget=budget), progress)
         self.limit.build_all()

@@ -71,7 +71,8 @@ def _declarations(p: Program) -> Iterator[str]:
     for m in p.matrices:
         yield f"matrix {m.name} ~ N(0, {_float(m.variance)}/n)"
     for u in p.input_matrices:
-        yield f"matrix {u.name} : (n, {u.columns}) ~ N(0, {_float(u.variance)})"
+        law = f"N(0, {_float(u.variance)})" if u.bounds is None else _uniform(u.bounds)
+        yield f"matrix {u.name} : (n, {u.columns}) ~ {law}"
     for g in p.groups:
         yield _group(g)
     for t in p.train or ():
@@ -80,10 +81,16 @@ def _declarations(p: Program) -> Iterator[str]:
 
 def _group(g: Group) -> str:
     names = ", ".join(g.names)
+    if g.bounds is not None:
+        return f"vector {names} ~ {_uniform(g.bounds)}"
     if len(g.names) == 1:
         return f"vector {names} ~ N({_float(g.mean[0])}, {_float(g.covariance[0][0])})"
     mean = "0" if not any(g.mean) else _nested(g.mean)
     return f"vector {names} ~ N({mean}, {_nested(g.covariance)})"
+
+
+def _uniform(bounds: tuple[float, float]) -> str:
+    return f"U({_float(bounds[0])}, {_float(bounds[1])})"
 
 
 def takes_name(p: Program, name: str) -> bool:

@@ -236,6 +236,17 @@ class Normal(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Uniform(Node):
+    """The law `U(low, high)` of iid uniform entries."""
+
+    low: Expr
+    high: Expr
+
+
+Law = Normal | Uniform
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Promise(Node):
     """The middle of `z := ψ(x, y; θ) = …`: just these vectors and just these scalars; ψ is a placeholder."""
 
@@ -335,7 +346,7 @@ class BiasDecl(Node):
     """`scalar c ~ N(0, s)`: the bias of a network's output, a parameter."""
 
     declarators: tuple[Declarator, ...]
-    law: Normal
+    law: Law
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -344,7 +355,7 @@ class MatrixDecl(Node):
 
     declarators: tuple[Declarator, ...]
     shape: tuple[Expr, ...] | None = None
-    law: Normal | None = None
+    law: Law | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -352,7 +363,7 @@ class VectorDecl(Node):
     """`vector a, b ~ N([0, 1], [[1, ρ], [ρ, 2]])`."""
 
     declarators: tuple[Declarator, ...]
-    law: Normal | None = None
+    law: Law | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -90,7 +90,7 @@ def _no_law(name: Token, close: Token) -> NetsorError:
     law = named_law(text) or NamedLaw(f"`{name.text}` is no law", "", "write `N(mean, variance)`")
     edit = named_edit(source, start + len(text) - len(text.lstrip()), close.span.end, law)
     notes = (law.note,) if law.note else ()
-    return _refuse("E121", law.message, name.span, "the only law is normal", law.hint, notes, (edit,) if edit else ())
+    return _refuse("E121", law.message, name.span, "the laws are `N` and `U`", law.hint, notes, (edit,) if edit else ())
 
 
 @v_args(inline=True)
@@ -143,7 +143,7 @@ class Builder(Transformer[Token, Any]):
         target = ast.Target(name.name, tuple(i for i in name.indices if not isinstance(i, ast.Range)), span=name.span)
         return ast.ScalarDecl(target, value, span=_over(keyword, value))
 
-    def bias(self, keyword: Token, names: _Declarators, law: ast.Normal) -> ast.BiasDecl:
+    def bias(self, keyword: Token, names: _Declarators, law: ast.Law) -> ast.BiasDecl:
         return ast.BiasDecl(names.items, law, span=_over(keyword, law))
 
     def matrix(self, keyword: Token, names: _Declarators, _colon: Any, shape: Any, law: Any) -> ast.MatrixDecl:
@@ -175,7 +175,9 @@ class Builder(Transformer[Token, Any]):
 
     def law(
         self, tilde: Token, name: Token, _open: Token, mean: ast.Expr, _comma: Token, covariance: ast.Expr, close: Token
-    ) -> ast.Normal:
+    ) -> ast.Law:
+        if name.text in ("U", "𝒰"):
+            return ast.Uniform(mean, covariance, span=_over(name, close))
         if name.text not in ("N", "𝒩"):
             raise _no_law(name, close)
         return ast.Normal(mean, covariance, span=_over(name, close))

@@ -74,7 +74,7 @@ LAWS: list[tuple[str, list[float]]] = [
     ("vector u ~ Rademacher\noutput a := mean(u^2)\noutput b := mean(u + cos(u))\n", [1, math.cos(1)]),
     ("vector u ~ Rademacher(1/2)\noutput a := mean(u^4)\n", [1]),
     ("vector u ~ Uniform(-1, 3)\noutput a := mean(u)\noutput b := mean(u^2)\n", [1, 7 / 3]),
-    ("vector u ~ U(0, 1)\noutput b := mean(u^2)\n", [1 / 3]),
+    ("vector u ~ unif(0, 1)\noutput b := mean(u^2)\n", [1 / 3]),
     ("vector u ~ Bernoulli(0.3)\noutput a := mean(u)\noutput b := mean(u^2)\n", [0.3, 0.3]),
     ("vector u ~ Normal(2, 3)\noutput a := mean(u)\noutput b := mean(u^2)\n", [2, 7]),
     ("vector u ~ Gaussian(0, 1)\noutput b := mean(u^2)\n", [1]),

@@ -381,6 +381,26 @@ def input_variance(span: Span, name: str, columns: int) -> Diagnostic:
     )
 
 
+def uniform_matrix(span: Span, name: str, ends: tuple[str, str]) -> Diagnostic:
+    """`ends` are those of the law as they are written."""
+    shrinks = any(re.search(r"(?<!\w)n(?!\w)", end) for end in ends)
+    edit = Edit(span, f"N(0, {_spread(ends)}{'' if shrinks else '/n'})")
+    return E409(
+        f"the entries of the n×n matrix `{name}` have a uniform law, and n×n matrices are Gaussian",
+        span,
+        "not N(0, σ²/n)",
+        notes=("Setup B.2: W_αβ ~ N(0, σ_W²/n); n×d matrices and vectors may be uniform",),
+        hint=f"write {said(edit)}" + (", which has this variance" if shrinks else ", with the variance divided by n"),
+        edits=(edit,),
+    )
+
+
+def _spread(ends: tuple[str, str]) -> str:
+    """(b − a)²/12 in the words of the user."""
+    low, high = ends
+    return f"({high} - {bracketed(low)})^2/12"
+
+
 E410 = Entry(
     "E410",
     "a matrix with a mean",
@@ -459,6 +479,19 @@ def negative_variance(span: Span, name: str, value: float, by_n: bool = False) -
         f"the variance of `{name}` is {value:g}{'/n' if by_n else ''}, which is negative",
         span,
         "negative",
+        hint=f"write {said(edit)}",
+        edits=(edit,),
+    )
+
+
+def uniform_bounds(span: Span, name: str, ends: tuple[str, str]) -> Diagnostic:
+    """The ends are not in their order, or are equal."""
+    low, high = ends
+    edit = Edit(span, f"U({high}, {low})" if low != high else f"N({low}, 0)")
+    return E413(
+        f"`{name}` has the law U({low}, {high}), and its first end must be less than its second",
+        span,
+        "no interval",
         hint=f"write {said(edit)}",
         edits=(edit,),
     )

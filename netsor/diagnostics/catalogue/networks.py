@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from netsor.diagnostics.catalogue.entry import Entry
-from netsor.diagnostics.catalogue.words import said, short, whole_line
+from netsor.diagnostics.catalogue.words import bracketed, said, short, whole_line
 from netsor.diagnostics.data import Diagnostic, Edit, Label, Span
 
 _NET = "network mlp(ξ : 3)\nmatrix U : (n, 3)\nmatrix W\nvector v ~ N(0, 1)\nx := tanh(W tanh(U ξ))\n"
@@ -431,13 +431,24 @@ def bias_elsewhere(span: Span, name: str, declared: Span | None) -> Diagnostic:
     )
 
 
+def uniform_bias(span: Span, low: str, high: str) -> Diagnostic:
+    edit = Edit(span, f"N(0, ({high} - {bracketed(low)})^2/12)")
+    return E620(
+        "a bias of the output is Gaussian, as the outputs are at initialization",
+        span,
+        "not N(0, s)",
+        hint=f"write {said(edit)}, which has this variance",
+        edits=(edit,),
+    )
+
+
 def bias_in_program(span: Span, names: str, law: Span) -> Diagnostic:
     edit = Edit(span, f"vector {names} ~ {law.text}")
     return E620(
-        f"`{names}` is declared as the bias of a network's output, and this is a program",
+        f"`{names}` has a law, and in a program a scalar is a constant",
         span,
         "a scalar with a law",
-        notes=("a constant is `scalar c = 2`",),
+        notes=("in a network it is a bias of the output; a constant is `scalar c = 2`",),
         hint=f"write {said(edit)} for n iid coordinates",
         edits=(edit,),
     )
@@ -451,6 +462,36 @@ def bias_with_mean(span: Span, name: str) -> Diagnostic:
         "mean is not 0",
         hint=f"write {said(edit)}: a constant that is added to the outputs can be subtracted from the targets",
         edits=(edit,),
+    )
+
+
+E621 = Entry(
+    "E621",
+    "what needs Gaussian input matrices",
+    "U ξ with uniform entries of U is not Gaussian, so that kernels depend on more than inner products of rows. NNGP "
+    "and NTK are found entry by entry then; `--fit` and the sum over paths need Gaussian matrices.",
+    bad="netsor predict uniform.netsor --inputs X.npy --targets y.npy --test Z.npy --fit s",
+    good="netsor predict uniform.netsor --inputs X.npy --targets y.npy --test Z.npy",
+    paper="Setup B.2",
+    stage="run",
+)
+
+
+def uniform_inputs(span: Span | None, name: str) -> Diagnostic:
+    return E621(
+        f"the input matrix `{name}` has uniform entries, and this needs the kernels as functions of inner products",
+        span,
+        "not Gaussian",
+        hint="choose the parameters without `--fit`",
+    )
+
+
+def uniform_paths(network: str, span: Span | None) -> Diagnostic:
+    return E611(
+        f"the sum over paths does not hold for `{network}`: it begins in Gaussian vectors, and this law is uniform",
+        span,
+        "not Gaussian",
+        hint="use `--method backward`, which has no such restriction",
     )
 
 

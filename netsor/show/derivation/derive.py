@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from netsor.core import MatMul, Moment, Nonlin, Program
+from netsor.core.uniform import with_gaussians
 from netsor.diagnostics import NetsorError
 from netsor.expr import ONE, ZERO, Apply, Const, Expr, Function, Pow, Sym, mul, postorder, substitute
 from netsor.expr.printing import is_builtin
@@ -306,6 +307,7 @@ def derive(program: Program, of: str | None = None, every: bool = False, limit: 
 
     Products and entries of data stand by name.
     """
+    program = with_gaussians(program)
     named, program = with_symbols(program), program.evaluated
     targets = targets_of(program, of)
     # A program that asks for nothing, as a backward pass does, is derived as a whole.

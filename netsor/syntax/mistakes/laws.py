@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from netsor.diagnostics.data import Edit, Source, replacement
 
 _NORMAL = {"normal", "gaussian", "norm", "gauss", "randn", "𝒩"}
+_UNIFORM = {"uniform", "unif", "rand", "runif"}
 _SYMMETRIC = {"goe", "gue", "gse", "wigner", "symmetric"}
 _ORTHOGONAL = {"haar", "orthogonal", "o", "unitary", "u", "stiefel"}
 _ARGUMENTS = r"\(([^()]*(?:\([^()]*\)[^()]*)*)\)?"
@@ -32,6 +33,10 @@ def named_law(text: str) -> NamedLaw | None:
     kind, names, law, inside = found[1], found[2].strip(), found[3], found[4]
     arguments = [a.strip() for a in (inside or "").split(",") if a.strip()]
     said = f"`{law}` is no law"
+    if law.lower() in _UNIFORM and (kind == "vector" or ":" in names):
+        ends = ", ".join(arguments) if len(arguments) == 2 else "0, 1"
+        line = f"{kind} {names} ~ U({ends})"
+        return NamedLaw(said, "the uniform law is `U(low, high)`", f"write `{line}`", line)
     if kind == "matrix":
         return _of_matrix(said, names, law.lower())
     if law.lower() in _NORMAL:
@@ -53,10 +58,6 @@ def _function(law: str, arguments: list[str], g: str) -> str:
     match law, arguments:
         case ("rademacher" | "sign" | "signs", _):
             return f"sign({g})"
-        case ("uniform" | "u" | "unif", [low, high]):
-            return f"{low} + ({high} - ({low})) * Phi({g})"
-        case ("uniform" | "u" | "unif", _):
-            return f"Phi({g})"
         case ("bernoulli" | "ber" | "bern", [p, *_]):
             return f"if Phi({g}) < {p} then 1 else 0"
         case ("bernoulli" | "ber" | "bern", _):
