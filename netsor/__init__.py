@@ -27,6 +27,7 @@ __all__ = [
     "__version__",
     "apply_edits",
     "format_source",
+    "from_torch",
     "load",
     "loads",
 ]
@@ -43,6 +44,7 @@ _HOMES = {
     "Report": "netsor.check",
     "apply_edits": "netsor.diagnostics",
     "format_source": "netsor.syntax.format",
+    "from_torch": "netsor.importer",
     "load": "netsor.api",
     "loads": "netsor.api",
 }

@@ -30,6 +30,7 @@ COMMANDS = (
     "fmt",
     "explain",
     "new",
+    "import",
     "completion",
 )
 

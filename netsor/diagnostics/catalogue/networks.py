@@ -688,3 +688,15 @@ E670 = Entry(
     good="netsor ntk mlp.netsor --inputs X.npy --out K",
     stage="run",
 )
+
+E690 = Entry(
+    "E690",
+    "a PyTorch module that is not written as a network",
+    "A module has a limit as its width grows when its weights are iid with a variance of c/n, or of c where finitely "
+    "many numbers enter; when sums over the width are divided by n; and when its outputs are readouts vᵀx/√n. What has "
+    "none, or none that is known, is refused with the module's path and the line of its source.",
+    bad="netsor import model.py:attention_divided_by_sqrt_d --example 1,4,3",
+    good="netsor import model.py:attention_divided_by_d --example 1,4,3",
+    paper="Setup D.1",
+    stage="run",
+)

@@ -1,0 +1,216 @@
+"""From the factory of a module to a checked network."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from netsor.api import Document, load_source
+from netsor.diagnostics import NetsorError, Source
+from netsor.importer.export import Exported, export
+from netsor.importer.network import Network, assemble
+from netsor.importer.operations import ONE_HOT, RULES
+from netsor.importer.parameters import MATRIX, Parameters
+from netsor.importer.refusal import Refusal
+from netsor.importer.text import Writer, Written
+from netsor.importer.translate import Translation
+
+
+@dataclass(frozen=True)
+class Imported(Document):
+    """A network made from a module: its text, and what was assumed in it."""
+
+    text: str = ""
+    notes: tuple[str, ...] = ()
+    _written: Written | None = field(default=None, repr=False, compare=False)
+    _network: Network | None = field(default=None, repr=False, compare=False)
+
+    def inputs(self, example: Any) -> dict[str, np.ndarray[Any, Any]]:
+        """One example of the module, a tensor or a list of them, as the inputs of the network, by name.
+
+        An input has shape (d,), or (T, d) where it is a family.
+        """
+        assert self._network is not None
+        tensors = example if isinstance(example, (list, tuple)) else [example]
+        numbers = np.concatenate([np.asarray(x).reshape(-1) for x in tensors])
+        out = {}
+        for x in self._network.inputs:
+            rows = np.array([[_entry(numbers, k) for k in row] for row in x.rows])
+            out[x.name] = rows if len(rows) > 1 else rows[0]
+        return out
+
+    def weights(self, module: Any) -> dict[str, np.ndarray[Any, Any]]:
+        """The weights of a module of the factory as those of the network, by name.
+
+        Matrices have shape (n, n) or (n, d), vectors (n,); `netsor.finite.run(…, given=weights)` runs with them.
+        """
+        assert self._written is not None
+        out = {}
+        for name, (p, entries, is_input) in self._written.names.items():
+            out[name] = _block(module, p, entries, is_input)
+        return out
+
+
+def import_module(
+    factory: Callable[[int], Any],
+    example: Any,
+    *,
+    init: Mapping[str, str] | None = None,
+    name: str = "",
+    origin: str = "",
+) -> Imported:
+    """See `netsor.importer.from_torch`; `name` is the network's, `origin` what its head comment names."""
+    try:
+        return _import(factory, example, dict(init or {}), name or _name(factory), origin)
+    except Refusal as refused:
+        raise refused.error() from refused
+
+
+def _import(factory: Any, example: Any, init: dict[str, str], name: str, origin: str) -> Imported:
+    exported = _exported(factory, example)
+    parameters = Parameters(exported, init)
+    translation = Translation(exported, parameters, RULES)
+    with np.errstate(all="ignore"):
+        outputs = translation.run()
+        network = assemble(translation, outputs)
+    notes = _notes(exported, network, translation, init)
+    comments = _comments(exported, origin or _name(factory), example, notes)
+    written = Writer(network, name, comments).write()
+    from netsor.syntax.format import format_source
+
+    source = Source(f"{name}.netsor", written.text)
+    with contextlib.suppress(NetsorError):  # the checker says what is wrong
+        source = Source(source.name, format_source(source))
+    document = load_source(source)
+    return Imported(document.report, document.settings, document.data, source.text, tuple(notes), written, network)
+
+
+def _exported(factory: Any, example: Any) -> Exported:
+    shapes = _shapes(example)
+    if any(isinstance(s, torch.Tensor) and not s.is_floating_point() for s in shapes):
+        return export(factory, lambda n: _examples(shapes, n, False))
+    try:
+        return export(factory, lambda n: _examples(shapes, n, False))
+    except Refusal as refused:
+        if all(isinstance(s, torch.Tensor) for s in shapes) or not _wants_integers(refused):
+            raise
+        return export(factory, lambda n: _examples(shapes, n, True))
+
+
+def _wants_integers(refused: Refusal) -> bool:
+    text = refused.message + str(refused.__cause__)
+    return any(word in text for word in ("Long", "long", "Int", "int", "index", "indices", "embedding"))
+
+
+def _shapes(example: Any) -> list[Any]:
+    if isinstance(example, torch.Tensor):
+        return [example]
+    if isinstance(example, Sequence) and example and all(isinstance(s, int) for s in example):
+        return [tuple(example)]
+    return list(example)
+
+
+def _examples(shapes: list[Any], n: int, integers: bool) -> tuple[torch.Tensor, ...]:
+    generator = torch.Generator().manual_seed(1)
+    out = []
+    for s in shapes:
+        if isinstance(s, torch.Tensor):
+            out.append(s.double() if s.is_floating_point() else s)
+        elif integers:
+            out.append(torch.zeros(tuple(s), dtype=torch.long))
+        else:
+            out.append(torch.randn(tuple(s), dtype=torch.float64, generator=generator))
+    return tuple(out)
+
+
+def _name(factory: Any) -> str:
+    name = getattr(factory, "__name__", "module")
+    return name if name.isidentifier() and name not in ("n", "network", "program") else "module"
+
+
+def _notes(exported: Exported, network: Network, translation: Translation, init: dict[str, str]) -> list[str]:
+    notes = []
+    first, unit = exported.widths[0], exported.units[0]
+    if first != unit:
+        notes.append(f"n is {_fraction(unit, first)} of the width that the factory is called with")
+    uniform = sorted({p.path for p in _all_parameters(network) if p.uniform_matrix})
+    if uniform:
+        notes.append(
+            "n×n matrices drawn from uniform laws are Gaussian ones of the same variance, with the same limit: "
+            + _listed(uniform)
+        )
+    for path, law in init.items():
+        notes.append(f"the law of {path} was given: {law}")
+    units = {0: "", 1: " divided by n"}.get(network.unit, f" divided by n^{network.unit}")
+    notes.append(f"the NTK is the limit of the module's own Σ ∂f/∂θ ∂f'/∂θ{units}")
+    if network.vanishing:
+        notes.append(
+            "parameters whose share of it vanishes are not trained here: "
+            + _listed(sorted({p.path for p in network.vanishing}))
+        )
+    notes += [f"tokens are one-hot rows of {x.dimension} numbers in {x.name}" for x in network.inputs if x.tokens]
+    unused = sorted(
+        name for name, _ in exported.modules[0].named_parameters() if name not in translation.parameters.all
+    )
+    if unused:
+        notes.append("parameters that no output uses: " + _listed(unused))
+    return [*notes, *translation.notes, *network.notes]
+
+
+def _all_parameters(network: Network) -> list[Any]:
+    return [*network.trained, *network.vanishing]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= 8 else ", ".join(names[:7]) + f" and {len(names) - 7} more"
+
+
+def _fraction(a: int, b: int) -> str:
+    from fractions import Fraction
+
+    return str(Fraction(a, b))
+
+
+def _comments(exported: Exported, origin: str, example: Any, notes: list[str]) -> list[str]:
+    shapes = [tuple(s.shape) if isinstance(s, torch.Tensor) else tuple(s) for s in _shapes(example)]
+    shown = ", ".join(str(s).replace(" ", "") for s in shapes)
+    lines = [f"Made by `netsor import` from {origin}(n), example of shape {shown}."]
+    import textwrap
+
+    for note in notes:
+        lines += textwrap.wrap(f"- {note}", 116, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return lines
+
+
+def _block(module: Any, p: Any, entries: Sequence[tuple[int, ...]], is_input: bool) -> np.ndarray[Any, Any]:
+    """The numbers of a member: a block of the parameter, or columns of it, without their power of n."""
+    owner = module
+    for part in p.path.split("."):
+        owner = getattr(owner, part)
+    array = owner.detach().double().numpy()
+    sizes = p.array.shape
+    wide = [k for k, (s, c) in enumerate(zip(array.shape, sizes)) if p.widths[k]]
+    n = array.shape[wide[0]] // sizes[wide[0]]
+    parts = []
+    for index in entries:
+        block = tuple(_part(i, n, sizes[k], p, wide.index(k)) if k in wide else i for k, i in enumerate(index))
+        law = p.laws[index]
+        power = float(p.power_of(law)) + (0.5 if p.kind == MATRIX else 0.0)
+        parts.append(array[block] / p.unit_width(n) ** power)
+    return np.stack(parts, axis=1) if is_input else parts[0]
+
+
+def _part(i: int, n: int, c: int, p: Any, which: int) -> slice:
+    return slice(i, None, c) if p.interleaved.get(which) else slice(i * n, (i + 1) * n)
+
+
+def _entry(numbers: np.ndarray[Any, Any], k: int) -> float:
+    if k >= 0:
+        return float(numbers[k])
+    token, value = divmod(-k - 1, ONE_HOT)
+    return float(numbers[token] == value)

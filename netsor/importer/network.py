@@ -1,0 +1,491 @@
+"""From translated tensors to a network: what the outputs read, which inputs meet which matrices, what is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from netsor.importer.arrays import Array, Index
+from netsor.importer.laws import Power
+from netsor.importer.parameters import MATRIX, Parameter
+from netsor.importer.refusal import Refusal
+from netsor.importer.tensors import Tensor
+from netsor.importer.terms import SCALAR, VECTOR, ZERO, Entry, Term, settled
+from netsor.importer.translate import Translation
+
+HALF = Fraction(1, 2)
+
+
+@dataclass(eq=False)
+class Input:
+    """An input of the network: `rows` lists the numbers of the entries of each of its members."""
+
+    name: str
+    rows: list[tuple[int, ...]]
+    tokens: bool = False
+    hint: str = "input"
+    parameter: None = None
+    is_output: bool = False
+    inlined: bool = False
+
+    @property
+    def dimension(self) -> int:
+        return len(self.rows[0])
+
+
+@dataclass(eq=False)
+class InputMatrices:
+    """A parameter whose columns meet rows of inputs: `columns[index]` are the entries that are one n×d matrix."""
+
+    parameter: Parameter
+    array: Array
+    columns: dict[Index, tuple[Index, ...]] = field(default_factory=dict)
+
+
+@dataclass
+class Network:
+    """All that the text says."""
+
+    inputs: list[Input]
+    matrices: dict[Parameter, InputMatrices]
+    arrays: list[Array]
+    outputs: list[Array]
+    readout: Array | None  # vectors that were added where the module returns the units themselves
+    notes: list[str]
+    trained: dict[Parameter, int]
+    unit: int
+    vanishing: list[Parameter]
+
+
+def assemble(translation: Translation, outputs: Sequence[Tensor]) -> Network:
+    notes: list[str] = []
+    results: list[Array] = []
+    added = Array("v", (1,))
+    uses_added = False
+    for t in outputs:
+        axes = [a for a in t.entries.shape if a != 1]
+        wide = bool(t.widths)
+        blocks = 1
+        entries = t.entries.reshape([t.size(i).c for i in range(t.ndim)])
+        if wide:
+            uses_added = True
+            place = next(i for i in range(t.ndim) if t.size(i).width)
+            blocks = t.size(place).c
+            added = Array("v", (blocks,))
+            moved = np.moveaxis(entries, place, -1)
+        else:
+            moved = entries[..., None]
+        del axes
+        array = Array("f", moved.shape[:-1])
+        for index in np.ndindex(*moved.shape[:-1]):
+            parts = list(moved[index])
+            if wide:
+                array.terms[index] = _read_units(parts, added, blocks)
+            else:
+                array.terms[index] = _readout(parts[0], translation)
+        results.append(array)
+    if uses_added:
+        scale = "" if added.shape == (1,) else f", divided by √{added.shape[0]}"
+        notes.append(
+            f"the module returns units: each output is a readout vᵀx/√n{scale} of them with v ~ N(0, 1), not trained"
+        )
+    arrays = _reached(translation.arrays, results)
+    _verify_live(results, arrays, translation)
+    influence = _influences(results, arrays)
+    trained, unit, vanishing = _training(translation, influence)
+    inputs, matrices = _inputs(translation, arrays)
+    readout = added if uses_added else None
+    return Network(inputs, matrices, arrays, results, readout, notes, trained, unit, vanishing)
+
+
+# Readouts
+
+
+def _read_units(parts: list[Entry], added: Array, blocks: int) -> Term:
+    terms = []
+    for i, e in enumerate(parts):
+        if e.power > 0:
+            raise Refusal(f"the units that the module returns grow like n^{e.power}")
+        v = Term("var", (), (added, (i,)), VECTOR)
+        terms.append(Term("readout", (v, settled(e)), 1.0 if blocks == 1 else blocks**-0.5, SCALAR, e.term.live))
+    return Term("sum", tuple(terms), kind=SCALAR, live=any(t.live for t in terms))
+
+
+def _readout(e: Entry, translation: Translation) -> Term:
+    if e.kind == VECTOR:
+        raise AssertionError
+    parts = list(_linear(e.term, Power(1.0, e.power)))
+    terms = []
+    dropped = []
+    for factor, term in parts:
+        if term is None:
+            dropped.append(factor)
+        elif term.op == "var":
+            dropped.append(factor)
+            note = f"`{term.value[0].parameter.path}`, a bias of the output, is left out: outputs are vᵀx/√n"
+            if note not in translation.notes:
+                translation.notes.append(note)
+        else:
+            terms.append((factor, term))
+    if not terms:
+        raise Refusal("an output is a number that depends on no weight of the readout")
+    top = max(f.p for f, _ in terms)
+    if top > HALF:
+        raise Refusal(
+            f"the output grows like n^{top - HALF}",
+            "outputs are readouts vᵀx/√n, whose weights have a standard deviation of c/√n",
+            hint="initialize the last layer with std 1/√n: nn.init.normal_(w, std=w.shape[1] ** -0.5)",
+        )
+    if top < HALF:
+        raise Refusal(
+            f"the output vanishes like n^({top - HALF})",
+            "outputs are readouts vᵀx/√n; with weights of order 1/n, as in mean-field and maximal-update "
+            "parametrizations, or a plain mean over the width, the output is not random in the limit",
+            hint="multiply the output by √n, or initialize the last layer with std 1/√n",
+        )
+    out = []
+    for factor, term in terms:
+        a, b = term.args
+        if not _is_readout_vector(a):
+            a, b = b, a
+        if not _is_readout_vector(a):
+            raise Refusal(
+                "the output is an inner product of two activations divided by √n",
+                "an output is vᵀx/√n with a trained or drawn vector v",
+                hint="end in a linear layer, or divide by n",
+            )
+        x = settled(Entry(b, factor.p - HALF))
+        live = b.live and factor.p == HALF
+        out.append(Term("readout", (a, x), factor.c, SCALAR, live))
+    return Term("sum", tuple(out), kind=SCALAR, live=any(t.live for t in out))
+
+
+def _is_readout_vector(t: Term) -> bool:
+    return t.op == "var" and t.value[0].parameter is not None and t.kind == VECTOR
+
+
+def _linear(t: Term, factor: Power) -> Iterator[tuple[Power, Term | None]]:
+    """A scalar as Σ c n^p · (inner product, parameter or 1)."""
+    if t.op == "num":
+        yield factor.times(t.value), None
+    elif t.op == "sum":
+        for a in t.args:
+            yield from _linear(a, factor)
+    elif t.op == "prod" and sum(a.op != "num" for a in t.args) == 1:
+        for a in t.args:
+            factor = factor.times(a.value) if a.op == "num" else factor
+        yield from _linear(next(a for a in t.args if a.op != "num"), factor)
+    elif t.op == "div" and t.args[1].op == "num":
+        value = t.args[1].value
+        yield from _linear(t.args[0], factor.times(Power(1 / value.c, -value.p)))
+    elif t.op == "dot" or t.op == "var" and t.value[0].parameter is not None:
+        yield factor, t
+    elif t.op == "var":
+        array, index = t.value
+        yield from _linear(array.terms[index], factor)
+    else:
+        raise Refusal(
+            f"an output is `{t.value or t.op}` of the network's last sums",
+            "outputs are readouts vᵀx/√n, sums of the last layer's units with random weights",
+            hint="return what comes before: logits in the place of probabilities, sums in the place of means",
+        )
+
+
+# Reach and order
+
+
+def references(t: Term) -> Iterator[Term]:
+    stack = [t]
+    while stack:
+        x = stack.pop()
+        if x.op == "var":
+            yield x
+        stack += x.args
+
+
+def _reached(arrays: list[Array], outputs: list[Array]) -> list[Array]:
+    """The arrays that outputs need, with the entries that they need."""
+    needed: dict[Array, set[Index]] = {}
+    stack = [x.value for o in outputs for t in o.terms.values() for x in references(t)]
+    while stack:
+        array, index = stack.pop()
+        if index in needed.setdefault(array, set()):
+            continue
+        needed[array].add(index)
+        if index in array.terms:
+            stack += [x.value for x in references(array.terms[index])]
+    out = []
+    for a in arrays:
+        if a in needed:
+            a.terms = {i: t for i, t in a.terms.items() if i in needed[a]}
+            out.append(a)
+    return out
+
+
+def _verify_live(outputs: list[Array], arrays: list[Array], translation: Translation) -> None:
+    if not any(_has_input(t) for a in arrays for t in a.terms.values()):
+        raise Refusal("no output depends on the example")
+    if all(t.live for o in outputs for t in o.terms.values()):
+        return
+    for a in arrays:
+        for t in a.terms.values():
+            if t.live:
+                continue
+            for x in _all(t):
+                number = x.args[0] if x.op == "prod" else x
+                if number.op == "num" and number.value.p < 0 and any(y.live for y in x.args[1:]):
+                    raise Refusal(
+                        f"the data vanish as the width grows: they enter here with the factor n^({number.value.p})",
+                        "the limit does not depend on the example. nn.RNN, nn.LSTM and nn.GRU draw their input weights "
+                        "from U(-1/√n, 1/√n), as wide as n×n matrices need it, and not from U(-1/√d, 1/√d)",
+                        hint="initialize input weights independently of n: "
+                        "nn.init.normal_(rnn.weight_ih_l0, std=d ** -0.5)",
+                        place=a.place,
+                    )
+    raise Refusal("the data vanish as the width grows: the limit does not depend on the example")
+
+
+def _all(t: Term) -> Iterator[Term]:
+    stack = [t]
+    while stack:
+        x = stack.pop()
+        yield x
+        stack += x.args
+
+
+def _has_input(t: Term) -> bool:
+    return any(x.op == "column" for x in _all(t))
+
+
+def _influences(outputs: list[Array], arrays: list[Array]) -> dict[Parameter, Fraction]:
+    """For each parameter the largest power of n with which its entries of unit size reach an output."""
+    reach: dict[tuple[Any, Index], Fraction] = {}
+
+    def down(t: Term, p: Fraction) -> None:
+        stack = [(t, p)]
+        while stack:
+            x, q = stack.pop()
+            if x.op == "var":
+                reach[x.value] = max(reach.get(x.value, q), q)
+            elif x.op == "prod":
+                q += sum((a.value.p for a in x.args if a.op == "num"), ZERO)
+                stack += [(a, q) for a in x.args if a.op != "num"]
+            else:
+                stack += [(a, q) for a in x.args]
+
+    for o in outputs:
+        for t in o.terms.values():
+            down(t, ZERO)
+    for a in reversed(arrays):
+        for i, t in a.terms.items():
+            if (a, i) in reach:
+                down(t, reach[a, i])
+    out: dict[Parameter, Fraction] = {}
+    for (a, _), p in reach.items():
+        if a.parameter is not None:
+            out[a.parameter] = max(out.get(a.parameter, p), p)
+    return out
+
+
+def _training(
+    translation: Translation, influence: dict[Parameter, Fraction]
+) -> tuple[dict[Parameter, int], int, list[Parameter]]:
+    """What is trained, and the power of n by which the module's own gradient kernel is divided.
+
+    The entries of a parameter are n^p times those of unit size (for a matrix N(0, s/n) the unit is w in w/√n), so that
+    the sum of the squares of ∂f/∂θ is n^(-2p) times that in the units.
+    """
+    order: dict[Parameter, Fraction] = {}
+    for q, reach in influence.items():
+        if q.trained and q.kind != SCALAR:
+            order[q] = 2 * (reach - q.power)
+    if not order:
+        return {}, 0, []
+    top = max(order.values())
+    trained = {q: 1 for q, k in order.items() if k == top}
+    unit = int(top) if top.denominator == 1 else 0
+    return trained, unit, [q for q, k in order.items() if k < top]
+
+
+# Inputs
+
+
+@dataclass(frozen=True)
+class _Column:
+    parameter: Parameter
+    index: Index
+    number: int
+    factor: float
+
+
+def _columns(t: Term) -> list[tuple[_Column, Term]] | None:
+    """The columns that a term of a sum is made of; None where it is something else."""
+    factor = 1.0
+    if t.op == "prod" and len(t.args) == 2 and t.args[0].op == "num" and t.args[0].value.p == 0:
+        factor, t = t.args[0].value.c, t.args[1]
+    if t.op != "column":
+        return None
+    array, index = t.args[0].value
+    linear, constant = t.value
+    if constant:
+        raise Refusal(
+            "a constant is added to the input before the first layer",
+            hint="add it to the data, outside of the module",
+        )
+    return [(_Column(array.parameter, index, i, factor * c), t) for i, c in linear.items()]
+
+
+def _inputs(translation: Translation, arrays: list[Array]) -> tuple[list[Input], dict[Parameter, InputMatrices]]:
+    sums: list[list[_Column]] = []
+    for a in arrays:
+        for t in a.terms.values():
+            sums += list(_sums(t))
+    candidates = []
+    start_names = iter(("ξ", "ζ", "η", "ω", "ρ", "τ"))
+    names: list[str] = []
+    for shape, start in zip(translation.input_shapes, translation.input_starts):
+        names.append(next(start_names, f"ξ{len(names)}"))
+        tokens = start in translation.vocabulary
+        if tokens:
+            from netsor.importer.operations import _one_hot
+
+            rows = [
+                tuple(_one_hot(start + k, v) for v in range(translation.vocabulary[start + k]))
+                for k in range(int(np.prod(shape, dtype=int)))
+                if start + k in translation.vocabulary
+            ]
+            candidates.append([Input(names[-1], rows, True)])
+        else:
+            candidates.append([Input(names[-1], rows) for rows in _partitions(shape, start)])
+    chosen: list[Input] = []
+    for options in candidates:
+        for option in options:
+            if _grouped(sums, [option]) is not None:
+                chosen.append(option)
+                break
+    chosen = [c for c in chosen if any(x.number in set(sum(map(list, c.rows), [])) for s in sums for x in s)]
+    groups = _grouped(sums, chosen)
+    assert groups is not None
+    matrices: dict[Parameter, InputMatrices] = {}
+    for p, lists in groups.items():
+        matrices[p] = _input_matrices(p, lists)
+    place = {row: (x, k) for x in chosen for k, row in enumerate(x.rows)}
+    for a in arrays:
+        a.terms = {i: _embedded(t, matrices, chosen, place) for i, t in a.terms.items()}
+    return chosen, matrices
+
+
+def _sums(t: Term) -> Iterator[list[_Column]]:
+    if t.op == "sum":
+        found = [c for a in t.args for c, _ in _columns(a) or []]
+        if found:
+            yield found
+        for a in t.args:
+            if _columns(a) is None:
+                yield from _sums(a)
+        return
+    own = _columns(t)
+    if own is not None:
+        yield [c for c, _ in own]
+        return
+    for a in t.args:
+        yield from _sums(a)
+
+
+def _partitions(shape: Index, start: int) -> Iterator[list[tuple[int, ...]]]:
+    """Ways to take the numbers of an input as rows: along some of its axes, the most numbers first."""
+    numbers = np.arange(int(np.prod(shape, dtype=int))).reshape(shape) + start
+    axes = [i for i, s in enumerate(shape) if s > 1]
+    subsets = [c for k in range(len(axes) + 1) for c in combinations(axes, k)]
+    subsets.sort(key=lambda c: (-int(np.prod([shape[i] for i in c], dtype=int)), tuple(-i for i in c)))
+    for subset in subsets:
+        rest = [i for i in range(len(shape)) if i not in subset]
+        moved = numbers.transpose([*rest, *subset])
+        rows = moved.reshape(-1, int(np.prod([shape[i] for i in subset], dtype=int)))
+        yield [tuple(int(x) for x in row) for row in rows]
+
+
+def _grouped(sums: list[list[_Column]], inputs: list[Input]) -> dict[Parameter, list[tuple[Index, ...]]] | None:
+    """For each parameter the lists of its columns that meet whole rows; None where the rows do not fit."""
+    where = {n: (x, r, k) for x in inputs for r, row in enumerate(x.rows) for k, n in enumerate(row)}
+    lists: dict[Parameter, dict[tuple[Index, ...], None]] = {}
+    owner: dict[tuple[Parameter, Index], tuple[Index, ...]] = {}
+    for columns in sums:
+        for group, _ in _rows_of(columns, where):
+            if group is None:
+                return None
+            p, found, _ = group
+            for index in found:
+                if owner.setdefault((p, index), found) != found:
+                    return None
+            lists.setdefault(p, {})[found] = None
+    return {p: list(x) for p, x in lists.items()}
+
+
+def _rows_of(columns: list[_Column], where: Any) -> Iterator[Any]:
+    """The columns of one sum by parameter, row and factor, each as (parameter, columns, factor) and (input, row)."""
+    groups: dict[Any, dict[int, list[Index]]] = {}
+    for c in columns:
+        if c.number not in where:
+            continue
+        x, r, k = where[c.number]
+        groups.setdefault((c.parameter, x, r, c.factor), {}).setdefault(k, []).append(c.index)
+    for (p, x, r, factor), found in groups.items():
+        counts = {len(v) for v in found.values()}
+        if len(found) != x.dimension or len(counts) != 1:
+            yield None, None
+            continue
+        for copy in range(counts.pop()):
+            yield (p, tuple(found[k][copy] for k in range(x.dimension)), factor), (x, r)
+
+
+def _input_matrices(p: Parameter, lists: list[tuple[Index, ...]]) -> InputMatrices:
+    rank = len(p.array.shape)
+    varying = {frozenset(k for k in range(rank) if len({i[k] for i in found}) > 1) for found in lists}
+    kept = [k for k in range(rank) if not any(k in v for v in varying)]
+    keys = [tuple(found[0][k] for k in kept) for found in lists]
+    array = Array(p.path, tuple(p.array.shape[k] for k in kept))
+    array.parameter = p
+    made = InputMatrices(p, array)
+    if len(varying) <= 1 and len(set(keys)) == len(lists):
+        made.columns = dict(zip(keys, lists))
+    else:
+        array.shape = (len(lists),)
+        made.columns = {(k,): found for k, found in enumerate(lists)}
+    return made
+
+
+def _embedded(t: Term, matrices: dict[Parameter, InputMatrices], inputs: list[Input], place: Any) -> Term:
+    """The term with U ξ in the place of sums of columns."""
+    if t.op == "sum":
+        columns = [c for a in t.args for c, _ in _columns(a) or []]
+        rest = [_embedded(a, matrices, inputs, place) for a in t.args if _columns(a) is None]
+        made = _products(columns, matrices, inputs) + rest
+        return made[0] if len(made) == 1 else Term("sum", tuple(made), kind=t.kind, live=t.live)
+    own = _columns(t)
+    if own is not None:
+        made = _products([c for c, _ in own], matrices, inputs)
+        return made[0] if len(made) == 1 else Term("sum", tuple(made), kind=VECTOR, live=True)
+    if not t.args:
+        return t
+    return Term(t.op, tuple(_embedded(a, matrices, inputs, place) for a in t.args), t.value, t.kind, t.live)
+
+
+def _products(columns: list[_Column], matrices: dict[Parameter, InputMatrices], inputs: list[Input]) -> list[Term]:
+    where = {n: (x, r, k) for x in inputs for r, row in enumerate(x.rows) for k, n in enumerate(row)}
+    out = []
+    for (p, found, factor), (x, r) in _rows_of(columns, where):
+        m = matrices[p]
+        index = next(i for i, columns_of in m.columns.items() if columns_of == found)
+        matrix = Term("var", (), (m.array, index), MATRIX)
+        row = Term("var", (), (x, (r,)), "input")
+        product = Term("embed", (matrix, row), None, VECTOR, True)
+        if factor != 1.0:
+            product = Term("prod", (Term("num", value=Power(factor)), product), kind=VECTOR, live=True)
+        out.append(product)
+    return out

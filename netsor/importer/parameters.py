@@ -1,0 +1,258 @@
+"""Parameters: their arrays of matrices, vectors and numbers, with a law for each."""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+
+from netsor.importer.arrays import Array, Index
+from netsor.importer.export import Exported
+from netsor.importer.laws import Law, LawInWidth, Power, fit, in_width
+from netsor.importer.refusal import Refusal
+from netsor.importer.tensors import COLUMN, ROW, Axis, Tensor, empty
+from netsor.importer.terms import SCALAR, VECTOR, Entry, Term, of_power, variable
+
+MATRIX = "matrix"
+
+
+@dataclass(eq=False)
+class Parameter:
+    """A parameter of the module: an array of n×n matrices, vectors or numbers, and the law of each."""
+
+    path: str
+    kind: str
+    trained: bool
+    array: Array
+    laws: dict[Index, LawInWidth] = field(default_factory=dict)
+    uniform_matrix: bool = False
+    widths: tuple[bool, ...] = ()  # which axes of the tensor are the width
+
+    scale: Fraction | None = None  # the power of n of a parameter that starts at zero, where its first use gives one
+    interleaved: dict[int, bool] = field(default_factory=dict)
+
+    def interleave(self, which: int) -> None:
+        """Take the first (0) or second (1) axis of the width as n units of c entries, not c blocks of n."""
+        self.interleaved[which] = True
+
+    @staticmethod
+    def unit_width(n: int) -> float:
+        return float(n)
+
+    @property
+    def power(self) -> Fraction:
+        """p where the module's entries are n^p times those of unit size; those of a matrix N(0, s/n) are n^(-1/2)."""
+        return max(map(self.power_of, self.laws.values()))
+
+    @property
+    def starts_at_zero(self) -> bool:
+        return self.kind == VECTOR and all(law.scale.c == law.mean.c == 0 for law in self.laws.values())
+
+    def rescaled(self, power: Fraction) -> Fraction:
+        """The power of a parameter that starts at zero: that of its first use."""
+        self.scale = power if self.scale is None else self.scale
+        return self.scale
+
+    def power_of(self, law: LawInWidth) -> Fraction:
+        return law.power if self.scale is None else self.scale
+
+    def entry(self, index: Index) -> Entry:
+        law = self.laws[index]
+        if self.kind == MATRIX:
+            return Entry(Term("var", (), (self.array, index), MATRIX), law.power + Fraction(1, 2))
+        return Entry(variable(self.array, index, self.kind, False), law.power)
+
+
+class Parameters:
+    """All parameters that were asked for, by path."""
+
+    def __init__(self, exported: Exported, init: Mapping[str, str]):
+        self.exported, self.init = exported, dict(init)
+        self.all: dict[str, Parameter] = {}
+        self._draws: dict[int, str] = {}
+        self._by_identity: dict[int, str] = {}
+        self._named = [dict(m.named_parameters()) for m in exported.modules]
+        unknown = sorted(set(self.init) - set(self._named[0]))
+        if unknown:
+            raise Refusal(
+                f"--init names `{unknown[0]}`, which is not a parameter of the module",
+                hint=f"its parameters are {', '.join(list(self._named[0])[:12])}",
+            )
+
+    def tensor(self, path: str, buffer: bool = False) -> Tensor | None:
+        """The tensor of a parameter; None for a buffer that is not random, whose numbers are constants."""
+        owners: list[Any] = []
+        for m in self.exported.modules:
+            owner: Any = m
+            for part in path.split("."):
+                owner = owner[int(part)] if part.isdigit() and not hasattr(owner, part) else getattr(owner, part)
+            owners.append(owner)
+        if buffer and all(r.of(t) is None for t, r in zip(owners, self.exported.recorders)):
+            return None
+        canonical = self._by_identity.setdefault(id(owners[0]), path)
+        sizes = self.exported.sizes(owners)
+        labels = iter((ROW, COLUMN))
+        axes: list[Axis] = []
+        for s in sizes:
+            label = next(labels, None) if s.width else None
+            if s.width and label is None:
+                raise Refusal(f"`{path}` has three axes that grow with the width; matrices have two")
+            axes.append((s.c, label) if label else (s.c,))
+        if canonical not in self.all:
+            self.all[canonical] = self._parameter(canonical, owners, axes, buffer)
+        p = self.all[canonical]
+        entries = empty(p.array.shape)
+        for index in p.array.indices():
+            entries[index] = p.entry(index)
+            law = p.laws[index]
+            if p.kind == SCALAR and law.scale.c == 0:
+                entries[index] = of_power(law.mean)
+        return Tensor(tuple(axes), entries)
+
+    def _parameter(self, path: str, owners: list[Any], axes: list[Axis], buffer: bool) -> Parameter:
+        widths = [a for axis in axes for a in axis if isinstance(a, str)]
+        kind = (SCALAR, VECTOR, MATRIX)[len(widths)]
+        array = Array(path, tuple(int(a[0]) for a in axes))
+        p = Parameter(path, kind, not buffer and bool(owners[0].requires_grad), array)
+        array.parameter = p
+        p.widths = tuple(len(a) > 1 for a in axes)
+        numbers = [r.of(t) for t, r in zip(owners, self.exported.recorders)]
+        for index in array.indices():
+            p.laws[index] = self._law(path, index, axes, owners, numbers)
+        p.uniform_matrix = kind == MATRIX and any(law.kind == "uniform" for law in p.laws.values())
+        self._verify(p)
+        return p
+
+    def _law(self, path: str, index: Index, axes: list[Axis], owners: list[Any], numbers: list[Any]) -> LawInWidth:
+        laws: list[Law] = []
+        if path in self.init:
+            laws = [_given(self.init[path], n) for n in self.exported.widths]
+        for k, (t, found) in enumerate(zip(owners, numbers)):
+            if path in self.init:
+                break
+            n = self.exported.units[k]
+            block = tuple(
+                slice(i * n, (i + 1) * n) if len(axis) > 1 else slice(i, i + 1) for i, axis in zip(index, axes)
+            )
+            if found is None:
+                laws.append(_constant(path, t[block].detach()))
+                continue
+            kinds = found[block].unique().tolist()
+            several = {self.exported.recorders[k].laws[i] if i else None for i in kinds}
+            if len(several) > 1:
+                raise Refusal(
+                    f"elements of one block of `{path}` have different laws",
+                    hint=f"give its law: --init '{path}=N(0, 1/n)'",
+                )
+            law = next(iter(several)) or _constant(path, t[block].detach())
+            if law.kind == "unknown":
+                raise Refusal(
+                    f"the law of `{path}` is not known: it comes from `{law.why}`, which is no iid law",
+                    "networks have iid Gaussian matrices; an orthogonal, truncated or identity initialization is none",
+                    hint=f"say by which law it may be replaced: --init '{path}=N(0, 1/n)'",
+                )
+            if k == 0 and law.draw:
+                other = self._draws.setdefault(law.draw, path)
+                if other != path:
+                    raise Refusal(
+                        f"`{path}` is a copy of `{other}`: both start from the same draw",
+                        "two parameters that start equal and are trained apart are not independent matrices; "
+                        "nn.TransformerEncoder copies its layers like this",
+                        hint="initialize them again after the copies are made, or give the law of both: "
+                        f"--init '{path}=N(0, 1/n)'",
+                    )
+            laws.append(law)
+        law = in_width(laws, self.exported.units)
+        if law is None:
+            shown = ", ".join(f"{x.kind} {x.mean:g} ± {x.scale:g}" for x in laws)
+            raise Refusal(
+                f"the law of `{path}` is not a power of the width: {shown} at n = "
+                + ", ".join(map(str, self.exported.widths))
+            )
+        return law
+
+    def _verify(self, p: Parameter) -> None:
+        for law in p.laws.values():
+            if p.kind != MATRIX or law.mean.c == 0:
+                continue
+            raise Refusal(
+                f"`{p.path}` is a matrix whose entries have the mean {law.mean.c:g}",
+                "n×n matrices have entries of mean zero",
+                hint=f"give its law: --init '{p.path}=N(0, 1/n)'",
+            )
+
+
+def _constant(path: str, block: torch.Tensor) -> Law:
+    values = block.double().reshape(-1)
+    if values.numel() and bool((values != values[0]).any()):
+        raise Refusal(
+            f"`{path}` holds numbers that are neither random nor equal along the width",
+            "such as an identity, a Fourier basis or a table of positions; coordinates must be iid",
+            hint=f"give a law in its place: --init '{path}=N(0, 1/n)'",
+        )
+    return Law("constant", float(values[0]) if values.numel() else 0.0)
+
+
+_LAW = re.compile(r"\s*([NU])\s*\((.*),([^,]*)\)\s*$")
+
+
+def _given(text: str, n: int) -> Law:
+    """The law that --init gives, at width n."""
+    match = _LAW.match(text)
+    if match is None:
+        raise Refusal(f"`{text}` is not a law", hint="write N(0, 1/n) or U(-1/√n, 1/√n)")
+    first, second = (_number(part, n) for part in match.groups()[1:])
+    if match[1] == "N":
+        return Law("normal" if second else "constant", first, math.sqrt(second))
+    return Law("uniform", (first + second) / 2, (second - first) / 2)
+
+
+def _number(text: str, n: int) -> float:
+    source = re.sub(r"√\s*([\w.]+)", r"sqrt(\1)", text).replace("√", "sqrt").replace("^", "**").strip()
+    try:
+        tree = ast.parse(source, mode="eval")
+        allowed = (
+            ast.Expression, ast.BinOp, ast.UnaryOp, ast.Constant, ast.Name, ast.Call, ast.Load, ast.Add, ast.Sub,
+            ast.Mult, ast.Div, ast.Pow, ast.USub,
+        )  # fmt: skip
+        if not all(isinstance(node, allowed) for node in ast.walk(tree)):
+            raise ValueError
+        scope = {"__builtins__": {}, "n": n, "sqrt": math.sqrt, "pi": math.pi}
+        return float(eval(compile(tree, "--init", "eval"), scope))
+    except Exception:
+        raise Refusal(f"`{text}` in --init is not a number or an expression in n") from None
+
+
+def lift(exported: Exported, values: tuple[torch.Tensor, ...]) -> Tensor:
+    """A tensor of constants; refused where they vary along the width."""
+    sizes = exported.sizes(values)
+    shape = tuple(s.c for s in sizes)
+    reduced = []
+    for t, u in zip(values, exported.units):
+        a = t.detach().to(torch.float64).numpy()
+        for i, s in reversed(list(enumerate(sizes))):
+            if s.width:
+                a = a.reshape(*a.shape[:i], s.c, u, *a.shape[i + 1 :])
+                first = np.take(a, [0], axis=i + 1)
+                if (a != first).any():
+                    raise Refusal(
+                        "constants that vary along the width enter the module",
+                        "coordinates along the width must be iid: a table of sines over the units is not",
+                        hint="learn the table (nn.Parameter(torch.randn(…))), or draw it",
+                    )
+                a = first.squeeze(i + 1)
+        reduced.append(a)
+    entries = empty(shape)
+    for index in np.ndindex(*shape):
+        value = fit([float(a[index]) for a in reduced], exported.units)
+        if value is None:
+            raise Refusal("a constant depends on the width otherwise than as a power of it")
+        entries[index] = of_power(value if value.c else Power(0.0))
+    return Tensor(tuple((s.c, ROW) if s.width else (s.c,) for s in sizes), entries)

@@ -1,0 +1,34 @@
+"""What the importer refuses, and where: the module's path and the line of the user's source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netsor.diagnostics import Diagnostic, NetsorError
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an operation stands: the path of its module (`blocks.0.attn`) and the line of the user's source."""
+
+    path: str = ""
+    source: str = ""
+    line: str = ""
+
+    def __str__(self) -> str:
+        where = f"in module `{self.path}`" if self.path else "in the module itself"
+        if self.source:
+            where += f", {self.source}"
+        return where + (f": {self.line}" if self.line else "")
+
+
+class Refusal(Exception):
+    """A module that cannot be written as a network, or not truthfully: what stands in the way, why, what to do."""
+
+    def __init__(self, message: str, *notes: str, hint: str = "", place: Place | None = None):
+        super().__init__(message)
+        self.message, self.notes, self.hint, self.place = message, notes, hint, place
+
+    def error(self) -> NetsorError:
+        notes = ((str(self.place),) if self.place else ()) + self.notes
+        return NetsorError(Diagnostic("E690", self.message, notes=notes, hint=self.hint))
