@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,18 @@ def import_module(
 
 def _import(factory: Any, example: Any, init: dict[str, str], name: str, origin: str) -> Imported:
     exported = _exported(factory, example)
+    for _ in range(3):
+        try:
+            return _made(exported, factory, example, init, name, origin)
+        except Refusal as refused:
+            # Groups may be smaller parts of the width than any axis is.
+            if refused.finer < 2 or any(u % refused.finer for u in exported.units):
+                raise
+            exported = replace(exported, units=tuple(u // refused.finer for u in exported.units))
+    return _made(exported, factory, example, init, name, origin)
+
+
+def _made(exported: Exported, factory: Any, example: Any, init: dict[str, str], name: str, origin: str) -> Imported:
     parameters = Parameters(exported, init)
     translation = Translation(exported, parameters, RULES)
     with np.errstate(all="ignore"):
@@ -138,7 +150,7 @@ def _notes(exported: Exported, network: Network, translation: Translation, init:
     first, unit = exported.widths[0], exported.units[0]
     if first != unit:
         notes.append(f"n is {_fraction(unit, first)} of the width that the factory is called with")
-    uniform = sorted({p.path for p in _all_parameters(network) if p.uniform_matrix})
+    uniform = sorted({p.path for p in {q for q, _ in [*network.trained, *network.vanishing]} if p.uniform_matrix})
     if uniform:
         notes.append(
             "n×n matrices drawn from uniform laws are Gaussian ones of the same variance, with the same limit: "
@@ -151,7 +163,7 @@ def _notes(exported: Exported, network: Network, translation: Translation, init:
     if network.vanishing:
         notes.append(
             "parameters whose share of it vanishes are not trained here: "
-            + _listed(sorted({p.path for p in network.vanishing}))
+            + _listed(sorted({p.path for p, _ in network.vanishing}))
         )
     notes += [f"tokens are one-hot rows of {x.dimension} numbers in {x.name}" for x in network.inputs if x.tokens]
     unused = sorted(
@@ -160,10 +172,6 @@ def _notes(exported: Exported, network: Network, translation: Translation, init:
     if unused:
         notes.append("parameters that no output uses: " + _listed(unused))
     return [*notes, *translation.notes, *network.notes]
-
-
-def _all_parameters(network: Network) -> list[Any]:
-    return [*network.trained, *network.vanishing]
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -199,8 +207,7 @@ def _block(module: Any, p: Any, entries: Sequence[tuple[int, ...]], is_input: bo
     parts = []
     for index in entries:
         block = tuple(_part(i, n, sizes[k], p, wide.index(k)) if k in wide else i for k, i in enumerate(index))
-        law = p.laws[index]
-        power = float(p.power_of(law)) + (0.5 if p.kind == MATRIX else 0.0)
+        power = float(p.power(index)) + (0.5 if p.kind == MATRIX else 0.0)
         parts.append(array[block] / p.unit_width(n) ** power)
     return np.stack(parts, axis=1) if is_input else parts[0]
 

@@ -19,6 +19,7 @@ from netsor.importer.terms import SCALAR, VECTOR, ZERO, Entry, Term, settled
 from netsor.importer.translate import Translation
 
 HALF = Fraction(1, 2)
+Part = tuple[Parameter, Index]  # an entry of a parameter: a matrix or a vector
 
 
 @dataclass(eq=False)
@@ -57,9 +58,9 @@ class Network:
     outputs: list[Array]
     readout: Array | None  # vectors that were added where the module returns the units themselves
     notes: list[str]
-    trained: dict[Parameter, int]
+    trained: set[Part]
     unit: int
-    vanishing: list[Parameter]
+    vanishing: set[Part]
 
 
 def assemble(translation: Translation, outputs: Sequence[Tensor]) -> Network:
@@ -262,8 +263,8 @@ def _has_input(t: Term) -> bool:
     return any(x.op == "column" for x in _all(t))
 
 
-def _influences(outputs: list[Array], arrays: list[Array]) -> dict[Parameter, Fraction]:
-    """For each parameter the largest power of n with which its entries of unit size reach an output."""
+def _influences(outputs: list[Array], arrays: list[Array]) -> dict[Part, Fraction]:
+    """For each part of a parameter the largest power of n with which its entries of unit size reach an output."""
     reach: dict[tuple[Any, Index], Fraction] = {}
 
     def down(t: Term, p: Fraction) -> None:
@@ -285,31 +286,26 @@ def _influences(outputs: list[Array], arrays: list[Array]) -> dict[Parameter, Fr
         for i, t in a.terms.items():
             if (a, i) in reach:
                 down(t, reach[a, i])
-    out: dict[Parameter, Fraction] = {}
-    for (a, _), p in reach.items():
-        if a.parameter is not None:
-            out[a.parameter] = max(out.get(a.parameter, p), p)
-    return out
+    return {(a.parameter, i): p for (a, i), p in reach.items() if a.parameter is not None}
 
 
 def _training(
-    translation: Translation, influence: dict[Parameter, Fraction]
-) -> tuple[dict[Parameter, int], int, list[Parameter]]:
+    translation: Translation, influence: dict[Part, Fraction]
+) -> tuple[set[Part], int, set[Part]]:
     """What is trained, and the power of n by which the module's own gradient kernel is divided.
 
     The entries of a parameter are n^p times those of unit size (for a matrix N(0, s/n) the unit is w in w/√n), so that
     the sum of the squares of ∂f/∂θ is n^(-2p) times that in the units.
     """
-    order: dict[Parameter, Fraction] = {}
-    for q, reach in influence.items():
+    order: dict[Part, Fraction] = {}
+    for (q, index), reach in influence.items():
         if q.trained and q.kind != SCALAR:
-            order[q] = 2 * (reach - q.power)
+            order[q, index] = 2 * (reach - q.power(index))
     if not order:
-        return {}, 0, []
+        return set(), 0, set()
     top = max(order.values())
-    trained = {q: 1 for q, k in order.items() if k == top}
     unit = int(top) if top.denominator == 1 else 0
-    return trained, unit, [q for q, k in order.items() if k < top]
+    return {q for q, k in order.items() if k == top}, unit, {q for q, k in order.items() if k < top}
 
 
 # Inputs

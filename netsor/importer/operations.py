@@ -911,7 +911,8 @@ def _grouped(
         plain = reshape(w, [w.size(0), *(w.size(2 + i) for i in range(len(taps)))])
         return contract(x, ["b", "o", *spots, *taps], plain, ["o", *taps], ["b", "o", *spots])
     if channels.c % many.c or outputs.c % many.c:
-        raise Refusal("the groups of a convolution cut blocks of the width")
+        finer = many.c // math.gcd(many.c, channels.c, outputs.c)
+        raise Refusal("the groups of a convolution cut blocks of the width", finer=finer)
     g = many.c
     inner, outer = Size(channels.c // g, channels.width), Size(outputs.c // g, outputs.width)
     parts = reshape(x, [x.size(0), Size(g, False), inner, *(x.size(i) for i in range(2, x.ndim))])
@@ -1002,7 +1003,8 @@ def _group_norm(t: Translation, a: Any, w: Any, b: Any, n: Any, c: Any, hw: Any,
     x = t.symbolic(a)
     sizes = [x.size(i) for i in range(x.ndim)]
     if isinstance(groups, Varying) or sizes[1].c % groups and sizes[1].width:
-        raise Refusal("the groups of a normalization cut blocks of the width")
+        finer = 1 if isinstance(groups, Varying) else groups // math.gcd(groups, sizes[1].c)
+        raise Refusal("the groups of a normalization cut blocks of the width", finer=finer)
     grouped = reshape(x, [sizes[0], Size(groups, False), Size(sizes[1].c // groups, sizes[1].width), *sizes[2:]])
     made = reshape(normalized(t, grouped, range(2, grouped.ndim), eps), sizes)
     return [_affine(t, made, _channelwise(t, (w, b), x.ndim)), None, None]

@@ -35,7 +35,8 @@ class Parameter:
     uniform_matrix: bool = False
     widths: tuple[bool, ...] = ()  # which axes of the tensor are the width
 
-    scale: Fraction | None = None  # the power of n of a parameter that starts at zero, where its first use gives one
+    # The powers of n of entries that start at zero, where their first use gives one.
+    scales: dict[Index, Fraction] = field(default_factory=dict)
     interleaved: dict[int, bool] = field(default_factory=dict)
 
     def interleave(self, which: int) -> None:
@@ -47,21 +48,16 @@ class Parameter:
         return float(n)
 
     @property
-    def power(self) -> Fraction:
-        """p where the module's entries are n^p times those of unit size; those of a matrix N(0, s/n) are n^(-1/2)."""
-        return max(map(self.power_of, self.laws.values()))
-
-    @property
     def starts_at_zero(self) -> bool:
         return self.kind == VECTOR and all(law.scale.c == law.mean.c == 0 for law in self.laws.values())
 
-    def rescaled(self, power: Fraction) -> Fraction:
-        """The power of a parameter that starts at zero: that of its first use."""
-        self.scale = power if self.scale is None else self.scale
-        return self.scale
+    def rescaled(self, index: Index, power: Fraction) -> Fraction:
+        """The power of an entry that starts at zero: that of its first use."""
+        return self.scales.setdefault(index, power)
 
-    def power_of(self, law: LawInWidth) -> Fraction:
-        return law.power if self.scale is None else self.scale
+    def power(self, index: Index) -> Fraction:
+        """p where the module's entries are n^p times those of unit size; those of a matrix N(0, s/n) are n^(-1/2)."""
+        return self.scales.get(index, self.laws[index].power)
 
     def entry(self, index: Index) -> Entry:
         law = self.laws[index]

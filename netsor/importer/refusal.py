@@ -25,9 +25,10 @@ class Place:
 class Refusal(Exception):
     """A module that cannot be written as a network, or not truthfully: what stands in the way, why, what to do."""
 
-    def __init__(self, message: str, *notes: str, hint: str = "", place: Place | None = None):
+    def __init__(self, message: str, *notes: str, hint: str = "", place: Place | None = None, finer: int = 1):
         super().__init__(message)
         self.message, self.notes, self.hint, self.place = message, notes, hint, place
+        self.finer = finer  # into how many parts the unit of the width would have to be cut
 
     def error(self) -> NetsorError:
         notes = ((str(self.place),) if self.place else ()) + self.notes

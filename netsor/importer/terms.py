@@ -125,9 +125,10 @@ def _is_free(e: Entry) -> bool:
 
 def _at_most(e: Entry, top: Fraction) -> Entry:
     """A bias that starts at zero, in the scale of what it is added to."""
-    if e.power <= top or not _is_free(e):
+    if not _is_free(e):
         return e
-    return Entry(e.term, e.term.value[0].parameter.rescaled(top))
+    array, index = e.term.value
+    return Entry(e.term, array.parameter.rescaled(index, top))
 
 
 def mul(*entries: Entry) -> Entry:

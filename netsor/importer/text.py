@@ -202,7 +202,8 @@ class Writer:
         return "vector", f" ~ {_law(law)}", (index,), False
 
     def _training(self) -> list[str]:
-        names = [n for n, (p, *_) in self.declared.items() if p in self.network.trained]
+        trained = self.network.trained
+        names = [n for n, (p, parts, _) in self.declared.items() if all((p, i) in trained for i in parts)]
         if not names:
             return []
         lines = [""]

@@ -124,6 +124,14 @@ class Translation:
             return Tensor((), entries)
         if isinstance(value, (int, float)):
             return self.symbolic(num(float(value)))
+        if isinstance(value, Varying) and isinstance(value.values[0], (int, float)):
+            found = fit([float(v) for v in value.values], self.exported.units)
+            if found is None:
+                raise Refusal(
+                    "a number depends on the width otherwise than as a power of it: "
+                    + ", ".join(f"{v:g} at n = {w}" for v, w in zip(value.values, self.exported.widths))
+                )
+            return self.symbolic(of_power(found))
         if isinstance(value, Tokens):
             raise Refusal("the tokens of the example are used otherwise than in an embedding")
         raise Refusal(f"a value of the kind {type(value).__name__} is used as a tensor")
