@@ -289,9 +289,7 @@ def _influences(outputs: list[Array], arrays: list[Array]) -> dict[Part, Fractio
     return {(a.parameter, i): p for (a, i), p in reach.items() if a.parameter is not None}
 
 
-def _training(
-    translation: Translation, influence: dict[Part, Fraction]
-) -> tuple[set[Part], int, set[Part]]:
+def _training(translation: Translation, influence: dict[Part, Fraction]) -> tuple[set[Part], int, set[Part]]:
     """What is trained, and the power of n by which the module's own gradient kernel is divided.
 
     The entries of a parameter are n^p times those of unit size (for a matrix N(0, s/n) the unit is w in w/√n), so that

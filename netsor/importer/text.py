@@ -461,13 +461,13 @@ def _negated(n: Node) -> tuple[bool, Node]:
 
 
 def _law(law: LawInWidth) -> str:
-    if law.kind == "uniform" and law.scale.c and _has_uniform_laws():
+    if law.kind == "uniform" and law.scale.c and has_uniform_laws():
         center = law.mean.c
         return f"U({_number(center - law.scale.c)}, {_number(center + law.scale.c)})"
     return f"N({_number(law.mean.c)}, {_number(law.variance)})"
 
 
-def _has_uniform_laws() -> bool:
+def has_uniform_laws() -> bool:
     from netsor.api import loads
 
     return not loads("vector u ~ U(0, 1)\noutput a := mean(u)\n").check().diagnostics

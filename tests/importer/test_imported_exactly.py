@@ -9,11 +9,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
+import torch_modules as modules  # noqa: E402
+
 import netsor  # noqa: E402
 from netsor.diagnostics import Source  # noqa: E402
 from netsor.finite import run  # noqa: E402
-
-import torch_modules as modules  # noqa: E402
 
 WIDTH = 24
 
@@ -39,7 +39,12 @@ def draw(name: str) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("name", sorted(modules.EXAMPLES))
+# An import takes seconds, most of them torch.export's.
+QUICK = {"mlp", "tied", "einsum"}
+NAMES = [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in sorted(modules.EXAMPLES)]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_outputs(name: str) -> None:
     torch.set_num_threads(1)
     document = imported(name)

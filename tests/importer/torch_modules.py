@@ -64,7 +64,8 @@ def _activation(f: Any) -> Any:
 
 
 ACTIVATIONS = {
-    "relu": F.relu, "leaky": lambda x: F.leaky_relu(x, 0.2), "elu": F.elu, "elu2": lambda x: F.elu(x, 0.5), "selu": F.selu,
+    "relu": F.relu, "leaky": lambda x: F.leaky_relu(x, 0.2), "elu": F.elu, "elu2": lambda x: F.elu(x, 0.5),
+    "selu": F.selu,
     "gelu": F.gelu, "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"), "silu": F.silu, "mish": F.mish,
     "softplus": F.softplus, "hardswish": F.hardswish, "hardsigmoid": F.hardsigmoid, "hardtanh": F.hardtanh,
     "relu6": F.relu6, "sigmoid": torch.sigmoid, "erf": torch.erf, "sin": torch.sin, "cos": torch.cos, "abs": torch.abs,
