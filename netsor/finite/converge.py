@@ -88,9 +88,7 @@ def run_task(task: Task) -> dict[str, Any]:
     r = run(
         task.program, task.width, list(task.draws), seed=task.seed, dtype=task.dtype, engine=task.engine,
         outputs=list(task.outputs), threads=task.threads,
-    )  # fmt: skip
-    if r.interrupted:
-        raise KeyboardInterrupt
+    ).whole()  # fmt: skip
     values = {name: v.tolist() for name, v in r.values.items()}
     return {
         "width": task.width, "draws": list(r.draws), "engine": r.engine, "values": values,

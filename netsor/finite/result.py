@@ -32,6 +32,12 @@ class FiniteResult(Shown):
         """The number of finished draws."""
         return len(self.draws)
 
+    def whole(self) -> FiniteResult:
+        """This result, for callers with no use for a part of it; raises KeyboardInterrupt where draws are missing."""
+        if self.interrupted:
+            raise KeyboardInterrupt
+        return self
+
     def mean(self) -> dict[str, float | None]:
         """The mean of each output over the draws; None where none was finished."""
         return {k: float(mean(v)) if len(v) else None for k, v in self.values.items()}

@@ -119,7 +119,7 @@ def _run(out: Material, widths: list[int], seeds: int, seed: int, tell: Callable
     for n in widths:
         tell(f"width {n}")
         try:
-            out.runs.append(run(out.evaluated, n, seeds, seed=seed))
+            out.runs.append(run(out.evaluated, n, seeds, seed=seed).whole())
         except NetsorError as fault:
             if n == widths[0] and len(widths) == 1:
                 raise

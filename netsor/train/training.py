@@ -232,7 +232,7 @@ def _train(
 
         result = run(
             finite_program, request.width, request.seeds, seed=request.seed, progress=progress, **request.options
-        )
+        ).whole()
         trained = [o.name for o in finite_program.outputs if not o.name.startswith(RESIDUAL)]
         lacking = [result.values[o.name] for o in finite_program.outputs if o.name.startswith(RESIDUAL)]
         if not own:
