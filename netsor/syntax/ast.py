@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Literal
 
 from netsor.diagnostics.data import Source, Span
@@ -484,12 +485,18 @@ class File(Node):
 # --- walking -----------------------------------------------------------------------------------------------------
 
 
+@cache
+def _parts(kind: type[Node]) -> tuple[str, ...]:
+    """The fields in which nodes of a kind may have others."""
+    return tuple(f.name for f in fields(kind) if f.name != "span")
+
+
 def children(node: Node) -> Iterator[Node]:
     """The nodes directly below, in the order of the text; what is included is not part of the text."""
     if isinstance(node, Include):
         return
-    for f in fields(node):
-        value = getattr(node, f.name)
+    for part in _parts(type(node)):
+        value = getattr(node, part)
         if isinstance(value, Node):
             yield value
         elif isinstance(value, tuple):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar, cast, get_args
 
-from lark import Transformer, v_args
-
 from netsor.diagnostics.data import Diagnostic, Edit, NetsorError, Span
 from netsor.syntax import ast
 from netsor.syntax.tokens import Token
@@ -93,9 +91,8 @@ def _no_law(name: Token, close: Token) -> NetsorError:
     return _refuse("E121", law.message, name.span, "the laws are `N` and `U`", law.hint, notes, (edit,) if edit else ())
 
 
-@v_args(inline=True)
-class Builder(Transformer[Token, Any]):
-    """What lark calls for each rule, with the rule's children; absent parts are None."""
+class Builder:
+    """One method for each rule of the grammar, called with the rule's children; absent parts are None."""
 
     # --- lines ---
 

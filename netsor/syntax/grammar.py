@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import lark
@@ -16,6 +16,9 @@ import lark
 from netsor import resources
 from netsor.syntax.build import Builder
 from netsor.syntax.tokens import Token
+
+
+_BUILDER = Builder()
 
 
 class Unexpected(Exception):
@@ -29,13 +32,12 @@ class Unexpected(Exception):
 
 @cache
 def grammar() -> lark.Lark:
-    """The grammar that comes with the package, its rules built by `Builder`."""
+    """The grammar that comes with the package."""
     return lark.Lark(
         resources.grammar_text(),
         parser="lalr",
         lexer="basic",
         start=["text", "line", "expression"],
-        transformer=Builder(),
         cache=_cache() or False,
     )
 
@@ -59,12 +61,67 @@ def raw_tokens(text: str) -> list[lark.Token]:
 
 def parse_tokens(tokens: Sequence[Token], start: str) -> Any:
     """The value of the rule `line` or `expression`; raises `Unexpected`, and what the builder refuses."""
+    try:
+        return _built(_steps(start, tuple(token.type for token in tokens)), tokens)
+    except _Stopped as stopped:
+        _built(stopped.steps, tokens)  # what stands before the fault may be refused first
+        raise Unexpected(stopped.index, stopped.expected) from None
+
+
+# What builds a line, on a stack: the token at a position, None for an absent part, or a method and how many it takes.
+_Step = int | tuple[str, int] | None
+
+
+class _Stopped(Exception):
+    """As `Unexpected`, with the steps of what was read whole."""
+
+    def __init__(self, index: int, expected: frozenset[str], steps: tuple[_Step, ...]):
+        super().__init__(index)
+        self.index = index
+        self.expected = expected
+        self.steps = steps
+
+
+@lru_cache(maxsize=4096)
+def _steps(start: str, types: tuple[str, ...]) -> tuple[_Step, ...]:
+    """How a line is built, by the types of its tokens alone: the lines of a long program have few forms."""
     parser = grammar().parse_interactive(start=start)
     read = 0
     try:
-        for token in tokens:
-            parser.feed_token(token)
+        for type in types:
+            parser.feed_token(lark.Token(type, str(read)))
             read += 1
-        return parser.feed_eof()
+        return _postorder([parser.feed_eof()])
     except lark.UnexpectedToken:
-        raise Unexpected(read, frozenset(parser.accepts()) - {"$END"}) from None
+        expected = frozenset(parser.accepts()) - {"$END"}
+        raise _Stopped(read, expected, _postorder(parser.parser_state.value_stack)) from None
+
+
+def _postorder(parts: Sequence[lark.Tree[lark.Token] | lark.Token | None]) -> tuple[_Step, ...]:
+    """The steps of trees whose tokens are positions, in the order in which the parser reduces."""
+    out: list[_Step] = []
+    stack = list(parts)
+    while stack:  # parents first and the last child before the first: the order wanted, backwards
+        top = stack.pop()
+        if isinstance(top, lark.Tree):
+            if not top.data.startswith("_"):  # lark's own rules for what is repeated, open where the line breaks off
+                out.append((str(top.data), len(top.children)))
+            stack.extend(top.children)
+        else:
+            out.append(None if top is None else int(top))
+    return tuple(reversed(out))
+
+
+def _built(steps: Sequence[_Step], tokens: Sequence[Token]) -> Any:
+    """What the builder makes of the tokens."""
+    stack: list[Any] = []
+    for step in steps:
+        if step is None:
+            stack.append(None)
+        elif isinstance(step, int):
+            stack.append(tokens[step])
+        else:
+            name, count = step
+            first = len(stack) - count
+            stack[first:] = [getattr(_BUILDER, name)(*stack[first:])]
+    return stack[-1] if stack else None
