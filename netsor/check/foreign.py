@@ -36,10 +36,15 @@ def foreign_name(span: Span, name: str, is_vector: Callable[[str], bool] = lambd
 
     `is_vector` says of a name whether the program has a vector of that name.
     """
+    inside, end = _argument(span)
+    by_formula = _FORMULAS.get("layernorm" if name == "LN" else name.lower().replace("_", ""))
+    if by_formula is not None and inside:
+        message, formula, note = by_formula
+        u = bracketed(_parts(inside)[0])
+        return _unknown(_to(span, end), f"`{name}` {message}", _applied(formula, u), note)
     if name.lower() in _SAME:
         meant = _SAME[name.lower()]
         return _unknown(span, f"`{name}` is called `{meant}` here", meant, safe=True)
-    inside, end = _argument(span)
     if not inside and name in (*_MEANS, *_BARE):
         # E z² and Var z, as on paper: what follows, up to the next sign, is averaged.
         found = _FACTORS.match(span.source.text, span.end)
@@ -110,6 +115,7 @@ def _sum(span: Span, inside: str, end: int) -> Diagnostic:
 
 
 def _softmax(span: Span, inside: str, end: int) -> Diagnostic:
+    inside = _parts(inside)[0]  # without the axis
     return _unknown(
         _to(span, end),
         "a softmax over coordinates is of order 1/n, and has no limit of its own",
@@ -200,6 +206,48 @@ def _base(base: int) -> Callable[[Span, str, int], Diagnostic]:
     return make
 
 
+# What other libraries have a name for, by the functions that there are; `{}` is the argument, in brackets where needed.
+_NO_NAME = "has no name here, and is written out"
+_SCALE_NOTE = "a mean over coordinates tends to an expectation, so that the layer has a limit"
+_FORMULAS: dict[str, tuple[str, str, str]] = {
+    "layernorm": (_NO_NAME, "(({} - mean({})) / √(mean(({} - mean({}))^2)))", _SCALE_NOTE),
+    "rmsnorm": (_NO_NAME, "({} / √(mean({}^2)))", _SCALE_NOTE),
+    "normalize": ("grows as √n: what has a limit is the root of the mean square", "({} / √(mean({}^2)))", _SCALE_NOTE),
+    "dropout": (
+        "draws anew at each run, and a program draws once, so the network is the one without it", "{}",
+        "a mask of its own is `vector r ~ N(0, 1)`, `if Phi(r) < p then 0 else 1 / (1 - p)`",
+    ),
+    "mish": (_NO_NAME, "({} * tanh(softplus({})))", ""), "softsign": (_NO_NAME, "({} / (1 + abs({})))", ""),
+    "tanhshrink": (_NO_NAME, "({} - tanh({}))", ""), "logsigmoid": (_NO_NAME, "(-softplus(-{}))", ""),
+    "relu6": (_NO_NAME, "clip({}, 0, 6)", ""), "hardsigmoid": (_NO_NAME, "clip({} / 6 + 1/2, 0, 1)", ""),
+    "hardswish": (_NO_NAME, "({} * clip({} / 6 + 1/2, 0, 1))", ""), "expm1": (_NO_NAME, "(exp({}) - 1)", ""),
+    "log1p": (_NO_NAME, "log(1 + {})", ""), "rsqrt": (_NO_NAME, "(1 / √({}))", ""),
+    "reciprocal": (_NO_NAME, "(1 / {})", ""), "cbrt": (_NO_NAME, "(sign({}) * abs({})^(1/3))", ""),
+    **dict.fromkeys(("identity", "linear"), ("is the value itself", "{}", "")),
+}  # fmt: skip
+
+
+def _applied(formula: str, argument: str) -> str:
+    """The formula of an argument, without brackets twice around it."""
+    made = formula.replace("{}", argument)
+    return re.sub(r"(?<=[\w√])\((\([^()]*\))\)", r"\1", made)
+
+
+def _arithmetic(sign: str) -> Callable[[Span, str, int], Diagnostic | None]:
+    def make(span: Span, inside: str, end: int) -> Diagnostic | None:
+        parts = _parts(inside)
+        if len(parts) != 2:
+            return None
+        text = f"({bracketed(parts[0])} {sign} {bracketed(parts[1])})"
+        return _unknown(_to(span, end), f"`{span.text}` is written with its sign, `{sign}`", text, safe=True)
+
+    return make
+
+
+def _transposed(span: Span, inside: str, end: int) -> Diagnostic:
+    return _unknown(_to(span, end), "a transpose is written `ᵀ` or `^T`", f"{bracketed(inside)}ᵀ", safe=True)
+
+
 _CALLS: dict[str, Callable[[Span, str, int], Diagnostic | None]] = {
     "dot": _dot, "inner": _dot, "vdot": _dot, "norm": _norm, "softmax": _softmax,
     **dict.fromkeys(("inv", "trace", "tr", "Tr", "det", "eig", "svd", "pinv"), _of_matrix),
@@ -207,7 +255,10 @@ _CALLS: dict[str, Callable[[Span, str, int], Diagnostic | None]] = {
     **dict.fromkeys(("std", "Std", "sd", "SD"), _variance(True)), **dict.fromkeys(("cov", "Cov"), _covariance),
     "square": _power, "pow": _power, "power": _power, "zeros": _constant(0),
     "ones": _constant(1), "zeros_like": _constant(0), "ones_like": _constant(1), "log10": _base(10),
-    "log2": _base(2), "lg": _base(10),
+    "log2": _base(2), "lg": _base(10), "log_2": _base(2), "log_10": _base(10), "transpose": _transposed,
+    **dict.fromkeys(("add", "plus"), _arithmetic("+")), **dict.fromkeys(("sub", "subtract"), _arithmetic("-")),
+    **dict.fromkeys(("mul", "multiply", "hadamard"), _arithmetic("*")),
+    **dict.fromkeys(("div", "divide", "true_divide"), _arithmetic("/")),
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 from netsor.syntax.mistakes.habit import MEMBER, NAME, habit
 
@@ -15,14 +16,70 @@ _RENAMED = {
     "average": "mean", "Tanh": "tanh", "ReLU": "relu", "GELU": "gelu", "Sigmoid": "sigmoid", "clamp": "clip",
 }  # fmt: skip
 _MODULES_NOTE = "nothing is imported: every function of the language is at hand by its name"
-_RANDOM = r"(?:randn?|normal|standard_normal|randn_like|Linear|Parameter|Embedding|uniform|empty)"
+_RANDOM = r"(?:randn|rand|normal|standard_normal|randn_like|Linear|Parameter|Embedding|uniform|empty)"
 _PIECE = r"[^(),]*(?:\([^()]*\)[^(),]*)*"
 
 
+_FACTOR = re.compile(r"([*/])\s*([^*/()]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\))?)")
+
+
 def _drawn(m: re.Match[str]) -> str:
-    name, arguments = m.group(1), m.group(2)
-    inside = arguments[: arguments.find(")")] if ")" in arguments else arguments
-    return f"matrix {name}" if "," in inside else f"vector {name} ~ N(0, 1)"
+    """The declaration with the law that the numbers around the draw give it."""
+    name, before, kind, arguments, behind = (m.group(i) or "" for i in range(1, 6))
+    parts = _split(arguments)
+    deviation = "1"
+    if kind == "normal" and len(parts) >= 2:
+        shape = ",".join(parts[2:])
+        deviation = parts[1].partition("=")[2].strip() or parts[1]
+        if parts[0].partition("=")[2].strip() not in ("", "0") or not re.fullmatch(r"(?:\w+\s*=\s*)?0\.?0*", parts[0]):
+            return f"vector {name} ~ N({parts[0]}, {_squared(deviation)})"
+    else:
+        shape = arguments
+    is_matrix = shape.count("n") >= 2 or "," in shape or not shape.strip()
+    factors = [("*", before.strip().rstrip("*").strip()), *_FACTOR.findall(behind)]
+    variance = _variance(deviation, factors)
+    if is_matrix:
+        return f"matrix {name}" if variance in ("1", "1/n") else f"matrix {name} ~ N(0, {variance})"
+    return f"vector {name} ~ N(0, {variance})"
+
+
+def _split(arguments: str) -> list[str]:
+    parts, depth = [""], 0
+    for c in arguments:
+        depth += (c in "([") - (c in ")]")
+        if c == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += c
+    return [p.strip() for p in parts if p.strip()]
+
+
+def _variance(deviation: str, factors: list[tuple[str, str]]) -> str:
+    """The product of the squares of a deviation and its factors, divisions by what depends on n last."""
+    over, under = [_squared(deviation)], []
+    for sign, factor in factors:
+        if factor:
+            (over if sign == "*" else under).append(_squared(factor))
+    over = [f for f in over if f != "1"]
+    if len(over) > 1:
+        over = [f"({f})" if "/" in f else f for f in over]
+    top = " * ".join(over) or "1"
+    return top + "".join(f"/{f}" if re.fullmatch(r"[\w.]+", f) else f"/({f})" for f in under)
+
+
+def _squared(text: str) -> str:
+    """The square of a deviation as it is typed: a number, a root, a quotient of these."""
+    text = re.sub(_MODULE, "", text).strip().rstrip(".")
+    root = re.fullmatch(r"(?:sqrt|√)\s*\(?\s*([^()]+?)\s*\)?|([^()]+?)\s*(?:\*\*|\^)\s*\(?\s*(?:0?\.5|1\s*/\s*2)\s*\)?", text)
+    if root:
+        return (root[1] or root[2]).rstrip(".")
+    quotient = re.fullmatch(r"([^/()]+|\S*\([^()]*\))\s*/\s*([^/]+)", text)
+    if quotient:
+        return f"{_squared(quotient[1])}/{_squared(quotient[2])}"
+    try:
+        return repr(float(Fraction(text) ** 2)).removesuffix(".0")
+    except ValueError:
+        return f"{text}^2" if re.fullmatch(r"\w+", text) else f"({text})^2"
 
 
 def _function(m: re.Match[str]) -> str:
@@ -31,16 +88,26 @@ def _function(m: re.Match[str]) -> str:
 
 def _method(m: re.Match[str]) -> str:
     whole = m.group(1)
+    if m.group(2) in _NO_CHANGE:
+        return whole
     inside = whole[1:-1] if whole.startswith("(") else whole
     return f"{_RENAMED.get(m.group(2), m.group(2))}({inside})"
 
 
+# Methods that change where numbers are kept, and not the numbers.
+_NO_CHANGE = ("detach", "clone", "copy", "cpu", "cuda", "numpy", "float", "double", "contiguous", "squeeze", "flatten")
 _OBJECT = rf"({MEMBER}|\([^()]*\))"
 _METHOD_NOTE = "nothing has methods: a function is applied, `mean(x)`, and a matrix stands before its vector, `W x`"
 
+def _keeps_first(m: re.Match[str]) -> bool:
+    """Whether the product's index is the first of the matrix."""
+    return re.search(rf"->{m.group(1)}['\"]", m.group()) is not None
+
+
 HABITS = (
     habit(
-        rf"^({NAME})\s*:?=\s*(?:{_MODULE}){_RANDOM}\b\s*\(?(.*)$",
+        rf"^({NAME})\s*:?=\s*([\w.√]*(?:\([^()]*\))?\s*\*\s*)?(?:{_MODULE})({_RANDOM})\b\s*"
+        r"(?:\(((?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\))?(.*)$",
         "`{}` draws at random, and what is random is declared by its law",
         _drawn,
         note="a matrix has iid N(0, σ²/n) entries and a vector iid coordinates; `matrix W` alone has σ = 1",
@@ -53,14 +120,24 @@ HABITS = (
         note="a conditional is `if C then A else B`",
     ),
     habit(
+        rf"{_MODULE}(?:matmul|mm|mv|dot(?=\(\s*[A-Z]))\(\s*({MEMBER}(?:ᵀ|\.T)?)\s*,({_PIECE})\)",
+        "`{}`: a product with a matrix is `W x`, and there are no modules",
+        lambda m: f"{m.group(1)} ({m.group(2).strip()})",
+    ),
+    habit(
         rf"{_MODULE}(?:dot|inner|vdot)\(({_PIECE}),({_PIECE})\)",
         "`{}`: an inner product is `⟨x, y⟩`, and there are no modules",
         lambda m: f"⟨{m.group(1).strip()}, {m.group(2).strip()}⟩",
     ),
     habit(
-        rf"{_MODULE}(?:matmul|mm|mv)\(\s*({MEMBER}(?:ᵀ|\.T)?)\s*,({_PIECE})\)",
+        rf"{_MODULE}einsum\(\s*[\"'](\w)(\w),\s*(?:\1->\2|\2->\1)[\"']\s*,\s*({MEMBER})\s*,({_PIECE})\)",
         "`{}`: a product with a matrix is `W x`, and there are no modules",
-        lambda m: f"{m.group(1)} ({m.group(2).strip()})",
+        lambda m: f"{m.group(3)}{'' if _keeps_first(m) else 'ᵀ'} ({m.group(4).strip()})",
+    ),
+    habit(
+        rf"(?:{_MODULE})(Dropout|LayerNorm|RMSNorm|Softmax|ReLU|GELU|SiLU|Tanh|Sigmoid|ELU|Softplus|Mish|Identity)"
+        r"\([^()]*\)(?=\s*\()",
+        "there are no modules, so `{}` has no meaning", _function, note=_MODULES_NOTE,
     ),
     habit(rf"{_MODULE}({NAME})", "there are no modules, so `{}` has no meaning", _function, note=_MODULES_NOTE),
     habit(r"(?<![\w.])self\.", "there are no objects, so `{}` has no meaning", "", note=_MODULES_NOTE),
@@ -68,7 +145,8 @@ HABITS = (
           lambda m: f"{m.group(1) or m.group(2)}ᵀ", "E109"),
     habit(rf"({MEMBER}ᵀ?)\.(?:dot|matmul|mm|mv)\(", "`{}…)`: a product with a matrix is `W x`", r"\1 (",
           note=_METHOD_NOTE),
-    habit(rf"{_OBJECT}\.({NAME})\(\s*(?:(?:axis|dim)\s*=\s*[\w-]+|[\d-]+)?\s*\)", "`{}` calls a method", _method,
+    habit(rf"({MEMBER}(?:\([^()]*\))?|\([^()]*\))\.({NAME})\(\s*(?:(?:axis|dim)\s*=\s*[\w-]+|[\d-]+)?(?:,\s*keepdims?\s*=\s*\w+)?\s*\)",
+          "`{}` calls a method", _method,
           note=_METHOD_NOTE),
     habit(r",\s*(?:axis|dim|keepdims?)\s*=\s*[\w-]+", "`{}`: a vector has one axis, so none is named", "",
           note="`mean(x)` averages over all n coordinates"),
