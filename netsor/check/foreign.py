@@ -36,6 +36,9 @@ def foreign_name(span: Span, name: str, is_vector: Callable[[str], bool] = lambd
 
     `is_vector` says of a name whether the program has a vector of that name.
     """
+    space = re.match(r"\s*\^\s*\{?\s*(\w+)\s*\}?", span.source.text[span.end :]) if name in ("R", "ℝ") else None
+    if space:
+        return _unknown(_to(span, span.end + space.end()), "no space is named: a dimension is a number", space[1])
     inside, end = _argument(span)
     by_formula = _FORMULAS.get("layernorm" if name == "LN" else name.lower().replace("_", ""))
     if by_formula is not None and inside:

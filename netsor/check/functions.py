@@ -9,13 +9,14 @@ from netsor.check.context import Context, Tested
 from netsor.check.definitions import expand
 from netsor.check.emitter import inlined_functions
 from netsor.check.fault import Fault
-from netsor.check.operands import Number, check_emitting, finite, join, numeric
+from netsor.check.operands import Number, check_emitting, finite, join, numeric, quiet_integers
 from netsor.check.products import product
 from netsor.check.values import (
     POISON,
     Array,
     Builtin,
     Covector,
+    Family,
     FunctionValue,
     Inlined,
     Mean,
@@ -52,6 +53,8 @@ async def application(ctx: Context, node: ast.Apply) -> Value:
     """What stands before a bracket is resolved by what its name is: a function is applied, a matrix multiplies."""
     callee = await ctx.value(node.callee)
     text = node.callee.span.text
+    if isinstance(callee, Family) and not node.scalars and await quiet_integers(ctx, node.args) in callee.members:
+        raise Fault(kinds.family_applied(node.span, text, ", ".join(a.span.text for a in node.args)))
     match callee:
         case Poison():
             return callee

@@ -24,7 +24,7 @@ from netsor.check.values import (
     Vector,
     kind_name,
 )
-from netsor.diagnostics import Span
+from netsor.diagnostics import Diagnostic, Span
 from netsor.diagnostics.catalogue import declarations, divergence, includes, names
 from netsor.diagnostics.catalogue.words import superscript
 from netsor.expr import HALF, WIDTH, Const, Sym, mul, power
@@ -109,6 +109,8 @@ def unknown_fault(ctx: Context, span: Span, name: str) -> Fault:
             return Fault(names.used_before(span, span.text.strip("() "), _seen_from(span, place)))
     from netsor.check.foreign import foreign_name  # a program without faults starts faster
 
+    if of_loop := _meant_index(ctx, span, name):
+        return Fault(of_loop)
     # Something the program has under nearly this name comes before what the name means elsewhere.
     other = _looks_like(ctx, name)
     if other is not None:
@@ -121,6 +123,22 @@ def unknown_fault(ctx: Context, span: Span, name: str) -> Fault:
     if index.isdigit() and scope.lookup(f"{name}{index}") is not None:
         return Fault(names.unknown_name(whole, whole.text, f"{name}{index}"))
     return Fault(names.unknown_name(span, span.text.strip("() "), _like(ctx, name)))
+
+
+def _meant_index(ctx: Context, span: Span, name: str) -> Diagnostic | None:
+    """Where an unknown name is the index of another loop, or an index that only this loop can mean."""
+    header = ctx.file.header
+    if header is not None and header.span.source is span.source and header.span.start <= span.start < header.span.end:
+        return names.dimension(span, name) if re.fullmatch(r"[^\W\d]\w*", name) and name not in "Rℝ" else None
+    here = [s for s in ast.walk(ctx.file) if s.span.source is span.source]
+    loops = [s for s in here if isinstance(s, ast.For) and s.span.end <= span.start]
+    if last := next((s for s in reversed(loops) if s.index.name == name), None):
+        return names.loop_index(span, name, last.range.high.span.text, True)
+    around = list(_local_names(ctx.names.scope)) if ctx.names.scope.loop else []
+    text = span.source.text[span.source.text.rfind("\n", 0, span.start) + 1 : span.start]
+    if len(around) == 1 and len(name) == 1 and text.rfind("[") > text.rfind("]"):
+        return names.loop_index(span, name, around[0], False)
+    return None
 
 
 def _is_vector(scope: Scope, name: str) -> bool:

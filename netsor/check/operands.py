@@ -232,7 +232,16 @@ async def _member(ctx: Context, family: Family, indices: Indices, node: ast.Inde
     later = await _later_member(ctx, family.name, indices)
     if later is not None:
         raise Fault(names.member_used_before(node.span, core_name(family.name, indices), later))
-    raise Fault(declarations.index_out_of_range(node.span, family.name, indices, family))
+    declared = ctx.names.first_place.get(family.name) if len(family.members) == 1 else None
+    if declared is not None and (declared.source is not node.span.source or not _is_declared(declared)):
+        declared = None
+    raise Fault(declarations.index_out_of_range(node.span, family.name, indices, family, declared))
+
+
+def _is_declared(place: Span) -> bool:
+    """Whether a member stands in a declaration, where a range may stand."""
+    text = place.source.text
+    return text[text.rfind("\n", 0, place.start) + 1 : place.start].split()[:1] in (["vector"], ["matrix"])
 
 
 async def _later_member(ctx: Context, name: str, indices: Indices) -> Span | None:

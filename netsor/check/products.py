@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from fractions import Fraction
 
 from netsor.check.arithmetic import Matrix, scale
@@ -15,6 +16,7 @@ from netsor.check.values import (
     Array,
     Builtin,
     Covector,
+    Family,
     FunctionValue,
     Inlined,
     InputMatrixValue,
@@ -37,8 +39,43 @@ from netsor.syntax import ast
 
 
 async def juxtapose(ctx: Context, node: ast.Juxtapose | ast.MatMul) -> Value:
-    left, right = await ctx.value(node.left), await ctx.value(node.right)
-    return product(ctx, left, right, node.left, node.right, node)
+    try:
+        left = await ctx.value(node.left)
+    except Fault as fault:
+        parts = _applied_terms(ctx, node.left, node.right.span.text)
+        if fault.diagnostic is None or not parts:
+            raise
+        raise Fault(kinds.matrix_sum(fault.diagnostic, node.span, parts)) from None
+    return product(ctx, left, await ctx.value(node.right), node.left, node.right, node)
+
+
+def _applied_terms(ctx: Context, node: ast.Expr, x: str) -> list[tuple[str, str]]:
+    """The signed terms of a sum of matrices, each applied to x; none where a term is something else."""
+    out: list[tuple[str, str]] = []
+    stack: list[tuple[str, ast.Expr]] = [("+", node)]
+    while stack:
+        sign, term = stack.pop()
+        if isinstance(term, ast.Binary) and term.op in "+-":
+            other = "-" if (sign == "-") != (term.op == "-") else "+"
+            stack += [(other, term.right), (sign, term.left)]
+            continue
+        names = {part.name for part in ast.walk(term) if isinstance(part, ast.Name)}
+        values = [ctx.names.scope.lookup(name) for name in names]
+        if names & {"I", "Id", "eye"} and not any(isinstance(v, Matrix) for v in values):
+            text = re.sub(r"\b(?:Id?|eye)\b(?:\s*\(\s*n\s*\))?", x, term.span.text)
+        elif any(isinstance(v, (Family, *Matrix)) for v in values) and not any(isinstance(v, Vector) for v in values):
+            text = _applied(term, x)
+        else:
+            return []
+        out.append((sign, text))
+    return out if len(out) > 1 else []
+
+
+def _applied(term: ast.Expr, x: str) -> str:
+    """A multiple of a matrix, applied to x."""
+    if isinstance(term, ast.Binary) and term.op == "/":
+        return f"({_applied(term.left, x)}) / {term.right.span.text}"
+    return f"{term.span.text} {x}"
 
 
 def product(ctx: Context, left: Value, right: Value, ln: ast.Expr, rn: ast.Expr, node: ast.Node) -> Value:
@@ -60,8 +97,8 @@ def product(ctx: Context, left: Value, right: Value, ln: ast.Expr, rn: ast.Expr,
             raise Fault(kinds.function_needs_brackets(node.span, ln.span, rn.span))
     a = as_number(left, ln)
     if isinstance(node, ast.MatMul):
-        of_vectors = isinstance(right, Vector)
-        raise Fault(kinds.at_needs_matrix(node.span, ln.span, rn.span, kind_name(a), of_vectors))
+        of_vectors, of_matrix = isinstance(right, Vector), isinstance(right, MatrixValue)
+        raise Fault(kinds.at_needs_matrix(node.span, ln.span, rn.span, kind_name(a), of_vectors, of_matrix))
     if isinstance(right, Matrix):
         if isinstance(left, Vector) and isinstance(right, MatrixValue):
             raise Fault(kinds.vector_by_matrix(node.span, ln.span, rn.span))
@@ -81,7 +118,9 @@ def _matmul(ctx: Context, w: MatrixValue, right: Value, ln: ast.Expr, rn: ast.Ex
         raise Fault(kinds.matrix_alone(node.span))
     if isinstance(right, (Array, InputValue)):
         plain = ln.operand if isinstance(ln, ast.Transpose) else ln
-        raise Fault(kinds.square_on_data(node.span, ln.span.text, rn.span.text, plain.span.text))
+        length = right.dimension if isinstance(right, InputValue) else (*right.shape, 3)[0]
+        place = ctx.names.first_place.get(w.name)
+        raise Fault(kinds.square_on_data(node.span, ln.span.text, rn.span.text, plain.span.text, length, place))
     match as_number(right, rn):
         case Scalar():
             raise Fault(kinds.matrix_on_scalar(node.span, ln.span.text, rn.span.text))

@@ -182,6 +182,11 @@ class Family:
             return members[0]
         return members[max(bisect_right(members, tuple(index)) - 1, 0)]
 
+    def from_the_end(self, index: int) -> Indices:
+        """The member that a negative index means in Python; () where there is none."""
+        members = self.sorted
+        return members[index] if -len(members) <= index < 0 else ()
+
     def _told_of(self) -> tuple[list[Indices], str]:
         count = len(self.members)
         if count not in self._told:

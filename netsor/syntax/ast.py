@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
-from functools import cache
 from typing import Literal
 
 from netsor.diagnostics.data import Source, Span
@@ -485,17 +484,18 @@ class File(Node):
 # --- walking -----------------------------------------------------------------------------------------------------
 
 
-@cache
-def _parts(kind: type[Node]) -> tuple[str, ...]:
-    """The fields in which nodes of a kind may have others."""
-    return tuple(f.name for f in fields(kind) if f.name != "span")
+# For each kind of nodes, the fields in which they may have others.
+_PARTS: dict[type[Node], tuple[str, ...]] = {}
 
 
 def children(node: Node) -> Iterator[Node]:
     """The nodes directly below, in the order of the text; what is included is not part of the text."""
     if isinstance(node, Include):
         return
-    for part in _parts(type(node)):
+    kind = type(node)
+    if kind not in _PARTS:
+        _PARTS[kind] = tuple(f.name for f in fields(kind) if f.name != "span")
+    for part in _PARTS[kind]:
         value = getattr(node, part)
         if isinstance(value, Node):
             yield value

@@ -294,6 +294,10 @@ class Builder:
     def crowded_division(self, left: ast.Expr, slash: Token, divisor: ast.Expr, *rest: Any) -> ast.Expr:
         factor: ast.Expr = rest[-1]
         over, under = divisor.span.text, factor.span.text
+        edits = (
+            _instead(divisor, factor, f"({over} {under})"),
+            _instead(left, factor, f"({left.span.text} / {over}) {under}"),
+        )
         hint = f"write `/ ({over} {under})` or `({left.span.text} / {over}) {under}`"
         raise _refuse(
             "E113",
@@ -301,10 +305,8 @@ class Builder:
             factor.span,
             f"divides, or multiplies the quotient by `{under}`?",
             hint if len(hint) < 100 else "put the divisor, or the whole quotient, in brackets",
-            edits=(
-                _instead(divisor, factor, f"({over} {under})"),
-                _instead(left, factor, f"({left.span.text} / {over}) {under}"),
-            ),
+            # 1/√2 x is x divided by √2, and a b / c d rather a fraction.
+            edits=edits[::-1] if isinstance(left, ast.Number) else edits,
         )
 
     def negate(self, minus: Token, operand: ast.Expr) -> ast.Negate:

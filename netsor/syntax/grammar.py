@@ -17,7 +17,6 @@ from netsor import resources
 from netsor.syntax.build import Builder
 from netsor.syntax.tokens import Token
 
-
 _BUILDER = Builder()
 
 

@@ -1,4 +1,4 @@
-"""Realistic mistakes: what someone from numpy, PyTorch, JAX, LaTeX or the paper types, and the program that was meant."""
+"""Realistic mistakes: what someone from numpy, PyTorch, JAX, LaTeX or the paper types, and what was meant."""
 
 from __future__ import annotations
 
@@ -199,8 +199,8 @@ PROGRAMS = [
     (f"{G}matrix W(n, n)\nx := W g{TAIL}", f"{G}matrix W\nx := W g{TAIL}"),
     (f"{G}Matrix W\nx := W g{TAIL}", f"{G}matrix W\nx := W g{TAIL}"),
     (f"{G}matrx W\nx := W g{TAIL}", f"{G}matrix W\nx := W g{TAIL}"),
-    (f"vector g[1..3]\nx := g[3]\noutput m := mean(x^2)\n", None),
-    (f"vector g[3] ~ N(0, 1)\nx := g[1] * g[2]\noutput m := mean(x^2)\n",
+    ("vector g[1..3]\nx := g[3]\noutput m := mean(x^2)\n", None),
+    ("vector g[3] ~ N(0, 1)\nx := g[1] * g[2]\noutput m := mean(x^2)\n",
      "vector g[1..3] ~ N(0, 1)\nx := g[1] * g[2]\noutput m := mean(x^2)\n"),
     (f"n = 100\n{G}x := g{TAIL}", f"{G}x := g{TAIL}"),
     (f"n := 100\n{G}x := g{TAIL}", f"{G}x := g{TAIL}"),
@@ -274,7 +274,7 @@ NETWORKS = [
     (N.replace("output f := vᵀ x / √n", "output f := v.T @ x / sqrt(n)"), N),
     (N.replace("output f := vᵀ x / √n", "output f := vᵀ x"), N),
     (N.replace("output f := vᵀ x / √n", "output f := v @ x / √n"), N),
-    (N.replace("output f := vᵀ x / √n", "output f := <v, x> / √n"), N),
+    (N.replace("output f := vᵀ x / √n", "output f := <v; x> / √n"), N),
     (N.replace("output f := vᵀ x / √n", "output f := ⟨v, x⟩ / n"), N),
     (N.replace("output f := vᵀ x / √n", "output f := dot(v, x) / √n"), N),
     (N.replace("output f := vᵀ x / √n", "return vᵀ x / √n"), N),
@@ -288,6 +288,10 @@ NETWORKS = [
     (NW.replace("U : (n, 3) ~ N(0, 1/3)", "U : (n, 3) ~ N(0, 1/n)"), None),
     (NW.replace("matrix W", "matrix W ~ N(0, 1)"), NW),
 ]
+
+
+# Those that have no edit, or one that is not accepted.
+WITHOUT = ("x := (W + Wᵀ)/√2 g", "auto x = tanh(g);", "x := W g / ‖W g‖ * √n", "output f := <v; x> / √n")
 
 
 def members() -> list[tuple[str, str]]:

@@ -84,7 +84,7 @@ def test_all_faults_and_no_others(text: str, expected: list[tuple[str, int]]) ->
         ("W ~ N(0, 1/n)", "matrix W ~ N(0, 1/n)"),
         ("vector a b ~ N(0, 1)", "vector a, b ~ N(0, 1)"),
         ("MATMUL h := W x", "MATMUL: h := W x"),
-        ("n := 3", "n_ := 3"),
+        ("pi := 3", "pi_ := 3"),
         ("W x", "y := W x"),
         ("let x := 3", "x := 3"),
         ("data X = [1]", "data X : 1 = [1]"),

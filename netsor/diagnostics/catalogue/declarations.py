@@ -9,7 +9,7 @@ from typing import Protocol
 
 from netsor.diagnostics.catalogue.entry import Entry
 from netsor.diagnostics.catalogue.words import bracketed, inside, line_above, plural, said, shape_text, short
-from netsor.diagnostics.data import Diagnostic, Edit, Span
+from netsor.diagnostics.data import Diagnostic, Edit, Label, Span
 
 
 class Members(Protocol):
@@ -20,6 +20,9 @@ class Members(Protocol):
 
     def described(self, name: str) -> str:
         """`the members 1..3`."""
+
+    def from_the_end(self, index: int) -> Sequence[int]:
+        """The member that a negative index means in Python; empty where there is none."""
 
 
 def _listed(index: Sequence[int]) -> str:
@@ -236,9 +239,32 @@ E406 = Entry(
 )
 
 
-def index_out_of_range(span: Span, name: str, index: Sequence[int], members: Members) -> Diagnostic:
-    """A member that a family does not have; `name` is the family's."""
+def index_out_of_range(
+    span: Span, name: str, index: Sequence[int], members: Members, declared: Span | None = None
+) -> Diagnostic:
+    """A member that a family does not have; `name` is the family's, `declared` where its only member is declared."""
     nearest = members.like(index)
+    if len(nearest) == 1 == len(index) and index[0] < 0 and (nearest := members.from_the_end(index[0])):
+        edit = Edit(span, f"{name}[{_listed(nearest)}]")
+        return E406(
+            f"`{name}[{_listed(index)}]` does not exist",
+            span,
+            "out of range",
+            notes=(f"`{name}` has {members.described(name)}; nothing is counted from the end",),
+            hint=f"write {said(edit)}",
+            edits=(edit,),
+        )
+    if declared is not None and len(nearest) == 1 == len(index) and 0 < index[0] < nearest[0]:
+        edit = Edit(declared, f"{name}[1..{nearest[0]}]")
+        return E406(
+            f"`{name}[{_listed(index)}]` does not exist",
+            span,
+            "out of range",
+            labels=(Label(declared, "declares this one member"),),
+            notes=(f"`{name}` has {members.described(name)}",),
+            hint=f"declare a range of members, {said(edit)}",
+            edits=(edit,),
+        )
     edits: tuple[Edit, ...] = (Edit(span, f"{name}[{_listed(nearest)}]"),) if nearest else ()
     if nearest and len(nearest) != len(index):
         return E406(
@@ -509,8 +535,13 @@ E414 = Entry(
 
 def matrix_shape(span: Span, name: str, lengths: Sequence[str]) -> Diagnostic:
     """`span` and `lengths` are what stands in the brackets of the shape."""
-    d = next((x for x in lengths if x.isdigit() and int(x)), "")
-    edits = (Edit(span, "n, n"), *((Edit(span, f"n, {d}"),) if d else ()))
+    by = re.fullmatch(r"n\s*(?:[x×X*]|by)\s*(\w+)", lengths[0]) if len(lengths) == 1 else None
+    d = by[1] if by else next((x for x in lengths if x.isdigit() and int(x)), "")
+    enclosed = span.source.text[span.start - 1 : span.start] == "(" or span.text.startswith("(")
+    shape = ("{}" if enclosed and not span.text.startswith("(") else "({})").format
+    square, wide = Edit(span, shape("n, n")), Edit(span, shape(f"n, {d}"))
+    # Who swaps the two sizes means an n×d matrix.
+    edits = (square,) if not d or d == "n" else (wide, square) if by or list(lengths[1:]) == ["n"] else (square, wide)
     d = d or "3"
     return E414(
         f"the shape of `{name}` is not one that a matrix of a program has",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from netsor.diagnostics.catalogue.entry import Entry
 from netsor.diagnostics.catalogue.words import (
@@ -150,6 +151,19 @@ def row_by_matrix(span: Span, row: Span, matrix: Span) -> Diagnostic:
     )
 
 
+def matrix_sum(before: Diagnostic, span: Span, parts: Sequence[tuple[str, str]]) -> Diagnostic:
+    """A sum of matrices before a vector, with its signed terms applied to it; `before` is told of the sum alone."""
+    total = " ".join(f"{sign} {text}" for sign, text in parts).removeprefix("+ ")
+    edit = Edit(span, f"({total})")
+    return replace(
+        before,
+        message=f"`{short(span.text)}` applies a sum of matrices, of which there is none",
+        notes=("a sum of matrices has no value of its own; an identity matrix is left out: `I x` is x",),
+        hint=f"apply each matrix to the vector, {said(edit)}",
+        edits=(edit,),
+    )
+
+
 def scaled_matrix(span: Span, factor: str, matrix: str) -> Diagnostic:
     written = f"-{matrix} x" if factor == "-" else f"{short(factor)} {matrix} x"
     return E303(
@@ -192,19 +206,28 @@ def matrix_on_scalar(span: Span, matrix: str, other: str) -> Diagnostic:
     )
 
 
-def square_on_data(span: Span, matrix: str, other: str, name: str) -> Diagnostic:
-    """`name` is the matrix without its transpose."""
+def square_on_data(span: Span, matrix: str, other: str, name: str, length: int, place: Span | None) -> Diagnostic:
+    """`name` is the matrix without its transpose, `place` where it is declared; the data have `length` numbers."""
+    edits: tuple[Edit, ...] = ()
+    shape = f"(n, {length})"
+    if place is not None and place.source is span.source and place.text == name:
+        behind = place.source.text[place.end : place.end + 40]
+        given = re.match(r"\s*:\s*\([^()\n]*\)", behind)
+        if given or re.match(r"[ \t]*(?:~|#|\n|\Z)", behind):
+            end = place.end + (given.end() if given else 0)
+            edits = (Edit(Span(place.source, place.end, end), f" : {shape}"),)
     return E304(
         f"`{matrix}` is n×n, and `{short(other)}` is data with a fixed number of entries",
         span,
         "shapes do not match",
         notes=("data enter through an n×d matrix, whose products with data are members of 𝒱 (Setup B.2)",),
-        hint=f"declare an input matrix, as in `matrix {name} : (n, d) ~ N(0, 1/d)` with d the length of a row",
+        hint=f"declare an input matrix, as in `matrix {name} : {shape} ~ N(0, 1/{length})`",
+        edits=edits,
     )
 
 
-def at_needs_matrix(span: Span, left: Span, right: Span, kind: str, of_vectors: bool) -> Diagnostic:
-    """`kind` is that of the left factor; `of_vectors` tells that the right one is a vector."""
+def at_needs_matrix(span: Span, left: Span, right: Span, kind: str, of_vectors: bool, of_matrix: bool) -> Diagnostic:
+    """`kind` is that of the left factor; `of_vectors` and `of_matrix` tell what the right one is."""
     a, b = left.text, bracketed(right.text)
     if kind == "a vector" and of_vectors:
         by_n = divided_by_n(span)
@@ -214,6 +237,9 @@ def at_needs_matrix(span: Span, left: Span, right: Span, kind: str, of_vectors: 
     elif kind in ("a number", "a scalar"):
         edits = (Edit(inside(span), f"{a} * {b}"),)
         hint = f"write {said(edits[0])}"
+    elif kind == "a vector" and of_matrix:
+        edits = (Edit(inside(span), f"{_transposed(right.text)} {bracketed(left.text)}"),)
+        hint = f"write {said(edits[0])}: a row times a matrix is the transposed matrix times the vector"
     else:
         edits, hint = (), "use `⊙` between vectors and `*` with scalars"
     return E304(
@@ -312,6 +338,17 @@ def function_as_value(span: Span) -> Diagnostic:
             f"`{named[1]}` is given a function, and a function is defined by its value at a variable",
             edit.span,
             "as on paper: `φ(u) = tanh(u)`",
+            hint=f"write {said(edit)}",
+            edits=(edit,),
+        )
+    raised = re.match(r"\s*(?:\^\s*(\d)|([²³⁴]))\s*(\([^()]*(?:\([^()]*\)[^()]*)*\))", after)
+    if raised:
+        power = raised[1] or str("²³⁴".index(raised[2]) + 2)
+        edit = Edit(Span(span.source, span.start, span.end + raised.end()), f"{name}{raised[3]}^{power}")
+        return E307(
+            f"`{short(edit.span.text)}`: a power of a function's value stands behind its argument",
+            edit.span,
+            "a power of a function",
             hint=f"write {said(edit)}",
             edits=(edit,),
         )
@@ -607,6 +644,19 @@ def wrong_kind(span: Span, kind: str, wanted: str, shape: Sequence[int] = ()) ->
         edits = (Edit(span, f"{text[:-1]}, {indices}]" if text.endswith("]") else f"{text}[{indices}]"),)
         hint = f"take {'an entry' if depth == len(shape) else 'a row'}, such as {said(edits[0])}"
     else:
+        behind = span.source.text[span.end : span.end + 20]
+        raised = re.match(r"\s*(?:\^\s*([2-5])(?!\w)|([²³⁴⁵]))\s*(?=[\w(⟨])", behind)
+        if kind == "a matrix" and raised:
+            count = int(raised[1] or "²³⁴⁵".index(raised[2]) + 2)
+            edits = (Edit(Span(span.source, span.start, span.end + raised.end()), f"{text} " * count),)
+            return E316(
+                f"`{edits[0].span.text.strip()}` is a power of a matrix, which is applied once for each factor",
+                span,
+                kind,
+                notes=(_MATMUL_ONLY,),
+                hint=f"write {said(edits[0])}",
+                edits=edits,
+            )
         hint = {
             "a matrix": f"apply it to a vector, as in `{short(text)} x`",
             "an n×d matrix": f"apply it to a row of data, as in `{short(text)} X[1]`",
@@ -617,6 +667,18 @@ def wrong_kind(span: Span, kind: str, wanted: str, shape: Sequence[int] = ()) ->
 
 def not_a_value(span: Span) -> Diagnostic:
     return E316("this is not a value", span, "here")
+
+
+def family_applied(span: Span, name: str, indices: str) -> Diagnostic:
+    """A member of a family in round brackets."""
+    edit = Edit(inside(span), f"{name}[{indices}]", safe=False)
+    return E316(
+        f"`{name}` is a family, whose members are named with square brackets",
+        span,
+        "round brackets apply a function",
+        hint=f"write {said(edit)}",
+        edits=(edit,),
+    )
 
 
 def family_as_value(span: Span, name: str, members: Sequence[tuple[int, ...]]) -> Diagnostic:

@@ -52,6 +52,31 @@ def unknown_name(span: Span, name: str, like: str | None) -> Diagnostic:
     return E201(message, span, label, hint=hint, edits=edits)
 
 
+def loop_index(span: Span, name: str, meant: str, outside: bool) -> Diagnostic:
+    """An index of a loop: `outside` it, where `meant` is its last value, or in one whose index is `meant`."""
+    edit = Edit(span, meant)
+    return E201(
+        f"`{name}` is the index of a loop that has ended" if outside else f"`{name}` is not defined",
+        span,
+        "not found in this scope",
+        hint=f"write {said(edit)}, its last value" if outside else f"did you mean {said(edit)}, the index of the loop?",
+        edits=(edit,),
+    )
+
+
+def dimension(span: Span, name: str) -> Diagnostic:
+    """A name for the length of a network's input."""
+    edit = line_above(span, f"param {name} = 3")
+    return E201(
+        f"`{name}` is not defined",
+        span,
+        "not found in this scope",
+        notes=("`param` lines may stand above a network's header, and `--set` gives them another value",),
+        hint=f"declare it above, {said(edit)}, or write the number itself",
+        edits=(edit,),
+    )
+
+
 def looks_alike(span: Span, name: str, other: str, place: Span | None) -> Diagnostic:
     """`name` is written with other letters than the known name `other`, which looks like it."""
     letters = next(((c, d) for c, d in zip(name, other, strict=False) if c != d), (name[0], other[0]))

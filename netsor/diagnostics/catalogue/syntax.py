@@ -97,7 +97,7 @@ E111 = Entry(
     "The keywords are program network param data scalar matrix vector train def return for in if then else and "
     "or not output; n is the width and pi the number. All other names may be used, those of built-in functions "
     "too.",
-    "scalar n = 3\n",
+    "scalar pi = 3\n",
     "scalar m = 3\n",
     "n is the width throughout the paper; Definition B.1",
 )

@@ -85,8 +85,9 @@ def superscript(span: Span) -> tuple[Span, str]:
 
 
 def divided_by_n(span: Span) -> bool:
-    """Whether a division by n follows."""
-    return re.match(r"\s*/\s*n\b", span.source.text[span.end : span.end + 40]) is not None
+    """Whether a division by n follows, or by its root as in a readout."""
+    behind = span.source.text[span.end : span.end + 40]
+    return re.match(r"\s*/\s*(?:n\b(?!\s*\^)|√\s*\(?\s*n\b|sqrt\s*\(?\s*n\b)", behind) is not None
 
 
 # --- places ---------------------------------------------------------------------------------------------------------

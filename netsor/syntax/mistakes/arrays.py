@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 
 from netsor.syntax.mistakes.habit import MEMBER, NAME, habit
+from netsor.syntax.mistakes.laws import squared
 
 _MODULE = (
     r"(?<![\w.])(?:np|numpy|torch|jnp|jax|math|F|nn|tf|scipy|sp|keras|cp)"
@@ -32,7 +32,7 @@ def _drawn(m: re.Match[str]) -> str:
         shape = ",".join(parts[2:])
         deviation = parts[1].partition("=")[2].strip() or parts[1]
         if parts[0].partition("=")[2].strip() not in ("", "0") or not re.fullmatch(r"(?:\w+\s*=\s*)?0\.?0*", parts[0]):
-            return f"vector {name} ~ N({parts[0]}, {_squared(deviation)})"
+            return f"vector {name} ~ N({parts[0]}, {squared(deviation)})"
     else:
         shape = arguments
     is_matrix = shape.count("n") >= 2 or "," in shape or not shape.strip()
@@ -56,30 +56,15 @@ def _split(arguments: str) -> list[str]:
 
 def _variance(deviation: str, factors: list[tuple[str, str]]) -> str:
     """The product of the squares of a deviation and its factors, divisions by what depends on n last."""
-    over, under = [_squared(deviation)], []
+    over, under = [squared(deviation)], list[str]()
     for sign, factor in factors:
         if factor:
-            (over if sign == "*" else under).append(_squared(factor))
+            (over if sign == "*" else under).append(squared(factor))
     over = [f for f in over if f != "1"]
     if len(over) > 1:
         over = [f"({f})" if "/" in f else f for f in over]
     top = " * ".join(over) or "1"
     return top + "".join(f"/{f}" if re.fullmatch(r"[\w.]+", f) else f"/({f})" for f in under)
-
-
-def _squared(text: str) -> str:
-    """The square of a deviation as it is typed: a number, a root, a quotient of these."""
-    text = re.sub(_MODULE, "", text).strip().rstrip(".")
-    root = re.fullmatch(r"(?:sqrt|√)\s*\(?\s*([^()]+?)\s*\)?|([^()]+?)\s*(?:\*\*|\^)\s*\(?\s*(?:0?\.5|1\s*/\s*2)\s*\)?", text)
-    if root:
-        return (root[1] or root[2]).rstrip(".")
-    quotient = re.fullmatch(r"([^/()]+|\S*\([^()]*\))\s*/\s*([^/]+)", text)
-    if quotient:
-        return f"{_squared(quotient[1])}/{_squared(quotient[2])}"
-    try:
-        return repr(float(Fraction(text) ** 2)).removesuffix(".0")
-    except ValueError:
-        return f"{text}^2" if re.fullmatch(r"\w+", text) else f"({text})^2"
 
 
 def _function(m: re.Match[str]) -> str:
@@ -89,7 +74,8 @@ def _function(m: re.Match[str]) -> str:
 def _method(m: re.Match[str]) -> str:
     whole = m.group(1)
     if m.group(2) in _NO_CHANGE:
-        return whole
+        compares = re.fullmatch(r"\(([^()]*[<>=][^()]*)\)", whole)
+        return f"(if {compares[1]} then 1 else 0)" if compares else whole
     inside = whole[1:-1] if whole.startswith("(") else whole
     return f"{_RENAMED.get(m.group(2), m.group(2))}({inside})"
 
@@ -138,6 +124,11 @@ HABITS = (
         rf"(?:{_MODULE})(Dropout|LayerNorm|RMSNorm|Softmax|ReLU|GELU|SiLU|Tanh|Sigmoid|ELU|Softplus|Mish|Identity)"
         r"\([^()]*\)(?=\s*\()",
         "there are no modules, so `{}` has no meaning", _function, note=_MODULES_NOTE,
+    ),
+    habit(
+        rf"{_MODULE}(\w*dropout\w*|layer_norm|rms_norm|normalize)\(({_PIECE}),(?:[^()]|\([^()]*\))*\)",
+        "there are no modules, so `{}` has no meaning",
+        lambda m: f"{'dropout' if 'dropout' in m.group(1) else m.group(1)}({m.group(2).strip()})", note=_MODULES_NOTE,
     ),
     habit(rf"{_MODULE}({NAME})", "there are no modules, so `{}` has no meaning", _function, note=_MODULES_NOTE),
     habit(r"(?<![\w.])self\.", "there are no objects, so `{}` has no meaning", "", note=_MODULES_NOTE),

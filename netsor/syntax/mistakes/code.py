@@ -6,6 +6,7 @@ import math
 import re
 
 from netsor.syntax.mistakes.habit import MEMBER, NAME, REMOVE, habit
+from netsor.syntax.mistakes.laws import squared
 
 _ATOM = r"[^|‖<>=\n]+?"
 _COMMENT = "a comment begins with `#`"
@@ -35,6 +36,21 @@ def _python_range(m: re.Match[str]) -> str:
     name, inside = m.groups()
     low, comma, high = inside.partition(",")
     return f"for {name} in {low.strip()}..{high.strip()}:" if comma else f"for {name} in 1..{low.strip()}:"
+
+
+_MOMENT = r"[^\W\d]\w*(?:\s*(?:\^\s*2|²))?"
+_VALUE = r"[^,()=]+(?:\([^()]*\)[^,()=]*)?"
+_DEVIATIONS = ("std", "sd", "sigma", "σ", "scale", "stddev", "stdev", "dev", "s")
+
+
+def _as_variance(name: str, value: str) -> str:
+    """The variance that a named argument gives, which may be a standard deviation."""
+    return squared(value) if name.lower() in _DEVIATIONS else value.strip()
+
+
+def _trained(m: re.Match[str]) -> str:
+    names = re.split(r"\s*,\s*|\s+and\s+|(?<=[\w\]])\s+(?![\[])", m.group(2).strip())
+    return f"train {', '.join(names)}"
 
 
 _IF_NOTE = "a conditional is `if C then A else B`"
@@ -112,6 +128,8 @@ HABITS = (
     # --- blocks ---
     habit(rf"^for\s*\(?\s*(?:int\s+)?({NAME})\s*=\s*(\w+)\s*;\s*\1\s*(<=?)\s*(\w+)\s*;[^){{]*\)?\s*\{{?\s*$",
           _RANGE, _counted, "E117"),
+    habit(rf"^(for\s+{NAME}\s+in\s+\S+?\s*\.\.\s*\S+?)\s+(?P<at>do)\s*:?$", "a `for` line ends with a colon", r"\1:",
+          "E110"),
     habit(rf"^for\s+({NAME})\s+in\s+range\s*\(([^()]*)\)\s*:?\s*\{{?$", _RANGE, _python_range, "E117",
           note="Python's `range(a, b)` stops before b, `a..b` does not"),
     habit(rf"^for\s+({NAME})\s*(?:=|∈|\bin\b)\s*([^:=\s]+?)\s*(?:\.\.\.|…|:|\bto\b)\s*([^:=\s]+?)\s*(?:\bdo\b|:|\{{)?$",
@@ -121,9 +139,24 @@ HABITS = (
           "E108"),
     habit(rf"^((?:program|network)\s+)(?P<at>{NAME}(?:-\w+)+)", "a name has no hyphen: `{}` would be a difference",
           lambda m: m.group(1) + m.group("at").replace("-", "_"), "E122"),
-    habit(r"(~\s*N\s*\(\s*)(?P<at>\w+\s*=\s*([^,=]+),\s*\w+\s*=\s*)(?=[^,)=]+\))",
-          "`{}`: mean and variance are known by their places", r"\1\3, ", "E121",
+    habit(rf"(~\s*N\s*\(\s*)(?P<at>\w+\s*=\s*([^,=()]+),\s*({_MOMENT})\s*=\s*)({_VALUE})(?=\s*\))",
+          "`{}`: mean and variance are known by their places",
+          lambda m: f"{m.group(1)}{m.group(3)}, {_as_variance(m.group(4), m.group(5))}", "E121",
           note="the second is the variance, not a standard deviation"),
+    habit(rf"(~\s*N\s*\([^,=]+,\s*)(?P<at>({_MOMENT})\s*=)\s*({_VALUE})(?=\s*\))",
+          "an argument is known by its place, not by a name, and the second of a law is its variance",
+          lambda m: f"{m.group(1)}{_as_variance(m.group(3), m.group(4))}", "E120"),
+    habit(rf"^(matrix\s+{NAME})(?P<at>\s*\(\s*(\w+)\s*,\s*(\w+)\s*\))",
+          "the shape of a matrix stands behind a colon", r"\1 : (\3, \4)", "E120"),
+    habit(rf"^(matrix\s+{MEMBER}\s*:\s*)(?P<at>\(?\s*(\w+)\s*(?:×|\bby\b|\\times)\s*(\w+)\s*\)?)",
+          "a shape is `(n, d)`", r"\1(\3, \4)", "E101"),
+    habit(rf"^(vector|matrix)\s+({NAME})\[(?P<at>\s*(\w+)\s*:\s*(\w+)\s*)\]",
+          "members of a family are declared with a range: `1..3`", r"\1 \2[\4..\5]", "E117"),
+    habit(rf"^train\b(?P<at>\s*:?\s*[(\[{{]?)({NAME}(?:\[[^\[\]]*\])?(?:(?:\s*,\s*|\s+and\s+|\s+){NAME}(?:\[[^\[\]]*\])?)*)"
+          r"\s*[)\]}]?\s*$", "`train` is followed by names with commas between", _trained, "E122"),
+    habit(r"^output\s*(?P<at>:)(?!=)\s*", "what is asked for stands right behind `output`", "output ", "E119"),
+    habit(rf"^({NAME})\s*(?P<at>:=|:|=)\s*\(?({NAME})\)?\s*(?:->|→|↦|=>|\|->)\s*(.+)$",
+          "a function is defined by its value at a variable", r"\1(\3) = \4", "E109", note="as on paper: `φ(u) = u^2`"),
     habit(r"\[([^\[\];]+(?:;[^\[\];]+)+)\]", "`{}`: the rows of a matrix are lists",
           lambda m: "[" + ", ".join(f"[{row.strip()}]" for row in m.group(1).split(";")) + "]", "E121"),
     habit(r"(?<==)(\s*)(?P<at>return)\s+", "a function is its value, without `return`", r"\1", "E126"),

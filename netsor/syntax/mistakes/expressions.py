@@ -103,6 +103,14 @@ def comparison(m: Mistake) -> Diagnostic | None:
                 hint = m.edits((a.start, a.end, "⟨"), (b.start, b.end, "⟩"))
                 if hint:
                     return m.fault("E112", "after a value, `<` compares", "an inner product?", hint)
+        if m.open is not None and m.open.type == "LPAR":
+            opened = m.place(m.open)
+            closed = m.closing(opened)
+            if closed is not None:
+                low, high = m.tokens[opened].end, m.tokens[closed].start
+                hint = m.edits((low, low, "if "), (high, high, " then 1 else 0"))
+                if hint:
+                    return m.fault("E112", "a comparison stands only between `if` and `then`", "", hint)
         start = next((i + 1 for i in range(m.index, 0, -1) if m.tokens[i].type in ("DEFINE", "EQ")), None)
         hint = ""
         if start is not None:

@@ -53,6 +53,9 @@ HABITS = (
         note=_NOTE,
     ),
     habit(r"\\sqrt\s*\{([^{}]*)\}", _SAID, r"√(\1)", note=_NOTE),
+    # h_l beside h_{l-1}: both are members of families.
+    habit(r"(?<![\w.])([^\W\d_](?:(?!_)\w)*)_([a-z](?![\w{]))(?=.*_\{)", "`{}` is an index as in LaTeX", r"\1[\2]",
+          note="members of a family are `h[1]`, and `h₁` is a name of its own"),
     habit(r"(?<=[\w\u0300-\u036f])_\{([^{}]*)\}", "`{}` is an index as in LaTeX", r"[\1]",
           note="members of a family are `h[1]`, and `h₁` is a name of its own"),
     habit(r"\^\{([^{}]*)\}", "`{}` is an exponent as in LaTeX", lambda m: f"^{_bracketed(m.group(1))}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 
 from netsor.diagnostics.data import Edit, Source, replacement
 
@@ -13,6 +14,9 @@ _SYMMETRIC = {"goe", "gue", "gse", "wigner", "symmetric"}
 _ORTHOGONAL = {"haar", "orthogonal", "o", "unitary", "u", "stiefel"}
 _ARGUMENTS = r"\(([^()]*(?:\([^()]*\)[^()]*)*)\)?"
 _DECLARED = re.compile(rf"^\s*(vector|matrix)\s+([^~]*?)\s*~\s*([^\W\d]\w*)\s*(?:{_ARGUMENTS})?\s*$")
+_ROOT = re.compile(
+    r"(?:sqrt|√)\s*\(?\s*([^()]+?)\s*\)?|([^()]+?)\s*(?:\*\*|\^)\s*\(?\s*(?:0?\.5|1\s*/\s*2)\s*\)?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +97,18 @@ def _of_matrix(said: str, names: str, law: str) -> NamedLaw:
 def named_edit(source: Source, start: int, end: int, law: NamedLaw) -> Edit | None:
     """The edit that puts the law's text in the place of the declaration [start, end)."""
     return replacement(source, start, end, law.text) if law.text else None
+
+
+def squared(text: str) -> str:
+    """The square of a deviation as it is typed: a number, a root, a quotient of these."""
+    text = re.sub(r"\b(?:np|numpy|torch|jnp|math)\.", "", text).strip().rstrip(".")
+    root = _ROOT.fullmatch(text)
+    if root:
+        return (root[1] or root[2]).rstrip(".")
+    quotient = re.fullmatch(r"([^/()]+|\S*\([^()]*\))\s*/\s*([^/]+)", text)
+    if quotient:
+        return f"{squared(quotient[1])}/{squared(quotient[2])}"
+    try:
+        return repr(float(Fraction(text) ** 2)).removesuffix(".0")
+    except ValueError:
+        return f"{text}^2" if re.fullmatch(r"\w+", text) else f"({text})^2"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from netsor.diagnostics.data import Diagnostic, Edit, Span
+from netsor.syntax.mistakes.habit import removal
 from netsor.syntax.mistakes.laws import NamedLaw, named_edit, named_law
 from netsor.syntax.mistakes.mistake import Correction, Help, Mistake, called
 from netsor.syntax.names import KEYWORDS
@@ -58,6 +59,14 @@ def word_as_name(m: Mistake) -> Diagnostic | None:
         }:
             return None
         what = "a keyword"
+    elif word == "n" and _gives_width(m):
+        return m.fault(
+            "E111",
+            "the width `n` gets no value in a program, which is run at any width",
+            "the width",
+            Correction("remove this line; the width is chosen where the program is run: `netsor eval … --width 100`",
+                       removal(m.line, m.line.end)),
+        )
     elif m.token.type == "RESERVED" and "NAME" in m.expected and "RESERVED" not in m.expected:
         what = "the width" if word == "n" else "the number π"
         if starts and following not in ("DEFINE", "EQ", "COLON", "LIST_L", "LPAR"):
@@ -72,6 +81,12 @@ def word_as_name(m: Mistake) -> Diagnostic | None:
     return m.fault(
         "E111", f"`{word}` cannot be a name", f"{what} of the language" if what == "a keyword" else what, hint
     )
+
+
+def _gives_width(m: Mistake) -> bool:
+    """`n = 100`, also as a `param` or a `scalar`."""
+    types = [t.type for t in m.tokens if t.type not in ("PARAM", "SCALAR", "END")]
+    return types in (["RESERVED", "EQ", "NUMBER"], ["RESERVED", "DEFINE", "NUMBER"])
 
 
 # --- definitions, assignments, declarations ---
