@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from netsor.predict.fit import Fit
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Document(Networks, Runnable, Shown):
     """A program that was read and checked, as `load` returns it."""
 
@@ -111,3 +111,13 @@ for _kind, _view in (
     register(_kind, html=f"netsor.report.views:{_view}_html")
     if _kind != "Document":
         register(_kind, latex=f"netsor.report.views:{_view}_latex")
+
+# How they print in a session.
+for _kind, _view in (
+    ("Document", "document"), ("Derived", "derived"), ("Report", "report"), ("LimitResult", "limit"),
+    ("FiniteResult", "finite"), ("Kernel", "kernel_alone"), ("EmpiricalKernel", "kernel_alone"), ("Kernels", "kernels"),
+    ("Covariances", "kernels"), ("EmpiricalKernels", "kernels"), ("EmpiricalCovariances", "kernels"),
+    ("Training", "training"), ("Prediction", "prediction"), ("Study", "study"), ("Derivation", "derivation"),
+    ("ExactReport", "exact"), ("CoordinateLaw", "law"),
+):  # fmt: skip
+    register(_kind, text=f"netsor.texts:{_view}_text")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from netsor.train import Training
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Derived(Runnable, Shown):
     """A program made from a network, the legend of its names, and what is to be said of it."""
 

@@ -1,4 +1,4 @@
-"""How results are displayed in a notebook, without imports of the modules that draw them.
+"""How results are displayed in a session and in a notebook, without imports of the modules that draw them.
 
 A result inherits from `Shown`; `netsor.api` registers, by name, the functions that make its HTML and LaTeX, and they
 are imported when a notebook first asks for them.
@@ -13,7 +13,7 @@ _VIEWS: dict[tuple[str, str], str] = {}
 
 
 def register(kind: str, **views: str) -> None:
-    """Have results of the class `kind` displayed by `html="module:function"` and `latex="module:function"`."""
+    """Have results of the class `kind` displayed by `text=`, `html="module:function"` and `latex="module:function"`."""
     _VIEWS.update({(kind, form): where for form, where in views.items()})
 
 
@@ -28,7 +28,10 @@ def view(result: Any, form: str) -> str | None:
 
 
 class Shown:
-    """A result that notebooks show as HTML or LaTeX."""
+    """A result that sessions show as text, and notebooks as HTML or LaTeX; its class is a dataclass without a repr."""
+
+    def __repr__(self) -> str:
+        return view(self, "text") or object.__repr__(self)
 
     def _repr_html_(self) -> str | None:
         return view(self, "html")

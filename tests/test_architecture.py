@@ -39,7 +39,7 @@ ALLOWED = {
     "converge": {"limit", "finite", "core", *BASE},
 }
 # The interfaces, which nothing else imports.
-TOP = {"importer", "sklearn", "api", "networks", "runnable", "report", "cli", "notebook", "__init__", "__main__"}
+TOP = {"importer", "sklearn", "api", "networks", "runnable", "texts", "report", "cli", "notebook", "__init__", "__main__"}
 # What `netsor check` does without: half a second of imports.
 HEAVY = ("numpy", "scipy", "rich")
 

@@ -16,6 +16,7 @@ from netsor.check.readouts import readout_faults
 from netsor.check.statements import check_file, new_context
 from netsor.core import MatMul, Moment, Nonlin, Program
 from netsor.diagnostics import Diagnostic, Source, Span
+from netsor.shown import Shown
 from netsor.syntax import Parsed, ast, read_document
 
 
@@ -43,8 +44,8 @@ class Variable:
         return {"name": self.name, "kind": self.kind, "instruction": self.instruction, "line": self.line, **where}
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, repr=False)
+class Report(Shown):
     """The result of checking one file; `program` is None where there are errors."""
 
     source: Source

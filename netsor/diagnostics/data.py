@@ -169,3 +169,9 @@ class NetsorError(Exception):
     def __init__(self, diagnostics: Diagnostic | Iterable[Diagnostic]):
         self.diagnostics = (diagnostics,) if isinstance(diagnostics, Diagnostic) else tuple(diagnostics)
         super().__init__("; ".join(f"{d.code}: {d.message}" for d in self.diagnostics))
+
+    def __repr__(self) -> str:
+        """The diagnostics as they stand in a terminal, with the marked places of the text."""
+        from netsor.diagnostics.render import render
+
+        return "NetsorError\n" + "\n".join(render(d, colour=False, width=100) for d in self.diagnostics).rstrip("\n")

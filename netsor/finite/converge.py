@@ -37,6 +37,7 @@ from netsor.finite.rates import Convergence, study_output
 from netsor.finite.run import run
 from netsor.finite.store import Store
 from netsor.finite.workers import cores
+from netsor.shown import Shown
 
 # The seconds that a task should take: long compared with the cost of sending it to a worker, and short enough for
 # frequent progress reports.
@@ -62,8 +63,8 @@ class Task:
     alone: bool
 
 
-@dataclass(frozen=True)
-class Study:
+@dataclass(frozen=True, repr=False)
+class Study(Shown):
     """The convergence of each output.
 
     `interrupted` says that not all tasks were finished, `fault` why results could not be kept in the store; `warnings`

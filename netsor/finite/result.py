@@ -10,7 +10,7 @@ from netsor.finite.streams import Array
 from netsor.shown import Shown
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FiniteResult(Shown):
     """The outputs of K independent draws at width n; `values[name]` has shape (K,).
 

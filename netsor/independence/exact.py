@@ -15,6 +15,7 @@ from netsor.expr import mul, sym
 from netsor.gaussian.problem import Clock
 from netsor.independence.couplings import BACKWARD_FORWARD, Coupling, infer_couplings, product_text
 from netsor.limit import LimitResult, LimitValue, infer_limit
+from netsor.shown import Shown
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Comparison:
         return {"name": self.name, "true": self.true, "error": self.error, "naive": self.naive}
 
 
-@dataclass(frozen=True)
-class ExactReport:
+@dataclass(frozen=True, repr=False)
+class ExactReport(Shown):
     """Every Ż, and the values that differ where one does not vanish; `inputs` are those that a network was examined on.
 
     `gia` is whether every Ż that pairs the backward with the forward pass vanishes; None where that is not known, and

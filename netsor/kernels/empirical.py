@@ -21,6 +21,7 @@ from netsor.finite.faults import kernel_not_finite
 from netsor.kernels.kernel import verify_network
 from netsor.kernels.pairs import flat_rows, shaped_rows
 from netsor.kernels.terms import KernelTerm, nngp_terms, ntk_terms
+from netsor.shown import Shown
 from netsor.transform.backward import Passes, passes
 from netsor.transform.examples import inner
 from netsor.transform.forward import Instances, instances
@@ -30,8 +31,8 @@ Array = np.ndarray
 Terms = Callable[[Any, int, int, int, int], list[KernelTerm]]
 
 
-@dataclass(frozen=True)
-class EmpiricalKernel:
+@dataclass(frozen=True, repr=False)
+class EmpiricalKernel(Shown):
     """`values` have shape (seeds, N, M), or (seeds, N, M, outputs, outputs) for several readouts."""
 
     values: Array
@@ -58,9 +59,13 @@ class EmpiricalKernel:
         stderr = self.stderr
         return {"mean": self.mean.tolist(), "stderr": None if stderr is None else stderr.tolist()}
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """The mean over the draws as numpy takes it."""
+        return np.array(self.mean, dtype=dtype, copy=copy)
 
-@dataclass(frozen=True)
-class EmpiricalKernels:
+
+@dataclass(frozen=True, repr=False)
+class EmpiricalKernels(Shown):
     """The kernels of `seeds` draws at width n: covariances of the outputs (NNGP), and ⟨∇f, ∇f'⟩ (NTK, Eq. 98)."""
 
     inputs: int
@@ -81,9 +86,13 @@ class EmpiricalKernels:
             out["by_parameter"] = {k: v.as_dict() for k, v in self.by_parameter.items()}
         return out
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """The NTK as numpy takes it."""
+        return np.array(self.ntk.mean, dtype=dtype, copy=copy)
 
-@dataclass(frozen=True)
-class EmpiricalCovariances:
+
+@dataclass(frozen=True, repr=False)
+class EmpiricalCovariances(Shown):
     """The NNGP kernel alone, of `seeds` draws at width n."""
 
     inputs: int
@@ -102,6 +111,10 @@ class EmpiricalCovariances:
 
     def as_dict(self) -> dict[str, Any]:
         return {"inputs": self.inputs, "width": self.width, "seeds": self.seeds, "nngp": self.nngp.as_dict()}
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """The mean over the draws as numpy takes it."""
+        return np.array(self.mean, dtype=dtype, copy=copy)
 
 
 def infer_empirical_kernels(

@@ -35,7 +35,7 @@ Array = np.ndarray
 _ROUNDING = 1e-12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Kernels(Shown):
     """The NNGP kernel (the covariance of the readouts) and the NTK (Eq. 98), with the contribution of each parameter.
 
@@ -58,6 +58,10 @@ class Kernels(Shown):
         if self.classes:
             out["paths"] = {k: v.as_dict() for k, v in self.classes.items()}
         return out
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """The NTK as numpy takes it."""
+        return np.array(self.ntk.value, dtype=dtype, copy=copy)
 
 
 METHODS = ("backward", "paths")
@@ -225,7 +229,7 @@ def _not_reached(network: Program, name: str, kernel: Kernel, tol: float, budget
     ]  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Covariances(Shown):
     """The NNGP kernel alone, of `inputs` rows, with |value − limit| ≤ error."""
 
@@ -244,6 +248,10 @@ class Covariances(Shown):
 
     def as_dict(self) -> dict[str, Any]:
         return {"inputs": self.inputs, "nngp": self.nngp.as_dict()}
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """The values as numpy takes it."""
+        return np.array(self.value, dtype=dtype, copy=copy)
 
 
 def infer_nngp(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,14 +13,15 @@ from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.problem import Clock, Unsettled
 from netsor.kernels.pairs import Pairs, Template
 from netsor.limit.many.frames import BLOCK, Frame, Step
+from netsor.shown import Shown
 
 Array = np.ndarray
 # Steps by name, and by the outputs of the left and of the right example.
 Asked = Mapping[str, list[list[Step]]]
 
 
-@dataclass(frozen=True)
-class Kernel:
+@dataclass(frozen=True, repr=False)
+class Kernel(Shown):
     """Values of shape (N, M), or (N, M, outputs, outputs) for several readouts, with |value − limit| ≤ error."""
 
     value: Array
@@ -27,6 +29,10 @@ class Kernel:
 
     def as_dict(self) -> dict[str, object]:
         return {"value": self.value.tolist(), "error": float(self.error.max(initial=0.0))}
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """The values as numpy takes it."""
+        return np.array(self.value, dtype=dtype, copy=copy)
 
 
 @dataclass(frozen=True)

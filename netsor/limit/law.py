@@ -2,6 +2,7 @@
 
 >>> from netsor.api import load
 >>> from netsor.limit.law import CoordinateLaw
+from netsor.shown import Shown
 >>> law = CoordinateLaw(load("programs/remark_b5.netsor").program, ["x", "v"])
 >>> law.variance("x").value, law.covariance("x", "v").value
 (2.0, 1.0)
@@ -24,6 +25,7 @@ from netsor.expr import Const, Expr, Sym, add, canonical, mul, neg
 from netsor.expr.arrays import lambdify
 from netsor.gaussian import Estimate, Settings
 from netsor.limit.interpreter import Limit
+from netsor.shown import Shown
 
 Array = np.ndarray
 PROBABILITIES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
@@ -43,7 +45,7 @@ class Parts:
     between: Estimate
 
 
-class CoordinateLaw:
+class CoordinateLaw(Shown):
     """The joint law of Z^x for some vectors x of a program (Def. B.3), with the error bounds of the limit.
 
     `names` are variables of the program. The methods raise NetsorError where a moment does not exist.

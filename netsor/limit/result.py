@@ -52,7 +52,7 @@ class LimitValue:
         return {"value": self.value, "error": self.error, "method": self.method}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LimitResult(Shown):
     """The limits of a program's outputs, the diagnostics of those that failed, and every expectation computed."""
 

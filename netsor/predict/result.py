@@ -29,7 +29,7 @@ class Scores:
         return {"mse": self.mse, **({} if self.accuracy is None else {"accuracy": self.accuracy}), "nll": self.nll}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction(Shown):
     """Predictions on test rows; `mean`, `std`, `error` and `std_error` have the shape (test rows, outputs).
 

@@ -18,6 +18,7 @@ from netsor.kernels import infer_conditioned_ntk, infer_ntk
 from netsor.kernels.kernel import in_time, verify_network
 from netsor.kernels.pairs import flat_rows, named_examples, shaped_rows
 from netsor.limit import infer_limit
+from netsor.shown import Shown
 from netsor.train.advice import not_covered, overshoots
 from netsor.train.descent import kernel_descent
 from netsor.train.start import all_rows, first_outputs, verify_residuals
@@ -47,8 +48,8 @@ class Runs:
         return None if k < 2 else standard_error(self.values)
 
 
-@dataclass(frozen=True)
-class Training:
+@dataclass(frozen=True, repr=False)
+class Training(Shown):
     """f_t on training rows and then test rows, arrays of shape (T+1, rows, outputs); None for what was not asked for.
 
     `program` is the limit of the unrolled program, with `error` bounding |value − limit|, and `kernel` is kernel

@@ -74,7 +74,7 @@ class Coefficient:
     index: int = 0
 
 
-@dataclass
+@dataclass(repr=False)
 class Derivation(Shown):
     """The limit of a program line by line; `means`, `covariances` and `coefficients` say what symbols stand for.
 
