@@ -39,7 +39,9 @@ ALLOWED = {
     "converge": {"limit", "finite", "core", *BASE},
 }
 # The interfaces, which nothing else imports.
-TOP = {"importer", "sklearn", "api", "networks", "runnable", "texts", "report", "cli", "notebook", "__init__", "__main__"}
+TOP = {
+    "importer", "sklearn", "api", "networks", "runnable", "texts", "report", "cli", "notebook", "__init__", "__main__"
+}  # fmt: skip
 # What `netsor check` does without: half a second of imports.
 HEAVY = ("numpy", "scipy", "rich")
 
