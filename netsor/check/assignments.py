@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from netsor.check.claims import check_label, promised_order
+from netsor.check.columns import column, member_of, width_of_line
 from netsor.check.context import Context
 from netsor.check.fault import Fault
 from netsor.check.names import check_free, home
@@ -33,7 +34,13 @@ class Line:
 
 
 async def assign(ctx: Context, node: ast.Assign) -> None:
-    """`h := W x`, with a label and a promise or without."""
+    """`h := W x`, with a label and a promise or without; `z := Uᵀ x / n` for each column of U."""
+    d = await width_of_line(ctx, node.value)
+    if d is not None:
+        for k in range(1, d + 1):
+            with column(ctx, k, d):
+                await assign(ctx, replace(node, target=member_of(node.target, k)))
+        return
     indices = await integers(ctx, node.target.indices)
     check_free(ctx, node.target.name, indices, node.target.span)
     line, result = await _evaluated(ctx, node.target, indices, node.value, node.span)
@@ -72,6 +79,12 @@ async def output(ctx: Context, node: ast.Output) -> None:
                 _add_output(ctx, str(value.expr.name), node.span)
                 return
         target = ast.Target(_free_stem(ctx, "out"), (), span=node.value.span)
+    d = await width_of_line(ctx, node.value)
+    if d is not None:
+        for k in range(1, d + 1):
+            with column(ctx, k, d):
+                await output(ctx, replace(node, target=member_of(target, k)))
+        return
     indices = await integers(ctx, target.indices)
     check_free(ctx, target.name, indices, target.span)
     line, result = await _evaluated(ctx, target, indices, node.value, node.span)

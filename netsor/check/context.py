@@ -79,6 +79,8 @@ class Draft:
     matrices: list[Matrix] = field(default_factory=list)
     input_matrices: list[InputMatrix] = field(default_factory=list)
     columns: dict[str, int] = field(default_factory=dict)
+    # Names of data that hold unit vectors.
+    unit_vectors: set[str] = field(default_factory=set)
     embeddings: list[Embedding] = field(default_factory=list)
     embedded: dict[tuple[str, DataRef | InputRef], str] = field(default_factory=dict)
     constants: list[Constant] = field(default_factory=list)
@@ -113,6 +115,8 @@ class Context:
     stem: str = "t"
     # Inside a definition of coordinates everything is a number, and nothing may be emitted.
     pure: bool = False
+    # In a line with Uᵀ, which stands for d lines: the column k that this one is of, and d.
+    column: tuple[int, int] | None = None
     # The terms of the readout being checked in which a bias of the output may stand, by the identity of their nodes.
     terms_of_readout: frozenset[int] = frozenset()
     # The definitions that are being expanded, the outermost first.
@@ -122,6 +126,13 @@ class Context:
     # Parameters that stay symbols, members of 𝒞, and the laws and factors that depend on them, by kind and name.
     symbols: frozenset[str] = frozenset()
     formulas: dict[tuple[str, str], Expr] = field(default_factory=dict)
+
+    @cached_property
+    def only_transposed(self) -> frozenset[str]:
+        """The names that have ᵀ behind them wherever an expression has them."""
+        from netsor.check.columns import only_transposed
+
+        return only_transposed(self.file)
 
     @property
     def is_network(self) -> bool:

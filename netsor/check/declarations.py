@@ -22,7 +22,17 @@ from netsor.check.operands import (
 )
 from netsor.check.scope import Indices, core_name
 from netsor.check.unfolded import as_written, combined, is_rounded
-from netsor.check.values import Array, Bias, InputMatrixValue, MatrixValue, Numbers, Poison, Scalar, Vector
+from netsor.check.values import (
+    Array,
+    Bias,
+    DecoderValue,
+    InputMatrixValue,
+    MatrixValue,
+    Numbers,
+    Poison,
+    Scalar,
+    Vector,
+)
 from netsor.core import Constant, Data, Group, InputMatrix, Matrix
 from netsor.core.uniform import mean_and_variance
 from netsor.diagnostics import Span
@@ -175,7 +185,9 @@ async def matrix(ctx: Context, node: ast.MatrixDecl) -> None:
     for d in node.declarators:
         for indices in await members(ctx, d):
             name = core_name(d.name, indices)
-            if columns is None:
+            if columns is not None and d.name in ctx.only_transposed:
+                _decoder(ctx, node, d, indices, (columns, variance, bounds, formula))
+            elif columns is None:
                 core = bind(ctx, d.name, indices, MatrixValue(name), d.span)
                 ctx.draft.matrices.append(Matrix(core, variance, node.span))
             else:
@@ -184,6 +196,23 @@ async def matrix(ctx: Context, node: ast.MatrixDecl) -> None:
                 ctx.draft.columns[core] = columns
             if formula is not None:
                 ctx.formulas["variance", core] = formula
+
+
+def _decoder(
+    ctx: Context, node: ast.MatrixDecl, d: ast.Declarator, indices: Indices,
+    law: tuple[int, float, tuple[float, float] | None, Expr | None],
+) -> None:  # fmt: skip
+    """An n×d matrix that is only transposed: its columns, d independent vectors; see `netsor.check.columns`."""
+    columns, variance, bounds, formula = law
+    names = tuple(core_name(d.name, (*indices, k)) for k in range(1, columns + 1))
+    ctx.draft.columns[bind(ctx, d.name, indices, DecoderValue(names), d.span)] = columns
+    for name in names:
+        ctx.emitter.taken.add(name)
+        ctx.emitter.vectors.add(name)
+        mean = 0.0 if bounds is None else mean_and_variance(bounds)[0]
+        ctx.emitter.groups.append(Group((name,), (mean,), ((variance,),), node.span, bounds))
+        if formula is not None:
+            ctx.formulas["variance", name] = formula
 
 
 async def _columns(ctx: Context, node: ast.MatrixDecl) -> int | None:

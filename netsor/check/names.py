@@ -57,6 +57,9 @@ def name(ctx: Context, node: ast.Name) -> Value:
             check_not_redefined(ctx, node)
         case Bias():
             return bias(ctx, value, node)
+        case Family() if ctx.column is not None and list(value.members) == [(k + 1,) for k in range(ctx.column[1])]:
+            member = value.members[ctx.column[0],]
+            return bias(ctx, member, node) if isinstance(member, Bias) else member
     return value
 
 

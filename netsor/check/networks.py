@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from netsor.check.columns import column, member_of, width_of_line
 from netsor.check.context import Context
 from netsor.check.fault import Fault
 from netsor.check.names import bind, check_free, home, unknown_fault
@@ -11,6 +13,7 @@ from netsor.check.operands import integer, integers, law_number, members, numeri
 from netsor.check.scope import Indices, core_name
 from netsor.check.values import (
     POISON,
+    DecoderValue,
     Family,
     InputMatrixValue,
     InputValue,
@@ -68,6 +71,13 @@ async def network_inputs(ctx: Context, header: ast.NetworkHeader) -> None:
 async def readout(ctx: Context, node: ast.Output) -> None:
     """f = Σ c vᵀ x / √n (Setup D.1)."""
     at, emitter = node.value.span, ctx.emitter
+    d = await width_of_line(ctx, node.value, True)
+    if d is not None:
+        target = node.target or ast.Target(f"f{len(ctx.draft.readouts) + 1}" if ctx.draft.readouts else "f", (), span=at)
+        for k in range(1, d + 1):
+            with column(ctx, k, d):
+                await readout(ctx, replace(node, target=member_of(target, k)))
+        return
     if node.target is not None:
         name = core_name(node.target.name, await integers(ctx, node.target.indices))
     else:
@@ -186,12 +196,22 @@ async def train(ctx: Context, node: ast.Train) -> None:
         if item.multiplier is not None:
             found_number, formula = await law_number(ctx, item.multiplier, "a multiplier")
             multiplier = float(found_number)
-        for indices in found:
-            trained = _trained(ctx, node, item, indices, multiplier, groups)
+        for indices, column_item in [x for i in found for x in _columns(ctx, item, i)]:
+            trained = _trained(ctx, node, column_item, indices, multiplier, groups)
             if trained is not None:
                 ctx.draft.train.append(trained)
                 if formula is not None:
                     ctx.formulas["multiplier", trained.name] = formula
+
+
+def _columns(ctx: Context, item: ast.TrainItem, indices: Indices) -> list[tuple[Indices, ast.TrainItem]]:
+    """The columns of an n×d matrix that is d vectors, or what is named itself."""
+    value = ctx.names.scope.lookup(item.declarator.name)
+    if isinstance(value, Family) and indices in value.members:
+        value = value.members[indices]
+    if not isinstance(value, DecoderValue):
+        return [(indices, item)]
+    return [((*indices, k), item) for k in range(1, len(value.columns) + 1)]
 
 
 def train_all(ctx: Context) -> None:
@@ -224,7 +244,10 @@ def _trained(
     """One parameter that is trained; None where it is faulty itself."""
     d = item.declarator
     value = ctx.names.scope.lookup(d.name)
-    if indices:
+    matrix = value.members.get(indices[:-1]) if isinstance(value, Family) and indices else value
+    if isinstance(matrix, DecoderValue):
+        value = matrix
+    elif indices:
         if not isinstance(value, Family) or indices not in value.members:
             raise Fault(
                 declarations.index_out_of_range(

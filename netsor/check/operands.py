@@ -204,7 +204,11 @@ def check_emitting(ctx: Context, span: Span) -> None:
 
 
 async def index(ctx: Context, node: ast.Index) -> Value:
-    base = await ctx.value(node.base)
+    column, ctx.column = ctx.column, None
+    try:
+        base = await ctx.value(node.base)
+    finally:
+        ctx.column = column
     match base:
         case Poison():
             return base

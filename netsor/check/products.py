@@ -7,6 +7,7 @@ import re
 from fractions import Fraction
 
 from netsor.check.arithmetic import Matrix, scale
+from netsor.check.columns import column_of
 from netsor.check.context import Context
 from netsor.check.fault import Fault
 from netsor.check.names import unused
@@ -16,6 +17,7 @@ from netsor.check.values import (
     Array,
     Builtin,
     Covector,
+    DecoderValue,
     Family,
     FunctionValue,
     Inlined,
@@ -189,8 +191,10 @@ async def transpose(ctx: Context, node: ast.Transpose) -> Value:
     match value:
         case MatrixValue():
             return MatrixValue(value.name, not value.transposed)
-        case InputMatrixValue():
-            raise Fault(kinds.input_matrix_transposed(node.span, text))
+        case InputMatrixValue() | DecoderValue():
+            if ctx.column is None:
+                raise Fault(kinds.input_matrix_transposed(node.span, text))
+            return column_of(ctx, value, node.span)
         case Array() if len(value.shape) == 1:
             return value
         case Vector():

@@ -103,6 +103,13 @@ class InputMatrixValue:
 
 
 @dataclass(frozen=True)
+class DecoderValue:
+    """An n×d matrix that is only ever transposed: its columns, vectors of the program."""
+
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Bias:
     """A bias of the output, which a readout adds."""
 
@@ -228,8 +235,8 @@ class Itself(Poison):
 
 
 Value = (
-    Scalar | Vector | Covector | MatrixValue | InputMatrixValue | Bias | Array | InputValue | FunctionValue | Builtin
-    | Inlined | Family | Mean | Rows | Poison
+    Scalar | Vector | Covector | MatrixValue | InputMatrixValue | DecoderValue | Bias | Array | InputValue
+    | FunctionValue | Builtin | Inlined | Family | Mean | Rows | Poison
 )  # fmt: skip
 
 POISON = Poison()
@@ -246,7 +253,7 @@ def kind_name(value: Value) -> str:
             return "a transposed vector"
         case MatrixValue():
             return "a matrix"
-        case InputMatrixValue():
+        case InputMatrixValue() | DecoderValue():
             return "an n×d matrix"
         case Bias():
             return "a bias of the output"

@@ -599,10 +599,10 @@ def input_on_vector(span: Span, matrix: str, other: str, columns: int) -> Diagno
 
 def input_matrix_transposed(span: Span, name: str) -> Diagnostic:
     return E312(
-        f"`{name}` is n×d, and its transpose would make d numbers of a vector",
+        f"`{name}` is n×d, and its transpose makes d numbers of a vector: a family",
         span,
-        "not a MATMUL of the language (Def. 4.1)",
-        hint="take MOMENTs of the vectors instead, as in `xᵀ g / n`",
+        "d numbers",
+        hint=f"give them a line of their own, as in `z := {name}ᵀ x / n` with the members z[1], z[2], …",
     )
 
 

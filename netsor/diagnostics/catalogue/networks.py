@@ -495,6 +495,28 @@ def uniform_paths(network: str, span: Span | None) -> Diagnostic:
     )
 
 
+E622 = Entry(
+    "E622",
+    "a readout by a matrix that applies to data too",
+    "A readout vector is a parameter of its own. The columns of an n×d matrix are that where the matrix is used as Uᵀ "
+    "only; one that encodes the input as well is not independent of what is read out.",
+    bad="network tied(ξ : 2)\nmatrix U : (n, 2)\noutput f := Uᵀ tanh(U ξ) / √n\n",
+    good="network untied(ξ : 2)\nmatrix U, V : (n, 2)\noutput f := Vᵀ tanh(U ξ) / √n\n",
+    paper="Setup D.1",
+)
+
+
+def tied_readout(span: Span, name: str, columns: int) -> Diagnostic:
+    """`columns` is the number of columns of the n×d matrix."""
+    return E622(
+        f"`{name}` applies to data, and its transpose cannot be the readout as well",
+        span,
+        "tied to the input layer",
+        notes=("readout vectors are parameters of their own, independent of what they read (Setup D.1)",),
+        hint=f"read out with a matrix of its own, declared by `matrix V : (n, {columns})`",
+    )
+
+
 E651 = Entry(
     "E651",
     "the gradient of a program",
