@@ -73,7 +73,8 @@ async def readout(ctx: Context, node: ast.Output) -> None:
     at, emitter = node.value.span, ctx.emitter
     d = await width_of_line(ctx, node.value, True)
     if d is not None:
-        target = node.target or ast.Target(f"f{len(ctx.draft.readouts) + 1}" if ctx.draft.readouts else "f", (), span=at)
+        stem = f"f{len(ctx.draft.readouts) + 1}" if ctx.draft.readouts else "f"
+        target = node.target or ast.Target(stem, (), span=at)
         for k in range(1, d + 1):
             with column(ctx, k, d):
                 await readout(ctx, replace(node, target=member_of(target, k)))

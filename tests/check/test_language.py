@@ -157,7 +157,7 @@ def test_rows_of_data_through_an_input_matrix() -> None:
         ("U X", "E403"),
         ("W X[1]", "E304"),
         ("U X[3]", "E406"),
-        ("Uᵀ x", "E312"),
+        ("Uᵀ x", "E502"),
         ("U W x", "E312"),
     ):
         assert codes(f"{head}z := {line}\n{END}") == [code], line
