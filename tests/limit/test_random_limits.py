@@ -27,7 +27,7 @@ def test_limits_never_crash(text: str) -> None:
 @given(programs(most_lines=6, depth=1))
 def test_limits_agree_with_simulations(text: str) -> None:
     document = loads(text)
-    limits = document.limit(tol=1e-3, budget=1.0)
+    limits = document.limit(tol=1e-3, budget=3.0)
     for name, (mean, stderr) in estimate(document.program, n=1200, seeds=8, scalars_at=1e10).items():
         limit = limits[name]
         assert limit.value is not None, text
