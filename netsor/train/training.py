@@ -263,6 +263,9 @@ def _kernel(
     """K̊ of all rows and the training rows, shape (rows, training rows, outputs, outputs), and its warnings."""
     if drifting:
         kernel, said = infer_conditioned_ntk(network, inputs, test, tol, budget)
+        if np.isnan(kernel.value).any():
+            # Descent with an entry that is not known would be told to diverge.
+            raise NetsorError(d for d in said if d.is_error)
         return kernel.value, said
     rows = shaped_rows(network, all_rows(network, inputs, test))
     kernel, said = infer_ntk(network, rows, inputs, tol, budget)

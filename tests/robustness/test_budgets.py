@@ -108,3 +108,20 @@ def test_every_command_ends_in_its_time(path: Path, folder: Path) -> None:
         start = time.thread_time()
         answer(Call((command, str(path), *options, "--budget", "0.01"), {}))
         assert time.thread_time() - start <= 1.5 * 0.01 + 1.5, command
+
+
+def test_a_kernel_without_time_is_not_told_to_diverge(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where v̂ is not v the kernel is the limit of a program, whose entries may be cut short."""
+    text = (
+        "network m(ξ : 2)\nmatrix U : (n, 2) ~ N(0, 1)\nmatrix W\nvector v ~ N(1, 1)\ntrain U, W, v\n"
+        "x := relu(U ξ)\nz := tanh(W x) + x\noutput f := vᵀ z / √n\n"
+    )
+    files = {"m.netsor": text, "X.json": "[[1, 0.5], [-0.5, 1]]", "y.json": "[1, -1]"}
+    for name, content in files.items():
+        Path(name).write_text(content, encoding="utf-8")
+    arguments = ("train", "m.netsor", "--inputs", "X.json", "--targets", "y.json", "--steps", "1", "--limit")
+    for budget in (2, 30):
+        clock = Clock(1.5 * budget + netsor.deadline.GRACE + 2)
+        monkeypatch.setattr(netsor.deadline, "time", clock)
+        status, _, err = answer(Call((*arguments, "--budget", str(budget)), {}))
+        assert status == 1 and "E804" in err and "E612" not in err, err
