@@ -252,8 +252,17 @@ def cut(text: str, most: int = 160) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+def _span(seconds: float) -> str:
+    """A time as minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
 class Progress:
-    """A line on standard error for work that takes long, where that is a terminal."""
+    """A line on standard error for work that takes long, where that is a terminal.
+
+    It says what is computed and for how long; where the share that is done is known, also the time left.
+    """
 
     def __init__(self, title: str) -> None:
         self.title = title
@@ -271,7 +280,11 @@ class Progress:
 
             self.status = Console(stderr=True).status(self.title)
             self.status.start()
-        self.status.update(f"{self.title}: {what} {' '.join(map(str, more))}".rstrip())
+        elapsed = time.monotonic() - self.start
+        said = [str(part) for part in more] if isinstance(what, float) else [str(what), *map(str, more)]
+        if isinstance(what, float) and what > 0:
+            said += [f"{what:.0%}", f"about {_span(elapsed * (1 - what) / what)} left"]
+        self.status.update(f"{self.title}: {', '.join(said)} ({_span(elapsed)})")
 
     def __exit__(self, *exc: object) -> None:
         if self.status is not None:

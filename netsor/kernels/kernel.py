@@ -216,7 +216,10 @@ def _not_reached(network: Program, name: str, kernel: Kernel, tol: float, budget
         return []
     where = np.unravel_index(int(np.argmax(kernel.error)), kernel.error.shape)
     more = "give more time with `--budget SECONDS`, or " if budget is not None else ""
-    hint = more + "accept this error with a larger `--tol`"
+    hint = more + (
+        "accept this error with a larger `--tol`; `--limit --width 1000000 --seeds 4` sets means over wide networks "
+        "beside it, which need no integrals"
+    )
     return [
         Diagnostic(
             "W901", f"the {name} of `{network.name}` was not reached to the tolerance asked for", severity="warning",

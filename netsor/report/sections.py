@@ -95,7 +95,34 @@ def derivation(m: Material) -> str:
 
 def limits(m: Material) -> str:
     """Each output's limit with its error, and the largest width beside it."""
-    return "" if m.limit is None else limits_table(m.limit, m.runs[-1] if m.runs else None)
+    if m.limit is None:
+        return ""
+    legend = "".join(f"<p>{escape(line)}</p>" for line in m.legend)
+    return legend + limits_table(m.limit, m.runs[-1] if m.runs else None) + _heatmaps(m)
+
+
+def _heatmaps(m: Material) -> str:
+    """The kernels of a network as heat maps."""
+    import numpy as np
+
+    from netsor.show.heatmap import heatmap_svg
+
+    if m.kernels is None or m.limit is None:
+        return ""
+    matrices: dict[str, dict[tuple[int, ...], float | None]] = {}
+    for name, v in m.limit.outputs.items():
+        kernel, _, indices = name.partition("[")
+        at = tuple(int(k) - 1 for k in indices.rstrip("]").split(","))
+        matrices.setdefault(kernel, {})[at] = v.value
+    shown = {}
+    for kernel, entries in matrices.items():
+        values = np.full([1 + max(k) for k in zip(*entries, strict=True)], np.nan)
+        for at, value in entries.items():
+            # Entries are those on and above the diagonal, of rows and of outputs.
+            i, j, *outputs = at
+            values[at] = values[(j, i, *outputs[::-1])] = np.nan if value is None else value
+        shown[{"nngp": "NNGP", "ntk": "NTK"}.get(kernel, kernel)] = values
+    return f'<div class="scroll" tabindex="0">{heatmap_svg(shown)}</div>'
 
 
 def convergence(m: Material) -> str:

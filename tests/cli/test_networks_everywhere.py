@@ -117,3 +117,10 @@ def test_too_many_rows_are_for_ntk(capsys, folder):
     Path("many.json").write_text(json.dumps([[float(k), 1.0] for k in range(30)]))
     status, out, err = call(capsys, "eval", "shallow.netsor", "--inputs", "many.json")
     assert (status, out) == (2, "") and "error[E619]" in err and "netsor ntk" in err
+
+
+def test_the_page_of_a_network_shows_its_kernels(capsys, folder):
+    page = call(capsys, "report", "shallow.netsor", "--inputs", "X.json", "--width", 0)[1]
+    assert page.count('class="heatmap"') == 1 and ">NNGP</text>" in page and ">NTK</text>" in page
+    assert page.count(">0.534</text>") == 2  # the entry above the diagonal, and the one below
+    assert "heatmap" not in call(capsys, "report", "shallow.netsor")[1]
