@@ -139,6 +139,7 @@ class Method(Enum):
     RADIAL_LATTICE = "radial lattice"
     QMC = "quasi-Monte Carlo"
     ROUGH = "rough"
+    RANGE = "range of values"
 
 
 class Step(NamedTuple):

@@ -453,7 +453,11 @@ class Limit:
             error = of_constant(value.value) if there is not None else self._folded(i, value.value)
             found = self._estimates[s] = self._given(i.name, float(value.value), error)
         else:
-            found = self._estimates[s] = self._scalar(s)
+            try:
+                found = self._estimates[s] = self._scalar(s)
+            except NetsorError:
+                # Whatever needs the number is told why there is none.
+                return s
         return value if found.error <= 1e-15 * abs(value.value) or value.value == found.error == 0 else s
 
     def _folded(self, i: Nonlin | Moment, folded: float) -> float:

@@ -6,10 +6,14 @@ import math
 
 import numpy as np
 import pytest
-from scipy import integrate
+from scipy import integrate, special
 
 import netsor
+from netsor import deadline
+from netsor.deadline import TimeOver
 from netsor.expr import Sym, call, mul
+from netsor.gaussian import FixedLaw, Settings, expect
+from netsor.gaussian.arithmetic.normal_quantile import normal_quantile
 from netsor.gaussian.law.inputs import Inputs
 from netsor.gaussian.sensitivity.distance import by_distance
 from netsor.gaussian.sensitivity.perturbations import moves_of
@@ -75,3 +79,47 @@ def test_laws_that_are_near_each_other_give_near_expectations():
         moved = c + np.triu(signs * errors) + np.triu(signs * errors, 1).T
         # Hermite's rule is off by its kink, alike for both.
         assert bound is not None and abs(truth(moved) - truth(c)) <= bound + 3e-3 * size
+
+
+def test_what_there_is_no_time_to_take_apart_is_a_mean_over_draws():
+    """E z tanh(x) relu(y) tanh(x y), in which the law of z alone does not matter, without time and with it."""
+    x, y, z = Sym("x"), Sym("y"), Sym("z")
+    e = mul(z, call("tanh", x), call("relu", y), call("tanh", mul(x, y)))
+    law = FixedLaw((x, y, z), np.array([[1, 0.3, 0.5], [0.3, 1, -0.4], [0.5, -0.4, 1]]))
+    exact, hasty = expect(e, law), expect(e, law, Settings(budget=0.0))
+    assert hasty.method == "quasi-Monte Carlo"
+    assert abs(exact.value - hasty.value) <= exact.error + hasty.error < 0.1
+
+
+def test_draws_see_what_errors_of_the_law_do():
+    """Errors of all covariances, against laws that are moved by them."""
+    rng = np.random.default_rng(3)
+    x, y, z = Sym("x"), Sym("y"), Sym("z")
+    e = mul(call("tanh", x), call("sigmoid", y), call("relu", z))
+    for size in (1e-3, 3e-2):
+        c = np.array([[1, 0.3, 0.5], [0.3, 1, -0.4], [0.5, -0.4, 1]])
+        hasty = expect(e, FixedLaw((x, y, z), c, np.full((3, 3), size)), Settings(budget=0.0))
+        for _ in range(5):
+            by = np.triu(rng.choice([-size, size], (3, 3)))
+            true = expect(e, FixedLaw((x, y, z), c + by + np.triu(by, 1).T), Settings(1e-4))
+            assert abs(true.value - hasty.value) <= true.error + hasty.error
+        assert hasty.error < 0.05 + 10 * size
+
+
+def test_after_the_end_a_bounded_integrand_has_its_range():
+    x, y = Sym("x"), Sym("y")
+    law = FixedLaw((x, y), np.eye(2))
+    token = deadline._end.set(deadline._End(-1.0, -1.0))
+    try:
+        found = expect(mul(call("tanh", x), call("sigmoid", y)), law)
+        with pytest.raises(TimeOver):
+            expect(mul(call("relu", x), call("sigmoid", y)), law)
+    finally:
+        deadline._end.reset(token)
+    assert (found.value, found.error, found.method) == (0.0, 1.0, "range of values")
+
+
+def test_the_quantile_function_of_the_normal_law():
+    tails = 10.0 ** -np.arange(1, 16)
+    u = np.concatenate([np.random.default_rng(0).random(10_000), tails, 1 - tails])
+    assert np.abs(normal_quantile(u) / special.ndtri(u) - 1).max() < 4e-15

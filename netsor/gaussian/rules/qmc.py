@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from netsor.gaussian.arithmetic.normal_quantile import normal_quantile
 from netsor.gaussian.integrand import missing
 from netsor.gaussian.integrand.integrand import Integrand
 from netsor.gaussian.integrand.probe import Probe
@@ -115,12 +116,10 @@ def _shifted(f: Integrand, points: int) -> Quadrature:
 @lru_cache(maxsize=16)
 def shifted_normals(d: int, points: int) -> Array:
     """Normals (d, 12, points) from one Kronecker sequence under twelve random shifts."""
-    from scipy.special import ndtri
-
     steps = _generalized_golden_ratio(d) ** -np.arange(1.0, d + 1)
     k = np.arange(1.0, points + 1)
     shifts = np.random.default_rng(41).random((_SCRAMBLINGS, d, 1))
-    return ndtri(np.clip((steps[:, None] * k + shifts) % 1.0, 1e-16, 1 - 1e-16)).transpose(1, 0, 2)
+    return normal_quantile(np.clip((steps[:, None] * k + shifts) % 1.0, 1e-16, 1 - 1e-16)).transpose(1, 0, 2)
 
 
 def spread_of(means: Array) -> Array:

@@ -35,7 +35,8 @@ class Move:
         return inputs.moved(*self.at, by)
 
 
-def moves_of(inputs: Inputs, shape: Shape) -> list[Move]:
+def moves_of(inputs: Inputs, shape: Shape | None) -> list[Move]:
+    """The inputs that have errors; without a `shape`, errors by rounding do not count."""
     out = []
     for i, a in enumerate(inputs.symbols):
         for j, b in enumerate(inputs.symbols[: i + 1]):
@@ -49,9 +50,9 @@ def moves_of(inputs: Inputs, shape: Shape) -> list[Move]:
     return [m for m in out if m.whole > 0]
 
 
-def _implicit(inputs: Inputs, shape: Shape, i: int, j: int) -> float:
+def _implicit(inputs: Inputs, shape: Shape | None, i: int, j: int) -> float:
     """The rounding of a covariance, which matters where variables are nearly equal and the integrand jumps."""
-    if i == j or not any(b.kind == "jump" for b in shape.breaks):
+    if shape is None or i == j or not any(b.kind == "jump" for b in shape.breaks):
         return 0.0
     if len(inputs.symbols) == 2 and all(len(items) == 1 for _, items in shape.forms):
         # The conditional variance of two variables is computed without cancellation.

@@ -52,9 +52,10 @@ def sampled(block: Expr, symbols: Sequence[Sym], laws: Laws) -> Bounded:
     z = shifted_normals(len(symbols), points)
     value, error = np.zeros(count), np.zeros(count)
     for part, v in _values(run, numbers.covariance, numbers.scalars, z.reshape(len(symbols), -1)):
-        means = v.reshape(len(v), *z.shape[1:]).mean(axis=2)
-        value[part] = means.mean(axis=1)
-        error[part] = spread_of(means) + _UNSEEN * np.abs(v).max(axis=1) / v.shape[1]
+        with np.errstate(all="ignore"):
+            means = v.reshape(len(v), *z.shape[1:]).mean(axis=2)
+            value[part] = means.mean(axis=1)
+            error[part] = spread_of(means) + _UNSEEN * np.abs(v).max(axis=1) / v.shape[1]
     error = error + carried(block, symbols, laws).ravel()
     return Bounded(value.reshape(laws.shape), np.where(np.isfinite(value), error, np.inf).reshape(laws.shape))
 
@@ -94,8 +95,10 @@ def _slope(run: Run, moved: Sequence[tuple[Array, Array]]) -> Array:
     z = _normals(moved[0][0].shape[1])
     both = zip(*(_values(run, c, scalars, z) for c, scalars in moved), strict=True)
     for (part, one), (_, two) in both:
-        apart = 0.5 * (one - two)
-        size[part] = np.abs(apart.mean(axis=1)) + _SLOPE_DEVIATIONS * apart.std(axis=1) / math.sqrt(_SLOPE_DRAWS)
+        with np.errstate(all="ignore"):
+            apart = 0.5 * (one - two)
+            spread = _SLOPE_DEVIATIONS * apart.std(axis=1) / math.sqrt(_SLOPE_DRAWS)
+            size[part] = np.abs(apart.mean(axis=1)) + spread
     return np.where(np.isfinite(size), size, np.inf)
 
 
