@@ -123,15 +123,19 @@ def variables(program: Program) -> list[Variable]:
     """All variables with their kinds, initial ones first."""
     out: list[Variable] = []
 
-    def line(span: Span | None) -> int | None:
-        return span.line if span else None
+    def add(name: str, kind: str, instruction: str, span: Span | None) -> None:
+        file = span.source.name if span and span.source.included else ""
+        out.append(Variable(name, kind, instruction, span.line if span else None, file))
 
-    out.extend(Variable(m.name, "matrix", "𝒲", line(m.span)) for m in program.matrices)
-    out.extend(Variable(m.name, "matrix", "𝒲", line(m.span)) for m in program.input_matrices)
+    for m in (*program.matrices, *program.input_matrices):
+        add(m.name, "matrix", "𝒲", m.span)
     for g in program.groups:
-        out.extend(Variable(name, "G-var", "𝒱", line(g.span)) for name in g.names)
-    out.extend(Variable(e.name, "G-var", "INIT", line(e.span)) for e in program.embeddings)
-    out.extend(Variable(c.name, "scalar", "𝒞", line(c.span)) for c in program.constants)
+        for name in g.names:
+            add(name, "G-var", "𝒱", g.span)
+    for e in program.embeddings:
+        add(e.name, "G-var", "INIT", e.span)
+    for c in program.constants:
+        add(c.name, "scalar", "𝒞", c.span)
     for i in program.instructions:
         match i:
             case MatMul():
@@ -140,6 +144,5 @@ def variables(program: Program) -> list[Variable]:
                 instruction = "NONLIN⁺" if program.is_plus(i) else "NONLIN"
             case Moment():
                 instruction = "MOMENT"
-        file = i.span.source.name if i.span and i.span.source.included else ""
-        out.append(Variable(i.name, program.kind_of(i.name), instruction, line(i.span), file))
+        add(i.name, program.kind_of(i.name), instruction, i.span)
     return out
