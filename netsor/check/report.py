@@ -127,8 +127,10 @@ def variables(program: Program) -> list[Variable]:
         file = span.source.name if span and span.source.included else ""
         out.append(Variable(name, kind, instruction, span.line if span else None, file))
 
-    for m in (*program.matrices, *program.input_matrices):
+    for m in program.matrices:
         add(m.name, "matrix", "𝒲", m.span)
+    for u in program.input_matrices:
+        add(u.name, "matrix", "𝒲", u.span)
     for g in program.groups:
         for name in g.names:
             add(name, "G-var", "𝒱", g.span)
