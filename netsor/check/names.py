@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 
@@ -27,8 +26,8 @@ from netsor.check.values import (
 from netsor.diagnostics import Diagnostic, Span
 from netsor.diagnostics.catalogue import declarations, divergence, includes, names
 from netsor.diagnostics.catalogue.words import superscript
-from netsor.expr import HALF, WIDTH, Const, Sym, mul, power
-from netsor.expr.constants import PI
+from netsor.expr import HALF, WIDTH, Sym, mul, power
+from netsor.expr.constants import PI, coefficient
 from netsor.expr.functions import PUBLIC
 from netsor.syntax import ast
 
@@ -47,7 +46,7 @@ def name(ctx: Context, node: ast.Name) -> Value:
                 raise Fault(divergence.width_in_function(node.span))
             return Scalar(WIDTH)
         case "pi":
-            return Scalar(Const(math.pi), unfolded=PI)
+            return Scalar(coefficient(PI), unfolded=PI)
     match value:
         case None:
             raise unknown_fault(ctx, node.span, node.name)

@@ -74,7 +74,7 @@ def known(made: Scalar, operation: Node, node: ast.Node, *parts: Value) -> Scala
     if value is None:
         return replace(made, expr=combined(made.expr, tree, node), unfolded=tree)
     # Products of data keep their names.
-    expr = made.expr if Named.kind in made.expr.made_of else nearest(value.value)
+    expr = made.expr if Named.kind in made.expr.made_of else nearest(value.value, value.error)
     return Scalar(expr, *((None, tree) if value.error else (value.value,)))
 
 

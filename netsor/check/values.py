@@ -14,7 +14,7 @@ from netsor.expr import Const, Expr, Function, numbers
 from netsor.expr.build import nearest
 from netsor.expr.constants import constant
 from netsor.expr.nodes import Named, size_beyond
-from netsor.expr.rationals import Rounded, computed, number
+from netsor.expr.rationals import Rounded, as_bound, computed, number
 from netsor.syntax import ast
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Scalar:
             return None
         if self.exact is not None and self.exact != value:
             return number(self.exact)
-        return computed(value) if self.rational is None else value
+        return value if isinstance(value, Rounded) or self.rational is not None else computed(value)
 
     def _below_floats(self, e: Expr) -> float | None:
         """A number that is too small for a float, and is written as m · 2^k; None for another expression."""
@@ -56,7 +56,7 @@ class Scalar:
         if self.exact is not None:
             return number(self.exact)
         found = None if self.unfolded is None else constant(self.unfolded)
-        return None if found is None else Rounded(found.value, max(float(found.error), 5e-324))
+        return None if found is None else Rounded(found.value, as_bound(found.error))
 
     @property
     def rational(self) -> Fraction | None:

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from netsor.diagnostics import Span
-from netsor.expr import WIDTH, Apply, Expr, Function, Named, numbers, postorder
+from netsor.expr import WIDTH, Apply, Const, Expr, Function, Named, numbers, postorder, rewrite
 
 Row = tuple[float, ...]
 
@@ -249,6 +249,15 @@ class Program:
             return self
         return replace(self, instructions=instructions, constants=constants)
 
+    @property
+    def as_listed(self) -> Program:
+        """The program as its listing prints it: with floats for constants of which more digits are known, as √2."""
+        instructions = tuple(
+            i if isinstance(i, MatMul) else replace(i, psi=_in_floats(i.psi)) for i in self.instructions
+        )
+        constants = tuple(replace(c, value=_in_floats(c.value)) for c in self.constants)
+        return replace(self, instructions=instructions, constants=constants)
+
     def row(self, e: Embedding) -> Row:
         """The numbers that an embedding multiplies; an input of a network has none (LookupError)."""
         if isinstance(e.source, InputRef):
@@ -303,6 +312,13 @@ class Program:
 def _with_numbers(i: Nonlin | Moment) -> Nonlin | Moment:
     psi = numbers(i.psi)
     return i if psi is i.psi else replace(i, psi=psi)
+
+
+def _in_floats(e: Expr) -> Expr:
+    def as_float(node: Expr) -> Expr:
+        return Const(float(node.value)) if isinstance(node, Const) and isinstance(node.value, float) else node
+
+    return rewrite(e, as_float)
 
 
 def _collect(e: Expr, found: dict[Function, None]) -> None:

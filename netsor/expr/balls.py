@@ -58,6 +58,13 @@ class Arithmetic:
         value = Decimal(q.numerator) / q.denominator
         return Ball(value) if Fraction(value) == q else self.rounded(value)
 
+    def within(self, value: Fraction, error: Fraction) -> Ball:
+        """A number that is known up to an error."""
+        u = self.rational(value)
+        if not error:
+            return u
+        return self.rounded(u.value, _UPWARDS.add(u.error, _UPWARDS.divide(error.numerator, error.denominator)))
+
     @property
     def pi(self) -> Ball:
         """Machin's formula, 16 atan(1/5) − 4 atan(1/239)."""
@@ -157,10 +164,7 @@ def image(f: Smooth, value: Fraction, error: Fraction, digits: int) -> Known | N
     """A smooth function at a number that is known up to an error; None where it has no value."""
     try:
         with arithmetic(digits) as at:
-            u = at.rational(value)
-            if error:
-                u = at.rounded(u.value, _UPWARDS.add(u.error, _UPWARDS.divide(error.numerator, error.denominator)))
-            return known(f(at, u))
+            return known(f(at, at.within(value, error)))
     except (Undecided, ArithmeticError, ValueError):
         return None
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
 
+from netsor.expr.digits import power_in_digits, value_in_digits
 from netsor.expr.entry import FUNCTIONS
 from netsor.expr.nodes import (
     HALF,
@@ -40,7 +41,17 @@ from netsor.expr.nodes import (
     split_power,
 )
 from netsor.expr.numeric import call_value, truth_of
-from netsor.expr.rationals import MOST_BITS, in_range, meant, plus, split_number, times, wide_times
+from netsor.expr.rationals import (
+    MOST_BITS,
+    Rounded,
+    in_range,
+    meant,
+    plus,
+    split_number,
+    times,
+    uncertainty,
+    wide_times,
+)
 
 # Sums of more terms are long.
 _LONG = 12
@@ -143,15 +154,21 @@ def wide(m: Number, k: int) -> Expr:
     """m · 2^k as a number, or as a product with a power of two where a float cannot hold it."""
     if k == 0 or m == 0:
         return Const(m)
-    m, k = split_number(meant(m) * Fraction(2) ** k)
+    m, k = _times_power_of_two(m, k)
     if k == 0:
         return Const(m)
     return _power_of_two(k) if m == 1 else Mul._make(None, (Const(m), _power_of_two(k)))
 
 
-def nearest(q: Fraction) -> Expr:
-    """The constant next to a rational number."""
-    return wide(*split_number(q))
+def _times_power_of_two(m: Number, k: int) -> tuple[Number, int]:
+    """m · 2^k, of which a power of two is split off where a float cannot hold it."""
+    scale = Fraction(2) ** k
+    return split_number(meant(m) * scale, Fraction(uncertainty(m)) * scale)
+
+
+def nearest(q: Fraction, error: float | Fraction = 0) -> Expr:
+    """The constant next to a number that is known up to an error."""
+    return wide(*split_number(q, error))
 
 
 def mul(*factors: Expr) -> Expr:
@@ -191,7 +208,7 @@ def mul(*factors: Expr) -> Expr:
         else:
             out.append(f)
     if binary:
-        coefficient, binary = split_number(meant(coefficient) * Fraction(2) ** binary)
+        coefficient, binary = _times_power_of_two(coefficient, binary)
         if binary:
             out.insert(0, _power_of_two(binary))
     if not out:
@@ -267,6 +284,10 @@ def _power_of_numbers(base: Number, exponent: Number) -> Number | None:
         return None
     if isinstance(base, int) and isinstance(exponent, int) and exponent > 0 and exponent * base.bit_length() > 200:
         base = float(base)
+    if isinstance(base, Rounded) or not isinstance(exponent, int) or exponent < 0:
+        found = power_in_digits(base, exponent)
+        if found is not None:
+            return found
     try:
         value = base**exponent
     except (OverflowError, ZeroDivisionError):
@@ -282,9 +303,11 @@ def call(fn: str, *args: Expr) -> Expr:
     """A function of the language at arguments; folded where the arguments are numbers and the value is finite."""
     entry = FUNCTIONS[fn]
     if args and entry.folds and all(isinstance(a, Const) for a in args):
-        value = call_value(fn, [float(a.value) for a in args])  # type: ignore[attr-defined]
+        numbers_: list[Number] = [a.value for a in args]  # type: ignore[attr-defined]
+        value = call_value(fn, [float(x) for x in numbers_])
         if math.isfinite(value):
-            return Const(value)
+            known = None if entry.smooth is None else value_in_digits(entry.smooth, entry.reach, numbers_[0])
+            return Const(value if known is None else known)
     if entry.spelled is not None:
         return entry.spelled(*args)
     return Call._make(fn, tuple(args))

@@ -13,15 +13,13 @@ from functools import lru_cache
 
 from netsor.expr.balls import CANCELLED, Arithmetic, Ball, Known, Undecided, arithmetic, known
 from netsor.expr.build import add, mul, nearest, power, with_children
+from netsor.expr.digits import digits_for
 from netsor.expr.entry import FUNCTIONS
 from netsor.expr.nodes import ONE, Add, Call, Cmp, Cond, Const, Expr, Logic, Mul, Named, Pow, Sym, postorder
 from netsor.expr.numeric import value_of
-from netsor.expr.rationals import decimal, within_reach
+from netsor.expr.rationals import decimal, meant, uncertainty, within_reach
 from netsor.expr.rationals import power as exact_power
 from netsor.expr.values import compare_values
-
-# Constants are computed with one of these numbers of digits, and are not decided where none is enough.
-_DIGITS = (60, 120, 240, 480, 960, 1920)
 
 PI = Named("pi", "pi", math.pi)
 
@@ -103,7 +101,7 @@ def _needed(e: Expr) -> int:
         elif isinstance(node, Pow):
             b, r = abs(_rough(node.base)), abs(_rough(node.exponent))
             most = max(most, r * abs(math.log10(b))) if 0 < b < math.inf else most
-    return next((d for d in _DIGITS if d >= 40 + 3 * most), 0) or _give_up()
+    return digits_for(most) or _give_up()
 
 
 def _give_up() -> int:
@@ -149,6 +147,8 @@ class _Evaluation:
         match node:
             case Const() | Named() if (q := _rational(node)) is not None:
                 return self.at.rational(q)
+            case Const() if uncertainty(node.value):
+                return self.at.within(meant(node.value), Fraction(uncertainty(node.value)))
             case Named() if node is PI:
                 return self.at.pi
             case Add():
@@ -201,18 +201,18 @@ def folded(e: Expr) -> Expr:
         # Only sums distribute a constant over the terms of a factor.
         factors = [_terms(child) for child in e.children]
         pairs = [t[0] if len(t) == 1 else (ONE, folded(c)) for t, c in zip(factors, e.children, strict=True)]
-        return mul(_coefficient(raw(Mul, None, *(c for c, _ in pairs))), *(part for _, part in pairs))
+        return mul(coefficient(raw(Mul, None, *(c for c, _ in pairs))), *(part for _, part in pairs))
     sums: dict[Expr, list[Expr]] = {}
     for c, part in _terms(e):
         sums.setdefault(part, []).append(c)
-    return add(*(mul(_coefficient(raw(Add, None, *cs)), part) for part, cs in sums.items()))
+    return add(*(mul(coefficient(raw(Add, None, *cs)), part) for part, cs in sums.items()))
 
 
-def _coefficient(e: Expr) -> Expr:
+def coefficient(e: Expr) -> Expr:
     found = constant(e)
     if found is None:
         raise Undecided
-    return nearest(found.value)
+    return nearest(found.value, found.error)
 
 
 def _terms(e: Expr) -> list[tuple[Expr, Expr]]:

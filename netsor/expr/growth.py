@@ -17,7 +17,7 @@ from typing import NamedTuple
 from netsor.expr.balls import CANCELLED, Smooth, image
 from netsor.expr.balls import exponential as exponential_of
 from netsor.expr.balls import logarithm as logarithm_of
-from netsor.expr.rationals import Rounded
+from netsor.expr.rationals import Rounded, decimal
 
 Rational = Fraction | float
 # The number of terms kept in a series, and in a Taylor expansion.
@@ -98,8 +98,6 @@ class Coefficient(NamedTuple):
 # The digits and the bits of a rounded number, and the ratio of terms whose sum loses the smaller one in them.
 _DIGITS, _BITS = 80, 256
 _FAR, _LOST = 2**150, Fraction(1, 10**30)
-# Floats this near, relatively, to a fraction with so small a denominator are that fraction.
-_DENOMINATORS, _NEARNESS = 10**4, Fraction(1, 10**15)
 
 
 def _shortened(value: Fraction, error: Fraction) -> Coefficient:
@@ -123,20 +121,15 @@ def approximate(value: float, error: float) -> Coefficient:
 
 
 def coefficient(value: float) -> Coefficient:
-    """A number of the text: with at most 12 digits an exact decimal, a fraction, or known only up to rounding."""
+    """A constant of an expression: the rational number that is meant, or one that is known up to an error."""
     if isinstance(value, int):
         return Coefficient(Fraction(value))
     if not math.isfinite(value):
         raise Diverges("its numbers are too large to compute with", known=False)
-    if isinstance(value, Rounded) and not value.error:
-        return Coefficient(value.exact)
-    if float(f"{value:.12g}") == value:
-        return Coefficient(Fraction(repr(value)))
-    # Fractions such as 2/3 that arithmetic of floats has rounded: other numbers are hardly ever so near to one.
-    near = Fraction(value).limit_denominator(_DENOMINATORS)
-    if abs(near - Fraction(value)) <= _NEARNESS * abs(near):
-        return Coefficient(near)
-    return approximate(value, 3e-16 * abs(value))
+    if isinstance(value, Rounded):
+        return Coefficient(value.exact, Fraction(value.error))
+    exact = decimal(value)
+    return approximate(value, 3e-16 * abs(value)) if exact is None else Coefficient(exact)
 
 
 NOUGHT, UNIT = Coefficient(Fraction(0)), Coefficient(Fraction(1))

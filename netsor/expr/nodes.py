@@ -12,6 +12,8 @@ from hashlib import blake2b
 from typing import Any, ClassVar, Self, cast
 from weakref import WeakValueDictionary
 
+from netsor.expr.rationals import Rounded
+
 Number = int | float
 
 
@@ -127,6 +129,8 @@ def _stable(payload: Any) -> str:
         return f"{payload.name}({','.join(str(p.name) for p in payload.params)})={payload.body.digest.hex()}"
     if isinstance(payload, tuple):
         return "(" + ",".join(_stable(p) for p in payload) + ")"
+    if isinstance(payload, Rounded):
+        return f"{payload.exact} ± {payload.error!r}"
     return repr(payload)
 
 
@@ -137,6 +141,8 @@ class Const(Expr):
     rank = 0
 
     def __new__(cls, value: Number) -> Const:
+        if isinstance(value, Rounded):
+            return cls._make(value, ())
         if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
             value = int(value)
         elif isinstance(value, int) and value.bit_length() > 200:

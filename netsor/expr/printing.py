@@ -33,10 +33,12 @@ from netsor.expr.nodes import (
     size_beyond,
     split_coefficient,
 )
-from netsor.expr.rationals import split_number
+from netsor.expr.rationals import Rounded, split_number
 
 # Binding strengths, loosest first, as in the precedence table of the language reference.
 IF, OR, AND, NOT, CMP, SUM, PRODUCT, UNARY, JUXT, POWER, POSTFIX = range(11)
+# Fractions of longer numbers are shown as floats.
+_MOST_DIGITS = 30
 NameOf = Callable[[Sym], str]
 Rendered = tuple[str, int]
 
@@ -45,9 +47,27 @@ def number_text(value: Number) -> str:
     """A number as text that netsor reads back exactly."""
     if isinstance(value, int):
         return str(value)
-    if value == math.pi:
+    if float(value) == math.pi:
         return "pi"
+    if isinstance(value, Rounded) and not value.error:
+        return _rational_text(value)
     return repr(value)
+
+
+def _rational_text(value: Rounded) -> str:
+    """A decimal or a fraction with all its digits; the nearest float where these are many."""
+    above, below = value.exact.numerator, value.exact.denominator
+    if len(str(above)) > _MOST_DIGITS or len(str(below)) > _MOST_DIGITS:
+        return repr(value)
+    rest = below
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    if rest > 1:
+        return f"{above}/{below}"
+    with localcontext() as context:
+        context.prec = 4 * _MOST_DIGITS
+        return str(Decimal(above) / below).lower()
 
 
 def to_text(root: Expr, name: NameOf = lambda s: str(s.name)) -> str:
@@ -82,7 +102,7 @@ def _render(node: Expr, done: dict[Expr, Rendered], name: NameOf) -> Rendered:
     match node:
         case Const():
             text = number_text(node.value)
-            return (text, UNARY) if text.startswith("-") else (text, POSTFIX)
+            return text, PRODUCT if "/" in text else UNARY if text.startswith("-") else POSTFIX
         case Sym():
             return name(node), POSTFIX
         case Add():
@@ -129,7 +149,7 @@ def _render_sum(node: Expr, done: dict[Expr, Rendered], name: NameOf) -> Rendere
 
 def _render_scaled(rest: Expr, c: Number, done: dict[Expr, Rendered], name: NameOf) -> Rendered:
     if rest is ONE:
-        return number_text(c), POSTFIX
+        return _render(Const(c), done, name)
     scaled = mul(Const(c), rest)
     if scaled not in done:
         for inner in postorder(scaled):
@@ -167,7 +187,7 @@ def _render_product(node: Expr, done: dict[Expr, Rendered]) -> Rendered:
         # expression.
         return " / ".join([text, *below]), PRODUCT
     # netsor reads -a * b as (-a) * b, the same product, but as a whole it binds like a product.
-    return text, UNARY if len(above) == 1 and sign else PRODUCT
+    return text, UNARY if len(above) == 1 and sign and "/" not in text else PRODUCT
 
 
 def _render_inverse(inverse: Expr, done: dict[Expr, Rendered]) -> Rendered:
@@ -187,7 +207,7 @@ def _render_power(node: Pow, done: dict[Expr, Rendered]) -> Rendered:
         inner = base[0] if isinstance(node.base, Sym) and base[0].isidentifier() else f"({base[0]})"
         return f"√{inner}", POWER
     if exponent not in done:
-        return f"{_wrap(base, POSTFIX)}^{number_text(exponent.value)}", POWER  # type: ignore[attr-defined]
+        done[exponent] = _render(exponent, done, str)
     return f"{_wrap(base, POSTFIX)}^{_wrap(done[exponent], POSTFIX)}", POWER
 
 

@@ -12,13 +12,18 @@ MOST_BITS = 4096
 # The most digits of a decimal that its nearest float determines (15 for doubles).
 _DECIMALS = 15
 _CANCELS = 1 / 16
+# Numbers with an error keep at least so many bits. A sum in which terms cancel to this part of their size is 0.
+_BITS = 320
+_CANCELLED = 1e-40
+_UPWARDS = 1 + 2.0**-50
 
 
 class Rounded(float):
     """The float nearest to a number that is not a float: `exact` is a rational number within `error` of the one meant.
 
-    It computes and prints like a float. Differences of nearly equal numbers, such as the variance of v − u for nearly
-    equal u and v, are computed from the exact numbers.
+    It computes and prints like a float, and equals that float, but no integer unless it is that integer. Differences of
+    nearly equal numbers, such as the variance of v − u for nearly equal u and v, or tanh(20) − 1, are computed from the
+    exact numbers.
     """
 
     __slots__ = ("error", "exact")
@@ -29,6 +34,26 @@ class Rounded(float):
         self = super().__new__(cls, exact)
         self.exact, self.error = exact, error
         return self
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Rounded):
+            return self.exact == other.exact and self.error == other.error
+        if isinstance(other, int):
+            return not self.error and self.exact == other
+        return float.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        equal = self.__eq__(other)
+        return equal if equal is NotImplemented else not equal
+
+    def __neg__(self) -> Rounded:
+        return Rounded(-self.exact, self.error)
+
+    def __abs__(self) -> Rounded:
+        return Rounded(abs(self.exact), self.error)
+
+    # Numbers that are equal are rounded to the same float.
+    __hash__ = float.__hash__
 
     def __reduce__(self) -> tuple[type[Rounded], tuple[Fraction, float]]:
         return Rounded, (self.exact, self.error)
@@ -60,6 +85,33 @@ def number(q: Fraction) -> int | float:
     return near if Fraction(near) == q else Rounded(q)
 
 
+def rounded(q: Fraction, error: float) -> int | float:
+    """The float next to a number that is known up to an error, with as many digits of it as are known.
+
+    Raises OverflowError where the number is too large for a float.
+    """
+    if error or q.numerator.bit_length() + q.denominator.bit_length() > MOST_BITS:
+        digits = max(_BITS, math.frexp(float(q) / error)[1] + 16 if error and math.isfinite(float(q) / error) else 0)
+        short = with_bits(q, digits)
+        error = (error + abs(float(q)) * 2.0 ** (1 - digits)) * _UPWARDS
+        return Rounded(short, error)
+    near = number(q)
+    return float(near) if decimal(float(near)) == q and not isinstance(near, int) else near
+
+
+def as_bound(error: float | Fraction) -> float:
+    """A bound on an error as a float, which is not 0 unless the error is."""
+    return max(float(error), 5e-324) if error else 0.0
+
+
+def with_bits(q: Fraction, bits: int) -> Fraction:
+    """A number rounded down to about so many bits."""
+    shift = bits - abs(q.numerator).bit_length() + q.denominator.bit_length()
+    if shift > 0:
+        return Fraction((q.numerator << shift) // q.denominator, 1 << shift)
+    return Fraction((q.numerator // (q.denominator << -shift)) << -shift)
+
+
 def as_float(x: float) -> float:
     """A number as a float; a `Rounded` one keeps its exact value."""
     return x if isinstance(x, float) else float(x)
@@ -67,9 +119,11 @@ def as_float(x: float) -> float:
 
 @lru_cache(maxsize=4096, typed=True)
 def decimal(x: float) -> Fraction | None:
-    """The decimal that a constant is written as; None for a number that needs more than 15 digits, as 1/√2 does."""
+    """The rational number that a constant is written as; None for one that needs more than 15 digits, as 1/√2 does."""
     if isinstance(x, int):
         return Fraction(x)
+    if isinstance(x, Rounded):
+        return None if x.error else x.exact
     text = repr(x)
     digits = text.split("e")[0].replace(".", "").replace("-", "").strip("0")
     return Fraction(text) if math.isfinite(x) and len(digits) <= _DECIMALS else None
@@ -77,6 +131,8 @@ def decimal(x: float) -> Fraction | None:
 
 def meant(x: float) -> Fraction:
     """The number that a constant of a program stands for: the decimal that it is written as, or else its value."""
+    if isinstance(x, Rounded):
+        return x.exact
     q = decimal(x)
     return Fraction(x) if q is None else q
 
@@ -89,6 +145,11 @@ def plus(a: float, b: float) -> int | float:
     c = a + b
     if isinstance(c, int) or not math.isfinite(c):
         return c
+    if isinstance(a, Rounded) or isinstance(b, Rounded):
+        total, error = meant(a) + meant(b), uncertainty(a) + uncertainty(b)
+        if abs(total) <= error <= _CANCELLED * abs(a):
+            return 0
+        return rounded(total, error)
     if abs(c) < _CANCELS * abs(a):
         return float(meant(a) + meant(b))
     return _decimal_of(c, a, b, lambda p, q: p + q)
@@ -96,10 +157,24 @@ def plus(a: float, b: float) -> int | float:
 
 def times(a: float, b: float) -> int | float:
     """a b, where the product of two decimals is their exact product: 3 times 0.1 is 0.3."""
+    if a == 1:
+        return b
+    if b == 1:
+        return a
     c = a * b
-    if a == 1 or b == 1 or isinstance(c, int) or not math.isfinite(c):
+    if isinstance(c, int) or not math.isfinite(c):
         return c
+    if isinstance(a, Rounded) or isinstance(b, Rounded):
+        return rounded(meant(a) * meant(b), as_bound(_error_of_product(a, b))) if in_range(c) else c
     return _decimal_of(c, a, b, lambda p, q: p * q)
+
+
+def _error_of_product(*factors: float) -> Fraction:
+    """A bound on the error of the product of numbers that are known up to errors."""
+    if not any(map(uncertainty, factors)):
+        return Fraction(0)
+    whole = math.prod((abs(meant(f)) + Fraction(uncertainty(f)) for f in factors), start=Fraction(1))
+    return whole - abs(math.prod(map(meant, factors), start=Fraction(1)))
 
 
 def _decimal_of(c: float, a: float, b: float, of: Callable[[Fraction, Fraction], Fraction]) -> float:
@@ -121,18 +196,19 @@ def in_range(x: float) -> bool:
     return x == 0 or isinstance(x, int) or _LEAST <= abs(x) <= _MOST
 
 
-def split_number(q: Fraction) -> tuple[int | float, int]:
+def split_number(q: Fraction, error: float | Fraction = 0) -> tuple[int | float, int]:
     """(m, k) with q = m · 2^k up to the rounding of m; k = 0 where a float can hold q."""
     if q == 0:
         return 0, 0
     size = abs(q.numerator).bit_length() - q.denominator.bit_length()
     try:
         if -1020 < size < 1020 or in_range(float(q)) and float(q) != 0:
-            return number(q), 0
+            return rounded(q, as_bound(error)), 0
     except OverflowError:
         pass
     k = _STEP * round(size / _STEP)
-    return number(q / Fraction(2) ** k), k
+    scale = Fraction(2) ** k
+    return rounded(q / scale, as_bound(Fraction(error) / scale)), k
 
 
 def wide_times(*factors: float) -> tuple[int | float, int]:
@@ -146,7 +222,7 @@ def wide_times(*factors: float) -> tuple[int | float, int]:
         return out, 0
     if any(f == 0 for f in factors) or not all(map(math.isfinite, factors)):
         return math.prod(factors), 0
-    return split_number(math.prod(map(meant, factors), start=Fraction(1)))
+    return split_number(math.prod(map(meant, factors), start=Fraction(1)), _error_of_product(*factors))
 
 
 def within_reach(q: Fraction) -> Fraction | None:

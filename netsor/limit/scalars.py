@@ -35,7 +35,7 @@ from netsor.expr.evaluate import truth
 from netsor.expr.functions import is_log
 from netsor.expr.intervals import ranges_of
 from netsor.expr.numeric import call_value
-from netsor.expr.rationals import decimal, power, within_reach
+from netsor.expr.rationals import Rounded, decimal, power, within_reach
 from netsor.expr.rounding import EPS, running_error
 from netsor.gaussian import Estimate
 from netsor.gaussian.arithmetic.extended_range import values as wide_values
@@ -248,6 +248,8 @@ def rational_value(e: Expr, at: Mapping[Sym, Fraction]) -> Fraction | None:
 
 def of_constant(x: float) -> float:
     """A bound on the distance between the value of a constant and the number that is meant."""
+    if isinstance(x, Rounded):
+        return x.error + 2.0**-53 * abs(x)
     return 0.0 if decimal(x) is not None else 2.0**-51 * abs(x)
 
 

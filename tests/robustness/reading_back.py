@@ -97,11 +97,11 @@ def _differs(command: str, made: Document) -> list[str]:
     if not again.check().ok:
         said = [f"{d.code} {d.message} (line {d.span.line if d.span else '?'})" for d in again.check().diagnostics]
         return [f"{command}: {said}\n{shown}"]
-    if command == "show" and again.program != made.program:
+    if command == "show" and again.program.as_listed != made.program.as_listed:
         return [f"{command}: another core\n{shown}\n{again.listing()}"]
     if _steps(again) != _steps(made):
         return [f"{command}: other instructions\n{shown}"]
-    if loads(again.listing()).program != again.program:
+    if loads(again.listing()).program.as_listed != again.program.as_listed:
         return [f"{command}: another core when read twice\n{shown}\n{again.listing()}"]
     return []
 

@@ -104,9 +104,7 @@ LAYERS = {
     "conv1d(x, K; 1, 4, 1)": lambda v: v["K[0]"] @ v["x[1]"] + v["K[1]"] @ v["x[2]"],
     "conv1d(x, K; 2, 4, 1)": lambda v: sum(v[f"K[{j}]"] @ v[f"x[{2 + j}]"] for j in (-1, 0, 1)),
     "conv1d(y[1], K; 2, 2, 1)": lambda v: v["K[-1]"] @ v["y[1,1]"] + v["K[0]"] @ v["y[1,2]"],
-    "conv1d_circular(x, K; 4, 4, 1)": lambda v: (
-        v["K[-1]"] @ v["x[3]"] + v["K[0]"] @ v["x[4]"] + v["K[1]"] @ v["x[1]"]
-    ),
+    "conv1d_circular(x, K; 4, 4, 1)": lambda v: v["K[-1]"] @ v["x[3]"] + v["K[0]"] @ v["x[4]"] + v["K[1]"] @ v["x[1]"],
     "conv2d(y, F; 2, 1, 2, 2, 1)": lambda v: sum(
         v[f"F[{i},{j}]"] @ v[f"y[{2 + i},{1 + j}]"] for i in (-1, 0) for j in (0, 1)
     ),

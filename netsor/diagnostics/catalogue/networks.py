@@ -256,6 +256,7 @@ def network_without_rows(name: str, file: str) -> Diagnostic:
         hint=f"give it rows with `--inputs`, as in `netsor eval {file} --inputs X.npy`",
     )
 
+
 E611 = Entry(
     "E611",
     "the path formula does not hold",

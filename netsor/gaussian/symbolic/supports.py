@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from netsor.expr import FUNCTIONS, ZERO, Call, Cmp, Cond, Const, Expr, Logic, Pow, Sym, add, canonical, is_singular, neg
 from netsor.expr.differentiate import plain_tests
+from netsor.expr.rationals import meant
 from netsor.gaussian.symbolic.expansion import Gaussians, factors_of
 from netsor.gaussian.symbolic.structure import affine
 
@@ -70,8 +71,8 @@ def _where(test: Expr, holds: bool, gaussians: Gaussians) -> Iterator[HalfSpace]
         found = affine(canonical(add(left, neg(right))), gaussians)
         if found is None or not all(isinstance(c, Const) for c in (*found[0].values(), found[1])):
             return
-        linear = tuple((s, Fraction(c.value)) for s, c in found[0].items())  # type: ignore[attr-defined]
-        yield HalfSpace(linear, Fraction(found[1].value), (test.op in ("<", ">")) == holds)  # type: ignore[attr-defined]
+        linear = tuple((s, meant(c.value)) for s, c in found[0].items())  # type: ignore[attr-defined]
+        yield HalfSpace(linear, meant(found[1].value), (test.op in ("<", ">")) == holds)  # type: ignore[attr-defined]
 
 
 def _is_empty(rows: list[HalfSpace]) -> bool:
