@@ -127,6 +127,8 @@ def _read_csv(file: IO[bytes], name: str) -> tuple[Values, Shape]:
         for fields in lines:
             if not any(field.strip() for field in fields) and len(fields) <= 1:
                 continue
+            if not rows and (why := _of_a_table(fields)):
+                raise NotNumbers(f"line {lines.line_num}: {why}")
             row = tuple(number_in_line(field, lines.line_num) for field in fields)
             if rows and len(row) != width:
                 raise ragged(name)
@@ -137,6 +139,20 @@ def _read_csv(file: IO[bytes], name: str) -> tuple[Values, Shape]:
     if not rows:
         raise no_numbers(name, (0,))
     return tuple(rows), (len(rows), width)
+
+
+def _of_a_table(fields: list[str]) -> str:
+    """What the first line of a spreadsheet or of a data frame has that a file of numbers has not; '' for nothing."""
+    texts = [field.strip() for field in fields]
+    if len(texts) == 1 and ";" in texts[0]:
+        return f"the numbers of `{shortened(texts[0])}` are apart by semicolons, and commas are expected"
+    if len(texts) > 1 and not texts[0] and all(texts[1:]):
+        both = "pandas leaves both out by to_csv(index=False, header=False)"
+        return f"it is a heading above a column of row labels; {both}"
+    if len(texts) > 1 and all(text and not _NUMBER.fullmatch(text) and text[0].isalpha() for text in texts):
+        heading = shortened(", ".join(texts))
+        return f"`{heading}` is a heading, and a file holds numbers alone; pandas leaves it out by to_csv(header=False)"
+    return ""
 
 
 def number_in_line(field: str, line: int) -> float:

@@ -85,7 +85,7 @@ def _no_law(name: Token, close: Token) -> NetsorError:
     source = name.span.source
     start = source.text.rfind("\n", 0, name.span.start) + 1
     text = source.text[start : close.span.end]
-    law = named_law(text) or NamedLaw(f"`{name.text}` is no law", "", "write `N(mean, variance)`")
+    law = named_law(text) or NamedLaw(f"`{name.text}` is not a law", "", "write `N(mean, variance)`")
     edit = named_edit(source, start + len(text) - len(text.lstrip()), close.span.end, law)
     notes = (law.note,) if law.note else ()
     return _refuse("E121", law.message, name.span, "the laws are `N` and `U`", law.hint, notes, (edit,) if edit else ())

@@ -207,7 +207,7 @@ class Tokenizer:
         hint = spelling.replace("_", "") if not points else f"{spelling}0" if points == 1 else ""
         self._fault(
             "E127",
-            f"`{spelling}` is no number",
+            f"`{spelling}` is not a number",
             at,
             end,
             hint=f"write `{hint}`" if hint else "",
@@ -383,7 +383,8 @@ class Tokenizer:
             notes = ("a power is written with `^`",)
         elif spelling == "//":
             notes = ("a comment begins with `#`, a quotient has one `/`",)
-        self._fault("E109", f"`{spelling}` is no operator of the language", at, end, hint=hint, notes=notes, edit=edit)
+        message = f"`{spelling}` is not an operator of the language"
+        self._fault("E109", message, at, end, hint=hint, notes=notes, edit=edit)
 
 
 def tokenize(source: Source) -> Tokenizer:

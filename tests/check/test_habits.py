@@ -94,7 +94,7 @@ LINES = [
     ("x := g × v", "has no meaning here", "x := g * v"),
     ("x := \u200btanh(g)", "zero width space", "x := tanh(g)"),
     ("x := max(g， v)", "fullwidth comma", "x := max(g, v)"),
-    ("x := 1_0 g", "is no number", "x := 10 g"),
+    ("x := 1_0 g", "is not a number", "x := 10 g"),
     ("x := tanh(g) // the activation", "a comment begins with `#`", "x := tanh(g)  # the activation"),
 ]
 # Whole programs, and pieces of the headlines of their faults, one for each.
@@ -146,8 +146,8 @@ LOOPS = [
 ]
 # What has no counterpart here: one fault in words about it, and no edit that would be wrong.
 WITHOUT = [
-    (HEAD + "x := g!" + X, "a factorial, which the language has not"),
-    (HEAD + "x := g % 2" + X, "a remainder, which the language has not"),
+    (HEAD + "x := g!" + X, "a factorial; the language has none"),
+    (HEAD + "x := g % 2" + X, "a remainder; the language has none"),
     (HEAD + "x := ||g||" + X, "there is no norm"),
     (HEAD + "x := g/||g||" + X, "there is no norm"),
     (HEAD + "output (mean(g), mean(v))\n", "an output is one scalar"),
@@ -164,7 +164,7 @@ WITHOUT = [
     (HEAD + "x := inv(W) g" + X, "touched only by their products"),
     (HEAD + "x := φ(g)" + X, "`φ` is not defined"),
     (HEAD + "x := g[1:3]" + X, "no coordinate has a name"),
-    (HEAD + "while 1 < 2:\n    h := W g\n    z := h\nx := W g" + X, "`while` is no statement"),
+    (HEAD + "while 1 < 2:\n    h := W g\n    z := h\nx := W g" + X, "there is no `while`"),
     (HEAD + "if 1 < 2:\n    h := W g\nx := W g" + X, "there are no blocks of conditions"),
     (HEAD + "// a comment\nx := W g" + X, "a comment begins with `#`"),
     (HEAD + "/* a comment */\nx := W g" + X, "a comment begins with `#`"),

@@ -36,7 +36,7 @@ def named_law(text: str) -> NamedLaw | None:
         return None
     kind, names, law, inside = found[1], found[2].strip(), found[3], found[4]
     arguments = [a.strip() for a in (inside or "").split(",") if a.strip()]
-    said = f"`{law}` is no law"
+    said = f"`{law}` is not a law"
     if law.lower() in _UNIFORM and (kind == "vector" or ":" in names):
         ends = ", ".join(arguments) if len(arguments) == 2 else "0, 1"
         line = f"{kind} {names} ~ U({ends})"

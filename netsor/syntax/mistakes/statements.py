@@ -247,7 +247,7 @@ def no_statement(m: Mistake) -> Diagnostic | None:
         return None
     at = m.line.start
     named = m.edit(at, at, "y := ")
-    message = "this line is no statement"
+    message = "this line is not a statement"
     if m.index == 0:
         if m.first in ("THEN", "ELSE", "IN", "AND", "OR", "NOT", "IF"):
             return m.fault(
