@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -140,15 +141,16 @@ def with_layout(t: Tensor, i: int, other: Axis) -> Tensor:
     """
     axis = t.axes[i]
     label = next((d for d in axis if is_width(d)), None)
-    if label is None or len(axis) != 2 or axis[0] == 1 or len(other) < 2 or not is_width(other[0]) or is_width(axis[0]):
+    place = next((k for k, d in enumerate(other) if is_width(d)), None)
+    if label is None or place is None or place == len(other) - 1 or len(axis) != 2 or is_width(axis[0]):
         return t
-    finite = [int(d) for d in other[1:] if not is_width(d)]
+    outer, inner = [int(d) for d in other[:place]], [int(d) for d in other[place + 1 :]]
     arrays = {e.term.value[0] for e in t.entries.flat if e.term.op == "var"}
     p = next(iter(arrays)).parameter if len(arrays) == 1 else None
-    if p is None or int(np.prod(finite)) != axis[0] or len(set(p.laws.values())) > 1:
+    if p is None or math.prod([*outer, *inner]) != axis[0] or len(set(p.laws.values())) > 1:
         return t
-    p.interleave(0 if label == ROW else 1)
-    axes = (*t.axes[:i], (label, *finite), *t.axes[i + 1 :])
+    p.interleave(0 if label == ROW else 1, math.prod(inner))
+    axes = (*t.axes[:i], (*outer, label, *inner), *t.axes[i + 1 :])
     return Tensor(axes, t.entries.reshape([int(d) for x in axes for d in x if not is_width(d)]))
 
 

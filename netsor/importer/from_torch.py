@@ -217,14 +217,16 @@ def _block(module: Any, p: Any, entries: Sequence[tuple[int, ...]], is_input: bo
     n = array.shape[wide[0]] // sizes[wide[0]]
     parts = []
     for index in entries:
-        block = tuple(_part(i, n, sizes[k], p, wide.index(k)) if k in wide else i for k, i in enumerate(index))
+        block = tuple(_part(i, n, p, wide.index(k)) if k in wide else i for k, i in enumerate(index))
         power = float(p.power(index)) + (0.5 if p.kind == MATRIX else 0.0)
         parts.append(array[block] / p.unit_width(n) ** power)
     return np.stack(parts, axis=1) if is_input else parts[0]
 
 
-def _part(i: int, n: int, c: int, p: Any, which: int) -> slice:
-    return slice(i, None, c) if p.interleaved.get(which) else slice(i * n, (i + 1) * n)
+def _part(i: int, n: int, p: Any, which: int) -> slice:
+    inner = p.interleaved.get(which, 1)
+    part, at = divmod(i, inner)
+    return slice(part * inner * n + at, (part + 1) * inner * n, inner)
 
 
 def _entry(numbers: np.ndarray[Any, Any], k: int) -> float:

@@ -37,11 +37,11 @@ class Parameter:
 
     # The powers of n of entries that start at zero, where their first use gives one.
     scales: dict[Index, Fraction] = field(default_factory=dict)
-    interleaved: dict[int, bool] = field(default_factory=dict)
+    interleaved: dict[int, int] = field(default_factory=dict)
 
-    def interleave(self, which: int) -> None:
-        """Take the first (0) or second (1) axis of the width as n units of c entries, not c blocks of n."""
-        self.interleaved[which] = True
+    def interleave(self, which: int, inner: int) -> None:
+        """Take the first (0) or second (1) axis of the width as units of `inner` entries, in parts of n units."""
+        self.interleaved[which] = inner
 
     @staticmethod
     def unit_width(n: int) -> float:

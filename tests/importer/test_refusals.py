@@ -1,0 +1,92 @@
+"""What has no limit is refused, with the module's path, the line of its source and the reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+
+from torch import nn  # noqa: E402
+from torch_modules import Of, Recurrent, Stack, scaled  # noqa: E402
+
+import netsor  # noqa: E402
+
+
+def simple(f: Any, n: int, **parts: Any) -> Any:
+    return scaled(Of(f, u=nn.Linear(3, n), o=nn.Linear(n, 1), **parts))
+
+
+def fixed(n: int) -> Any:
+    m = simple(lambda m, x: m.o(torch.tanh(m.w(torch.tanh(m.u(x))))), n, w=nn.Linear(n, n))
+    nn.init.normal_(m.w.weight, std=0.02)
+    return m
+
+
+def orthogonal(n: int) -> Any:
+    m = simple(lambda m, x: m.o(torch.tanh(m.w(m.u(x)))), n, w=nn.Linear(n, n))
+    nn.init.orthogonal_(m.w.weight)
+    return m
+
+
+def encoder(n: int) -> Any:
+    layer = nn.TransformerEncoderLayer(n, 1, n, batch_first=True, dropout=0.0)
+    parts = {"e": nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)}
+    return Of(lambda m, x: m.o(m.e(m.u(x))), u=nn.Linear(2, n), o=nn.Linear(n, 1), **parts)
+
+
+class Default(nn.Module):
+    def __init__(self, n: int):
+        super().__init__()
+        self.rnn, self.o = nn.RNN(2, n, batch_first=True), nn.Linear(n, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.o(self.rnn(x)[0][:, -1])
+
+
+CASES: dict[str, tuple[Any, Any, str]] = {
+    "attention": (lambda n: scaled(Stack(n, 1, None)), (1, 3, 4), "divided by √n enters `exp`"),
+    "sum": (lambda n: simple(lambda m, x: m.o(m.u(x) / (1 + m.u(x).abs().sum(-1, keepdim=True)).tanh()), n), (1, 3), "grows"),
+    "rnn": (Default, (1, 3, 2), "the data vanish"),
+    "fixed": (fixed, (1, 3), "grows like n\\^1/2"),
+    "gate": (
+        lambda n: simple(lambda m, x: m.o(torch.sigmoid(m.g(m.u(x))) * m.u(x)), n, g=nn.Linear(n, 1)), (1, 3), "divided by √n",
+    ),
+    "readout inside": (lambda n: simple(lambda m, x: torch.tanh(m.o(torch.tanh(m.u(x)))), n), (1, 3), "divided by √n"),
+    "branch": (lambda n: simple(lambda m, x: m.o(m.u(x)) if x.sum() > 0 else m.o(-m.u(x)), n), (1, 3), "branches on the values"),
+    "dropout": (lambda n: simple(lambda m, x: m.o(m.d(m.u(x))), n, d=nn.Dropout(0.5)), (1, 3), "dropout with rate 0.5"),
+    "batch norm": (lambda n: simple(lambda m, x: m.o(m.b(m.u(x))), n, b=nn.BatchNorm1d(n)), (1, 3), "more than 1 value|single number"),
+    "n + 2": (lambda n: scaled(nn.Sequential(nn.Linear(3, n + 2), nn.Tanh(), nn.Linear(n + 2, n), nn.Linear(n, 1))), (1, 3), "multiple of the width"),
+    "layers": (
+        lambda n: nn.Sequential(nn.Linear(3, n), *(nn.Linear(n, n) for _ in range(n // 12)), nn.Linear(n, 1)), (1, 3), "other parameters",
+    ),
+    "finite": (lambda n: scaled(nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, n), nn.Linear(n, 1))), (1, 3), "stay random"),
+    "no width": (lambda n: nn.Linear(3, 1), (1, 3), "no parameter has an axis"),
+    "orthogonal": (orthogonal, (1, 3), "the law of `w.weight` is not known"),
+    "copies": (encoder, (1, 3, 2), "is a copy of"),
+}  # fmt: skip
+QUICK = {"n + 2", "no width", "layers", "fixed"}
+
+
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in CASES])
+def test_refused(name: str) -> None:
+    factory, example, expected = CASES[name]
+    with pytest.raises(netsor.NetsorError, match=expected) as caught:
+        netsor.from_torch(factory, example)
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.code == "E690"
+    if name in ("attention", "rnn", "fixed", "gate", "readout inside", "dropout"):
+        assert "torch_modules.py" in diagnostic.notes[0] or "test_refusals.py" in diagnostic.notes[0]
+
+
+def test_a_law_may_be_given() -> None:
+    document = netsor.from_torch(orthogonal, (1, 3), init={"w.weight": "N(0, 2/n)"})
+    assert "matrix w ~ N(0, 2/n)" in document.text
+    assert any("was given" in note for note in document.notes)
+
+
+def test_recurrent_weights_are_shared_over_time() -> None:
+    text = netsor.from_torch(lambda n: Recurrent(nn.RNN, n), (1, 4, 2)).text
+    assert "matrix weight_hh_l0 ~ N(0, 1 / 3 / n)" in text
+    assert "ξ[1..4] : 2" in text
