@@ -6,6 +6,7 @@ import contextlib
 import io
 import linecache
 import logging
+import os
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -161,7 +162,9 @@ def _user_place(fault: BaseException) -> Place | None:
 
 
 def _is_users(file: str) -> bool:
-    return not ("/torch/" in file or "/netsor/importer/" in file or file.startswith("<") or "/lib/python3" in file)
+    """Whether a file is the user's own: neither of torch, of Python, nor of this package."""
+    theirs = (os.path.dirname(torch.__file__), os.path.dirname(__file__), os.path.dirname(os.__file__))
+    return not file.startswith((*theirs, "<"))
 
 
 @contextlib.contextmanager

@@ -111,12 +111,15 @@ def _exported(factory: Any, example: Any) -> Exported:
     except Refusal as refused:
         if all(isinstance(s, torch.Tensor) for s in shapes) or not _wants_integers(refused):
             raise
-        return export(factory, lambda n: _examples(shapes, n, True))
+        try:
+            return export(factory, lambda n: _examples(shapes, n, True))
+        except Refusal:
+            raise refused from None
 
 
 def _wants_integers(refused: Refusal) -> bool:
     text = refused.message + str(refused.__cause__)
-    return any(word in text for word in ("Long", "long", "Int", "int", "index", "indices", "embedding"))
+    return any(words in text for words in ("'indices'", "scalar type Long", "tensors used as indices"))
 
 
 def _shapes(example: Any) -> list[Any]:

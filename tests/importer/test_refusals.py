@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -30,10 +31,11 @@ def orthogonal(n: int) -> Any:
     return m
 
 
-def encoder(n: int) -> Any:
-    layer = nn.TransformerEncoderLayer(n, 1, n, batch_first=True, dropout=0.0)
-    parts = {"e": nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)}
-    return Of(lambda m, x: m.o(m.e(m.u(x))), u=nn.Linear(2, n), o=nn.Linear(n, 1), **parts)
+def copied(n: int) -> Any:
+    """Layers as nn.TransformerEncoder makes them, by deepcopy."""
+    layer = nn.Linear(n, n)
+    layers = [nn.Linear(3, n), layer, nn.Tanh(), copy.deepcopy(layer), nn.Tanh(), nn.Linear(n, 1)]
+    return nn.Sequential(*layers)
 
 
 class Default(nn.Module):
@@ -47,24 +49,41 @@ class Default(nn.Module):
 
 CASES: dict[str, tuple[Any, Any, str]] = {
     "attention": (lambda n: scaled(Stack(n, 1, None)), (1, 3, 4), "divided by √n enters `exp`"),
-    "sum": (lambda n: simple(lambda m, x: m.o(m.u(x) / (1 + m.u(x).abs().sum(-1, keepdim=True)).tanh()), n), (1, 3), "grows"),
+    "sum": (
+        lambda n: simple(lambda m, x: m.o(m.u(x) / (1 + m.u(x).abs().sum(-1, keepdim=True)).tanh()), n),
+        (1, 3), "grows"
+    ),
     "rnn": (Default, (1, 3, 2), "the data vanish"),
     "fixed": (fixed, (1, 3), "grows like n\\^1/2"),
     "gate": (
-        lambda n: simple(lambda m, x: m.o(torch.sigmoid(m.g(m.u(x))) * m.u(x)), n, g=nn.Linear(n, 1)), (1, 3), "divided by √n",
+        lambda n: simple(lambda m, x: m.o(torch.sigmoid(m.g(m.u(x))) * m.u(x)), n, g=nn.Linear(n, 1)),
+        (1, 3), "divided by √n",
     ),
     "readout inside": (lambda n: simple(lambda m, x: torch.tanh(m.o(torch.tanh(m.u(x)))), n), (1, 3), "divided by √n"),
-    "branch": (lambda n: simple(lambda m, x: m.o(m.u(x)) if x.sum() > 0 else m.o(-m.u(x)), n), (1, 3), "branches on the values"),
-    "dropout": (lambda n: simple(lambda m, x: m.o(m.d(m.u(x))), n, d=nn.Dropout(0.5)), (1, 3), "dropout with rate 0.5"),
-    "batch norm": (lambda n: simple(lambda m, x: m.o(m.b(m.u(x))), n, b=nn.BatchNorm1d(n)), (1, 3), "more than 1 value|single number"),
-    "n + 2": (lambda n: scaled(nn.Sequential(nn.Linear(3, n + 2), nn.Tanh(), nn.Linear(n + 2, n), nn.Linear(n, 1))), (1, 3), "multiple of the width"),
-    "layers": (
-        lambda n: nn.Sequential(nn.Linear(3, n), *(nn.Linear(n, n) for _ in range(n // 12)), nn.Linear(n, 1)), (1, 3), "other parameters",
+    "branch": (
+        lambda n: simple(lambda m, x: m.o(m.u(x)) if x.sum() > 0 else m.o(-m.u(x)), n),
+        (1, 3), "branches on the values"
     ),
-    "finite": (lambda n: scaled(nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, n), nn.Linear(n, 1))), (1, 3), "stay random"),
+    "dropout": (lambda n: simple(lambda m, x: m.o(m.d(m.u(x))), n, d=nn.Dropout(0.5)), (1, 3), "dropout with rate 0.5"),
+    "batch norm": (
+        lambda n: simple(lambda m, x: m.o(m.b(m.u(x))), n, b=nn.BatchNorm1d(n)),
+        (1, 3), "more than 1 value|single number"
+    ),
+    "n + 2": (
+        lambda n: scaled(nn.Sequential(nn.Linear(3, n + 2), nn.Tanh(), nn.Linear(n + 2, n), nn.Linear(n, 1))),
+        (1, 3), "multiple of the width"
+    ),
+    "layers": (
+        lambda n: nn.Sequential(nn.Linear(3, n), *(nn.Linear(n, n) for _ in range(n // 12)), nn.Linear(n, 1)),
+        (1, 3), "other parameters",
+    ),
+    "finite": (
+        lambda n: scaled(nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, n), nn.Linear(n, 1))),
+        (1, 3), "stay random"
+    ),
     "no width": (lambda n: nn.Linear(3, 1), (1, 3), "no parameter has an axis"),
     "orthogonal": (orthogonal, (1, 3), "the law of `w.weight` is not known"),
-    "copies": (encoder, (1, 3, 2), "is a copy of"),
+    "copies": (copied, (1, 3), "is a copy of"),
 }  # fmt: skip
 QUICK = {"n + 2", "no width", "layers", "fixed"}
 
