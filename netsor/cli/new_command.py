@@ -46,7 +46,7 @@ def register(commands: Any) -> None:
         help="write a network to begin with, and example data",
         epilog="example: netsor new mlp my_folder",
     )
-    parser.add_argument("kind", choices=KINDS, metavar="|".join(KINDS), help="which network")
+    parser.add_argument("kind", choices=tuple(KINDS), metavar="|".join(KINDS), help="which network")
     parser.add_argument("folder", metavar="DIR", nargs="?", help="where to write it (a folder of the network's name)")
     parser.set_defaults(run=run)
 

@@ -1,4 +1,4 @@
-"""What stands around the package: completion, pre-commit's hooks, the citation, the page that shows the README."""
+"""What stands around the package: completion, pre-commit's hooks, the citation, the page of the package."""
 
 import re
 import shutil
@@ -81,7 +81,7 @@ def test_the_citation_is_of_this_version() -> None:
     assert {"cff-version", "message", "title", "authors"} <= set(re.findall(r"^([a-z-]+):", text, re.MULTILINE))
 
 
-def test_no_link_of_the_readme_breaks_on_a_package_page() -> None:
-    """There the README stands alone: its links lead to addresses or within itself."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert all(link.startswith(("https://", "#")) for link in re.findall(r"\]\(([^)]*)\)", text))
+def test_no_link_breaks_on_the_page_of_the_package() -> None:
+    """It stands alone: its links lead to addresses or within itself."""
+    text = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["readme"]["text"]
+    assert "netsor ntk" in text and all(link.startswith(("https://", "#")) for link in re.findall(r"\]\(([^)]*)\)", text))

@@ -23,7 +23,7 @@ from netsor.expr import (
 )
 from netsor.expr.build import wide
 from netsor.expr.functions import exp, is_exp
-from netsor.expr.rationals import in_range, wide_times
+from netsor.expr.rationals import in_range, plus, times, wide_times
 
 Number = int | float
 Gaussians = frozenset[Sym]
@@ -124,7 +124,7 @@ def _terms(node: Expr, done: dict[Expr, _Sum], gaussians: Gaussians) -> _Sum:
                 out: _Sum = {}
                 for child in node.children:
                     for key, c in done[child].items():
-                        out[key] = out.get(key, 0) + c
+                        out[key] = plus(out.get(key, 0), c)
                 return _gather(out, gaussians)
             case Mul():
                 out = {(ONE, ONE): 1}
@@ -166,11 +166,11 @@ def _times(a: _Sum, b: _Sum) -> _Sum:
         for (t, q), d in b.items():
             e, product = split_coefficient(canonical(mul(p, q)))
             f, scalar = split_coefficient(canonical(mul(s, t)))
-            both, k = c * d * e * f, 0
+            both, k = times(times(c, d), times(e, f)), 0
             if not in_range(both) or both == 0:
                 both, k = wide_times(c, d, e, f)
             key = (canonical(mul(wide(1, k), scalar)) if k else scalar, product)
-            out[key] = out.get(key, 0) + both
+            out[key] = plus(out.get(key, 0), both)
     return {k: c for k, c in out.items() if c != 0}
 
 
@@ -204,9 +204,9 @@ def _gather(terms: _Sum, gaussians: Gaussians) -> _Sum:
         joined = canonical(add(*(mul(Const(c), p) for p, c in members)))
         c, rest = split_coefficient(joined)
         if rest is not ONE and c != 0:
-            out[scalar, rest] = out.get((scalar, rest), 0) + c
+            out[scalar, rest] = plus(out.get((scalar, rest), 0), c)
     for key, c in constants:
-        out[key] = out.get(key, 0) + c
+        out[key] = plus(out.get(key, 0), c)
     return out
 
 
