@@ -130,5 +130,3 @@ def exact_text(found: Any) -> str:
 def law_text(law: Any) -> str:
     """The vectors whose law it is; nothing is computed for it."""
     return f"joint law of {', '.join(f'Z^{name}' for name in law.names)}"
-
-

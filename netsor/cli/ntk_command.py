@@ -52,9 +52,7 @@ def register(commands: Any) -> None:
         default="backward",
         help="MOMENTs of the backward program (default), or the sum over isomorphic paths (Eq. 96)",
     )
-    parser.add_argument(
-        "--limit", action="store_true", help="the kernels of the limit (the default without --width)"
-    )
+    parser.add_argument("--limit", action="store_true", help="the kernels of the limit (the default without --width)")
     parser.add_argument("--width", type=whole_number, metavar="N", help="the empirical kernels at width N")
     parser.add_argument("--seeds", type=positive_whole_number, metavar="K", help="how many networks to draw (1)")
     parser.add_argument("--seed", type=seed_number, metavar="S", help="the seed of the draws (0)")
@@ -70,9 +68,7 @@ def register(commands: Any) -> None:
     )
     parser.add_argument("--resume", action="store_true", help="with --out, go on where an interrupted call stopped")
     add_tolerance(parser, 1e-10)
-    parser.add_argument(
-        "--budget", type=seconds, metavar="SECONDS", help="time for the limits (300); inf for no bound"
-    )
+    parser.add_argument("--budget", type=seconds, metavar="SECONDS", help="time for the limits (300); inf for no bound")
     parser.add_argument("--plot", metavar="FILE", help="the kernels as heat maps: .svg, .pdf or .png")
     add_values(parser)
     add_json(parser)

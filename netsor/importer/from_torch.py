@@ -17,7 +17,7 @@ from netsor.importer.network import Network, assemble
 from netsor.importer.operations import ONE_HOT, RULES
 from netsor.importer.parameters import MATRIX, Parameters
 from netsor.importer.refusal import Refusal
-from netsor.importer.text import Writer, Written, has_uniform_laws
+from netsor.importer.text import Writer, Written
 from netsor.importer.translate import Translation
 
 
@@ -159,12 +159,6 @@ def _notes(exported: Exported, network: Network, translation: Translation, init:
             "n×n matrices drawn from uniform laws are Gaussian ones of the same variance, with the same limit: "
             + _listed(uniform)
         )
-    inexact = sorted({p.path for p in _drawn_uniformly(network)})
-    if inexact and not has_uniform_laws():
-        notes.append(
-            "the language has no uniform law yet: these are Gaussian here, of the same variance, and the limit is that "
-            "of the module with Gaussian ones: " + _listed(inexact)
-        )
     for path, law in init.items():
         notes.append(f"the law of {path} was given: {law}")
     units = {0: "", 1: " divided by n"}.get(network.unit, f" divided by n^{network.unit}")
@@ -181,11 +175,6 @@ def _notes(exported: Exported, network: Network, translation: Translation, init:
     if unused:
         notes.append("parameters that no output uses: " + _listed(unused))
     return [*notes, *translation.notes, *network.notes]
-
-
-def _drawn_uniformly(network: Network) -> list[Any]:
-    parts = [*network.trained, *network.vanishing]
-    return [q for q, i in parts if q.kind != MATRIX and q.laws[i].kind == "uniform" and q.laws[i].power >= 0]
 
 
 def _listed(names: Sequence[str]) -> str:

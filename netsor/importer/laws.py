@@ -26,7 +26,7 @@ def fit(values: Sequence[float], widths: Sequence[int]) -> Power | None:
     """c n^p through the values at these widths; None where there is no such p (a multiple of 1/4)."""
     first, last = values[0], values[-1]
     if all(v == first for v in values) or all(math.isclose(v, first, rel_tol=1e-12) for v in values):
-        return Power(first)
+        return Power(neat(first))
     if first == 0 or last == 0 or first * last < 0 or not (math.isfinite(first) and math.isfinite(last)):
         return None
     raw = math.log(last / first) / math.log(widths[-1] / widths[0]) * _STEPS

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from netsor.importer.arrays import Array, Index
-from netsor.importer.laws import Power
+from netsor.importer.laws import Power, neat
 from netsor.importer.parameters import MATRIX, Parameter
 from netsor.importer.refusal import Refusal
 from netsor.importer.tensors import Tensor
@@ -128,7 +128,7 @@ def _readout(e: Entry, translation: Translation) -> Term:
             dropped.append(factor)
         elif term.op == "var":
             dropped.append(factor)
-            note = f"`{term.value[0].parameter.path}`, a bias of the output, is left out: outputs are vᵀx/√n"
+            note = _of_output_bias(*term.value, factor)
             if note not in translation.notes:
                 translation.notes.append(note)
         else:
@@ -164,6 +164,18 @@ def _readout(e: Entry, translation: Translation) -> Term:
         live = b.live and factor.p == HALF
         out.append(Term("readout", (a, x), factor.c, SCALAR, live))
     return Term("sum", tuple(out), kind=SCALAR, live=any(t.live for t in out))
+
+
+def _of_output_bias(array: Array, index: Index, factor: Power) -> str:
+    """What the limit lacks without a bias of the output, and the line that adds it."""
+    assert array.parameter is not None
+    note = f"`{array.parameter.path}`, a bias of the output, is left out"
+    variance = neat(factor.c**2 * array.parameter.laws[index].variance)
+    if factor.p < 0:
+        return f"{note}: its share vanishes in the limit"
+    if variance == 0:
+        return f"{note}: it starts at 0, and what training adds to it is missing"
+    return f"{note}: for its share, end the output with `+ c`, where `scalar c ~ N(0, {variance:.17g})`"
 
 
 def _is_readout_vector(t: Term) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -427,6 +428,10 @@ def _number(c: float) -> str:
     near = Fraction(c).limit_denominator(1000)
     if len(repr(c)) > 6 and float(near) == c and len(repr(c)) > len(f"{near.numerator}/{near.denominator}"):
         return f"{near.numerator}/{near.denominator}"
+    square = Fraction(c * c).limit_denominator(1000)
+    if len(repr(c)) > 12 and math.isclose(math.sqrt(square), abs(c), rel_tol=1e-14):
+        root = f"√{square}" if square.denominator == 1 else f"√({square})"
+        return root if c > 0 else f"-{root}"
     return re.sub(r"e([+-])0?(\d)$", lambda m: f"e{'-' if m[1] == '-' else ''}{m[2]}", repr(c)).replace("e-0", "e-")
 
 
@@ -461,16 +466,10 @@ def _negated(n: Node) -> tuple[bool, Node]:
 
 
 def _law(law: LawInWidth) -> str:
-    if law.kind == "uniform" and law.scale.c and has_uniform_laws():
+    if law.kind == "uniform" and law.scale.c:
         center = law.mean.c
         return f"U({_number(center - law.scale.c)}, {_number(center + law.scale.c)})"
     return f"N({_number(law.mean.c)}, {_number(law.variance)})"
-
-
-def has_uniform_laws() -> bool:
-    from netsor.api import loads
-
-    return not loads("vector u ~ U(0, 1)\noutput a := mean(u)\n").check().diagnostics
 
 
 def _with_index(name: str, place: tuple[int, ...]) -> str:

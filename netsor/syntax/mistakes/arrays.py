@@ -85,6 +85,7 @@ _NO_CHANGE = ("detach", "clone", "copy", "cpu", "cuda", "numpy", "float", "doubl
 _OBJECT = rf"({MEMBER}|\([^()]*\))"
 _METHOD_NOTE = "nothing has methods: a function is applied, `mean(x)`, and a matrix stands before its vector, `W x`"
 
+
 def _keeps_first(m: re.Match[str]) -> bool:
     """Whether the product's index is the first of the matrix."""
     return re.search(rf"->{m.group(1)}['\"]", m.group()) is not None

@@ -14,9 +14,7 @@ _SYMMETRIC = {"goe", "gue", "gse", "wigner", "symmetric"}
 _ORTHOGONAL = {"haar", "orthogonal", "o", "unitary", "u", "stiefel"}
 _ARGUMENTS = r"\(([^()]*(?:\([^()]*\)[^()]*)*)\)?"
 _DECLARED = re.compile(rf"^\s*(vector|matrix)\s+([^~]*?)\s*~\s*([^\W\d]\w*)\s*(?:{_ARGUMENTS})?\s*$")
-_ROOT = re.compile(
-    r"(?:sqrt|√)\s*\(?\s*([^()]+?)\s*\)?|([^()]+?)\s*(?:\*\*|\^)\s*\(?\s*(?:0?\.5|1\s*/\s*2)\s*\)?"
-)
+_ROOT = re.compile(r"(?:sqrt|√)\s*\(?\s*([^()]+?)\s*\)?|([^()]+?)\s*(?:\*\*|\^)\s*\(?\s*(?:0?\.5|1\s*/\s*2)\s*\)?")
 
 
 @dataclass(frozen=True, slots=True)

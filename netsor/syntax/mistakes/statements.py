@@ -64,8 +64,10 @@ def word_as_name(m: Mistake) -> Diagnostic | None:
             "E111",
             "the width `n` gets no value in a program, which is run at any width",
             "the width",
-            Correction("remove this line; the width is chosen where the program is run: `netsor eval … --width 100`",
-                       removal(m.line, m.line.end)),
+            Correction(
+                "remove this line; the width is chosen where the program is run: `netsor eval … --width 100`",
+                removal(m.line, m.line.end),
+            ),
         )
     elif m.token.type == "RESERVED" and "NAME" in m.expected and "RESERVED" not in m.expected:
         what = "the width" if word == "n" else "the number π"
