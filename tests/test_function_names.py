@@ -22,7 +22,7 @@ ALLOWED: dict[str, tuple[str, set[str] | None]] = {
     "core/uniform.py": ("the distribution function of a Gaussian", {"erf"}),
     "importer/operations.py": ("PyTorch's operations and how the language writes them", None),
     "importer/parameters.py": ("a root of a variance", {"sqrt"}),
-    "importer/terms.py": ("what simplifies in the text of a module", {"sqrt", "leaky_relu", "abs", "relu", "min", "max"}),
+    "importer/terms.py": ("simplifications of texts", {"sqrt", "leaky_relu", "abs", "relu", "min", "max"}),
     "importer/text.py": ("names that a variable of a text must not take", None),
     "syntax/lexer.py": ("the word for √", {"sqrt"}),
     "expr/__init__.py": ("the constructor of a root, exported", {"sqrt"}),

@@ -84,4 +84,5 @@ def test_the_citation_is_of_this_version() -> None:
 def test_no_link_breaks_on_the_page_of_the_package() -> None:
     """It stands alone: its links lead to addresses or within itself."""
     text = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["readme"]["text"]
-    assert "netsor ntk" in text and all(link.startswith(("https://", "#")) for link in re.findall(r"\]\(([^)]*)\)", text))
+    assert "netsor ntk" in text
+    assert all(link.startswith(("https://", "#")) for link in re.findall(r"\]\(([^)]*)\)", text))

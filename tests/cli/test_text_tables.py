@@ -77,8 +77,7 @@ def test_digits_go_as_far_as_each_error(monkeypatch):
 
 
 NETWORK = (
-    "network shallow(ξ : 2)\nmatrix U : (n, 2) ~ N(0, 1)\nvector v ~ N(0, 1)\ntrain v\n"
-    "output f := vᵀ relu(U ξ) / √n\n"
+    "network shallow(ξ : 2)\nmatrix U : (n, 2) ~ N(0, 1)\nvector v ~ N(0, 1)\ntrain v\noutput f := vᵀ relu(U ξ) / √n\n"
 )
 
 

@@ -229,7 +229,7 @@ def test_many_mutated_files(suffix: str, tmp_path: Path) -> None:
     ("content", "told"),
     [
         (b"a,b\n1,2\n", "line 1: `a, b` is a heading"),
-        (b"\xef\xbb\xbf\n\"a\",\"b\"\n1,2\n", "line 2: `a, b` is a heading"),
+        (b'\xef\xbb\xbf\n"a","b"\n1,2\n', "line 2: `a, b` is a heading"),
         (b",0,1\n0,1.5,2\n", "line 1: it is a heading above a column of row labels"),
         (b"1;2\n3;4\n", "line 1: the numbers of `1;2` are apart by semicolons"),
         (b"1,2\n\nx,4\n", "line 3: `x` is not a number"),
@@ -241,5 +241,5 @@ def test_tables_of_pandas_and_spreadsheets_are_told_with_the_line(tmp_path: Path
     with pytest.raises(NetsorError) as error:
         read_array_file(path, "X")
     assert told in error.value.diagnostics[0].message
-    path.write_bytes(b"\xef\xbb\xbf\"1.5\",\"2\"\r\n\r\n3,4\r\n")
+    path.write_bytes(b'\xef\xbb\xbf"1.5","2"\r\n\r\n3,4\r\n')
     assert read_array_file(path, "X") == (((1.5, 2.0), (3.0, 4.0)), (2, 2))

@@ -8,8 +8,7 @@ import pytest
 import netsor
 
 NETWORK = (
-    "network shallow(ξ : 2)\nmatrix U : (n, 2) ~ N(0, 1)\nvector v ~ N(0, 1)\ntrain v\n"
-    "output f := vᵀ relu(U ξ) / √n\n"
+    "network shallow(ξ : 2)\nmatrix U : (n, 2) ~ N(0, 1)\nvector v ~ N(0, 1)\ntrain v\noutput f := vᵀ relu(U ξ) / √n\n"
 )
 PROGRAM = "vector x ~ N(0, 1)\noutput a := mean(x^2)\n"
 X = [[1.0, 0.0], [1.0, 1.0]]

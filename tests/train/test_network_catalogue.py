@@ -14,8 +14,8 @@ from netsor.diagnostics.catalogue import all_entries
 
 ROOT = Path(__file__).parents[2]
 # E652 and E661 are for programs made in Python; a text is refused as E602 and E603. E669 and E670 ask for two
-# processes and for a disk that is full.
-NOT_HERE = ("E652", "E661", "E669", "E670")
+# processes and for a disk that is full, and E690 for PyTorch.
+NOT_HERE = ("E652", "E661", "E669", "E670", "E690")
 ENTRIES = [e for e in all_entries() if e.code[1] == "6" and e.stage == "run" and e.code not in NOT_HERE]
 HEAD = "network made(ξ : 3)\nmatrix U : (n, 3) ~ N(0, 1/3)\nmatrix W\n"
 NETWORKS = {
@@ -29,16 +29,26 @@ NETWORKS = {
     "scaled": "param L = 1\nparam s = 2\nvector v[1..L] ~ N(0, s)\nx := relu(U ξ)\noutput f := v[1]ᵀ x / √n\n",
     "steep": "vector v ~ N(0, 1)\nx := exp((W tanh(U ξ))^2 / 10)\noutput f := vᵀ x / √n\n",
 }
+UNIFORM = """network made(ξ : 3)
+param s = 1
+matrix U : (n, 3) ~ U(-1, 1)
+vector v ~ N(0, s)
+x := relu(U ξ)
+output f := vᵀ x / √n
+"""
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
+    (tmp_path / "uniform.netsor").write_text(UNIFORM, encoding="utf-8")
     for name, text in NETWORKS.items():
         (tmp_path / f"{name}.netsor").write_text(HEAD + text, encoding="utf-8")
     os.symlink(ROOT / "programs", tmp_path / "programs")
     rows = np.random.default_rng(0).standard_normal((2, 4))
     for name in ("X", "three_columns", "cleaned"):
         np.save(tmp_path / f"{name}.npy", rows[:, :3])
+    np.save(tmp_path / "thousand_rows.npy", np.random.default_rng(1).standard_normal((1000, 3)))
+    np.save(tmp_path / "Z.npy", rows[:1, :3] + 1)
     np.save(tmp_path / "four_columns.npy", rows)
     np.save(tmp_path / "with_nan.npy", rows[:, :3] * np.nan)
     np.save(tmp_path / "twins.npy", rows[[0, 0], :3])

@@ -163,7 +163,7 @@ def test_width_alone_and_one_seed():
     found = document.train(x, y, test, steps=1, limit=False, width=50)
     assert found.program is None and found.kernel is None and found.finite.stderr is None
     made = found.as_dict()
-    assert set(made) == {"steps", "train", "test"}
+    assert set(made) == {"steps", "train", "test", "loss"}
     assert made["train"]["finite"]["stderr"] is None
     assert np.shape(made["train"]["finite"]["values"]) == (1, 2, 2)
 
