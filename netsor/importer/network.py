@@ -128,7 +128,8 @@ def _readout(e: Entry, translation: Translation) -> Term:
             dropped.append(factor)
         elif term.op == "var":
             dropped.append(factor)
-            note = _of_output_bias(*term.value, factor)
+            array, index = term.value
+            note = _of_output_bias(array, index, factor)
             if note not in translation.notes:
                 translation.notes.append(note)
         else:
