@@ -12,10 +12,11 @@ import numpy as np
 
 from netsor.importer.arrays import Array, Index
 from netsor.importer.laws import Power, neat
+from netsor.importer.operations import one_hot
 from netsor.importer.parameters import MATRIX, Parameter
 from netsor.importer.refusal import Refusal
 from netsor.importer.tensors import Tensor
-from netsor.importer.terms import SCALAR, VECTOR, ZERO, Entry, Term, settled
+from netsor.importer.terms import SCALAR, VECTOR, ZERO, Entry, Term, settled, subterms
 from netsor.importer.translate import Translation
 
 HALF = Fraction(1, 2)
@@ -214,12 +215,7 @@ def _linear(t: Term, factor: Power) -> Iterator[tuple[Power, Term | None]]:
 
 
 def references(t: Term) -> Iterator[Term]:
-    stack = [t]
-    while stack:
-        x = stack.pop()
-        if x.op == "var":
-            yield x
-        stack += x.args
+    return (x for x in subterms(t) if x.op == "var")
 
 
 def _reached(arrays: list[Array], outputs: list[Array]) -> list[Array]:
@@ -250,7 +246,7 @@ def _verify_live(outputs: list[Array], arrays: list[Array], translation: Transla
         for t in a.terms.values():
             if t.live:
                 continue
-            for x in _all(t):
+            for x in subterms(t):
                 number = x.args[0] if x.op == "prod" else x
                 if number.op == "num" and number.value.p < 0 and any(y.live for y in x.args[1:]):
                     raise Refusal(
@@ -264,16 +260,8 @@ def _verify_live(outputs: list[Array], arrays: list[Array], translation: Transla
     raise Refusal("the data vanish as the width grows: the limit does not depend on the example")
 
 
-def _all(t: Term) -> Iterator[Term]:
-    stack = [t]
-    while stack:
-        x = stack.pop()
-        yield x
-        stack += x.args
-
-
 def _has_input(t: Term) -> bool:
-    return any(x.op == "column" for x in _all(t))
+    return any(x.op == "column" for x in subterms(t))
 
 
 def _influences(outputs: list[Array], arrays: list[Array]) -> dict[Part, Fraction]:
@@ -359,10 +347,8 @@ def _inputs(translation: Translation, arrays: list[Array]) -> tuple[list[Input],
         names.append(next(start_names, f"ξ{len(names)}"))
         tokens = start in translation.vocabulary
         if tokens:
-            from netsor.importer.operations import _one_hot
-
             rows = [
-                tuple(_one_hot(start + k, v) for v in range(translation.vocabulary[start + k]))
+                tuple(one_hot(start + k, v) for v in range(translation.vocabulary[start + k]))
                 for k in range(int(np.prod(shape, dtype=int)))
                 if start + k in translation.vocabulary
             ]

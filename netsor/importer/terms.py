@@ -6,6 +6,7 @@ An entry of an activation is a vector over the width, or a scalar. `Entry` is n^
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -276,6 +277,15 @@ def matmul(matrix: Entry, transposed: bool, x: Entry) -> Entry:
         return NIL
     _no_input(x)
     return Entry(Term("matmul", (matrix.term, x.term), transposed, VECTOR, x.term.live), matrix.power + x.power)
+
+
+def subterms(t: Term) -> Iterator[Term]:
+    """A term and all that occurs in it."""
+    stack = [t]
+    while stack:
+        x = stack.pop()
+        yield x
+        stack += x.args
 
 
 def variable(array: Array, index: tuple[int, ...], kind: str, live: bool) -> Term:

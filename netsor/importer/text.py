@@ -15,7 +15,7 @@ from netsor.importer.laws import LawInWidth
 from netsor.importer.network import Input, Network, references
 from netsor.importer.nodes import Lin, Node, compress, roll
 from netsor.importer.parameters import MATRIX, Parameter
-from netsor.importer.terms import SCALAR, VECTOR, Term
+from netsor.importer.terms import SCALAR, VECTOR, Term, subterms
 
 RESERVED = {
     "program", "network", "param", "data", "scalar", "matrix", "vector", "train", "def", "return", "for", "in",
@@ -558,25 +558,17 @@ def inline(arrays: list[Array], outputs: list[Array]) -> None:
                 count[x.value] = count.get(x.value, 0) + 1
     for a in outputs:
         kept |= {x.value[0] for t in a.terms.values() for x in references(t)}
-    inside = [y for a in arrays for t in a.terms.values() for y in _nodes(t) if y.op in _DEEP]
+    inside = [y for a in arrays for t in a.terms.values() for y in subterms(t) if y.op in _DEEP]
     deep = {x.value[0] for y in inside for x in references(y)}
     for a in arrays:
         a.terms = {i: _substituted(t) for i, t in a.terms.items()}
         once = all(count.get((a, i), 0) <= 1 for i in a.terms)
         largest = max((_size(t) for t in a.terms.values()), default=0)
-        products = any(x.op in ("matmul", "embed") for t in a.terms.values() for x in _nodes(t))
+        products = any(x.op in ("matmul", "embed") for t in a.terms.values() for x in subterms(t))
         a.inlined = once and largest <= _LARGEST and a not in kept and not (products and a in deep)
     for a in outputs:
         a.terms = {i: _substituted(t) for i, t in a.terms.items()}
     arrays[:] = [a for a in arrays if not a.inlined]
-
-
-def _nodes(t: Term) -> Iterable[Term]:
-    stack = [t]
-    while stack:
-        x = stack.pop()
-        yield x
-        stack += x.args
 
 
 def _size(t: Term) -> int:

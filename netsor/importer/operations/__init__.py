@@ -1,0 +1,9 @@
+"""How each ATen operation acts on tensors of entries: the table RULES, filled by the files of this folder."""
+
+from __future__ import annotations
+
+from netsor.importer.operations import elementwise, normalization, pooling, products, reductions, views
+from netsor.importer.operations.products import one_hot
+from netsor.importer.operations.table import ONE_HOT, RULES
+
+__all__ = ["ONE_HOT", "RULES", "elementwise", "normalization", "one_hot", "pooling", "products", "reductions", "views"]
