@@ -22,15 +22,10 @@ def run(args: argparse.Namespace) -> int:
     try:
         import shtab
     except ImportError:
-        from netsor.diagnostics import Diagnostic, NetsorError
+        from netsor.diagnostics import NetsorError
+        from netsor.diagnostics.catalogue.files import needs_extra
 
-        raise NetsorError(
-            Diagnostic(
-                "E028",
-                "`netsor completion` needs shtab, which is not installed",
-                hint="install it with `pip install 'netsor[completion]'`",
-            )
-        ) from None
+        raise NetsorError(needs_extra("`netsor completion`", "shtab", "completion")) from None
     from netsor.cli.main import build_parser
 
     print(shtab.complete(build_parser(), shell=args.shell))

@@ -35,19 +35,14 @@ def register(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from netsor.cli.output import exit_status, report
-    from netsor.diagnostics import Diagnostic, NetsorError
+    from netsor.diagnostics import NetsorError
+    from netsor.diagnostics.catalogue.files import needs_extra
     from netsor.show.writing import write
 
     try:
         import torch  # noqa: F401
     except ImportError:
-        raise NetsorError(
-            Diagnostic(
-                "E010",
-                "`netsor import` needs PyTorch, which is not installed",
-                hint="pip install 'netsor[torch]'",
-            )
-        ) from None
+        raise NetsorError(needs_extra("`netsor import`", "PyTorch", "torch")) from None
     from netsor.importer.files import import_file
 
     document = import_file(args.module, args.example, args.init)

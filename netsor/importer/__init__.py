@@ -21,15 +21,16 @@ def from_torch(factory: Callable[[int], Any], example: Any, *, init: Mapping[str
     `example` is the shape of one batch, such as (1, 4, 3), or a tensor, or a list of these where the module has several
     inputs; integers are tokens. `init` gives the law of a parameter in the place of the one recorded, as in
     {"q.weight": "N(0, 1/n)"}. The result is a `Document` with `.text`, with `.notes` of what was assumed, and with
-    `.weights(module)`. Raises NetsorError where PyTorch is not installed (E010), and where the module is no network or
+    `.weights(module)`. Raises NetsorError where PyTorch is not installed (E028), and where the module is no network or
     has no limit (E690), with the module's path and the line of its source.
     """
     try:
         import torch  # noqa: F401
     except ImportError:
-        from netsor.diagnostics import Diagnostic, NetsorError
+        from netsor.diagnostics import NetsorError
+        from netsor.diagnostics.catalogue.files import needs_extra
 
-        raise NetsorError(Diagnostic("E010", "PyTorch is not installed", hint="pip install 'netsor[torch]'")) from None
+        raise NetsorError(needs_extra("reading a module", "PyTorch", "torch")) from None
     from netsor.importer.from_torch import import_module
 
     return import_module(factory, example, init=init)

@@ -52,7 +52,7 @@ def _shape(text: str) -> Any:
 def _load(file: str, name: str) -> Any:
     path = Path(file)
     if not path.is_file():
-        raise NetsorError(Diagnostic("E011", f"no such file: {file}"))
+        raise NetsorError(Diagnostic("E001", f"there is no file `{file}`"))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise _usage(f"{file} is not a Python file", "FILE.py:FACTORY")

@@ -141,12 +141,17 @@ E027 = Entry(
 
 E028 = Entry(
     "E028",
-    "completion needs an extra",
-    "What a shell completes is written by shtab, which the extra `completion` installs: "
-    "pip install 'netsor[completion]'.",
+    "a command needs an extra",
+    "What a shell completes is written by shtab (the extra `completion`); modules are read with PyTorch (the extra "
+    "`torch`). All else works without them.",
     "netsor completion bash",
     "pip install 'netsor[completion]' && netsor completion bash",
 )
+
+
+def needs_extra(what: str, library: str, extra: str) -> Diagnostic:
+    return E028(f"{what} needs {library}, which is not installed", hint=f"pip install 'netsor[{extra}]'")
+
 
 E030 = Entry(
     "E030",
