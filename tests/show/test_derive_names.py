@@ -36,6 +36,12 @@ def test_the_member_of_a_family_keeps_its_index() -> None:
     assert spelled("n_")("n_") == "\\mathtt{n\\_}"
 
 
+def test_a_greek_capital_is_not_the_latin_letter_that_it_looks_like() -> None:
+    names = spelled("A", "Α", "Α[1]", "A[1]")
+    found = [re.sub(r"\\math(it|rm)|[{} ]", "", names(x)) for x in ("A", "Α", "Α[1]", "A[1]")]
+    assert len(set(found)) == 4
+
+
 @given(
     st.lists(
         st.tuples(st.text("hHnaAΑασ_12̃", min_size=1, max_size=4), st.sampled_from(["", "[1]", "[2]", "[1,2]", "[12]"])),

@@ -102,15 +102,20 @@ class Names:
         return self._found[name]
 
 
+def _letters(latex: str) -> str:
+    return re.sub(r"\\math(it|rm)|[{} ]", "", latex)
+
+
 def _look(tree: Tree) -> str:
     """What is seen of a name, so that upright letters are no other name than slanted ones."""
     match tree:
         case Word(letters):
-            return re.sub(r"\\math(it|rm)|[{} ]", "", latex_word(letters))
+            return _letters(latex_word(letters))
         case Index(text):
             return text.replace(" ", "")
         case Typed(name):
-            return "\\mathtt" + "_".join(latex_word(w) for w in name.split("_"))
+            # Only ASCII has typewriter letters: a capital Alpha that is typed looks like the A that is taken.
+            return _letters(latex_typed(name))
         case Subscript(base, below):
             return f"{_look(base)}_{','.join(map(_look, below))}"
         case Power(base, Brackets(inside)):
