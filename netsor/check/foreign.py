@@ -285,11 +285,11 @@ def _argument(span: Span) -> tuple[str, int]:
 
 
 def _parts(inside: str) -> list[str]:
-    """The arguments of a list with commas outside of brackets."""
+    """The arguments of a list with commas, or a semicolon before parameters, outside of brackets."""
     parts, depth = [""], 0
     for c in inside:
         depth += (c in "([⟨") - (c in ")]⟩")
-        if c == "," and not depth:
+        if c in ",;" and not depth:
             parts.append("")
         else:
             parts[-1] += c

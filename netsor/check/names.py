@@ -117,7 +117,7 @@ def unknown_fault(ctx: Context, span: Span, name: str) -> Fault:
     other = _looks_like(ctx, name)
     if other is not None:
         return Fault(names.looks_alike(span, name, other, ctx.names.first_place.get(other)))
-    if scope.lookup(name.lower()) is None:
+    if all(scope.lookup(spelled) is None for spelled in (name.lower(), name.lower().replace("_", ""))):
         elsewhere = foreign_name(span, name, lambda x: _is_vector(scope, x))
         if elsewhere is not None:
             return Fault(elsewhere)

@@ -199,3 +199,12 @@ def test_errors_of_a_missing_include_are_not_told_again(folder: Path) -> None:
     with pytest.raises(NetsorError) as caught:
         _ = loads('include "no.netsor"\nvector x ~ N(0, 1)\noutput m := mean(unknown(x, y))\n', "m.netsor").program
     assert [d.code for d in caught.value.diagnostics] == ["E261"]
+
+
+def test_a_name_of_the_library_is_meant_before_what_it_is_elsewhere() -> None:
+    head = "vector x ~ N(0, 1)\n{}y := layer_norm(x; 1e-5)\noutput a := mean(y^2)\n"
+    with_std = loads(head.format("include std\n")).check().diagnostics[0]
+    assert with_std.code == "E201" and with_std.hint == "did you mean `layernorm`?"
+    # Without the library the layer is written out, and what stands after the semicolon is no part of its argument.
+    (edit,) = loads(head.format("")).check().diagnostics[0].edits
+    assert "1e-5" not in edit.text and ";" not in edit.text

@@ -313,7 +313,8 @@ def definition_arity(span: Span, name: str, params: Params, got: tuple[int, int]
 
 
 def _counted(vectors: int, scalars: int, both: bool) -> str:
-    after = f" and {plural(scalars, 'parameter')} after the semicolon" if both else ""
+    parameters = plural(scalars, "parameter") if scalars else "no parameter"
+    after = f" and {parameters} after the semicolon" if both else ""
     return plural(vectors, "argument") + after
 
 
