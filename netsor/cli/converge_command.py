@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import math
-import re
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +19,7 @@ from netsor.cli.options import (
     positive_number,
     positive_whole_number,
     seed_number,
+    widths_of,
 )
 from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, value_text
 from netsor.cli.streams import interrupted_status, tell
@@ -62,18 +61,6 @@ def register(commands: Any) -> None:
     add_values(parser)
     add_json(parser)
     parser.set_defaults(run=run)
-
-
-def widths_of(text: str) -> list[int]:
-    """`A..B` as half decades from A to B, both included; or a list with commas."""
-    low, dots, high = text.partition("..")
-    if not dots:
-        return [positive_whole_number(part) for part in re.split(r"[,\s]+", text.strip())]
-    first, last = positive_whole_number(low), positive_whole_number(high)
-    if last < first:
-        raise argparse.ArgumentTypeError(f"`{text}` ends before it starts")
-    count = max(1, round(2 * math.log10(last / first)))
-    return sorted({round(first * (last / first) ** (k / count)) for k in range(count + 1)})
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from netsor.cli.law_option import add_law, run_law
 from netsor.cli.network_options import add_rows, legend_of, program_of
@@ -13,18 +14,23 @@ from netsor.cli.options import (
     add_file,
     add_json,
     add_values,
+    add_width,
     fill_in,
     positive_number,
     positive_whole_number,
     refuse_unused,
     seed_number,
-    whole_number,
+    widths_text,
 )
 from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, value_text
 from netsor.cli.sources import Given
 from netsor.cli.streams import interrupted_status, tell
 from netsor.cli.tables import table
 from netsor.diagnostics import Diagnostic, NetsorError
+
+if TYPE_CHECKING:
+    from netsor.finite import FiniteResult
+    from netsor.runnable import Runnable
 
 
 def register(commands: Any) -> None:
@@ -38,7 +44,7 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--limit", action="store_true", help="the limits by Definition B.3 (the default without --width)"
     )
-    parser.add_argument("--width", type=whole_number, metavar="N", help="run at width N (1e6 may be written)")
+    add_width(parser, "run at width N (1e6 may be written)")
     parser.add_argument(
         "--seeds",
         type=positive_whole_number,
@@ -83,42 +89,32 @@ def run(args: argparse.Namespace) -> int:
         with Progress("law") as progress:
             return run_law(args, program, progress)
     args.seeds = args.seeds or 1
-    limit = finite = None
+    limit = None
+    finite: list[FiniteResult] = []
     faults: list[Diagnostic] = []
     if args.limit or args.width is None:
         with Progress("limit") as progress:
             limit = subject.limit(args.tol, args.budget, progress=progress)
         report(limit.diagnostics)
         faults += limit.diagnostics
-    if args.width is not None:
-        with Progress(f"width {args.width}") as progress:
-            try:
-                finite = subject.run(
-                    args.width,
-                    args.seeds,
-                    seed=args.seed,
-                    dtype=args.dtype,
-                    engine=args.engine,
-                    device=args.device,
-                    progress=progress,
-                )
-            except NetsorError as fault:
-                if limit is None:
-                    raise
-                # The limits are there, and are told all the same.
-                report(fault.diagnostics)
-                faults += fault.diagnostics
-                args.width = None
-    if finite is not None and finite.interrupted and not finite.draws:
+    try:
+        finite.extend(_runs(subject, args))
+    except NetsorError as fault:
+        if limit is None and not finite:
+            raise
+        # What is there is told all the same: the limits, and the runs at the widths before.
+        report(fault.diagnostics)
+        faults += fault.diagnostics
+    if finite and not any(r.draws for r in finite):
         raise KeyboardInterrupt
     outputs: dict[str, dict[str, Any]] = {}
-    runs = finite.as_dict() if finite is not None else {}
+    runs = [r.as_dict() for r in finite]
     for output in program.outputs:
         entry: dict[str, Any] = {}
         if limit is not None:
             entry["limit"] = limit[output.name].as_dict()
-        if finite is not None:
-            entry["finite"] = runs[output.name]
+        if finite:
+            entry["finite"] = [r[output.name] for r in runs] if len(args.width) > 1 else runs[0][output.name]
         outputs[output.name] = entry
     status = exit_status(faults)
     if args.json:
@@ -132,13 +128,27 @@ def run(args: argparse.Namespace) -> int:
         print_json(result)
     else:
         title = (program.name or args.file) + legend_of(subject)
-        print(_text(title, outputs, args, finite.engine if finite is not None else ""))
+        print(_text(title, outputs, args, finite))
         if args.explain and limit is not None:
             print(_explain(limit.taken))
-    if finite is not None and finite.interrupted:
-        tell(f"interrupted after {len(finite.draws)} of {args.seeds} seeds")
+    if finite and finite[-1].interrupted:
+        at = f" at width {finite[-1].width}" if len(args.width) > 1 else ""
+        tell(f"interrupted after {len(finite[-1].draws)} of {args.seeds} seeds{at}")
         return interrupted_status()
     return status
+
+
+def _runs(subject: Runnable, args: argparse.Namespace) -> Iterator[FiniteResult]:
+    """The runs at each width, up to one that is interrupted."""
+    for n in args.width or ():
+        with Progress(f"width {n}") as progress:
+            result = subject.run(
+                n, args.seeds, seed=args.seed, dtype=args.dtype, engine=args.engine, device=args.device,
+                progress=progress,
+            )  # fmt: skip
+        yield result
+        if result.interrupted:
+            return
 
 
 def _refuse_unused(args: argparse.Namespace) -> None:
@@ -147,6 +157,13 @@ def _refuse_unused(args: argparse.Namespace) -> None:
         refuse_unused(args, ("samples", "samples_to", "plot"), "without `--law`")
     else:
         refuse_unused(args, ("limit", "explain", "device"), "with `--law`")
+        if args.width is not None and len(args.width) > 1:
+            raise NetsorError(
+                Diagnostic(
+                    "E705", f"`--law` compares with one width, and `--width` names {len(args.width)}",
+                    hint=f"for example --width {max(args.width)}",
+                )
+            )  # fmt: skip
     if args.width is None:
         refuse_unused(args, ("seeds", "dtype", "engine", "device"), "without `--width`")
         if args.samples is None:
@@ -156,7 +173,9 @@ def _refuse_unused(args: argparse.Namespace) -> None:
     fill_in(args, seed=0, dtype="float64", engine="auto", tol=1e-8, budget=60.0)
 
 
-def _text(title: str, outputs: dict[str, dict[str, Any]], args: argparse.Namespace, engine: str = "") -> str:
+def _text(
+    title: str, outputs: dict[str, dict[str, Any]], args: argparse.Namespace, finite: Sequence[FiniteResult]
+) -> str:
     from netsor.limit.interpreter import MISSING
     from netsor.limit.result import hardest
 
@@ -164,13 +183,16 @@ def _text(title: str, outputs: dict[str, dict[str, Any]], args: argparse.Namespa
     with_limit = args.limit or args.width is None
     if with_limit:
         heading += ["limit", "± at most"]
-    if args.width is not None:
-        done = next((entry["finite"]["seeds"] for entry in outputs.values()), args.seeds)
+    if finite:
+        done = finite[-1].seeds
         seeds = "1 seed" if done == 1 else f"{done} seeds"
         name, _, legend = title.partition("\n")
-        title = f"{name}: {'limit, and ' if with_limit else ''}width {args.width} ({seeds}, {engine})"
+        engines = ", ".join(dict.fromkeys(r.engine for r in finite))
+        widths = widths_text([r.width for r in finite])
+        title = f"{name}: {'limit, and ' if with_limit else ''}{widths} ({seeds}, {engines})"
         title += f"\n{legend}" if legend else ""
-        heading += [f"width {args.width}"] + (["± stderr"] if args.seeds > 1 else [])
+    for r in finite:
+        heading += [f"width {r.width}"] + (["± stderr"] if args.seeds > 1 else [])
     if with_limit:
         heading += ["found by"]
     rows = [heading]
@@ -182,23 +204,21 @@ def _text(title: str, outputs: dict[str, dict[str, Any]], args: argparse.Namespa
                 row += [MISSING[entry["limit"]["method"]], ""]
             else:
                 row += [value_text(value, error), error_text(error)]
-        if args.width is not None:
-            finite = entry["finite"]
-            mean, stderr = finite["mean"], finite["stderr"]
-            row.append(
-                "no value"
-                if mean is None
-                else f"{mean:.6g}"
-                if stderr is None
-                else value_text(mean, stderr / 30 or None)
-            )
-            if args.seeds > 1:
-                row.append("" if stderr is None else error_text(stderr))
+        for r in finite:
+            row += _finite_cells(r.mean()[name], r.stderr()[name], args.seeds > 1)
         if with_limit:
             row.append("" if entry["limit"]["value"] is None else hardest(entry["limit"]["method"]))
         rows.append(row)
     # How a limit was found is told where there is room for it; --json has it in any case.
     return f"{title}\n" + table(rows, optional=len(heading) - 1 if with_limit else None)
+
+
+def _finite_cells(mean: float | None, stderr: float | None, with_error: bool) -> list[str]:
+    if mean is None:
+        text = "no value"
+    else:
+        text = f"{mean:.6g}" if stderr is None else value_text(mean, stderr / 30 or None)
+    return [text, *([] if not with_error else [""] if stderr is None else [error_text(stderr)])]
 
 
 def _explained(t: Any) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def run_law(args: argparse.Namespace, program: Program, progress: Any) -> int:
         _write(args, names, draws, faults)
         result["samples"] = {"file": args.samples_to, "count": args.samples}
     if args.plot and finite is not None:
-        _plot(args, finite["pictures"], f"{program.name}: width {args.width} against the limit", faults)
+        _plot(args, finite["pictures"], f"{program.name}: width {args.width[0]} against the limit", faults)
     report(faults)
     if args.json:
         failed = {"ok": False, "diagnostics": [to_json(d) for d in faults]} if faults else {}
@@ -170,7 +170,7 @@ def _finite(args: argparse.Namespace, law: CoordinateLaw) -> dict[str, Any]:
     from netsor.limit.coordinates import agreement, compare, histogram, quantile_pairs
     from netsor.show.coordinates import histogram_text, quantiles_text
 
-    found_draws = sample(law.program, args.width, args.seed, law.names, args.seeds, args.dtype, args.engine)
+    found_draws = sample(law.program, args.width[0], args.seed, law.names, args.seeds, args.dtype, args.engine)
     runs = found_draws.runs
     compared = compare(law, runs, found_draws.narrower, found_draws.ratios)
     verdict = agreement(compared, len(runs))
@@ -184,9 +184,9 @@ def _finite(args: argparse.Namespace, law: CoordinateLaw) -> dict[str, Any]:
             "histogram": {"edges": h.edges, "finite": h.finite, "limit": h.limit},
             "quantiles": {"probabilities": q.probabilities, "finite": q.finite, "limit": q.limit},
         }
-        text += ["", f"{x} at width {args.width}: coordinates █, limit │", histogram_text(h)]
+        text += ["", f"{x} at width {args.width[0]}: coordinates █, limit │", histogram_text(h)]
         text += ["", f"quantiles of the coordinates of {x} against the limit's", quantiles_text(q)]
-    text += ["", _verdict(verdict, len(runs), args.width), _tests(compared)]
+    text += ["", _verdict(verdict, len(runs), args.width[0]), _tests(compared)]
     rows = [
         {
             "of": list(c.vectors),
@@ -203,7 +203,7 @@ def _finite(args: argparse.Namespace, law: CoordinateLaw) -> dict[str, Any]:
         "text": "\n".join(text),
         "pictures": pictures,
         "json": {
-            "width": args.width,
+            "width": args.width[0],
             "seeds": len(runs),
             "vectors": found,
             "tests": rows,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+import re
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
@@ -102,3 +104,29 @@ def positive_whole_number(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"`{text}` is not at least 1")
     return value
+
+
+def widths_of(text: str) -> list[int]:
+    """`A..B` as half decades from A to B, both included; or a list with commas."""
+    low, dots, high = text.partition("..")
+    if not dots:
+        return list(dict.fromkeys(whole_number(part) for part in re.split(r"[,\s]+", text.strip())))
+    first, last = positive_whole_number(low), positive_whole_number(high)
+    if last < first:
+        raise argparse.ArgumentTypeError(f"`{text}` ends before it starts")
+    try:
+        ratio = last / first
+        count = max(1, round(2 * math.log10(ratio)))
+        return sorted({round(first * ratio ** (k / count)) for k in range(count + 1)})
+    except OverflowError:
+        raise argparse.ArgumentTypeError(f"`{text}` is far beyond anything that can be run") from None
+
+
+def widths_text(widths: Sequence[int]) -> str:
+    """Widths for a title or a progress line: `width 100`, or `widths 100, 1000`."""
+    return f"width{'s' * (len(widths) > 1)} {', '.join(map(str, widths))}"
+
+
+def add_width(parser: argparse.ArgumentParser, help: str) -> None:
+    """The option --width: one width, a list or a range, as a list in `args.width`."""
+    parser.add_argument("--width", type=widths_of, metavar="N", help=f"{help}; also 100,400,1600 and 1e2..1e5")

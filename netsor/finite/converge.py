@@ -22,6 +22,7 @@ from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -49,8 +50,12 @@ Limit = tuple[float | None, float | None]
 
 @dataclass(frozen=True)
 class Task:
-    """Some draws at one width, by a named engine."""
+    """Some draws at one width, by a named engine.
 
+    `study` is the same for all tasks of a study and for no others.
+    """
+
+    study: str
     program: Program = field(repr=False)
     width: int
     draws: tuple[int, ...]
@@ -87,7 +92,7 @@ def run_task(task: Task) -> dict[str, Any]:
     """Run one task, in this process or in a worker, and return its line for the store."""
     start = time.perf_counter()
     r = run(
-        task.program, task.width, list(task.draws), seed=task.seed, dtype=task.dtype, engine=task.engine,
+        _program_of(task), task.width, list(task.draws), seed=task.seed, dtype=task.dtype, engine=task.engine,
         outputs=list(task.outputs), threads=task.threads,
     ).whole()  # fmt: skip
     values = {name: v.tolist() for name, v in r.values.items()}
@@ -95,6 +100,18 @@ def run_task(task: Task) -> dict[str, Any]:
         "width": task.width, "draws": list(r.draws), "engine": r.engine, "values": values,
         "seconds": round(time.perf_counter() - start, 6),
     }  # fmt: skip
+
+
+def _program_of(task: Task) -> Program:
+    """The program of a task, as one object for all tasks of a study, so that a worker plans it once."""
+    if task.study not in _programs:
+        _programs.clear()
+        _programs[task.study] = task.program
+    return _programs[task.study]
+
+
+# The program of the study that this process works for, by the name of the study.
+_programs: dict[str, Program] = {}
 
 
 def converge(
@@ -152,6 +169,7 @@ def _study(
     names: Sequence[str],
 ) -> Study:
     start = time.perf_counter()
+    study = uuid4().hex
     tasks: list[Task] = []
     engines: dict[int, str] = {}
     # Tasks too large to run in all local processes at once run in this process with all threads, after the others.
@@ -167,7 +185,7 @@ def _study(
         one = cost.draw_seconds(job.plan, n, np.dtype(dtype).itemsize, job.engine, 1)
         size = max(1, int(TASK_SECONDS / one))
         tasks += [
-            Task(program, n, tuple(part), seed, dtype, job.engine, tuple(names), threads, one * len(part), alone)
+            Task(study, program, n, tuple(part), seed, dtype, job.engine, tuple(names), threads, one * len(part), alone)
             for part in (left[i : i + size] for i in range(0, len(left), size))
         ]
     # Widths are in increasing order: short tasks first give an early estimate of the time that is left.

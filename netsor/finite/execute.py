@@ -14,11 +14,12 @@ from netsor.finite.dense import Dense
 from netsor.finite.device import Device, DeviceDense, DeviceKernels, run_device_sweep
 from netsor.finite.faults import no_constant
 from netsor.finite.initial import Initial
+from netsor.finite.kept import kept
 from netsor.finite.kernels import Kernels
 from netsor.finite.lazy import Lazy
 from netsor.finite.plan import Plan
 from netsor.finite.streams import Array, Streams
-from netsor.finite.sweep import Hook, Sweep, compile_sweep, run_sweep
+from netsor.finite.sweep import Hook, Step, Sweep, compile_step, run_sweep
 from netsor.finite.workers import Workers
 
 
@@ -63,7 +64,16 @@ def compile_sweeps(
     program: Program, plan: Plan, rows: Mapping[str, Array], given: Mapping[str, Array]
 ) -> tuple[Sweep, ...]:
     """The sweeps of a plan with their functions compiled."""
-    return tuple(compile_sweep(s, plan.alias, Initial(program, s.draws, rows, given)) for s in plan.stages)
+    return tuple(
+        Sweep(tuple(s.draws), steps, frozenset(s.kept), tuple(sorted(s.reads)), Initial(program, s.draws, rows, given))
+        for s, steps in zip(plan.stages, compile_steps(plan), strict=True)
+    )
+
+
+@kept
+def compile_steps(plan: Plan) -> tuple[tuple[Step, ...], ...]:
+    """The compiled instructions of each stage; they are the same at every width and for every draw."""
+    return tuple(tuple(compile_step(i, plan.alias) for i in stage.body) for stage in plan.stages)
 
 
 def execute(

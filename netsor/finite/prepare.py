@@ -17,6 +17,7 @@ from netsor.finite.device import device_of
 from netsor.finite.execute import Job, compile_sweeps, constants_at
 from netsor.finite.faults import bad_array, bad_choice, too_long
 from netsor.finite.initial import Initial
+from netsor.finite.kept import kept
 from netsor.finite.plan import Plan, make_plan
 from netsor.finite.streams import Array
 
@@ -54,14 +55,16 @@ def prepare(
     arrays = arrays_of(program, n, given or {})
     rows = embedding_rows(program, inputs or {})
     weights = [m for m in arrays if m in program.matrix]
+    every_output = tuple(output_names(program, None))
+    wanted = tuple(name for name in every_output if name in outputs), tuple(scalars), tuple(vectors)
     plans = {}
     if engine != "lazy":
-        plans["dense"] = _plan(program, outputs, scalars, vectors)
+        plans["dense"] = _plan(program, *wanted)
     if engine != "dense" and not weights:
         # The draws of the lazy engine depend on all queries of a matrix: every subset of the outputs must ask the same
         # ones.
-        every = _plan(program, output_names(program, None), scalars, vectors)
-        plans["lazy"] = every if every.queries() else _plan(program, outputs, scalars, vectors)
+        every = _plan(program, every_output, *wanted[1:])
+        plans["lazy"] = every if every.queries() else _plan(program, *wanted)
     if not plans:
         raise bad_array(weights[0], "the lazy engine never holds a matrix; use --engine dense")
     missing = sorted({e.name for e in program.embeddings} - set(rows) - set(arrays))
@@ -88,14 +91,15 @@ def prepare(
     try:
         return job(plans[chosen]), reason
     except NetsorError:
-        if chosen == "dense" or set(outputs) == set(output_names(program, None)):
+        if chosen == "dense" or wanted[0] == every_output:
             raise
         # An output that was not asked for has no value at this width. No run of all outputs exists here whose draws a
         # plan of the outputs asked for would have to reproduce.
-        return job(_plan(program, outputs, scalars, vectors)), reason
+        return job(_plan(program, *wanted)), reason
 
 
-def _plan(program: Program, outputs: Sequence[str], scalars: Sequence[str], vectors: Sequence[str]) -> Plan:
+@kept
+def _plan(program: Program, outputs: tuple[str, ...], scalars: tuple[str, ...], vectors: tuple[str, ...]) -> Plan:
     wanted = [o.scalar for o in program.outputs if o.name in outputs]
     return make_plan(program, [*wanted, *scalars], vectors, [r for r in program.readouts if r.name in outputs])
 

@@ -14,7 +14,6 @@ from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.expr import WIDTH, Expr, Star, postorder, substitute, sym
 from netsor.expr.arrays import lambdify
 from netsor.finite.initial import Initial
-from netsor.finite.plan import Stage
 from netsor.finite.streams import CHUNK, Array, Streams
 from netsor.finite.workers import Workers
 
@@ -73,12 +72,6 @@ def compile_step(i: Nonlin | Moment, alias: Mapping[str, str]) -> Step:
 
 def _has_star(e: Expr) -> bool:
     return any(isinstance(node, Star) for node in postorder(e))
-
-
-def compile_sweep(stage: Stage, alias: Mapping[str, str], initial: Initial) -> Sweep:
-    """The sweep of a stage, with its functions compiled."""
-    steps = tuple(compile_step(i, alias) for i in stage.body)
-    return Sweep(tuple(stage.draws), steps, frozenset(stage.kept), tuple(sorted(stage.reads)), initial)
 
 
 def run_sweep(

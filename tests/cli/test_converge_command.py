@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from netsor.cli.converge_command import widths_of
 from netsor.cli.main import main
+from netsor.cli.options import widths_of
 
 PROGRAM = """program square
 matrix W

@@ -36,6 +36,10 @@ def status(*arguments: str) -> int:
         (("--width", "inf"), "`inf` is not a whole number"),
         (("--width", "1.5"), "`1.5` is not a whole number"),
         (("--width", "1e-400"), "`1e-400` is not a whole number"),
+        (("--width", "100,"), "`` is not a whole number"),
+        (("--width", "100..10"), "`100..10` ends before it starts"),
+        (("--width", "1..1e400"), "`1..1e400` is far beyond anything that can be run"),
+        (("--width", "8,9", "--law", "x"), "`--law` compares with one width, and `--width` names 2"),
         (("--width", "8", "--seeds", "0"), "`0` is not at least 1"),
         (("--seeds", "0"), "`0` is not at least 1"),
         (("--limit", "--seeds=-1"), "`-1` is not at least 1"),
@@ -59,3 +63,20 @@ def test_a_program_without_values_is_at_fault_itself(tmp_path: Path, capsys: pyt
     path.write_text(f"vector x ~ N(0, 1)\n{line}\noutput m := mean(y)\n", encoding="utf-8")
     assert status("eval", str(path), "--width", "64") == 1
     assert "error[E70" in capsys.readouterr().err
+
+
+def test_several_widths_are_single_runs_side_by_side(path: str, capsys: pytest.CaptureFixture) -> None:
+    assert status("eval", path, "--width", "10,1e2", "--seeds", "3", "--json") == 0
+    both = json.loads(capsys.readouterr().out)["outputs"]["m"]["finite"]
+    for n, found in zip((10, 100), both, strict=True):
+        assert status("eval", path, "--width", str(n), "--seeds", "3", "--json") == 0
+        assert found == json.loads(capsys.readouterr().out)["outputs"]["m"]["finite"]
+    assert status("eval", path, "--width", "10..100", "--limit") == 0
+    text = capsys.readouterr().out
+    assert "limit, and widths 10, 32, 100 (1 seed" in text and "width 32" in text
+
+
+def test_what_is_done_is_told_where_a_later_width_does_not_fit(path: str, capsys: pytest.CaptureFixture) -> None:
+    assert status("eval", path, "--width", "10,1e15") == 2
+    out, err = capsys.readouterr()
+    assert "width 10 " in out and "width 1e15 needs" in " ".join(err.split())

@@ -98,7 +98,7 @@ def test_measured_memory_is_within_the_estimate() -> None:
 
     p = program(FEEDBACK)
     for engine, n in (("dense", 1500), ("lazy", 300_000)):
-        plan = prepare._plan(p, [o.name for o in p.outputs], (), ())
+        plan = prepare._plan(p, tuple(o.name for o in p.outputs), (), ())
         from netsor.finite.initial import Initial
         from netsor.finite.memory import estimate
 

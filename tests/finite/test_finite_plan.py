@@ -126,3 +126,28 @@ def test_random_programs_line_by_line(seed: int) -> None:
 @pytest.mark.parametrize(("t", "said"), [(7.1e-4, "710 µs"), (1.64e-3, "1.6 ms"), (12.3, "12 s"), (250.0, "250 s")])
 def test_times_are_said_without_exponents(t: float, said: str) -> None:
     assert _seconds(t) == said
+
+
+def test_a_sweep_plans_and_compiles_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from netsor.finite import execute, prepare
+
+    counted = {"plans": 0, "steps": 0}
+    plan, step = prepare.make_plan, execute.compile_step
+
+    def counting_plan(*args, **kwargs):  # type: ignore[no-untyped-def]
+        counted["plans"] += 1
+        return plan(*args, **kwargs)
+
+    def counting_step(*args, **kwargs):  # type: ignore[no-untyped-def]
+        counted["steps"] += 1
+        return step(*args, **kwargs)
+
+    monkeypatch.setattr(prepare, "make_plan", counting_plan)
+    monkeypatch.setattr(execute, "compile_step", counting_step)
+    text = "matrix W\nvector v ~ N(0, 1)\nx := tanh(W v)\noutput m := mean(x^2)\noutput k := mean(x)\n"
+    p = program(text)
+    swept = [run(p, n, [draw]).values for n in (5, 50, 500) for draw in (0, 1)]
+    assert counted == {"plans": 1, "steps": 3}
+    for found, (n, draw) in zip(swept, [(n, d) for n in (5, 50, 500) for d in (0, 1)], strict=True):
+        single = run(program(text), n, [draw]).values
+        assert all(np.array_equal(found[k], single[k]) for k in found)
