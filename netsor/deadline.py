@@ -6,27 +6,36 @@ as writing down the Z's of a long program, ends by TimeOver.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import NamedTuple
+from dataclasses import dataclass
 
 # What is being computed may take this many seconds beyond one and a half times the budget: enough for a rough value
 # of each of some dozens of expectations.
 GRACE = 0.9
 
 
-class _End(NamedTuple):
-    """An end by the clock on the wall, and one by that of this thread alone, which stands still while others run."""
+@dataclass
+class _End:
+    """When a block ends, by the clock on the wall; `computed` is what this thread had computed at the budget's end."""
 
+    budget: float
     wall: float
-    own: float
+    around: _End | None
+    computed: float | None = None
+
+    def is_over(self) -> bool:
+        at = now()
+        if at > self.budget and self.computed is None:
+            self.computed = own()
+        if at > self.wall and self.computed is not None and own() - self.computed > GRACE:
+            return True
+        return self.around is not None and self.around.is_over()
 
 
-_NEVER = _End(math.inf, math.inf)
-_end: ContextVar[_End] = ContextVar("end", default=_NEVER)
+_end: ContextVar[_End | None] = ContextVar("end", default=None)
 
 
 class TimeOver(Exception):
@@ -50,14 +59,15 @@ def own() -> float:
 def limited(budget: float | None) -> Iterator[None]:
     """A block that ends by TimeOver 1.5 `budget` + GRACE seconds from now, or when the block around it does.
 
-    Both clocks must say so: on a busy machine a value of everything is worth more than the last second.
+    After the budget this thread has computed for GRACE seconds before it ends: on a busy machine a value of everything
+    is worth more than the last second.
     """
-    before = _end.get()
-    mine = before
-    if budget is not None:
-        seconds = 1.5 * max(budget, 0.0) + GRACE
-        mine = _End(min(now() + seconds, before.wall), min(own() + seconds, before.own))
-    token = _end.set(mine)
+    around = _end.get()
+    if budget is None:
+        yield
+        return
+    start, seconds = now(), max(budget, 0.0)
+    token = _end.set(_End(start + seconds, start + 1.5 * seconds + GRACE, around))
     try:
         yield
     finally:
@@ -67,7 +77,7 @@ def limited(budget: float | None) -> Iterator[None]:
 def is_over() -> bool:
     """Whether the block that this is called in should have ended."""
     end = _end.get()
-    return end.wall < math.inf and now() > end.wall and own() > end.own
+    return end is not None and end.is_over()
 
 
 def verify_time() -> None:

@@ -25,6 +25,7 @@ from netsor.expr import (
     split_coefficient,
 )
 from netsor.expr.build import with_children
+from netsor.expr.infinite_width import has_limit
 from netsor.expr.quotients import find_quotients, settled
 
 _INDEXED = re.compile(r"^(.*?)(\[[^\]]*\])?$", re.S)
@@ -180,7 +181,8 @@ class Emitter:
             )
 
         def liftable(node: Expr) -> bool:
-            if not of_scalars(node):
+            # A part that grows stays where it has a limit, as √n − k in min(x, √n − k).
+            if not of_scalars(node) or not has_limit(node):
                 return False
             # A number times one scalar is a coefficient, not a computation.
             factors = node.children if isinstance(node, Mul) else ()

@@ -6,12 +6,13 @@ from netsor.check.context import Context
 from netsor.check.fault import Fault
 from netsor.check.unfolded import with_values
 from netsor.core import Moment, Nonlin
-from netsor.diagnostics import Diagnostic, Span
+from netsor.diagnostics import Diagnostic, Source, Span
 from netsor.diagnostics.catalogue import divergence
 from netsor.expr import WIDTH, ZERO, Add, Const, Expr, Sym, canonical, mul, split_coefficient, substitute, to_text
 from netsor.expr.asymptotics import Diverges
-from netsor.expr.infinite_width import at_infinite_width, limit_of_factors, what_diverges
+from netsor.expr.infinite_width import at_infinite_width, has_limit, limit_of_factors, what_diverges
 from netsor.expr.quotients import find_quotients
+from netsor.syntax.lexer import Tokenizer
 
 
 def checked(ctx: Context, e: Expr, span: Span, averaged: bool = False) -> Expr:
@@ -32,7 +33,7 @@ def checked(ctx: Context, e: Expr, span: Span, averaged: bool = False) -> Expr:
             limit(held)
             # A part may grow and be absent only by the value of a constant, as in √n step(−k) with k = 1/2. The
             # instruction then holds the value, because a limit in which k stands for any number does not exist.
-            return e if held is e or _has_limit(e) else held
+            return e if held is e or has_limit(e) else held
         except Diverges as d:
             rate = d
         # √n may hide in a scalar: (F(x + ε d) − F(x))/ε with ε = 1/√n is ψ* too. So may F(x) = 0 in the lines that made
@@ -48,15 +49,6 @@ def checked(ctx: Context, e: Expr, span: Span, averaged: bool = False) -> Expr:
     raise Fault(_without_limit(ctx, e, span, rate.rate, averaged))
 
 
-def _has_limit(e: Expr) -> bool:
-    """Whether an expression has a limit whatever the values of the scalars in it are."""
-    try:
-        at_infinite_width(e)
-    except Diverges:
-        return False
-    return True
-
-
 def _written_out(ctx: Context, e: Expr) -> Expr:
     """An expression with the NONLINs that it is applied to written out, and the values of constant vectors."""
     members = [(g, k, name) for g in ctx.emitter.groups for k, name in enumerate(g.names)]
@@ -69,7 +61,7 @@ def _written_out(ctx: Context, e: Expr) -> Expr:
 
 def _without_limit(ctx: Context, e: Expr, span: Span, rate: str, averaged: bool) -> Diagnostic:
     """Why an expression with a factor that grows has no limit: it may grow, stay random, or be ∞ · 0."""
-    inner = any(c in span.text for c in "ᵀ⊤⟨<") or "^T" in span.text
+    inner = _has_inner_product(span.text)
     found = what_diverges(find_quotients(with_values(ctx, e)))
     if found is None:
         return _divergent(span, span.text, rate, inner)
@@ -89,6 +81,13 @@ def _without_limit(ctx: Context, e: Expr, span: Span, rate: str, averaged: bool)
         mean = to_text(rest, lambda s: _as_mean(ctx, s))
         return divergence.fluctuation(span, span.text, to_text(factor), f"mean({mean})" if vectors else mean, inner)
     return _divergent(span, span.text if is_whole or inner else to_text(product), rate, inner)
+
+
+def _has_inner_product(text: str) -> bool:
+    """Whether a text has xᵀ y or ⟨x, y⟩, in any spelling."""
+    tokenizer = Tokenizer(Source("", text))
+    tokenizer.run()
+    return any(t.type in ("TRANSPOSE", "ANGLE_L") for line in tokenizer.lines for t in line.tokens)
 
 
 def _divergent(span: Span, text: str, rate: str, inner: bool) -> Diagnostic:

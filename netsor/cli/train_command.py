@@ -90,7 +90,7 @@ def _text(found: Any) -> str:
         worst = float(np.nanmax(found.error, initial=0.0))
         out += [f"limit (± {error_text(worst)})", _table(found, found.program, found.error, 1e-11, "program")]
         difference = found.difference()
-        if difference is not None and difference <= max(1e-9, 10 * worst):
+        if difference is not None and not found.missing and difference <= max(1e-9, 10 * worst):
             out.append(f"kernel gradient descent: the same, |limit − kernel descent| ≤ {difference:.1e}")
         else:
             out += ["kernel gradient descent", _table(found, found.kernel, None, 1e-11, "kernel")]
@@ -101,13 +101,24 @@ def _text(found: Any) -> str:
         spread = "" if stderr is None else f", ± {error_text(float(stderr.max(initial=0.0)))} stderr at most"
         out.append(f"width {found.finite.width} ({'1 seed' if k == 1 else f'{k} seeds'}{spread})")
         out.append(_table(found, mean, None if stderr is None else stderr / 30, 1e-6, "finite"))
-        if found.program is not None:
-            gap = np.abs(mean - found.program)
-            # Runs start where they are told up to rounding, which is no spread.
-            apart = [] if stderr is None else gap[stderr > _ROUNDING] / stderr[stderr > _ROUNDING]
-            beside = f", {np.nanmax(apart):.1f} standard errors at most" if len(apart) else ""
-            out.append(f"  largest |width − limit|: {np.nanmax(gap, initial=0.0):.1e}{beside}")
+        if found.program is not None and (beside := _distance(mean - found.program, stderr)):
+            out.append(beside)
     return "\n".join(out)
+
+
+def _distance(gap: Any, stderr: Any) -> str:
+    """How far means over networks are from the limits that are known; '' where none is."""
+    import numpy as np
+
+    known = ~np.isnan(gap)
+    if not known.any():
+        return ""
+    # Runs start where they are told up to rounding, which is no spread.
+    spread = None if stderr is None else known & (stderr > _ROUNDING)
+    beside = ""
+    if spread is not None and spread.any():
+        beside = f", {(np.abs(gap[spread]) / stderr[spread]).max():.1f} standard errors at most"
+    return f"  largest |width − limit|: {np.abs(gap[known]).max():.1e}{beside}"
 
 
 def _table(found: Any, f: Any, error: Any, floor: float, name: str) -> str:

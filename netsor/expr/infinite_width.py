@@ -25,6 +25,15 @@ def at_infinite_width(root: Expr) -> Expr:
         return found
 
 
+def has_limit(root: Expr) -> bool:
+    """Whether ψ has a finite limit whatever the values of the symbols in it are."""
+    try:
+        at_infinite_width(root)
+    except Diverges:
+        return False
+    return True
+
+
 def limit_of_factors(root: Expr) -> Expr:
     """The same as `at_infinite_width` where every factor in n has a limit of its own; raises `Diverges`."""
     if WIDTH not in root.free:

@@ -8,7 +8,7 @@ from netsor.expr.asymptotics import Diverges, factors_in_width, series_in_width
 from netsor.expr.build import add, mul, neg, power, rewrite, star, substitute, with_children
 from netsor.expr.canonical import canonical
 from netsor.expr.growth import CONSTANT, Series, growth
-from netsor.expr.nodes import MINUS_ONE, ONE, WIDTH, ZERO, Add, Const, Expr, Mul, Pow, Star, Sym, postorder
+from netsor.expr.nodes import MINUS_ONE, ONE, WIDTH, ZERO, Add, Cmp, Const, Expr, Logic, Mul, Pow, Star, Sym, postorder
 
 _E = Sym(("ψ*", "e"))
 _ALONE = frozenset((WIDTH,))
@@ -164,6 +164,8 @@ def _tops(root: Expr) -> list[Expr]:
 
 
 def _part_in_theta(s: Expr, t: Expr) -> Expr | None:
+    if isinstance(s, (Cmp, Logic)):
+        return None
     found, scale = _series(s), _series(t)
     if found is None or scale is None:
         return None

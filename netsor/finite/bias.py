@@ -38,7 +38,7 @@ def decays(program: Program, targets: Iterable[str], widths: Iterable[float]) ->
         values = [_value(e, n) for n in asked]
         if end is not None and all(map(math.isfinite, values)):
             gaps = [abs(v - end) for v in values]
-            if all(0 < b < a for a, b in zip(gaps, gaps[1:])):
+            if gaps[-1] > 0 and all(b < a for a, b in zip(gaps, gaps[1:])):
                 found.append(gaps)
     return sorted(found, key=lambda g: g[-1] / g[0])
 

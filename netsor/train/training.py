@@ -75,10 +75,11 @@ class Training(Shown):
         return 1 if found is None else int(found.shape[-1])
 
     def difference(self) -> float | None:
-        """The largest |limit of the program − kernel gradient descent|; None unless both are there."""
+        """The largest |limit of the program − kernel gradient descent| where both have values; None if nowhere."""
         if self.program is None or self.kernel is None:
             return None
-        return float(np.abs(self.program - self.kernel).max(initial=0.0))
+        gaps = np.abs(self.program - self.kernel)
+        return None if np.isnan(gaps).all() else float(np.nanmax(gaps))
 
     def as_dict(self) -> dict[str, Any]:
         """`train` and `test`, each with [t][row], or [t][row][out] for several outputs."""
@@ -101,7 +102,7 @@ class Training(Shown):
         if self.losses:
             out["loss"] = {name: loss.tolist() for name, loss in self.losses.items()}
         if self.program is not None and self.error is not None:
-            out["error"] = float(self.error.max(initial=0.0))
+            out["error"] = None if self.missing else float(self.error.max(initial=0.0))
         if (difference := self.difference()) is not None:
             out["difference"] = difference
         return out

@@ -150,9 +150,12 @@ def symbolic_example(network: Program) -> tuple[list[Data], Example]:
 
 
 def inner(x: Row, y: Row) -> float:
-    """⟨x, y⟩ = Σ_k x_k y_k of the decimals as which the rows are written, rounded once."""
+    """⟨x, y⟩ = Σ_k x_k y_k of the decimals as which the rows are written, rounded once; raises NetsorError (E655)."""
     (a, p), (b, q) = _whole(x), _whole(y)
-    return float(Fraction(sum(i * j for i, j in zip(a, b, strict=True)), p * q))
+    try:
+        return float(Fraction(sum(i * j for i, j in zip(a, b, strict=True)), p * q))
+    except OverflowError:
+        raise faults.product_out_of_range() from None
 
 
 @lru_cache(maxsize=1024)

@@ -56,6 +56,14 @@ def not_finite(what: str, place: str) -> NetsorError:
     return _error("E655", f"{what} hold a value at {place} that is not finite", hint="remove or replace that row")
 
 
+def product_out_of_range() -> NetsorError:
+    return _error(
+        "E655",
+        "the inner product of two inputs is out of the range of floating-point numbers",
+        hint="give the inputs in a larger unit",
+    )
+
+
 def not_a_number(value: object) -> NetsorError:
     text = repr(value)
     shown = text if len(text) <= 60 else f"{text[:59]}…"

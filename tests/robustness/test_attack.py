@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from attack import call_of, faults, survey
 
@@ -109,6 +111,54 @@ def test_a_kernel_without_a_number_is_told(
     assert [d["code"] for d in json.loads(capsys.readouterr().out)["diagnostics"]] == [code]
 
 
+def test_parts_that_grow_stay_where_they_have_a_limit() -> None:
+    # min(v/n, √n − 1/2) → 0 in every coordinate, and E min(0, 1/2 − x) = −φ(1/2) + Φ(−1/2)/2 beside it.
+    text = "scalar k = 0.5\nvector v, x ~ N(0, 1)\noutput a := mean(min(v/n, √n - k) + min(0, k - x))\n"
+    expected = 0.5 * 0.3085375387259869 - 0.3520653267642995
+    found = loads(text).limit()["a"]
+    assert found.value == pytest.approx(expected, abs=1e-12) and abs(found.value - expected) <= found.error + 1e-15
+
+
+def test_a_comparison_is_no_inner_product(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "p.netsor").write_text("vector u ~ N(0, 1)\noutput mean((if 1/n < 1 then u else 1/n) * √n)\n")
+    assert main(["eval", str(tmp_path / "p.netsor")]) == 1
+    err = capsys.readouterr().err
+    assert "E012" not in err and "inner product" not in err and "grows like √n" in err
+
+
+def test_products_of_inputs_beyond_the_doubles_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("m.netsor").write_text(NETWORK + "x := tanh(g)\nh := W x\noutput f := vᵀ h / √n\n")
+    Path("X.json").write_text("[[1e200, 5e199], [-5e199, 1e200]]")
+    Path("y.json").write_text("[1, -1]")
+    assert main(["sgd", "m.netsor", "--inputs", "X.json", "--targets", "y.json", "--steps", "1"]) == 2
+    assert "E655" in capsys.readouterr().err
+
+
+def test_training_without_time_compares_what_is_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("m.netsor").write_text(NETWORK + "x := relu(g)\nh := W x\nz := relu(h)\noutput f := vᵀ z / √n\n")
+    Path("X.json").write_text("[[1, 0.5], [-0.5, 1]]")
+    Path("y.json").write_text("[1, -1]")
+    training = loads(Path("m.netsor").read_text()).train([[1, 0.5], [-0.5, 1]], [1, -1], steps=2, budget=100)
+    for missing in ({(2, 1, 0): "not computed"}, dict.fromkeys(np.ndindex(3, 2, 1), "not computed")):
+        values = training.program.copy()
+        for at in missing:
+            values[at] = np.nan
+        cut = replace(training, program=values, error=np.where(np.isnan(values), np.nan, 1e-15), missing=missing)
+        monkeypatch.setattr("netsor.api.Document.train", lambda *_, cut=cut, **__: cut)
+        assert main(["train", "m.netsor", "--inputs", "X.json", "--targets", "y.json", "--steps", "2"]) == 0
+        out = capsys.readouterr().out
+        assert "nan" not in out and "not computed" in out and ("|limit − kernel" in out) == (len(missing) == 1)
+        assert main(["train", "m.netsor", "--inputs", "X.json", "--targets", "y.json", "--steps", "2", "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["error"] is None and ("difference" in found) == (len(missing) == 1)
+
+
 def test_covariances_beyond_the_doubles_are_told() -> None:
     text = "data X : (1, 2) = [[1e200, 1e200]]\nmatrix U : (n, 2) ~ N(0, 1)\ng := U X[1]\noutput mean(tanh(g)^2)\n"
     found = loads(text).limit()
@@ -116,8 +166,6 @@ def test_covariances_beyond_the_doubles_are_told() -> None:
 
 
 def test_averages_of_numbers_whose_squares_overflow() -> None:
-    import numpy as np
-
     values = np.array([1.0, 2.0, 4.0])
     for scale in (1.0, 2.0**1000, 2.0**-1000):
         assert mean(scale * values) == scale * np.mean(values)

@@ -105,8 +105,8 @@ def integrate(f: Integrand) -> Quadrature:
         r = np.unique(cuts)
         with np.errstate(all="ignore"):
             rise = np.nan_to_num(np.abs(np.diff(f(r[None]))), posinf=0.0) * (np.diff(r) < _STEEP)
-        place = np.minimum(np.abs(r[1:]), np.abs(r[:-1]))
-        moved += EPS * float(((1 + place) * np.exp(-0.5 * place * place) * rise).sum()) / math.sqrt(2 * math.pi)
+            place = np.minimum(np.abs(r[1:]), np.abs(r[:-1]))
+            moved += EPS * float(((1 + place) * np.exp(-0.5 * place * place) * rise).sum()) / math.sqrt(2 * math.pi)
     off = noise(f)
     rounded = None if off is None else lambda x: off(x[None])
     q = panels.integrate(lambda x: f(x[None]), cuts, singular, tips, noise=rounded)
