@@ -6,7 +6,7 @@ device. Everything else (ψ, products, projections) happens on the device, on wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -21,7 +21,7 @@ from netsor.finite.dense import drawn_or_given
 from netsor.finite.plan import Product, Stage
 from netsor.finite.scales import exponent, times_power
 from netsor.finite.streams import CHUNK, Array, Streams, spans
-from netsor.finite.sweep import Hook, Sweep
+from netsor.finite.sweep import ONE, Hook, Many, Sweep
 from netsor.finite.workers import Workers
 
 # How many columns of an inner product are summed on the device, in its precision, before the sums are added in float64.
@@ -122,49 +122,57 @@ class DeviceKernels:
         """max |x_α|, or NaN where a coordinate is NaN."""
         return float(self._xp.max(self._xp.abs(x)))
 
-    def multiply(self, x: Any, factor: float) -> None:
-        """x := factor x."""
-        x *= float(factor)
+    def products(self, xs: Sequence[Any], powers: Sequence[int], basis: Any) -> tuple[Array, Array]:
+        """⟨y_i, basis_j⟩ and ‖y_i‖² in float64, where y_i = 2^-power_i x_i."""
+        rows = self._stacked(xs, powers)
+        return self.inner(rows, basis), self._squares(rows)
 
-    def divide(self, x: Any, divisor: float, out: Any) -> None:
-        """out := x / divisor."""
-        out[:] = x / float(divisor)
-
-    def normals(self, streams: Streams, names: list[str], rows: Any) -> None:
-        """Independent standard normals into each row, from the substreams of its name."""
-        for i, name in enumerate(names):
-            for k, (lo, hi) in enumerate(spans(streams.width, CHUNK)):
-                rows[i, lo:hi] = self._device.send(streams.normals(name, k, hi - lo), self.dtype)
+    def project(self, xs: Sequence[Any], powers: Sequence[int], out: Any, basis: Any, c: Array) -> tuple[Array, Array]:
+        """out_i := 2^-power_i x_i − Σ_j c_ij basis_j; returns ⟨out_i, basis_j⟩ and ‖out_i‖²."""
+        out[:, :] = self._stacked(xs, powers)
+        squares = self.remove(out, basis, c)
+        return self.inner(out, basis), squares
 
     def inner(self, x: Any, basis: Any) -> Array:
         """All inner products ⟨x_i, basis_j⟩ as float64 on the host; shape (q, t)."""
         total = np.zeros((x.shape[0], basis.shape[0]))
-        for lo, hi in spans(x.shape[1], STRIPE):
+        for lo, hi in spans(x.shape[1] if basis.shape[0] else 0, STRIPE):
             total += self._device.fetch(x[:, lo:hi] @ basis[:, lo:hi].T)
         return total
+
+    def remove(self, x: Any, basis: Any, c: Array) -> Array:
+        """x_i := x_i − Σ_j c_ij basis_j; returns ‖x_i‖² of what is left."""
+        self.add(x, basis, -c)
+        return self._squares(x)
+
+    def fresh(self, streams: Streams, names: Sequence[str], g: Any, u: Any, v: Any, b: Any) -> tuple[Array, Array]:
+        """Standard normals into the rows of `g`, from their substreams; returns ⟨g_i, u_j⟩ and ⟨v_i, b_j⟩."""
+        for i, name in enumerate(names):
+            for k, (lo, hi) in enumerate(spans(streams.width, CHUNK)):
+                g[i, lo:hi] = self._device.send(streams.normals(name, k, hi - lo), self.dtype)
+        return self.inner(g, u), self.inner(v, b)
 
     def add(self, x: Any, basis: Any, c: Array, scale: float = 1.0) -> None:
         """x_i := scale x_i + Σ_j c_ij basis_j."""
         if scale != 1.0:
             x *= float(scale)
-        x += self._device.send(c, self.dtype) @ basis
-
-    def project(self, x: Any, basis: Any, c: Array) -> Array:
-        """Subtract Σ_j c_ij basis_j from each row of `x`, and return the inner products of the remainder."""
-        self.add(x, basis, -c)
-        return self.inner(x, basis)
+        if basis.shape[0]:
+            x += self._device.send(c, self.dtype) @ basis
 
     def combine(self, c: Array, basis: Any) -> list[Any]:
         """Σ_j c_ij basis_j as a list of vectors."""
         out = self._device.send(c, self.dtype) @ basis
         return [out[i, :] for i in range(c.shape[0])]
 
-    def norms(self, x: Any) -> Array:
-        """Euclidean norms of the rows as float64 on the host; shape (q,)."""
+    def _stacked(self, xs: Sequence[Any], powers: Sequence[int]) -> Any:
+        return self._xp.stack([times_power(x, -e) for x, e in zip(xs, powers, strict=True)])
+
+    def _squares(self, x: Any) -> Array:
+        """‖x_i‖² of the rows as float64 on the host; shape (q,)."""
         total = np.zeros(x.shape[0])
         for lo, hi in spans(x.shape[1], STRIPE):
             total += self._device.fetch(self._xp.sum(x[:, lo:hi] ** 2, axis=1))
-        return np.sqrt(total)
+        return total
 
 
 class DeviceDense:
@@ -214,7 +222,8 @@ def run_device_sweep(
     dtype: Any,
     device: Device,
     hook: Hook | None = None,
-) -> dict[str, float]:
+    many: Many = ONE,
+) -> dict[str, Any]:
     """`netsor.finite.sweep.run_sweep` on a device, over whole vectors."""
     xp, n = device.xp, streams.width
     block: dict[str, Any] = {name: store[name] for name in sweep.reads}
@@ -224,21 +233,22 @@ def run_device_sweep(
             for name, x in sweep.initial.draw(streams, chunk, lo, hi, dtype).items():
                 host[name][lo:hi] = x
         block |= {name: device.send(x, dtype) for name, x in host.items()}
-    out: dict[str, float] = {}
+    out: dict[str, Any] = {}
     for instruction, s in zip(stage.body, sweep.steps, strict=True):
         kind = np.dtype(np.float64) if s.wide and "mps" not in device.name else np.dtype(dtype)
         names = (*instruction.vectors, *s.scalars)
         f = lambdify((instruction.psi,), (*map(sym, names), WIDTH), xp)
         xs = [xp.astype(block[v], device.dtype(kind)) for v in s.vectors]
-        values = [device.send(np.asarray(x), kind) for x in (*(scalars[y] for y in s.scalars), float(n))]
+        numbers = [np.asarray(x) for x in (*(scalars[y] for y in s.scalars), float(n))]
+        values = [device.send(x[:, None] if x.ndim else x, kind) for x in numbers]
         y = f(*xs, *values)[0]
         if isinstance(y, (int, float)):
             y = device.send(np.asarray(y), kind)
-        y = xp.broadcast_to(y, (n,))
+        y = xp.broadcast_to(y, many.shape(s.name, n))
         if s.is_moment:
             wide = "mps" not in device.name
-            total = xp.sum(y, dtype=device.dtype(np.float64)) if wide else xp.sum(y)
-            out[s.name] = float(total) / n
+            total = xp.sum(y, dtype=device.dtype(np.float64), axis=-1) if wide else xp.sum(y, axis=-1)
+            out[s.name] = device.fetch(total) / n if s.name in many.names else float(total) / n
         else:
             block[s.name] = xp.astype(y, device.dtype(dtype))
         if hook:

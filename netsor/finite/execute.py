@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from netsor.core import Program
+from netsor.core import Moment, Program
 from netsor.expr import WIDTH, evaluate, sym
 from netsor.finite.dense import Dense
 from netsor.finite.device import Device, DeviceDense, DeviceKernels, run_device_sweep
@@ -17,10 +17,20 @@ from netsor.finite.initial import Initial
 from netsor.finite.kept import kept
 from netsor.finite.kernels import Kernels
 from netsor.finite.lazy import Lazy
-from netsor.finite.plan import Plan
+from netsor.finite.plan import Plan, Product
 from netsor.finite.streams import Array, Streams
-from netsor.finite.sweep import Hook, Step, Sweep, compile_step, run_sweep
+from netsor.finite.sweep import ONE, Hook, Many, Step, Sweep, compile_step, run_sweep
 from netsor.finite.workers import Workers
+
+
+class Engine(Protocol):
+    """What multiplies by the matrices of a draw."""
+
+    def multiply(self, p: Product, xs: list[Any]) -> list[Any]:
+        """W x for each x, or Wᵀ x for each x."""
+
+    def release(self, name: str) -> None:
+        """Drop a matrix that no later product needs."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +48,23 @@ class Job:
     need: int
     device: Device | None = None
 
-    def engine_for(self, streams: Streams, workers: Workers) -> Dense | DeviceDense | Lazy:
-        """The engine that multiplies by the matrices of one draw."""
+    def engine_for(
+        self, streams: Streams, workers: Workers, queries: dict[tuple[str, bool], int] | None = None
+    ) -> Dense | DeviceDense | Lazy:
+        """The engine that multiplies by the matrices of one draw.
+
+        `queries` says how many vectors each matrix and its transpose will be applied to; by default those of the plan.
+        """
         if self.device is not None and self.engine == "dense":
             return DeviceDense(self.program, streams, self.dtype, workers, self.given, self.device)
-        kernels = DeviceKernels(self.device, self.dtype) if self.device else Kernels(workers, self.dtype)
         if self.engine == "dense":
             return Dense(self.program, streams, self.dtype, workers, self.given)
-        return Lazy(self.program, streams, kernels, workers, self.plan.queries())
+        found = self.plan.queries() if queries is None else queries
+        return Lazy(self.program, streams, self.kernels(workers), workers, found)
+
+    def kernels(self, workers: Workers) -> Kernels | DeviceKernels:
+        """The operations on rows of the arrays of this job."""
+        return DeviceKernels(self.device, self.dtype) if self.device else Kernels(workers, self.dtype)
 
 
 def constants_at(program: Program, n: int, names: set[str]) -> dict[str, float]:
@@ -82,22 +101,39 @@ def execute(
     workers: Workers,
     progress: Callable[[float], None] = lambda _: None,
     hook: Hook | None = None,
+    engine: Engine | None = None,
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """Run one draw; returns the values of its scalars, and the vectors that the plan keeps."""
-    engine = job.engine_for(streams, workers)
-    scalars = dict(job.constants)
+    """Run one draw; returns the values of its scalars, and the vectors that the plan keeps.
+
+    An `engine` whose matrices are to outlive this run is given; by default the run has its own.
+    """
+    scalars: dict[str, Any] = dict(job.constants)
     store: dict[str, Any] = {}
+    execute_stages(job, engine or job.engine_for(streams, workers), store, scalars, streams, workers, progress, hook)
+    return scalars, store
+
+
+def execute_stages(
+    job: Job,
+    engine: Engine,
+    store: dict[str, Any],
+    scalars: dict[str, Any],
+    streams: Streams,
+    workers: Workers,
+    progress: Callable[[float], None] = lambda _: None,
+    hook: Hook | None = None,
+    many: Many = ONE,
+) -> None:
+    """Run the stages of a plan on the vectors in `store` and the `scalars`, to which their results are added."""
     for k, (stage, sweep) in enumerate(zip(job.plan.stages, job.sweeps, strict=True)):
         for m in stage.scalars:
-            with np.errstate(all="ignore"):
-                values = {sym(x): scalars[x] for x in m.scalars}
-                scalars[m.name] = evaluate(m.psi, {**values, WIDTH: float(job.width)})
+            scalars[m.name] = _scalar(m, scalars, job.width, m.name in many.names)
             if hook:
                 hook(m.name, np.asarray(scalars[m.name]), 0)
         if job.device is None:
-            scalars |= run_sweep(sweep, store, scalars, streams, job.dtype, workers, hook)
+            scalars |= run_sweep(sweep, store, scalars, streams, job.dtype, workers, hook, many)
         else:
-            scalars |= run_device_sweep(stage, sweep, store, scalars, streams, job.dtype, job.device, hook)
+            scalars |= run_device_sweep(stage, sweep, store, scalars, streams, job.dtype, job.device, hook, many)
         if hook:
             for s in sweep.steps:
                 if s.is_moment:
@@ -115,4 +151,12 @@ def execute(
         for name in stage.free_matrices:
             engine.release(name)
         progress((k + 1) / len(job.sweeps))
-    return scalars, store
+
+
+def _scalar(m: Moment, scalars: Mapping[str, Any], n: int, is_many: bool) -> Any:
+    """ψ of scalars alone, or its values on many examples; (count,)."""
+    with np.errstate(all="ignore"):
+        if is_many:
+            values = compile_step(m, {}).function(*(np.asarray(scalars[x], float) for x in m.scalars), float(n))
+            return np.asarray(values[0], float)
+        return evaluate(m.psi, {**{sym(x): scalars[x] for x in m.scalars}, WIDTH: float(n)})

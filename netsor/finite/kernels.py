@@ -1,66 +1,50 @@
 """Inner products and linear combinations of long rows, in which the lazy engine spends most of its time.
 
-Rows are worked on in stripes of columns, and a stripe in pieces so small that the BLAS uses one thread for each. The
-threads can then share the stripes, and the order of every sum is fixed, however many threads there are. Sums over
-stripes are added in float64.
+Rows are worked on in stripes of columns that the threads of a run share. What is done with a stripe is done while it is
+in a cache, and the order of every sum is fixed, however many threads there are. Sums over stripes are added in float64.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from netsor.finite.scales import largest
+from netsor.finite.blas import one_thread
+from netsor.finite.scales import largest, times_power
 from netsor.finite.streams import CHUNK, Array, Streams, spans
 from netsor.finite.workers import Workers
 
-# The most entries of a piece: OpenBLAS uses several threads for a matrix–vector product of 9216 entries or more.
-PIECE = 9000
+# Columns worked on at a time where each entry is used once: long enough for products to be fast, and few enough for the
+# threads to share. It divides CHUNK.
+STRIPE = 1 << 14
+# Entries of a stripe that is used twice: they should stay in a cache from one use to the next.
+CACHED = 1 << 17
 
 
-def stripe(rows: int) -> int:
-    """How many columns of so many rows are worked on at a time; they should stay in a cache between two uses."""
-    return max(2048, min(16384, (1 << 18) // max(rows, 1) // 1024 * 1024))
-
-
-def _pieces(rows: int, columns: int) -> tuple[int, int]:
-    """The width of a piece, and the number of whole pieces in a stripe."""
-    width = max(16, PIECE // max(rows, 1) // 16 * 16)
-    if columns <= width:
-        return columns, 1
-    return width, columns // width
+def cached_stripe(rows: int) -> int:
+    """How many columns of so many rows are worked on at a time where each entry is used twice; a power of 2."""
+    width = STRIPE
+    while width > 1 << 11 and width * rows > CACHED:
+        width //= 2
+    return width
 
 
 def _dots(x: Array, basis: Array) -> Array:
     """⟨x_i, basis_j⟩ over one stripe; (q, t)."""
-    t, columns = basis.shape
-    q = len(x)
-    width, count = _pieces(t, columns)
-    if columns == width:
-        return np.matmul(x, basis.T).astype(np.float64, copy=False)
-    whole = width * count
-    stack = basis[:, :whole].reshape(t, count, width).transpose(1, 0, 2)
-    columns_of_x = x[:, :whole].reshape(q, count, width).transpose(1, 2, 0)
-    total = np.matmul(stack, columns_of_x).sum(axis=0, dtype=np.float64).T
-    if whole < columns:
-        total = total + np.matmul(x[:, whole:], basis[:, whole:].T)
-    return total
+    # A product with one vector runs at the speed of the memory; one of two matrices copies its arguments first.
+    return (basis @ x[0])[None, :] if len(x) == 1 else x @ basis.T
 
 
 def _combine(c: Array, basis: Array) -> Array:
     """Σ_j c_ij basis_j over one stripe; (q, columns)."""
-    t, columns = basis.shape
-    width, count = _pieces(t, columns)
-    if columns == width:
-        return np.matmul(c, basis)
-    whole = width * count
-    out = np.empty((len(c), columns), basis.dtype)
-    stack = basis[:, :whole].reshape(t, count, width).transpose(1, 0, 2)
-    np.matmul(c, stack, out=out[:, :whole].reshape(len(c), count, width).transpose(1, 0, 2))
-    if whole < columns:
-        np.matmul(c, basis[:, whole:], out=out[:, whole:])
-    return out
+    return (c[0] @ basis)[None, :] if len(c) == 1 else c @ basis
+
+
+def _squares(x: Array) -> list[float]:
+    """‖x_i‖² over one stripe."""
+    return [float(row @ row) for row in x]
 
 
 class Kernels:
@@ -86,91 +70,124 @@ class Kernels:
         """max |x_α|, or NaN where a coordinate is NaN."""
         return largest(x)
 
-    def multiply(self, x: Array, factor: float) -> None:
-        """x := factor x."""
-        x *= x.dtype.type(factor)
+    def products(self, xs: Sequence[Array], powers: Sequence[int], basis: Array) -> tuple[Array, Array]:
+        """⟨y_i, basis_j⟩, (q, t), and ‖y_i‖², (q,), in float64, where y_i = 2^-power_i x_i."""
+        n = basis.shape[1]
+        dots, squares = self._sums(len(xs), n, STRIPE, len(basis)), self._sums(len(xs), n, STRIPE)
 
-    def divide(self, x: Array, divisor: float, out: Array) -> None:
-        """out := x / divisor."""
-        np.divide(x, x.dtype.type(divisor), out=out)
+        def work(k: int, lo: int, hi: int) -> None:
+            part = self._part(xs, powers, lo, hi)
+            squares[k] = _squares(part)
+            dots[k] = _dots(part, basis[:, lo:hi])
 
-    def normals(self, streams: Streams, names: list[str], rows: Array) -> None:
-        """Independent standard normals into each row, from the substreams of its name."""
-        stretches = list(enumerate(spans(rows.shape[1], CHUNK)))
-        tasks = [(row, name, k, lo, hi) for row, name in zip(rows, names, strict=True) for k, (lo, hi) in stretches]
+        self._stripes(n, STRIPE, work)
+        return dots.sum(axis=0), squares.sum(axis=0)
 
-        def fill(i: int) -> None:
-            row, name, k, lo, hi = tasks[i]
-            row[lo:hi] = streams.normals(name, k, hi - lo)
+    def project(
+        self, xs: Sequence[Array], powers: Sequence[int], out: Array, basis: Array, c: Array
+    ) -> tuple[Array, Array]:
+        """out_i := 2^-power_i x_i − Σ_j c_ij basis_j; returns ⟨out_i, basis_j⟩, (q, t), and ‖out_i‖², (q,)."""
+        q, n, size = len(xs), out.shape[1], cached_stripe(len(basis))
+        dots, squares = self._sums(q, n, size, len(basis)), self._sums(q, n, size)
+        factors = c.astype(self.dtype)
 
-        self._workers.each(len(tasks), fill)
+        def work(k: int, lo: int, hi: int) -> None:
+            part, columns = out[:, lo:hi], basis[:, lo:hi]
+            np.subtract(self._part(xs, powers, lo, hi), _combine(factors, columns), out=part)
+            dots[k], squares[k] = _dots(part, columns), _squares(part)
+
+        self._stripes(n, size, work)
+        return dots.sum(axis=0), squares.sum(axis=0)
 
     def inner(self, x: Array, basis: Array) -> Array:
         """All inner products ⟨x_i, basis_j⟩, float64; shape (q, t)."""
-        ranges = list(spans(x.shape[1], stripe(len(basis))))
-        parts = np.zeros((len(ranges), len(x), len(basis)))
+        dots = self._sums(len(x), x.shape[1], STRIPE, len(basis))
 
-        def work(i: int) -> None:
-            lo, hi = ranges[i]
-            parts[i] = _dots(x[:, lo:hi], basis[:, lo:hi])
+        def work(k: int, lo: int, hi: int) -> None:
+            dots[k] = _dots(x[:, lo:hi], basis[:, lo:hi])
 
-        self._workers.each(len(ranges), work)
-        return parts.sum(axis=0)
+        self._stripes(x.shape[1], STRIPE, work)
+        return dots.sum(axis=0)
 
-    def project(self, x: Array, basis: Array, c: Array) -> Array:
-        """Subtract Σ_j c_ij basis_j from each row of `x`, and return the inner products of the remainder."""
-        ranges = list(spans(x.shape[1], stripe(len(basis))))
-        parts = np.zeros((len(ranges), *c.shape))
+    def remove(self, x: Array, basis: Array, c: Array) -> Array:
+        """x_i := x_i − Σ_j c_ij basis_j; returns ‖x_i‖² of what is left, (q,)."""
+        squares = self._sums(len(x), x.shape[1], STRIPE)
         factors = c.astype(x.dtype)
 
-        def work(i: int) -> None:
-            lo, hi = ranges[i]
-            part, columns = x[:, lo:hi], basis[:, lo:hi]
-            part -= _combine(factors, columns)
-            parts[i] = _dots(part, columns)
+        def work(k: int, lo: int, hi: int) -> None:
+            part = x[:, lo:hi]
+            part -= _combine(factors, basis[:, lo:hi])
+            squares[k] = _squares(part)
 
-        self._workers.each(len(ranges), work)
-        return parts.sum(axis=0)
+        self._stripes(x.shape[1], STRIPE, work)
+        return squares.sum(axis=0)
+
+    def fresh(
+        self, streams: Streams, names: Sequence[str], g: Array, u: Array, v: Array, b: Array
+    ) -> tuple[Array, Array]:
+        """Standard normals into the rows of `g`, from the substreams of their names; returns ⟨g_i, u_j⟩ and ⟨v_i, b_j⟩.
+
+        `u` and `b` have equally many rows; both results have shape (q, t).
+        """
+        shape = (-(-g.shape[1] // CHUNK), len(g), len(u))
+        drawn, known = np.zeros(shape), np.zeros(shape)
+
+        def work(k: int, lo: int, hi: int) -> None:
+            for row, name in zip(g, names, strict=True):
+                streams.fill(name, k, row[lo:hi])
+            for a, z in ((lo + a, lo + z) for a, z in spans(hi - lo, STRIPE)):
+                drawn[k] += _dots(g[:, a:z], u[:, a:z])
+                known[k] += _dots(v[:, a:z], b[:, a:z])
+
+        self._stripes(g.shape[1], CHUNK, work)
+        return drawn.sum(axis=0), known.sum(axis=0)
 
     def add(self, x: Array, basis: Array, c: Array, scale: float = 1.0) -> None:
         """x_i := scale x_i + Σ_j c_ij basis_j."""
-        ranges = list(spans(x.shape[1], stripe(len(basis))))
         factors = c.astype(x.dtype)
         factor = x.dtype.type(scale)
 
-        def work(i: int) -> None:
-            lo, hi = ranges[i]
+        def work(_: int, lo: int, hi: int) -> None:
             part = x[:, lo:hi]
             if scale != 1.0:
                 part *= factor
             part += _combine(factors, basis[:, lo:hi])
 
-        self._workers.each(len(ranges), work)
+        self._stripes(x.shape[1], STRIPE, work)
 
     def combine(self, c: Array, basis: Array) -> list[Array]:
         """Σ_j c_ij basis_j as separate arrays, so that the memory of each can be freed alone."""
         n = basis.shape[1]
         out = [np.empty(n, basis.dtype) for _ in c]
-        ranges = list(spans(n, stripe(len(basis))))
         factors = c.astype(basis.dtype)
 
-        def work(i: int) -> None:
-            lo, hi = ranges[i]
+        def work(_: int, lo: int, hi: int) -> None:
+            if len(out) == 1:
+                np.matmul(factors[0], basis[:, lo:hi], out=out[0][lo:hi])
+                return
             for y, part in zip(out, _combine(factors, basis[:, lo:hi]), strict=True):
                 y[lo:hi] = part
 
-        self._workers.each(len(ranges), work)
+        self._stripes(n, STRIPE, work)
         return out
 
-    def norms(self, x: Array) -> Array:
-        """Euclidean norms of rows, float64; (q,)."""
-        ranges = list(spans(x.shape[1], CHUNK))
-        parts = np.zeros((len(ranges), len(x)))
+    def _stripes(self, n: int, size: int, work: Callable[[int, int, int], None]) -> None:
+        """Call work(k, lo, hi) for the k-th stripe [lo, hi) of `size` columns, on the threads of the run."""
 
-        def work(i: int) -> None:
-            lo, hi = ranges[i]
-            part = x[:, lo:hi]
-            parts[i] = np.einsum("ij,ij->i", part, part)
+        def task(k: int) -> None:
+            work(k, k * size, min((k + 1) * size, n))
 
-        self._workers.each(len(ranges), work)
-        return np.sqrt(parts.sum(axis=0))
+        with one_thread():
+            self._workers.each(-(-n // size), task)
+
+    @staticmethod
+    def _part(xs: Sequence[Array], powers: Sequence[int], lo: int, hi: int) -> Array:
+        """The stripe [lo, hi) of 2^-power_i x_i; (q, hi − lo)."""
+        if len(xs) == 1:
+            return np.asarray(times_power(xs[0][lo:hi], -powers[0]))[None, :]
+        return np.stack([times_power(x[lo:hi], -e) for x, e in zip(xs, powers, strict=True)])
+
+    @staticmethod
+    def _sums(q: int, n: int, size: int, *columns: int) -> Array:
+        """Room for what each stripe of q rows adds to a sum."""
+        return np.zeros((-(-n // size), q, *columns))

@@ -7,7 +7,8 @@ orthonormal v's and orthonormal u's. A new x is Σ c_i v_i + ρ v with a unit ve
 
 because ⟨u_j, W v⟩ = ⟨b_j, v⟩ is known and the component of W v orthogonal to the u's is a fresh Gaussian (the argument
 in the proof of the Master Theorem; Y. M. Lu, "Householder Dice", IEEE Trans. Inf. Theory 2021). T products take O(nT)
-memory and O(nT²) time.
+memory and O(nT²) time, which is that of reading the rows: x's directions twice and their images once, the directions
+of the other side twice and their images once for each product.
 """
 
 from __future__ import annotations
@@ -20,24 +21,52 @@ from netsor.core import Program
 from netsor.finite.device import DeviceKernels
 from netsor.finite.kernels import Kernels
 from netsor.finite.plan import Product
-from netsor.finite.scales import exponent, times_power
+from netsor.finite.scales import exponent, is_safe, times_power
 from netsor.finite.streams import Array, Streams
 from netsor.finite.workers import Workers
 
 # What is left of a vector after projection counts as rounding error below this many machine epsilons of its length.
 DEPENDENT = 16.0
+# A remainder whose inner products with the directions, which are measured, are together below this share of its length
+# is made orthogonal by small numbers, without another pass over the rows; else it is projected once more.
+NEARLY = 1e-3
 # A vector that keeps less than this share of its length, once the new directions of its batch are subtracted, has lost
 # orthogonality to the old directions through cancellation and is projected again.
 LOSS = 0.1
 
 
 class Side:
-    """What is known on one side: orthonormal `directions` v and their `images` W v, in their first `count` rows."""
+    """What is known on one side: orthonormal directions v with their `images` W v, in their first `count` rows.
+
+    The directions are T `rows` with a lower triangular matrix T, `triangle`: a row is what a projection left of a
+    vector, and T holds the lengths and the corrections by which rounding errors of the projection are made up for.
+    `shift` are these corrections in terms of the directions before, and `pairs` are the numbers ⟨u, W v⟩ of each v of
+    this side and each u of the other.
+    """
 
     def __init__(self, capacity: int, n: int, kernels: Kernels | DeviceKernels):
-        self.directions = kernels.empty(capacity, n)
+        self.rows = kernels.empty(capacity, n)
         self.images = kernels.empty(capacity, n)
+        self.triangle = np.zeros((capacity, capacity))
+        self.shift = np.zeros((capacity, capacity))
+        self.pairs = np.zeros((capacity, 0))
         self.count = 0
+
+    @property
+    def directions(self) -> Array:
+        """The orthonormal directions themselves, which no product needs; (rows that are written, n)."""
+        written = int(np.count_nonzero(self.triangle.diagonal()))
+        return self.triangle[:written, :written].astype(self.rows.dtype) @ self.rows[:written]
+
+    def along(self, products: Array) -> Array:
+        """The inner products with the directions, from those with the rows; (q, t)."""
+        t = products.shape[1]
+        return products @ self.triangle[:t, :t].T
+
+    def by_row(self, coefficients: Array) -> Array:
+        """The coefficients of the rows in Σ c_j v_j; (q, t)."""
+        t = coefficients.shape[1]
+        return coefficients @ self.triangle[:t, :t]
 
 
 class Asked:
@@ -50,48 +79,42 @@ class Asked:
         self.power = exponent(sqrt(variance), kernels.dtype)
         self.deviation = sqrt(ldexp(variance, -2 * self.power) / self.n)
         self.sides = tuple(Side(min(q, self.n), self.n, kernels) for q in queries)
+        pairs = np.zeros((len(self.sides[0].pairs), len(self.sides[1].pairs)))
+        self.sides[0].pairs, self.sides[1].pairs = pairs, pairs.T
 
     def multiply(self, transposed: bool, names: list[str], xs: list[Array]) -> list[Array]:
         """W x (or Wᵀ x) for each x, as one batch; the fresh Gaussians are drawn from the streams `names`."""
         side, other = self.sides[transposed], self.sides[not transposed]
-        sizes = [self.kernels.largest(x) for x in xs]
-        asked = [i for i, size in enumerate(sizes) if np.isfinite(size)]
-        powers = [exponent(sizes[i], self.kernels.dtype) for i in asked]
-        rows = [times_power(xs[i], -e) for i, e in zip(asked, powers, strict=True)]
-        out: list[Array | None] = [None] * len(xs)
-        known = self._ask(side, other, [names[i] for i in asked], rows) if rows else []
-        for i, e, y in zip(asked, powers, known, strict=True):
-            out[i] = times_power(y, e + self.power)
-        return [self.kernels.constant(self.n, np.nan) if y is None else y for y in out]
-
-    def _ask(self, side: Side, other: Side, names: list[str], xs: list[Array]) -> list[Array]:
-        r, q = side.count, len(xs)
-        fits = r + q <= side.directions.shape[0]
-        work = side.directions[r : r + q, :] if fits else self.kernels.empty(q, self.n)
-        for i, x in enumerate(xs):
-            work[i, :] = x
-        coefficients, fresh = orthogonalise(self.kernels, side, work, self.n)
-        m = len(fresh)
-        if m:
+        k, known = self.kernels, side.rows[: side.count, :]
+        powers, bad = [0] * len(xs), [False] * len(xs)
+        products, squares = k.products(xs, powers, known)
+        if not all(is_safe(float(s), k.dtype) for s in squares):
+            sizes = [k.largest(x) for x in xs]
+            bad = [not np.isfinite(size) for size in sizes]
+            powers = [exponent(size, k.dtype) for size in sizes]
+            xs = [k.constant(self.n, 0.0) if none else x for x, none in zip(xs, bad, strict=True)]
+            products, squares = k.products(xs, powers, known)
+        r = side.count
+        coefficients, fresh = orthogonalise(k, side, xs, powers, products, squares)
+        if fresh:
             self._image(side, other, [names[i] for i in fresh], r)
-        side.count = r + m
-        images = side.images[: r + m, :]
+        side.count = r + len(fresh)
         if not side.count:
-            return [self.kernels.constant(self.n, 0.0) for _ in xs]
-        return self.kernels.combine(coefficients, images)
+            ys = [k.constant(self.n, 0.0) for _ in xs]
+        else:
+            ys = k.combine(coefficients, side.images[: side.count, :])
+        out = [times_power(y, e + self.power) for y, e in zip(ys, powers, strict=True)]
+        return [k.constant(self.n, np.nan) if none else y for y, none in zip(out, bad, strict=True)]
 
     def _image(self, side: Side, other: Side, names: list[str], r: int) -> None:
         """Rows r… of the images: W v for the new directions v."""
-        directions, w = side.directions[r : r + len(names), :], side.images[r : r + len(names), :]
-        self.kernels.normals(self.streams, names, w)
-        if other.count:
-            u, b = other.directions[: other.count, :], other.images[: other.count, :]
-            full = other.count == self.n
-            deviation = 0.0 if full else self.deviation
-            known = self.kernels.inner(directions, b)
-            self.kernels.add(w, u, known - deviation * self.kernels.inner(w, u), deviation)
-        else:
-            self.kernels.multiply(w, self.deviation)
+        new = slice(r, r + len(names))
+        w, u, b = side.images[new, :], other.rows[: other.count, :], other.images[: other.count, :]
+        drawn, along = self.kernels.fresh(self.streams, names, w, u, side.rows[new, :], b)
+        known = side.triangle.diagonal()[new, None] * along - side.shift[new, :r] @ side.pairs[:r, : other.count]
+        side.pairs[new, : other.count] = known
+        deviation = 0.0 if other.count == self.n else self.deviation
+        self.kernels.add(w, u, other.by_row(known - deviation * other.along(drawn)), deviation)
 
 
 class Lazy:
@@ -128,43 +151,54 @@ class Lazy:
         self._asked.pop(name, None)
 
 
-def orthogonalise(k: Kernels | DeviceKernels, side: Side, work: Array, n: int) -> tuple[Array, list[int]]:
-    """Split each row of `work` along the directions of a side, and append the new directions.
+def orthogonalise(
+    k: Kernels | DeviceKernels, side: Side, xs: list[Array], powers: list[int], products: Array, squares: Array
+) -> tuple[Array, list[int]]:
+    """Split each vector 2^-power x along the directions of a side, and append the new directions.
 
-    Returns the coefficients (rows, old + new directions), and which rows brought a new direction. Every projection is
-    done twice: done once, it loses orthogonality by cancellation after some thirty slowly drifting vectors.
+    `products` are the inner products of the vectors with the rows so far, and `squares` their squared lengths. Returns
+    the coefficients (vectors, old + new directions), and which vectors brought a new direction. What a projection
+    leaves of a vector that drifts slowly is not orthogonal, by cancellation: every remainder is measured.
     """
-    r, q = side.count, work.shape[0]
-    old = side.directions[:r, :]
-    c = np.zeros((q, r + q))
-    length = k.norms(work)
-    if r:
-        c[:, :r] = k.inner(work, old)
-        again = k.project(work, old, c[:, :r])
-        k.add(work, old, -again)
-        c[:, :r] += again
-    tiny = DEPENDENT * k.eps * length
+    r, q, n = side.count, len(xs), side.rows.shape[1]
+    old = side.rows[:r, :]
+    c = np.hstack([side.along(products), np.zeros((q, q))])
+    tiny = DEPENDENT * k.eps * np.sqrt(squares)
+    fits = r + q <= side.rows.shape[0]
+    work = side.rows[r : r + q, :] if fits else k.empty(q, n)
+    again, squares = k.project(xs, powers, work, old, side.by_row(c[:, :r]))
+    again = side.along(again)
+    c[:, :r] += again
+    left = squares - np.sum(again**2, axis=1)
+    # In a batch the remainders themselves are subtracted from each other, and need to be orthogonal as they stand.
+    if r and (q > 1 or not tiny[0] ** 2 < left[0] or np.sum(again**2) > NEARLY**2 * left[0]):
+        left = k.remove(work, old, side.by_row(again))
+        again[:] = 0.0
     fresh: list[int] = []
     for i in range(q):
         x = work[i : i + 1, :]
-        before = k.norms(x)[0]
-        new = side.directions[r : r + len(fresh), :]
-        for _ in range(2 if fresh else 0):
-            step = k.inner(x, new)
-            k.add(x, new, -step)
-            c[i, r : r + len(fresh)] += step[0]
-        rho = k.norms(x)[0] if fresh else before
+        before = rho = float(np.sqrt(left[i]))
+        m = r + len(fresh)
+        if fresh:
+            new, inverse = side.rows[r:m, :], side.triangle.diagonal()[r:m]
+            for _ in range(2):
+                step = k.inner(x, new) * inverse
+                rho = float(np.sqrt(k.remove(x, new, step * inverse)[0]))
+                c[i, r:m] += step[0]
         while tiny[i] < rho < LOSS * before:
             # Most of the vector lay in the new directions of its batch, so that by cancellation the remainder is no
             # longer orthogonal to the others.
-            everything = side.directions[: r + len(fresh), :]
-            step = k.inner(x, everything)
-            k.add(x, everything, -step)
-            c[i, : r + len(fresh)] += step[0]
-            before, rho = rho, k.norms(x)[0]
-        if rho <= tiny[i] or r + len(fresh) >= n:
+            everything = side.rows[:m, :]
+            step = side.along(k.inner(x, everything))
+            c[i, :m] += step[0]
+            before, rho = rho, float(np.sqrt(k.remove(x, everything, side.by_row(step))[0]))
+        if rho <= tiny[i] or m >= n:
             continue
-        c[i, r + len(fresh)] = rho
-        k.divide(x[0, :], rho, side.directions[r + len(fresh), :])
+        c[i, m] = rho
+        if not fits or m != r + i:
+            side.rows[m, :] = x[0, :]
+        side.triangle[m, m] = 1 / rho
+        side.shift[m, :r] = again[i] / rho
+        side.triangle[m, :r] = -side.by_row(side.shift[m : m + 1, :r])[0]
         fresh.append(i)
     return c[:, : r + len(fresh)], fresh

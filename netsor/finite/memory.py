@@ -113,12 +113,19 @@ def estimate(
         total += whole_vectors * n * itemsize + DEVICE_SCRATCH * n * 8
     if engine == "dense":
         return total + matrices * n * n * itemsize + (threads * 8 * max(4 * CHUNK, n) if matrices else 0)
-    return total + basis_rows(plan, n) * n * itemsize
+    return total + basis_rows(plan, n) * n * itemsize + small_matrices(plan, n)
 
 
 def basis_rows(plan: Plan, n: int) -> int:
     """The number of vectors that the lazy engine keeps: a direction and its image for each query."""
     return sum(2 * min(count, n) for count in plan.queries().values())
+
+
+def small_matrices(plan: Plan, n: int) -> int:
+    """The bytes of the numbers that the lazy engine keeps of its vectors (`netsor.finite.lazy.Side`)."""
+    counts = {at: min(count, n) for at, count in plan.queries().items()}
+    own = sum(2 * q * q for q in counts.values())
+    return 8 * (own + sum(counts.get((m, False), 0) * counts.get((m, True), 0) for m in plan.matrices()))
 
 
 def text(size: int | float) -> str:

@@ -19,7 +19,6 @@ from netsor.finite.faults import bad_array, bad_choice, too_long
 from netsor.finite.initial import Initial
 from netsor.finite.kept import kept
 from netsor.finite.plan import Plan, make_plan
-from netsor.finite.streams import Array
 
 ENGINES = ("auto", "dense", "lazy")
 DTYPES = ("float64", "float32")
@@ -78,15 +77,24 @@ def prepare(
     if memory_limit is None and place is not None:
         memory_limit = min(memory.available(), place.free_bytes())
     on_device = place is not None
-    chosen, reason, need = _choose(program, plans, rows, arrays, n, itemsize, memory_limit, threads, on_device)
-    _refuse_years(program, plans[chosen], n, itemsize, chosen, threads, draws)
+    initials = {
+        name: {k: Initial(program, [d for d in s.draws if d in rows or d not in program.embedding], rows, arrays)
+               for k, s in enumerate(p.stages)}
+        for name, p in plans.items()
+    }  # fmt: skip
+
+    def need(name: str, width: int) -> int:
+        return memory.estimate(plans[name], initials[name], width, itemsize, name, threads, on_device)
+
+    chosen, reason, bytes_needed = choose(program, plans, need, n, itemsize, memory_limit, threads, bool(weights))
+    refuse_years(program, plans[chosen], n, itemsize, chosen, threads, draws)
 
     def job(plan: Plan) -> Job:
         used = {x for s in plan.stages for i in [*s.scalars, *s.body] for x in i.scalars}
         used |= {*scalars, *(o.scalar for o in program.outputs if o.name in outputs)}
         constants = constants_at(program, n, used)
         sweeps = compile_sweeps(program, plan, rows, arrays)
-        return Job(program, plan, sweeps, n, np.dtype(dtype), chosen, constants, arrays, need, place)
+        return Job(program, plan, sweeps, n, np.dtype(dtype), chosen, constants, arrays, bytes_needed, place)
 
     try:
         return job(plans[chosen]), reason
@@ -104,27 +112,20 @@ def _plan(program: Program, outputs: tuple[str, ...], scalars: tuple[str, ...], 
     return make_plan(program, [*wanted, *scalars], vectors, [r for r in program.readouts if r.name in outputs])
 
 
-def _choose(
+def choose(
     program: Program,
     plans: Mapping[str, Plan],
-    rows: Mapping[str, Array],
-    arrays: Mapping[str, Array],
+    need: Callable[[str, int], int],
     n: int,
     itemsize: int,
     memory_limit: int | None,
     threads: int,
-    on_device: bool,
+    weights: bool = False,
 ) -> tuple[str, str, int]:
-    """The cheapest engine that fits the memory, why it was chosen, and the bytes it needs; raises E702 if none fits."""
+    """The cheapest engine that fits the memory, why it was chosen, and the bytes it needs; raises E702 if none fits.
 
-    def need(name: str, width: int) -> int:
-        return memory.estimate(plans[name], initials[name], width, itemsize, name, threads, on_device)
-
-    initials = {
-        name: {k: Initial(program, [d for d in s.draws if d in rows or d not in program.embedding], rows, arrays)
-               for k, s in enumerate(p.stages)}
-        for name, p in plans.items()
-    }  # fmt: skip
+    `need(engine, width)` are the bytes that a run takes, and `weights` says that matrices are given.
+    """
     needs = {name: need(name, n) for name in plans}
     limit = memory.available() if memory_limit is None else memory_limit
     fits = [name for name, size in needs.items() if size <= limit]
@@ -137,7 +138,6 @@ def _choose(
     }
     fitting = {name: seconds[name] for name in fits}
     chosen = min(fitting, key=lambda name: fitting[name])
-    weights = any(name in program.matrix for name in arrays)
     if len(plans) == 1:
         return chosen, "asked for, or needed by the weights that were given" if weights else "asked for", needs[chosen]
     if len(fitting) == 1:
@@ -149,7 +149,9 @@ def _choose(
     return chosen, f"expected cheaper: {times} a draw for the products", needs[chosen]
 
 
-def _refuse_years(program: Program, plan: Plan, n: int, itemsize: int, engine: str, threads: int, draws: int) -> None:
+def refuse_years(program: Program, plan: Plan, n: int, itemsize: int, engine: str, threads: int, draws: int) -> None:
+    """Raise NetsorError (E700) where the draws would take more than a year."""
+
     def seconds(width: int) -> Decimal:
         # In Decimal, because the number of draws may be larger than any float.
         return draws * Decimal(cost.draw_seconds(plan, width, itemsize, engine, threads))

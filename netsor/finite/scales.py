@@ -25,6 +25,12 @@ def exponent(largest: float, dtype: Any) -> int:
     return 0 if abs(e) <= np.finfo(dtype).maxexp // 4 else e
 
 
+def is_safe(square: float, dtype: Any) -> bool:
+    """Whether a vector of this squared length needs no power of two taken out; False for zero, infinity and NaN."""
+    bound = 2.0 ** (np.finfo(dtype).maxexp // 2)
+    return 1 / bound <= square <= bound
+
+
 def times_power(x: Any, e: int) -> Any:
     """2^e x in two steps, since 2^e may overflow; only the second step can round. x itself where e is 0."""
     half = e // 2

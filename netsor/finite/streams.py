@@ -51,6 +51,14 @@ class Streams:
         """The first `count` ≤ `CHUNK` standard normals of one stretch."""
         return self.generator(name, chunk).standard_normal(count)
 
+    def fill(self, name: str, chunk: int, out: Array) -> None:
+        """Fill `out` with the first standard normals of one stretch."""
+        generator = self.generator(name, chunk)
+        if out.dtype == np.float64:
+            generator.standard_normal(out=out)
+        else:
+            out[:] = generator.standard_normal(len(out))
+
 
 def _split(value: int) -> tuple[int, int]:
     # Always two words, so that two different lists of numbers cannot give the same key.

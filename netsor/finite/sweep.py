@@ -47,6 +47,25 @@ class Sweep:
     initial: Initial
 
 
+@dataclass(frozen=True)
+class Many:
+    """Which variables of a program of one example have a value for each of `count` examples that are run at once."""
+
+    names: frozenset[str] = frozenset()
+    count: int = 1
+
+    def shape(self, name: str, *own: int) -> tuple[int, ...]:
+        """The shape of a variable that has the shape `own` on one example."""
+        return (self.count, *own) if name in self.names else own
+
+    def block(self) -> int:
+        """Coordinates in a block, a power of 2: fewer for many examples, so that the blocks stay in the cache."""
+        return BLOCK >> min(5, (self.count - 1).bit_length())
+
+
+ONE = Many()
+
+
 def compile_step(i: Nonlin | Moment, alias: Mapping[str, str]) -> Step:
     """The vectorised form of one instruction; raises NetsorError (E704) where ψ holds a Dirac mass."""
     names = (*i.vectors, *i.scalars)
@@ -82,8 +101,12 @@ def run_sweep(
     dtype: Any,
     workers: Workers,
     hook: Hook | None = None,
-) -> dict[str, float]:
+    many: Many = ONE,
+) -> dict[str, Any]:
     """Evaluate a sweep: puts the vectors to keep into `store`, and returns the values of its MOMENTs.
+
+    With `many` examples at once, vectors of shape (n,) are those of all examples, vectors of shape (count, n) and
+    scalars of shape (count,) have a row for each.
 
     Blocks and the order in which their sums are added are fixed, so that the result does not depend on the number of
     threads.
@@ -91,14 +114,15 @@ def run_sweep(
     n = streams.width
     if not (sweep.steps or sweep.draws):
         return {}
+    size = many.block()
     for name in sweep.kept:
-        store[name] = np.empty(n, dtype)
+        store[name] = np.empty(many.shape(name, n), dtype)
     moments = [s.name for s in sweep.steps if s.is_moment]
-    sums = {name: np.zeros(-(-n // BLOCK)) for name in moments}
+    sums = {name: np.zeros((-(-n // size), *many.shape(name))) for name in moments}
     # Numpy scalars, which do not turn float32 arrays into float64 ones, and which raise no exception on division by
     # zero.
     with np.errstate(all="ignore"):
-        values = {s.name: [_kind(s, dtype)(x) for x in (*(scalars[y] for y in s.scalars), n)] for s in sweep.steps}
+        values = {s.name: [_number(x, s, dtype) for x in (*(scalars[y] for y in s.scalars), n)] for s in sweep.steps}
 
     def work(chunk: int) -> None:
         lo, hi = chunk * CHUNK, min((chunk + 1) * CHUNK, n)
@@ -111,24 +135,25 @@ def run_sweep(
                     hook(name, x, lo)
             if not sweep.steps:
                 return
-            for a in range(lo, hi, BLOCK):
-                b = min(a + BLOCK, hi)
+            for a in range(lo, hi, size):
+                b = min(a + size, hi)
                 block = {name: x[a - lo : b - lo] for name, x in drawn.items()}
                 for name in sweep.reads:
-                    block[name] = store[name][a:b]
+                    block[name] = store[name][..., a:b]
                 for s in sweep.steps:
                     xs = [block[v] for v in s.vectors]
                     if s.wide:
                         xs = [x.astype(np.float64, copy=False) for x in xs]
                     y = s.function(*xs, *values[s.name])[0]
                     if s.is_moment:
-                        sums[s.name][a // BLOCK] = np.sum(y) if np.ndim(y) else float(y) * (b - a)
+                        each = np.ndim(y) and np.shape(y)[-1] == b - a
+                        sums[s.name][a // size] = np.sum(y, axis=-1) if each else np.asarray(y)[..., 0] * (b - a)
                         if hook:
                             hook(s.name, np.asarray(y), a)
                         continue
-                    y = np.broadcast_to(np.asarray(y, dtype), (b - a,))
+                    y = np.broadcast_to(np.asarray(y, dtype), many.shape(s.name, b - a))
                     if s.name in sweep.kept:
-                        store[s.name][a:b] = y
+                        store[s.name][..., a:b] = y
                     block[s.name] = y
                     if hook:
                         hook(s.name, y, a)
@@ -137,11 +162,15 @@ def run_sweep(
     return {name: _total(parts) / n for name, parts in sums.items()}
 
 
-def _kind(step: Step, dtype: Any) -> Any:
-    return np.float64 if step.wide else np.dtype(dtype).type
+def _number(value: Any, step: Step, dtype: Any) -> Any:
+    """A scalar, or those of all examples as a column, in the precision of a step."""
+    kind = np.float64 if step.wide else np.dtype(dtype).type
+    return value[:, None].astype(kind) if isinstance(value, np.ndarray) else kind(value)
 
 
-def _total(parts: Array) -> float:
+def _total(parts: Array) -> Any:
+    if parts.ndim > 1:
+        return np.array([_total(column) for column in parts.T])
     try:
         return fsum(parts)
     except (OverflowError, ValueError):
