@@ -93,6 +93,8 @@ class Draft:
     # By their names.
     outputs: dict[str, Output] = field(default_factory=dict)
     readouts: list[Readout] = field(default_factory=list)
+    # The vectors of the coordinates of biases of outputs.
+    biases: set[str] = field(default_factory=set)
     train: list[Trained] | None = None
     # Where `train all` stands.
     train_all: Span | None = None

@@ -355,6 +355,7 @@ async def bias(ctx: Context, node: ast.BiasDecl) -> None:
     if ctx.symbols:
         await _formulas(ctx, node.law, bound)
     ctx.emitter.vectors.update(bound)
+    ctx.draft.biases.update(bound)
     ctx.emitter.groups.extend(Group((name,), (0.0,), ((variance,),), node.span) for name in bound)
 
 

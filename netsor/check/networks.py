@@ -101,7 +101,7 @@ async def readout(ctx: Context, node: ast.Output) -> None:
     declared = {n for g in emitter.groups for n in g.names}
     terms, used = [], set()
     for term in value.expr.children if isinstance(value.expr, Add) else (value.expr,):
-        found = _term(term, moments, declared, ctx.draft.constant_values if ctx.symbols else {})
+        found = _term(term, moments, declared, ctx.draft.biases, ctx.draft.constant_values if ctx.symbols else {})
         if found is None:
             raise Fault(networks.readout_shape(at, node.span, name))
         used.add(found[0])
@@ -119,7 +119,7 @@ async def readout(ctx: Context, node: ast.Output) -> None:
 
 
 def _added(node: ast.Expr) -> list[ast.Expr]:
-    """The names that an expression adds, or adds a multiple of: c in `vᵀ x / √n + 2 c`, not in `vᵀ (x + c) / √n`."""
+    """The names of which an expression adds a multiple: c in `vᵀ x / √n + 2 c / √n`, not in `vᵀ (x + c) / √n`."""
     match node:
         case ast.Name() | ast.Index():
             return [node]
@@ -129,25 +129,28 @@ def _added(node: ast.Expr) -> list[ast.Expr]:
             return _added(node.body)
         case ast.Binary(op="+" | "-"):
             return [*_added(node.left), *_added(node.right)]
+        case ast.Binary(op="/", left=ast.Binary() | ast.Juxtapose() as numerator):
+            return _added(numerator)
         case ast.Binary() | ast.Juxtapose():
             return [x for x in (node.left, node.right) if isinstance(x, (ast.Name, ast.Index))]
     return []
 
 
 def _term(
-    term: Expr, moments: Mapping[str, Moment], declared: set[str], symbols: Mapping[Sym, Expr]
+    term: Expr, moments: Mapping[str, Moment], declared: set[str], biases: set[str], symbols: Mapping[Sym, Expr]
 ) -> tuple[str, Expr, float, str, Expr] | None:
     """The MOMENT, and c, v and x, of a term c √n mean(v x) with v a declared vector of parameters; None for others.
 
-    c comes as a formula too, in the parameters that stay `symbols`.
+    c comes as a formula too, in the parameters that stay `symbols`. A bias of the output may be divided by a power of
+    n, which then is its embedding x.
     """
     c, rest = split_coefficient(term)
     factors, formula = _apart(rest, symbols, as_expr(c))
-    roots = [f for f in factors if isinstance(f, Pow) and f.base is WIDTH and f.exponent is Const(0.5)]
     names = [str(f.name) for f in factors if isinstance(f, Sym) and f.name in moments]
-    if len(factors) != 2 or not roots or not names:
+    if len(names) != 1:
         return None
     scale, psi = split_coefficient(moments[names[0]].psi)
+    smaller = mul(*(f for f in factors if not isinstance(f, Sym) or f.name not in names), power(WIDTH, Const(-0.5)))
     factors, formula = _apart(psi, symbols, mul(formula, as_expr(scale)))
     number = float(evaluate(substitute(formula, dict(symbols)), {})) if formula.free else float(c * float(scale))
     for i, f in enumerate(factors):
@@ -157,8 +160,15 @@ def _term(
             others.append(power(f.base, Const(f.exponent.value - 1)))
             f = f.base
         if isinstance(f, Sym) and f.name in declared:
-            return names[0], formula, number, str(f.name), mul(*others) if others else ONE
+            if smaller is ONE or f.name in biases and _vanishes(smaller):
+                return names[0], formula, number, str(f.name), mul(smaller, *others)
+            return None
     return None
+
+
+def _vanishes(e: Expr) -> bool:
+    """Whether an expression is a negative power of n."""
+    return isinstance(e, Pow) and e.base is WIDTH and isinstance(e.exponent, Const) and e.exponent.value < 0
 
 
 def _apart(e: Expr, symbols: Mapping[Sym, Expr], c: Expr) -> tuple[list[Expr], Expr]:

@@ -9,7 +9,7 @@ import logging
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from math import gcd
 from typing import Any
@@ -84,12 +84,14 @@ def build(factory: Callable[[int], Any], widths: Sequence[int]) -> list[tuple[An
     return out
 
 
-def export(factory: Callable[[int], Any], examples: Callable[[int], tuple[Any, ...]]) -> Exported:
-    """The module of a factory at two widths, exported; raises Refusal."""
+def export(
+    factory: Callable[[int], Any], examples: Callable[[int], tuple[Any, ...]], kept: Collection[str] = ()
+) -> Exported:
+    """The module of a factory at two widths, exported, with the operations `kept` whole; raises Refusal."""
     failure: Exception | None = None
     for widths in WIDTHS:
         try:
-            return _export(factory, examples, widths)
+            return _export(factory, examples, widths, kept)
         except (Refusal, ImportError, NameError, SyntaxError):
             raise
         except Exception as fault:  # whatever the user's own code raises
@@ -104,12 +106,21 @@ def export(factory: Callable[[int], Any], examples: Callable[[int], tuple[Any, .
     ) from failure
 
 
+def _decompositions(kept: Collection[str]) -> Any:
+    """torch's table of decompositions without the operations that are kept as they are, by name."""
+    table = torch.export.default_decompositions()
+    for operation in list(table):
+        if operation._schema.name.removeprefix("aten::") in kept:
+            table.pop(operation)
+    return table
+
+
 class _NotExported(Exception):
     place: Place | None = None
     cause: Exception | None = None
 
 
-def _export(factory: Callable[[int], Any], examples: Any, widths: tuple[int, ...]) -> Exported:
+def _export(factory: Callable[[int], Any], examples: Any, widths: tuple[int, ...], kept: Collection[str]) -> Exported:
     built = build(factory, widths)
     modules = tuple(m for m, _ in built)
     _compare_parameters(modules, widths)
@@ -119,7 +130,8 @@ def _export(factory: Callable[[int], Any], examples: Any, widths: tuple[int, ...
     for module, given in zip(modules, inputs, strict=True):
         with _quiet():
             try:
-                programs.append(torch.export.export(module, given, strict=False).run_decompositions())
+                exported = torch.export.export(module, given, strict=False)
+                programs.append(exported.run_decompositions(_decompositions(kept)))
             except Exception as fault:
                 with torch.no_grad():
                     module(*given)  # a fault of the module itself is told as such

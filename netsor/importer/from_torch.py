@@ -14,9 +14,10 @@ from netsor.api import Document, load_source
 from netsor.diagnostics import NetsorError, Source
 from netsor.importer.export import Exported, export
 from netsor.importer.network import Network, assemble
-from netsor.importer.operations import ONE_HOT, RULES
-from netsor.importer.parameters import MATRIX, Parameters
+from netsor.importer.operations import ONE_HOT, RULES, WHOLE
+from netsor.importer.parameters import MATRIX, Parameter, Parameters
 from netsor.importer.refusal import Refusal
+from netsor.importer.terms import SCALAR
 from netsor.importer.text import Writer, Written
 from netsor.importer.translate import Translation
 
@@ -44,16 +45,25 @@ class Imported(Document):
             out[x.name] = rows if len(rows) > 1 else rows[0]
         return out
 
+    @property
+    def paths(self) -> dict[str, str]:
+        """For each declared name, such as `W[2]`, the path of the module's parameter that it is a part of."""
+        assert self._written is not None
+        return {name: p.path for name, (p, _, _) in self._written.names.items()}
+
     def weights(self, module: Any) -> dict[str, np.ndarray[Any, Any]]:
         """The weights of a module of the factory as those of the network, by name.
 
-        Matrices have shape (n, n) or (n, d), vectors (n,); `netsor.finite.run(…, given=weights)` runs with them.
+        Matrices have shape (n, n) or (n, d), vectors (n,); `netsor.finite.run(…, given=weights)` runs with them. A bias
+        c of the output has shape (n,) too: coordinates that are all c/√n, for c = Σ_α c_α/√n.
         """
         assert self._written is not None
-        out = {}
-        for name, (p, entries, is_input) in self._written.names.items():
-            out[name] = _block(module, p, entries, is_input)
-        return out
+        tensors = {p: _tensor(module, p) for p, _, _ in self._written.names.values()}
+        n = next(t.shape[p.wide[0]] // p.array.shape[p.wide[0]] for p, t in tensors.items() if p.wide)
+        return {
+            name: _block(tensors[p], n, p, entries, is_input)
+            for name, (p, entries, is_input) in self._written.names.items()
+        }
 
 
 def import_module(
@@ -105,14 +115,14 @@ def _made(exported: Exported, factory: Any, example: Any, init: dict[str, str], 
 def _exported(factory: Any, example: Any) -> Exported:
     shapes = _shapes(example)
     if any(isinstance(s, torch.Tensor) and not s.is_floating_point() for s in shapes):
-        return export(factory, lambda n: _examples(shapes, n, False))
+        return export(factory, lambda n: _examples(shapes, n, False), WHOLE)
     try:
-        return export(factory, lambda n: _examples(shapes, n, False))
+        return export(factory, lambda n: _examples(shapes, n, False), WHOLE)
     except Refusal as refused:
         if all(isinstance(s, torch.Tensor) for s in shapes) or not _wants_integers(refused):
             raise
         try:
-            return export(factory, lambda n: _examples(shapes, n, True))
+            return export(factory, lambda n: _examples(shapes, n, True), WHOLE)
         except Refusal:
             raise refused from None
 
@@ -198,24 +208,27 @@ def _comments(exported: Exported, origin: str, example: Any, notes: list[str]) -
     return lines
 
 
-def _block(module: Any, p: Any, entries: Sequence[tuple[int, ...]], is_input: bool) -> np.ndarray[Any, Any]:
-    """The numbers of a member: a block of the parameter, or columns of it, without their power of n."""
-    owner = module
+def _tensor(module: Any, p: Parameter) -> np.ndarray[Any, Any]:
     for part in p.path.split("."):
-        owner = getattr(owner, part)
-    array = owner.detach().double().numpy()
-    sizes = p.array.shape
-    wide = [k for k, (s, c) in enumerate(zip(array.shape, sizes)) if p.widths[k]]
-    n = array.shape[wide[0]] // sizes[wide[0]]
+        module = getattr(module, part)
+    return np.asarray(module.detach().double())
+
+
+def _block(
+    array: np.ndarray[Any, Any], n: int, p: Parameter, entries: Sequence[tuple[int, ...]], is_input: bool
+) -> np.ndarray[Any, Any]:
+    """The numbers of a member: a block of the parameter, or columns of it, without their power of n."""
     parts = []
     for index in entries:
-        block = tuple(_part(i, n, p, wide.index(k)) if k in wide else i for k, i in enumerate(index))
+        block = tuple(_part(i, n, p, p.wide.index(k)) if k in p.wide else i for k, i in enumerate(index))
         power = float(p.power(index)) + (0.5 if p.kind == MATRIX else 0.0)
-        parts.append(array[block] / p.unit_width(n) ** power)
+        parts.append(array[block] / n**power)
+    if p.kind == SCALAR:
+        return np.full(n, parts[0] / np.sqrt(n))
     return np.stack(parts, axis=1) if is_input else parts[0]
 
 
-def _part(i: int, n: int, p: Any, which: int) -> slice:
+def _part(i: int, n: int, p: Parameter, which: int) -> slice:
     inner = p.interleaved.get(which, 1)
     part, at = divmod(i, inner)
     return slice(part * inner * n + at, (part + 1) * inner * n, inner)

@@ -97,6 +97,7 @@ def assemble(translation: Translation, outputs: Sequence[Tensor]) -> Network:
             f"the module returns units: each output is a readout vᵀx/√n{scale} of them with v ~ N(0, 1), not trained"
         )
     arrays = _reached(translation.arrays, results)
+    _fix_numbers(arrays)
     _verify_live(results, arrays, translation)
     influence = _influences(results, arrays)
     trained, unit, vanishing = _training(translation, influence)
@@ -121,26 +122,36 @@ def _read_units(parts: list[Entry], added: Array, blocks: int) -> Term:
 def _readout(e: Entry, translation: Translation) -> Term:
     if e.kind == VECTOR:
         raise AssertionError
-    parts = list(_linear(e.term, Power(1.0, e.power)))
-    terms = []
-    dropped = []
-    for factor, term in parts:
+    products: list[tuple[Power, Term]] = []
+    biases: dict[tuple[Array, Index, Fraction], float] = {}
+    shift = False
+    for factor, term in _linear(e.term, Power(1.0, e.power)):
         if term is None:
-            dropped.append(factor)
+            shift = shift or factor.c != 0
         elif term.op == "var":
-            dropped.append(factor)
-            array, index = term.value
-            note = _of_output_bias(array, index, factor)
-            if note not in translation.notes:
-                translation.notes.append(note)
+            key = (*term.value, factor.p)
+            biases[key] = biases.get(key, 0.0) + factor.c
         else:
-            terms.append((factor, term))
-    if not terms:
+            products.append((factor, term))
+    if not products:
         raise Refusal("an output is a number that depends on no weight of the readout")
-    top = max(f.p for f, _ in terms)
-    if top > HALF:
+    _verify_size(max(f.p for f, _ in products), biases)
+    if shift:
+        _note(translation, "a constant that is added to an output, which no kernel sees, is left out")
+    out = [_inner_product(factor, term) for factor, term in products]
+    for (array, index, p), c in biases.items():
+        bias = Term("var", (), (array, index), SCALAR)
+        out.append(Term("bias", (bias,), Power(neat(c), p), SCALAR))
+        _note_bias(translation, array, index)
+    return Term("sum", tuple(out), kind=SCALAR, live=any(t.live for t in out))
+
+
+def _verify_size(top: Fraction, biases: Any) -> None:
+    """Refuse outputs that grow with the width, or vanish; n^top stands before vᵀx/n."""
+    growth = max([top - HALF, *(p for _, _, p in biases)])
+    if growth > 0:
         raise Refusal(
-            f"the output grows like n^{top - HALF}",
+            f"the output grows like n^{growth}",
             "outputs are readouts vᵀx/√n, whose weights have a standard deviation of c/√n",
             hint="initialize the last layer with std 1/√n: nn.init.normal_(w, std=w.shape[1] ** -0.5)",
         )
@@ -151,33 +162,36 @@ def _readout(e: Entry, translation: Translation) -> Term:
             "parametrizations, or a plain mean over the width, the output is not random in the limit",
             hint="multiply the output by √n, or initialize the last layer with std 1/√n",
         )
-    out = []
-    for factor, term in terms:
-        a, b = term.args
-        if not _is_readout_vector(a):
-            a, b = b, a
-        if not _is_readout_vector(a):
-            raise Refusal(
-                "the output is an inner product of two activations divided by √n",
-                "an output is vᵀx/√n with a trained or drawn vector v",
-                hint="end in a linear layer, or divide by n",
-            )
-        x = settled(Entry(b, factor.p - HALF))
-        live = b.live and factor.p == HALF
-        out.append(Term("readout", (a, x), factor.c, SCALAR, live))
-    return Term("sum", tuple(out), kind=SCALAR, live=any(t.live for t in out))
 
 
-def _of_output_bias(array: Array, index: Index, factor: Power) -> str:
-    """What the limit lacks without a bias of the output, and the line that adds it."""
+def _inner_product(factor: Power, term: Term) -> Term:
+    """c vᵀx/√n for c √n times the inner product vᵀx/n."""
+    a, b = term.args
+    if not _is_readout_vector(a):
+        a, b = b, a
+    if not _is_readout_vector(a):
+        raise Refusal(
+            "the output is an inner product of two activations divided by √n",
+            "an output is vᵀx/√n with a trained or drawn vector v",
+            hint="end in a linear layer, or divide by n",
+        )
+    x = settled(Entry(b, factor.p - HALF))
+    return Term("readout", (a, x), factor.c, SCALAR, b.live and factor.p == HALF)
+
+
+def _note(translation: Translation, text: str) -> None:
+    if text not in translation.notes:
+        translation.notes.append(text)
+
+
+def _note_bias(translation: Translation, array: Array, index: Index) -> None:
+    """What the declaration of a bias of the output, a number N(0, s), leaves unsaid."""
     assert array.parameter is not None
-    note = f"`{array.parameter.path}`, a bias of the output, is left out"
-    variance = neat(factor.c**2 * array.parameter.laws[index].variance)
-    if factor.p < 0:
-        return f"{note}: its share vanishes in the limit"
-    if variance == 0:
-        return f"{note}: it starts at 0, and what training adds to it is missing"
-    return f"{note}: for its share, end the output with `+ c`, where `scalar c ~ N(0, {variance:.17g})`"
+    law, path = array.parameter.laws[index], array.parameter.path
+    if law.kind == "uniform":
+        _note(translation, f"`{path}`, a bias of the output drawn from a uniform law, is a Gaussian of that variance")
+    if law.mean.c != 0:
+        _note(translation, f"`{path}`, a bias of the output, has the mean {law.mean.c:g}, which no kernel sees")
 
 
 def _is_readout_vector(t: Term) -> bool:
@@ -185,8 +199,13 @@ def _is_readout_vector(t: Term) -> bool:
 
 
 def _linear(t: Term, factor: Power) -> Iterator[tuple[Power, Term | None]]:
-    """A scalar as Σ c n^p · (inner product, parameter or 1)."""
-    if t.op == "num":
+    """A scalar as Σ c n^p · (inner product, parameter of unit size, or 1)."""
+    if t.op == "num" and t.origin is not None:
+        array, index, multiple = t.origin
+        assert array.parameter is not None
+        power = Power(1.0, array.parameter.power(index))
+        yield factor.times(multiple).times(power), Term("var", (), (array, index), SCALAR)
+    elif t.op == "num":
         yield factor.times(t.value), None
     elif t.op == "sum":
         for a in t.args:
@@ -237,6 +256,35 @@ def _reached(arrays: list[Array], outputs: list[Array]) -> list[Array]:
     return out
 
 
+def _fix_numbers(arrays: list[Array]) -> None:
+    """In all but outputs, put for a parameter that is a number the number that it starts at; refuse random ones."""
+
+    def settle(t: Term) -> Term:
+        args = tuple(settle(a) for a in t.args)
+        if t.op == "sum":
+            constant = sum(a.value.c for a in args if a.op == "num" and a.origin is not None and a.value.p == 0)
+            args = tuple(a for a in args if not (a.op == "num" and a.origin is not None and a.value.p == 0))
+            if constant:
+                args = (*args, Term("num", value=Power(constant)))
+            if len(args) == 1:
+                return args[0]
+        same = all(a is b for a, b in zip(args, t.args)) and len(args) == len(t.args)
+        return t if same else Term(t.op, args, t.value, t.kind, t.live)
+
+    for a in arrays:
+        a.terms = {i: settle(t) for i, t in a.terms.items()}
+        for t in a.terms.values():
+            for x in references(t):
+                p = x.value[0].parameter
+                if p is not None and p.kind == SCALAR:
+                    raise Refusal(
+                        f"`{p.path}` is a random number that every unit meets, and stays random as n → ∞",
+                        "a network's numbers inside are constants; weights are matrices and vectors along the width",
+                        hint="start it at a constant: nn.init.constant_(p, 0.5)",
+                        place=a.place,
+                    )
+
+
 def _verify_live(outputs: list[Array], arrays: list[Array], translation: Translation) -> None:
     if not any(_has_input(t) for a in arrays for t in a.terms.values()):
         raise Refusal("no output depends on the example")
@@ -274,6 +322,8 @@ def _influences(outputs: list[Array], arrays: list[Array]) -> dict[Part, Fractio
             x, q = stack.pop()
             if x.op == "var":
                 reach[x.value] = max(reach.get(x.value, q), q)
+            elif x.op == "bias":
+                stack.append((x.args[0], q + x.value.p))
             elif x.op == "prod":
                 q += sum((a.value.p for a in x.args if a.op == "num"), ZERO)
                 stack += [(a, q) for a in x.args if a.op != "num"]
@@ -298,7 +348,7 @@ def _training(translation: Translation, influence: dict[Part, Fraction]) -> tupl
     """
     order: dict[Part, Fraction] = {}
     for (q, index), reach in influence.items():
-        if q.trained and q.kind != SCALAR:
+        if q.trained:
             order[q, index] = 2 * (reach - q.power(index))
     if not order:
         return set(), 0, set()

@@ -18,7 +18,7 @@ from netsor.importer.export import Exported
 from netsor.importer.laws import Law, LawInWidth, Power, fit, in_width
 from netsor.importer.refusal import Refusal
 from netsor.importer.tensors import COLUMN, ROW, Axis, Tensor, empty
-from netsor.importer.terms import SCALAR, VECTOR, Entry, Term, of_power, variable
+from netsor.importer.terms import SCALAR, VECTOR, Entry, Term, fixed, of_power, variable
 
 MATRIX = "matrix"
 
@@ -43,9 +43,10 @@ class Parameter:
         """Take the first (0) or second (1) axis of the width as units of `inner` entries, in parts of n units."""
         self.interleaved[which] = inner
 
-    @staticmethod
-    def unit_width(n: int) -> float:
-        return float(n)
+    @property
+    def wide(self) -> list[int]:
+        """The axes of the tensor that are the width."""
+        return [k for k, is_wide in enumerate(self.widths) if is_wide]
 
     @property
     def starts_at_zero(self) -> bool:
@@ -109,7 +110,7 @@ class Parameters:
             entries[index] = p.entry(index)
             law = p.laws[index]
             if p.kind == SCALAR and law.scale.c == 0:
-                entries[index] = of_power(law.mean)
+                entries[index] = fixed(p.array, index, law.mean)
         return Tensor(tuple(axes), entries)
 
     def _parameter(self, path: str, owners: list[Any], axes: list[Axis], buffer: bool) -> Parameter:

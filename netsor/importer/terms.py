@@ -26,14 +26,17 @@ class Term:
 
     num (value: Power), var (value: (array, index)), sum, prod, div, pow, call (value: name), if (value: comparison),
     matmul (value: transposed; args: matrix, vector), dot (aᵀb/n), mean, input (value: number of the entry),
-    column (args: the column of an input matrix; value: a linear form of inputs), series (value: index, from, to).
-    `live` says whether the example still matters to it in the limit.
+    column (args: the column of an input matrix; value: a linear form of inputs), series (value: index, from, to),
+    and in outputs readout (args: vector, vector; value: factor) and bias (args: a number; value: its factor, Power).
+    `live` says whether the example still matters to it in the limit. `origin` is of a number that is a multiple of a
+    parameter, such as a bias that starts at zero: (array, index, its factor: Power).
     """
 
-    __slots__ = ("args", "kind", "live", "op", "value")
+    __slots__ = ("args", "kind", "live", "op", "origin", "value")
 
     def __init__(self, op: str, args: tuple[Term, ...] = (), value: Any = None, kind: str = NUMBER, live: bool = False):
         self.op, self.args, self.value, self.kind, self.live = op, args, value, kind, live
+        self.origin: tuple[Array, tuple[int, ...], Power] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,17 @@ def of_power(value: Power) -> Entry:
     return num(value.c, value.p)
 
 
+def fixed(array: Array, index: tuple[int, ...], value: Power) -> Entry:
+    """The number that a parameter starts at, which is still known as that parameter where an output adds it."""
+    return Entry(_known(Term("num", value=Power(value.c)), (array, index, Power(1.0, -value.p))), value.p)
+
+
+def _known(number: Term, origin: tuple[Array, tuple[int, ...], Power] | None, factor: Power | None = None) -> Term:
+    if origin is not None:
+        number.origin = (*origin[:2], origin[2].times(factor or Power(1.0)))
+    return number
+
+
 NIL = num(0.0)
 ONE = num(1.0)
 
@@ -82,13 +96,15 @@ def settled(entry: Entry) -> Term:
         return entry.term
     factor = Term("num", value=Power(1.0, entry.power))
     if entry.term.op == "num":
-        return Term("num", value=entry.term.value.times(factor.value))
+        return _known(Term("num", value=entry.term.value.times(factor.value)), entry.term.origin, factor.value)
     return Term("prod", (factor, entry.term), kind=entry.kind, live=False)
 
 
 def add(*entries: Entry) -> Entry:
     """The sum, in the largest power that occurs; the others keep their smaller ones."""
-    parts = [e for e in entries if not e.is_zero]
+    # A bias counts in sums of readouts alone; elsewhere it is the number that it starts at.
+    biased = any(e.kind == SCALAR for e in entries)
+    parts = [e for e in entries if not e.is_zero or biased and e.term.origin]
     if not parts:
         return NIL
     if len(parts) == 1:
@@ -102,7 +118,7 @@ def add(*entries: Entry) -> Entry:
     constant = 0.0
     for e in parts:
         t = settled(Entry(e.term, e.power - top))
-        if t.op == "num" and t.value.p == 0:
+        if t.op == "num" and t.value.p == 0 and not (biased and t.origin):
             constant += t.value.c
         elif t.op == "sum":
             terms += t.args
@@ -133,6 +149,8 @@ def _at_most(e: Entry, top: Fraction) -> Entry:
 
 
 def mul(*entries: Entry) -> Entry:
+    if all(e.number is not None for e in entries) and sum(e.term.origin is not None for e in entries) == 1:
+        return _multiple_of_parameter(entries)
     if any(e.is_zero for e in entries):
         return NIL
     if any(e.kind == INPUT for e in entries):
@@ -157,6 +175,16 @@ def mul(*entries: Entry) -> Entry:
     return Entry(Term("prod", tuple(terms), kind=joint_kind(*terms), live=live), power)
 
 
+def _multiple_of_parameter(entries: tuple[Entry, ...]) -> Entry:
+    factor = Power(1.0)
+    for e in entries:
+        if e.term.origin is None and e.number is not None:
+            factor = factor.times(e.number)
+    (e,) = (e for e in entries if e.term.origin is not None)
+    c = Power(factor.c)
+    return Entry(_known(Term("num", value=e.term.value.times(c)), e.term.origin, c), e.power + factor.p)
+
+
 def scaled(c: float, e: Entry) -> Entry:
     return mul(num(c), e)
 
@@ -166,12 +194,14 @@ def sub(a: Entry, b: Entry) -> Entry:
 
 
 def div(a: Entry, b: Entry) -> Entry:
-    if a.is_zero:
-        return NIL
     value = b.number
+    if a.is_zero and (a.term.origin is None or value is None):
+        return NIL
     if value is not None:
         if value.c == 0:
             raise Refusal("a division by zero")
+        if a.term.origin is not None:
+            return mul(num(neat(1 / value.c), -value.p), a)
         if a.number is not None:
             return num(neat(a.number.c / value.c), a.number.p - value.p)
         if float(value.c).is_integer() and value.p == 0 and a.kind != INPUT:

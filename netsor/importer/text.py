@@ -94,7 +94,7 @@ class Writer:
             indices = (*shown.prefix, *(index[k] + 1 for k in shown.axes))
             family = getattr(shown, "family", a)
             return ("var", (family, tuple(Lin(i) for i in indices)), ())
-        value = (t.value.c, t.value.p) if t.op == "num" else t.value
+        value = (t.value.c, t.value.p) if t.op in ("num", "bias") else t.value
         return (t.op, value, tuple(self._node(x) for x in t.args))
 
     # Parameters
@@ -171,7 +171,7 @@ class Writer:
 
     def _declarations(self, families: list[tuple[Any, Any]]) -> list[str]:
         wanted: dict[Any, set[Index]] = dict(self._parameters())
-        lines: dict[str, list[str]] = {"input": [], "matrix": [], "vector": []}
+        lines: dict[str, list[str]] = {"input": [], "matrix": [], "vector": [], "scalar": []}
         for family, arrays in families:
             members: dict[tuple[int, ...], tuple[str, str]] = {}
             for array in arrays:
@@ -183,9 +183,9 @@ class Writer:
                     if array.parameter is not None:
                         self.declared[_with_index(family.name, place)] = (array.parameter, entries, is_input)
             for section, law, places in _boxes(members):
-                word = "vector" if section == "vector" else "matrix"
+                word = "matrix" if section == "input" else section
                 lines[section].append(f"{word} {family.name}{places}{law}")
-        return [*lines["input"], *lines["matrix"], *lines["vector"]]
+        return [line for section in lines.values() for line in section]
 
     def _law(self, array: Any, index: Index) -> tuple[str, str, tuple[Index, ...], bool]:
         """The section and the law of one member, and the entries of the module's parameter that it is."""
@@ -200,6 +200,8 @@ class Writer:
         law = p.laws[index]
         if p.kind == MATRIX:
             return "matrix", f" ~ N(0, {_number(law.variance)}/n)", (index,), False
+        if p.kind == SCALAR:
+            return "scalar", f" ~ N(0, {_number(law.variance)})", (index,), False
         return "vector", f" ~ {_law(law)}", (index,), False
 
     def _training(self) -> list[str]:
@@ -306,6 +308,10 @@ class Writer:
             if factor.startswith("-"):
                 factor = f"({factor.strip()}) "
             return f"{factor}{e(arguments[0], names, 5)}ᵀ {e(arguments[1], names, 5)} / √n", 2
+        if op == "bias":
+            c, p = v
+            product = self._product((("num", (c, Fraction(0)), ()), arguments[0]), names)
+            return (f"{product} / {_width(-p)}" if p else product), 2
         if op == "series":
             variable, low, high = v
             letter = _letter(variable, names, n)

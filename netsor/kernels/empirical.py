@@ -12,7 +12,7 @@ import numpy as np
 from netsor.check.outputs import verify_covariance
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
-from netsor.expr import Add, Const, Expr, Mul, Sym
+from netsor.expr import WIDTH, Add, Const, Expr, Mul, Sym
 from netsor.expr.arrays import lambdify
 from netsor.finite import run_vectors
 from netsor.finite.arguments import draws_of, width_of
@@ -236,7 +236,8 @@ class _Drawn:
             for a in range(len(self.made.network.readouts)):
                 for term in terms(self.made, p, p, a, a):
                     for psi in term.moments:
-                        names.update((str(s.name), None) for s in sorted(psi.free, key=lambda s: s.digest))
+                        vectors = psi.free - {WIDTH}
+                        names.update((str(s.name), None) for s in sorted(vectors, key=lambda s: s.digest))
         return list(names)
 
 
@@ -271,14 +272,15 @@ class _Sample:
         if isinstance(psi, Add):
             return sum(self._mean(term) for term in psi.children)
         factors = psi.children if isinstance(psi, Mul) else (psi,)
-        vectors = [f for f in factors if isinstance(f, Sym)]
+        vectors = [f for f in factors if isinstance(f, Sym) and f is not WIDTH]
         numbers = [f for f in factors if isinstance(f, Const)]
         if len(vectors) == 2 and len(vectors) + len(numbers) == len(factors):
             x, y = (self.vectors[str(v.name)] for v in vectors)
             return float(np.prod([float(c.value) for c in numbers]) * np.dot(x, y) / self.n)
         symbols = sorted(psi.free, key=lambda s: s.digest)
         f = lambdify((psi,), tuple(symbols))
-        return float(np.mean(f(*(self.vectors[str(s.name)] for s in symbols))[0]))
+        values = (float(self.n) if s is WIDTH else self.vectors[str(s.name)] for s in symbols)
+        return float(np.mean(f(*values)[0]))
 
     def _entry(self, p: int, q: int, a: int, b: int) -> dict[str, float]:
         out: dict[str, float] = {}

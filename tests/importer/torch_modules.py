@@ -20,6 +20,24 @@ def example(*shape: Any) -> Any:
     return register
 
 
+def example_of(name: str) -> Any:
+    """The example of a module as `netsor.from_torch` takes it."""
+    shape = EXAMPLES[name]
+    return shape[0] if isinstance(shape[0], torch.Tensor) else list(shape) if isinstance(shape[0], tuple) else shape
+
+
+def draw(name: str, seed: int = 7) -> list[Any]:
+    """An example with random numbers, or random tokens."""
+    example = example_of(name)
+    generator = torch.Generator().manual_seed(seed)
+    return [
+        torch.randint(0, 4, s.shape, generator=generator)
+        if isinstance(s, torch.Tensor)
+        else torch.randn(s, dtype=torch.float64, generator=generator)
+        for s in (example if isinstance(example, list) else [example])
+    ]
+
+
 def scaled(module: nn.Module) -> nn.Module:
     """Weights N(0, 1/fan-in) and biases 0."""
     for m in module.modules():
@@ -72,7 +90,7 @@ ACTIVATIONS = {
     "squared_relu": lambda x: F.relu(x) ** 2, "snake": lambda x: x + torch.sin(x) ** 2, "softsign": F.softsign,
     "tanhshrink": F.tanhshrink, "logsigmoid": F.logsigmoid, "where": lambda x: torch.where(x > 0, x, 0.1 * x),
     "atan": torch.atan, "exp": lambda x: torch.exp(-(x**2)), "clamp": lambda x: x.clamp(-1, 2), "celu": F.celu,
-    "softshrink": F.softshrink, "max": lambda x: torch.maximum(x, torch.tanh(x)),
+    "max": lambda x: torch.maximum(x, torch.tanh(x)),
 }  # fmt: skip
 for _name, _f in ACTIVATIONS.items():
     globals()[f"act_{_name}"] = _activation(_f)

@@ -45,6 +45,17 @@ def test_gradient_and_training_at_a_width() -> None:
         assert np.allclose(b.ntk.mean, a.ntk.mean + 0.3, atol=1e-12)
 
 
+def test_a_bias_divided_by_a_power_of_n_vanishes() -> None:
+    plain, small = pair(f"train all\n{BODY} + 2 c / √n")
+    a, b = plain.ntk(X), small.ntk(X)
+    assert np.allclose(a.ntk.value, b.ntk.value, atol=1e-13) and np.allclose(a.nngp.value, b.nngp.value, atol=1e-13)
+    a, b = (d.ntk(X, width=25, seeds=3) for d in (plain, small))
+    # (2/√25)² = 4/25, where c is c₀ √0.3
+    assert np.allclose(b.ntk.mean, a.ntk.mean + 0.3 * 4 / 25, atol=1e-12)
+    assert codes(HEAD + "scalar c ~ N(0, 1)\ntrain all\n" + BODY + " + √n c\n") == ["E601"]
+    assert codes(HEAD + "train all\n" + BODY + " + vᵀ x / n\n") == ["E601"]
+
+
 def test_training_follows_a_number() -> None:
     # f = c alone with one row: c_{t+1} = c_t − η s (c_t − y).
     network = netsor.loads("network g(ξ : 1)\nmatrix U : (n, 1)\nvector v ~ N(0, 1)\nscalar c ~ N(0, 0.25)\n"

@@ -259,12 +259,12 @@ def _hardswish(t: Translation, a: Any) -> Tensor:
     return elementwise(t, f, a, hint="hardswish")
 
 
-@rule("hardsigmoid")
+@rule("hardsigmoid", "hardsigmoid_")
 def _hardsigmoid(t: Translation, a: Any) -> Tensor:
     return elementwise(t, lambda x: div(call("clip", add(x, num(3.0)), NIL, num(6.0)), num(6.0)), a, hint="gate")
 
 
-@rule("mish")
+@rule("mish", "mish_")
 def _mish(t: Translation, a: Any) -> Tensor:
     return elementwise(t, lambda x: mul(x, call("tanh", call("softplus", x))), a, hint="mish")
 
