@@ -25,7 +25,6 @@ ALLOWED: dict[str, tuple[str, set[str] | None]] = {
     "importer/operations/reductions.py": ("softmax and the largest of several", {"max", "log", "abs", "exp", "min"}),
     "importer/parameters.py": ("a root of a variance", {"sqrt"}),
     "importer/terms.py": ("simplifications of texts", {"sqrt", "leaky_relu", "abs", "relu", "min", "max"}),
-    "importer/text.py": ("names that a variable of a text must not take", None),
     "syntax/lexer.py": ("the word for √", {"sqrt"}),
     "expr/__init__.py": ("the constructor of a root, exported", {"sqrt"}),
     "expr/arrays.py": ("a name of scipy.special", {"erf"}),

@@ -142,8 +142,12 @@ class Emitter:
             self.instructions.append(Moment(name, e, vectors, scalars, span))
 
     def _ones(self, stem: str, span: Span) -> Expr:
-        """The vector (1, …, 1): a NONLIN⁺ that depends on scalars only has it for its vector."""
-        one = next((g.names[0] for g in self.groups if g.mean == (1.0,) and g.covariance == ((0.0,),)), None)
+        """The vector (1, …, 1): a NONLIN⁺ that depends on scalars only has it for its vector.
+
+        A vector that the program declares so is another one, for it may be trained.
+        """
+        made = (g for g in self.groups if g.mean == (1.0,) and g.covariance == ((0.0,),))
+        one = next((g.names[0] for g in made if g.names[0] in self.undeclared), None)
         if one is None:
             one = self.fresh(stem)
             self.vectors.add(one)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from netsor.expr.functions import FUNCTIONS
 from netsor.importer.arrays import Array, Index
 from netsor.importer.folding import Item, fold, fuse
 from netsor.importer.laws import LawInWidth
@@ -16,13 +17,11 @@ from netsor.importer.network import Input, Network, references
 from netsor.importer.nodes import Lin, Node, compress, roll
 from netsor.importer.parameters import MATRIX, Parameter
 from netsor.importer.terms import SCALAR, VECTOR, Term, subterms
+from netsor.syntax.names import KEYWORDS, RESERVED
 
-RESERVED = {
-    "program", "network", "param", "data", "scalar", "matrix", "vector", "train", "def", "return", "for", "in",
-    "if", "then", "else", "and", "or", "not", "output", "include", "n", "pi", "all", "std", "mean", "sum", "abs",
-    "sign", "step", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "sigmoid", "tanh", "hardtanh",
-    "clip", "erf", "Phi", "sqrt", "exp", "log", "sin", "cos", "tan", "atan", "min", "max", "rows", "one", "i", "j",
-    "k", "l", "m", "t", "r", "s", "q", "p", "f", "v",
+# Names that a variable of a text does not take; letters are those of indices and placeholders.
+_TAKEN = KEYWORDS | RESERVED | {
+    *FUNCTIONS, "include", "N", "U", "all", "mean", "std", "sum", "rows", "one", *"ijklmtrsqpfv",
 }  # fmt: skip
 
 
@@ -163,7 +162,7 @@ class Writer:
 
     def _fresh(self, name: str, anyway: bool = False) -> str:
         wanted, k = name, 2
-        while wanted in self.used or (wanted in RESERVED and not anyway):
+        while wanted in self.used or (wanted in _TAKEN and not anyway):
             wanted = f"{name}_{k}" if name[-1:].isdigit() else f"{name}{k}"
             k += 1
         self.used.add(wanted)
@@ -384,7 +383,7 @@ def _short_names(paths: list[str], used: set[str]) -> list[str]:
         clashes = [
             i
             for i, x in enumerate(names)
-            if (names.count(x) > 1 or x in RESERVED or x in used or x[0].isdigit()) and depth[i] < len(parts[i])
+            if (names.count(x) > 1 or x in _TAKEN or x in used or x[0].isdigit()) and depth[i] < len(parts[i])
         ]
         if not clashes:
             break
@@ -394,8 +393,8 @@ def _short_names(paths: list[str], used: set[str]) -> list[str]:
     for x in names:
         x = f"W{x}" if x[0].isdigit() else x
         wanted, k = x, 2
-        while wanted in used or wanted in RESERVED:
-            wanted = f"{x}_w" if x in RESERVED and k == 2 else f"{x}_{k}"
+        while wanted in used or wanted in _TAKEN:
+            wanted = f"{x}_w" if x in _TAKEN and k == 2 else f"{x}_{k}"
             k += 1
         used.add(wanted)
         out.append(wanted)
@@ -539,7 +538,7 @@ def _hint(a: Any) -> str:
     if a.hint in ("linear", "norm", "conv", "embedding") and path:
         base = path[-1]
     base = re.sub(r"\W", "", base)
-    if base in RESERVED or not base:
+    if base in _TAKEN or not base:
         base = "h" if a.hint in ("linear", "conv") else "y" if a.hint == "norm" else "x"
     return base
 

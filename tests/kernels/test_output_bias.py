@@ -68,6 +68,15 @@ def test_training_follows_a_number() -> None:
     assert np.allclose(made.finite.mean[:, 0, 0], f, atol=1e-10)
 
 
+def test_a_gain_that_starts_at_one_is_no_part_of_the_bias() -> None:
+    head = HEAD + "vector g ~ N(1, 0)\ntrain U, v, g * 1\nx := g * relu(U ξ)\noutput f := vᵀ x / √n"
+    plain, biased = (
+        netsor.loads(head + "\n"),
+        netsor.loads(head.replace("vector g", "scalar c ~ N(0, 1)\nvector g") + " + c\n"),
+    )
+    assert np.allclose(plain.ntk(X).ntk.value, biased.ntk(X).ntk.value, atol=1e-13)
+
+
 def test_outputs_with_biases_of_their_own() -> None:
     network = netsor.loads(
         HEAD + "vector w ~ N(0, 1)\nscalar c[1..2] ~ N(0, 0.5)\ntrain all\nx := relu(U ξ)\n"

@@ -31,6 +31,12 @@ from netsor.importer.terms import (
 )  # fmt: skip
 from netsor.importer.translate import Constant, Rule, Translation
 
+# Functions that torch.export would take apart into comparisons and roundings.
+WHOLE = {
+    "softplus", "mish", "mish_", "hardswish", "hardswish_", "hardsigmoid", "hardsigmoid_", "log_sigmoid_forward",
+    "_prelu_kernel", "silu", "silu_", "glu",
+}  # fmt: skip
+
 
 def elementwise(t: Translation, f: Callable[..., Entry], *values: Any, hint: str = "") -> Tensor:
     tensors = [t.symbolic(v) for v in values]

@@ -12,11 +12,6 @@ F = TypeVar("F", bound=Rule)
 RULES: dict[str, Rule] = {}
 # The numbers of one-hot rows, for tokens of an input: more than any vocabulary has.
 ONE_HOT = 10_000_000
-# Functions that torch.export would take apart into comparisons and roundings.
-WHOLE = {
-    "softplus", "mish", "mish_", "hardswish", "hardswish_", "hardsigmoid", "hardsigmoid_", "log_sigmoid_forward",
-    "_prelu_kernel", "silu", "silu_", "glu",
-}  # fmt: skip
 INFINITE = 1e30  # masks are −∞, or the most negative number of a type
 
 
