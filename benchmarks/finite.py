@@ -1,27 +1,44 @@
-"""Dense against lazy, side by side in one run: `python benchmarks/finite.py [--widths 1e3,1e4] [--dtype float32]`.
+"""Finite width against what it must cost, side by side in one run: `python benchmarks/finite.py [--device cuda]`.
 
-Each case is run by both engines in turn, several times, and the smallest time of each is kept. A case that would take
-more memory than `--memory` is left out, which is said. Growth is the slope of log time over log width between
-neighbouring rows of the lazy engine, 1 in the long run; `max GB` is the largest memory of the process so far.
+The first table has the lazy engine. Its floor is the time to draw the normals of every product, in place, and to read
+every base once for each product: the directions and images of both sides so far; both are measured here, on all
+threads. `engine` is the time of the products, `run` includes ψ on every coordinate, and `dense` is a run with the
+matrices. `over floor` is `engine` against the floor.
+
+The second table has T steps of SGD on four rows, all rows a batch, with two test rows, for a network with two hidden
+layers: plain numpy backpropagation, torch on the CPU where it is installed, and `train --width` of netsor, which
+includes the drawing of the weights in all three.
+
+With `--device cuda` (or `torch:cpu`, to see that it works) the first table is that of the device, and its floor is the
+time of reading the bases at the device's own rate, which is measured; the normals are drawn on the host and copied.
+
+The smallest of several repetitions counts. `--clock cpu` counts the seconds of all cores, for machines with other work.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
-import resource
 import time
+from collections.abc import Callable
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import netsor
 from netsor.core import Program
-from netsor.finite import cost, memory, run
+from netsor.finite import lazy, memory, run
+from netsor.finite.device import Device, device_of
+from netsor.finite.kernels import STRIPE, Kernels
 from netsor.finite.prepare import prepare
-from netsor.finite.workers import cores
-from netsor.resources import folder
+from netsor.finite.streams import CHUNK, Streams, spans
+from netsor.finite.workers import Workers, cores
+
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+# The most bytes of the array on which the rate of reading is measured.
+SAMPLE = 400_000_000
 
 
 def unrolled(products: int) -> Program:
@@ -40,97 +57,264 @@ output m := mean(x[T] * v)
     ).program
 
 
-def algorithm1() -> Program:
-    return netsor.load(folder("programs") / "algorithm1.netsor").program
+class Stopwatch:
+    """Times by one clock; the smallest of some repetitions counts."""
+
+    def __init__(self, clock: Callable[[], float], patience: float):
+        self.clock, self.patience = clock, patience
+
+    def once(self, work: Callable[[], Any]) -> float:
+        start = self.clock()
+        work()
+        return self.clock() - start
+
+    def best(self, work: Callable[[], Any]) -> float:
+        """The smallest time, of at least two repetitions, and of as many more as the patience allows."""
+        begun, found = time.perf_counter(), self.once(work)
+        for k in range(20):
+            if k and time.perf_counter() - begun > self.patience:
+                break
+            found = min(found, self.once(work))
+        return found
 
 
-CASES = {
-    "algorithm1": algorithm1,
-    "unrolled-10": lambda: unrolled(10),
-    "unrolled-50": lambda: unrolled(50),
-}
+@contextmanager
+def products_timed(watch: Stopwatch):  # type: ignore[no-untyped-def]
+    """A list to which every product of the lazy engine adds its seconds."""
+    original, spent = lazy.Lazy.multiply, []
+
+    def multiply(self: lazy.Lazy, *args: Any) -> Any:
+        out: list[Any] = []
+        spent.append(watch.once(lambda: out.append(original(self, *args))))
+        return out[0]
+
+    lazy.Lazy.multiply = multiply  # type: ignore[method-assign]
+    try:
+        yield spent
+    finally:
+        lazy.Lazy.multiply = original  # type: ignore[method-assign]
 
 
-def floor(program: Program, n: int, itemsize: int, engine: str) -> float:
-    """The time that drawing the normals and reading the memory must take at the rates of `netsor.finite.cost`."""
-    names = [o.name for o in program.outputs]
-    job, _ = prepare(program, n, names, (), "float64", engine, 1 << 62, None, None, cores())
-    seconds = cost.dense_seconds if engine == "dense" else cost.lazy_seconds
-    return seconds(job.plan, n, itemsize, cores())
+def normals(n: int, dtype: str, watch: Stopwatch, workers: Workers) -> float:
+    """Seconds to draw n normals in place on all threads."""
+    row, streams = np.empty(n, dtype), Streams(0, 0, n)
+    stretches = list(spans(n, CHUNK))
+
+    def fill(k: int) -> None:
+        lo, hi = stretches[k]
+        streams.fill("floor", k, row[lo:hi])
+
+    return watch.best(lambda: workers.each(len(stretches), fill))
 
 
-def timed(program: Program, n: int, dtype: str, engine: str) -> float:
-    start = time.perf_counter()
-    run(program, n, 1, dtype=dtype, engine=engine)
-    return time.perf_counter() - start
+def reading(n: int, dtype: str, watch: Stopwatch, workers: Workers) -> float:
+    """Seconds to read one row of n numbers among several, in a product with a vector, on all threads."""
+    rows = max(2, min(40, SAMPLE // (n * np.dtype(dtype).itemsize)))
+    basis, x = np.ones((rows, n), dtype), np.ones((1, n), dtype)
+    kernels = Kernels(workers, dtype)
+    assert CHUNK % STRIPE == 0
+    return watch.best(lambda: kernels.inner(x, basis)) / rows
 
 
-def measure(name: str, n: int, dtype: str, limit: int, patience: float) -> dict[str, float | str | None]:
-    """One row: both engines in turn until `patience` seconds are used, at least once each."""
-    program = CASES[name]()
-    best: dict[str, float] = {}
-    engines = []
-    for engine in ("lazy", "dense"):
-        itemsize = np.dtype(dtype).itemsize
-        if engine == "dense" and n * n * itemsize > limit:
-            continue
-        engines.append(engine)
-        timed(program, 64, dtype, engine)
-    start, rounds = time.perf_counter(), 0
-    while not rounds or (time.perf_counter() - start < patience and rounds < 7):
-        for engine in engines:
-            for _ in range(5 if engine == "lazy" and n <= 100_000 else 1):
-                best[engine] = min(best.get(engine, math.inf), timed(program, n, dtype, engine))
-            # The BLAS keeps its threads spinning for a while after a product, at the cost of whoever comes next.
-            time.sleep(0.2 if engine == "dense" else 0)
-        rounds += 1
+def rows_read(program: Program, n: int) -> int:
+    """How many directions and images there are when each product is asked, summed over the products."""
+    job, _ = prepare(program, n, [o.name for o in program.outputs], (), "float64", "lazy", 1 << 62, None, None, 1)
+    known: dict[str, int] = {}
+    total = 0
+    for p in job.plan.products():
+        total += 2 * known.get(p.matrix, 0)
+        known[p.matrix] = known.get(p.matrix, 0) + len(p.names)
+    return total
+
+
+def lazy_row(products: int, n: int, dtype: str, watch: Stopwatch, limit: int) -> dict[str, Any]:
+    """The lazy engine, its floor, and the dense engine where it fits."""
+    program = unrolled(products)
+    with Workers() as workers:
+        drawn = products * normals(n, dtype, watch, workers)
+        read = rows_read(program, n) * reading(n, dtype, watch, workers)
+    run(program, 64, 1, dtype=dtype, engine="lazy")
+    with products_timed(watch) as spent:
+        inside: list[float] = []
+
+        def whole_run() -> None:
+            spent.clear()
+            run(program, n, 1, dtype=dtype, engine="lazy")
+            inside.append(sum(spent))
+
+        total = watch.best(whole_run)
+    dense = None
+    if n * n * np.dtype(dtype).itemsize <= min(limit, 1_000_000_000):
+        dense = watch.best(lambda: run(program, n, 1, dtype=dtype, engine="dense"))
     return {
-        "case": name,
+        "products": products, "width": n, "normals": drawn, "reads": read, "engine": min(inside), "run": total,
+        "dense": dense, "over floor": min(inside) / (drawn + read),
+    }  # fmt: skip
+
+
+NETWORK = """
+network mlp(ξ : 10)
+matrix U : (n, 10) ~ N(0, 0.1)
+matrix W ~ N(0, 1/n)
+vector v ~ N(0, 1)
+train U, W, v
+h := W tanh(U ξ)
+output f := vᵀ tanh(h) / √n
+"""
+ROWS, TESTS, RATE = 4, 2, 0.5
+
+
+def backpropagation(n: int, steps: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """f after the last step, by plain numpy."""
+    rng = np.random.default_rng(0)
+    u, w, v = rng.standard_normal((n, 10)) * 0.1**0.5, rng.standard_normal((n, n)) / n**0.5, rng.standard_normal(n)
+    for t in range(steps + 1):
+        a = np.tanh(x @ u.T)
+        b = np.tanh(a @ w.T)
+        f = b @ v / n**0.5
+        if t < steps:
+            pull = (f[:ROWS] - y) * RATE / ROWS / n**0.5
+            dh = pull[:, None] * v * (1 - b[:ROWS] ** 2)
+            dg = (dh @ w) * (1 - a[:ROWS] ** 2)
+            v = v - pull @ b[:ROWS]
+            w -= dh.T @ a[:ROWS] / n
+            u -= 0.1 * dg.T @ x[:ROWS]
+    return f
+
+
+def torch_training(n: int, steps: int, x: np.ndarray, y: np.ndarray) -> Callable[[], Any] | None:
+    """The same by torch on the CPU, with its optimizer; None where it is not installed."""
+    try:
+        import torch
+    except ImportError:
+        return None
+
+    def descend() -> Any:
+        u, w, v = (torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in ((n, 10), (n, n), (n,)))
+        rows, targets = torch.tensor(x), torch.tensor(y)
+        optimizer = torch.optim.SGD([u, w, v], lr=RATE)
+        for _ in range(steps):
+            f = torch.tanh(torch.tanh(rows @ u.T * 0.1**0.5) @ w.T / n**0.5) @ v / n**0.5
+            loss = ((f[:ROWS] - targets) ** 2 / 2).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        with torch.no_grad():
+            return torch.tanh(torch.tanh(rows @ u.T * 0.1**0.5) @ w.T / n**0.5) @ v / n**0.5
+
+    return descend
+
+
+def training_row(n: int, steps: int, watch: Stopwatch) -> dict[str, Any]:
+    """Plain numpy, torch and netsor."""
+    rng = np.random.default_rng(1)
+    x, y = rng.standard_normal((ROWS + TESTS, 10)), rng.standard_normal(ROWS)
+    document = netsor.loads(NETWORK)
+    settings = {"steps": steps, "batch": ROWS, "lr": RATE, "limit": False}
+    descend = torch_training(n, steps, x, y)
+    return {
         "width": n,
-        "dtype": dtype,
-        "lazy": best["lazy"],
-        "dense": best.get("dense"),
-        "ratio": best["dense"] / best["lazy"] if "dense" in best else None,
-        "lazy over floor": best["lazy"] / floor(program, n, np.dtype(dtype).itemsize, "lazy"),
-        "peak GB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+        "steps": steps,
+        "numpy": watch.best(lambda: backpropagation(n, steps, x, y)),
+        "torch": watch.best(descend) if descend else None,
+        "netsor": watch.best(lambda: document.train(x[:ROWS], y, x[ROWS:], width=n, **settings)),
     }
 
 
+def device_row(products: int, n: int, dtype: str, device: Device, watch: Stopwatch) -> dict[str, Any]:
+    """The lazy engine on a device, against the device's rate of reading."""
+    program, xp = unrolled(products), device.xp
+    wait = getattr(getattr(xp, "cuda", None), "synchronize", None)
+    synchronize: Callable[[], Any] = wait if wait is not None and "cuda" in device.name else lambda: None
+    rows = max(2, min(40, SAMPLE // (n * np.dtype(dtype).itemsize)))
+    basis = device.send(np.ones((rows, n)), dtype)
+    x = device.send(np.ones(n), dtype)
+
+    def read() -> None:
+        product = basis @ x
+        synchronize()
+        device.fetch(product)
+
+    read()
+    rate = rows * n * np.dtype(dtype).itemsize / watch.best(read)
+    streams = Streams(0, 0, n)
+
+    def send() -> None:
+        for k, (lo, hi) in enumerate(spans(n, CHUNK)):
+            device.send(streams.normals("floor", k, hi - lo), dtype)
+        synchronize()
+
+    drawn = products * watch.best(send)
+    run(program, 64, 1, dtype=dtype, engine="lazy", device=device.name)
+    total = watch.best(lambda: run(program, n, 1, dtype=dtype, engine="lazy", device=device.name))
+    size = rows_read(program, n) * n * np.dtype(dtype).itemsize
+    return {
+        "products": products, "width": n, "GB/s": rate / 1e9, "normals": drawn, "reads": size / rate, "run": total,
+        "over floor": total / (drawn + size / rate),
+    }  # fmt: skip
+
+
+def shown(row: dict[str, Any]) -> str:
+    """One line of a table, times in seconds with three digits."""
+    cells = []
+    for name, value in row.items():
+        text = "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
+        cells.append(f"{text:>{max(10, len(name) + 2)}}")
+    return "".join(cells)
+
+
+def table(title: str, rows: list[Callable[[], dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Measure and print the rows one at a time."""
+    print(title)
+    found: list[dict[str, Any]] = []
+    for measure in rows:
+        try:
+            row = measure()
+        except netsor.NetsorError as e:
+            print(f"  left out: {e.diagnostics[0].message}")
+            continue
+        if not found:
+            print("".join(f"{name:>{max(10, len(name) + 2)}}" for name in row))
+        found.append(row)
+        print(shown(row), flush=True)
+    return found
+
+
+def pairs(text: str) -> list[tuple[int, int]]:
+    """`10x1e6,300x1e5` as pairs of whole numbers."""
+    return [(int(float(a)), int(float(b))) for a, b in (part.split("x") for part in text.split(","))]
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--widths", default="1e3,1e4,1e5,1e6")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--products", default="10x1e4,50x1e4,10x1e6,50x1e6,100x1e6,300x1e5,10x1e7", help="COUNTxWIDTH,…"
+    )
+    parser.add_argument("--training", default="1000x30,4000x30", help="WIDTHxSTEPS,…; nothing for no training")
+    parser.add_argument("--device", help="the lazy engine on other arrays: cuda, torch:cpu")
     parser.add_argument("--dtype", default="float64", choices=["float64", "float32"])
-    parser.add_argument("--memory", type=float, default=4e9, help="bytes that a run may take")
-    parser.add_argument("--patience", type=float, default=3.0, help="seconds to spend on repetitions of a row")
-    parser.add_argument("--cases", default=",".join(CASES), help="names, commas between them")
+    parser.add_argument("--memory", type=float, default=4e9, help="bytes that a dense run may take")
+    parser.add_argument("--patience", type=float, default=3.0, help="seconds to spend on repetitions of a time")
+    parser.add_argument("--clock", default="wall", choices=list(CLOCKS))
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    limit = int(min(args.memory, memory.available()))
-    rows = []
-    print(f"{'case':24}{'width':>10}{'lazy':>12}{'dense':>12}{'ratio':>9}{'growth':>8}{'of floor':>10}{'max GB':>9}")
-    for name in args.cases.split(","):
-        before = None
-        for n in (int(float(w)) for w in args.widths.split(",")):
-            try:
-                prepare(CASES[name](), n, [], (), args.dtype, "lazy", limit, None, None, cores())
-                row = measure(name, n, args.dtype, limit, args.patience)
-            except netsor.NetsorError as e:
-                print(f"{name:24}{n:>10,}  left out: {e.diagnostics[0].message}")
-                continue
-            growth = ""
-            if before:
-                growth = f"{math.log(row['lazy'] / before['lazy']) / math.log(n / before['width']):.2f}"
-            dense = f"{row['dense']:.4g} s" if row["dense"] else "-"
-            ratio = f"{row['ratio']:.0f}" if row["ratio"] else "-"
-            print(
-                f"{name:24}{n:>10,}{row['lazy']:>10.4g} s{dense:>12}{ratio:>9}{growth:>8}"
-                f"{row['lazy over floor']:>10.2f}{row['peak GB']:>9.2f}",
-                flush=True,
-            )
-            rows.append(row)
-            before = row
+    watch, limit = Stopwatch(CLOCKS[args.clock], args.patience), int(min(args.memory, memory.available()))
+    asked = pairs(args.products)
+    out: dict[str, Any] = {"clock": args.clock, "dtype": args.dtype, "threads": cores()}
+    if args.device:
+        device = device_of(args.device)
+        if device is None:
+            parser.error(f"{args.device} is this machine's own arrays, which the other tables measure")
+        rows = [lambda p=p, n=n: device_row(p, n, args.dtype, device, watch) for p, n in asked]
+        out["device"] = table(f"lazy engine on {args.device}, {args.dtype}, {args.clock} seconds", rows)
+    else:
+        title = f"lazy engine, {args.dtype}, {args.clock} seconds, {cores()} threads"
+        out["lazy"] = table(title, [lambda p=p, n=n: lazy_row(p, n, args.dtype, watch, limit) for p, n in asked])
+        if args.training:
+            rows = [lambda n=n, t=t: training_row(n, t, watch) for n, t in pairs(args.training)]
+            out["training"] = table(f"training, {args.clock} seconds", rows)
     if args.json:
-        args.json.write_text(json.dumps(rows, indent=1) + "\n")
+        args.json.write_text(json.dumps(out, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -12,11 +12,11 @@ from netsor.cli.options import (
     add_file,
     add_json,
     add_values,
+    add_width,
     fill_in,
     positive_number,
     positive_whole_number,
     refuse_unused,
-    whole_number,
 )
 from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, value_text
 
@@ -36,7 +36,7 @@ def register(commands: Any) -> None:
         action="store_true",
         help="the limit of the unrolled program, and kernel gradient descent (the default without --width)",
     )
-    parser.add_argument("--width", type=whole_number, metavar="N", help="train networks of width N")
+    add_width(parser, "train networks of width N")
     parser.add_argument("--seeds", type=positive_whole_number, metavar="K", help="how many networks to draw (1)")
     add_tolerance(parser, 1e-9)
     parser.add_argument("--budget", type=positive_number, metavar="SECONDS", help="time for the limits (no bound)")
@@ -88,21 +88,28 @@ def _text(found: Any) -> str:
     out = [f"{found.network}: f after each step of SGD"]
     if found.program is not None:
         worst = float(np.nanmax(found.error, initial=0.0))
-        out += [f"limit (± {error_text(worst)})", _table(found, found.program, found.error, 1e-11, "program")]
+        out += [
+            f"limit (± {error_text(worst)})",
+            _table(found, found.program, found.error, 1e-11, found.losses["program"]),
+        ]
         difference = found.difference()
         if difference is not None and not found.missing and difference <= max(1e-9, 10 * worst):
             out.append(f"kernel gradient descent: the same, |limit − kernel descent| ≤ {difference:.1e}")
         else:
-            out += ["kernel gradient descent", _table(found, found.kernel, None, 1e-11, "kernel")]
+            out += ["kernel gradient descent", _table(found, found.kernel, None, 1e-11, found.losses["kernel"])]
             if difference is not None:
                 out.append(f"  largest |limit − kernel descent|: {difference:.1e}")
-    if found.finite is not None:
-        k, mean, stderr = len(found.finite.values), found.finite.mean, found.finite.stderr
+    for runs in found.runs:
+        k, mean, stderr = len(runs.values), runs.mean, runs.stderr
         spread = "" if stderr is None else f", ± {error_text(float(stderr.max(initial=0.0)))} stderr at most"
-        out.append(f"width {found.finite.width} ({'1 seed' if k == 1 else f'{k} seeds'}{spread})")
-        out.append(_table(found, mean, None if stderr is None else stderr / 30, 1e-6, "finite"))
-        if found.program is not None and (beside := _distance(mean - found.program, stderr)):
-            out.append(beside)
+        out.append(f"width {runs.width} ({'1 seed' if k == 1 else f'{k} seeds'}{spread})")
+        out.append(_table(found, mean, None if stderr is None else stderr / 30, 1e-6, runs.loss))
+        if found.program is not None:
+            gap = np.abs(mean - found.program)
+            # Runs start where they are told up to rounding, which is no spread.
+            apart = [] if stderr is None else gap[stderr > _ROUNDING] / stderr[stderr > _ROUNDING]
+            beside = f", {np.nanmax(apart):.1f} standard errors at most" if len(apart) else ""
+            out.append(f"  largest |width − limit|: {np.nanmax(gap, initial=0.0):.1e}{beside}")
     return "\n".join(out)
 
 
@@ -121,7 +128,7 @@ def _distance(gap: Any, stderr: Any) -> str:
     return f"  largest |width − limit|: {np.abs(gap[known]).max():.1e}{beside}"
 
 
-def _table(found: Any, f: Any, error: Any, floor: float, name: str) -> str:
+def _table(found: Any, f: Any, error: Any, floor: float, loss: Any) -> str:
     """Steps downwards, rows of data (and their outputs) across, the loss at the end."""
     places = [(r, a) for r in range(f.shape[1]) for a in range(found.outputs)]
     names = [
@@ -138,7 +145,7 @@ def _table(found: Any, f: Any, error: Any, floor: float, name: str) -> str:
             exists = value == value
             cells.append(value_text(value, bound) if exists else found.missing.get((t, r, a), "no value"))
         rows.append((str(t), cells))
-    losses = [_loss(float(x)) for x in found.losses[name]]
+    losses = [_loss(float(x)) for x in loss]
     return matrix("step", names, rows, last=["loss", *losses])
 
 

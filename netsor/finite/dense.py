@@ -12,8 +12,11 @@ from netsor.core import Program
 from netsor.finite.initial import draw_matrix
 from netsor.finite.plan import Product
 from netsor.finite.scales import exponent, largest, times_power
-from netsor.finite.streams import Array, Streams
+from netsor.finite.streams import Array, Streams, spans
 from netsor.finite.workers import Workers
+
+# Rows of a matrix that are changed at once.
+ROWS = 1024
 
 
 class Dense:
@@ -35,12 +38,7 @@ class Dense:
 
     def multiply(self, p: Product, xs: list[Array]) -> list[Array]:
         """W x for each x, or Wᵀ x for each x, computed as one product of matrices; shapes (n,)."""
-        found = self._matrix.get(p.matrix)
-        if found is None:
-            found = self._matrix[p.matrix] = drawn_or_given(
-                self._program, self._streams, p.matrix, self._dtype, self._workers, self._given
-            )
-        w, s = found
+        w, s = self._drawn(p.matrix)
         self._workers.check()
         with np.errstate(all="ignore"):
             powers = [exponent(largest(x), self._dtype) for x in xs]
@@ -50,6 +48,20 @@ class Dense:
             else:
                 out = [row.copy() for row in np.stack(xs) @ (w if p.transposed else w.T)]
             return [times_power(y, e + s) for y, e in zip(out, powers, strict=True)]
+
+    def add(self, name: str, scale: float, a: Array, b: Array) -> None:
+        """W := W + scale Σ_i a_i b_iᵀ over the rows of a and b."""
+        w, s = self._drawn(name)
+        for lo, hi in spans(len(w), ROWS):
+            w[lo:hi] += (a[:, lo:hi].T * w.dtype.type(scale * 2.0**-s)) @ b
+
+    def _drawn(self, name: str) -> tuple[Array, int]:
+        found = self._matrix.get(name)
+        if found is None:
+            found = self._matrix[name] = drawn_or_given(
+                self._program, self._streams, name, self._dtype, self._workers, self._given
+            )
+        return found
 
     def release(self, name: str) -> None:
         """Drop a matrix that no later product needs."""

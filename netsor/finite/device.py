@@ -118,6 +118,10 @@ class DeviceKernels:
         """A vector of one number."""
         return self._xp.full((n,), value, dtype=self._device.dtype(self.dtype), device=self._device.place)
 
+    def stacked(self, xs: Sequence[Any]) -> Any:
+        """The vectors as the rows of a new array."""
+        return self._xp.stack(list(xs))
+
     def largest(self, x: Any) -> float:
         """max |x_α|, or NaN where a coordinate is NaN."""
         return float(self._xp.max(self._xp.abs(x)))
@@ -202,6 +206,11 @@ class DeviceDense:
         rows = xp.stack([times_power(x, -e) for x, e in zip(xs, powers, strict=True)])
         out = rows @ (w if p.transposed else w.T)
         return [times_power(out[i, :], e + s) for i, e in enumerate(powers)]
+
+    def add(self, name: str, scale: float, a: Any, b: Any) -> None:
+        """W := W + scale Σ_i a_i b_iᵀ over the rows of a and b."""
+        w, s = self._matrix.get(name) or self._draw(name)
+        w += scale * 2.0**-s * (a.T @ b)
 
     def _draw(self, name: str) -> tuple[Any, int]:
         host, s = drawn_or_given(self._program, self._streams, name, self._dtype, self._workers, self._given)

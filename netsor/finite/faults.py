@@ -91,6 +91,19 @@ def no_constant(program: Program, name: str, value: float, n: int) -> NetsorErro
     )
 
 
+def below_range(instruction: Instruction, number: float, dtype: str) -> NetsorError:
+    """The error for a number of a ψ that is zero in the precision of the run, whose results would all be wrong."""
+    return NetsorError(
+        Diagnostic(
+            "E703",
+            f"`{instruction.name}` has no value in {dtype}: {number:g} is zero there",
+            instruction.span,
+            label=f"{number:g} is below the smallest number of {dtype}",
+            hint="use --dtype float64",
+        )
+    )
+
+
 def not_finite(
     program: Program, output: str, instruction: Instruction, value: float, where: int | None, n: int, draw: int
 ) -> NetsorError:

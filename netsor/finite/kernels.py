@@ -66,6 +66,10 @@ class Kernels:
         """A vector whose coordinates all equal `value`."""
         return np.full(n, value, self.dtype)
 
+    def stacked(self, xs: Sequence[Array]) -> Array:
+        """The vectors as the rows of a new array."""
+        return np.stack(xs)
+
     def largest(self, x: Array) -> float:
         """max |x_α|, or NaN where a coordinate is NaN."""
         return largest(x)
@@ -175,7 +179,8 @@ class Kernels:
         """Call work(k, lo, hi) for the k-th stripe [lo, hi) of `size` columns, on the threads of the run."""
 
         def task(k: int) -> None:
-            work(k, k * size, min((k + 1) * size, n))
+            with np.errstate(all="ignore"):
+                work(k, k * size, min((k + 1) * size, n))
 
         with one_thread():
             self._workers.each(-(-n // size), task)

@@ -11,11 +11,12 @@ import numpy as np
 
 from netsor.core import Program
 from netsor.diagnostics import NetsorError
+from netsor.expr import Const, postorder
 from netsor.finite import cost, memory
 from netsor.finite.arguments import Inputs, arrays_of, embedding_rows, output_names
 from netsor.finite.device import device_of
 from netsor.finite.execute import Job, compile_sweeps, constants_at
-from netsor.finite.faults import bad_array, bad_choice, too_long
+from netsor.finite.faults import bad_array, bad_choice, below_range, too_long
 from netsor.finite.initial import Initial
 from netsor.finite.kept import kept
 from netsor.finite.plan import Plan, make_plan
@@ -93,6 +94,7 @@ def prepare(
         used = {x for s in plan.stages for i in [*s.scalars, *s.body] for x in i.scalars}
         used |= {*scalars, *(o.scalar for o in program.outputs if o.name in outputs)}
         constants = constants_at(program, n, used)
+        verify_numbers(plan, dtype)
         sweeps = compile_sweeps(program, plan, rows, arrays)
         return Job(program, plan, sweeps, n, np.dtype(dtype), chosen, constants, arrays, bytes_needed, place)
 
@@ -110,6 +112,16 @@ def prepare(
 def _plan(program: Program, outputs: tuple[str, ...], scalars: tuple[str, ...], vectors: tuple[str, ...]) -> Plan:
     wanted = [o.scalar for o in program.outputs if o.name in outputs]
     return make_plan(program, [*wanted, *scalars], vectors, [r for r in program.readouts if r.name in outputs])
+
+
+def verify_numbers(plan: Plan, dtype: str) -> None:
+    """Raise NetsorError (E703) where a number in a ψ is too small for the precision of a run."""
+    least = float(np.finfo(dtype).smallest_subnormal)
+    for stage in plan.stages if least > float(np.finfo("float64").smallest_subnormal) else ():
+        for i in stage.body:
+            for node in postorder(i.psi):
+                if isinstance(node, Const) and 0 < abs(node.value) < least:
+                    raise below_range(i, float(node.value), dtype)
 
 
 def choose(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from netsor.check.outputs import growing
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.expr import Expr
+from netsor.finite.arguments import width_of
 from netsor.finite.averages import mean, standard_error
 from netsor.gaussian.problem import Clock
 from netsor.kernels import infer_conditioned_ntk, infer_ntk
@@ -21,9 +22,9 @@ from netsor.limit import infer_limit
 from netsor.shown import Shown
 from netsor.train.advice import not_covered, overshoots
 from netsor.train.descent import kernel_descent
-from netsor.train.start import all_rows, first_outputs, verify_residuals
+from netsor.train.start import all_rows, first_outputs
+from netsor.train.width import FiniteTraining, Schedule
 from netsor.transform import sgd
-from netsor.transform.condition import RESIDUAL
 from netsor.transform.loss import Loss
 from netsor.transform.sgd import number_table, schedule, verify_rate
 
@@ -32,10 +33,14 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Runs:
-    """Runs of several networks at one width; `values` has shape (seeds, T+1, rows, outputs)."""
+    """Runs of several networks at one width; `values` has shape (seeds, T+1, rows, outputs).
+
+    `loss` is the mean loss of the training rows after each step, the mean of the networks' own; shape (T+1,).
+    """
 
     width: int
     values: Array
+    loss: Array | None = None
 
     @property
     def mean(self) -> Array:
@@ -53,7 +58,7 @@ class Training(Shown):
     """f_t on training rows and then test rows, arrays of shape (T+1, rows, outputs); None for what was not asked for.
 
     `program` is the limit of the unrolled program, with `error` bounding |value − limit|, and `kernel` is kernel
-    gradient descent; both are None where f_0 is the network's own, which has no limit. `finite` are runs at a width.
+    gradient descent; both are None where f_0 is the network's own, which has no limit. `runs` are those at each width.
     `losses` are the mean losses of the training rows after each step, by the name of the field that they belong to.
     `missing` says for each value that `program` lacks (NaN) whether it does not exist or was not computed.
     """
@@ -64,10 +69,15 @@ class Training(Shown):
     program: Array | None = None
     error: Array | None = None
     kernel: Array | None = None
-    finite: Runs | None = None
+    runs: tuple[Runs, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = field(default=(), repr=False)
     missing: Mapping[tuple[int, ...], str] = field(default_factory=dict, repr=False)
     losses: Mapping[str, Array] = field(default_factory=dict, repr=False)
+
+    @property
+    def finite(self) -> Runs | None:
+        """The runs at the width that was asked for, or at the first of several."""
+        return self.runs[0] if self.runs else None
 
     @property
     def outputs(self) -> int:
@@ -90,22 +100,30 @@ class Training(Shown):
                 part["program"] = self._plain(self.program[:, rows])
             if self.kernel is not None:
                 part["kernel"] = self._plain(self.kernel[:, rows])
-            if self.finite is not None:
-                stderr = self.finite.stderr
-                part["finite"] = {
-                    "width": self.finite.width, "seeds": len(self.finite.values),
-                    "mean": self._plain(self.finite.mean[:, rows]),
-                    "stderr": None if stderr is None else self._plain(stderr[:, rows]),
-                    "values": [self._plain(v[:, rows]) for v in self.finite.values],
-                }  # fmt: skip
+            finite = [self._runs_as_dict(runs, rows) for runs in self.runs]
+            if finite:
+                part["finite"] = finite if len(finite) > 1 else finite[0]
             out[name] = part
-        if self.losses:
+        losses = [runs.loss.tolist() for runs in self.runs if runs.loss is not None]
+        if self.losses or losses:
             out["loss"] = {name: loss.tolist() for name, loss in self.losses.items()}
+        if losses:
+            out["loss"]["finite"] = losses if len(losses) > 1 else losses[0]
         if self.program is not None and self.error is not None:
             out["error"] = None if self.missing else float(self.error.max(initial=0.0))
         if (difference := self.difference()) is not None:
             out["difference"] = difference
         return out
+
+    def _runs_as_dict(self, runs: Runs, rows: slice) -> dict[str, Any]:
+        stderr = runs.stderr
+        return {
+            "width": runs.width,
+            "seeds": len(runs.values),
+            "mean": self._plain(runs.mean[:, rows]),
+            "stderr": None if stderr is None else self._plain(stderr[:, rows]),
+            "values": [self._plain(v[:, rows]) for v in runs.values],
+        }
 
     def _plain(self, f: Array) -> list[Any]:
         return (f if f.shape[2] > 1 else f[..., 0]).tolist()
@@ -117,8 +135,9 @@ class TrainingRequest:
 
     `order`, `batch`, `lr` and `loss` are those of `netsor.transform.sgd`; `loss` is an expression in f and y, averaged
     over a batch. `f0` is a list (training rows, then test rows), "zero", "gaussian" or "network"; `seed` is the seed of
-    the draws. `limit` asks for the limit, a `width` for `seeds` networks of that width, to whose runs (`netsor.finite`)
-    the `options` go. `budget` is in seconds, for the kernel and the limit together.
+    the draws. `limit` asks for the limit, a `width` (or several) for `seeds` networks of that width, to whose runs
+    the `options` go, which are those of `netsor.finite.run`. `budget` is in seconds, for the kernel and the limit
+    together.
     """
 
     steps: int
@@ -128,7 +147,7 @@ class TrainingRequest:
     loss: Expr | str | None = None
     f0: Any = "zero"
     limit: bool = True
-    width: int | None = None
+    width: int | Sequence[int] | None = None
     seeds: int = 1
     seed: int = 0
     tol: float = 1e-9
@@ -141,6 +160,13 @@ class TrainingRequest:
         own = {f.name for f in fields(cls)} - {"options"}
         options = {k: v for k, v in settings.items() if k not in own}
         return cls(**{k: v for k, v in settings.items() if k in own}, options=options)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The widths asked for."""
+        if self.width is None:
+            return ()
+        return tuple(self.width) if isinstance(self.width, Sequence) else (self.width,)
 
     @property
     def starts_from_own_outputs(self) -> bool:
@@ -197,14 +223,15 @@ def _train(
 
     # Where E Z^v Z^x is zero the limit of v̂ is v, and the program with v is shorter.
     drifting = bool(growing(network))
-    # The program is written first, so that a network that cannot be trained is refused before the long computations.
-    finite_program = None
-    if request.width is not None:
-        given = request.f0 if own else np.asarray(start).tolist()
-        finite_program = sgd(network, inputs, targets, test, f0=given, residuals=True, **arguments)
-    program = error = kernel = runs = None
+    # These come first, so that a network that cannot be trained is refused before the long computations.
+    at_width = None
+    if request.widths:
+        begins = None if own else np.asarray(start)
+        at_width = FiniteTraining.of(network, inputs, test, Schedule(batches, lr, slopes, table), begins)
+    program = error = kernel = None
+    runs: list[Runs] = []
     missing: dict[tuple[int, ...], str] = {}
-    if not own:
+    if request.limit:
         assert isinstance(start, np.ndarray)
         if progress:
             progress("the kernel")
@@ -214,10 +241,8 @@ def _train(
         descent = kernel_descent(found_kernel, start, table, batches, lr, slopes)
         said += missed
         said += overshoots(descent, lr)
-        if request.limit:
-            kernel = descent.f
-            said += not_covered(network, named_examples(network, all_rows(network, inputs, test)))
-    if request.limit:
+        kernel = descent.f
+        said += not_covered(network, named_examples(network, all_rows(network, inputs, test)))
         given = np.asarray(start).tolist()
         unrolled = sgd(network, inputs, targets, test, f0=given, condition=drifting, **arguments)
         budget = request.budget
@@ -229,23 +254,15 @@ def _train(
         error = _shaped([v.error for v in values], steps, count)
         places = np.ndindex(program.shape)
         missing = {at: v.missing for at, v in zip(places, values, strict=True) if v.value is None}
-    if finite_program is not None and request.width is not None:
-        from netsor.finite import run
-
-        result = run(
-            finite_program, request.width, request.seeds, seed=request.seed, progress=progress, **request.options
-        ).whole()
-        trained = [o.name for o in finite_program.outputs if not o.name.startswith(RESIDUAL)]
-        lacking = [result.values[o.name] for o in finite_program.outputs if o.name.startswith(RESIDUAL)]
-        if not own:
-            verify_residuals(lacking, np.asarray(start), result.width)
-        arrays = np.stack([result.values[name] for name in trained], axis=1)
-        runs = Runs(result.width, np.stack([_shaped(v, steps, count) for v in arrays]))
-    losses = {}
-    for name, f in (("program", program), ("kernel", kernel), ("finite", None if runs is None else runs.values)):
-        if f is not None:
-            losses[name] = _losses(f, table, slopes)
-    return Training(network.name, steps, len(x), program, error, kernel, runs, tuple(said), missing, losses)
+    for width in request.widths:
+        assert at_width is not None
+        outputs = at_width.run(width, request.seeds, request.seed, progress, **request.options)
+        runs.append(Runs(width_of(width), outputs))
+    losses = {
+        name: _losses(f, table, slopes) for name, f in (("program", program), ("kernel", kernel)) if f is not None
+    }
+    runs = [replace(r, loss=_losses(r.values, table, slopes)) for r in runs]
+    return Training(network.name, steps, len(x), program, error, kernel, tuple(runs), tuple(said), missing, losses)
 
 
 def _losses(f: Array, targets: Array, loss: Loss) -> Array:

@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from netsor.core import Program
-from netsor.expr import Expr, add, as_expr, mul
+from netsor.expr import Expr, Sym, add, as_expr, mul
 from netsor.transform import faults
 from netsor.transform.builder import ROOT_N
 from netsor.transform.condition import conditioned
 from netsor.transform.examples import Rows, plain, shape_of
-from netsor.transform.forward import instances
+from netsor.transform.forward import Instances, instances
 from netsor.transform.loss import Loss
 from netsor.transform.unroll import Numbers, Unrolling
 
@@ -67,6 +68,34 @@ def sgd(
     for t, rows in enumerate(batches):
         run.step(t, rows, last=t == steps - 1)
     return run.program(f"{network.name}_sgd", lacking if residuals else ())
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What precedes the first step: the forward passes on all rows, and v̂ (Eq. 71) where f_0 is given.
+
+    `hats` has the name of v̂ for each readout vector v, and `lacking` for each residual f_0 − v̂ᵀx/√n its output and its
+    scalar.
+    """
+
+    made: Instances
+    program: Program
+    hats: dict[str, str]
+    lacking: dict[str, str]
+
+
+def beginning(network: Program, inputs: Rows, test: Rows | None, f0: Any) -> Beginning:
+    """What precedes the first step of SGD on these rows, with `f0` as in `sgd`. Raises NetsorError as `sgd` does."""
+    made = instances(network, inputs, test)
+    readouts = len(made.network.readouts)
+    run = Unrolling(made, Loss(None, readouts), ((0.0,) * readouts,) * len(made.row_of), 0.0)
+    hats, lacking = ({}, []) if _is_network(f0) else conditioned(made, _first_outputs(run, f0))
+    return Beginning(
+        made,
+        made.builder.build(network.name, lacking),
+        {v: str(hat.name) for v, hat in hats.items() if isinstance(hat, Sym)},
+        {o.name: o.scalar for o in lacking},
+    )
 
 
 def number_table(values: Any, rows: int, columns: int, what: str) -> Numbers:

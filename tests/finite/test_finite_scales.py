@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from finite_programs import program
 
+from netsor.diagnostics import NetsorError
 from netsor.finite import run, run_vectors
 
 ENGINES = ("dense", "lazy")
@@ -84,3 +85,13 @@ def test_single_precision_of_small_and_large_arguments() -> None:
         assert found.mean()["a"] == pytest.approx(0.394294490397, abs=5 * found.stderr()["a"])
         assert found.mean()["b"] == pytest.approx(0.5, abs=5 * found.stderr()["b"])
         assert 0 < found.stderr()["a"] < 0.01
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_number_that_is_zero_in_single_precision_is_refused(engine: str) -> None:
+    p = program("matrix W\nvector x ~ N(0, 1)\nz := 1e-200 x\noutput a := mean(step(W z))\n")
+    assert run(p, 1000, 20, engine=engine).mean()["a"] == pytest.approx(0.5, abs=0.02)
+    with pytest.raises(NetsorError) as caught:
+        run(p, 1000, dtype="float32", engine=engine)
+    found = caught.value.diagnostics[0]
+    assert found.code == "E703" and "1e-200 is zero there" in found.message and "float64" in found.hint
