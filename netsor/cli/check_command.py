@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from netsor.cli.network_options import add_rows
 from netsor.cli.options import add_file, add_values, refuse_unused
 from netsor.cli.output import exit_status, print_json, report
-from netsor.cli.sources import Given, given
+from netsor.cli.sources import STANDARD_INPUT, Given, several
 from netsor.cli.tables import paragraph, table
 from netsor.diagnostics import Diagnostic, NetsorError, Source, line_of
 
@@ -66,9 +66,15 @@ def run(args: argparse.Namespace) -> int:
         args.refuse(f"--diff goes with --format text or json, not with {args.format}")
     if not args.exact:
         refuse_unused(args, ("inputs",), "without `--exact`")
+    if args.diff:
+        refuse_unused(args, ("fix", "exact"), "beside `--diff`")
+    if args.format not in ("text", "json"):
+        refuse_unused(args, ("exact",), f"with `--format {args.format}`")
+    if args.fix and args.format == "text" and STANDARD_INPUT in args.files:
+        refuse_unused(args, ("exact",), "where `--fix` prints the program")
     required = _names(args.require)
     findings = _Findings()
-    for file in given(args):
+    for file in several(args):
         try:
             _check(file, args, required, findings)
         except NetsorError as fault:

@@ -23,7 +23,7 @@ from netsor.cli.options import (
     widths_text,
 )
 from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, value_text
-from netsor.cli.sources import Given
+from netsor.cli.sources import given
 from netsor.cli.streams import interrupted_status, tell
 from netsor.cli.tables import table
 from netsor.diagnostics import Diagnostic, NetsorError
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     from netsor.api import load_source
 
     _refuse_unused(args)
-    file = Given(args.file, args)
+    file = given(args)
     args.file = file.name
     document = load_source(file.source, args.set, args.data)
     report_warnings(document)

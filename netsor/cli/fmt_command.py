@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from netsor.cli.options import add_file
-from netsor.cli.sources import given
+from netsor.cli.sources import several
 
 
 def register(commands: Any) -> None:
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     from netsor.syntax.format import format_source
 
     status = 0
-    for file in given(args):
+    for file in several(args):
         try:
             source = file.source
             text = format_source(source)

@@ -23,9 +23,7 @@ def add_file(parser: argparse.ArgumentParser, several: bool = False, standard_in
         help="a .netsor file" + (", or - for standard input" if standard_input else ""),
     )
     if standard_input:
-        parser.add_argument(
-            "--stdin-filename", metavar="NAME", default="<stdin>", help="the name of standard input in messages"
-        )
+        parser.add_argument("--stdin-filename", metavar="NAME", help="the name of standard input in messages")
 
 
 def add_values(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from netsor.cli.options import add_file, add_values
 from netsor.cli.output import report
-from netsor.cli.sources import Given
+from netsor.cli.sources import given
 
 
 def register(commands: Any) -> None:
@@ -25,7 +25,7 @@ def register(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from netsor.api import load_source
 
-    document = load_source(Given(args.file, args).source, args.set, args.data)
+    document = load_source(given(args).source, args.set, args.data)
     text = document.listing()
     report(document.report.diagnostics)
     sys.stdout.write(text)

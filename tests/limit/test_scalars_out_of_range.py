@@ -67,3 +67,12 @@ def test_the_value_of_a_dirac_mass() -> None:
     x = Sym("x")
     found = values(dirac(x), {x: np.array([-2.0, 0.0, 1e-300, math.inf, math.nan])}, 5).floats()
     np.testing.assert_array_equal(found, [0.0, math.nan, 0.0, 0.0, math.nan])
+
+
+@pytest.mark.parametrize("k", [2e300, 2e-300, -1e250])
+def test_a_dirac_mass_of_a_variable_of_any_size(k: float) -> None:
+    # δ(k x) with x ~ N(1, 1) is φ(1)/|k|, and δ(k (x − 1/2)) is φ(1/2)/|k|.
+    text = f"vector x ~ N(1, 1)\noutput a := mean(step'({k} * x))\noutput b := mean(step'({k} * x - {k / 2}))\n"
+    found = netsor.loads(text).limit()
+    for name, density in (("a", 0.24197072451914337), ("b", 0.3520653267642995)):
+        assert found[name].value == pytest.approx(density / abs(k), rel=1e-12)

@@ -18,6 +18,8 @@ Array = np.ndarray
 RANK = 4e-15
 # As a slack, it accepts a rounded matrix however far it is from being positive definite.
 ROUNDED = 1e300
+# Binary exponents of coefficients whose squares, times a variance, are in range.
+_SQUARABLE = 300
 
 
 class Narrowed(NamedTuple):
@@ -146,6 +148,11 @@ class State:
 
     def on(self, a: Array, c: float) -> tuple[float, float, Array, State]:
         """(density of u = a·z + c at 0, −E[u]/Var u, Σa/Var u, the law given u = 0)."""
+        _, exponent = math.frexp(float(np.abs(a).max(initial=0.0)))
+        if abs(exponent) > _SQUARABLE:
+            # u/2^k has the same zeros, and its variance is in range.
+            density, shift, gain, state = self.on(np.ldexp(a, -exponent), math.ldexp(c, -exponent))
+            return math.ldexp(density, -exponent), math.ldexp(shift, -exponent), np.ldexp(gain, -exponent), state
         cross = self.covariance @ a
         variance = float(a @ cross)
         sizes = float(np.abs(a) @ np.abs(self.covariance) @ np.abs(a))

@@ -270,7 +270,7 @@ class _Tilted:
     def log(self) -> Any:
         """The logarithm of the total mass."""
         a, q, c, s = self.alpha, self.q, self.c, self.s
-        return (a * c + 0.5 * a**2 * s * s - 0.5 * q * c * c) / self.shrink - 0.5 * np.log(self.shrink)
+        return (a * c + 0.5 * a * a * s * s - 0.5 * q * c * c) / self.shrink - 0.5 * np.log(self.shrink)
 
     def moments(self, top: int) -> list[Any]:
         """∫ u^k for k = 0 … top."""
