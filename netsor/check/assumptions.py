@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from netsor.check.kinks import Example, equal_rows, kinks_of_network, patterns, zero_rows
 from netsor.check.languages import NETSOR_T_PLUS, infer_language
@@ -50,34 +50,54 @@ def infer_assumptions(program: Program, examples: Iterable[Example] | None = Non
     forward = infer_b8(program)
     if program.kind != "network":
         return {"B8": Assumption(forward.holds, forward.because, forward.span)}
+    derivatives = infer_derivatives(program)
     found = {
         "A1": _first_and_last_layers(program),
         "A2": _transposes(program),
         "A3": _one_output(program),
         "A4": _embedding(program),
         "GIA": _simple_gia_check(program),
-        "B8": _both_passes(program, forward),
+        "B8": _both_passes(program, forward, derivatives),
     }
-    found["NTKTRAIN"] = infer_conclusion(program, found)
-    return _with_kinks(program, found, examples)
+    found["NTKTRAIN"] = infer_conclusion(program, found, derivatives)
+    return found if derivatives.finding.hopeless else _with_kinks(program, found, examples)
+
+
+def infer_no_descent(program: Program, examples: Iterable[Example]) -> Assumption | None:
+    """Why SGD on these examples is not kernel gradient descent in the limit; None where it may be.
+
+    It is the conclusion NTKTRAIN of `infer_assumptions` where that is False, found without the other assumptions.
+    """
+    p = program.evaluated
+    derivatives = infer_derivatives(p)
+    if derivatives.finding.hopeless:
+        return _no_kernel(derivatives)
+    met = _kinks_met(p, patterns(p, examples))
+    return None if met is None else _no_gradient(p, met)
+
+
+# The line whose argument lies on a kink, and why.
+Met = tuple[str, str]
+
+
+def _kinks_met(p: Program, examples: Iterable[Example]) -> Met | None:
+    trained = trained_names(p)
+    return next((met for e in examples if (met := kinks_of_network(p, trained, e)) is not None), None)
+
+
+def _no_gradient(p: Program, met: Met) -> Assumption:
+    return Assumption(False, f"SGD is not kernel gradient descent: {met[1]}", p.by_name[met[0]].span)
 
 
 def _with_kinks(p: Program, found: dict[str, Assumption], examples: Iterable[Example] | None) -> dict[str, Assumption]:
     """B.8 and NTKTRAIN where arguments lie on a kink with positive probability: there ψ* is not a gradient."""
-    if infer_derivatives(p)[0].hopeless:
-        return found
-    trained = trained_names(p)
-    for example in patterns(p, examples) if examples is not None else [{}]:
-        met = kinks_of_network(p, trained, example)
-        if met is not None:
-            place = p.by_name[met[0]].span
-            return {
-                **found,
-                "B8": Assumption(False, f"backward pass and SGD: {met[1]}; {NOT_STABLE}", place),
-                "NTKTRAIN": Assumption(False, f"SGD is not kernel gradient descent: {met[1]}", place),
-            }
+    met = _kinks_met(p, patterns(p, examples) if examples is not None else [{}])
+    if met is not None:
+        b8 = Assumption(False, f"backward pass and SGD: {met[1]}; {NOT_STABLE}", p.by_name[met[0]].span)
+        return {**found, "B8": b8, "NTKTRAIN": _no_gradient(p, met)}
     if examples is not None:
         return found
+    trained = trained_names(p)
     for condition, example in (("an input row is zero", zero_rows(p)), ("input rows are equal", equal_rows(p))):
         met = kinks_of_network(p, trained, example)
         if met is None:
@@ -195,9 +215,9 @@ def _simple_gia_check(p: Program) -> Assumption:
     return Assumption(True, f"{_quoted(readouts)} {verb} centred, independent of all else and used only in {where}")
 
 
-def _both_passes(p: Program, forward: B8) -> Assumption:
+def _both_passes(p: Program, forward: B8, derivatives: Derivatives) -> Assumption:
     """B.8 of the forward pass, and of the backward pass and SGD, which use ψ' and ψ* (Eqs. 78 and 84)."""
-    backward, place = infer_derivatives(p)
+    backward, place = derivatives
     if forward.holds and backward.holds:
         return Assumption(
             True,
@@ -216,7 +236,14 @@ def _both_passes(p: Program, forward: B8) -> Assumption:
     return Assumption(forward.holds, because, forward.span, covered if forward.covered and both else "")
 
 
-def infer_derivatives(p: Program) -> tuple[Finding, Span | None]:
+class Derivatives(NamedTuple):
+    """Whether the first derivatives of every ψ are pseudo-Lipschitz, and the line of the worst."""
+
+    finding: Finding
+    place: Span | None
+
+
+def infer_derivatives(p: Program) -> Derivatives:
     """Whether the first derivatives of every ψ of the forward pass are pseudo-Lipschitz, and where they are not."""
     from netsor.expr.entry import REALS, Interval
 
@@ -235,19 +262,22 @@ def infer_derivatives(p: Program) -> tuple[Finding, Span | None]:
                 found = Finding(False, f"ψ of `{i.name}` has no derivative in `{x}`", covered=False, hopeless=True)
             if worst.worse(found) is found and found is not worst:
                 worst, place = found, i.span
-    return worst, place
+    return Derivatives(worst, place)
 
 
-def infer_conclusion(p: Program, found: dict[str, Assumption]) -> Assumption:
+def _no_kernel(derivatives: Derivatives) -> Assumption:
+    why = f"SGD needs derivatives with a finite second moment, and {derivatives.finding.because}"
+    return Assumption(False, f"the NTK does not exist: {why}", derivatives.place)
+
+
+def infer_conclusion(p: Program, found: dict[str, Assumption], derivatives: Derivatives) -> Assumption:
     """Theorem D.2, or the paragraph of D.4 that extends it to this network."""
     needed = [a.relaxation for k in ("A1", "A2", "A3", "A4") if not (a := found[k]).holds]
     if infer_language(p) == NETSOR_T_PLUS:
         needed.append("D.4.5 (scalars in the forward pass)")
     gia, b8 = found["GIA"], found["B8"]
-    derivatives, place = infer_derivatives(p)
-    if derivatives.hopeless:
-        why = f"SGD needs derivatives with a finite second moment, and {derivatives.because}"
-        return Assumption(False, f"the NTK does not exist: {why}", place)
+    if derivatives.finding.hopeless:
+        return _no_kernel(derivatives)
     if not gia.holds:
         return Assumption(
             None,

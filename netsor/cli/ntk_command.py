@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-from dataclasses import asdict
 from typing import Any
 
 from netsor.cli.eval_command import Progress, cut
@@ -123,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
     report(said)
     result, status = _as_dict(limit, drawn), exit_status(said)
     if args.explain:
-        result["expectations"] = [asdict(t) for t in limit.expectations]
+        result["expectations"] = [t.as_dict() for t in limit.expectations]
     if args.json:
         if status:
             from netsor.diagnostics.render import to_json

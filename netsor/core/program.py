@@ -216,6 +216,15 @@ class Program:
         return {i.name: i for i in self.instructions}
 
     @cached_property
+    def products(self) -> dict[str, tuple[MatMul, ...]]:
+        """The products with each matrix or its transpose, in the order of the program."""
+        out: dict[str, tuple[MatMul, ...]] = {m.name: () for m in self.matrices}
+        for i in self.instructions:
+            if isinstance(i, MatMul):
+                out[i.matrix] += (i,)
+        return out
+
+    @cached_property
     def matrix(self) -> dict[str, Matrix]:
         return {m.name: m for m in self.matrices}
 

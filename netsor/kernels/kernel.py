@@ -333,8 +333,9 @@ def _forward_kernel(
 
 
 def _taken(*made: Template | None) -> tuple[Taken, ...]:
-    """The expectations that were computed, those for pairs of different inputs first."""
-    return tuple(t for m in made if m is not None for t in m.evaluator.taken)
+    """The expectations that were computed; two templates may share one evaluator."""
+    evaluators = dict.fromkeys(m.evaluator for m in made if m is not None)
+    return tuple(t for e in evaluators for t in e.taken)
 
 
 def _count(pairs: Pairs) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -78,7 +78,10 @@ def infer_pairs(x: Array, y: Array | None) -> Pairs:
 
 @dataclass(frozen=True)
 class Template:
-    """A network on example inputs, the steps of the limits computed on them, and the real inputs."""
+    """A network on example inputs, the steps of the limits computed on them, and the real inputs.
+
+    `examples` are the two that an entry is taken of, which are one for an input with itself.
+    """
 
     made: Passes
     evaluator: Evaluator
@@ -96,18 +99,23 @@ def templates(
 ) -> tuple[Template | None, Template | None]:
     """The templates for two different inputs and for an input with itself; None where there are no such pairs.
 
+    What is asked of an input with itself is read off the first of the two inputs of the other template, if there is
+    one: its variables have the same names there, and the steps to its limits are the same.
+
     `kept` are constant vectors that stay symbols, see `Limit`. Without `backward` the templates hold the forward pass
     alone, which needs no derivatives.
     """
     rng = np.random.default_rng(20210721)
     # The numbers in a template only have to differ from each other; no result depends on them.
     sample = rng.standard_normal((2, pairs.inputs.shape[1]))
-    across = within = None
-    if pairs.across():
-        across = _template(network, sample, pairs.inputs, (0, 1), tol, kept, backward, derivatives)
-    if len(pairs.own):
-        within = _template(network, sample[:1], pairs.inputs[pairs.own], (0, 0), tol, kept, backward, derivatives)
-    return across, within
+    own = pairs.inputs[pairs.own]
+    if not pairs.across():
+        return None, _template(network, sample[:1], own, (0, 0), tol, kept, backward, derivatives)
+    across = _template(network, sample, pairs.inputs, (0, 1), tol, kept, backward, derivatives)
+    if not len(own):
+        return across, None
+    everyone = len(own) == len(pairs.inputs)
+    return across, replace(across, inputs=across.inputs if everyone else across.inputs.some(pairs.own), examples=(0, 0))
 
 
 def own_template(network: Program, inputs: Array, tol: float, backward: bool = True) -> Template:

@@ -61,16 +61,18 @@ def tabulate(
     """
     shape = (len(pairs.rows), len(pairs.columns)) + (outputs, outputs) * (outputs > 1)
     made = [{name: Kernel(np.zeros(shape), np.zeros(shape)) for name in r.names} for r in requests]
+    single = None if across is None else Frame.whole(across.inputs, clock)
     if within is not None:
-        frame = Frame.whole(within.inputs, clock)
+        # A frame of all inputs has the numbers that a tile needs of each of them.
+        same = across is not None and within.inputs is across.inputs
+        frame = single if single is not None and same else Frame.whole(within.inputs, clock)
         i, j = (np.searchsorted(x, pairs.own) for x in (pairs.rows, pairs.columns))
         for request, tables in zip(requests, made, strict=True):
             with request.guard():
                 for name, a, b, q in _values(frame, request.own):
                     for table, x in ((tables[name].value, q.value), (tables[name].error, q.error)):
                         _of_outputs(table, a, b)[i, j] = np.broadcast_to(x, (len(i), 1))[:, 0]
-    if across is not None:
-        single = Frame.whole(across.inputs, clock)
+    if across is not None and single is not None:
         tiles = list(pairs.tiles())
         for k, (rows, columns) in enumerate(tiles):
             if progress and len(tiles) > 1:

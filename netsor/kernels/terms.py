@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from netsor.check.outputs import Term
-from netsor.core import DataRef, MatMul, Program
+from netsor.core import DataRef
 from netsor.expr import ZERO, Expr, mul
 from netsor.transform.backward import Passes
 from netsor.transform.forward import Instances, readout_covariance
@@ -73,18 +73,15 @@ def ntk_terms(made: Passes, p: int, q: int, a: int, b: int) -> list[KernelTerm]:
     return out
 
 
-def _products(network: Program, matrix: str) -> list[MatMul]:
-    return [i for i in network.instructions if isinstance(i, MatMul) and i.matrix == matrix]
-
-
 def _matrix_terms(made: Passes, name: str, square: float, p: int, q: int, a: int, b: int) -> list[KernelTerm]:
     """σ_W² Σ_{g=Wh, 𝐠=W𝐡} (dgᵀd𝐠/n)(hᵀ𝐡/n), the sum of Eq. 99; for products with Wᵀ, dg and h exchange their roles in
     ∇_W f (Eq. 126).
     """
     out = []
     here, there = made.errors[p][a], made.errors[q][b]
-    for i in _products(made.network, name):
-        for j in _products(made.network, name):
+    products = made.network.products[name]
+    for i in products:
+        for j in products:
             if i.name not in here or j.name not in there:
                 continue
             dg, h = here[i.name], made.values[p][i.vector]

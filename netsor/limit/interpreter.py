@@ -74,7 +74,7 @@ from netsor.limit.shapes import Shapes
 from netsor.limit.stein import stein_coefficients
 from netsor.limit.symbols import coefficient, hat, scalar, spell
 from netsor.limit.uncorrelated import Uncorrelated
-from netsor.limit.worklist import WorkList, kept
+from netsor.limit.worklist import WorkList, from_below, kept
 
 # How many times the residual of a nearly dependent variable is itself separated into others and a residual.
 _DEEPEST = 2
@@ -89,6 +89,11 @@ class Product:
     transposed: bool
     variance: float
     operand: Expr
+
+    @property
+    def family(self) -> tuple[str, bool]:
+        """The products whose Ẑ's may be correlated with this one."""
+        return self.matrix, self.transposed
 
 
 @dataclass(frozen=True)
@@ -504,8 +509,27 @@ class Limit:
         key = _ordered(a, b)
         found = self._independence.get(key)
         if found is None:
-            found = self._work.do(lambda: kept(self._independence, key, self._are_independent(*key)))
+            for pair in from_below(key, self.pairs_below, self._independence):
+                if pair[0] is not pair[1]:
+                    self._independence[pair] = self._are_independent(*pair)
+            found = self._independence[key]
         return found
+
+    def pairs_below(self, pair: tuple[Sym, Sym]) -> list[tuple[Sym, Sym]]:
+        """The pairs of Ẑ's of one matrix on whose covariances the covariance of a pair may depend."""
+        p, q = (self._products.get(s) for s in pair)
+        if p is None or q is None or p.matrix != q.matrix or p.transposed != q.transposed:
+            return []
+        others: dict[tuple[str, bool], list[Sym]] = {}
+        for t in q.operand.free:
+            if t in self._products:
+                others.setdefault(self._products[t].family, []).append(t)
+        return [
+            _ordered(s, t)
+            for s in p.operand.free
+            if s in self._products
+            for t in others.get(self._products[s].family, ())
+        ]
 
     def _are_independent(self, a: Sym, b: Sym) -> bool:
         p, q = self._products.get(a), self._products.get(b)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from typing import TypeVar
 
 from netsor.deadline import verify_time
@@ -56,6 +56,25 @@ class WorkList:
             pending.pop()
             if not pending:
                 return done  # type: ignore[return-value]
+
+
+def from_below(root: K, below: Callable[[K], Iterable[K]], known: Container[K]) -> list[K]:
+    """`root` and what it rests on, as far as it is not known: each after all that `below` gives for it.
+
+    A chain that is worked off in this order needs neither recursion nor a work list.
+    """
+    out: list[K] = []
+    seen: set[K] = set()
+    stack: list[tuple[K, bool]] = [(root, False)]
+    while stack:
+        key, done = stack.pop()
+        if done:
+            out.append(key)
+        elif key not in seen and key not in known:
+            seen.add(key)
+            stack.append((key, True))
+            stack.extend((k, False) for k in below(key))
+    return out
 
 
 def kept(table: dict[K, T], key: K, value: T) -> T:

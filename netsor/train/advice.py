@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from netsor.check.assumptions import infer_assumptions, infer_conclusion
+from netsor.check.assumptions import infer_assumptions, infer_conclusion, infer_derivatives
 from netsor.check.kinks import Example
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic
@@ -37,5 +37,6 @@ def not_covered(network: Program, examples: Iterable[Example]) -> list[Diagnosti
     assumed = infer_assumptions(network, examples)
     found = assumed["NTKTRAIN"]
     if found.holds is None and not assumed["GIA"].holds:
-        found = infer_conclusion(network, {**assumed, "GIA": replace(assumed["GIA"], holds=True)})
+        all_but_gia = {**assumed, "GIA": replace(assumed["GIA"], holds=True)}
+        found = infer_conclusion(network, all_but_gia, infer_derivatives(network))
     return [] if found.holds else [not_expected(network, found)]

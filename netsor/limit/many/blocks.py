@@ -91,8 +91,7 @@ def expectation(
     def noted(name: str, part: Bounded) -> Bounded:
         nonlocal record
         if record is None:
-            text = to_text(block.e, lambda s: evaluator.spell(at[s]))
-            record = Taken(text, _OVER[len(domain)])
+            record = Taken(lambda: to_text(block.e, lambda s: evaluator.spell(at[s])), _OVER[len(domain)])
             evaluator.taken.append(record)
         sound = np.isfinite(part.error)
         record.ways[name] = record.ways.get(name, 0) + int(np.count_nonzero(sound))

@@ -7,6 +7,7 @@ examples, so that the steps are derived once, from the symbols alone, and then c
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -43,7 +44,7 @@ from netsor.limit.many.recipes import (
 from netsor.limit.many.terms import Taken, Term, summed
 from netsor.limit.shapes import numbered, stand_ins
 from netsor.limit.symbols import spell
-from netsor.limit.worklist import WorkList, kept
+from netsor.limit.worklist import WorkList, from_below, kept
 
 Array = np.ndarray
 _EPS = 2.0**-52
@@ -133,11 +134,21 @@ class Evaluator:
     # --- the law ----------------------------------------------------------------------------------------------
 
     def covariance(self, a: Sym, b: Sym) -> Step:
-        key = (a, b) if a.digest <= b.digest else (b, a)
+        key = _ordered(a, b)
         found = self._covariances.get(key)
         if found is None:
-            found = self.work.do(lambda: kept(self._covariances, key, self._covariance(*key)))
+            for pair in from_below(key, self._pairs_below, self._covariances):
+                self.work.do(lambda pair=pair: kept(self._covariances, pair, self._covariance(*pair)))  # type: ignore[misc]
+            found = self._covariances[key]
         return found
+
+    def _pairs_below(self, pair: tuple[Sym, Sym]) -> list[tuple[Sym, Sym]]:
+        """The pairs whose covariances that of a pair is made of, if it is not known to be zero."""
+        a, b = pair
+        if a in self.forms or b in self.forms:
+            both = itertools.product(self.forms[a], self.forms[b])
+            return [_ordered(s, t) for (s, _), (t, _) in both if self.families(s) & self.families(t)]
+        return [] if a is not b and self.limit.independent(a, b) else self.limit.pairs_below(pair)
 
     def is_zero(self, a: Sym, b: Sym) -> bool:
         """Whether two variables are known to be uncorrelated."""
@@ -313,8 +324,9 @@ class Evaluator:
 
     def moment(self, psi: Expr) -> Step:
         """E ψ of an expression in the variables of the template."""
-        z = {**self.limit.scalars, **self.limit.vectors}
-        return self.expect(canonical(substitute(psi, {s: z[str(s.name)] for s in psi.free})))
+        vectors, scalars = self.limit.vectors, self.limit.scalars
+        z = {s: vectors[s.name] if s.name in vectors else scalars[s.name] for s in psi.free}
+        return self.expect(canonical(substitute(psi, z)))
 
     def expect(self, *factors: Expr, variance: float = 1.0) -> Step:
         """E of a product of expressions in Ẑ's, over the domain of the examples that it mentions, times a number."""
@@ -487,6 +499,10 @@ class Evaluator:
                 found = self.step(self.join(actual), needs, compute)
             self._parts[key, actual] = found
         return found
+
+
+def _ordered(a: Sym, b: Sym) -> tuple[Sym, Sym]:
+    return (a, b) if a.digest <= b.digest else (b, a)
 
 
 def _renamed(e: Expr, at: Mapping[Sym, Sym]) -> Expr:

@@ -58,6 +58,11 @@ class Inputs:
             raise Unsettled("the square of an input is out of the range of floating-point numbers")
         self._sound.add(ref)
 
+    def some(self, which: Array) -> Inputs:
+        """The inputs with these numbers alone."""
+        rows = {side: {ref: x[which] for ref, x in of.items()} for side, of in self.rows.items()}
+        return Inputs(rows, self.own, len(which))
+
     def side(self, ref: DataRef) -> str:
         """The example that a row belongs to: L, R, or "" where it belongs to none."""
         return next((s for s in self.rows if ref in self.rows[s]), "")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -23,14 +24,25 @@ class Term(NamedTuple):
 
 @dataclass
 class Taken:
-    """A record of one expectation for many inputs or pairs: the text of the integrand, its domain ("input", "pair of
-    inputs" or "all"), the number of values that each method gave, and the largest error.
+    """A record of one expectation for many inputs or pairs: the integrand, its domain ("input", "pair of inputs" or
+    "all"), the number of values that each method gave, and the largest error. `spelled` gives the integrand's text.
     """
 
-    integrand: str
+    spelled: Callable[[], str] = field(repr=False)
     over: str
     ways: dict[str, int] = field(default_factory=dict)
     error: float = 0.0
+
+    @cached_property
+    def integrand(self) -> str:
+        return self.spelled()
+
+    def as_dict(self) -> dict[str, object]:
+        return {"integrand": self.integrand, "over": self.over, "ways": dict(self.ways), "error": self.error}
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # What spells the text refers to the whole evaluator.
+        return Taken, (partial(str, self.integrand), self.over, self.ways, self.error)
 
 
 def summed(terms: Sequence[tuple[float, Sequence[Bounded]]], rounding: float) -> Bounded:
