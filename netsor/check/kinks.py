@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from netsor.core import Embedding, InputRef, MatMul, Moment, Nonlin, Program
-from netsor.core.expansions import Expansions, distances_in_limit
+from netsor.core.expansions import Expansions, distances_of_nodes
 from netsor.core.uniform import uniform_of
 from netsor.expr import (
     FUNCTIONS,
@@ -88,16 +88,18 @@ def kinks_of_network(p: Program, trained: Iterable[str], example: Example) -> tu
     written = _Written(p, example)
     moving = _moving(p, set(trained), written)
     composed: dict[Sym, Expr] = {}
+    # What the lines so far are made of, where no argument lies on a kink.
+    clear: set[Expr] = set()
     needed = p.needed()
     for i in p.instructions:
         written.put(i)
         if i.name not in needed or isinstance(i, MatMul):
             continue
-        whole = unfold(substitute(i.psi, composed))
+        whole = substitute(unfold(i.psi), composed)
         # A mean of vectors is a symbol to the lines below it.
         if isinstance(i, Nonlin) or not i.vectors:
             composed[Sym(i.name)] = whole
-        if i.name in moving and _is_met(whole, moving, written):
+        if i.name in moving and _is_met(whole, moving, written, clear):
             values = written.bases(whole)
             return i.name, _meeting(i.psi, written.values(i), whole, values)
     return None
@@ -223,11 +225,17 @@ def _moving(p: Program, trained: set[str], written: _Written) -> set[str]:
     return found
 
 
-def _is_met(whole: Expr, moving: set[str], written: _Written) -> bool:
-    """Whether lim √n (F(x + d/√n) − F(x)) is not Σ ∂F/∂x_i d_i, with the derivatives that the backward pass takes."""
-    values = written.bases(whole)
-    if not any(may_be_zero(substitute(d, values), {}) for d in distances_in_limit(whole)):
+def _is_met(whole: Expr, moving: set[str], written: _Written, clear: set[Expr]) -> bool:
+    """Whether lim √n (F(x + d/√n) − F(x)) is not Σ ∂F/∂x_i d_i, with the derivatives that the backward pass takes.
+
+    Nodes that are `clear` are not examined again, and those of which no argument lies on a kink become so.
+    """
+    nodes = postorder(whole, known=clear.__contains__)
+    asked = distances_of_nodes(nodes)
+    if not any(may_be_zero(substitute(d, written.bases(d)), {}) for d in asked):
+        clear.update(nodes)
         return False
+    values = written.bases(whole)
     directions = {s: Sym(("moved", str(s.name))) for s in whole.free if str(s.name) in moving}
     ahead = {s: add(s, mul(d, power(WIDTH, Const(-0.5)))) for s, d in directions.items()}
     quotient = mul(power(WIDTH, HALF), add(substitute(whole, ahead), neg(whole)))

@@ -8,7 +8,7 @@ in 1/√n; this module derives those expansions from the instructions that compu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from netsor.core.program import MatMul, Moment, Nonlin, Program
@@ -78,13 +78,18 @@ class Expansions:
 @lru_cache(maxsize=4096)
 def distances_in_limit(psi: Expr) -> tuple[Expr, ...]:
     """Expressions that are zero where an argument of ψ lies on a kink in the limit, in the variables of ψ."""
-    psi = unfold(psi)
-    bound: dict[Sym, Expr] = {node.bound: ZERO for node in postorder(psi) if isinstance(node, Star)}
+    return tuple(distances_of_nodes(postorder(unfold(psi))))
+
+
+def distances_of_nodes(nodes: Iterable[Expr]) -> dict[Expr, None]:
+    """The same for some nodes of an unfolded ψ, which include every ψ* that the others stand in."""
+    nodes = list(nodes)
+    bound: dict[Sym, Expr] = {node.bound: ZERO for node in nodes if isinstance(node, Star)}
     out: dict[Expr, None] = {}
-    for node in postorder(psi):
+    for node in nodes:
         for d in distances(node):
             try:
                 out[canonical(at_infinite_width(substitute(d, bound)))] = None
             except Diverges:
                 continue
-    return tuple(out)
+    return out

@@ -221,6 +221,8 @@ def mul(*factors: Expr) -> Expr:
 
 def _scaled_by(coefficient: Number, binary: int, c: Number) -> tuple[Number, int]:
     """coefficient · 2^binary times c."""
+    if c == 1 and type(c) is int:
+        return coefficient, binary
     both = times(coefficient, c)
     if in_range(both) and both != 0:
         return both, binary

@@ -57,7 +57,8 @@ def _sorted(node: Expr) -> Expr:
             if isinstance(rest, Add) and c != 1:
                 return _sorted(add(node))
             factors = rest.children if isinstance(rest, Mul) else (rest,)
-            return mul(Const(c), *sorted(factors, key=sort_key))
+            ordered_factors = tuple(sorted(factors, key=sort_key))
+            return node if ordered_factors == factors else mul(Const(c), *ordered_factors)
         case Pow() if isinstance(node.base, Mul) and isinstance(node.exponent, Const):
             if isinstance(node.exponent.value, int):
                 return _sorted(mul(*(power(f, node.exponent) for f in node.base.children)))

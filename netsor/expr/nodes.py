@@ -413,17 +413,21 @@ def postorder(*roots: Expr, known: Callable[[Expr], bool] | None = None) -> list
     """
     seen: set[Expr] = set()
     out: list[Expr] = []
-    stack: list[tuple[Expr, bool]] = [(r, False) for r in reversed(roots)]
+    # None stands above a node whose children have been put on the stack.
+    stack: list[Expr | None] = list(reversed(roots))
     while stack:
-        node, done = stack.pop()
-        if done:
-            out.append(node)
+        node = stack.pop()
+        if node is None:
+            out.append(cast(Expr, stack.pop()))
             continue
         if node in seen or (known is not None and known(node)):
             continue
         seen.add(node)
-        stack.append((node, True))
-        stack.extend((c, False) for c in reversed(node.children) if c not in seen)
+        if node.children:
+            stack += (node, None)
+            stack += [c for c in reversed(node.children) if c not in seen]
+        else:
+            out.append(node)
     return out
 
 

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from netsor.expr.build import add, mul, neg
 from netsor.expr.canonical import canonical
 from netsor.expr.functions import FUNCTIONS
 from netsor.expr.nodes import ZERO, Add, Call, Cmp, Cond, Const, Expr, Mul, Pow, Sym, postorder
 
+# By node and by those of its variables that change sign; the sums of a residual stream share most of their terms.
+_KNOWN: dict[tuple[Expr, frozenset[Sym]], int | None] = {}
+_MOST_KNOWN = 100_000
 
-@lru_cache(maxsize=50_000)
+
 def parity(root: Expr, gaussians: frozenset[Sym]) -> int | None:
     """+1 if e(−z) = e(z) almost everywhere, −1 if e(−z) = −e(z), None where neither is found."""
+    if len(_KNOWN) > _MOST_KNOWN:
+        _KNOWN.clear()
     done: dict[Expr, int | None] = {}
-    for node in postorder(root):
-        done[node] = _parity(node, done, gaussians) if node.free & gaussians else 1
+
+    def known(node: Expr) -> bool:
+        moved = node.free & gaussians
+        if not moved:
+            done[node] = 1
+        elif (node, moved) in _KNOWN:
+            done[node] = _KNOWN[node, moved]
+        return node in done
+
+    for node in postorder(root, known=known):
+        done[node] = _KNOWN[node, node.free & gaussians] = _parity(node, done, gaussians)
     return done[root]
 
 

@@ -193,7 +193,8 @@ _LEAST, _MOST = 2.0**-1022, (2 - 2.0**-52) * 2.0**1023
 
 def in_range(x: float) -> bool:
     """Whether a number is 0, or a normal number as a float."""
-    return x == 0 or isinstance(x, int) or _LEAST <= abs(x) <= _MOST
+    # Without abs(x) and before x == 0, which compute with the fraction of a `Rounded`.
+    return isinstance(x, int) or _LEAST <= x <= _MOST or -_MOST <= x <= -_LEAST or x == 0
 
 
 def split_number(q: Fraction, error: float | Fraction = 0) -> tuple[int | float, int]:

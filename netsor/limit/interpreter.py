@@ -145,6 +145,7 @@ class Limit:
         # Scalars of the program whose rational value is known.
         self._exact: dict[Sym, Fraction] = {}
         self._independence: dict[tuple[Sym, Sym], bool] = {}
+        self._members: dict[Expr, dict[tuple[str, bool], list[Sym]]] = {}
         self._separations: dict[frozenset[Sym], dict[Sym, Expr]] = {}
         # How many times the residual behind a Ẑ was separated.
         self._depths: dict[Sym, int] = {}
@@ -520,16 +521,18 @@ class Limit:
         p, q = (self._products.get(s) for s in pair)
         if p is None or q is None or p.matrix != q.matrix or p.transposed != q.transposed:
             return []
-        others: dict[tuple[str, bool], list[Sym]] = {}
-        for t in q.operand.free:
-            if t in self._products:
-                others.setdefault(self._products[t].family, []).append(t)
-        return [
-            _ordered(s, t)
-            for s in p.operand.free
-            if s in self._products
-            for t in others.get(self._products[s].family, ())
-        ]
+        mine, yours = self._members_of(p.operand), self._members_of(q.operand)
+        return [_ordered(s, t) for family, ss in mine.items() for s in ss for t in yours.get(family, ())]
+
+    def _members_of(self, operand: Expr) -> dict[tuple[str, bool], list[Sym]]:
+        """The Ẑ's of products in an expression, by their families."""
+        found = self._members.get(operand)
+        if found is None:
+            found = self._members[operand] = {}
+            for s in sorted(operand.free, key=lambda s: s.digest):
+                if s in self._products:
+                    found.setdefault(self._products[s].family, []).append(s)
+        return found
 
     def _are_independent(self, a: Sym, b: Sym) -> bool:
         p, q = self._products.get(a), self._products.get(b)

@@ -105,31 +105,47 @@ def _is_tame(e: Expr, gaussians: Gaussians) -> bool:
     Dirac masses on planes with a density leave such a function integrable.
     """
     masses = is_singular(e)
-    for node in postorder(e):
-        if isinstance(node, (Sym, Const, Add, Mul, Cmp, Logic, Cond)):
-            continue
-        if not node.free & gaussians:
-            if has_no_value(node):
-                return False
-            continue
-        if isinstance(node, Pow):
-            k = node.exponent.value if isinstance(node.exponent, Const) else -1
-            if not (isinstance(k, int) and k >= 0 or k > 0 and infer_range(node.base, {})[0] >= 0):
-                return False
-            if masses and is_singular(node.base):
-                return False
-        elif isinstance(node, Call):
-            if is_exp(node):
-                if infer_range(node.children[0], {})[1] > _EXPONENT:
-                    return False
-            elif not FUNCTIONS[node.fn].is_tame:
-                return False
-            on_a_plane = node.fn in SINGULAR and affine(node.children[0], gaussians) is not None
-            if masses and is_singular(node) and not on_a_plane:
-                return False
-        else:
+    done = _TAME_WITH_MASSES if masses else _TAME
+
+    def known(node: Expr) -> bool:
+        return (node, node.free & gaussians) in done
+
+    if len(done) > _MOST_KNOWN:
+        done.clear()
+    for node in postorder(e, known=known):
+        if not _is_tame_node(node, gaussians, masses):
             return False
+        # What it contains was examined before it.
+        done.add((node, node.free & gaussians))
     return True
+
+
+# Nodes known to be tame with all that they contain, and those of their variables that are Gaussian. The sums of a
+# residual stream share most of their terms.
+_TAME: set[tuple[Expr, Gaussians]] = set()
+_TAME_WITH_MASSES: set[tuple[Expr, Gaussians]] = set()
+_MOST_KNOWN = 100_000
+
+
+def _is_tame_node(node: Expr, gaussians: Gaussians, masses: bool) -> bool:
+    if isinstance(node, (Sym, Const, Add, Mul, Cmp, Logic, Cond)):
+        return True
+    if not node.free & gaussians:
+        return not has_no_value(node)
+    if isinstance(node, Pow):
+        k = node.exponent.value if isinstance(node.exponent, Const) else -1
+        if not (isinstance(k, int) and k >= 0 or k > 0 and infer_range(node.base, {})[0] >= 0):
+            return False
+        return not (masses and is_singular(node.base))
+    if isinstance(node, Call):
+        if is_exp(node):
+            if infer_range(node.children[0], {})[1] > _EXPONENT:
+                return False
+        elif not FUNCTIONS[node.fn].is_tame:
+            return False
+        on_a_plane = node.fn in SINGULAR and affine(node.children[0], gaussians) is not None
+        return not (masses and is_singular(node) and not on_a_plane)
+    return False
 
 
 def has_no_value(e: Expr) -> bool:

@@ -18,12 +18,12 @@ from netsor.expr import Add, Const, Expr, Sym, add, canonical, is_singular, mul,
 from netsor.expr.arrays import lambdify
 from netsor.gaussian import NoPointwiseMeaning
 from netsor.gaussian.arithmetic.bounded import Bounded
-from netsor.gaussian.symbolic.expansion import factors_of
+from netsor.gaussian.symbolic.expansion import factors_of, integer_power
 from netsor.gaussian.symbolic.linear_forms import Form
 from netsor.gaussian.vectorized.laws import Laws
 from netsor.gaussian.vectorized.plan import Part
 from netsor.limit import Limit
-from netsor.limit.many import blocks
+from netsor.limit.many import blocks, pairing
 from netsor.limit.many.angles import Angles
 from netsor.limit.many.forms import Forms
 from netsor.limit.many.frames import Frame, Step
@@ -40,6 +40,7 @@ from netsor.limit.many.recipes import (
     Sum,
     Summand,
     TwoSums,
+    two_sums,
 )
 from netsor.limit.many.terms import Taken, Term, summed
 from netsor.limit.shapes import numbered, stand_ins
@@ -67,11 +68,14 @@ class Evaluator:
         self.work = WorkList()
         self.forms = Forms(limit)
         self.angles = Angles(self)
-        self.pairing = Pairing(self.families, self.is_gaussian, self.expect, self.total, self._prepare)
+        self.pairing = Pairing(self.families_of, self.is_gaussian, self.expect, self.total, self._prepare)
         self.taken: list[Taken] = []
         self._count = 0
         self._domains: dict[Sym, str] = {}
         self._families: dict[Sym, frozenset[Hashable]] = {}
+        self._families_of: dict[Expr, frozenset[Hashable]] = {}
+        # What is known of a symbol by itself: whether it is a Gaussian, its domain and its families.
+        self._alone: dict[Sym, tuple[bool, str, tuple[Hashable, ...]]] = {}
         self._covariances: dict[tuple[Sym, Sym], Step] = {}
         self._scalars: dict[Sym, Step] = {}
         # Integrands in stand-ins by their shapes; recipes by kind, integrand and what is known of its symbols.
@@ -80,7 +84,7 @@ class Evaluator:
         self._blocks: dict[Hashable, blocks.Block] = {}
         # Steps by kind, integrand and symbols.
         self._expectations: dict[Hashable, Step] = {}
-        self._long: dict[Expr, Step] = {}
+        self._long: dict[Hashable, Step] = {}
         self._functions: dict[Hashable, Step] = {}
         self._sums: dict[tuple[Term, ...], Step] = {}
         self._inner: dict[tuple[DataRef, DataRef], Step] = {}
@@ -326,15 +330,16 @@ class Evaluator:
         """E ψ of an expression in the variables of the template."""
         vectors, scalars = self.limit.vectors, self.limit.scalars
         z = {s: vectors[s.name] if s.name in vectors else scalars[s.name] for s in psi.free}
-        return self.expect(canonical(substitute(psi, z)))
+        return self.expect(*(substitute(f, z) for f in factors_of(psi)))
 
     def expect(self, *factors: Expr, variance: float = 1.0) -> Step:
         """E of a product of expressions in Ẑ's, over the domain of the examples that it mentions, times a number."""
         factors = tuple(map(canonical, factors))
-        sums = any(isinstance(f, Add) and len(f.children) > _MOST_TERMS for g in factors for f in factors_of(g))
-        shape = None if sums else self.limit.shapes.of(*factors)
+        if any(_is_long(f) for g in factors for f in factors_of(g)):
+            return self._of_long(factors, variance)
+        shape = self.limit.shapes.of(*factors)
         if shape is None:
-            return self._of_long(canonical(mul(Const(variance), canonical(mul(*factors)))))
+            return self._of_long(factors, variance)
         key = variance, shape.key
         e = self._written.get(key)
         if e is None:
@@ -342,13 +347,24 @@ class Evaluator:
             e = self._written[key] = canonical(substitute(product, numbered(shape.symbols)))
         return self._planned("expectation", e, shape.symbols)
 
-    def _of_long(self, e: Expr) -> Step:
-        """E of an integrand of a shape that is its own."""
-        found = self._long.get(e)
+    def _of_long(self, factors: tuple[Expr, ...], variance: float) -> Step:
+        """E of a product of a shape that is its own, times a number."""
+        key = variance, *sorted(factors, key=lambda f: f.digest)
+        found = self._long.get(key)
         if found is None:
-            at = {s: s for s in e.free}
-            found = self._long[e] = self._sum(Planner(self, at).expectation(e), at)
+            found = self._long[key] = self._compute_long(factors, variance)
         return found
+
+    def _compute_long(self, factors: tuple[Expr, ...], variance: float) -> Step:
+        product = canonical(mul(*factors))
+        sums = two_sums(product)
+        if sums is not None and pairing.is_long(*sums):
+            found = self.pairing.expectation(*sums)
+            if found is not None:
+                return self.total([Term(variance, (found,))])
+        e = canonical(mul(Const(variance), product))
+        at = {s: s for s in e.free}
+        return self._sum(Planner(self, at).expectation(e), at)
 
     def _planned(self, kind: str, e: Expr, symbols: tuple[Sym, ...]) -> Step:
         """E of an integrand in stand-ins for `symbols`, by a recipe of this kind."""
@@ -371,10 +387,14 @@ class Evaluator:
     def _traits(self, symbols: Iterable[Sym]) -> Hashable:
         """What is known of symbols: which are Gaussians, of which examples, and which are of one family."""
         seen: dict[Hashable, int] = {}
-        return tuple(
-            (self.is_gaussian(s), self.domain(s), tuple(seen.setdefault(f, len(seen)) for f in self.families(s)))
-            for s in symbols
-        )
+        out = []
+        for s in symbols:
+            known = self._alone.get(s)
+            if known is None:
+                known = self._alone[s] = self.is_gaussian(s), self.domain(s), tuple(self.families(s))
+            is_gaussian, domain, families = known
+            out.append((is_gaussian, domain, *[seen.setdefault(f, len(seen)) for f in families]))
+        return tuple(out)
 
     def _sum(self, terms: Iterable[Summand], at: Mapping[Sym, Sym]) -> Step:
         return self.total([Term(t.number, tuple([self._factor(f, at) for f in t.factors])) for t in terms])
@@ -450,6 +470,17 @@ class Evaluator:
             found = self._families[s] = frozenset(self._find_families(s))
         return found
 
+    def families_of(self, e: Expr) -> frozenset[Hashable]:
+        """The families of all variables of an expression, of the terms of a sum one by one."""
+        found = self._families_of.get(e)
+        if found is None:
+            if isinstance(e, Add):
+                found = frozenset[Hashable]().union(*map(self.families_of, e.children))
+            else:
+                found = frozenset[Hashable]().union(*map(self.families, e.free))
+            self._families_of[e] = found
+        return found
+
     def _find_families(self, s: Sym) -> Iterator[Hashable]:
         if s in self.forms:
             for t, _ in self.forms[s]:
@@ -499,6 +530,11 @@ class Evaluator:
                 found = self.step(self.join(actual), needs, compute)
             self._parts[key, actual] = found
         return found
+
+
+def _is_long(factor: Expr) -> bool:
+    base = integer_power(factor)[0]
+    return isinstance(base, Add) and len(base.children) > _MOST_TERMS
 
 
 def _ordered(a: Sym, b: Sym) -> tuple[Sym, Sym]:

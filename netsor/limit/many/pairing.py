@@ -9,7 +9,7 @@ A residual stream is that of the layer before plus a few terms, so that these su
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from netsor.expr import Add, Expr, Sym, add, canonical, mul
@@ -40,21 +40,21 @@ def is_long(x: Expr, y: Expr) -> bool:
 
 
 class Pairing:
-    """Expectations of products of two sums; `family` gives the matrix or the vectors that a variable belongs to.
+    """Expectations of products of two sums; `families` gives the matrices and the vectors that variables belong to.
 
     Variables of different families are independent.
     """
 
     def __init__(
         self,
-        family: Callable[[Sym], Iterable[Hashable]],
+        families: Callable[[Expr], frozenset[Hashable]],
         is_gaussian: Callable[[Sym], bool],
         expect: Callable[[Expr], Step],
         total: Callable[[list[Term]], Step],
         prepare: Callable[[Expr, Expr], None],
     ):
         """`prepare` finds the laws of the variables of two sums, those of the first layers first."""
-        self._family, self._is_gaussian = family, is_gaussian
+        self._families, self._is_gaussian = families, is_gaussian
         self._expect, self._total, self._prepare = expect, total, prepare
         self._recent: list[_Known] = []
 
@@ -62,7 +62,9 @@ class Pairing:
         """E x y of two canonical sums; None unless they fall into independent groups with finite expectations."""
         assert is_long(x, y)
         mine, yours = frozenset(x.children), frozenset(y.children)
-        before = next((k for k in reversed(self._recent) if k.x <= mine and k.y <= yours), None)
+        before = self._before(mine, yours)
+        if before is None and (before := self._before(yours, mine)) is not None:
+            x, y, mine, yours = y, x, yours, mine
         groups = self._groups(mine - before.x, yours - before.y) if before else None
         if groups is None or before is None or any(f & before.families for f, _, _ in groups):
             self._prepare(x, y)
@@ -85,6 +87,10 @@ class Pairing:
         self._recent = [*self._recent, _Known(mine, yours, families, mean_x, mean_y, found)][-_RECENT:]
         return self._total([Term(1.0, (mean_x, mean_y)), Term(1.0, (found,))])
 
+    def _before(self, mine: frozenset[Expr], yours: frozenset[Expr]) -> _Known | None:
+        """The last pair of sums of which these are extensions."""
+        return next((k for k in reversed(self._recent) if k.x <= mine and k.y <= yours), None)
+
     def _exists(self, e: Expr) -> bool:
         gaussians = frozenset(s for s in e.free if self._is_gaussian(s))
         return not gaussians or integrable(e, gaussians) is True
@@ -96,7 +102,7 @@ class Pairing:
         groups: list[tuple[frozenset[Hashable], list[Expr], list[Expr]]] = []
         for side, terms in enumerate((xs, ys)):
             for t in sorted(terms, key=lambda t: t.digest):
-                families = frozenset(f for s in t.free for f in self._family(s))
+                families = self._families(t)
                 joined = [g for g in groups if g[0] & families]
                 groups = [g for g in groups if not g[0] & families]
                 merged: tuple[list[Expr], list[Expr]] = (

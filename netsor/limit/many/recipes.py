@@ -95,6 +95,8 @@ class Known(Protocol):
 
     def families(self, s: Sym) -> frozenset[Hashable]: ...
 
+    def families_of(self, e: Expr) -> frozenset[Hashable]: ...
+
     def place(self, s: Sym) -> int: ...
 
 
@@ -156,18 +158,18 @@ class Planner:
         number, rest = split_coefficient(e)
         groups: list[tuple[list[Expr], frozenset[Hashable]]] = []
         for f in factors_of(rest):
-            mine = frozenset(x for s in f.free for x in self.known.families(self.at[s]))
+            mine = self._families(f)
             joined = [g for g in groups if g[1] & mine]
             groups = [g for g in groups if not g[1] & mine]
             groups.append(([*(x for g in joined for x in g[0]), f], mine.union(*(g[1] for g in joined))))
         gaussian = [canonical(mul(*g)) for g, families in groups if families]
         factors: list[Factor]
         if len(gaussian) == 1:
-            sums = _two_sums(gaussian[0])
+            sums = two_sums(gaussian[0])
             if sums is None or not pairing.is_long(*sums):
                 return self.in_forms(e)
             factors = [TwoSums(*sums, gaussian[0])]
-        elif len(gaussian) > 1 and all(integrable(g, gaussians_of(e, self)) is True for g in gaussian):
+        elif len(gaussian) > 1 and all(integrable(g, gaussians_of(g, self)) is True for g in gaussian):
             factors = [Integrand(*self._numbered(g)) if self._in_stand_ins else Integrand(g, ()) for g in gaussian]
         else:
             return self.in_forms(e)
@@ -175,6 +177,12 @@ class Planner:
         if scalars:
             factors.append(self._function(canonical(mul(*scalars))))
         return (Summand(float(number), tuple(factors)),)
+
+    def _families(self, e: Expr) -> frozenset[Hashable]:
+        """The families of all variables of an expression; those of the terms of a long sum are remembered."""
+        if not self._in_stand_ins:
+            return self.known.families_of(e)
+        return frozenset(x for s in e.free for x in self.known.families(self.at[s]))
 
     def in_forms(self, e: Expr) -> tuple[Summand, ...]:
         """Terms that are products of independent blocks, after the integrand is written in linear forms."""
@@ -266,7 +274,7 @@ def _is_symbol(form: Form) -> bool:
     return len(form) == 1 and form[0][1] is ONE
 
 
-def _two_sums(block: Expr) -> tuple[Expr, Expr] | None:
+def two_sums(block: Expr) -> tuple[Expr, Expr] | None:
     """X and Y with block = X Y, where it is a product of two sums."""
     bases = []
     for f in factors_of(block):
