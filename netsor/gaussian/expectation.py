@@ -34,6 +34,7 @@ from netsor.gaussian.problem import (
     Problem,
     Settings,
     Task,
+    Trust,
     Undefined,
     Unsettled,
     printed,
@@ -267,11 +268,11 @@ def _block(
         if why is not None:
             raise Divergent(why)
 
-    def run(at: Inputs, tol: float, slack: float, rough: bool = False) -> Outcome:
-        task = Task(variables, at.scalars, tol, clock, slack, rough, floor, exists is True)
+    def run(at: Inputs, tol: float, trust: Trust, rough: bool = False) -> Outcome:
+        task = Task(variables, at.scalars, tol, clock, trust, rough, floor, exists is True)
         return solve(Problem(nameless, at.state(), task))
 
-    outcome = run(inputs, settings.tol, inputs.slack())
+    outcome = run(inputs, settings.tol, inputs.trust())
     carried = response(nameless, run, inputs, outcome, shape_of(nameless, variables), settings.tol, clock)
     own = outcome.error + carried.rest
     own += negligible

@@ -101,7 +101,7 @@ def _certain(o: Outcome, problem: Problem) -> Outcome:
     """The outcome, with a bound on E|integrand| added to the error where it was zero or subnormal at all nodes."""
     if o.scale >= NORMAL:
         return o
-    missed = bound_of_modulus(problem.integrand, problem.law, problem.task.env, problem.task.slack)
+    missed = bound_of_modulus(problem.integrand, problem.law, problem.task.env, problem.task.trust)
     if missed == math.inf:
         raise Unsettled("it is 0 at every point where it was evaluated, and may be unbounded elsewhere")
     return replace(o, error=o.error + missed)
@@ -123,9 +123,9 @@ def integrated(f: Integrand, task: Task) -> Outcome:
     if f.closed:
         # Interpolated factors have relative errors of about 1e-14, and the split covariance an error of `defect`.
         tables = sum(isinstance(c.g, Table) for c in f.closed)
-        slack = ((3e-15 + 20 * f.defect) * len(f.closed) + 7e-15 * tables) * o.scale
+        more = ((3e-15 + 20 * f.defect) * len(f.closed) + 7e-15 * tables) * o.scale
         # Where terms cancel in closed form, as in 1 − 2Φ, rounding is relative to the terms.
-        o = replace(o, error=o.error + slack, scale=max(o.scale, averaged(f)))
+        o = replace(o, error=o.error + more, scale=max(o.scale, averaged(f)))
     ends = moved(f)
     if ends is not None and f.rank <= 3:
         if f.rank == 1:

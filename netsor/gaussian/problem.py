@@ -177,9 +177,20 @@ class Outcome:
 NOTHING = Outcome(0.0, 0.0, 0.0)
 
 
+class Trust(Enum):
+    """How the numbers of a covariance matrix are meant, which decides what is made of tiny conditional variances."""
+
+    # As they stand: every conditional variance is kept, however small, and an indefinite matrix is refused.
+    EXACT = "exact"
+    # Up to errors: conditional variances at the level of rounding are 0, also those below it.
+    ROUNDED = "rounded"
+    # Moved by their errors: conditional variances that the move adds are kept, and those below 0 are 0.
+    UNCERTAIN = "uncertain"
+
+
 @dataclass(frozen=True)
 class Task:
-    """What stays the same while one block is computed; `slack` is how far its covariance may be from definite.
+    """What stays the same while one block is computed; `trust` says how its covariance is meant.
 
     Errors below `floor` do not matter for the result. `exists` says that the expectation is known to exist.
     """
@@ -188,7 +199,7 @@ class Task:
     env: Mapping[Sym, float]
     tol: float
     clock: Clock
-    slack: float = 0.0
+    trust: Trust = Trust.EXACT
     rough: bool = False
     floor: float = 0.0
     exists: bool = False

@@ -13,7 +13,7 @@ from netsor.expr.differentiate import unfold
 from netsor.expr.entry import REALS, Interval
 from netsor.expr.intervals import infer_range
 from netsor.gaussian.law.gaussian_law import RANK, State, pivoted_root
-from netsor.gaussian.problem import OVERFLOW
+from netsor.gaussian.problem import OVERFLOW, Trust
 from netsor.gaussian.symbolic.homogeneity import pulled
 from netsor.gaussian.symbolic.powers_of_two import NORMAL
 
@@ -29,14 +29,14 @@ _TRIAL, _FALL = 60, 1e-3
 _FAR, _FARTHEST = 38.6, 2.0**20
 
 
-def bound_of_modulus(integrand: Expr, law: State, scalars: Mapping[Sym, float], slack: float = 0.0) -> float:
+def bound_of_modulus(integrand: Expr, law: State, scalars: Mapping[Sym, float], trust: Trust = Trust.EXACT) -> float:
     """A bound on E|F|, for an F whose expectation exists; exactly 0 only where F vanishes on the whole space.
 
     On a box of independent standard normals E|F| is at most sup|F|, by interval arithmetic (Moore 1966), times the mass
     of the box. The box with the largest contribution is halved until the sum is below the least normal float, or the
     number of boxes is exhausted. Infinite where F is unbounded at a finite place.
     """
-    root, _ = pivoted_root(law.covariance, RANK * law.variances, slack=slack)
+    root, _ = pivoted_root(law.covariance, RANK * law.variances, trust=trust)
     z = tuple(sym(f"z{k}") for k in range(root.shape[1]))
     forms: dict[Sym, Expr] = {
         s: add(Const(float(m)), *(mul(Const(float(c)), x) for c, x in zip(row, z) if c))

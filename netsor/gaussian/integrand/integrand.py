@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -15,6 +14,7 @@ from netsor.expr.arrays import lambdify
 from netsor.gaussian.arithmetic import extended_range
 from netsor.gaussian.law import rational
 from netsor.gaussian.law.gaussian_law import RANK, State, moments, pivoted_root
+from netsor.gaussian.problem import Trust
 from netsor.gaussian.reductions.chebyshev import Table
 from netsor.gaussian.reductions.truncated_moments import Smoothing
 from netsor.gaussian.symbolic.structure import Break, Shape, affine
@@ -151,7 +151,7 @@ def value_of(e: Expr, env: Values) -> float:
     return float(e.value) if isinstance(e, Const) else evaluate(e, env)
 
 
-def build(shape: Shape, state: State, env: Values, last: Sym | None = None, slack: float = 0.0) -> Integrand:
+def build(shape: Shape, state: State, env: Values, last: Sym | None = None, trust: Trust = Trust.EXACT) -> Integrand:
     """The integrand of a shape under a law, in as many variables as its affine arguments have rank.
 
     The form `last` gets its variable after all others.
@@ -166,9 +166,9 @@ def build(shape: Shape, state: State, env: Values, last: Sym | None = None, slac
     if max(len(forms), len(state.symbols)) <= rational.MOST and _cancels(c, sizes):
         # The law is rounded, but relative to it the forms are computed exactly, so that even tiny variances are kept.
         used = np.flatnonzero(rows.any(axis=0))
-        root, pivots = rational.root_of_forms(rows[:, used], _root_of_law(state, used, slack), final)
+        root, pivots = rational.root_of_forms(rows[:, used], _root_of_law(state, used, trust), final)
     else:
-        root, pivots = pivoted_root((c + c.T) / 2, RANK * len(state.symbols) * sizes, final, slack)
+        root, pivots = pivoted_root((c + c.T) / 2, RANK * len(state.symbols) * sizes, final, trust)
         terms = np.abs(state.covariance)
         if not np.array_equal(np.diag(state.covariance), state.variances):
             # A conditional covariance has the rounding errors of the law before conditioning.
@@ -210,15 +210,16 @@ def _without_rounding(root: Array, pivots: list[int], sizes: Array) -> Array:
     return out
 
 
-def _root_of_law(state: State, used: Array, slack: float) -> Array:
+def _root_of_law(state: State, used: Array, trust: Trust) -> Array:
     """A with A A' the covariance of the variables used, accurate relative to the variance of each.
 
-    Where the numbers are meant exactly (slack 0), conditional variances are kept, however small they are.
+    Conditional variances are kept, however small they are, unless the numbers are rounded.
     """
     c, variances = state.covariance[np.ix_(used, used)], state.variances[used]
-    if slack in (0, math.inf):
-        return rational.root_of(rational.fractions(c), rational.NOTHING * variances, None, slack > 0)[0]
-    return pivoted_root((c + c.T) / 2, RANK * len(c) * variances, None, slack)[0]
+    if trust is Trust.ROUNDED:
+        return pivoted_root((c + c.T) / 2, RANK * len(c) * variances, None, trust)[0]
+    uncertain = trust is Trust.UNCERTAIN
+    return rational.root_of(rational.fractions(c), rational.NOTHING * variances, None, uncertain)[0]
 
 
 def _cancels(c: Array, sizes: Array) -> bool:

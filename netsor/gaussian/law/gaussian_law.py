@@ -11,13 +11,11 @@ import numpy as np
 
 from netsor.expr import Sym
 from netsor.gaussian.law import rational
-from netsor.gaussian.problem import NoPointwiseMeaning, NotDefinite, Unsettled
+from netsor.gaussian.problem import NoPointwiseMeaning, NotDefinite, Trust, Unsettled
 
 Array = np.ndarray
 # A conditional variance below this share of the variance counts as rounding error.
 RANK = 4e-15
-# As a slack, it accepts a rounded matrix however far it is from being positive definite.
-ROUNDED = 1e300
 # Binary exponents of coefficients whose squares, times a variance, are in range.
 _SQUARABLE = 300
 
@@ -172,7 +170,9 @@ class State:
         return density, -at / variance, gain, replace(self, mean=self.mean - gain * at, covariance=left)
 
 
-def pivoted_root(c: Array, floor: Array, last: int | None = None, slack: float = 0.0) -> tuple[Array, list[int]]:
+def pivoted_root(
+    c: Array, floor: Array, last: int | None = None, trust: Trust = Trust.EXACT
+) -> tuple[Array, list[int]]:
     """(A, pivots) with A A' = C up to rounding, by pivoted Cholesky with the largest remaining variance first.
 
     Variables with a remaining variance below `floor` are taken as functions of the pivots; `last` becomes a pivot only
@@ -190,7 +190,7 @@ def pivoted_root(c: Array, floor: Array, last: int | None = None, slack: float =
         diagonal = np.diag(left).copy()
         diagonal[pivots] = 0.0
         alive = diagonal > floor
-        if (diagonal < -8 * floor - slack).any():
+        if trust is Trust.EXACT and (diagonal < -8 * floor).any():
             raise Unsettled("the covariance is indefinite beyond rounding")
         if not alive.any():
             break

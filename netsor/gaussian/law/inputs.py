@@ -12,7 +12,7 @@ import numpy as np
 from netsor.expr import ZERO, Expr, Sym, canonical, postorder, substitute
 from netsor.gaussian.law import Input, Law
 from netsor.gaussian.law.gaussian_law import State
-from netsor.gaussian.problem import Unsettled
+from netsor.gaussian.problem import Trust, Unsettled
 from netsor.gaussian.symbolic.expansion import Gaussians
 from netsor.gaussian.symbolic.structure import shape_of
 
@@ -32,9 +32,9 @@ class Inputs:
     def state(self) -> State:
         return State.centred(self.symbols, self.covariance)
 
-    def slack(self) -> float:
-        """How far the least eigenvalue may be below zero because of the errors of the matrix."""
-        return float(self.errors.sum(axis=1).max(initial=0.0)) * 4
+    def trust(self) -> Trust:
+        """How the covariances are meant: exactly, where none has an error."""
+        return Trust.ROUNDED if self.errors.any() else Trust.EXACT
 
     def error(self, i: Input) -> float:
         """The error bound of one input."""

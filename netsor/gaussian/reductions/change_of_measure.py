@@ -133,7 +133,7 @@ def widened(e: Expr, state: State, task: Task) -> tuple[float, Expr, State] | No
     symbols = tuple(s for s in state.symbols if s in e.free)
     index = [state.symbols.index(s) for s in symbols]
     part = state.covariance[np.ix_(index, index)]
-    root, _ = pivoted_root((part + part.T) / 2, RANK * len(part) * state.variances[index], None, task.slack)
+    root, _ = pivoted_root((part + part.T) / 2, RANK * len(part) * state.variances[index], None, task.trust)
     rank = root.shape[1]
     if not 0 < rank <= _MOST_VARIABLES:
         return None

@@ -23,11 +23,11 @@ class ClosedForm(Elimination):
     becomes = "E g(c + s z) by truncated moments (Kan & Robotti 2017), or in Chebyshev polynomials of c"
 
     def eliminate(self, problem: Problem) -> Integrand | None:
-        shape, env, slack = problem.shape, problem.task.env, problem.task.slack
+        shape, env, trust = problem.shape, problem.task.env, problem.task.trust
         last = form_to_smooth(shape, env) if len(shape.forms) > 1 else None
         if last is None:
             return None
-        f = build(shape, problem.law, env, last=last, slack=slack)
+        f = build(shape, problem.law, env, last=last, trust=trust)
         return (without_last(f, last, env) or f) if f.rank > 1 else f
 
 
@@ -41,7 +41,7 @@ class Straightening(Elimination):
         last = _straightening(problem.shape) if len(problem.shape.forms) > 1 else None
         if last is None:
             return None
-        return build(problem.shape, problem.law, problem.task.env, last=last, slack=problem.task.slack)
+        return build(problem.shape, problem.law, problem.task.env, last=last, trust=problem.task.trust)
 
 
 class AllVariables(Elimination):
@@ -51,7 +51,7 @@ class AllVariables(Elimination):
     becomes = "as many variables as the affine arguments have rank"
 
     def eliminate(self, problem: Problem) -> Integrand:
-        return build(problem.shape, problem.law, problem.task.env, slack=problem.task.slack)
+        return build(problem.shape, problem.law, problem.task.env, trust=problem.task.trust)
 
 
 def _straightening(shape: Shape) -> Sym | None:

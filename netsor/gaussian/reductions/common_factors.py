@@ -78,7 +78,7 @@ def common_factors(
     parts = decompose(c)
     if parts is None:
         return None
-    d, b, slack = parts
+    d, b, defect = parts
     rank = b.shape[1]
     if rank >= k + p or rank >= k and not any(q.kind in ("jump", "kink") for q in shape.breaks):
         return None
@@ -104,5 +104,5 @@ def common_factors(
         if not g.edges and i < k:
             planes.append(Plane("soft", b[i], float(shift[i]), math.hypot(1.0, sd)))
     return Integrand(
-        rank, (), (), np.zeros((0, rank)), np.zeros(0), (), (), planes, [], closed=tuple(closed), defect=slack
+        rank, (), (), np.zeros((0, rank)), np.zeros(0), (), (), planes, [], closed=tuple(closed), defect=defect
     )

@@ -15,7 +15,7 @@ from netsor.expr.arrays import lambdify
 from netsor.gaussian.integrand.integrand import Integrand, Values, build, note_break, without_form
 from netsor.gaussian.integrand.projection import PLACES, bands_of, in_coordinates, linear, put_band, tips_of
 from netsor.gaussian.law.gaussian_law import State
-from netsor.gaussian.problem import Problem
+from netsor.gaussian.problem import Problem, Trust
 from netsor.gaussian.reductions.reduction import Elimination
 from netsor.gaussian.reductions.truncated_moments import Smoothing, smoothing
 from netsor.gaussian.symbolic.structure import Break, Shape, affine
@@ -83,10 +83,10 @@ class GivenTheRest(Elimination):
     def eliminate(self, problem: Problem) -> Integrand | None:
         if len(problem.shape.forms) < 2:
             return None
-        return smoothed_given_rest(problem.shape, problem.law, problem.task.env, problem.task.slack)
+        return smoothed_given_rest(problem.shape, problem.law, problem.task.env, problem.task.trust)
 
 
-def smoothed_given_rest(shape: Shape, state: State, env: Values, slack: float) -> Integrand | None:
+def smoothed_given_rest(shape: Shape, state: State, env: Values, trust: Trust) -> Integrand | None:
     """The integrand without a variable in which all its curved breaks are affine; None where there is none."""
     forms = frozenset(shape.form_symbols)
     curved = [b.at for b in shape.breaks if b.kind != "soft" and affine(b.at, forms) is None]
@@ -98,7 +98,7 @@ def smoothed_given_rest(shape: Shape, state: State, env: Values, slack: float) -
             candidates.append((bool(slopes[s].free & forms), s, inner))
     # Forms with a constant slope come first, since they leave no sharp places.
     for _, s, inner in sorted(candidates, key=lambda c: c[0]):
-        found = _without(shape, s, inner, build(shape, state, env, last=s, slack=slack), env)
+        found = _without(shape, s, inner, build(shape, state, env, last=s, trust=trust), env)
         if found is not None:
             return found
     return None

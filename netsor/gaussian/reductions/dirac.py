@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from netsor.expr import Const, Expr, Sym, add, canonical, diff, is_singular, mul, substitute
@@ -11,7 +9,7 @@ from netsor.expr.functions import dirac, is_mass, mass_order
 from netsor.gaussian.integrand.integrand import build, value_of
 from netsor.gaussian.law import rational
 from netsor.gaussian.law.gaussian_law import RANK, State, pivoted_root
-from netsor.gaussian.problem import NOTHING, Method, NoPointwiseMeaning, NotTaken, Outcome, Problem, Stage, Task
+from netsor.gaussian.problem import NOTHING, Method, NoPointwiseMeaning, NotTaken, Outcome, Problem, Stage, Task, Trust
 from netsor.gaussian.reductions.reduction import Reduction, Sum, Weighted
 from netsor.gaussian.rules import level_sets
 from netsor.gaussian.symbolic.expansion import expand, factors_of, integer_power
@@ -79,7 +77,7 @@ def _refuse_jumps(rest: Expr, given: State, before: State, task: Task) -> None:
     if shape is None:
         return
     try:
-        f = build(shape, given, task.env, slack=math.inf)
+        f = build(shape, given, task.env, trust=Trust.UNCERTAIN)
     except KeyError:
         return
     size = float(np.sqrt(np.abs(given.variances)).max(initial=0.0))
@@ -92,7 +90,7 @@ def _refuse_jumps(rest: Expr, given: State, before: State, task: Task) -> None:
         if parts:
             a = given.vector([(s, value_of(c, task.env)) for s, c in parts[0].items()])
             c = value_of(parts[1], task.env)
-            least = rational.NOTHING if task.slack == 0 else RANK * 10
+            least = rational.NOTHING if task.trust is Trust.EXACT else RANK * 10
             if float(a @ given.covariance @ a) > least * float(a**2 @ before.variances):
                 continue
             # Given u = 0 the argument of the other mass is constant: if it is 0 the two coincide, otherwise they do not
@@ -126,7 +124,7 @@ def _mass_on_curve(u: Expr, order: int, rest: Expr, state: State, task: Task) ->
     symbols = tuple(sorted((u.free | rest.free) & task.gaussians, key=lambda s: s.digest))
     index = [state.symbols.index(s) for s in symbols]
     c = state.covariance[np.ix_(index, index)]
-    root, _ = pivoted_root(c, RANK * len(c) * state.variances[index], slack=task.slack)
+    root, _ = pivoted_root(c, RANK * len(c) * state.variances[index], trust=task.trust)
     rank = root.shape[1]
     if rank > 3:
         raise NotTaken("it has a Dirac mass on a surface in more than three variables")

@@ -18,7 +18,7 @@ from netsor.gaussian.integrand.integrand import Integrand, Values, build, withou
 from netsor.gaussian.integrand.levels import Level, cuts_at, last_variable, levels_of
 from netsor.gaussian.integrand.projection import bands_of, tips_of
 from netsor.gaussian.law.gaussian_law import State
-from netsor.gaussian.problem import Problem
+from netsor.gaussian.problem import Problem, Trust
 from netsor.gaussian.reductions.reduction import Elimination
 from netsor.gaussian.rules.panels import EPS, legendre
 from netsor.gaussian.symbolic.structure import Gaussians, Shape, affine, degree_in
@@ -199,10 +199,10 @@ class PiecewisePolynomial(Elimination):
     def eliminate(self, problem: Problem) -> Integrand | None:
         if len(problem.shape.forms) < 2:
             return None
-        return by_pieces(problem.shape, problem.law, problem.task.env, problem.task.slack)
+        return by_pieces(problem.shape, problem.law, problem.task.env, problem.task.trust)
 
 
-def by_pieces(shape: Shape, state: State, env: Values, slack: float) -> Integrand | None:
+def by_pieces(shape: Shape, state: State, env: Values, trust: Trust) -> Integrand | None:
     """The integrand without the variable in which most curved breaks are quadratic; None where there is none."""
     forms = frozenset(shape.form_symbols)
     curved = [b.at for b in shape.breaks if b.kind != "soft" and affine(b.at, forms) is None]
@@ -217,7 +217,7 @@ def by_pieces(shape: Shape, state: State, env: Values, slack: float) -> Integran
             continue
         if best is None or (there, i) > best[:2]:
             best = (there, i, s)
-    return _without(shape, best[2], build(shape, state, env, last=best[2], slack=slack), env) if best else None
+    return _without(shape, best[2], build(shape, state, env, last=best[2], trust=trust), env) if best else None
 
 
 def _without(shape: Shape, s: Sym, f: Integrand, env: Values) -> Integrand | None:

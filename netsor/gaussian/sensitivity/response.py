@@ -19,7 +19,7 @@ from netsor.expr import Expr
 from netsor.gaussian.integrand.integrand import value_of
 from netsor.gaussian.law import Input
 from netsor.gaussian.law.inputs import Inputs
-from netsor.gaussian.problem import EPS, Clock, Method, NoNumber, Outcome, Step
+from netsor.gaussian.problem import EPS, Clock, Method, NoNumber, Outcome, Step, Trust
 from netsor.gaussian.sensitivity.distance import by_distance
 from netsor.gaussian.sensitivity.perturbations import Move, moves_of
 from netsor.gaussian.sensitivity.worst_case import LARGE, Run, is_regular, worst
@@ -167,7 +167,7 @@ class _Slopes:
 
     @cached_property
     def base(self) -> Outcome:
-        return self.run(self.inputs, self.tol, math.inf, True) if self.rough else self.outcome
+        return self.run(self.inputs, self.tol, Trust.UNCERTAIN, True) if self.rough else self.outcome
 
     def of(self, m: Move) -> tuple[float, float] | None:
         """(slope, bound on its error); None where finite differences are not reliable."""
@@ -197,7 +197,7 @@ class _Slopes:
         return float(max(least, min(known**order, 1e-3)) * self.law.reach)
 
     def _at(self, inputs: Inputs) -> Outcome:
-        return self.run(inputs, self.tol, math.inf, self.rough)
+        return self.run(inputs, self.tol, Trust.UNCERTAIN, self.rough)
 
     def _noise(self, there: Outcome) -> float:
         """A bound on the error of a difference from rounding and from the errors of the integrals."""

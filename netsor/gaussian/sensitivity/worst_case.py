@@ -9,13 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from netsor.gaussian.law.gaussian_law import ROUNDED
 from netsor.gaussian.law.inputs import Inputs
-from netsor.gaussian.problem import EPS, EXACT, Clock, NoNumber, Outcome
+from netsor.gaussian.problem import EPS, EXACT, Clock, NoNumber, Outcome, Trust
 from netsor.gaussian.sensitivity.perturbations import Move
 from netsor.gaussian.symbolic.structure import Shape
 
-Run = Callable[[Inputs, float, float, bool], Outcome]
+Run = Callable[[Inputs, float, Trust, bool], Outcome]
 # Costly blocks are computed roughly, with larger steps than the errors; a slope to one per cent suffices for a bound.
 _COARSE, _COARSE_JUMPS = 1e-3, 1e-2
 # Away from degenerate laws, an error below this share of an input is moved in one direction only. The second number
@@ -37,7 +36,7 @@ def worst(
     total = 0.0
     costly = len(inputs.symbols) > 2 and outcome.dimension > 0 and outcome.steps != EXACT
     coarse = _COARSE_JUMPS if any(b.kind == "jump" for b in shape.breaks) else _COARSE
-    base = run(inputs, 1e-5, math.inf, True) if costly else outcome
+    base = run(inputs, 1e-5, Trust.UNCERTAIN, True) if costly else outcome
     regular = is_regular(inputs)
     # The sum of all relative errors; the terms that single moves leave out are quadratic in it.
     relative = math.fsum(m.whole / m.size if m.size else 1.0 for m in every)
@@ -54,14 +53,13 @@ def worst(
         rough = costly or late
         step = max(error, coarse * size) if rough else error
         if late:
-            base = run(inputs, 1e-5, math.inf, True)
+            base = run(inputs, 1e-5, Trust.UNCERTAIN, True)
         changes: list[float] = []
         for sign in (1, -1):
             try:
-                # With an infinite slack the covariance is factored exactly, and a tiny variance that the error adds is
-                # kept; for an error at rounding level it counts as zero.
-                slack = math.inf if error > _ROUNDING * size else ROUNDED
-                there = run(m.applied(inputs, sign * step), 1e-5 if rough else tol, slack, rough)
+                # A tiny variance that the error adds is kept; for an error at rounding level it counts as zero.
+                trust = Trust.UNCERTAIN if error > _ROUNDING * size else Trust.ROUNDED
+                there = run(m.applied(inputs, sign * step), 1e-5 if rough else tol, trust, rough)
             except NoNumber:
                 continue
             changes.append(there.value - base.value)
@@ -85,7 +83,7 @@ def _together(run: Run, inputs: Inputs, outcome: Outcome, tol: float, costly: bo
     """
     rng = np.random.default_rng(23)
     n, m = len(inputs.symbols), len(inputs.scalars)
-    base = run(inputs, 1e-5, math.inf, True) if costly else outcome
+    base = run(inputs, 1e-5, Trust.UNCERTAIN, True) if costly else outcome
     worst = 0.0
     corners = [np.array(c, float) for c in itertools.product((-1.0, 1.0), repeat=min(m, 3))] if m else []
     for k in range(_TOGETHER):
@@ -101,7 +99,9 @@ def _together(run: Run, inputs: Inputs, outcome: Outcome, tol: float, costly: bo
             shares[: len(corners[k])] = corners[k]
         scalars = {s: v + x * inputs.scalar_errors[s] for (s, v), x in zip(inputs.scalars.items(), shares)}
         try:
-            there = run(replace(inputs, covariance=c, scalars=scalars), 1e-5 if costly else tol, math.inf, costly)
+            there = run(
+                replace(inputs, covariance=c, scalars=scalars), 1e-5 if costly else tol, Trust.UNCERTAIN, costly
+            )
         except NoNumber:
             continue
         worst = max(worst, abs(there.value - base.value))
