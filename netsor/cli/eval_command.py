@@ -176,7 +176,7 @@ def _refuse_unused(args: argparse.Namespace) -> None:
 def _text(
     title: str, outputs: dict[str, dict[str, Any]], args: argparse.Namespace, finite: Sequence[FiniteResult]
 ) -> str:
-    from netsor.limit.interpreter import MISSING
+    from netsor.limit.missing import MISSING
     from netsor.limit.result import hardest
 
     heading = ["output"]

@@ -17,8 +17,8 @@ from netsor.expr import Const as C
 from netsor.expr.arrays import lambdify
 from netsor.expr.functions import absolute, cos, relu, sin
 from netsor.gaussian import Estimate, Settings
-from netsor.limit.interpreter import MISSING, method_without_value
 from netsor.limit.law import CoordinateLaw
+from netsor.limit.missing import MISSING, method_without_value
 
 Array = np.ndarray
 _X, _Y = sym("x"), sym("y")

@@ -16,8 +16,10 @@ from netsor.expr.infinite_width import at_infinite_width
 from netsor.gaussian import Settings
 from netsor.gaussian.problem import Method
 from netsor.gaussian.symbolic.powers_of_two import NORMAL, apart
-from netsor.limit.interpreter import MISSING, Limit, Taken, method_without_value
+from netsor.limit.expectations import Taken
+from netsor.limit.interpreter import Limit
 from netsor.limit.jumps import Jumps
+from netsor.limit.missing import MISSING, method_without_value
 from netsor.shown import Shown
 
 # So many outputs are named in one message.
