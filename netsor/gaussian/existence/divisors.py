@@ -16,7 +16,7 @@ from netsor.expr.growth import coefficient, growth, iterated_log
 from netsor.expr.intervals import infer_range
 from netsor.gaussian.existence.integrability import flats_of
 from netsor.gaussian.existence.rational_basis import Basis, leading
-from netsor.gaussian.rules.panels import roots_of
+from netsor.gaussian.integrand.breakpoints import roots_of
 from netsor.gaussian.symbolic.expansion import Gaussians, factors_of
 from netsor.gaussian.symbolic.structure import affine
 from netsor.gaussian.symbolic.zero_sets import zeros_of

@@ -177,3 +177,14 @@ def bracketed(f: Callable[[Array, Array], Array], a: Array, b: Array, fa: Array,
         if not len(live):
             break
     return best
+
+
+def roots_of(f: Callable[[Array], Array], reach: float, points: int = 1501) -> list[float]:
+    """The sign changes of a function on [−reach, reach], found on a grid."""
+    # The grid is denser near 0 and has no node there, so that a root at 0 is a change of sign.
+    t = np.linspace(-1, 1, points + 1)
+    grid = reach * (0.2 * t + 0.8 * t**3) + 1e-9
+    with np.errstate(all="ignore"):
+        v = f(grid)
+    i = np.flatnonzero((np.sign(v[:-1]) * np.sign(v[1:]) <= 0) & np.isfinite(v[:-1]) & np.isfinite(v[1:]))
+    return sorted({float(r) for r in bracketed(lambda x, _: f(x), grid[i], grid[i + 1], v[i], v[i + 1])})

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from netsor.gaussian.integrand.breakpoints import roots_of
 from netsor.gaussian.integrand.integrand import Integrand
 from netsor.gaussian.problem import Unsettled
-from netsor.gaussian.rules.panels import roots_of
 
 Array = np.ndarray
 _NEAR, _NEARER = 1e-4, 1e-7

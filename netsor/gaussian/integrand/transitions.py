@@ -37,9 +37,10 @@ from netsor.expr import (
 )
 from netsor.expr.arrays import lambdify
 from netsor.expr.functions import SINGULAR, is_exp, is_log
+from netsor.expr.intervals import infer_range
 from netsor.gaussian.integrand.integrand import Integrand
 from netsor.gaussian.problem import OutOfTime
-from netsor.gaussian.symbolic.structure import affine, degree_in, is_positive, range_of
+from netsor.gaussian.symbolic.structure import affine, degree_in, is_positive
 
 Array = np.ndarray
 # Ends of panels around a place, in widths: far enough for an exponential to decay, or to leave a root or a pole.
@@ -116,7 +117,7 @@ def features_of(factor: Expr, forms: frozenset[Sym]) -> tuple[Feature, ...]:
             _note_zeros(node.children[0], note)
         elif is_exp(node):
             # An exponential matters near its maximum, or where it is comparable to what it is added to.
-            top = range_of(node.children[0])[1]
+            top = infer_range(node.children[0], {})[1]
             at = add(node.children[0], Const(-top)) if -math.inf < top < 0 else node.children[0]
             note(at, 1.0, _FADED, True)
         elif isinstance(node, Call):

@@ -26,6 +26,7 @@ from netsor.expr import (
 )
 from netsor.expr.arrays import lambdify
 from netsor.expr.functions import is_mass
+from netsor.gaussian.integrand.breakpoints import bracketed
 from netsor.gaussian.problem import Divergent, Method, NotTaken, Outcome, Step
 from netsor.gaussian.rules import panels
 
@@ -36,7 +37,8 @@ _TOUCHES = "the argument of a Dirac mass touches zero"
 _UNCLEAR = "it has a Dirac mass whose argument touches zero, or nearly does"
 _BESIDE = 0.45
 _POINTS = 600
-_BISECTIONS = 60
+# How often a bracket of a least value is cut.
+_CUTS = 60
 # By dimension, the first and the last number of directions, which doubles from run to run; two runs agree if their
 # relative difference is at most `_AGREES`.
 _FIRST, _LAST = {2: 32, 3: 16}, {2: 4096, 3: 128}
@@ -150,12 +152,7 @@ class _Rays:
         more = self._pairs(grid, v, w)
         a, b, fa, at = (np.concatenate(x) for x in zip((a, b, fa, at), *more, strict=True))
         wr = w[:, at]
-        for _ in range(_BISECTIONS):
-            mid = (a + b) / 2
-            fm = self.at(mid, wr)
-            left = np.sign(fa) * np.sign(fm) <= 0
-            a, b, fa = np.where(left, a, mid), np.where(left, mid, b), np.where(left, fa, fm)
-        r = (a + b) / 2
+        r = bracketed(lambda x, k: self.at(x, wr[:, k]), a, b, fa, self.at(b, wr))
         with np.errstate(all="ignore"):
             g, slope, bend, top = (np.broadcast_to(np.asarray(x, float), r.shape) for x in self._all(r, *wr))
             # The error of a root, and its effect on the terms there.
@@ -183,7 +180,7 @@ class _Rays:
             return []
         sign, wr = np.sign(v[i + 1, ray]), w[:, ray]
         a, b = grid[i], grid[i + 2]
-        for _ in range(_BISECTIONS):
+        for _ in range(_CUTS):
             p, q = a + (b - a) / 3, b - (b - a) / 3
             left = sign * self.at(p, wr) <= sign * self.at(q, wr)
             a, b = np.where(left, a, p), np.where(left, q, b)

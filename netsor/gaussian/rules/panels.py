@@ -333,24 +333,3 @@ def _remainder(p: float, lo: Array, hi: Array, integral: Array, modulus: Array) 
         last = float(modulus[side & (distance < 2.0 ** -(depth - 2))].sum())
         worst = max(worst, last / (1 - ratio))
     return worst
-
-
-def roots_of(f: Callable[[Array], Array], reach: float = REACH, points: int = 1501) -> list[float]:
-    """The sign changes of a function on [−reach, reach], found on a grid and refined by bisection to rounding."""
-    # The grid is denser near 0 and has no node there, so that a root at 0 is a change of sign.
-    t = np.linspace(-1, 1, points + 1)
-    grid = reach * (0.2 * t + 0.8 * t**3) + 1e-9
-    with np.errstate(all="ignore"):
-        v = f(grid)
-    change = np.flatnonzero((np.sign(v[:-1]) * np.sign(v[1:]) <= 0) & np.isfinite(v[:-1]) & np.isfinite(v[1:]))
-    if not len(change):
-        return []
-    a, b, fa = grid[change], grid[change + 1], v[change]
-    for _ in range(60):
-        mid = (a + b) / 2
-        with np.errstate(all="ignore"):
-            fm = f(mid)
-        left = np.sign(fa) * np.sign(fm) <= 0
-        b = np.where(left, mid, b)
-        a, fa = np.where(left, a, mid), np.where(left, fa, fm)
-    return sorted({float(r) for r in (a + b) / 2})

@@ -7,8 +7,8 @@ from functools import lru_cache
 from netsor.expr import Add, Call, Const, Expr, Mul, Pow, add, call, canonical, mul, postorder, power, split_coefficient
 from netsor.expr.build import with_children
 from netsor.expr.functions import FUNCTIONS
+from netsor.expr.intervals import infer_range
 from netsor.expr.nodes import is_power_of_two
-from netsor.gaussian.symbolic.structure import range_of
 
 
 @lru_cache(maxsize=20_000)
@@ -57,4 +57,4 @@ def _never_negative(f: Expr) -> bool:
         return True
     if isinstance(f, Const):
         return f.value > 0 and f.value != 1
-    return isinstance(f, Pow) and isinstance(f.exponent, Const) and f.exponent.value < 0 and range_of(f)[0] >= 0
+    return isinstance(f, Pow) and isinstance(f.exponent, Const) and f.exponent.value < 0 and infer_range(f, {})[0] >= 0

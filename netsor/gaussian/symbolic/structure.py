@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -33,6 +32,7 @@ from netsor.expr import (
 from netsor.expr.build import with_children
 from netsor.expr.differentiate import plain_tests, vanishes_on
 from netsor.expr.functions import is_log, mass_order
+from netsor.expr.intervals import infer_range
 from netsor.gaussian.symbolic.expansion import Gaussians as Gaussians
 from netsor.gaussian.symbolic.expansion import exponent_of, factors_of, integer_power, monomial
 from netsor.gaussian.symbolic.zero_sets import zeros_of
@@ -358,52 +358,4 @@ def breaks_of(factor: Expr, forms: Gaussians) -> tuple[Break, ...]:  # noqa: C90
 
 def is_positive(root: Expr) -> bool:
     """Whether an expression is positive everywhere, judged by the ranges of its parts."""
-    return range_of(root)[0] > 0
-
-
-def range_of(root: Expr) -> tuple[float, float]:
-    """Bounds of an expression over all values of its symbols."""
-    ranges: dict[Expr, tuple[float, float]] = {}
-    for node in postorder(root):
-        ranges[node] = _range(node, [ranges[c] for c in node.children])
-    return ranges[root]
-
-
-def _range(node: Expr, parts: list[tuple[float, float]]) -> tuple[float, float]:
-    reals = (-math.inf, math.inf)
-    match node:
-        case Const():
-            return float(node.value), float(node.value)
-        case Add():
-            return math.fsum(p[0] for p in parts), math.fsum(p[1] for p in parts)
-        case Sym():
-            return reals
-        case Mul():
-            low, high = parts[0]
-            for a, b in parts[1:]:
-                corners = [0.0 if 0 in (x, y) else x * y for x in (low, high) for y in (a, b)]
-                low, high = min(corners), max(corners)
-            return low, high
-        case Pow():
-            k = node.exponent.value if isinstance(node.exponent, Const) else None
-            low, high = parts[0]
-            if k is None:
-                return reals
-            if isinstance(k, int) and k > 0 and k % 2 == 0:
-                ends = sorted((abs(low) ** k, abs(high) ** k))
-                return (0.0 if low <= 0 <= high else ends[0]), ends[1]
-            if low >= 0 and k > 0:
-                return low**k, high**k
-            if low > 0 and k < 0:
-                return (0.0 if math.isinf(high) else high**k), low**k
-            # A power with a real exponent that is not an integer is nonnegative where it is defined.
-            return (0.0, math.inf) if not isinstance(k, int) or k % 2 == 0 or low >= 0 else reals
-        case Call():
-            try:
-                return FUNCTIONS[node.fn].image(*parts)
-            except (ValueError, OverflowError, TypeError):
-                return reals
-        case Cond():
-            return min(parts[1][0], parts[2][0]), max(parts[1][1], parts[2][1])
-        case _:
-            return reals
+    return infer_range(root, {})[0] > 0

@@ -28,7 +28,8 @@ from netsor.expr import (
     substitute,
 )
 from netsor.expr.functions import TooSingular, is_exp, is_log
-from netsor.gaussian.symbolic.structure import affine, breaks_of, range_of
+from netsor.expr.intervals import infer_range
+from netsor.gaussian.symbolic.structure import affine, breaks_of
 
 _FAR = 30.0
 
@@ -106,7 +107,7 @@ def _smooth(node: Call, u: Sym) -> tuple[float | None, float] | None:
     if is_log(node):
         return _well(inner, u)
     try:
-        low, high = range_of(canonical(diff(inner, u)))
+        low, high = infer_range(canonical(diff(inner, u)), {})
     except (TooSingular, ValueError, KeyError):
         return None
     steepest = max(abs(low), abs(high))
