@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.problem import Clock, Unsettled
 from netsor.kernels.pairs import Pairs, Template
-from netsor.limit.many.frames import BLOCK, Frame, Step
+from netsor.limit.many.frames import Frame, Step
 from netsor.shown import Shown
 
 Array = np.ndarray
@@ -59,32 +59,35 @@ def tabulate(
 
     No entry depends on the other rows, except through a time limit that is reached.
     """
-    shape = (len(pairs.rows), len(pairs.columns)) + (outputs, outputs) * (outputs > 1)
+    shape = (len(pairs.row), len(pairs.column)) + (outputs, outputs) * (outputs > 1)
     made = [{name: Kernel(np.zeros(shape), np.zeros(shape)) for name in r.names} for r in requests]
     single = None if across is None else Frame.whole(across.inputs, clock)
+    own: list[Entries] = [{} for _ in requests]
     if within is not None:
         # A frame of all inputs has the numbers that a tile needs of each of them.
         same = across is not None and within.inputs is across.inputs
         frame = single if single is not None and same else Frame.whole(within.inputs, clock)
-        i, j = (np.searchsorted(x, pairs.own) for x in (pairs.rows, pairs.columns))
-        for request, tables in zip(requests, made, strict=True):
+        for k, request in enumerate(requests):
             with request.guard():
-                for name, a, b, q in _values(frame, request.own):
-                    for table, x in ((tables[name].value, q.value), (tables[name].error, q.error)):
-                        _of_outputs(table, a, b)[i, j] = np.broadcast_to(x, (len(i), 1))[:, 0]
-    if across is not None and single is not None:
-        tiles = list(pairs.tiles())
-        for k, (rows, columns) in enumerate(tiles):
-            if progress and len(tiles) > 1:
-                progress(f"part {k + 1} of {len(tiles)}")
-            left = clock.left()
-            mine = clock if not np.isfinite(left) else Clock(max(left, 0.0) / (len(tiles) - k))
-            _tile(pairs, single, rows, columns, requests, made, mine)
-    for request, tables in zip(requests, made, strict=True):
-        with request.guard():
-            if not all(np.all(np.isfinite(k.value)) and not np.any(np.isnan(k.error)) for k in tables.values()):
-                raise Unsettled("numbers beyond 1.8e308, the largest number, arose on the way")
-    return [{name: Kernel(*(_arranged(x, pairs) for x in (k.value, k.error))) for name, k in t.items()} for t in made]
+                own[k] = {key: _broadcast(q, (len(pairs.own), 1)) for key, q in _values(frame, request.own)}
+    layout = _Layout.of(pairs)
+    tiles = list(pairs.tiles())
+    for k, (rows, columns) in enumerate(tiles):
+        if progress and len(tiles) > 1:
+            progress(f"part {k + 1} of {len(tiles)}")
+        left = clock.left()
+        mine = clock if not np.isfinite(left) else Clock(max(left, 0.0) / (len(tiles) - k))
+        tile = _Tile.of(pairs, rows, columns)
+        parts = [] if single is None else tile.parts(single, mine)
+        for request, tables, numbers in zip(requests, made, own, strict=True):
+            with request.guard():
+                for (name, a, b), q in tile.entries(parts, request, numbers).items():
+                    if not np.all(np.isfinite(q.value)) or np.any(np.isnan(q.error)):
+                        raise Unsettled("numbers beyond 1.8e308, the largest number, arose on the way")
+                    layout.put(tables[name], a, b, rows, columns, q)
+                    if tile.symmetric and rows != columns:
+                        layout.put(tables[name], b, a, columns, rows, _transposed(q))
+    return made
 
 
 def tabulate_own(within: Template, request: Request, shape: tuple[int, ...], clock: Clock) -> Kernel:
@@ -92,7 +95,7 @@ def tabulate_own(within: Template, request: Request, shape: tuple[int, ...], clo
     out = Kernel(np.zeros(shape), np.zeros(shape))
     frame = Frame.whole(within.inputs, clock)
     with request.guard():
-        for name, a, b, q in _values(frame, request.own):
+        for (name, a, b), q in _values(frame, request.own):
             if name == "":
                 for table, x in ((out.value, q.value), (out.error, q.error)):
                     part = table if table.ndim == 1 else table[:, a, b]
@@ -100,58 +103,125 @@ def tabulate_own(within: Template, request: Request, shape: tuple[int, ...], clo
     return out
 
 
-def _of_outputs(table: Array, a: int, b: int) -> Array:
-    return table if table.ndim == 2 else table[:, :, a, b]
+# Numbers by the name of a kernel and the outputs of the left and of the right example.
+Entries = dict[tuple[str, int, int], Bounded]
 
 
-def _arranged(table: Array, pairs: Pairs) -> Array:
-    """The table for the rows and columns that were asked for, filled in blocks of rows."""
-    if all(np.array_equal(p, np.arange(n)) for p, n in zip((pairs.row, pairs.column), table.shape, strict=False)):
-        return table
-    out = np.empty((len(pairs.row), len(pairs.column), *table.shape[2:]))
-    for i in range(0, len(out), BLOCK):
-        # With another mode numpy would write to a copy first; all columns are there.
-        np.take(table[pairs.row[i : i + BLOCK]], pairs.column, axis=1, out=out[i : i + BLOCK], mode="wrap")
-    return out
+@dataclass(frozen=True)
+class _Layout:
+    """Where the pairs of distinct inputs go in a kernel: its rows and columns in the order of the inputs."""
+
+    pairs: Pairs
+    rows: Array
+    columns: Array
+
+    @classmethod
+    def of(cls, pairs: Pairs) -> _Layout:
+        return cls(pairs, *(np.argsort(x, kind="stable") for x in (pairs.row, pairs.column)))
+
+    def put(self, kernel: Kernel, a: int, b: int, rows: slice, columns: slice, q: Bounded) -> None:
+        """Write a tile, into several places where rows that were asked for are equal."""
+        (i, k), (j, m) = (
+            self._places(order, position, part)
+            for order, position, part in (
+                (self.rows, self.pairs.row, rows),
+                (self.columns, self.pairs.column, columns),
+            )
+        )
+        once = q.value.shape == (len(i), len(j))
+        for table, x in ((kernel.value, q.value), (kernel.error, q.error)):
+            whole = table if table.ndim == 2 else table[:, :, a, b]
+            whole[i[:, None], j] = x if once else x[k[:, None], m]
+
+    @staticmethod
+    def _places(order: Array, position: Array, part: slice) -> tuple[Array, Array]:
+        """The rows of the kernel that are among some distinct inputs, and which of these each is."""
+        first, last = np.searchsorted(position, (part.start, part.stop), sorter=order)
+        where = order[first:last]
+        return where, position[where] - part.start
 
 
-def _tile(
-    pairs: Pairs, single: Frame, rows: slice, columns: slice, requests: list[Request],
-    made: list[dict[str, Kernel]], clock: Clock,
-) -> None:  # fmt: skip
-    """Fill in one tile; the first example of a pair is always the input that is first in order."""
-    one, other = pairs.rows[rows], pairs.columns[columns]
-    ahead = one[:, None] < other
-    behind = (one[:, None] > other) if not pairs.symmetric else np.zeros_like(ahead)
-    for where, swapped in ((ahead, False), (behind, True)):
-        if not where.any():
-            continue
-        i, j = np.nonzero(where)
-        if where.all():
-            left, right = (other, one) if swapped else (one, other)
-        else:
-            left, right = (other[j], one[i]) if swapped else (one[i], other[j])
-        frame = Frame(single.inputs, left, right, not where.all(), clock, single)
-        for request, tables in zip(requests, made, strict=True):
-            with request.guard():
-                for name, a, b, q in _values(frame, request.across):
-                    for table, x in ((tables[name].value, q.value), (tables[name].error, q.error)):
-                        x = np.broadcast_to(x, frame.shape)
-                        part = _of_outputs(table, *((b, a) if swapped else (a, b)))[rows, columns]
-                        below = _of_outputs(table, b, a)[columns, rows] if pairs.symmetric else None
-                        if frame.paired:
-                            part[i, j] = x[:, 0]
-                            if below is not None:
-                                below[j, i] = x[:, 0]
-                        else:
-                            part[...] = x.T if swapped else x
-                            if below is not None:
-                                below[...] = x.T
+class _Part(NamedTuple):
+    """Pairs of a tile in a frame: all of them, or those at (i, j); `swapped` where the examples are exchanged."""
+
+    frame: Frame
+    swapped: bool
+    i: Array | None = None
+    j: Array | None = None
 
 
-def _values(frame: Frame, asked: Asked) -> Iterator[tuple[str, int, int, Bounded]]:
+@dataclass(frozen=True)
+class _Tile:
+    """The pairs of some inputs, the rows, with some others, the columns.
+
+    The first example of a pair is always the input that is first in order. Where that is the column, the examples and
+    the outputs are exchanged; of a symmetric kernel these entries are mirror images of the others.
+    """
+
+    one: Array
+    other: Array
+    symmetric: bool
+    # Of the inputs that are a row and a column: their places in the tile, and in the numbers of inputs with themselves.
+    same: tuple[Array, Array]
+    own: Array
+
+    @classmethod
+    def of(cls, pairs: Pairs, rows: slice, columns: slice) -> _Tile:
+        one, other = pairs.rows[rows], pairs.columns[columns]
+        _, *same = np.intersect1d(one, other, assume_unique=True, return_indices=True)
+        return cls(one, other, pairs.symmetric, (same[0], same[1]), np.searchsorted(pairs.own, one[same[0]]))
+
+    def parts(self, single: Frame, clock: Clock) -> list[_Part]:
+        """The pairs of different inputs, in at most two frames."""
+        out = []
+        for swapped in (False, True):
+            mask = self.one[:, None] > self.other if swapped else self.one[:, None] < self.other
+            if not mask.any() or swapped and self.symmetric:
+                continue
+            whole = bool(mask.all())
+            i, j = np.nonzero(mask) if not whole else (None, None)
+            left, right = (self.one, self.other) if whole else (self.one[i], self.other[j])
+            if swapped:
+                left, right = right, left
+            out.append(_Part(Frame(single.inputs, left, right, not whole, clock, single), swapped, i, j))
+        return out
+
+    def entries(self, parts: Sequence[_Part], request: Request, own: Entries) -> Entries:
+        """The numbers of the whole tile."""
+        out: Entries = {}
+        for frame, swapped, i, j in parts:
+            for (name, a, b), q in _values(frame, request.across):
+                q = _broadcast(q, frame.shape)
+                key = (name, b, a) if swapped else (name, a, b)
+                if i is None or j is None:
+                    out[key] = _transposed(q) if swapped else q
+                    continue
+                self._put(out, key, i, j, q)
+                if self.symmetric:
+                    self._put(out, (name, b, a), j, i, q)
+        for key, q in own.items():
+            if len(self.own):
+                self._put(out, key, *self.same, q.at(self.own))
+        return out
+
+    def _put(self, entries: Entries, key: tuple[str, int, int], i: Array, j: Array, q: Bounded) -> None:
+        if key not in entries:
+            shape = len(self.one), len(self.other)
+            entries[key] = Bounded(np.zeros(shape), np.zeros(shape))
+        entries[key].value[i, j], entries[key].error[i, j] = q.value[:, 0], q.error[:, 0]
+
+
+def _broadcast(q: Bounded, shape: tuple[int, ...]) -> Bounded:
+    return Bounded(np.broadcast_to(q.value, shape), np.broadcast_to(q.error, shape))
+
+
+def _transposed(q: Bounded) -> Bounded:
+    return Bounded(q.value.T, q.error.T)
+
+
+def _values(frame: Frame, asked: Asked) -> Iterator[tuple[tuple[str, int, int], Bounded]]:
     frame.ensure(step for table in asked.values() for row in table for step in row)
     for name, table in asked.items():
         for a, row in enumerate(table):
             for b, step in enumerate(row):
-                yield name, a, b, frame.value(step)
+                yield (name, a, b), frame.value(step)

@@ -44,7 +44,7 @@ class Homogeneous:
 
 
 class _Angle(NamedTuple):
-    """cos θ, sin θ, θ/π, √(ab), |δ cos θ|, δa/a + δb/b, and where these are accurate."""
+    """cos θ, sin θ, θ/π, √(ab), |δ cos θ|, δa/a + δb/b, where these are accurate, and whether everywhere."""
 
     cosine: Array
     sine: Array
@@ -53,6 +53,7 @@ class _Angle(NamedTuple):
     error: Array
     relative: Array
     good: Array
+    always: bool
 
 
 def homogeneous_pair(block: Expr, symbols: Sequence[Sym]) -> tuple[Homogeneous, Homogeneous] | None:
@@ -112,7 +113,7 @@ class _ArcCosine:
         else:
             found = 0.5 * (same + (across - same) * angle.part)
             bound = abs(across - same) / (2 * math.pi) * angle.error / angle.sine + 4 * _EPS * size
-        return Bounded(found, np.where(angle.good, bound, np.inf))
+        return Bounded(found, bound if angle.always else np.where(angle.good, bound, np.inf))
 
 
 def _angle(laws: Laws, u: Sym, v: Sym) -> _Angle:
@@ -124,8 +125,10 @@ def _angle(laws: Laws, u: Sym, v: Sym) -> _Angle:
         relative = a.error / a.value + b.error / b.value
         error = c.error / root + abs(cosine) * (0.5 * relative + 3 * _EPS)
         good = (square >= NEAR) & (error <= 1e-3 * square) & laws.moderate(u, v)
-        cosine = np.where(good, cosine, 0.0)
-        sine = np.where(good, np.sqrt(square), 1.0)
+        always = bool(good.all())
+        sine = np.sqrt(square)
+        if not always:
+            cosine, sine = np.where(good, cosine, 0.0), np.where(good, sine, 1.0)
         # The second derivative of the arc cosine is of size cos θ/sin³ θ.
         part = np.arccos(cosine) / math.pi
-    return _Angle(cosine, sine, part, root, error * (1 + error / (sine * sine)), relative, good)
+    return _Angle(cosine, sine, part, root, error * (1 + error / (sine * sine)), relative, good, always)
