@@ -156,10 +156,13 @@ def _leaves(made: Instances, trained: set[str], change: Callable[..., str | None
 
 
 def _reading(plan: Plan) -> Plan:
-    """The plan with the initial vectors read from what exists before it, where they would be drawn."""
+    """The plan with the vectors that it does not make read from what exists before it, and left there."""
+    given = {v for stage in plan.stages for v in stage.draws}
     for stage in plan.stages:
         stage.reads |= set(stage.draws)
-        stage.kept -= set(stage.draws)
+        stage.kept -= given
+        stage.free = [v for v in stage.free if v not in given]
+        stage.free_sweep = [v for v in stage.free_sweep if v not in given]
         stage.draws = []
     return plan
 

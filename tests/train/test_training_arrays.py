@@ -40,6 +40,68 @@ def test_the_printed_program_says_the_same(name: str, f0: str) -> None:
     assert np.abs(values[:, -1] - values[:, 0]).max() > 1e-3
 
 
+HEAD = "matrix U, R : (n, 2) ~ N(0, 1)\nmatrix W ~ N(0, 1/n)\nvector v ~ N(0, 1)\n"
+NETWORKS = {
+    "a bias of the output": f"""
+network net(ξ : 2)
+{HEAD}
+scalar c ~ N(0, 0.5)
+train all
+output f := vᵀ tanh(W tanh(U ξ)) / √n + c
+""",
+    "correlated biases": f"""
+network net(ξ : 2)
+{HEAD}
+vector b, d ~ N(0, [[1, 0.5], [0.5, 1]])
+train U, W, b, d, v
+output f := vᵀ tanh(W tanh(U ξ + b) + d) / √n
+""",
+    "scalars, a transpose and two outputs": f"""
+network net(ξ : 2)
+{HEAD}
+train U, W, v
+x := tanh(U ξ)
+h := W x / (1 + mean(x^2))
+g := Wᵀ tanh(h) * (1 + mean(h * x) + 1/√n)
+output f := vᵀ tanh(g) / √n
+output k := vᵀ x / √n
+""",
+    "data of its own": f"""
+network net(ξ[1..2] : 2)
+data P : (2, 2) = [[1, 0], [0.5, -1]]
+{HEAD}
+train U, R, W, v
+for i in 1..2:
+    x[i] := tanh(U ξ[i] + R P[i] + U P[i])
+output f := vᵀ (tanh(W (x[1] + x[2])) + W tanh(R P[1])) / √n
+""",
+    "one matrix": f"""
+network net(ξ : 2)
+{HEAD}
+output f := vᵀ tanh(W tanh(U ξ)) / √n
+""",
+}
+
+
+@pytest.mark.parametrize("f0", ["network", "zero"])
+@pytest.mark.parametrize("what", list(NETWORKS))
+def test_the_printed_program_says_the_same_of(what: str, f0: str) -> None:
+    document = netsor.loads(NETWORKS[what])
+    rng = np.random.default_rng(0)
+    shape = (2,) if document.program.inputs[0].indices is None else (2, 2)
+    # Two rows have the same numbers, and other targets.
+    x, y = rng.standard_normal((3, *shape)), rng.standard_normal((3, len(document.program.readouts)))
+    x[2] = x[0]
+    test = rng.standard_normal((1, *shape))
+    settings = {"steps": 4, "batch": 2, "lr": 0.4, "f0": f0}
+    values = document.train(x, y, test, limit=False, width=24, seeds=2, engine="dense", **settings).finite.values
+    program = sgd(document.program, x, y, test, **settings)
+    result = run(program, 24, 2, engine="dense")
+    expected = np.stack([result.values[o.name] for o in program.outputs], axis=1).reshape(values.shape)
+    np.testing.assert_allclose(values, expected, rtol=1e-9, atol=1e-10)
+    assert np.abs(values[:, -1] - values[:, 0]).max() > 1e-2
+
+
 def plain(n: int, seed: int, x: np.ndarray, y: np.ndarray, rows: list[int], lr: float) -> np.ndarray:
     """SGD of MLP by backpropagation in numpy, from the weights that netsor draws; f_t of every row, (T+1, rows)."""
     drawn = run_vectors(netsor.loads(MLP).program, n, seed, ["U", "W", "v"])
