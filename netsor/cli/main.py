@@ -8,9 +8,9 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 from netsor import __version__
+from netsor.cli.parser import Misused, Parser
 from netsor.cli.streams import finish, handle_signals, interrupted_status, nowhere, open_streams, tell
 from netsor.diagnostics import Diagnostic, NetsorError
 
@@ -37,26 +37,15 @@ COMMANDS = (
 _USAGE = 2
 
 
-class _Misused(Exception):
-    """A call that the parser does not understand: how it is used, and what is wrong with it."""
-
-
-class _Parser(argparse.ArgumentParser):
-    """argparse, with faults told as all others are."""
-
-    def error(self, message: str) -> NoReturn:
-        raise _Misused(message, f"`{self.prog} --help` shows how it is used")
-
-
 def build_parser(only: str = "") -> argparse.ArgumentParser:
     """The parser of all commands, or of one; importing a command's module needs neither numpy nor scipy."""
-    parser = _Parser(
+    parser = Parser(
         prog="netsor",
         description="A language for tensor programs: checked, run at any width, and taken to their limit n → ∞.",
         epilog="example: netsor eval programs/algorithm1.netsor --limit --width 4096 --seeds 10",
     )
     parser.add_argument("--version", action="version", version=f"netsor {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
     for name in (only,) if only else COMMANDS:
         importlib.import_module(f"netsor.cli.{name}_command").register(commands)
     return parser
@@ -75,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NetsorError as fault:
         report(fault.diagnostics, json_wanted)
         return exit_status(fault.diagnostics)
-    except _Misused as fault:
+    except Misused as fault:
         message, hint = fault.args
         report([Diagnostic("E010", message, hint=hint)], json_wanted)
         # As argparse ends where it prints its help.

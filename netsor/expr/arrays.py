@@ -44,7 +44,7 @@ def _power(base: Any, exponent: Any) -> Any:
         if exponent == -0.5:
             return 1.0 / np.sqrt(base)
         if exponent == -1:
-            return 1.0 / base
+            return np.divide(1.0, base)  # of a plain 0.0 too
         if isinstance(exponent, int) and 0 < exponent <= 4:
             if exponent == 1:
                 return base

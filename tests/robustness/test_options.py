@@ -194,3 +194,24 @@ def test_memory_that_ends(folder: Path, capsys: pytest.CaptureFixture[str], monk
         monkeypatch.setattr(Document, name, ends)
         assert call(arguments) == 2
         assert [d["code"] for d in json.loads(capsys.readouterr().out)["diagnostics"]] == ["E702"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [
+        ("chekc p.netsor", "`check`"),
+        ("eval p.netsor --widht 3", "`--width`"),
+        ("eval p.netsor --widht=3", "`--width`"),
+        ("eval p.netsor --engine lzy", "`lazy`"),
+        ("draw p.netsor --themes dark", "`--theme`"),
+        ("frobnicate p.netsor", None),
+        ("eval p.netsor --frobnicate", None),
+    ],
+)
+def test_a_near_word_is_offered(
+    arguments: str, near: str | None, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and "E010" in err and "--help" in err or "choices are" in err
+    assert (f"did you mean {near}?" in err) if near else "did you mean" not in err

@@ -58,7 +58,7 @@ def test_numbers_and_settings(capsys):
         (["derive", ALGORITHM, "--of", "W"], 2, "`W` is no variable"),
         (["derive", NETWORK], 1, "--inputs"),
         (["derive", "nowhere.netsor"], 2, "nowhere.netsor"),
-        (["derive", ALGORITHM, "--format", "pdf"], 2, "invalid choice"),
+        (["derive", ALGORITHM, "--format", "pdf"], 2, "cannot be `pdf`"),
         (["eval", ALGORITHM, "--law", "hh"], 2, "did you mean `h`?"),
         (["eval", ALGORITHM, "--law", "θ"], 2, "`θ` is no vector"),
         (["eval", NETWORK, "--law", "x"], 1, "--inputs"),
