@@ -12,7 +12,22 @@ from typing import Any
 import numpy as np
 
 from netsor.deadline import is_over, now, verify_time
-from netsor.expr import ONE, ZERO, Const, Expr, Sym, add, canonical, diff, evaluate, mul, substitute, to_text
+from netsor.expr import (
+    ONE,
+    ZERO,
+    Const,
+    Expr,
+    Pow,
+    Sym,
+    add,
+    canonical,
+    diff,
+    evaluate,
+    mul,
+    postorder,
+    substitute,
+    to_text,
+)
 from netsor.expr.differentiate import unfold
 from netsor.expr.intervals import infer_range
 from netsor.expr.parity import parity
@@ -401,6 +416,14 @@ def _where(point: dict[Sym, float]) -> str:
     return ", ".join(f"`{_shown(s)}` = {v:.6g}" for s, v in point.items()) or "its limit"
 
 
+def _overflows(e: Expr, point: dict[Sym, float]) -> bool:
+    """Whether a power of a number other than 0 is too large for a float."""
+    powers = [node for node in postorder(e) if isinstance(node, Pow)]
+    return any(
+        evaluate(p.base, point) not in (0, math.inf, -math.inf) and math.isinf(evaluate(p, point)) for p in powers
+    )
+
+
 def _scalar_value(e: Expr, law: Law) -> FirstOrder:
     """A function of scalars, with the error due to theirs."""
     if e is ONE:
@@ -410,6 +433,8 @@ def _scalar_value(e: Expr, law: Law) -> FirstOrder:
     value = evaluate(e, point)
     refuse(e)
     if not math.isfinite(value):
+        if _overflows(e, point):
+            raise Unsettled("numbers beyond 1.8e308, the largest number, arose on the way")
         raise Undefined(f"`{to_text(e, _shown)}` has no finite value at {_where(point)}")
     own = error = 2 * EPS * abs(value)
     slopes: dict[Input, float] = {}

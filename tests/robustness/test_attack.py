@@ -170,3 +170,13 @@ def test_averages_of_numbers_whose_squares_overflow() -> None:
     for scale in (1.0, 2.0**1000, 2.0**-1000):
         assert mean(scale * values) == scale * np.mean(values)
         assert standard_error(scale * values) == scale * (np.std(values, ddof=1) / np.sqrt(3))
+
+
+@pytest.mark.parametrize("text", ["(tanh(g) * v)", "(g * v)", "(g + v)", "(tanh(g) * erf(v) + 1)"])
+def test_huge_powers_end_in_their_time(text: str) -> None:
+    """Moments by recursion, lists of factors and sums of terms all had as many steps as the exponent."""
+    program = f"vector g, v ~ N(0, [[1, 0.5], [0.5, 1]])\noutput a := mean({text}^(2^31))\noutput b := mean(g^298)\n"
+    found = loads(program).limit(budget=1.0)
+    assert [d.code for d in found.diagnostics] == ["E804"]
+    # 297!! by 40 digits.
+    assert found["b"].value == pytest.approx(1.25527562259930633890922678431e304, rel=1e-12)

@@ -39,8 +39,9 @@ def unknown_name(span: Span, name: str, like: str | None) -> Diagnostic:
         edit = Edit(span, like)
         return E201(message, span, label, hint=f"did you mean {said(edit)}?", edits=(edit,))
     if follows == "(":
-        edits: tuple[Edit, ...] = (line_above(span, f"{name}(u) = tanh(u)"),)
-        hint = f"define it above, as in {said(edits[0])}"
+        # Which function is meant only the writer knows, so no edit defines one.
+        edits: tuple[Edit, ...] = ()
+        hint = f"define it above, as in `{name}(u) = tanh(u)`"
     elif follows == "[":
         edits, hint = (), f"declare the family above, as in `vector {name}[1..3] ~ N(0, 1)`"
     elif name[:1].isupper():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
-from netsor.expr import ONE, ZERO, Add, Expr, Sym, canonical, mul, to_text
+from netsor.expr import ONE, ZERO, Add, Const, Expr, Sym, canonical, mul, power, to_text
 from netsor.expr.parity import parity
 from netsor.gaussian.existence.integrability import has_no_value, integrable
 from netsor.gaussian.law import Law
@@ -79,11 +79,12 @@ def _plainly_does_not(e: Expr, gaussians: Gaussians, law: Law) -> bool:
 
     The term might cancel against others; then the whole vanishes without being recognised, and is computed in numbers.
     """
-    bases = [b for f in factors_of(e) if f.free for b, k in (integer_power(f),) for _ in range(k)]
-    long = [b for b in bases if isinstance(b, Add) and len(b.children) >= _LONG]
-    if len(long) != 2:
+    powers = [integer_power(f) for f in factors_of(e) if f.free]
+    sums = [(b, k) for b, k in powers if isinstance(b, Add) and len(b.children) >= _LONG]
+    if sum(k for _, k in sums) != 2:
         return False
-    others = [b for b in bases if b not in long]
+    long = [b for b, k in sums for _ in range(k)]
+    others = [power(b, Const(k)) for b, k in powers if b not in long]
     for x, y in _dependent_first(long[0].children[:_LOOKED_AT], long[1].children, gaussians, law):
         term = canonical(mul(x, y, *others))
         term = canonical(mul(*(f for f in factors_of(term) if f.free & gaussians)))

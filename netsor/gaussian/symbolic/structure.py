@@ -27,6 +27,7 @@ from netsor.expr import (
     mul,
     neg,
     postorder,
+    power,
     rewrite,
 )
 from netsor.expr.build import with_children
@@ -39,6 +40,9 @@ from netsor.gaussian.symbolic.zero_sets import zeros_of
 
 # Linear parts of affine expressions, {Gaussian: coefficient}; coefficients are numbers or expressions in scalars.
 Linear = dict[Sym, Expr]
+
+# Moments are computed by recursion on the power; that of a standard normal variable overflows at 302.
+_HIGHEST_MOMENT = 400
 
 
 @dataclass(frozen=True)
@@ -228,11 +232,11 @@ def shape_of(block: Expr, gaussians: Gaussians, tilting: bool = True) -> Shape:
     trig: list[tuple[Expr, str, Expr, int]] = []
     rest: list[Expr] = []
     for f in factors_of(block):
-        power = monomial(f, gaussians)
+        of_variable = monomial(f, gaussians)
         exponent = exponent_of(f)
         base, k = integer_power(f)
-        if power:
-            powers[power[0]] = powers.get(power[0], 0) + power[1]
+        if of_variable and of_variable[1] <= _HIGHEST_MOMENT:
+            powers[of_variable[0]] = powers.get(of_variable[0], 0) + of_variable[1]
         elif tilting and exponent is not None and is_quadratic(exponent, gaussians):
             exponents.append(exponent)
         elif (order := mass_order(base)) is not None:
@@ -263,7 +267,7 @@ def shape_of(block: Expr, gaussians: Gaussians, tilting: bool = True) -> Shape:
         for f in rest:
             forms.rewrite(f)
     alone = {items[0][0] for items in forms.known if len(items) == 1}
-    rest.extend(mul(*[s] * powers.pop(s)) for s in [s for s in powers if s in alone])
+    rest.extend(power(s, Const(powers.pop(s))) for s in [s for s in powers if s in alone])
     forms = _Forms(gaussians, gathering)
     factors = tuple(plain_tests(forms.rewrite(f)) for f in rest)
     listed = tuple((symbol, items) for items, symbol in forms.known.items())
