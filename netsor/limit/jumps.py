@@ -72,7 +72,20 @@ class Jumps:
 
     @cached_property
     def whole(self) -> dict[str, Expr]:
-        return _written_out(self.state.program, self.needed)
+        p = self.state.program
+        return _written_out(p, p.needed(sorted(self.jumping)) if self.jumping else set())
+
+    @cached_property
+    def jumping(self) -> set[str]:
+        """The NONLINs and MOMENTs of which a ψ jumps: their own, or that of a NONLIN among their arguments."""
+        found: set[str] = set()
+        for i in self.state.program.instructions:
+            if i.name not in self.needed or isinstance(i, MatMul):
+                continue
+            nonlins = (x for x in i.vectors if isinstance(self.state.program.by_name.get(x), Nonlin))
+            if not found.isdisjoint(nonlins) or _has_jumps(unfold(i.psi)):
+                found.add(i.name)
+        return found
 
     @cached_property
     def suspects(self) -> list[Nonlin | Moment]:
@@ -82,7 +95,7 @@ class Jumps:
             or any(c.value.free for c in p.constants)
         ):
             return []
-        made = [i for i in self.state.program.instructions if i.name in self.needed and not isinstance(i, MatMul)]
+        made = [i for i in p.instructions if i.name in self.jumping and not isinstance(i, MatMul)]
         return [i for i in made if i.vectors and self._may_move(i)]
 
     def _may_move(self, i: Nonlin | Moment) -> bool:
@@ -202,10 +215,15 @@ def _sum_in_numbers(terms: list[Expr]) -> Expr:
     return add(*(mul(Const(c), r) for r, c in left.items()))
 
 
+def _has_jumps(psi: Expr) -> bool:
+    """Whether an expression without definitions contains a function that jumps, or a condition."""
+    return not JUMPING.isdisjoint(psi.made_of) or Cond.kind in psi.made_of
+
+
 def _arguments(psi: Expr) -> Iterator[tuple[Expr, tuple[float, ...]]]:
     """The expressions in which ψ may jump, and where: arguments of step and sign, differences in comparisons."""
     psi = unfold(psi)
-    if JUMPING.isdisjoint(psi.made_of) and Cond.kind not in psi.made_of:
+    if not _has_jumps(psi):
         return
     for node in postorder(psi):
         if isinstance(node, Call) and FUNCTIONS[node.fn].jumps:

@@ -96,6 +96,7 @@ class Writing:
         self.shapes = Shapes()
         self.signs = Signs(program, self.powers, self.integrand, self.is_gaussian)
         self._meanings = Meanings(self.is_gaussian)
+        self._means: dict[Expr, Expr] = {}
         self._uncorrelated = Uncorrelated(whole, self.shapes)
         self._independence: dict[tuple[Sym, Sym], bool] = {}
         self._members: dict[Expr, dict[tuple[str, bool], list[Sym]]] = {}
@@ -227,6 +228,21 @@ class Writing:
         if exact is not None:
             return exact
         integrand = self.integrand(i)
+        # Most numbers of a step of SGD are those of the steps before, since variables move by 1/√n: what a scalar with
+        # this integrand was found to be is not looked for again.
+        usual = (
+            there is None and bool(i.vectors) and i.name not in self.doubts.used and not isinstance(integrand, Const)
+        )
+        usual = usual and WIDTH not in i.psi.free and not may_jump(i.psi)
+        if usual and integrand in self._means:
+            return self._means[integrand]
+        value = self._mean_of(i, integrand, there)
+        if usual:
+            self._means[integrand] = value
+        return value
+
+    def _mean_of(self, i: Moment, integrand: Expr, there: Expr | None) -> Expr:
+        """θ̊ from its integrand: zero, a number, or a symbol whose value is computed where it is needed."""
         # `plain`: the value certainly exists, because the expectation is finite, or the function is defined at its
         # scalars.
         plain = bool(i.vectors) or not (
