@@ -11,8 +11,8 @@ import numpy as np
 
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics.catalogue import derived
 from netsor.kernels.pairs import as_inputs, flat_rows
-from netsor.predict import faults
 from netsor.predict.hyperparameters import Family
 from netsor.predict.rounding import UNIT, Array
 from netsor.transform.sgd import number_table
@@ -59,7 +59,7 @@ def fit(
 
     if not 0 <= noise < math.inf:
         hint = "leave `--noise` out where the targets have none"
-        raise faults.bad_setting("the noise variance", f"{noise:g}", "a number from 0 on", hint)
+        raise NetsorError(derived.bad_prediction("the noise variance", f"{noise:g}", "a number from 0 on", hint))
     count = len(network.readouts)
     x = flat_rows(network, inputs)
     y = np.array(number_table(targets, len(x), count, "the targets"), float).ravel()

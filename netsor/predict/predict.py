@@ -10,10 +10,10 @@ import numpy as np
 
 from netsor.core import Program
 from netsor.deadline import limited
-from netsor.diagnostics import Diagnostic
+from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics.catalogue import derived
 from netsor.kernels.kernel import verify_network
 from netsor.kernels.pairs import flat_rows, named_examples
-from netsor.predict import faults
 from netsor.predict.gaussian_process import Moments, Rows, Targets, ensemble, posterior
 from netsor.predict.kernels import AllKernels, Progress, compute_kernels, matrix, own_rows, related_outputs, rows
 from netsor.predict.merging import Merged, merge
@@ -39,17 +39,27 @@ class Request:
     def verify(self) -> None:
         """Raises NetsorError (E663) where a setting makes no sense."""
         if self.kernel not in ("nngp", "ntk"):
-            raise faults.bad_setting("the kernel", f"{self.kernel!r}", "nngp or ntk", "write `--kernel ntk`")
+            raise NetsorError(
+                derived.bad_prediction("the kernel", f"{self.kernel!r}", "nngp or ntk", "write `--kernel ntk`")
+            )
         if math.isnan(self.time) or self.time < 0:
             wanted = "a number from 0 on, or inf for the end of training"
-            raise faults.bad_setting("the time", f"{self.time:g}", wanted, "leave `--time` out for the end of training")
+            raise NetsorError(
+                derived.bad_prediction(
+                    "the time", f"{self.time:g}", wanted, "leave `--time` out for the end of training"
+                )
+            )
         if not 0 <= self.noise < math.inf:
             hint = "leave `--noise` out where the targets have none"
-            raise faults.bad_setting("the noise variance", f"{self.noise:g}", "a number from 0 on", hint)
+            raise NetsorError(
+                derived.bad_prediction("the noise variance", f"{self.noise:g}", "a number from 0 on", hint)
+            )
         if self.samples < 0:
-            raise faults.bad_setting("the number of samples", self.samples, "a whole number from 0 on", "give 3, say")
+            raise NetsorError(
+                derived.bad_prediction("the number of samples", self.samples, "a whole number from 0 on", "give 3, say")
+            )
         if self.kernel == "nngp" and not math.isinf(self.time):
-            raise faults.time_without_flow()
+            raise NetsorError(derived.time_without_flow())
 
     @property
     def full(self) -> bool:
@@ -121,7 +131,7 @@ def predict(
         moments, size = _solve(tables, members, merged, y, len(x), asked)
         if moments.lost:
             bounded = not np.isinf(moments.mean_error).any()
-            said.append(faults.singular(network.name, kernel, moments.lost, size, bounded))
+            said.append(derived.singular(network.name, kernel, moments.lost, size, bounded))
         found.add(moments, members)
     made = found.prediction(network.name, asked, len(x), _once(said))
     if asked.samples and made.cov is not None:

@@ -9,9 +9,9 @@ import numpy as np
 from netsor.check.outputs import growing
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics.catalogue import derived
 from netsor.kernels import infer_gram, infer_nngp
 from netsor.kernels.pairs import flat_rows, shaped_rows
-from netsor.transform import faults
 from netsor.transform.sgd import number_table
 
 Array = np.ndarray
@@ -54,7 +54,7 @@ def first_outputs(network: Program, inputs: Any, test: Any = None, f0: Any = "ze
         return np.zeros((rows, count))
     if f0 != "gaussian":
         wanted, hint = "a list of numbers, zero, gaussian or network", "leave it out, and the outputs start at zero"
-        raise faults.bad_setting("f0", repr(f0), wanted, hint)
+        raise NetsorError(derived.bad_setting("f0", repr(f0), wanted, hint))
     return _gaussian(network, all_rows(network, inputs, test), seed)
 
 
@@ -104,7 +104,7 @@ def _verify_range(network: Program, inputs: Any, test: Any, f0: Array) -> None:
     largest = float(np.abs(f).max())
     for i in np.flatnonzero(~some).tolist():
         if abs(f[i]) > _DECIMALS * largest + _DEVIATIONS * np.sqrt(max(variance[i], 0.0) + slack[i, i]):
-            raise faults.dependent_outputs(_place(network, inputs, i, count), f[i], "", 0.0)
+            raise NetsorError(derived.dependent_outputs(_place(network, inputs, i, count), f[i], "", 0.0))
     index = np.flatnonzero(some).tolist()
     units = np.outer(deviation[index], deviation[index])
     r, g = k[np.ix_(index, index)] / units, f[index] / deviation[index]
@@ -127,8 +127,10 @@ def _verify_range(network: Program, inputs: Any, test: Any, f0: Array) -> None:
         if abs(reached - g[i]) > _DECIMALS * np.linalg.norm(g):
             others = [_place(network, inputs, index[j], count) for j, x in zip(kept, c, strict=True) if abs(x) > 1e-9]
             unit = deviation[index[i]]
-            raise faults.dependent_outputs(
-                _place(network, inputs, index[i], count), f[index[i]], _listed(others), reached * unit
+            raise NetsorError(
+                derived.dependent_outputs(
+                    _place(network, inputs, index[i], count), f[index[i]], _listed(others), reached * unit
+                )
             )
 
 
@@ -148,7 +150,7 @@ def verify_residuals(lacking: list[Array], f0: Array, width: int) -> None:
     if lacking:
         worst = float(np.abs(np.stack(lacking)).max())
         if worst > _DECIMALS * max(1.0, float(np.abs(f0).max())):
-            raise faults.outputs_out_of_reach(width, worst)
+            raise NetsorError(derived.outputs_out_of_reach(width, worst))
 
 
 def no_process(network: Program) -> Diagnostic:

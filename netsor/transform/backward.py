@@ -16,6 +16,8 @@ from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 
 from netsor.core import MatMul, Moment, Program
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import derived
 from netsor.expr import (
     ZERO,
     Call,
@@ -33,7 +35,6 @@ from netsor.expr import (
     unfold,
 )
 from netsor.expr.functions import FUNCTIONS
-from netsor.transform import faults
 from netsor.transform.builder import coefficient_and_symbol
 from netsor.transform.examples import Rows
 from netsor.transform.forward import Instances, Terms, Values, instances, instantiated
@@ -78,7 +79,7 @@ class Backward:
                     continue
                 slope = diff(by_name(i.psi, own), sym(x))
                 if not self.singular and is_singular(unfold(slope)):
-                    raise faults.no_derivative(i.name, x, i.span)
+                    raise NetsorError(derived.no_derivative(i.name, x, i.span))
                 if slope is not ZERO:
                     found.append((x, slope))
 

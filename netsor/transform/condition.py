@@ -16,8 +16,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netsor.core import MatMul, Output, Program
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import derived
 from netsor.expr import ONE, ZERO, Const, Expr, Sym, add, as_expr, compare, cond, mul, neg, power, sym
-from netsor.transform import faults
 from netsor.transform.builder import ONE_OVER_ROOT_N, ROOT_N, Builder
 from netsor.transform.forward import Instances, Terms, Values, covariance_of, readout_covariance
 from netsor.transform.names import HAT, Stamp, decorate, member, split
@@ -47,7 +48,7 @@ def conditioned(made: Instances, f: Sequence[Sequence[Expr]]) -> tuple[Values, l
                 if before[1] == row:
                     constraints.append((r.terms, values, fkj))
             elif _number(builder, before[0]) != _number(builder, fkj):
-                raise faults.conflicting_readouts(before[1], row)
+                raise NetsorError(derived.conflicting_readouts(before[1], row))
     coefficients, residuals = _solve(network, builder, constraints)
     lacking = [Output(f"{RESIDUAL}{i}", builder.scalar(f"{RESIDUAL}{i}", r)) for i, r in enumerate(residuals, start=1)]
     hats = {v: builder.nonlin(_hat_name(builder, v), _shifted(network, v, constraints, coefficients)) for v in heads}
@@ -63,17 +64,17 @@ def readout_vectors(network: Program) -> list[str]:
             used.setdefault(x, i.name)
     for v in heads:
         if v not in network.group_of:
-            raise faults.cannot_condition(v, "is not a member of 𝒱")
+            raise NetsorError(derived.cannot_condition(v, "is not a member of 𝒱"))
         if covariance_of(network, v, v) == 0:
-            raise faults.cannot_condition(v, "has variance 0")
+            raise NetsorError(derived.cannot_condition(v, "has variance 0"))
         for other in network.group_of[v][0].names:
             if other in used and (other == v or covariance_of(network, v, other) != 0):
                 relation = "" if other == v else f"correlated with `{other}`, which is "
-                raise faults.cannot_condition(v, f"is {relation}used in `{used[other]}`")
+                raise NetsorError(derived.cannot_condition(v, f"is {relation}used in `{used[other]}`"))
     for r in network.readouts:
         for _, _, x in r.terms:
             if x in heads:
-                raise faults.cannot_condition(x, "stands in the place of an embedding")
+                raise NetsorError(derived.cannot_condition(x, "stands in the place of an embedding"))
     return heads
 
 

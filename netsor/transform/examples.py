@@ -11,7 +11,8 @@ from typing import Any
 
 from netsor.core import Data, DataRef, InputRef, NetworkInput, Program
 from netsor.core.program import Row
-from netsor.transform import faults
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import derived
 from netsor.transform.names import Stamp
 
 # Nested sequences of numbers or arrays; a mapping by the names of the inputs where a network has several.
@@ -46,7 +47,7 @@ def plain(values: Any) -> Any:
             raise TypeError
         return float(values)
     except (TypeError, ValueError, OverflowError):
-        raise faults.not_a_number(values) from None
+        raise NetsorError(derived.not_a_number(values)) from None
 
 
 def shape_of(values: Any) -> tuple[int, ...]:
@@ -70,15 +71,17 @@ def read_examples(
     """
     if not network.inputs:
         hint = "declare an input: `network NAME(ξ : d)`"
-        raise faults.wrong_shape("the inputs", "of the network's inputs, and it has none", "anything", hint)
+        raise NetsorError(
+            derived.wrong_shape("the inputs", "of the network's inputs, and it has none", "anything", hint)
+        )
     given = rows if isinstance(rows, Mapping) else {i.name: rows for i in network.inputs[:1]}
     for name in given:
         if all(i.name != name for i in network.inputs):
-            raise faults.unknown_input(name, [i.name for i in network.inputs])
+            raise NetsorError(derived.unknown_input(name, [i.name for i in network.inputs]))
     for i in network.inputs:
         if i.name not in given:
             hint = f"give every input its rows, `{i.name}` too"
-            raise faults.wrong_shape(f"the inputs `{i.name}`", _wanted(i), "nothing", hint)
+            raise NetsorError(derived.wrong_shape(f"the inputs `{i.name}`", _wanted(i), "nothing", hint))
     data: list[Data] = []
     sources: list[dict[InputRef | DataRef, tuple[DataRef, Row]]] = []
     for i in network.inputs:
@@ -90,7 +93,7 @@ def read_examples(
             sources = [{} for _ in values]
         if len(values) != len(sources):
             rows, hint = f"({len(sources)}, …)", "an example has one row of every input"
-            raise faults.wrong_shape(f"the inputs `{i.name}`", rows, shape_of(values), hint)
+            raise NetsorError(derived.wrong_shape(f"the inputs `{i.name}`", rows, shape_of(values), hint))
         for r, (found, row) in enumerate(zip(sources, values, strict=True), start=1):
             if i.indices is None:
                 found[InputRef(i.name)] = (DataRef(name, (r,)), row)
@@ -155,7 +158,7 @@ def inner(x: Row, y: Row) -> float:
     try:
         return float(Fraction(sum(i * j for i, j in zip(a, b, strict=True)), p * q))
     except OverflowError:
-        raise faults.product_out_of_range() from None
+        raise NetsorError(derived.product_out_of_range()) from None
 
 
 @lru_cache(maxsize=1024)
@@ -185,11 +188,11 @@ def _verify(i: NetworkInput, values: Any) -> None:
     tail = (i.dimension,) if i.indices is None else (len(i.indices), i.dimension)
     what = f"the inputs `{i.name}`"
     if not isinstance(values, tuple) or not values or shape_of(values)[1:] != tail:
-        raise faults.wrong_shape(what, _wanted(i), shape_of(values), _advice(i, shape_of(values)))
+        raise NetsorError(derived.wrong_shape(what, _wanted(i), shape_of(values), _advice(i, shape_of(values))))
     for r, row in enumerate(values, start=1):
         if shape_of(row) != tail or (len(tail) == 2 and any(len(token) != tail[1] for token in row)):
             shape = f"({', '.join(map(str, tail))})"
-            raise faults.wrong_shape(f"row {r} of {what}", shape, shape_of(row), _advice(i, ()))
+            raise NetsorError(derived.wrong_shape(f"row {r} of {what}", shape, shape_of(row), _advice(i, ())))
         flat = row if len(tail) == 1 else [x for token in row for x in token]
         if not all(isinstance(x, float) and math.isfinite(x) for x in flat):
-            raise faults.not_finite(what, f"row {r}")
+            raise NetsorError(derived.not_finite(what, f"row {r}"))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from netsor.core import MatMul, Nonlin, Output, Program
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import derived
 from netsor.expr import Expr, add, as_expr, mul, substitute, sym
-from netsor.transform import faults
 from netsor.transform.builder import Builder
 from netsor.transform.examples import Example, Rows, read_examples, symbolic_example
 from netsor.transform.names import TILDE, Names, decorate, split
@@ -19,9 +20,9 @@ Terms = tuple[tuple[float, str, str], ...]
 def reduced(network: Program) -> Program:
     """The network without instructions that no readout needs. Raises NetsorError (E651, E652)."""
     if network.kind != "network":
-        raise faults.not_a_network(network.name)
+        raise NetsorError(derived.not_a_network(network.name))
     if not network.readouts:
-        raise faults.no_readout(network.name)
+        raise NetsorError(derived.no_readout(network.name))
     needed = network.needed()
     return replace(
         network,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import derived
 from netsor.expr import (
     HALF,
     MINUS_ONE,
@@ -20,7 +22,6 @@ from netsor.expr import (
     sym,
     unfold,
 )
-from netsor.transform import faults
 
 F, Y = sym("f"), sym("y")
 SQUARED = mul(HALF, power(add(F, mul(MINUS_ONE, Y)), TWO))
@@ -45,13 +46,13 @@ class Loss:
         unknown = sorted(str(s.name) for s in loss.free - {*self.outputs, *self.targets})
         if unknown:
             known = ", ".join(f"`{s.name}`" for s in (*self.outputs, *self.targets))
-            raise faults.bad_loss(f"the loss uses `{unknown[0]}`, which is not one of {known}")
+            raise NetsorError(derived.bad_loss(f"the loss uses `{unknown[0]}`, which is not one of {known}"))
         self.expression = loss
         self.slopes = [diff(loss, f) for f in self.outputs]
         if all(slope is ZERO for slope in self.slopes):
-            raise faults.bad_loss("the loss does not depend on the output, so nothing would be trained")
+            raise NetsorError(derived.bad_loss("the loss does not depend on the output, so nothing would be trained"))
         if any(is_singular(unfold(slope)) for slope in self.slopes):
-            raise faults.bad_loss("the loss jumps, so it has no derivative in the output")
+            raise NetsorError(derived.bad_loss("the loss jumps, so it has no derivative in the output"))
 
     def value(self, outputs: Sequence[float], targets: Sequence[float]) -> float:
         """ℒ of one row."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from netsor.core import DataRef, MatMul, Program
-from netsor.transform import faults
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import derived
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def trainable(network: Program) -> Trainable:
         elif t.name in network.group_of:
             multipliers[t.name] = square
         else:
-            raise faults.not_trainable(t.name)
+            raise NetsorError(derived.not_trainable(t.name))
     vectors: dict[str, tuple[tuple[str, float], ...]] = {}
     for name, given in multipliers.items():
         if given is not None:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from netsor.diagnostics import NetsorError, Source
+from netsor.diagnostics.catalogue import derived
 from netsor.expr import Expr, substitute, sym
-from netsor.transform import faults
 
 
 def _cross_entropy(count: int) -> str:
@@ -38,7 +38,7 @@ def read_loss(text: str, count: int = 1) -> Expr:
     text = text.strip()
     text = NAMED[text](count) if text in NAMED else text
     if not text or "\n" in text or "#" in text:
-        raise faults.bad_loss(f"the loss `{' '.join(text.split())}` is not one expression")
+        raise NetsorError(derived.bad_loss(f"the loss `{' '.join(text.split())}` is not one expression"))
     names = ["f", "y"]
     if count > 1:
         names += [f"{x}{j}" for j in range(1, count + 1) for x in "fy"]
@@ -51,5 +51,7 @@ def read_loss(text: str, count: int = 1) -> Expr:
         raise NetsorError(replace(d, hint=hint) if d.code == "E201" else d for d in report.diagnostics if d.is_error)
     made = next((f for f in report.program.functions() if f.name == "ℓ"), None)
     if made is None:
-        raise faults.bad_loss(f"the loss `{text}` is not a function of the outputs and targets of one row")
+        raise NetsorError(
+            derived.bad_loss(f"the loss `{text}` is not a function of the outputs and targets of one row")
+        )
     return substitute(made.body, {p: sym(str(p.name)) for p in made.params})

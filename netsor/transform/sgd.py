@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from netsor.core import Program
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import derived
 from netsor.expr import Expr, Sym, add, as_expr, mul
-from netsor.transform import faults
 from netsor.transform.builder import ROOT_N
 from netsor.transform.condition import conditioned
 from netsor.transform.examples import Rows, plain, shape_of
@@ -106,14 +107,14 @@ def number_table(values: Any, rows: int, columns: int, what: str) -> Numbers:
     whose = "row, first training and then test rows" if what == "f0" else "row of the inputs"
     hint = f"give {each} for each {whose}: {rows} of them"
     if not isinstance(table, tuple) or len(table) != rows:
-        raise faults.wrong_shape(what, wanted, shape_of(table), hint)
+        raise NetsorError(derived.wrong_shape(what, wanted, shape_of(table), hint))
     if columns == 1:
         table = tuple(row if isinstance(row, tuple) else (row,) for row in table)
     for r, row in enumerate(table, start=1):
         if shape_of(row) != (columns,):
-            raise faults.wrong_shape(what, wanted, shape_of(table), hint)
+            raise NetsorError(derived.wrong_shape(what, wanted, shape_of(table), hint))
         if not all(isinstance(x, float) and math.isfinite(x) for x in row):
-            raise faults.not_finite(what, f"row {r}")
+            raise NetsorError(derived.not_finite(what, f"row {r}"))
     return table
 
 
@@ -130,9 +131,9 @@ def schedule(
     for name, value, least in (("the number of steps", steps, 0), ("the batch size", batch, 1)):
         if not isinstance(value, int) or value < least:
             wanted = f"a whole number, at least {least}"
-            raise faults.bad_setting(name, value, wanted, f"take {max(least, 1)}, or more")
+            raise NetsorError(derived.bad_setting(name, value, wanted, f"take {max(least, 1)}, or more"))
     if steps * batch > _MOST_INSTRUCTIONS or steps * count * lines > _MOST_INSTRUCTIONS:
-        raise faults.too_long(steps, batch, steps * max(count * lines, batch))
+        raise NetsorError(derived.too_long(steps, batch, steps * max(count * lines, batch)))
     return [[rows[(t * batch + k) % len(rows)] for k in range(batch)] for t in range(steps)]
 
 
@@ -140,17 +141,17 @@ def verify_rate(lr: float) -> None:
     """Raise NetsorError (E657) for a learning rate that is negative or not finite."""
     if not isinstance(lr, (int, float)) or not math.isfinite(lr) or lr < 0:
         hint = "take 1, which is the default, or less where that diverges"
-        raise faults.bad_setting("the learning rate", lr, "a number, at least 0", hint)
+        raise NetsorError(derived.bad_setting("the learning rate", lr, "a number, at least 0", hint))
 
 
 def _order(order: Sequence[int] | None, count: int) -> list[int]:
     rows = list(range(1, count + 1)) if order is None else list(order)
     if not rows:
         hint = f"name rows from 1 to {count}; without an order they come in turn"
-        raise faults.bad_setting("the order", "empty", "a list of rows", hint)
+        raise NetsorError(derived.bad_setting("the order", "empty", "a list of rows", hint))
     for r in rows:
         if int(r) != r or not 1 <= r <= count:
-            raise faults.unknown_row(r, count)
+            raise NetsorError(derived.unknown_row(r, count))
     return [int(r) for r in rows]
 
 
@@ -171,14 +172,14 @@ def _first_outputs(run: Unrolling, f0: Any) -> list[list[Expr]]:
     if isinstance(f0, str):
         if f0 != "zero":
             wanted, hint = 'a list of numbers, "zero" or "network"', "leave it out, and the outputs start at zero"
-            raise faults.bad_setting("f0", repr(f0), wanted, hint)
+            raise NetsorError(derived.bad_setting("f0", repr(f0), wanted, hint))
         f0 = [[0.0] * len(readouts) for _ in rows]
     table = number_table(f0, len(rows), len(readouts), "f0")
     found: dict[int, tuple[int, tuple[float, ...]]] = {}
     for r, (k, numbers) in enumerate(zip(rows, table, strict=True), start=1):
         first, before = found.setdefault(k, (r, numbers))
         if before != numbers:
-            raise faults.conflicting_readouts(f"row {first} of f0", f"row {r}")
+            raise NetsorError(derived.conflicting_readouts(f"row {first} of f0", f"row {r}"))
     return [
         [run.builder.constant(run.example_output(k, j, 0), found[k][1][j]) for j in range(len(readouts))]
         for k in range(len(made.examples))

@@ -2,8 +2,8 @@
 
 A range of codes is a module, which holds an `Entry` for each code and behind it the functions that make its messages:
 E0xx files and usage, E1xx text and syntax, E2xx names (E26x those of other files), E3xx kinds, E4xx declarations,
-E5xx divergence, labels and promises, E6xx networks, E7xx runs at a finite width, E8xx limits, E9xx and W9xx assumptions
-and warnings.
+E5xx divergence, labels and promises, E6xx networks (E651 to E670 what is derived of them), E7xx runs at a finite width,
+E8xx limits, E9xx and W9xx assumptions and warnings.
 Modules are imported when one of their codes is asked for.
 """
 
@@ -15,7 +15,8 @@ from netsor.diagnostics.catalogue.entry import Entry
 
 _MODULES = {
     "0": "files", "1": "syntax", "2": "names", "26": "includes", "3": "kinds", "4": "declarations",
-    "5": "divergence", "6": "networks", "7": "finite", "8": "limits", "9": "warnings",
+    "5": "divergence", "6": "networks", "65": "derived", "66": "derived", "67": "derived", "7": "finite",
+    "8": "limits", "9": "warnings",
 }  # fmt: skip
 
 
@@ -27,7 +28,8 @@ def lookup(code: str) -> Entry | None:
 
 def all_entries() -> tuple[Entry, ...]:
     """All entries, by range and code."""
-    return tuple(e for module in _MODULES.values() for e in sorted(_entries(module), key=lambda e: e.code))
+    every = [e for module in dict.fromkeys(_MODULES.values()) for e in _entries(module)]
+    return tuple(sorted(every, key=lambda e: (e.code[1], e.code)))
 
 
 def explain(code: str) -> str:
