@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from netsor.core import InputRef, Program
-from netsor.finite.faults import bad_array, bad_choice, bad_seed, bad_seeds, bad_width
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import finite as faults
 from netsor.finite.streams import Array
 
 Inputs = Mapping[str, Any]
@@ -22,7 +23,7 @@ def width_of(width: Any) -> int:
         n = operator.index(width)
         if n >= 1 and not isinstance(width, bool):
             return n
-    raise bad_width(width)
+    raise NetsorError(faults.bad_width(width))
 
 
 def seed_of(seed: Any) -> int:
@@ -31,7 +32,7 @@ def seed_of(seed: Any) -> int:
         found = operator.index(seed)
         if 0 <= found < 2**64 and not isinstance(seed, bool):
             return found
-    raise bad_seed(seed)
+    raise NetsorError(faults.bad_seed(seed))
 
 
 def draws_of(seeds: int | Sequence[int]) -> Sequence[int]:
@@ -42,10 +43,10 @@ def draws_of(seeds: int | Sequence[int]) -> Sequence[int]:
         else:
             draws = [operator.index(s) for s in seeds]
     except TypeError:
-        raise bad_seeds(seeds) from None
+        raise NetsorError(faults.bad_seeds(seeds)) from None
     # The length of a range may be too large for `len`, so its first and last elements are looked at instead.
     if not draws or min(draws[0], draws[-1]) < 0:
-        raise bad_seeds(seeds)
+        raise NetsorError(faults.bad_seeds(seeds))
     return draws
 
 
@@ -59,7 +60,7 @@ def output_names(program: Program, outputs: Sequence[str] | None) -> list[str]:
     known = [o.name for o in program.outputs] + [r.name for r in program.readouts]
     for name in outputs or ():
         if name not in known:
-            raise bad_choice("output", name, known)
+            raise NetsorError(faults.bad_choice("output", name, known))
     return list(known if outputs is None else outputs)
 
 
@@ -76,15 +77,15 @@ def embedding_rows(program: Program, inputs: Inputs) -> dict[str, Array]:
         try:
             value = np.asarray(inputs[x.name], float)
         except (TypeError, ValueError):
-            raise bad_array(x.name, f"numbers of shape {shape} were expected") from None
+            raise NetsorError(faults.bad_array(x.name, f"numbers of shape {shape} were expected")) from None
         if value.shape != shape:
-            raise bad_array(x.name, f"the shape is {value.shape}, and {shape} was expected")
+            raise NetsorError(faults.bad_array(x.name, f"the shape is {value.shape}, and {shape} was expected"))
         if not np.all(np.isfinite(value)):
-            raise bad_array(x.name, "some are not finite")
+            raise NetsorError(faults.bad_array(x.name, "some are not finite"))
         examples[x.name] = value
     for name in inputs:
         if name not in {x.name for x in program.inputs}:
-            raise bad_choice("input", name, [x.name for x in program.inputs])
+            raise NetsorError(faults.bad_choice("input", name, [x.name for x in program.inputs]))
     indices = {x.name: x.indices for x in program.inputs}
     rows: dict[str, Array] = {}
     for e in program.embeddings:
@@ -110,9 +111,9 @@ def arrays_of(program: Program, n: int, given: Mapping[str, Any]) -> dict[str, A
             shape = (n,)
         else:
             known = [*program.matrix, *program.input_matrix, *program.group_of]
-            raise bad_choice("matrix or initial vector", name, known)
+            raise NetsorError(faults.bad_choice("matrix or initial vector", name, known))
         array = np.asarray(value, float)
         if array.shape != shape:
-            raise bad_array(name, f"the shape is {array.shape}, and {shape} was expected")
+            raise NetsorError(faults.bad_array(name, f"the shape is {array.shape}, and {shape} was expected"))
         out[name] = array
     return out

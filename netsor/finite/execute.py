@@ -9,10 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from netsor.core import Moment, Program
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import finite as faults
 from netsor.expr import WIDTH, evaluate, sym
 from netsor.finite.dense import Dense
 from netsor.finite.device import Device, DeviceDense, DeviceKernels, run_device_sweep
-from netsor.finite.faults import no_constant
 from netsor.finite.initial import Initial
 from netsor.finite.kept import kept
 from netsor.finite.kernels import Kernels
@@ -74,7 +75,7 @@ def constants_at(program: Program, n: int, names: set[str]) -> dict[str, float]:
         if c.name in names:
             value = evaluate(c.value, {WIDTH: float(n)})
             if not np.isfinite(value):
-                raise no_constant(program, c.name, value, n)
+                raise NetsorError(faults.constant_not_finite(c.name, c.span, repr(c.value), value, n))
             out[c.name] = value
     return out
 

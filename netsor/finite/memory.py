@@ -8,7 +8,7 @@ from pathlib import Path
 
 from netsor.core import Moment
 from netsor.diagnostics import Diagnostic, NetsorError
-from netsor.finite.faults import whole
+from netsor.diagnostics.catalogue.words import whole
 from netsor.finite.initial import Initial
 from netsor.finite.plan import Plan
 from netsor.finite.streams import CHUNK

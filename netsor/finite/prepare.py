@@ -11,12 +11,12 @@ import numpy as np
 
 from netsor.core import Program
 from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import finite as faults
 from netsor.expr import Const, postorder
 from netsor.finite import cost, memory
 from netsor.finite.arguments import Inputs, arrays_of, embedding_rows, output_names
 from netsor.finite.device import device_of
 from netsor.finite.execute import Job, compile_sweeps, constants_at
-from netsor.finite.faults import bad_array, bad_choice, below_range, too_long
 from netsor.finite.initial import Initial
 from netsor.finite.kept import kept
 from netsor.finite.plan import Plan, make_plan
@@ -48,9 +48,9 @@ def prepare(
     that does not fit the memory, or whose `draws` would take more than a year.
     """
     if engine not in ENGINES:
-        raise bad_choice("engine", engine, ENGINES)
+        raise NetsorError(faults.bad_choice("engine", engine, ENGINES))
     if dtype not in DTYPES:
-        raise bad_choice("dtype", dtype, DTYPES)
+        raise NetsorError(faults.bad_choice("dtype", dtype, DTYPES))
     program = program.evaluated
     arrays = arrays_of(program, n, given or {})
     rows = embedding_rows(program, inputs or {})
@@ -66,13 +66,13 @@ def prepare(
         every = _plan(program, every_output, *wanted[1:])
         plans["lazy"] = every if every.queries() else _plan(program, *wanted)
     if not plans:
-        raise bad_array(weights[0], "the lazy engine never holds a matrix; use --engine dense")
+        raise NetsorError(faults.bad_array(weights[0], "the lazy engine never holds a matrix; use --engine dense"))
     missing = sorted({e.name for e in program.embeddings} - set(rows) - set(arrays))
     used = {v for p in plans.values() for s in p.stages for v in s.draws}
     for name in missing:
         if name in used:
             source = program.embedding[name].source
-            raise bad_array(str(source), f"`{program.name}` needs this input and it was not given")
+            raise NetsorError(faults.bad_array(str(source), f"`{program.name}` needs this input and it was not given"))
     itemsize = np.dtype(dtype).itemsize
     place = device_of(device)
     if memory_limit is None and place is not None:
@@ -121,7 +121,7 @@ def verify_numbers(plan: Plan, dtype: str) -> None:
         for i in stage.body:
             for node in postorder(i.psi):
                 if isinstance(node, Const) and 0 < abs(node.value) < least:
-                    raise below_range(i, float(node.value), dtype)
+                    raise NetsorError(faults.below_range(i.name, i.span, float(node.value), dtype))
 
 
 def choose(
@@ -170,7 +170,7 @@ def refuse_years(program: Program, plan: Plan, n: int, itemsize: int, engine: st
 
     if seconds(n) > cost.YEAR:
         day = _widest(lambda width: int(seconds(width)), 86400)
-        raise too_long(program.name, n, draws, seconds(n), day)
+        raise NetsorError(faults.too_long(program.name, n, draws, int(seconds(n) / Decimal(cost.YEAR)), day))
 
 
 def _seconds(t: float) -> str:

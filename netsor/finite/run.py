@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from netsor.core import Program
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import finite as faults
 from netsor.finite.arguments import Inputs, count_of, draws_of, output_names, seed_of, width_of
 from netsor.finite.execute import execute
-from netsor.finite.faults import bad_choice
 from netsor.finite.initial import draw_matrix, input_matrix
 from netsor.finite.plan import Plan
 from netsor.finite.prepare import prepare
@@ -103,7 +104,7 @@ def run_vectors(
     known = {name for kind in (*variables, program.matrix, program.input_matrix) for name in kind}
     for name in wanted:
         if name not in known:
-            raise bad_choice("variable", name, sorted(known))
+            raise NetsorError(faults.bad_choice("variable", name, sorted(known)))
     vectors = [v for v in wanted if program.kind_of(v) in ("G-var", "X-var")]
     scalars = [s for s in wanted if s not in vectors and s not in matrices]
     if any(m in program.matrix for m in matrices):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from threading import Lock
+from typing import Literal
 
 import numpy as np
 
+from netsor.core import Instruction, MatMul, Moment
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import finite as faults
 from netsor.finite.execute import Job, execute
-from netsor.finite.faults import not_finite
 from netsor.finite.streams import Array, Streams
 from netsor.finite.workers import Workers
 
@@ -33,7 +36,14 @@ def trace(job: Job, streams: Streams, workers: Workers, output: str, draw: int) 
     execute(job, streams, workers, hook=hook)
     if not found:
         last = next(i for i in reversed(program.instructions) if i.name in needed)
-        return not_finite(program, output, last, float("inf"), None, job.width, draw)
+        return _not_finite(output, last, float("inf"), 0, job.width, draw)
     name = min(found, key=lambda x: order[x])
     value, where = found[name]
-    return not_finite(program, output, program.by_name[name], value, where, job.width, draw)
+    return _not_finite(output, program.by_name[name], value, where, job.width, draw)
+
+
+def _not_finite(output: str, i: Instruction, value: float, where: int, n: int, draw: int) -> NetsorError:
+    kind: Literal["mean", "product", "coordinate"] = (
+        "mean" if isinstance(i, Moment) else "product" if isinstance(i, MatMul) else "coordinate"
+    )
+    return NetsorError(faults.output_not_finite(output, i.name, i.span, kind, value, where, n, draw))

@@ -12,12 +12,12 @@ import numpy as np
 from netsor.check.outputs import verify_covariance
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics.catalogue import finite as faults
 from netsor.expr import WIDTH, Add, Const, Expr, Mul, Sym
 from netsor.expr.arrays import lambdify
 from netsor.finite import run_vectors
 from netsor.finite.arguments import draws_of, width_of
 from netsor.finite.averages import mean, standard_error
-from netsor.finite.faults import kernel_not_finite
 from netsor.kernels.kernel import verify_network
 from netsor.kernels.pairs import flat_rows, shaped_rows
 from netsor.kernels.terms import KernelTerm, nngp_terms, ntk_terms
@@ -225,7 +225,7 @@ class _Drawn:
             sample = _Sample(self.made, terms, {name: np.asarray(v) for name, v in values.items()}, self.n)
             for name, kernel in sample.kernels(self.rows, self.columns).items():
                 if not np.all(np.isfinite(kernel)):
-                    raise kernel_not_finite(self.made.network.name, self.n, draw)
+                    raise NetsorError(faults.kernel_not_finite(self.made.network.name, self.n, draw))
                 found.setdefault(name, []).append(kernel)
         return {name: EmpiricalKernel(np.array(v)) for name, v in found.items()}
 

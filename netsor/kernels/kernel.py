@@ -14,9 +14,9 @@ from netsor.check.outputs import verify_covariance
 from netsor.core import Program
 from netsor.deadline import TimeOver, limited
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics.catalogue import finite as faults
 from netsor.diagnostics.catalogue.limits import out_of_time
 from netsor.diagnostics.catalogue.networks import uniform_paths
-from netsor.finite.faults import bad_choice
 from netsor.gaussian.problem import Clock, NoNumber, NoPointwiseMeaning, NotTaken, Unsettled
 from netsor.kernels.advice import kinks_met
 from netsor.kernels.by_entry import has_uniform_inputs, kernels_by_entry
@@ -88,7 +88,7 @@ def infer_kernels(
     """
     verify_network(network)
     if method not in METHODS:
-        raise bad_choice("method", method, METHODS)
+        raise NetsorError(faults.bad_choice("method", method, METHODS))
     with in_time(network, "kernels", budget):
         return _kernels(network, inputs, inputs2, method, tol, by_parameter, classes, progress, budget)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from netsor.core import Moment, Nonlin, Program
 from netsor.core.expansions import Expansions
 from netsor.diagnostics import Diagnostic
+from netsor.diagnostics.catalogue import limits
 from netsor.expr import Expr
 from netsor.expr.asymptotics import Diverges
 from netsor.expr.onesided import Unsettled
@@ -33,27 +34,7 @@ class Atoms:
         try:
             return self._expansions.one_sided(i)
         except Diverges as fault:
-            self.without_limit[i.name] = _jumps(i, fault.rate)
+            self.without_limit[i.name] = limits.grows_at_jump(i.name, i.span, fault.rate)
         except Unsettled:
-            self.not_known[i.name] = _not_known(i)
+            self.not_known[i.name] = limits.side_not_known(i.name, i.span)
         return None
-
-
-def _jumps(i: Nonlin | Moment, rate: str) -> Diagnostic:
-    return Diagnostic(
-        "E801",
-        f"the limit of `{i.name}` does not exist: it grows like {rate} where an argument lies on a jump",
-        i.span,
-        label="a difference quotient over a jump",
-        notes=("the argument lies on the jump with positive probability, so that every width sees both sides of it",),
-    )
-
-
-def _not_known(i: Nonlin | Moment) -> Diagnostic:
-    return Diagnostic(
-        "E801",
-        f"the limit of `{i.name}` is not known: an argument lies on a kink, a jump or a root with positive probability",
-        i.span,
-        label="its limit depends on the side from which the argument comes",
-        notes=("that side depends on the random differences of scalars and products from their limits",),
-    )

@@ -15,6 +15,7 @@ from functools import cached_property
 
 from netsor.core import MatMul, Moment, Nonlin, Program
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics.catalogue import limits
 from netsor.expr import (
     FUNCTIONS,
     WIDTH,
@@ -378,13 +379,4 @@ def _refusal(subject: str, i: Nonlin | Moment, s: Sym, limit: float) -> Diagnost
     what = f"as n → ∞, where `{to_text(i.psi)}` is on one side of a jump and its limit on it"
     if s is not WIDTH:
         what = f"in `{s.name}` at its limit {limit:.6g}"
-    return Diagnostic(
-        "E803",
-        f"the {subject} is not what Definition B.3 gives: `{to_text(i.psi)}` jumps {what}",
-        i.span,
-        label="not continuous at the limits of its parameters, with positive probability",
-        notes=(
-            "the definition takes the value at the jump itself, where finite widths are on either side of it; "
-            "no version of the Master Theorem covers this (Assumption B.8)",
-        ),
-    )
+    return limits.jumps_in_parameters(subject, to_text(i.psi), what, i.span)

@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 from netsor.diagnostics import Diagnostic, NetsorError, Span
+from netsor.diagnostics.catalogue import limits
 from netsor.gaussian import NotTaken, Undefined, Unsettled
 
 
 def diverges(name: str, span: Span | None, purpose: str, why: Exception) -> Diagnostic:
     """The diagnostic for an expectation that is infinite, does not exist, or was not found."""
     if isinstance(why, (Unsettled, NotTaken)):
-        return Diagnostic(
-            "E804",
-            f"the limit of `{name}` could not be computed: {why}",
-            span,
-            label=f"{purpose} was not found",
-            notes=("this does not say that there is no limit",),
-        )
+        return limits.not_computed(name, str(why), purpose, span)
     if isinstance(why, Undefined):
-        return Diagnostic(
-            "E802",
-            f"the limit of `{name}` does not exist: {why}",
-            span,
-            label=f"{purpose} has no value",
-            notes=("a function of scalars must be continuous at their limits (Assumption B.8, 1)",),
-        )
-    return Diagnostic(
-        "E801",
-        f"the limit of `{name}` does not exist: {why}",
-        span,
-        label=f"{purpose} has no finite value",
-        notes=("a limit is an expectation over Gaussian variables (Def. B.3), and this one diverges",),
-    )
+        return limits.function_without_value(name, str(why), purpose, span)
+    return limits.no_expectation(name, str(why), purpose, span)
 
 
 # What is shown where there is no value; only E804 leaves it open whether a limit exists.

@@ -10,6 +10,7 @@ from typing import Any
 from netsor.core import Moment, Output, Program
 from netsor.deadline import TimeOver, limited, now
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics.catalogue.finite import no_output
 from netsor.diagnostics.catalogue.limits import out_of_time
 from netsor.expr import Const, Expr, Sym, diff, evaluate
 from netsor.expr.infinite_width import at_infinite_width
@@ -87,8 +88,7 @@ def infer_limit(
     known = [o.name for o in program.outputs]
     for name in outputs or ():
         if name not in known:
-            notes = (f"there is {', '.join(known[:12])}",) if known else ()
-            raise NetsorError(Diagnostic("E705", f"there is no output `{name}`", notes=notes))
+            raise NetsorError(no_output(name, known))
     state = Limit(program, Settings(tol=tol, budget=budget), progress)
     jumps = Jumps(state)
     asked = [o for o in program.outputs if outputs is None or o.name in outputs]

@@ -9,7 +9,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from netsor.diagnostics import Diagnostic, NetsorError, Span
+from netsor.diagnostics import NetsorError, Span
+from netsor.diagnostics.catalogue import limits
 from netsor.expr import (
     FUNCTIONS,
     Add,
@@ -70,26 +71,8 @@ def function_of_scalars(
     if not math.isfinite(value):
         where = ", ".join(f"`{shown(Sym(s.name[1]))}` = {v:.6g}" for s, v in point.items())
         if math.isinf(value):
-            raise NetsorError(
-                Diagnostic(
-                    "E804",
-                    f"the limit of `{name}` could not be computed: `{to_text(written, shown)}` is out of the range of "
-                    f"floating-point numbers at {where or 'its limit'}",
-                    span,
-                    label="too large a number",
-                    notes=("this does not say that there is no limit",),
-                )
-            )
-        raise NetsorError(
-            Diagnostic(
-                "E802",
-                f"the limit of `{name}` does not exist: "
-                f"`{to_text(written, shown)}` has no value at {where or 'its limit'}",
-                span,
-                label="infinite or undefined in the limit",
-                notes=("a function of scalars must be continuous at their limits (Assumption B.8, 1)",),
-            )
-        )
+            raise NetsorError(limits.scalar_out_of_range(name, span, to_text(written, shown), where or "its limit"))
+        raise NetsorError(limits.scalar_without_value(name, span, to_text(written, shown), where or "its limit"))
     own = error = rounding_error(e, point)
     slopes: dict[Input, float] = {}
     for s, v in at.items():
@@ -111,16 +94,7 @@ def function_of_scalars(
         jump, nearer = change_within(nudge), change_within(nudge / 1000)
         change = change_within(reach)
         if math.isinf(jump) or jump > 1e-9 * (1 + abs(value)) and nearer > 0.5 * jump:
-            raise NetsorError(
-                Diagnostic(
-                    "E803",
-                    f"the limit of `{name}` does not exist: "
-                    f"`{to_text(written, shown)}` jumps at `{shown(Sym(s.name[1]))}` = {v.value:.6g}",
-                    span,
-                    label=f"not continuous at the limit of `{shown(Sym(s.name[1]))}`",
-                    notes=("a function of scalars must be continuous at their limits (Assumption B.8, 1)",),
-                )
-            )
+            raise NetsorError(limits.scalar_jumps(name, span, to_text(written, shown), shown(Sym(s.name[1])), v.value))
         error += change
         slope = _slope(e, s, point)
         # The deviation from the tangent, and the effect of rounding the scalar itself.

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from netsor.core import InputRef, Program
-from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import finite as faults
 from netsor.expr import Const, Expr, Sym
 from netsor.expr.arrays import lambdify
 from netsor.finite import memory
 from netsor.finite.arguments import count_of, draws_of, seed_of, width_of
 from netsor.finite.device import device_of
 from netsor.finite.execute import Job, compile_sweeps, constants_at, execute, execute_stages
-from netsor.finite.faults import whole
 from netsor.finite.plan import Plan, Product, Stage
 from netsor.finite.prepare import choose, prepare, refuse_years
 from netsor.finite.streams import Streams
@@ -233,7 +233,7 @@ class Network:
                 first = f if first is None else first
                 at_rows = f[rows] if start is None else start + (f - first)[rows]
                 if not np.all(np.isfinite(at_rows)):
-                    raise not_finite(self.training.network.name, self.n, t, self.draw)
+                    raise NetsorError(faults.training_not_finite(self.training.network.name, self.n, t, self.draw))
                 history.append(at_rows)
                 if t < len(batches):
                     self._move(store, scalars, at_rows, batches[t])
@@ -345,17 +345,3 @@ def _job(job: Job, program: Program, plan: Plan, n: int) -> Job:
 def _value(e: Expr, scalars: Mapping[str, Any]) -> Any:
     assert isinstance(e, (Sym, Const))
     return scalars[str(e.name)] if isinstance(e, Sym) else float(e.value)
-
-
-def not_finite(network: str, n: int, t: int, draw: int) -> NetsorError:
-    """The error for outputs that are infinite or NaN after t steps."""
-    after = f"after step {t}" if t else "before the first step"
-    rate = "take a smaller `--lr`, or " if t else ""
-    return NetsorError(
-        Diagnostic(
-            "E703",
-            f"the outputs of `{network}` are not finite at n = {whole(n)} {after}",
-            notes=(f"seen with draw {draw}",),
-            hint=f"{rate}keep arguments inside the domain of their functions, for instance log(x^2 + 1e-6)",
-        )
-    )

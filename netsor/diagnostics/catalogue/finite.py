@@ -1,6 +1,14 @@
 """E7xx: runs at a finite width; the programs of E703 and E704 are found wanting by `netsor eval --width 64`."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Literal
+
 from netsor.diagnostics.catalogue.entry import Entry
+from netsor.diagnostics.catalogue.words import whole
+from netsor.diagnostics.data import Diagnostic, Span
 
 E700 = Entry(
     "E700",
@@ -13,6 +21,18 @@ E700 = Entry(
     "Setup B.2",
 )
 
+
+def too_long(program: str, n: int, draws: int, years: int, day: int) -> Diagnostic:
+    """A run that would take more than a year; `day` is the width that takes a day, or 0."""
+    whose = f"`{program}`" if program else "the program"
+    runs = "one draw" if draws == 1 else f"{whole(draws)} draws"
+    return E700(
+        f"{runs} of {whose} at width {whole(n)} would take about {whole(years)} years",
+        notes=("nothing was begun; the time is a rough estimate",),
+        hint=f"--width {day} takes about a day" if day else "ask for fewer draws",
+    )
+
+
 E701 = Entry(
     "E701",
     "a width must be a whole number of at least 1",
@@ -21,6 +41,11 @@ E701 = Entry(
     "netsor eval programs/algorithm1.netsor --width 1024",
     "Setup B.2",
 )
+
+
+def bad_width(width: object) -> Diagnostic:
+    return E701(f"the width is {width!r}, and n is a whole number of at least 1", hint="for example --width 1024")
+
 
 E702 = Entry(
     "E702",
@@ -45,6 +70,79 @@ E703 = Entry(
     "Eqs. 60, 61",
 )
 
+
+def constant_not_finite(name: str, span: Span | None, text: str, value: float, n: int) -> Diagnostic:
+    """A member of 𝒞 that is infinite or undefined at this width."""
+    return E703(
+        f"`{name}` has no finite value at n = {whole(n)}",
+        span,
+        f"{text} is {_what(value)} at this width",
+        hint="choose another width",
+    )
+
+
+def below_range(name: str, span: Span | None, number: float, dtype: str) -> Diagnostic:
+    """A number of a ψ that is zero in the precision of the run, whose results would all be wrong."""
+    return E703(
+        f"`{name}` has no value in {dtype}: {number:g} is zero there",
+        span,
+        f"{number:g} is below the smallest number of {dtype}",
+        hint="use --dtype float64",
+    )
+
+
+def output_not_finite(
+    output: str,
+    name: str,
+    span: Span | None,
+    kind: Literal["mean", "product", "coordinate"],
+    value: float,
+    where: int,
+    n: int,
+    draw: int,
+) -> Diagnostic:
+    """A non-finite output; `name` is the first variable that is not finite though its arguments are."""
+    what = _what(value)
+    labels = {
+        "mean": f"this mean is {what}",
+        "product": f"this product overflows: it is {what} at coordinate {where + 1}",
+        "coordinate": f"{what} at coordinate {where + 1}",
+    }
+    return E703(
+        f"`{output}` is not finite at n = {whole(n)}: `{name}` is where it begins",
+        span,
+        labels[kind],
+        notes=(f"seen with draw {draw}; everything `{name}` is computed from is finite",),
+        hint="keep its arguments inside the domain, for instance log(x^2 + 1e-6), or use --dtype float64",
+    )
+
+
+def kernel_not_finite(network: str, n: int, draw: int) -> Diagnostic:
+    """A kernel of a drawn network that has an entry without a value."""
+    return E703(
+        f"a kernel of `{network}` is not finite at n = {whole(n)}",
+        notes=(f"seen with draw {draw}",),
+        hint="keep arguments inside the domain of their functions, for instance log(x^2 + 1e-6)",
+    )
+
+
+def training_not_finite(network: str, n: int, t: int, draw: int) -> Diagnostic:
+    """The outputs of a drawn network that are infinite or NaN after t steps."""
+    after = f"after step {t}" if t else "before the first step"
+    rate = "take a smaller `--lr`, or " if t else ""
+    return E703(
+        f"the outputs of `{network}` are not finite at n = {whole(n)} {after}",
+        notes=(f"seen with draw {draw}",),
+        hint=f"{rate}keep arguments inside the domain of their functions, for instance log(x^2 + 1e-6)",
+    )
+
+
+def _what(value: float) -> str:
+    if value != value:
+        return "not a number"
+    return "infinite" if value > 0 else "minus infinity"
+
+
 E704 = Entry(
     "E704",
     "a Dirac mass has no value at a finite width",
@@ -64,6 +162,36 @@ E705 = Entry(
     "netsor eval programs/algorithm1.netsor --width 64 --engine lazy",
 )
 
+
+def bad_seeds(seeds: object) -> Diagnostic:
+    return E705(
+        f"{seeds!r} says neither how many draws to run, nor which",
+        notes=("a run makes at least 1 draw; draws are counted from 0",),
+        hint="for example --seeds 20",
+    )
+
+
+def bad_seed(seed: object) -> Diagnostic:
+    return E705(f"{seed!r} is not a seed: seeds are whole numbers from 0 to 2^64 − 1", hint="write `seed=0`")
+
+
+def bad_choice(what: str, given: object, known: Iterable[str]) -> Diagnostic:
+    """An output, engine or precision that does not exist."""
+    names = list(known)
+    close = get_close_matches(str(given), names, 1)
+    return E705(
+        f"there is no {what} `{given}`",
+        notes=(f"there is {', '.join(names[:12])}{', …' if len(names) > 12 else ''}",) if names else (),
+        hint=f"did you mean `{close[0]}`?" if close else "",
+    )
+
+
+def no_output(name: str, known: Iterable[str]) -> Diagnostic:
+    """An output that a limit was asked for and that the program has not."""
+    names = list(known)
+    return E705(f"there is no output `{name}`", notes=(f"there is {', '.join(names[:12])}",) if names else ())
+
+
 E706 = Entry(
     "E706",
     "an array does not fit the variable it is given for",
@@ -74,6 +202,12 @@ E706 = Entry(
     "netsor eval rnn.netsor --width 64 --data X=four_columns.npy",
     "Setup B.2, Setup D.1",
 )
+
+
+def bad_array(name: str, why: str) -> Diagnostic:
+    """Numbers that do not fit the variable or the input of a network that they are given for."""
+    return E706(f"the numbers given for `{name}` do not fit: {why}")
+
 
 E707 = Entry(
     "E707",

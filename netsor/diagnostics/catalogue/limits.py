@@ -13,6 +13,37 @@ E801 = Entry(
     stage="limit",
 )
 
+
+def no_expectation(name: str, why: str, purpose: str, span: Span | None) -> Diagnostic:
+    """The limit of `name` is an expectation, for this purpose, that is infinite or undefined."""
+    return E801(
+        f"the limit of `{name}` does not exist: {why}",
+        span,
+        f"{purpose} has no finite value",
+        notes=("a limit is an expectation over Gaussian variables (Def. B.3), and this one diverges",),
+    )
+
+
+def grows_at_jump(name: str, span: Span | None, rate: str) -> Diagnostic:
+    """A difference quotient whose argument lies on a jump."""
+    return E801(
+        f"the limit of `{name}` does not exist: it grows like {rate} where an argument lies on a jump",
+        span,
+        "a difference quotient over a jump",
+        notes=("the argument lies on the jump with positive probability, so that every width sees both sides of it",),
+    )
+
+
+def side_not_known(name: str, span: Span | None) -> Diagnostic:
+    """A ψ whose argument lies on a kink, with nothing that says on which side finite widths are."""
+    return E801(
+        f"the limit of `{name}` is not known: an argument lies on a kink, a jump or a root with positive probability",
+        span,
+        "its limit depends on the side from which the argument comes",
+        notes=("that side depends on the random differences of scalars and products from their limits",),
+    )
+
+
 E802 = Entry(
     "E802",
     "a function of scalars without a value at their limits",
@@ -22,6 +53,25 @@ E802 = Entry(
     paper="Assumption B.8, 1",
     stage="limit",
 )
+
+
+_CONTINUOUS = "a function of scalars must be continuous at their limits (Assumption B.8, 1)"
+
+
+def function_without_value(name: str, why: str, purpose: str, span: Span | None) -> Diagnostic:
+    """A function of scalars that an expectation needs is undefined where they tend to."""
+    return E802(f"the limit of `{name}` does not exist: {why}", span, f"{purpose} has no value", notes=(_CONTINUOUS,))
+
+
+def scalar_without_value(name: str, span: Span | None, text: str, where: str) -> Diagnostic:
+    """A MOMENT of no vector is undefined at the limits of its scalars."""
+    return E802(
+        f"the limit of `{name}` does not exist: `{text}` has no value at {where}",
+        span,
+        "infinite or undefined in the limit",
+        notes=(_CONTINUOUS,),
+    )
+
 
 E803 = Entry(
     "E803",
@@ -34,6 +84,30 @@ E803 = Entry(
     paper="Assumption B.8, 1",
     stage="limit",
 )
+
+
+def scalar_jumps(name: str, span: Span | None, text: str, scalar: str, limit: float) -> Diagnostic:
+    """A MOMENT of no vector jumps where this scalar tends to."""
+    return E803(
+        f"the limit of `{name}` does not exist: `{text}` jumps at `{scalar}` = {limit:.6g}",
+        span,
+        f"not continuous at the limit of `{scalar}`",
+        notes=(_CONTINUOUS,),
+    )
+
+
+def jumps_in_parameters(subject: str, text: str, what: str, span: Span | None) -> Diagnostic:
+    """A ψ jumps in its parameters at their limits; `what` says in which."""
+    return E803(
+        f"the {subject} is not what Definition B.3 gives: `{text}` jumps {what}",
+        span,
+        "not continuous at the limits of its parameters, with positive probability",
+        notes=(
+            "the definition takes the value at the jump itself, where finite widths are on either side of it; "
+            "no version of the Master Theorem covers this (Assumption B.8)",
+        ),
+    )
+
 
 E804 = Entry(
     "E804",
@@ -54,4 +128,25 @@ def out_of_time(what: str, span: Span | None = None) -> Diagnostic:
         span,
         notes=("this does not say that there is none",),
         hint="give more time with `--budget SECONDS`",
+    )
+
+
+def not_computed(name: str, why: str, purpose: str, span: Span | None) -> Diagnostic:
+    """No rule gave a number for an expectation."""
+    return E804(
+        f"the limit of `{name}` could not be computed: {why}",
+        span,
+        f"{purpose} was not found",
+        notes=("this does not say that there is no limit",),
+    )
+
+
+def scalar_out_of_range(name: str, span: Span | None, text: str, where: str) -> Diagnostic:
+    """A MOMENT of no vector is too large for a float."""
+    return E804(
+        f"the limit of `{name}` could not be computed: `{text}` is out of the range of "
+        f"floating-point numbers at {where}",
+        span,
+        "too large a number",
+        notes=("this does not say that there is no limit",),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from decimal import Decimal
 
 from netsor.diagnostics.data import Edit, Span
 
@@ -25,6 +26,15 @@ def said(edit: Edit) -> str:
 
 def plural(count: int, noun: str, nouns: str = "") -> str:
     return f"one {noun}" if count == 1 else f"{count} {nouns or noun + 's'}"
+
+
+def whole(n: int) -> str:
+    """A whole number for a message: 1,024, or 1e30 where it has more than 15 digits."""
+    if abs(n) < 10**15:
+        return f"{n:,}"
+    digits = f"{Decimal(n):.2e}"
+    mantissa, _, exponent = digits.partition("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 
 def short(text: str) -> str:
