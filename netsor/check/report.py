@@ -6,6 +6,7 @@ import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePath
 from typing import Any
 
@@ -54,7 +55,12 @@ class Report(Shown):
     kind: str
     language: str | None
     variables: tuple[Variable, ...]
-    assumptions: Mapping[str, Assumption]
+
+    @cached_property
+    def assumptions(self) -> Mapping[str, Assumption]:
+        """Which assumptions the program meets; none where there are errors."""
+        with _no_collection():
+            return infer_assumptions(self.program) if self.program is not None else {}
 
     @property
     def ok(self) -> bool:
@@ -71,7 +77,7 @@ def check_source(
     with _no_collection():
         parsed = read_document(source)
         if parsed.file is None:
-            return Report(source, None, parsed.faults, "program", None, (), {})
+            return Report(source, None, parsed.faults, "program", None, ())
         return check_tree(parsed.file, settings, data, parsed)
 
 
@@ -107,16 +113,8 @@ def check_tree(
         found = (*found, *mixed)
         program = None if any(d.is_error for d in mixed) else program
     if program is None:
-        return Report(tree.source, None, found, kind, None, (), {})
-    return Report(
-        tree.source,
-        program,
-        found,
-        kind,
-        infer_language(program),
-        tuple(variables(program)),
-        infer_assumptions(program),
-    )
+        return Report(tree.source, None, found, kind, None, ())
+    return Report(tree.source, program, found, kind, infer_language(program), tuple(variables(program)))
 
 
 def variables(program: Program) -> list[Variable]:

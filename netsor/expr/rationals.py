@@ -105,7 +105,9 @@ def as_bound(error: float | Fraction) -> float:
 
 
 def with_bits(q: Fraction, bits: int) -> Fraction:
-    """A number rounded down to about so many bits."""
+    """A number rounded towards 0 to about so many bits, so that −q becomes the negative of what q does."""
+    if q < 0:
+        return -with_bits(-q, bits)
     shift = bits - abs(q.numerator).bit_length() + q.denominator.bit_length()
     if shift > 0:
         return Fraction((q.numerator << shift) // q.denominator, 1 << shift)

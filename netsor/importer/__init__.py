@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from netsor.importer.from_torch import Imported
+    from netsor.importer.imported import Imported
 
 
 def from_torch(factory: Callable[[int], Any], example: Any, *, init: Mapping[str, str] | None = None) -> Imported:
@@ -31,7 +31,7 @@ def from_torch(factory: Callable[[int], Any], example: Any, *, init: Mapping[str
         from netsor.diagnostics.catalogue.files import needs_extra
 
         raise NetsorError(needs_extra("reading a module", "PyTorch", "torch")) from None
-    from netsor.importer.from_torch import import_module
+    from netsor.importer.imported import import_module
 
     return import_module(factory, example, init=init)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from netsor.diagnostics import Diagnostic, NetsorError
-from netsor.importer.from_torch import Imported, import_module
+from netsor.importer.imported import Imported, import_module
 
 
 def import_file(module: str, examples: Sequence[str], init: Sequence[str]) -> Imported:
@@ -53,12 +53,13 @@ def _load(file: str, name: str) -> Any:
     path = Path(file)
     if not path.is_file():
         raise NetsorError(Diagnostic("E001", f"there is no file `{file}`"))
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # A name that no other module has: model.py must not take the place of a package called model.
+    spec = importlib.util.spec_from_file_location(f"netsor.importer.user.{path.stem}", path)
     if spec is None or spec.loader is None:
         raise _usage(f"{file} is not a Python file", "FILE.py:FACTORY")
     loaded = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.resolve().parent))
-    sys.modules[path.stem] = loaded
+    sys.modules[spec.name] = loaded  # where dataclasses and pickle look for the module of a class
     try:
         spec.loader.exec_module(loaded)
     except Exception as fault:

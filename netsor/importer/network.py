@@ -16,7 +16,7 @@ from netsor.importer.operations import one_hot
 from netsor.importer.parameters import MATRIX, Parameter
 from netsor.importer.refusal import Refusal
 from netsor.importer.tensors import Tensor
-from netsor.importer.terms import SCALAR, VECTOR, ZERO, Entry, Term, settled, subterms
+from netsor.importer.terms import SCALAR, VECTOR, ZERO, Entry, Term, mul, settled, subterms
 from netsor.importer.translate import Translation
 
 HALF = Fraction(1, 2)
@@ -102,6 +102,7 @@ def assemble(translation: Translation, outputs: Sequence[Tensor]) -> Network:
     influence = _influences(results, arrays)
     trained, unit, vanishing = _training(translation, influence)
     inputs, matrices = _inputs(translation, arrays)
+    _verify_apart(matrices, [*arrays, *results])
     readout = added if uses_added else None
     return Network(inputs, matrices, arrays, results, readout, notes, trained, unit, vanishing)
 
@@ -217,6 +218,8 @@ def _linear(t: Term, factor: Power) -> Iterator[tuple[Power, Term | None]]:
     elif t.op == "div" and t.args[1].op == "num":
         value = t.args[1].value
         yield from _linear(t.args[0], factor.times(Power(1 / value.c, -value.p)))
+    elif t.op == "mean":
+        yield from _sum_of_products(t.args[0], factor)
     elif t.op == "dot" or t.op == "var" and t.value[0].parameter is not None:
         yield factor, t
     elif t.op == "var":
@@ -228,6 +231,32 @@ def _linear(t: Term, factor: Power) -> Iterator[tuple[Power, Term | None]]:
             "outputs are readouts vᵀx/√n, sums of the last layer's units with random weights",
             hint="return what comes before: logits in the place of probabilities, sums in the place of means",
         )
+
+
+def _sum_of_products(t: Term, factor: Power) -> Iterator[tuple[Power, Term | None]]:
+    """(1/n) Σ_α of a sum of products v x, as `(v * x).sum(-1)` spells a readout."""
+    if t.op == "sum":
+        for a in t.args:
+            yield from _sum_of_products(a, factor)
+        return
+    if t.op == "var" and t.value[0].parameter is None:
+        array, index = t.value
+        yield from _sum_of_products(array.terms[index], factor)
+        return
+    numbers = [a for a in t.args if a.op == "num"] if t.op == "prod" else []
+    factors = [a for a in t.args if a.op != "num"] if t.op == "prod" else [t]
+    for a in numbers:
+        factor = factor.times(a.value)
+    v = next((a for a in factors if _is_readout_vector(a)), None)
+    if v is None:
+        raise Refusal(
+            "an output is a mean over the width of activations",
+            "outputs are readouts vᵀx/√n, sums of the last layer's units with random weights",
+            hint="return what comes before: logits in the place of probabilities, sums in the place of means",
+        )
+    rest = [a for a in factors if a is not v]
+    x = mul(*map(Entry, rest)).term if rest else Term("ones", kind=VECTOR)
+    yield factor, Term("dot", (v, x), kind=SCALAR, live=x.live)
 
 
 # Reach and order
@@ -421,6 +450,22 @@ def _inputs(translation: Translation, arrays: list[Array]) -> tuple[list[Input],
     for a in arrays:
         a.terms = {i: _embedded(t, matrices, chosen, place) for i, t in a.terms.items()}
     return chosen, matrices
+
+
+def _verify_apart(matrices: dict[Parameter, InputMatrices], arrays: list[Array]) -> None:
+    """Refuse a table that meets the example and is used otherwise too, such as one that embeds tokens and reads out."""
+    for p, m in matrices.items():
+        columns = {index for lists in m.columns.values() for index in lists}
+        for a in arrays:
+            for t in a.terms.values():
+                if any(x.value[0] is p.array and x.value[1] in columns for x in references(t)):
+                    raise Refusal(
+                        f"`{p.path}` meets the example and is used once more, as an embedding that is tied to the head",
+                        "a network's input matrices meet the example only. The output of a token would hold its own "
+                        "vector, |e|²/√n, which grows with the width where there is a residual stream",
+                        hint="give the head weights of its own: tie_word_embeddings=False, or nn.Linear(d, vocabulary)",
+                        place=a.place if a.place.path or a.place.source else None,
+                    )
 
 
 def _sums(t: Term) -> Iterator[list[_Column]]:

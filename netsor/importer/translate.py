@@ -190,7 +190,7 @@ class Translation:
                 return x
 
             args = tree_map(number, node.args[k], is_leaf=lambda x: isinstance(x, Use))
-            kwargs = tree_map(number, node.kwargs[k], is_leaf=lambda x: isinstance(x, Use))
+            kwargs = dict(tree_map(number, node.kwargs[k], is_leaf=lambda x: isinstance(x, Use)))
             if "dtype" in kwargs and kwargs["dtype"] == torch.float32:
                 kwargs["dtype"] = torch.float64
             results.append(node.target(*args, **kwargs))

@@ -9,15 +9,35 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch_modules import draw, example_of
 
 import netsor
 from netsor.core import MatMul
+from netsor.diagnostics import Source
 from netsor.expr import WIDTH, Expr
 from netsor.expr.arrays import lambdify
 from netsor.finite import run, run_vectors
 from netsor.transform.backward import passes
 
 Array = np.ndarray[Any, Any]
+
+
+def verify(
+    factory: Any, shape: tuple[Any, ...], width: int = 24, outputs_to: float = 1e-10, gradients_to: float = 1e-10
+) -> None:
+    """The network checks, is canonical, and has the outputs and gradients of the module to these errors."""
+    torch.set_num_threads(1)
+    document = netsor.from_torch(factory, example_of(shape))
+    assert [d for d in document.check().diagnostics if d.is_error] == []
+    assert netsor.format_source(Source("x", document.text)) == document.text
+    torch.manual_seed(11)
+    module = moved(document, factory(width).double())
+    x = draw(shape)
+    found, expected = outputs(document, module, x)
+    assert np.allclose(found, expected, rtol=0, atol=outputs_to)
+    for parameter, (ours, theirs) in gradients(document, module, x).items():
+        assert np.allclose(ours, theirs, rtol=gradients_to, atol=gradients_to), parameter
+        assert np.abs(theirs).max() > 0, parameter
 
 
 def flattened(value: Any) -> torch.Tensor:

@@ -10,37 +10,27 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 import at_the_same_weights as same  # noqa: E402
-import torch_modules as modules  # noqa: E402
+import torch_modules  # noqa: E402
+import unusual_modules  # noqa: E402
 
 import netsor  # noqa: E402
-from netsor.diagnostics import Source  # noqa: E402
 
-WIDTH = 24
 # An import takes seconds, most of them torch.export's.
-QUICK = {"mlp_default", "tied", "einsum"}
-NAMES = [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in sorted(modules.EXAMPLES)]
+QUICK = {"mlp_default", "tied", "einsum", "rezero", "parameter_list", "two_inputs_two_outputs"}
+CASES = [(m, n) for m in (torch_modules, unusual_modules) for n in sorted(m.EXAMPLES)]
 # torch computes 1/6 in single precision in the derivative of hardsigmoid.
-ROUNDED = {"act_hardsigmoid": 1e-8}
+ROUNDED = {"act_hardsigmoid": 1e-8, "several_activations": 1e-8}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_outputs_and_gradients(name: str) -> None:
-    torch.set_num_threads(1)
-    document = netsor.from_torch(getattr(modules, name), modules.example_of(name))
-    assert [d for d in document.check().diagnostics if d.is_error] == []
-    assert netsor.format_source(Source("x", document.text)) == document.text
-    torch.manual_seed(11)
-    module = same.moved(document, getattr(modules, name)(WIDTH).double())
-    x = modules.draw(name)
-    found, expected = same.outputs(document, module, x)
-    assert np.allclose(found, expected, rtol=0, atol=1e-10)
-    for parameter, (ours, theirs) in same.gradients(document, module, x).items():
-        assert np.allclose(ours, theirs, rtol=1e-10, atol=ROUNDED.get(name, 1e-10)), parameter
-        assert np.abs(theirs).max() > 0, parameter
+@pytest.mark.parametrize(
+    ("module", "name"), [pytest.param(m, n, id=n, marks=[pytest.mark.slow] * (n not in QUICK)) for m, n in CASES]
+)
+def test_outputs_and_gradients(module: Any, name: str) -> None:
+    same.verify(getattr(module, name), module.EXAMPLES[name], gradients_to=ROUNDED.get(name, 1e-10))
 
 
 def test_biases_of_outputs_have_their_share() -> None:
-    """f = vᵀ tanh(U ξ)/√n + c with c ~ N(0, 1/4): in the NTK parametrization the shares of c are 1/4 and 1."""
+    """f = vᵀ tanh(U ξ)/√n + 3 c with c ~ N(0, 1/4): in the NTK parametrization the shares of 3 c are 9/4 and 9."""
 
     class Biased(torch.nn.Module):
         def __init__(self, n: int, biased: bool):
@@ -60,3 +50,8 @@ def test_biases_of_outputs_have_their_share() -> None:
     own = np.eye(2)
     assert np.allclose(biased.nngp(x).value, without.nngp(x).value + 9 / 4 * own, atol=1e-12)
     assert np.allclose(biased.ntk(x).ntk.value, without.ntk(x).ntk.value + 9 * own, atol=1e-12)
+
+
+def test_numbers_that_stay_where_they_start_are_told() -> None:
+    document = netsor.from_torch(unusual_modules.rezero, (1, 3))
+    assert any("numbers that stay where they start" in note and "alpha, beta" in note for note in document.notes)

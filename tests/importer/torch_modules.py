@@ -20,15 +20,14 @@ def example(*shape: Any) -> Any:
     return register
 
 
-def example_of(name: str) -> Any:
-    """The example of a module as `netsor.from_torch` takes it."""
-    shape = EXAMPLES[name]
+def example_of(shape: tuple[Any, ...]) -> Any:
+    """An entry of EXAMPLES as `netsor.from_torch` takes it."""
     return shape[0] if isinstance(shape[0], torch.Tensor) else list(shape) if isinstance(shape[0], tuple) else shape
 
 
-def draw(name: str, seed: int = 7) -> list[Any]:
-    """An example with random numbers, or random tokens."""
-    example = example_of(name)
+def draw(shape: tuple[Any, ...], seed: int = 7) -> list[Any]:
+    """An example with random numbers, or random tokens, for an entry of EXAMPLES."""
+    example = example_of(shape)
     generator = torch.Generator().manual_seed(seed)
     return [
         torch.randint(0, 4, s.shape, generator=generator)

@@ -19,6 +19,8 @@ from netsor.importer.translate import Constant, Tokens, Translation, Varying
 
 @rule("view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze", "view_copy", "squeeze_copy")
 def _view(t: Translation, a: Any, *args: Any, **kwargs: Any) -> Any:
+    if isinstance(a, Tokens):
+        return Tokens(a.numbers.reshape([s.c for s in t.output_sizes()]))
     return view(t.symbolic(a), t.output_sizes())
 
 
@@ -27,7 +29,9 @@ def view(x: Tensor, sizes: Sequence[Size]) -> Tensor:
 
 
 @rule("permute", "permute_copy")
-def _permute(t: Translation, a: Any, order: Sequence[int]) -> Tensor:
+def _permute(t: Translation, a: Any, order: Sequence[int]) -> Any:
+    if isinstance(a, Tokens):
+        return Tokens(a.numbers.transpose(order))
     x = t.symbolic(a)
     return x.permuted([i % x.ndim for i in order])
 
@@ -39,7 +43,9 @@ def _t(t: Translation, a: Any) -> Tensor:
 
 
 @rule("transpose")
-def _transpose(t: Translation, a: Any, i: int, j: int) -> Tensor:
+def _transpose(t: Translation, a: Any, i: int, j: int) -> Any:
+    if isinstance(a, Tokens):
+        return Tokens(a.numbers.swapaxes(i, j))
     x = t.symbolic(a)
     order = list(range(x.ndim))
     order[i], order[j] = order[j], order[i]

@@ -74,7 +74,7 @@ def import_module(
     name: str = "",
     origin: str = "",
 ) -> Imported:
-    """See `netsor.importer.from_torch`; `name` is the network's, `origin` what its head comment names."""
+    """See `netsor.from_torch`; `name` is the network's, `origin` what its head comment names."""
     try:
         return _import(factory, example, dict(init or {}), name or _name(factory), origin)
     except Refusal as refused:
@@ -173,10 +173,18 @@ def _notes(exported: Exported, network: Network, translation: Translation, init:
         notes.append(f"the law of {path} was given: {law}")
     units = {0: "", 1: " divided by n"}.get(network.unit, f" divided by n^{network.unit}")
     notes.append(f"the NTK is the limit of the module's own Σ ∂f/∂θ ∂f'/∂θ{units}")
+    biases = {p.path for p, _ in [*network.trained, *network.vanishing] if p.kind == SCALAR}
     if network.vanishing:
         notes.append(
             "parameters whose share of it vanishes are not trained here: "
             + _listed(sorted({p.path for p, _ in network.vanishing}))
+        )
+    numbers = sorted({p.path for p in translation.parameters.all.values() if p.trained and p.kind == SCALAR} - biases)
+    if numbers:
+        notes.append(
+            "numbers that stay where they start, since their share of the NTK "
+            + ("vanishes: " if network.unit > 0 else "is random, and not part of the limit: ")
+            + _listed(numbers)
         )
     notes += [f"tokens are one-hot rows of {x.dimension} numbers in {x.name}" for x in network.inputs if x.tokens]
     unused = sorted(
