@@ -570,7 +570,9 @@ def inline(arrays: list[Array], outputs: list[Array]) -> None:
         once = all(count.get((a, i), 0) <= 1 for i in a.terms)
         largest = max((_size(t) for t in a.terms.values()), default=0)
         products = any(x.op in ("matmul", "embed") for t in a.terms.values() for x in subterms(t))
-        a.inlined = once and largest <= _LARGEST and a not in kept and not (products and a in deep)
+        # A function of numbers is a MOMENT of its own, which need only be continuous: a softmax, a gate.
+        moment = any(t.kind == SCALAR and any(x.op in ("call", "if") for x in subterms(t)) for t in a.terms.values())
+        a.inlined = once and largest <= _LARGEST and a not in kept and not moment and not (products and a in deep)
     for a in outputs:
         a.terms = {i: _substituted(t) for i, t in a.terms.items()}
     arrays[:] = [a for a in arrays if not a.inlined]

@@ -18,7 +18,7 @@ from torch_modules import Of, Stack, draw, example_of, scaled  # noqa: E402
 import netsor  # noqa: E402
 
 WIDTHS = (48, 192)
-QUICK = {"mlp_default"}
+QUICK = {"rezero"}
 NAMES = [
     "mlp", "mlp_default", "act_relu", "act_gelu_tanh", "act_softplus", "act_snake", "tied", "shared", "rnn", "tokens",
     "ntk_parametrization", "einsum", "depthwise", "conv_groups", "two_inputs", "batch_norm", "rezero", "prelu",
@@ -85,7 +85,7 @@ def spread(factory: Any, width: int, x: Any, f: Any, draws: int = 40) -> Any:
     for seed in range(draws):
         torch.manual_seed(seed)
         module = factory(width).double()
-        out.append(float(f(module, x)))
+        out.append(float(f(module, x).detach()))
     return np.std(out)
 
 

@@ -30,7 +30,8 @@ def _matmul(t: Translation, a: Any, b: Any) -> Tensor:
     left = [*batch[max(0, len(batch) - (x.ndim - 2)) :], "i", "k"] if x.ndim > 1 else ["k"]
     right = [*batch[max(0, len(batch) - (y.ndim - 2)) :], "k", "j"] if y.ndim > 1 else ["k"]
     out = [*batch, *(["i"] if x.ndim > 1 else []), *(["j"] if y.ndim > 1 else [])]
-    return t.emit(contract(x, left, y, right, out), "linear")
+    made = contract(x, left, y, right, out)
+    return t.emit(made, "linear" if made.widths else "score")
 
 
 @rule("addmm", "baddbmm", "addmv")

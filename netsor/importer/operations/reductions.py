@@ -167,11 +167,12 @@ def _cumsum(t: Translation, a: Any, dim: int, dtype: Any = None) -> Tensor:
 
 @rule("_softmax", "softmax", "_safe_softmax")
 def _softmax(t: Translation, a: Any, dim: int, half: Any = None) -> Tensor:
-    x = t.symbolic(a)
+    # Written whole, it is seen to divide by a sum of positive numbers.
+    x = t.emit(t.symbolic(a), "score")
     weights = elementwise(t, known("exp"), x)
-    if not x.size(dim % x.ndim).width:
-        weights = t.emit(weights, "weight")
-    total = t.emit(reduced(weights, [dim], True, False), "total")
+    total = reduced(weights, [dim], True, False)
+    if x.size(dim % x.ndim).width:
+        total = t.emit(total, "total")
     return elementwise(t, div, weights, total, hint="softmax")
 
 
