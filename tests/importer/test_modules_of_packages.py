@@ -57,8 +57,8 @@ def vision(name: str, n: int) -> nn.Module:
 
 
 VISION = {
-    "basic_block": 3, "bottleneck": 2, "inverted_residual": 3, "squeeze_excitation": 2, "dense_layer": 2, "inception": 2, "fire": 3,
-    "shuffle": 3, "mbconv": 3, "vgg": 2,
+    "basic_block": 3, "bottleneck": 2, "inverted_residual": 3, "squeeze_excitation": 2, "dense_layer": 2,
+    "inception": 2, "fire": 3, "shuffle": 3, "mbconv": 3, "vgg": 2,
 }  # fmt: skip
 
 
