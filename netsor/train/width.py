@@ -33,6 +33,8 @@ from netsor.train.weights import MovingWeights, fold_after
 from netsor.transform.loss import Loss
 from netsor.transform.sgd import Beginning, beginning
 
+# More bytes than any width that can be written asks for.
+NO_LIMIT = 10**1000
 # Bytes for each thread beside the vectors that a run keeps.
 SCRATCH = 20_000_000
 
@@ -161,10 +163,9 @@ class FiniteTraining:
             memory_limit = min(memory.available(), place.free_bytes())
 
         def first(name: str) -> Job:
-            wanted = list(self.begin.lacking), self.drawn
-            return prepare(self.begin.program, n, *wanted, dtype, name, memory_limit, None, given, threads, (), device)[
-                0
-            ]
+            # Memory and time are those of the whole run, which are looked at below.
+            begin, drawn, lacking = self.begin.program, self.drawn, list(self.begin.lacking)
+            return prepare(begin, n, lacking, drawn, dtype, name, NO_LIMIT, None, given, threads, (), device, 0)[0]
 
         weights = any(name in self.network.matrix for name in given or {})
         jobs = {name: first(name) for name in _engines(engine, weights)}

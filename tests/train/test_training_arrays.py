@@ -206,7 +206,14 @@ def test_what_does_not_fit_is_refused_before_anything_is_drawn() -> None:
     document = netsor.loads(MLP)
     with pytest.raises(netsor.NetsorError) as caught:
         document.train([[1, 2]], [1], steps=50, limit=False, width=10**12)
-    assert caught.value.diagnostics[0].code == "E702"
+    found = caught.value.diagnostics[0]
+    assert found.code == "E702" and "engine dense" in found.hint and "engine lazy" in found.hint
     with pytest.raises(netsor.NetsorError) as caught:
         document.train([[1, 2]], [1], steps=50, limit=False, width=10**5, engine="dense", memory_limit=10**9)
     assert caught.value.diagnostics[0].code == "E702"
+
+
+def test_what_is_too_wide_for_the_matrices_is_trained_without_them() -> None:
+    settings = {"steps": 1, "limit": False, "width": 40_000, "memory_limit": 10**9}
+    found = netsor.loads(MLP).train([[1, 2], [0, 1]], [1, -1], f0="zero", **settings).finite
+    assert np.all(found.values[0, 0] == 0) and np.all(np.abs(found.values[0, 1]) > 0.01)
