@@ -14,7 +14,7 @@ DEEPEST = 32
 
 
 class NotNumbers(ValueError):
-    """Why something is no array of numbers."""
+    """Why something is not an array of numbers."""
 
 
 def nested(value: Any, name: str, depth: int = 0) -> tuple[Values, Shape]:

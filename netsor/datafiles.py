@@ -94,7 +94,7 @@ def read_npy(file: IO[bytes], name: str) -> Any:
             shape, fortran, dtype = read_header(file)
     # The header is a Python literal, and whatever is wrong with a literal may be raised here.
     except Exception:
-        raise NotNumbers("it is no .npy file, or its header is damaged") from None
+        raise NotNumbers("it is not a .npy file, or its header is damaged") from None
     if dtype.kind not in "fiu":
         kinds = {"c": "complex numbers", "O": "Python objects", "b": "truth values", "V": "records"}
         raise NotNumbers(f"it holds {kinds.get(dtype.kind, str(dtype))}, not real numbers")

@@ -103,7 +103,9 @@ def read_array(value: Any, name: str) -> tuple[Values, Shape]:
         return nested(value, name)
     except NotNumbers as error:
         raise NetsorError(
-            Diagnostic("E022", f"what was given for `{name}` is no array of numbers: {error}", hint="give numbers only")
+            Diagnostic(
+                "E022", f"what was given for `{name}` is not an array of numbers: {error}", hint="give numbers only"
+            )
         ) from None
 
 

@@ -161,7 +161,7 @@ def _read_npz(file: Any, name: str, member: str) -> np.ndarray:
             found: np.ndarray = read_npy(io.BytesIO(archive.read(f"{member}.npy")), name)
             return found
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError):
-        raise NotNumbers("it is no .npz file, or it is damaged") from None
+        raise NotNumbers("it is not a .npz file, or it is damaged") from None
 
 
 def _read_parquet(file: Any, name: str, source: str) -> Table:

@@ -39,7 +39,7 @@ class Emitter:
     # Members of 𝒱; constant vectors join them where an expression in vectors turns out to be a number.
     groups: list[Group] = field(default_factory=list)
     vectors: set[str] = field(default_factory=set)
-    # Those constant vectors, which are no parameters.
+    # Those constant vectors, which are not parameters.
     undeclared: set[str] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
     # Names that the text mentions, which no intermediate result may bear.

@@ -113,6 +113,8 @@ async def literal(ctx: Context, node: ast.ListLiteral) -> Array:
     items: list[Numbers] = []
     shapes = set()
     for item in node.items:
+        if _is_side_by_side(item):
+            raise Fault(declarations.without_commas(item.span))
         value = await ctx.value(item)
         if isinstance(value, Array) and value.shape:
             items.append(value.values)
@@ -123,6 +125,17 @@ async def literal(ctx: Context, node: ast.ListLiteral) -> Array:
     if len(shapes) > 1:
         raise Fault(declarations.ragged(node.span))
     return Array(tuple(items), (len(items), *(shapes.pop() if shapes else ())))
+
+
+def _is_side_by_side(node: ast.Expr) -> bool:
+    """Whether an entry is numbers with nothing between them, as NumPy and MATLAB print rows."""
+    while isinstance(node, ast.Juxtapose):
+        if not isinstance(node.left, ast.Number):
+            return False
+        node = node.right
+        if isinstance(node, ast.Number):
+            return True
+    return False
 
 
 async def members(ctx: Context, d: ast.Declarator) -> list[Indices]:

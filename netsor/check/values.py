@@ -60,7 +60,7 @@ class Scalar:
 
     @property
     def rational(self) -> Fraction | None:
-        """The rational number that a constant is; None for √2, and for what is no constant."""
+        """The rational number that a constant is; None for √2, and for what is not a constant."""
         if self.exact is not None or self.unfolded is not None:
             return self.exact
         whole = isinstance(self.expr, Const) and isinstance(self.expr.value, int)

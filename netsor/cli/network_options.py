@@ -72,7 +72,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
 
 
 def number(text: str) -> float:
-    """Any number; what is no rate is refused where it is used."""
+    """Any number; what is not a rate is refused where it is used."""
     try:
         return float(text)
     except ValueError:
@@ -84,7 +84,7 @@ def row_list(text: str) -> list[int]:
     try:
         return [int(x) for x in text.replace(" ", "").split(",") if x]
     except ValueError:
-        raise argparse.ArgumentTypeError(f"`{text}` is no list of rows such as 1,3,2") from None
+        raise argparse.ArgumentTypeError(f"`{text}` is not a list of rows such as 1,3,2") from None
 
 
 def read_rows(items: list[str] | None, option: str) -> Any:

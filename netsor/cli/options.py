@@ -62,7 +62,7 @@ def seed_number(text: str) -> int:
     """A seed; streams of draws are told apart by 64 bits of it."""
     value = whole_number(text)
     if not 0 <= value < 2**64:
-        raise argparse.ArgumentTypeError(f"`{text}` is no seed: seeds go from 0 to 2^64 − 1")
+        raise argparse.ArgumentTypeError(f"`{text}` is not a seed: seeds go from 0 to 2^64 − 1")
     return value
 
 
@@ -87,7 +87,7 @@ def positive_number(text: str) -> float:
     except ValueError:
         value = float("nan")
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"`{text}` is no positive number")
+        raise argparse.ArgumentTypeError(f"`{text}` is not a positive number")
     return value
 
 

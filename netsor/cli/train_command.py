@@ -106,7 +106,7 @@ def _text(found: Any) -> str:
         out.append(_table(found, mean, None if stderr is None else stderr / 30, 1e-6, runs.loss))
         if found.program is not None:
             gap = np.abs(mean - found.program)
-            # Runs start where they are told up to rounding, which is no spread.
+            # Runs start where they are told up to rounding, which says nothing of a spread.
             apart = [] if stderr is None else gap[stderr > _ROUNDING] / stderr[stderr > _ROUNDING]
             beside = f", {np.nanmax(apart):.1f} standard errors at most" if len(apart) else ""
             out.append(f"  largest |width − limit|: {np.nanmax(gap, initial=0.0):.1e}{beside}")
@@ -120,7 +120,7 @@ def _distance(gap: Any, stderr: Any) -> str:
     known = ~np.isnan(gap)
     if not known.any():
         return ""
-    # Runs start where they are told up to rounding, which is no spread.
+    # Runs start where they are told up to rounding, which says nothing of a spread.
     spread = None if stderr is None else known & (stderr > _ROUNDING)
     beside = ""
     if spread is not None and spread.any():

@@ -1,4 +1,4 @@
-"""Differences that are no ψ* of Eq. 84: n (φ(x + d/√n) + φ(x − d/√n) − 2 φ(x)) tends to φ''(x) d² for a smooth φ.
+"""Differences that are not ψ* of Eq. 84: n (φ(x + d/√n) + φ(x − d/√n) − 2 φ(x)) tends to φ''(x) d² for a smooth φ.
 
 Taylor's theorem is applied to as many terms as the factor in n needs: the first ones cancel, and the rest has a limit.
 """

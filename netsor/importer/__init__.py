@@ -21,7 +21,8 @@ def from_torch(factory: Callable[[int], Any], example: Any, *, init: Mapping[str
     `example` is the shape of one batch, such as (1, 4, 3), or a tensor, or a list of these where the module has several
     inputs; integers are tokens. `init` gives the law of a parameter in the place of the one recorded, as in
     {"q.weight": "N(0, 1/n)"}. The result is a `Document` with `.text`, with `.notes` of what was assumed, and with
-    `.weights(module)`. Raises NetsorError where PyTorch is not installed (E028), and where the module is no network or
+    `.weights(module)`. Raises NetsorError where PyTorch is not installed (E028), and where the module is not a network
+    or
     has no limit (E690), with the module's path and the line of its source.
     """
     try:

@@ -29,7 +29,7 @@ def along_width(a: Entry, b: Entry, label_a: str, label_b: str) -> Entry:
     if a.kind == MATRIX and b.kind == MATRIX:
         raise Refusal(
             "two matrices are multiplied with each other before they meet a vector",
-            "a product of matrices alone is no variable of a network",
+            "a product of matrices alone is not a variable of a network",
             hint="multiply from the right: A @ (B @ x)",
         )
     if a.kind == MATRIX or b.kind == MATRIX:

@@ -72,7 +72,7 @@ def _fold_once(items: list[Item], live: Any, refused: set[Any], variable: str) -
 
 def _skeleton(s: Node) -> str:
     if s[0] == "assign":
-        own = id(s[1][0]) if s[1][0].is_output else ""  # outputs are no part of what repeats
+        own = id(s[1][0]) if s[1][0].is_output else ""  # outputs are not part of what repeats
         return f"{own}{len(s[1][1])}:={_skeleton_of(s[2][0])}"
     return f"for({s[1][1].constant if not s[1][1].parts else '?'})[{'; '.join(map(_skeleton, s[2]))}]"
 

@@ -89,7 +89,7 @@ class LawInWidth:
 
 
 def in_width(laws: Sequence[Law], widths: Sequence[int]) -> LawInWidth | None:
-    """The law through those at several widths; None where it is no power of the width."""
+    """The law through those at several widths; None where it is not a power of the width."""
     kind = laws[0].kind
     if any(law.kind != kind for law in laws):
         return None

@@ -151,7 +151,7 @@ class Parameters:
             law = next(iter(several)) or _constant(path, t[block].detach())
             if law.kind == "unknown":
                 raise Refusal(
-                    f"the law of `{path}` is not known: it comes from `{law.why}`, which is no iid law",
+                    f"the law of `{path}` is not known: it comes from `{law.why}`, which is not an iid law",
                     "networks have iid Gaussian matrices; an orthogonal, truncated or identity initialization is none",
                     hint=f"say by which law it may be replaced: --init '{path}=N(0, 1/n)'",
                 )

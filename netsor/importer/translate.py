@@ -29,7 +29,7 @@ class Constant:
 
 
 class Varying:
-    """Numbers or lists that are different at each width, and are no power of it."""
+    """Numbers or lists that are different at each width, and are not a power of it."""
 
     def __init__(self, values: tuple[Any, ...]):
         self.values = values

@@ -120,7 +120,7 @@ def merge(rows: Array, test: Array, scaling: Scaling | None) -> Merged:
 
 
 def _exactly(rows: Array, where: Array) -> Array:
-    """Classes of rows whose quotients agree, without the members that are no exact multiples of the first."""
+    """Classes of rows whose quotients agree, without the members that are not exact multiples of the first."""
     out = np.array(where)
     following = int(where.max(initial=-1)) + 1
     heads: dict[int, int] = {}

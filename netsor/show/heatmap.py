@@ -89,7 +89,7 @@ def _panel(name: str, values: Array, x: float) -> tuple[str, float]:
 
 
 def _colour(share: float) -> str:
-    """The colour of a value in units of the largest: −1 is blue, 0 white, 1 orange; what is no number is grey."""
+    """The colour of a value in units of the largest: −1 is blue, 0 white, 1 orange; what is not a number is grey."""
     if not math.isfinite(share):
         return "#999"
     end = _HIGH if share >= 0 else _LOW

@@ -13,7 +13,7 @@ def error_text(error: float) -> str:
         return "∞"
     exponent = math.floor(math.log10(error)) - 1
     if exponent < -300:
-        # The powers of ten that this takes are no floats; neither are the digits beyond the first.
+        # The powers of ten that this takes are not floats; neither are the digits beyond the first.
         return f"{error:.1e}"
     return f"{math.ceil(error / 10.0**exponent) * 10.0**exponent:.1e}"
 

@@ -23,7 +23,7 @@ def suffix_of(path: str, known: Sequence[str]) -> str:
         [", ".join(f".{k}" for k in known[:-1]), f".{known[-1]}"] if len(known) > 1 else [f".{known[0]}"]
     )
     what = (
-        f"`.{suffix}` is no type that can be written here"
+        f"`.{suffix}` is not a type that can be written here"
         if suffix
         else f"`{path}` has no ending, so its type is not known"
     )
@@ -86,7 +86,7 @@ def variables_of(program: Program, names: Sequence[str], vectors: bool = False) 
         )
         what = "vector" if vectors else "variable"
         of = f"`{program.name}`" if program.name else "the program"
-        raise NetsorError(Diagnostic("E033", f"`{name}` is no {what} of {of}", hint=hint))
+        raise NetsorError(Diagnostic("E033", f"`{name}` is not a {what} of {of}", hint=hint))
     return out
 
 

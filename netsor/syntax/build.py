@@ -234,7 +234,7 @@ class Builder:
             found = near if near in kinds else next((k for p, k in guess.items() if near.startswith(p)), "")
             raise _refuse(
                 "E115",
-                f"`{kind}` is no label",
+                f"`{kind}` is not a label",
                 _over(name, plus or name),
                 "before a colon stands a label",
                 f"write `{found}:`, or leave the label out" if found else "leave it out",
@@ -259,7 +259,7 @@ class Builder:
             "E125",
             "left of `:=` stands a name",
             expr.span,
-            "this is no name",
+            "this is not a name",
             "write `output f := …`, or `output f[i] := …` for a member of a family",
         )
 

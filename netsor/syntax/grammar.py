@@ -1,7 +1,7 @@
 """The grammar that lark runs: a text into tokens, and the tokens of a line into a value.
 
 Making the tables takes lark half a second, more than everything else that `netsor check` does, so lark keeps them in
-the user's cache folder; a cache that cannot be read or written is no fault.
+the user's cache folder; a cache that cannot be read or written is not a fault.
 """
 
 from __future__ import annotations

@@ -353,6 +353,10 @@ class Tokenizer:
         if instead:
             hint = f"write `{instead}`"
             edit = self._edit(at, end, instead, characters.is_safe(character))
+        elif character == "\\" and end - at == 2:
+            message = "`\\\\` ends a line in LaTeX; here the line ends by itself"
+            self._fault("E101", message, at, end, label, "remove it", edit=self._edit(at, end, ""))
+            return
         elif character == "\\":
             hint = "a line goes on in the next one while a bracket is open: put the expression in `( )`"
             if self._at < len(self._raw) and self._raw[self._at].type == "NEWLINE":

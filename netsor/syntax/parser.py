@@ -52,7 +52,7 @@ def parse_all(source: Source) -> Parsed:
         faults.append(_tabs(text.tabs))
     above: Line | None = None
     broken = False  # the line above ends where a value is missing
-    foreign: Line | None = None  # the head of a block as other languages have them; what is below it is no fault
+    foreign: Line | None = None  # the head of a block as other languages have them; what is below it is not a fault
     for line in text.lines:
         if len(faults) >= MAX_FAULTS:
             break

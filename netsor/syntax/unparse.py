@@ -94,7 +94,7 @@ def _render(node: ast.Node, part: _Part) -> _Text:
         case ast.Not():
             return _Text(f"not {part(node.operand, NOT).text}", NOT)
         case _:
-            raise TypeError(f"{type(node).__name__} is no expression")
+            raise TypeError(f"{type(node).__name__} is not an expression")
 
 
 def _list(nodes: tuple[ast.Expr, ...], part: _Part) -> str:

@@ -156,7 +156,7 @@ class TrainingRequest:
 
     @classmethod
     def of(cls, **settings: Any) -> TrainingRequest:
-        """The request with these fields; what is no field of it is an option of the finite runs."""
+        """The request with these fields; what is not a field of it is an option of the finite runs."""
         own = {f.name for f in fields(cls)} - {"options"}
         options = {k: v for k, v in settings.items() if k not in own}
         return cls(**{k: v for k, v in settings.items() if k in own}, options=options)

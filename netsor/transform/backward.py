@@ -132,7 +132,7 @@ class Backward:
         if is_scalar:
             return builder.moment(name, total)
         if x in self.made.network.group_of and coefficient_and_symbol(total):
-            return total  # a readout's dv = c x is no line of its own
+            return total  # a readout's dv = c x is not a line of its own
         return builder.nonlin(name, total)
 
 

@@ -96,7 +96,7 @@ def test_in_a_terminal_a_limit_has_the_digits_that_its_bound_leaves() -> None:
 
 def test_an_unnamed_program_is_called_the_program() -> None:
     page, _, _ = show("--vectors q", "vector x ~ N(0, 1)\noutput m := mean(x^2)\n")
-    assert "`q` is no vector of the program" in repr(page)
+    assert "`q` is not a vector of the program" in repr(page)
 
 
 def test_help_is_a_line_of_its_own(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:

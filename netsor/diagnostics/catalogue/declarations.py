@@ -123,6 +123,19 @@ def several_ranges(span: Span, name: str, ranges: int) -> Diagnostic:
     )
 
 
+def without_commas(span: Span) -> Diagnostic:
+    """Numbers of a list side by side, which would be multiplied."""
+    edit = Edit(span, ", ".join(span.text.split()))
+    return E403(
+        f"the numbers `{short(span.text)}` stand side by side, which would multiply them",
+        span,
+        "no comma between them",
+        notes=("the entries of a list are separated by commas, and its rows are lists of their own",),
+        hint=f"write {said(edit)}",
+        edits=(edit,),
+    )
+
+
 def ragged(span: Span) -> Diagnostic:
     return E403(
         "the rows of the list have different lengths",

@@ -62,8 +62,8 @@ E702 = Entry(
 E703 = Entry(
     "E703",
     "an output is not a finite number",
-    "A logarithm or a root of a negative number, a division by zero or an overflow makes a coordinate that is no "
-    "number, and an output that depends on it is none either. The message names the first instruction that makes "
+    "A logarithm or a root of a negative number, a division by zero or an overflow makes a coordinate that is "
+    "not a number, and so is an output that depends on it. The message names the first instruction that makes "
     "such a coordinate out of finite ones.",
     "vector x ~ N(0, 1)\ny := log(x)\noutput m := mean(y)\n",
     "vector x ~ N(0, 1)\ny := log(x^2 + 1)\noutput m := mean(y)\n",

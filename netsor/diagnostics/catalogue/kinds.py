@@ -43,6 +43,18 @@ E301 = Entry(
 
 def vector_by_vector(span: Span, left: Span, right: Span) -> Diagnostic:
     edit = Edit(inside(span), f"{left.text} ⊙ {bracketed(right.text)}")
+    if re.match(r"\s*/\s*(?:n|√\s*n|sqrt[ \t]*\(?\s*n)(?!\w)", span.source.text[span.end :]):
+        transposed = f"{left.text}ᵀ {bracketed(right.text)}"
+        inner = Edit(inside(span), transposed if left.text.isidentifier() else f"⟨{left.text}, {right.text}⟩")
+        return E301(
+            f"`{short(left.text)}` and `{short(right.text)}` are both vectors, "
+            "and two vectors side by side are not a product",
+            span,
+            "vector by vector",
+            notes=("an inner product is divided by n, or by √n in a readout",),
+            hint=f"write {said(inner)} for the inner product, or {said(edit)} for the coordinatewise one",
+            edits=(inner, edit),
+        )
     return E301(
         f"`{short(left.text)}` and `{short(right.text)}` are both vectors, "
         "and two vectors side by side are not a product",
@@ -70,12 +82,12 @@ def star_of_matrix(span: Span, matrix: Span, other: Span, spelling: str, kind: s
     plain = Edit(inside(span), f"{matrix.text} {factor}", safe=matrix.start < other.start and kind == "a vector")
     edits: tuple[Edit, ...] = (plain,)
     hint = f"write {said(plain)}"
-    if kind != "a vector":
+    if kind not in ("a vector", "an input of the network"):
         edits, hint = (
             (),
             f"scale the product of `{matrix.text}` with a vector, as in `{short(factor)} ({matrix.text} x)`",
         )
-    elif matrix.start > other.start:
+    elif matrix.start > other.start and kind == "a vector":
         edits = (plain, Edit(inside(span), f"{_transposed(matrix.text)} {factor}"))
         hint = f"write {said(plain)}, or {said(edits[1])}"
     return E302(
@@ -645,7 +657,11 @@ def wrong_kind(span: Span, kind: str, wanted: str, shape: Sequence[int] = ()) ->
         edits = (Edit(span, f"{text[:-1]}, {indices}]" if text.endswith("]") else f"{text}[{indices}]"),)
         hint = f"take {'an entry' if depth == len(shape) else 'a row'}, such as {said(edits[0])}"
     else:
-        behind = span.source.text[span.end : span.end + 20]
+        behind = span.source.text[span.end : span.end + 60]
+        follows = re.match(r"[ \t]+([^\W\d]\w*)(?=[ \t]*(?:[)\n,+\-]|\Z))", behind)
+        if kind == "an input of the network" and follows:
+            # As in NumPy, where an example is a row: ξ U.
+            edits = (Edit(Span(span.source, span.start, span.end + follows.end()), f"{follows[1]} {text}"),)
         raised = re.match(r"\s*(?:\^\s*([2-5])(?!\w)|([²³⁴⁵]))\s*(?=[\w(⟨])", behind)
         if kind == "a matrix" and raised:
             count = int(raised[1] or "²³⁴⁵".index(raised[2]) + 2)
@@ -663,6 +679,8 @@ def wrong_kind(span: Span, kind: str, wanted: str, shape: Sequence[int] = ()) ->
             "an n×d matrix": f"apply it to a row of data, as in `{short(text)} X[1]`",
             "an input of the network": f"apply an n×d matrix to it, as in `U {short(text)}`",
         }.get(kind, "")
+        if edits:
+            hint = f"a matrix stands before what it is applied to: write {said(edits[0])}"
     return E316(f"`{short(text)}` is {kind}, and {wanted} was expected", span, kind, hint=hint, edits=edits)
 
 

@@ -19,7 +19,7 @@ _SPREADS = (1.0, 2.0)
 def averaged(e: Expr, gaussians: Gaussians, law: Law) -> float:
     """An estimate of E|e| from draws of all its variables; 0 where they fail, as for a Dirac mass.
 
-    The sizes of the terms of an expectation are no measure of it, since the terms may cancel.
+    The sizes of the terms of an expectation are not a measure of it, since the terms may cancel.
     """
     symbols = sorted(e.free & gaussians, key=lambda s: s.digest)
     scalars = sorted(e.free - gaussians, key=lambda s: s.digest)

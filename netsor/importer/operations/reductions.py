@@ -93,7 +93,7 @@ def _moments(t: Translation, x: Tensor, dims: Any, correction: float, keep: bool
     spread = reduced(squares, dims, True, True)
     if correction:
         if wide:
-            # n c / (n c − 1) is no power of n, and 1 in the limit: the difference is in no statement.
+            # n c / (n c − 1) is not a power of n, and 1 in the limit: the difference is in no statement.
             raise Refusal(
                 "a variance over the width with the factor 1/(n − 1)",
                 hint="take the mean of the squares: var(unbiased=False)",

@@ -284,5 +284,5 @@ def two_sums(block: Expr) -> tuple[Expr, Expr] | None:
 
 
 def _takes_grid(block: Expr, gaussians: Gaussians) -> bool:
-    """Whether a block is no function of one variable, and no product that is one call for all pairs."""
+    """Whether a block is neither a function of one variable nor a product that is one call for all pairs."""
     return len(gaussians) > 2 or len(gaussians) == 2 and (block.free != gaussians or isinstance(block, Add))

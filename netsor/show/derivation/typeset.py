@@ -131,7 +131,7 @@ class _Document:
 
 
 def number(value: Estimate) -> Tree:
-    """≈ a number ± its error; digits with a bound are no fraction."""
+    """≈ a number ± its error; digits with a bound are not a fraction."""
     if not value.error:
         return Row((Sign("≈"), _signed(Number(abs(value.value)), value.value)))
     shown = _signed(Number(abs(value.value), exact=False), value.value)

@@ -17,7 +17,7 @@ from netsor.syntax.mistakes.mistake import Mistake, called
 from netsor.syntax.mistakes.paper import superscripts
 from netsor.syntax.tokens import BEGINS_FACTOR, BEGINS_VALUE, Line
 
-# Comments first: what stands in one is no habit. LaTeX before what its commands are rewritten to.
+# Comments first: what stands in one is not a habit. LaTeX before what its commands are rewritten to.
 _HABITS = (*code.COMMENTS, *code.STATEMENTS, *paper.HABITS, *latex.HABITS, *arrays.HABITS, *code.HABITS)
 
 _RULES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (

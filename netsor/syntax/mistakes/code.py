@@ -90,7 +90,7 @@ HABITS = (
     # --- operators ---
     habit(r"[<⟨]\s*([^|<>⟨⟩=]+?)\s*\|\s*([^|<>⟨⟩=]+?)\s*[>⟩]",
           "`{}`: the two sides of an inner product are apart by a comma", r"⟨\1, \2⟩", "E109"),
-    habit(rf"(?:\|\|({_ATOM})\|\||‖([^‖]+)‖)\s*(?:\^\s*2|²)", "`{}` is no norm here; its square is an inner product",
+    habit(rf"(?:\|\|({_ATOM})\|\||‖([^‖]+)‖)\s*(?:\^\s*2|²)", "`{}` is not a norm here; its square is an inner product",
           _square, "E109", note="an inner product is of order n, and is divided by n: `⟨x, x⟩ / n` is `mean(x^2)`"),
     habit(rf"\|\|({_ATOM})\|\||‖([^‖]+)‖", "there is no norm `{}`: it grows as √n, and has no limit", None, "E109",
           note="what has one is the norm divided by √n, the root of the mean square",
@@ -122,7 +122,8 @@ HABITS = (
           "`{}`: a line begins with the name itself, and `:=` gives it a value", r"\1 := "),
     habit(rf"^(?:function|func|fn|fun)\s+(?={NAME}\()", "`{}`: a function needs no keyword", "",
           note="as on paper: `φ(u) = u^2`"),
-    habit(rf"^({MEMBER})\s*(?P<at><-|=:|;=|:\s+=|←)\s*", "a line is given its value with `:=`", r"\1 := ", "E108"),
+    habit(rf"^({MEMBER})\s*(?P<at><-|=:|;=|:\s+=|:=\s*=|&\s*:?=|←)\s*", "a line is given its value with `:=`",
+          r"\1 := ", "E108"),
     habit(rf"^({MEMBER})\s*[+\-*/]=", "`{}`: each name is given its value once", None, "E109",
           hint="give the result a new name: `y := x + …`"),
     # --- blocks ---

@@ -21,7 +21,7 @@ _PLUS = r"(?:_\{?\+\}?(?=\s*(?:[)\],*/·⊙^²⟩]|$))|₊)"
 _TEST = r"<>=≤≥≠"
 _PRODUCT_NOTE = "an inner product is of order n, and is divided by n: `⟨x, x⟩ / n` is `mean(x^2)`"
 _RELU = "`{}`: the positive part is the function relu"
-_SQUARE = "`{}` is no norm here; its square is an inner product"
+_SQUARE = "`{}` is not a norm here; its square is an inner product"
 
 
 def _first(m: re.Match[str]) -> str:

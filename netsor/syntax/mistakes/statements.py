@@ -323,7 +323,7 @@ def no_statement(m: Mistake) -> Diagnostic | None:
 
 
 def function_head(m: Mistake) -> Diagnostic | None:
-    """Parameters that are no names."""
+    """Parameters that are not names."""
     if m.expected & {"DEFINE", "COLON"} or m.open is None or m.open.type != "APPLY_L":
         return None
     opened = m.place(m.open)
