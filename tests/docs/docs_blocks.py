@@ -12,6 +12,8 @@ The word behind the fence says what a block is, the words after it how it is tri
     python                  run, all blocks of a document in one namespace; with `>>>`, results are compared
     python-entry FILE, python-append FILE, netsor-of-the-future
                             a change of netsor and a program that it makes possible, tried by tests of their own
+    python-torch F          written to the file F, for the console-torch blocks that follow
+    console-torch           the same as `console`, where PyTorch is installed
     text                    not tried
 
 In what is printed, blanks count as one, `…` stands for anything (alone on a line: any number of lines), numbers are

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import unicodedata
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from netsor.gaussian.plan import tables
 each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
 LANGUAGES = {
     "netsor", "netsor-with-mistakes", "netsor-needs-data", "netsor-of-the-future", "console", "python", "python-entry",
-    "python-append", "text", "",
+    "python-append", "python-torch", "console-torch", "text", "",
 }  # fmt: skip
 
 
@@ -51,7 +52,9 @@ def test_blocks(path: Path, folder: Path) -> None:
             faults = {d.code for d in netsor.loads(block.text).check().diagnostics if d.is_error}
             assert faults and (faults == {"E404"}) is (block.language == "netsor-needs-data"), f"{place}: {faults}"
             Path(block.info).write_text(block.text, encoding="utf-8")
-        elif block.language == "console":
+        elif block.language == "python-torch":
+            Path(block.info).write_text(block.text, encoding="utf-8")
+        elif block.language == "console" or block.language == "console-torch" and find_spec("torch"):
             _try_console(block, place)
         elif block.language == "python":
             found = run_python(block, scope)

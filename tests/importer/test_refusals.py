@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+import sys
 from typing import Any
 
 import pytest
@@ -36,6 +38,27 @@ def copied(n: int) -> Any:
     layer = nn.Linear(n, n)
     layers = [nn.Linear(3, n), layer, nn.Tanh(), copy.deepcopy(layer), nn.Tanh(), nn.Linear(n, 1)]
     return nn.Sequential(*layers)
+
+
+class TiedEmbedding(nn.Module):
+    def __init__(self, n: int):
+        super().__init__()
+        self.emb, self.w = nn.Embedding(4, n), nn.Linear(n, n, bias=False)
+        nn.init.normal_(self.w.weight, std=n**-0.5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(self.w(self.emb(x))).mean(1) @ self.emb.weight.t() / self.emb.weight.shape[1] ** 0.5
+
+
+class RandomNumber(nn.Module):
+    """A random number that every unit meets."""
+
+    def __init__(self, n: int):
+        super().__init__()
+        self.u, self.o, self.a = nn.Linear(3, n), nn.Linear(n, 1), nn.Parameter(torch.randn(()))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.o(torch.tanh(self.a * self.u(x)))
 
 
 class Default(nn.Module):
@@ -83,9 +106,11 @@ CASES: dict[str, tuple[Any, Any, str]] = {
     ),
     "no width": (lambda n: nn.Linear(3, 1), (1, 3), "no parameter has an axis"),
     "orthogonal": (orthogonal, (1, 3), "the law of `w.weight` is not known"),
+    "tied embedding": (TiedEmbedding, torch.zeros(1, 3, dtype=torch.long), "meets the example and is used once more"),
+    "random number": (RandomNumber, (1, 3), "random number that every unit meets"),
     "copies": (copied, (1, 3), "is a copy of"),
 }  # fmt: skip
-QUICK = {"n + 2", "no width", "layers", "fixed"}
+QUICK = {"n + 2", "no width", "layers", "fixed", "tied embedding", "random number"}
 
 
 @pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in CASES])
@@ -109,3 +134,21 @@ def test_recurrent_weights_are_shared_over_time() -> None:
     text = netsor.from_torch(lambda n: Recurrent(nn.RNN, n), (1, 4, 2)).text
     assert "matrix weight_hh_l0 ~ N(0, 1 / 3 / n)" in text
     assert "ξ[1..4] : 2" in text
+
+
+def test_a_file_takes_no_place_among_the_modules(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from netsor.importer.files import import_file
+
+    (tmp_path / "json.py").write_text(
+        "from dataclasses import dataclass\nfrom torch import nn\n\n@dataclass\nclass Size:\n    d: int = 3\n\n"
+        "def make(n):\n    return nn.Sequential(nn.Linear(Size().d, n), nn.Tanh(), nn.Linear(n, 1))\n"
+    )
+    monkeypatch.setattr("sys.path", list(sys.path))
+    assert "network json(ξ : 3)" in import_file(f"{tmp_path}/json.py:make", ["1,3"], []).text
+    assert sys.modules["json"] is json
+
+
+def test_the_function_stays_a_function() -> None:
+    import netsor.importer
+
+    assert callable(netsor.from_torch) and callable(netsor.importer.from_torch)
