@@ -73,7 +73,7 @@ def from_below(root: K, below: Callable[[K], Iterable[K]], known: Container[K]) 
         elif key not in seen and key not in known:
             seen.add(key)
             stack.append((key, True))
-            stack.extend((k, False) for k in below(key))
+            stack += [(k, False) for k in below(key) if k not in known]
     return out
 
 

@@ -302,6 +302,8 @@ class Writing:
     def independent(self, a: Sym, b: Sym) -> bool:
         if a is b:
             return False
+        if self._products_apart(a, b):
+            return True
         key = ordered(a, b)
         found = self._independence.get(key)
         if found is None:
@@ -311,10 +313,19 @@ class Writing:
             found = self._independence[key]
         return found
 
+    def _products_apart(self, a: Sym, b: Sym) -> bool:
+        """Whether of two Ẑ's one belongs to 𝒱 and the other to a product, or they belong to products with other
+        matrices; W and Wᵀ count as two.
+        """
+        p, q = self.products.get(a), self.products.get(b)
+        if p is None or q is None:
+            return p is not q
+        return p.matrix != q.matrix or p.transposed != q.transposed
+
     def pairs_below(self, pair: tuple[Sym, Sym]) -> list[tuple[Sym, Sym]]:
         """The pairs of Ẑ's of one matrix on whose covariances the covariance of a pair may depend."""
         p, q = (self.products.get(s) for s in pair)
-        if p is None or q is None or p.matrix != q.matrix or p.transposed != q.transposed:
+        if p is None or q is None or self._products_apart(*pair):
             return []
         mine, yours = self._members_of(p.operand), self._members_of(q.operand)
         return [ordered(s, t) for family, ss in mine.items() for s in ss for t in yours.get(family, ())]
@@ -331,9 +342,7 @@ class Writing:
 
     def _are_independent(self, a: Sym, b: Sym) -> bool:
         p, q = self.products.get(a), self.products.get(b)
-        if p is None and q is None:
+        if p is None or q is None:
             return self.law.covariance(a, b) == (0.0, 0.0)
-        if p is None or q is None or p.matrix != q.matrix or p.transposed != q.transposed:
-            return True
         # The expectation of the product of the operands may vanish by symmetry or independence.
         return p.variance == 0 or self._uncorrelated.vanishes(p.operand, q.operand)

@@ -27,27 +27,18 @@ def blocks(product: Expr, gaussians: Gaussians, law: Law) -> list[Expr]:
     factors = factors_of(product)
     if len(product.free & gaussians) <= 1:
         return [product]
-    parent: dict[Sym, Sym] = {}
+    groups: list[tuple[list[int], list[Sym]]] = []
+    for k, f in enumerate(factors):
+        mine = sorted(f.free & gaussians, key=lambda s: s.digest)
+        joined = [g for g in groups if _depend(g[1], mine, law)]
+        groups = [g for g in groups if g not in joined]
+        together = dict.fromkeys([s for g in joined for s in g[1]] + mine)
+        groups.append((sorted([*(n for g in joined for n in g[0]), k]), list(together)))
+    return [canonical(mul(*(factors[k] for k in places))) for places, _ in sorted(groups)]
 
-    def root(s: Sym) -> Sym:
-        while parent[s] is not s:
-            s = parent[s]
-        return s
 
-    supports = [sorted(f.free & gaussians, key=lambda s: s.digest) for f in factors]
-    for support in supports:
-        for s in support:
-            parent.setdefault(s, s)
-            parent[root(s)] = root(support[0])
-    symbols = list(parent)
-    for i, a in enumerate(symbols):
-        for b in symbols[:i]:
-            if root(a) is not root(b) and not law.independent(a, b):
-                parent[root(a)] = root(b)
-    groups: dict[Sym, list[Expr]] = {}
-    for f, support in zip(factors, supports):
-        groups.setdefault(root(support[0]), []).append(f)
-    return [canonical(mul(*g)) for g in groups.values()]
+def _depend(xs: Sequence[Sym], ys: Sequence[Sym], law: Law) -> bool:
+    return any(s is t or not law.independent(s, t) for s in xs for t in ys)
 
 
 def vanishing(block: Expr, gaussians: Gaussians, law: Law) -> str | None:
@@ -55,7 +46,7 @@ def vanishing(block: Expr, gaussians: Gaussians, law: Law) -> str | None:
     support = block.free & gaussians
     if not support:
         return None
-    parts = [support] if parity(block, gaussians) == -1 else _independent_parts(support, law)
+    parts = [support] if parity(block, gaussians) == -1 else _independent_parts(block, support, law)
     odd = next((p for p in parts if parity(block, p) == -1), None)
     if odd is None:
         return None
@@ -65,13 +56,26 @@ def vanishing(block: Expr, gaussians: Gaussians, law: Law) -> str | None:
     return f"odd in {names}, whose law is symmetric"
 
 
-def _independent_parts(support: Gaussians, law: Law) -> list[Gaussians]:
-    """Variables in groups that are independent of each other; empty where there is only one group."""
+def _independent_parts(block: Expr, support: Gaussians, law: Law) -> list[Gaussians]:
+    """Variables that are independent of all others, in groups, as far as the block may be odd in them.
+
+    An odd product has an odd factor, and every term of an odd sum is odd.
+    """
+    shortest = [min(f.children, key=lambda t: len(t.free)) if isinstance(f, Add) else f for f in factors_of(block)]
+    starts = support & frozenset[Sym]().union(*(e.free for e in shortest))
     parts: list[Gaussians] = []
-    for s in sorted(support, key=lambda s: s.digest):
-        mine = [p for p in parts if any(not law.independent(s, t) for t in p)]
-        parts = [p for p in parts if p not in mine] + [frozenset((s,)).union(*mine)]
-    return parts if len(parts) > 1 else []
+    left = sorted(support, key=lambda s: s.digest)
+    for start in [s for s in left if s in starts]:
+        if start not in left:
+            continue
+        part = reached = [start]
+        left.remove(start)
+        while reached:
+            reached = [t for t in left if any(not law.independent(s, t) for s in reached)]
+            left = [t for t in left if t not in reached]
+            part = part + reached
+        parts.append(frozenset(part))
+    return parts if parts != [support] else []
 
 
 def _plainly_does_not(e: Expr, gaussians: Gaussians, law: Law) -> bool:

@@ -33,7 +33,11 @@ def linear_forms(e: Expr, gaussians: frozenset[Sym], symbol: Callable[[Form], Sy
         return e
     done: dict[Expr, Expr] = {}
     for node in postorder(e):
-        if node.free & gaussians and isinstance(node, (Add, Mul, Sym)):
+        if isinstance(node, Sym) or _is_multiple(node):
+            # A form of one variable is that variable.
+            done[node] = node
+            continue
+        if node.free & gaussians and isinstance(node, (Add, Mul)):
             terms = node.children if isinstance(node, Add) else (node,)
             parts = [affine(t, gaussians) if t.free & gaussians else None for t in terms]
             linear: Linear = {}
@@ -54,6 +58,14 @@ def linear_forms(e: Expr, gaussians: frozenset[Sym], symbol: Callable[[Form], Sy
     if (after, len(made.free & scalars)) >= (before, len(scalars)):
         return e
     return made
+
+
+def _is_multiple(node: Expr) -> bool:
+    """Whether an expression is a number times a symbol."""
+    if not isinstance(node, Mul) or len(node.children) != 2:
+        return False
+    c, s = node.children
+    return isinstance(c, Const) and isinstance(s, Sym)
 
 
 def _may_be_linear(node: Add, gaussians: frozenset[Sym]) -> bool:

@@ -19,6 +19,7 @@ class Forms:
         self._forms: dict[Sym, Form] = {}
         self._names: dict[Form, Sym] = {}
         self._rewritten: dict[Expr, Expr] = {}
+        self._independent: dict[tuple[Sym, Sym], bool] = {}
 
     def __contains__(self, s: Sym) -> bool:
         return s in self._forms
@@ -58,7 +59,11 @@ class Forms:
     def independent(self, a: Sym, b: Sym) -> bool:
         if a not in self._forms and b not in self._forms:
             return self._law.independent(a, b)
-        return all(s is not t and self._law.independent(s, t) for s, _ in self[a] for t, _ in self[b])
+        found = self._independent.get((a, b))
+        if found is None:
+            found = all(s is not t and self._law.independent(s, t) for s, _ in self[a] for t, _ in self[b])
+            self._independent[a, b] = self._independent[b, a] = found
+        return found
 
     def separated(self, symbols: Sequence[Sym], covariance: Sequence[Sequence[float]] | None) -> dict[Sym, Expr]:
         return {}
