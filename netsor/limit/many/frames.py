@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -178,7 +179,7 @@ class Frame:
             return _table(x[self.left], y[self.right])
         if set(sides) == {"L", "R"}:
             # Computed as in a tile, so that an entry has the same value there.
-            (one, i), (other, j) = (np.unique(k, return_inverse=True) for k in (self.left, self.right))
+            (one, i), (other, j) = self._distinct
             x, y = (x[one], y[other]) if sides[0] == "L" else (y[one], x[other])
             found = _table(x, y)
             return Bounded(found.value[i, j][:, None], found.error[i, j][:, None])
@@ -186,6 +187,12 @@ class Frame:
         x, y = np.broadcast_arrays(x, y)
         value = np.einsum("ij,ij->i", x, y)
         return Bounded(value[:, None], (_unit(x) * np.einsum("ij,ij->i", abs(x), abs(y)))[:, None])
+
+    @cached_property
+    def _distinct(self) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        """The inputs of a list of pairs on each side, each once, and which of them each pair has."""
+        left, right = (np.unique(k, return_inverse=True) for k in (self.left, self.right))
+        return left, right
 
     def both(self, a: DataRef, b: DataRef) -> tuple[Array, Array]:
         """Two rows of the template (k, d) for every pair of a list of pairs."""
