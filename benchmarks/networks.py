@@ -25,6 +25,7 @@ TITLES = {
     "residual": "NNGP and NTK of L residual blocks with branches 1/√L on two inputs",
     "deep": "NNGP and NTK of a relu MLP with L layers on two inputs",
     "convolution": "NNGP and NTK of the gallery's convolution over 8 positions, on N inputs",
+    "blocks": "NNGP and NTK of L residual blocks of two convolutions over 2×2 pixels, on two inputs",
     "recurrent": "covariances of the last states of a tanh recurrent network over T tokens, of one sequence and two",
     "depth": "NNGP and NTK of an MLP with L hidden layers on 100 inputs",
     "paths": "the same NTK by the sum over paths",
@@ -69,6 +70,30 @@ for l in 2..L:
 output f := vᵀ relu(x[L]) / √n
 """
 
+BLOCKS = """
+param P = 2
+param L = DEPTH
+network blocks(ξ[1..P*P] : 3)
+include std
+matrix U : (n, 3) ~ N(0, 1/3)
+matrix A[1..L, -1..1, -1..1], B[1..L, -1..1, -1..1] ~ N(0, 2/9/n)
+vector v ~ N(0, 1)
+for p in 1..P:
+    for q in 1..P:
+        x[0, p, q] := U ξ[P*(p-1)+q]
+for l in 1..L:
+    for p in 1..P:
+        for q in 1..P:
+            a[l, p, q] := relu(x[l-1, p, q])
+    for p in 1..P:
+        for q in 1..P:
+            b[l, p, q] := relu(conv2d(a[l], A[l]; p, q, P, P, 1))
+    for p in 1..P:
+        for q in 1..P:
+            x[l, p, q] := x[l-1, p, q] + conv2d(b[l], B[l]; p, q, P, P, 1)
+output f := vᵀ relu(global_average_pool2d(x[L]; P, P)) / √n
+"""
+
 RECURRENT = """
 program recurrent
 param T = TOKENS
@@ -111,6 +136,7 @@ def rows(quick: bool) -> list[tuple[str, dict]]:
     out += [("residual", {"L": depth}) for depth in ((25, 50) if quick else (50, 100, 200))]
     out += [("deep", {"L": depth}) for depth in ((50, 100) if quick else (100, 300, 1000))]
     out += [("convolution", {"N": n}) for n in ((10,) if quick else (10, 100))]
+    out += [("blocks", {"L": depth}) for depth in ((1, 2) if quick else (2, 4, 8))]
     out += [("recurrent", {"T": t}) for t in ((5, 10) if quick else (10, 20, 50))]
     for name in ("mlp_relu", "mlp_erf"):
         out += [("depth", {"network": name, "L": depth}) for depth in ((2, 4) if quick else (2, 4, 8, 16))]
@@ -132,7 +158,7 @@ def measure(kind: str, given: dict) -> dict:
         return _recurrent(given["T"])
     if kind == "convolution":
         return _convolution(given["N"])
-    named = kind not in ("large", "residual", "branches", "deep")
+    named = kind not in ("large", "residual", "branches", "deep", "blocks")
     document = netsor.load(FOLDER / f"{given.get('network', 'mlp_erf')}.netsor", set=settings) if named else None
     if kind == "branches":
         document = netsor.loads(BRANCHES)
@@ -142,9 +168,12 @@ def measure(kind: str, given: dict) -> dict:
         document = netsor.loads(RESIDUAL.replace("DEPTH", str(given["L"])))
     if kind == "deep":
         document = netsor.loads(DEEP.replace("DEPTH", str(given["L"])))
+    if kind == "blocks":
+        document = netsor.loads(BLOCKS.replace("DEPTH", str(given["L"])))
     size = 10 if kind in ("large", "residual", "deep") else 3
-    if kind == "deep":
-        netsor.loads(DEEP.replace("DEPTH", "2")).ntk(np.eye(size)[:2])
+    if kind in ("deep", "blocks"):
+        # Imports alone: the steps to the limits of a deep network are written once and kept nowhere.
+        netsor.loads(DEEP.replace("DEPTH", "2")).ntk(np.eye(10)[:2])
     else:
         document.ntk(np.eye(size)[:2] if kind != "residual" else np.eye(size)[:1])  # imports and compiled functions
     start = time.perf_counter()
@@ -156,7 +185,8 @@ def measure(kind: str, given: dict) -> dict:
         )
         quality = found.difference() if width is None else None
     else:
-        x = rng.standard_normal((2 if kind in ("residual", "deep") else given.get("N", 100), size))
+        rows = 2 if kind in ("residual", "deep", "blocks") else given.get("N", 100)
+        x = rng.standard_normal((rows, 4, size) if kind == "blocks" else (rows, size))
         kernels = document.ntk(x, method="paths" if kind == "paths" else "backward")
         quality = float((kernels.ntk.error / np.abs(kernels.ntk.value).max()).max())
     seconds = time.perf_counter() - start
