@@ -246,10 +246,10 @@ class Planner:
 
     def _as_it_stands(self, block: Expr, opened: bool = False) -> tuple[Summand, ...]:
         number, rest = split_coefficient(block)
-        pair = [s for f in factors_of(rest) for s, k in (integer_power(f),) for _ in range(k)]
-        if len(pair) == 2 and all(isinstance(s, Sym) and self.forms.is_gaussian(s) for s in pair):
-            u, v = (self._ref(s) for s in pair if isinstance(s, Sym))
-            return (Summand(float(number), (Covariance(u, v),)),)
+        powers = [integer_power(f) for f in factors_of(rest)]
+        symbols = [s for s, _ in powers if isinstance(s, Sym) and self.forms.is_gaussian(s)]
+        if sum(k for _, k in powers) == 2 and len(symbols) == len(powers):
+            return (Summand(float(number), (Covariance(self._ref(symbols[0]), self._ref(symbols[-1])),)),)
         return (Summand(1.0, (Block(*self._numbered(block), opened),)),)
 
     def _function(self, e: Expr) -> Function:
@@ -276,11 +276,10 @@ def _is_symbol(form: Form) -> bool:
 
 def two_sums(block: Expr) -> tuple[Expr, Expr] | None:
     """X and Y with block = X Y, where it is a product of two sums."""
-    bases = []
-    for f in factors_of(block):
-        base, k = integer_power(f)
-        bases += [base] * k
-    return (bases[0], bases[1]) if len(bases) == 2 and all(isinstance(b, Add) for b in bases) else None
+    powers = [integer_power(f) for f in factors_of(block)]
+    if sum(k for _, k in powers) != 2 or not all(isinstance(base, Add) for base, _ in powers):
+        return None
+    return powers[0][0], powers[-1][0]
 
 
 def _takes_grid(block: Expr, gaussians: Gaussians) -> bool:
