@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,7 +161,7 @@ def _read_npz(file: Any, name: str, member: str) -> np.ndarray:
                 raise NotNumbers(f"{what}; its arrays are {listed}, and FILE.npz:NAME names one")
             found: np.ndarray = read_npy(io.BytesIO(archive.read(f"{member}.npy")), name)
             return found
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError):
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
         raise NotNumbers("it is not a .npz file, or it is damaged") from None
 
 

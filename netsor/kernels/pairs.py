@@ -175,7 +175,7 @@ def flat_rows(network: Program, rows: Any) -> Array:
     if isinstance(rows, np.ndarray) and rows.dtype == float and len(network.inputs) == 1:
         i = network.inputs[0]
         shape = (i.dimension,) if i.indices is None else (len(i.indices), i.dimension)
-        if len(rows) and (rows.shape[1:] == shape or fits_pixels(i, rows.shape)) and np.isfinite(rows).all():
+        if rows.size and (rows.shape[1:] == shape or fits_pixels(i, rows.shape)) and np.isfinite(rows).all():
             return rows.reshape(len(rows), -1)
     _, examples = read_examples(network, rows, {i.name: i.name for i in network.inputs})
     columns = input_columns(network)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from netsor.finite import FiniteResult
+from netsor.finite.averages import mean as mean_of
+from netsor.finite.averages import standard_error
 from netsor.show.markup import path, tag
 
 _W, _H, _LEFT, _BOTTOM, _TOP, _RIGHT = 340.0, 230.0, 58.0, 34.0, 26.0, 12.0
@@ -117,12 +119,12 @@ def approach(name: str, runs: list[FiniteResult], limit: float | None) -> str:
         v = r.values[name]
         for x in v:
             axes.dot(r.width, float(x), "draw", 1.8)
-        mean = float(np.mean(v))
+        mean = float(mean_of(v))
         if len(v) > 1:
-            two = 2 * float(np.std(v, ddof=1)) / math.sqrt(len(v))
+            two = 2 * float(standard_error(v))
             axes.line([(r.width * 1.06, mean - two), (r.width * 1.06, mean + two)], "mean")
         axes.dot(r.width * 1.06, mean, "meandot", 2.8)
-    last = float(np.mean(runs[-1].values[name]))
+    last = float(mean_of(runs[-1].values[name]))
     alt = f"{name} at widths {', '.join(map(str, widths))}: mean {last:.4g} at the largest" + (
         f", limit {limit:.4g}" if limit is not None else ""
     )
