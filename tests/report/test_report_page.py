@@ -144,7 +144,7 @@ def test_a_fragment_leaves_the_page_around_it_alone() -> None:
         (["-o", "a.pdf"], "E030", ".html"),
         (["-o", "no/such/a.html"], "E031", "no folder"),
         (["-o", "a.html", "--vectors", "hh"], "E033", "did you mean `h`?"),
-        (["-o", "a.html", "--vectors", "θ"], "E033", "no vector"),
+        (["-o", "a.html", "--vectors", "θ"], "E033", "not a vector"),
     ],
 )
 def test_wrong_usage_writes_nothing(
