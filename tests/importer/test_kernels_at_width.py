@@ -26,19 +26,21 @@ NAMES = [
 ]  # fmt: skip
 
 
-def gradient(module: Any, v: Any) -> Any:
-    found = torch.autograd.grad(v, list(module.parameters()), retain_graph=True, allow_unused=True)
+def gradient(module: Any, v: Any, trained: set[str]) -> Any:
+    """∂f/∂θ for the parameters of the module whose share of the kernel does not vanish like 1/n."""
+    parameters = [p for name, p in module.named_parameters() if name in trained]
+    found = torch.autograd.grad(v, parameters, retain_graph=True, allow_unused=True)
     return torch.cat([g.reshape(-1) for g in found if g is not None])
 
 
-def kernels_of(factory: Any, width: int, xs: list[Any], draws: int) -> tuple[Any, Any]:
+def kernels_of(factory: Any, width: int, xs: list[Any], draws: int, trained: set[str]) -> tuple[Any, Any]:
     """f f' and Σ ∂f/∂θ ∂f'/∂θ of the first output on all pairs of examples, for each draw."""
     nngp, ntk = [], []
     for seed in range(draws):
         torch.manual_seed(1000 * width + seed)
         module = factory(width).double()
         f = [flattened(module(*x))[0] for x in xs]
-        g = torch.stack([gradient(module, v) for v in f])
+        g = torch.stack([gradient(module, v, trained) for v in f])
         v = torch.stack(f).detach()
         nngp.append(torch.outer(v, v).numpy())
         ntk.append((g @ g.T).detach().numpy())
@@ -69,11 +71,12 @@ def test_kernels(name: str) -> None:
     note = next(note for note in document.notes if note.startswith("the NTK is the limit"))
     power = re.search(r"divided by n(?:\^(\d+))?$", note)
     exponent = 0 if power is None else int(power[1] or 1)
+    trained = {document.paths[t.name] for t in document.program.train}
     for width in WIDTHS:
-        nngp, ntk = kernels_of(factory, width, xs, 60)
+        nngp, ntk = kernels_of(factory, width, xs, 60, trained)
         n = next(iter(document.weights(factory(width)).values())).shape[0]
         assert apart(nngp, first_output(found.nngp)) < 4
-        # Beside the noise there is what vanishes like 1/n.
+        # Beside the noise the mean at a width is from the limit by terms like 1/n.
         scale = np.abs(first_output(found.ntk)).max()
         distance = np.abs(ntk.mean(0) / n**exponent - first_output(found.ntk))
         noise = ntk.std(0, ddof=1) / np.sqrt(len(ntk)) / n**exponent
