@@ -29,6 +29,7 @@ from netsor.expr import (
     evaluate,
     neg,
     postorder,
+    signs,
     split_coefficient,
     star_limit,
     substitute,
@@ -189,29 +190,7 @@ def _where_parameters_tend(finding: Finding, psi: Expr, moving: dict[Sym, Expr],
 
 def is_positive(e: Expr, known: Collection[Sym], ranges: Mapping[Sym, Interval]) -> bool:
     """Whether an expression is above 0 at every argument, the limits of its scalars included."""
-    done: dict[Expr, bool] = {}
-    for node in postorder(e):
-        kids = [done[c] for c in node.children]
-        match node:
-            case Const():
-                done[node] = node.value > 0
-            case Sym():
-                done[node] = node in known
-            case Add():
-                low = [infer_range(c, ranges)[0] for c in node.children]
-                done[node] = any(kids) and all(k or r >= 0 for k, r in zip(kids, low, strict=True))
-            case Mul():
-                done[node] = all(kids)
-            case Pow():
-                done[node] = kids[0]
-            case Call():
-                entry = FUNCTIONS[node.fn]
-                done[node] = entry.is_positive or entry.keeps_sign and all(kids)
-            case Cond():
-                done[node] = done[node.then] and done[node.other]
-            case _:
-                done[node] = False
-    return done[e] and WIDTH not in e.free
+    return signs.is_positive(e, known, ranges) and WIDTH not in e.free
 
 
 def _is_scalar_only(i: Nonlin | Moment) -> bool:

@@ -32,6 +32,15 @@ class NormalCdf(NamedTuple):
     c: float
 
 
+class Saturation(NamedTuple):
+    """f(u) = scale · g(stretch · u) + shift, where g is the function `of`: increasing from 0 to 1, g(−u) = 1 − g(u)."""
+
+    of: str
+    scale: float
+    stretch: float
+    shift: float
+
+
 @dataclass(frozen=True)
 class Nonlinearity:
     """All that netsor knows of a function of coordinates.
@@ -59,7 +68,8 @@ class Nonlinearity:
     Forms: `parity`; `degree` is k where f(t u, …) = t^k f(u, …) for t > 0; `inverse` is the range of a function that is
     increasing on the whole line, and is inverted by bisection; `positive_only` says that it is defined for u > 0 only;
     `quotient(u)` is (numerator, denominator) of a function with poles at the zeros of the denominator; `wave` and
-    `normal` express it by e^{iu} and by Φ; `times_argument` names g where f(u) = u g(u).
+    `normal` express it by e^{iu} and by Φ; `saturation` expresses a function that increases from one number to another
+    by the distribution function of a symmetric law; `times_argument` names g where f(u) = u g(u).
 
     Asymptotics: `turn` is (s, t) where a smooth function varies on the scale s near 0 and is linear, up to rounding,
     for |u| > t; `slope` is a where f(u)/u → a for u → ∞ and f(u) converges for u → −∞; `decays` says that f(u) ~ e^u
@@ -99,6 +109,7 @@ class Nonlinearity:
     quotient: Callable[[Expr], tuple[Expr, Expr]] | None = None
     wave: Wave | None = None
     normal: NormalCdf | None = None
+    saturation: Saturation | None = None
     times_argument: str | None = None
     turn: tuple[float, float] | None = None
     slope: float | None = None

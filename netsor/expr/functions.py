@@ -14,7 +14,7 @@ from typing import Any, TypeGuard
 from netsor.expr import balls, series, values
 from netsor.expr.build import add, call, compare, cond, mul, neg, power, sqrt
 from netsor.expr.entry import FUNCTIONS as FUNCTIONS
-from netsor.expr.entry import INF, REALS, Interval, Nonlinearity, NormalCdf, Wave
+from netsor.expr.entry import INF, REALS, Interval, Nonlinearity, NormalCdf, Saturation, Wave
 from netsor.expr.growth import ONE_SERIES, Series, exponential, logarithm, plus, raise_to, times
 from netsor.expr.nodes import HALF, MINUS_ONE, ONE, TWO, ZERO, Call, Const, Expr
 from netsor.expr.values import DEFAULT_LEAK, SELU_ALPHA, SELU_SCALE
@@ -326,6 +326,7 @@ def _entries() -> list[Nonlinearity]:
             image=_monotone(values.sigmoid),
             lipschitz=True,
             inverse=(0.0, 1.0),
+            saturation=Saturation("sigmoid", 1, 1, 0),
             turn=(2.0, 40.0),
             decays=True,
             log_array=lambda xp, x: -xp.logaddexp(0.0, -x),
@@ -344,6 +345,7 @@ def _entries() -> list[Nonlinearity]:
             over_argument=1.0,
             keeps_sign=True,
             inverse=(-1.0, 1.0),
+            saturation=Saturation("sigmoid", 2, 2, -1),
             turn=(1.0, 20.0),
             series=series.tanh,
             smooth=balls.tanh,
@@ -384,6 +386,7 @@ def _entries() -> list[Nonlinearity]:
             keeps_sign=True,
             inverse=(-1.0, 1.0),
             normal=ERROR_FUNCTION,
+            saturation=Saturation("Phi", 2, math.sqrt(2), -1),
             turn=(1.0, 6.0),
             series=series.erf,
             smooth=balls.erf,
@@ -399,6 +402,7 @@ def _entries() -> list[Nonlinearity]:
             inverse=(0.0, 1.0),
             normal=NormalCdf(1.0, 1.0, 0.0),
             turn=(1.0, 9.0),
+            saturation=Saturation("Phi", 1, 1, 0),
             log_array=lambda xp, x: xp.log_ndtr(x),
             series=series.normal,
             smooth=balls.normal,

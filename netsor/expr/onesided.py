@@ -23,6 +23,7 @@ from netsor.expr.differentiate import diff, unfold, vanishes_on
 from netsor.expr.functions import FUNCTIONS, TooSingular, dirac, exp, log
 from netsor.expr.growth import Rate, growth
 from netsor.expr.nodes import ONE, WIDTH, ZERO, Add, Call, Cmp, Cond, Const, Expr, Mul, Pow, Star, Sym
+from netsor.expr.rationals import as_bound, rounded
 from netsor.expr.values import compare_values
 
 _MOST_CASES = 10
@@ -385,7 +386,7 @@ def of_constant(e: Expr) -> Expansion:
         if rate.exps or len(rate.logs) > 1:
             rest = min(rest, _order(rate))
             break
-        terms.append((_order(rate), Const(float(c.value))))
+        terms.append((_order(rate), Const(rounded(c.value, as_bound(c.error)))))
     return Expansion(tuple(t for t in terms if t[0] < rest), rest)
 
 

@@ -9,6 +9,7 @@ from netsor.expr.build import add, mul, neg, power, rewrite, star, substitute, w
 from netsor.expr.canonical import canonical
 from netsor.expr.growth import CONSTANT, Series, growth
 from netsor.expr.nodes import MINUS_ONE, ONE, WIDTH, ZERO, Add, Cmp, Const, Expr, Logic, Mul, Pow, Star, Sym, postorder
+from netsor.expr.rationals import number
 
 _E = Sym(("ψ*", "e"))
 _ALONE = frozenset((WIDTH,))
@@ -83,7 +84,7 @@ def _series(e: Expr) -> Series | None:
 
 
 def _number(value: Fraction) -> Const:
-    return Const(value.numerator if value.denominator == 1 else float(value))
+    return Const(number(value))
 
 
 def _as_monomial(s: Series) -> tuple[Fraction, Fraction] | None:

@@ -28,6 +28,7 @@ from netsor.expr import (
     substitute,
     to_text,
 )
+from netsor.expr.complements import stable_form
 from netsor.expr.differentiate import unfold
 from netsor.expr.intervals import infer_range
 from netsor.expr.parity import parity
@@ -97,7 +98,7 @@ def expect(
     """
     if is_over():
         return by_range(integrand, gaussians_of(integrand, law), settings.tol)
-    e = gathered(pulled(canonical(integrand)))
+    e = gathered(pulled(stable_form(integrand)))
     clock = Clock(settings.budget)
     cache = {} if cache is None else cache
     gaussians = gaussians_of(e, law)

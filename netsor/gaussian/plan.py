@@ -15,7 +15,7 @@ from dataclasses import replace
 from netsor.deadline import verify_time
 from netsor.gaussian import constants
 from netsor.gaussian.existence.vanishing import bound_of_modulus
-from netsor.gaussian.integrand import poles
+from netsor.gaussian.integrand import missing, poles
 from netsor.gaussian.integrand.integrand import Integrand
 from netsor.gaussian.integrand.probe import Probe, held_to_draws
 from netsor.gaussian.integrand.rounding import averaged, rounding
@@ -119,7 +119,12 @@ def rules_for(probe: Probe, goal: Goal) -> Iterator[Rule]:
 
 def integrated(f: Integrand, task: Task) -> Outcome:
     """E F, with the rounding errors of the values of F and of the parts integrated in closed form added."""
-    o = _by_rules(f, task)
+    try:
+        o = _by_rules(f, task)
+    except missing.NoRealValue:
+        if any(map(missing.may_lack_values, f.factors)):
+            raise
+        raise Unsettled(missing.LOST) from None
     if f.closed:
         # Interpolated factors have relative errors of about 1e-14, and the split covariance an error of `defect`.
         tables = sum(isinstance(c.g, Table) for c in f.closed)

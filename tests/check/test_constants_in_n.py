@@ -101,3 +101,17 @@ def test_differences_across_lines_keep_their_digits(lines: str, value: float) ->
 def test_rational_constants_are_listed_as_they_are() -> None:
     listing = netsor.loads(f"{HEAD}z := x/3 + (2/3)*x^2\noutput a := mean(z^(1/3))\n").listing()
     assert "1/3" in listing and "2/3" in listing and "0.333" not in listing
+
+
+@pytest.mark.parametrize(
+    "definition", ["1e-200*1e-200*n", "mean(1e-400*n + x)", "mean(exp(-800)*n + x^2)", "mean(x^2) - 1e-400*n"]
+)
+def test_a_factor_that_no_float_holds_is_not_zero(definition: str) -> None:
+    source = f"program p\nvector x ~ N(0, 1)\noutput a := {definition}\n"
+    with pytest.raises(netsor.NetsorError, match="grows like n"):
+        netsor.loads(source).limit()
+
+
+def test_a_tiny_factor_of_what_converges_is_a_tiny_number() -> None:
+    value = netsor.loads("program p\nvector x ~ N(0, 1)\noutput a := mean(1e-250*1e-50*x^2 + 1e-400/n)\n").limit()["a"]
+    assert value.value == pytest.approx(1e-300, rel=1e-12)

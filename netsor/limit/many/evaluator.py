@@ -16,6 +16,7 @@ import numpy as np
 from netsor.core import DataRef, Moment
 from netsor.expr import Add, Const, Expr, Sym, add, canonical, is_singular, mul, substitute, to_text
 from netsor.expr.arrays import lambdify
+from netsor.expr.complements import stable_form
 from netsor.gaussian import NoPointwiseMeaning
 from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.symbolic.expansion import factors_of, integer_power
@@ -334,7 +335,7 @@ class Evaluator:
 
     def expect(self, *factors: Expr, variance: float = 1.0) -> Step:
         """E of a product of expressions in Ẑ's, over the domain of the examples that it mentions, times a number."""
-        factors = tuple(map(canonical, factors))
+        factors = tuple(map(stable_form, factors))
         if any(_is_long(f) for g in factors for f in factors_of(g)):
             return self._of_long(factors, variance)
         shape = self.limit.shapes.of(*factors)
