@@ -107,6 +107,8 @@ def _shortened(value: Fraction, error: Fraction) -> Coefficient:
 
 def _rounded(q: Fraction, bits: int, up: int = 0) -> Fraction:
     """A number with about so many bits, rounded down, or up where `up` is 1."""
+    if not q:
+        return q
     shift = bits - abs(q.numerator).bit_length() + q.denominator.bit_length()
     if shift > 0:
         return Fraction((q.numerator << shift) // q.denominator + up, 1 << shift)

@@ -119,7 +119,7 @@ def expect(
         # A factor with mean zero makes a product vanish only if the means of the other factors exist.
         if not (_is_zero(t.product, split, gaussians, law) and integrable(t.product, gaussians)):
             terms.append((t, split))
-    terms = _joined(terms, e, gaussians)
+    terms = _existing(_joined(terms, e, gaussians), e, gaussians, law)
     # Cheap blocks are computed first, since a product ends at a block that is zero.
     found: list[FirstOrder] = []
     scales: list[float] = []
@@ -232,6 +232,32 @@ def _joined(terms: list[tuple[Term, list[Expr]]], e: Expr, gaussians: Gaussians)
     return out
 
 
+def _existing(
+    terms: list[tuple[Term, list[Expr]]], e: Expr, gaussians: Gaussians, law: Law
+) -> list[tuple[Term, list[Expr]]]:
+    """Terms without an expectation of their own joined into one, which may have one, as 1/u − cos(u)/u has."""
+    places = [i for i, (_, split) in enumerate(terms) if any(_why_divergent(b, gaussians, law) for b in split)]
+    if len(places) < 2:
+        return terms
+    whole = Term(1, ONE, e) if len(places) == len(terms) else _together([terms[i][0] for i in places])
+    return [(whole, [whole.product]), *(t for i, t in enumerate(terms) if i not in places)]
+
+
+def _why_divergent(block: Expr, gaussians: Gaussians, law: Law) -> str | None:
+    """Why E|block| is infinite; None where it is finite, or that is not known."""
+    mine = frozenset(block.free & gaussians)
+    exists = integrable(block, gaussians)
+    if exists is True or has_powers(block):
+        return None
+    if exists is False and _has_density(mine, law):
+        return TOO_SINGULAR
+    given = gather(block, mine, law)
+    if len(mine) > 1 and law.separated(given.symbols, given.covariance):  # type: ignore[arg-type]
+        return None
+    nameless, inputs, _ = anonymous(block, given)
+    return why_infinite(nameless, frozenset(inputs.symbols), inputs)
+
+
 def _together(group: list[Term]) -> Term:
     """Terms that have a finite expectation only as a sum."""
     return Term(1, ONE, canonical(add(*(mul(Const(t.coefficient), t.scalar, t.product) for t in group))))
@@ -279,10 +305,9 @@ def _block(
     start = now()
 
     exists = integrable(block, gaussians)
-    if exists is not True:
-        why = TOO_SINGULAR if exists is False and _has_density(mine, law) else why_infinite(nameless, variables, inputs)
-        if why is not None:
-            raise Divergent(why)
+    why = _why_divergent(block, gaussians, law)
+    if why is not None:
+        raise Divergent(why)
 
     def run(at: Inputs, tol: float, trust: Trust, rough: bool = False) -> Outcome:
         task = Task(variables, at.scalars, tol, clock, trust, rough, floor, exists is True)

@@ -12,6 +12,7 @@ import numpy as np
 from netsor.expr import ONE, Const, Expr, Sym, evaluate, mul
 from netsor.expr.arrays import lambdify
 from netsor.gaussian.arithmetic import extended_range
+from netsor.gaussian.existence.removable import is_removable
 from netsor.gaussian.law import rational
 from netsor.gaussian.law.gaussian_law import RANK, State, moments, pivoted_root
 from netsor.gaussian.problem import Trust
@@ -190,7 +191,8 @@ def build(shape: Shape, state: State, env: Values, last: Sym | None = None, trus
         out.gain = np.where(np.abs(gain) <= 1e-14 * np.abs(gain).max(axis=1, keepdims=True, initial=0.0), 0.0, gain)
         out.spread = state.covariance[np.ix_(index, index)] - out.gain @ out.gain.T
     for b in shape.breaks:
-        note_break(out, b, env)
+        removable = b.kind == "singular" and is_removable(shape.factors, forms, b.at)
+        note_break(out, replace(b, kind="removable") if removable else b, env)
     return out
 
 

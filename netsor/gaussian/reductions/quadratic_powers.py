@@ -10,6 +10,8 @@ import numpy as np
 
 from netsor.expr import ONE, Const, Expr, Pow, Sym, add, canonical, is_singular, mul, postorder
 from netsor.expr.arrays import lambdify
+from netsor.gaussian.existence.divisors import divides
+from netsor.gaussian.existence.integrability import integrable
 from netsor.gaussian.integrand.integrand import value_of
 from netsor.gaussian.law.gaussian_law import State
 from netsor.gaussian.problem import OVERFLOW, Method, Outcome, Problem, Stage, Step, Steps, Task, scaled, total
@@ -33,12 +35,19 @@ class Terms(Reduction):
             return None
         task = problem.task
         groups = grouped(expand(problem.integrand, task.gaussians), task.gaussians)
+        if len(groups) > 1 and any(_may_not_exist(t, task.gaussians) for group in groups for t in group):
+            return Sum((Weighted(replace(problem, stage=Stage.AS_IT_IS)),))
         task = task.divided(len(groups))
         parts: list[Reduced] = []
         for group in groups:
             whole = _of_terms(group, replace(problem, task=task.exacting())) if len(group) > 1 else None
             parts += [whole] if whole is not None else [_one(t, replace(problem, task=task)) for t in group]
         return Together(tuple(parts))
+
+
+def _may_not_exist(t: Term, gaussians: Gaussians) -> bool:
+    """Whether a term has a divisor so singular that it may have an expectation only together with others."""
+    return divides(t.product, gaussians) and not integrable(t.product, gaussians)
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ def integrate(f: Integrand) -> Quadrature:
     cuts: list[float] = []
     singular: list[float] = []
     tips: list[float] = []
+    gaps: list[float] = []
     moved = 0.0
     for p in f.planes:
         a = float(p.a[0])
@@ -64,7 +65,7 @@ def integrate(f: Integrand) -> Quadrature:
             if width < 1.0:
                 cuts += [at + w * width for w in (_SOFT if p.kind == "soft" else _EDGE)]
         else:
-            (singular if p.kind == "singular" else cuts).append(at)
+            (singular if p.kind == "singular" else gaps if p.kind == "removable" else cuts).append(at)
     features = features_along(f, 0)
     if features is not None:
         known = [c for c in (*cuts, *singular) if abs(c) < _TABLE[-1]]
@@ -109,5 +110,5 @@ def integrate(f: Integrand) -> Quadrature:
             moved += EPS * float(((1 + place) * np.exp(-0.5 * place * place) * rise).sum()) / math.sqrt(2 * math.pi)
     off = noise(f)
     rounded = None if off is None else lambda x: off(x[None])
-    q = panels.integrate(lambda x: f(x[None]), cuts, singular, tips, noise=rounded)
+    q = panels.integrate(lambda x: f(x[None]), cuts, singular, tips, noise=rounded, gaps=gaps)
     return q._replace(error=q.error + moved)

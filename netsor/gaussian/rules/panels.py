@@ -123,24 +123,27 @@ def integrate(
     rounds: int = 40,
     most: int = 6000,
     noise: Callable[[Array], Array] | None = None,
+    gaps: Iterable[float] = (),
 ) -> Quadrature:
     """E f(x), x standard normal; `cuts` are kinks, jumps and edges of scales, `singular` points of possible blow-up.
 
-    At `tips` f is bounded but has a square-root singularity. `noise` bounds the errors of the values of f.
+    At `tips` f is bounded but has a square-root singularity. `noise` bounds the errors of the values of f. Beside a
+    gap f is smooth, but its values lose their digits: panels that end there have no node near it.
 
     Raises Divergent where f has no real value, and Unsettled where the sums do not decrease towards a singular point or
     towards infinity, which for so few panels does not prove that the integral diverges.
     """
     poles = sorted({float(p) for p in singular if abs(p) < _FARTHEST})
     ends = sorted({float(t) for t in tips if abs(t) < REACH})
-    inner = sorted({float(c) for c in cuts if abs(c) < _FARTHEST})
+    holes = sorted({float(g) for g in gaps if abs(g) < _FARTHEST})
+    inner = sorted({*holes, *(float(c) for c in cuts if abs(c) < _FARTHEST)})
     reach = REACH
-    if poles or ends:
+    if poles or ends or holes:
         edges = _graded(_edges(reach, inner + poles + ends), sorted({*poles, *ends}))
         lo, hi = edges[:-1], edges[1:]
         keep = hi - lo > 0
         lo, hi = lo[keep], hi[keep]
-        integral, error, modulus = _panels(f, lo, hi, poles)
+        integral, error, modulus = _panels(f, lo, hi, poles, holes)
         # Growing integrands, and those whose mass begins far out, need a larger reach than the density alone.
         needed, tail = _needed_reach(f, reach, inner + poles, float(modulus.sum()))
     else:
@@ -160,7 +163,7 @@ def integrate(
             np.concatenate([np.linspace(-grown, -reach, 3), [c for c in inner + poles if -grown < c < -reach]])
         )
         new_lo, new_hi = np.concatenate([less[:-1], more[:-1]]), np.concatenate([less[1:], more[1:]])
-        a, b, c = _panels(f, new_lo, new_hi, poles)
+        a, b, c = _panels(f, new_lo, new_hi, poles, holes)
         lo, hi = np.concatenate([lo, new_lo]), np.concatenate([hi, new_hi])
         integral, error, modulus = (np.concatenate(p) for p in ((integral, a), (error, b), (modulus, c)))
         reach = grown
@@ -175,11 +178,13 @@ def integrate(
             break
         bad = error > max(tol * scale / (2 * len(lo)), 0.02 * float(error.max()) if len(lo) > most // 2 else 0.0)
         bad &= (hi - lo) > 4 * EPS * np.maximum(np.abs(lo), np.abs(hi))
+        if noise is not None and holes:
+            bad &= ~_beside(lo, hi, holes) | (error > _noise_of_panels(noise, lo, hi, False))
         if not bad.any():
             break
         mid = (lo[bad] + hi[bad]) / 2
         new_lo, new_hi = np.concatenate([lo[bad], mid]), np.concatenate([mid, hi[bad]])
-        a, b, c = _panels(f, new_lo, new_hi, poles)
+        a, b, c = _panels(f, new_lo, new_hi, poles, holes)
         keep = ~bad
         lo, hi = np.concatenate([lo[keep], new_lo]), np.concatenate([hi[keep], new_hi])
         integral = np.concatenate([integral[keep], a])
@@ -190,10 +195,25 @@ def integrate(
     for p in poles:
         rest += _remainder(p, lo, hi, integral, modulus)
     if noise is not None:
-        rest += _noise(noise, lo, hi, modulus)
+        beside = _beside(lo, hi, holes)
+        rest += _noise(noise, lo[~beside], hi[~beside], modulus[~beside])
+        rest += float(_noise_of_panels(noise, lo[beside], hi[beside], False).sum())
     # The density has a relative rounding error proportional to its exponent, and so has a place.
     rest += EPS * (4 * scale + 1.5 * float(modulus @ np.maximum(lo * lo, hi * hi)))
     return Quadrature(float(integral.sum()), float(error.sum()) + tail + rest, scale)
+
+
+def _beside(lo: Array, hi: Array, holes: Sequence[float]) -> Array:
+    """Which panels end at a gap."""
+    return np.isin(lo, holes) | np.isin(hi, holes)
+
+
+def _noise_of_panels(noise: Callable[[Array], Array], lo: Array, hi: Array, ends: bool) -> Array:
+    """The integral of the noise over each panel."""
+    x = nodes_of(lo, hi, _NODES, ends)
+    weights = (lobatto if ends else legendre)(_NODES)[1]
+    density = np.exp(-0.5 * x * x) / _SQRT_2PI
+    return (hi - lo) / 2 * ((noise(x.ravel()).reshape(x.shape) * density) @ weights)
 
 
 def _noise(noise: Callable[[Array], Array], lo: Array, hi: Array, modulus: Array) -> float:
@@ -280,12 +300,12 @@ def _graded(edges: Array, poles: list[float]) -> Array:
 
 
 def _panels(
-    f: Callable[[Array], Array], lo: Array, hi: Array, poles: Sequence[float] = ()
+    f: Callable[[Array], Array], lo: Array, hi: Array, poles: Sequence[float] = (), holes: Sequence[float] = ()
 ) -> tuple[Array, Array, Array]:
-    if not len(poles):
+    if not len(poles) and not len(holes):
         return _panels_by(f, lo, hi, poles, True)
-    # Near a singular point the ends of panels must be avoided.
-    near = np.zeros(len(lo), bool)
+    # Near a singular point, and at a gap, the ends of panels must be avoided.
+    near = _beside(lo, hi, holes)
     for p in poles:
         near |= (np.abs(lo - p) < 1e-3) | (np.abs(hi - p) < 1e-3)
     out = np.zeros((3, len(lo)))

@@ -47,7 +47,11 @@ _HIGHEST_MOMENT = 400
 
 @dataclass(frozen=True)
 class Break:
-    """A set {at = 0} where quadrature needs care: `kind` is jump, kink, singular, or soft (a transition region)."""
+    """A set {at = 0} where quadrature needs care.
+
+    `kind` is jump, kink, singular, removable (a zero of a divisor where the integrand is smooth on both sides), or soft
+    (a transition region).
+    """
 
     kind: str
     at: Expr
