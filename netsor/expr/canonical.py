@@ -6,7 +6,18 @@ from functools import lru_cache
 
 from netsor.expr.build import add, mul, power, rebuild_sum, with_children
 from netsor.expr.differentiate import unfold_apply
-from netsor.expr.nodes import Add, Apply, Const, Expr, Mul, Pow, postorder, split_coefficient
+from netsor.expr.functions import absolute
+from netsor.expr.nodes import (
+    Add,
+    Apply,
+    Const,
+    Expr,
+    Mul,
+    Pow,
+    postorder,
+    split_coefficient,
+)
+from netsor.expr.rationals import times
 
 
 def canonical(root: Expr) -> Expr:
@@ -62,6 +73,29 @@ def _sorted(node: Expr) -> Expr:
         case Pow() if isinstance(node.base, Mul) and isinstance(node.exponent, Const):
             if isinstance(node.exponent.value, int):
                 return _sorted(mul(*(power(f, node.exponent) for f in node.base.children)))
-            return node
+            return _root_of_even_powers(node)
+        case Pow() if isinstance(node.base, Pow) and isinstance(node.exponent, Const):
+            return _root_of_even_powers(node)
         case _:
             return node
+
+
+def _root_of_even_powers(node: Pow) -> Expr:
+    """(x² y⁴)^r = |x|^{2r} |y|^{4r}, which is |x| y² for a square root; the power itself for another base."""
+    assert isinstance(node.exponent, Const)
+    r = node.exponent.value
+    roots = []
+    for f in node.base.children if isinstance(node.base, Mul) else (node.base,):
+        if isinstance(f, Const) and f.value > 0:
+            roots.append(power(f, node.exponent))
+        elif isinstance(f, Pow) and isinstance(f.exponent, Const) and _is_even(f.exponent.value) and f.base.free:
+            k = times(f.exponent.value, r)
+            k = int(k) if float(k).is_integer() else k
+            roots.append(power(f.base if _is_even(k) else absolute(f.base), Const(k)))
+        else:
+            return node
+    return _sorted(mul(*roots))
+
+
+def _is_even(k: float) -> bool:
+    return float(k).is_integer() and int(k) % 2 == 0

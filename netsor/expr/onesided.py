@@ -182,7 +182,11 @@ class OneSided:
         relative = self._product(base.shifted(-lead), _constant(power(c, Const(-1))), _INFINITE)
         small = Expansion(relative.beyond(0.0), relative.rest)
         series = self._taylor(lambda t: power(t, node.exponent), ONE, small, upto - lead * r)
-        return self._product(series, Expansion(((lead * r, power(c, node.exponent)),)), upto)
+        return self._product(series, Expansion(((lead * r, self._settled(power(c, node.exponent))),)), upto)
+
+    def _settled(self, e: Expr) -> Expr:
+        """√(c²) as c or −c, where the sign of c is known."""
+        return settled_by(canonical(e), self.signs)
 
     def _refuse_mixed(self, c: Expr) -> None:
         if may_be_zero(c, self.signs):
@@ -215,7 +219,8 @@ class OneSided:
         moving = {s: Expansion(a.beyond(0.0), a.rest) for s, a in zip(slots, arguments, strict=True)}
         moving = {s: h for s, h in moving.items() if h.terms or math.isfinite(h.rest)}
         body = substitute(node, {s: v for s, v in fixed.items() if s not in moving})
-        out = self._made({0.0: [substitute(body, dict(values))]}, _INFINITE)
+        value = substitute(body, dict(values))
+        out = self._made({0.0: [self._settled(value) if isinstance(node, Pow) else value]}, _INFINITE)
         step = min((_lead(h) for h in moving.values()), default=_INFINITE)
         if not moving or step > upto:
             return Expansion(out.terms, step)

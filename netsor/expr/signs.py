@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from netsor.expr.build import add, call, compare, cond, mul, neg, power, with_children
 from netsor.expr.canonical import canonical
+from netsor.expr.cases import may_be_zero
 from netsor.expr.entry import INF, Interval
 from netsor.expr.functions import FUNCTIONS, is_exp, is_log, log
 from netsor.expr.intervals import ranges_of
@@ -163,26 +164,34 @@ def _logarithm(e: Expr) -> Expr:
 
 @lru_cache(maxsize=20_000)
 def _is_total(root: Expr) -> bool:
-    """Whether every part of an expression has a value for all values of its symbols."""
+    """Whether every part of an expression has a value for almost all values of its symbols."""
     bounds = ranges_of(root, _NO_RANGES)
+
+    def is_off_zero(u: Expr) -> bool:
+        return is_positive(u) or bounds[u][0] >= 0 and not may_be_zero(u, {})
+
     for node in postorder(root):
         match node:
             case Call() if is_log(node):
-                if not is_positive(node.children[0]):
+                if not is_off_zero(node.children[0]):
                     return False
             case Call():
                 if FUNCTIONS[node.fn].singular or not FUNCTIONS[node.fn].has_values_on(bounds[node.children[0]]):
                     return False
             case Pow():
-                k = node.exponent.value if isinstance(node.exponent, Const) else None
-                fine = isinstance(k, int) and k > 0 or k is not None and k > 0 and bounds[node.base][0] >= 0
-                if not fine and not is_positive(node.base):
+                if not _has_a_value(node, bounds[node.base]) and not is_off_zero(node.base):
                     return False
             case Sym() | Const() | Add() | Mul() | Cond() | Cmp():
                 pass
             case _:
                 return False
     return True
+
+
+def _has_a_value(node: Pow, base: Interval) -> bool:
+    """Whether a power with a positive exponent has a value for every base between these bounds."""
+    k = node.exponent.value if isinstance(node.exponent, Const) else None
+    return k is not None and k > 0 and (isinstance(k, int) or base[0] >= 0)
 
 
 @lru_cache(maxsize=20_000)

@@ -14,8 +14,8 @@ from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.diagnostics.catalogue import derived
 from netsor.kernels.pairs import as_inputs, flat_rows
 from netsor.predict.hyperparameters import Family
+from netsor.predict.predict import target_columns
 from netsor.predict.rounding import UNIT, Array
-from netsor.transform.sgd import number_table
 
 NOISE = "noise"
 _STEPS = 60
@@ -62,7 +62,9 @@ def fit(
         raise NetsorError(derived.bad_prediction("the noise variance", f"{noise:g}", "a number from 0 on", hint))
     count = len(network.readouts)
     x = flat_rows(network, inputs)
-    y = np.array(number_table(targets, len(x), count, "the targets"), float).ravel()
+    y = target_columns(targets, len(x), count, "the targets")
+    # Related outputs are one vector; columns of a network with one output are independent draws of it.
+    y = y if count == 1 else y.reshape(-1, 1)
     with_noise = NOISE in names and NOISE not in family.names
     params = [name for name in names if not (with_noise and name == NOISE)]
     start = [family.formulas(params).values[name] for name in params]
@@ -117,7 +119,7 @@ def fit(
 
 
 def log_likelihood(a: Array, y: Array, slopes: Sequence[Array], with_noise: bool, name: str) -> tuple[float, Array]:
-    """log p(y) and its derivatives along the matrices `slopes`, and along the identity where `with_noise`."""
+    """log p of all columns of y, its derivatives along the matrices `slopes`, and `with_noise` along the identity."""
     from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
     try:
@@ -133,10 +135,13 @@ def log_likelihood(a: Array, y: Array, slopes: Sequence[Array], with_noise: bool
                 "likelihood", hint="give them noise, `--noise 0.01`, or fit it too: `--fit a,noise`",
             )
         )  # fmt: skip
+    y = y.reshape(len(a), -1)
+    n, columns = y.shape
     alpha = cho_solve(factor, y, check_finite=False)
-    inverse = cho_solve(factor, np.eye(len(y)), check_finite=False)
-    value = -0.5 * float(y @ alpha) - float(np.log(factor[0].diagonal()).sum()) - 0.5 * len(y) * math.log(2 * math.pi)
-    weight = np.outer(alpha, alpha) - inverse
+    inverse = cho_solve(factor, np.eye(n), check_finite=False)
+    one = float(np.log(factor[0].diagonal()).sum()) + 0.5 * n * math.log(2 * math.pi)
+    value = -0.5 * float(np.sum(y * alpha)) - columns * one
+    weight = alpha @ alpha.T - columns * inverse
     out = [0.5 * float(np.einsum("ij,ij->", weight, slope)) for slope in slopes]
     if with_noise:
         out.append(0.5 * float(weight.trace()))

@@ -92,6 +92,8 @@ def predict(
 ) -> Prediction:
     """Mean and standard deviation of the outputs on the rows `test`, given `targets` (N,) or (N, outputs) on `inputs`.
 
+    A network of one output may have several columns of targets: those of as many independent outputs like it.
+
     With K the NNGP kernel, Θ the NTK, X the training and X* the test rows: "nngp" is the posterior of the Gaussian
     process with noise variance S, K*(K + S)⁻¹y and K** − K*(K + S)⁻¹K*ᵀ (Rasmussen & Williams 2006, Eqs. 2.25, 2.26);
     "ntk" the ensemble of networks after gradient flow on Σ (f − y)²/(2N) for the time t from their random
@@ -109,10 +111,12 @@ def predict(
     verify_network(network)
     count = len(network.readouts)
     x, xt = _rows(network, inputs), _rows(network, test)
-    y = np.array(number_table(targets, len(x), count, "the targets"), float).reshape(len(x), count)
+    y = target_columns(targets, len(x), count, "the targets")
+    columns = y.shape[1]
     yt = None
     if test_targets is not None:
-        yt = np.array(number_table(test_targets, len(xt), count, "the test targets"), float).reshape(len(xt), count)
+        wanted = count if columns == count else columns
+        yt = np.array(number_table(test_targets, len(xt), wanted, "the test targets"), float).reshape(len(xt), wanted)
     standard = None
     if standardize and len(x):
         standard = _standard(x)
@@ -126,9 +130,10 @@ def predict(
         said += not_covered(network, named_examples(network, np.concatenate([distinct, xt])))
     if progress:
         progress("the solution")
-    found = _Assembly(len(xt), count, asked.full)
-    for members in related_outputs(tables):
-        moments, size = _solve(tables, members, merged, y, len(x), asked)
+    found = _Assembly(len(xt), columns, asked.full)
+    for group in related_outputs(tables):
+        members = group if columns == count else [[k] for k in range(columns)]
+        moments, size = _solve(tables, group[0], members, merged, y, len(x), asked)
         if moments.lost:
             bounded = not np.isinf(moments.mean_error).any()
             said.append(derived.singular(network.name, kernel, moments.lost, size, bounded))
@@ -141,6 +146,17 @@ def predict(
         made = replace(made, scores=score(made.mean, made.std**2 + noise_of_targets, yt))
     made = replace(made, standard=standard)
     return made if cov else replace(made, cov=None, cov_error=None)
+
+
+def target_columns(targets: Any, rows: int, outputs: int, what: str) -> Array:
+    """Targets (rows, columns), a column an output; for a network of one output there may be any number of columns.
+
+    Readouts that are independent and alike have the same kernel and none in common, so that several columns are those
+    of a network with so many of them. Raises NetsorError (E654, E655).
+    """
+    shape = np.shape(targets)
+    columns = shape[1] if outputs == 1 and len(shape) == 2 and shape[1] > 0 else outputs
+    return np.array(number_table(targets, rows, columns, what), float).reshape(rows, columns)
 
 
 def standardized(inputs: Any) -> Any:
@@ -171,10 +187,9 @@ def _once(said: list[Diagnostic]) -> tuple[Diagnostic, ...]:
 
 
 def _solve(
-    tables: AllKernels, members: list[list[int]], merged: Merged, y: Array, count: int, asked: Request
+    tables: AllKernels, group: list[int], members: list[list[int]], merged: Merged, y: Array, count: int, asked: Request
 ) -> tuple[Moments, int]:
-    """Moments of groups of outputs with the same kernels, a column a group, and the size of the system."""
-    group = members[0]
+    """Moments of groups of targets whose outputs have the kernels of one group, and the size of the system."""
     width = len(group)
     k = merged.matrix(matrix(tables.nngp.train, group), width)
     cross = merged.rows(rows(tables.nngp.cross, group), width)

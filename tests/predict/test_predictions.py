@@ -7,11 +7,13 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 
 from netsor.api import Document, loads
 from netsor.cli.main import main
 from netsor.diagnostics import NetsorError
 from netsor.predict import predict
+from netsor.predict.fit import log_likelihood
 from netsor.predict.scaling import Scaling, infer_scaling
 
 ERF = "network mlp(ξ : 2)\nmatrix U : (n, 2)\nvector b ~ N(0, 0.1)\nvector v ~ N(0, 1)\ntrain U, b, v\n"
@@ -222,3 +224,26 @@ def test_the_command(folder, capsys, mlp):
     assert (folder / "p.svg").read_text().startswith("<?xml")
     assert main([*line, "--noise", "-1"]) == 2
     assert "[E663]" in capsys.readouterr().err
+
+
+def test_columns_of_targets_are_independent_outputs() -> None:
+    rng = np.random.default_rng(8)
+    x, y, test = rng.standard_normal((7, 2)), rng.standard_normal((7, 3)), rng.standard_normal((4, 2))
+    network = loads(ERF)
+    together = network.predict(x, y, test, noise=0.1, test_targets=rng.standard_normal((4, 3)))
+    assert together.mean.shape == together.std.shape == (4, 3)
+    for k in range(3):
+        alone = network.predict(x, y[:, k], test, noise=0.1)
+        np.testing.assert_allclose(together.mean[:, k], alone.mean[:, 0], rtol=0, atol=1e-13)
+        np.testing.assert_allclose(together.std[:, k], alone.std[:, 0], rtol=0, atol=1e-13)
+
+
+def test_the_likelihood_of_several_columns_is_the_product_of_theirs() -> None:
+    rng = np.random.default_rng(9)
+    root = rng.standard_normal((6, 6))
+    a, y, slope = root @ root.T + np.eye(6), rng.standard_normal((6, 3)), np.diag(rng.uniform(1, 2, 6))
+    value, gradient = log_likelihood(a, y, [slope], True, "t")
+    truth = sum(multivariate_normal(np.zeros(6), a).logpdf(y[:, k]) for k in range(3))
+    assert value == pytest.approx(truth, rel=1e-12)
+    ahead, behind = (log_likelihood(a + h * slope, y, [], False, "t")[0] for h in (1e-5, -1e-5))
+    assert gradient[0] == pytest.approx((ahead - behind) / 2e-5, rel=1e-6)

@@ -111,7 +111,10 @@ def _table(g: Expr, u: Sym, s: float, reach: float, scalars: _Scalars, late: Cal
 def _panels_needed(smoothed: Callable[[Array, int], Array], c: Array, s: float) -> int | None:
     """The number of panels that resolves the smoothing, by comparison with twice as many at some places; or None."""
     some = c[np.random.default_rng(2).permutation(len(c))[:_SOME]]
+    # Panels are of width 1 in the argument of g, so that a wide smoothing needs many; other methods then are better.
     panels = math.ceil(_REACH * max(1.0, s))
+    if panels > _MOST_PANELS:
+        return None
     before = smoothed(some, panels)
     for _ in range(6):
         now = smoothed(some, 2 * panels)
