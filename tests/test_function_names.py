@@ -18,7 +18,7 @@ ALLOWED: dict[str, tuple[str, set[str] | None]] = {
     "syntax/mistakes/paper.py": ("x⁺ and (x)₊ are relu(x)", {"relu"}),
     "check/foreign.py": ("what other languages call our functions", None),
     "check/identities.py": ("identities between several functions, such as x step(x) = relu(x)", None),
-    "check/positive.py": ("sums of positive terms", {"exp", "sigmoid", "softplus", "cos"}),
+    "expr/positive.py": ("sums of positive terms", {"exp", "sigmoid", "softplus", "cos"}),
     "core/uniform.py": ("the distribution function of a Gaussian", {"erf"}),
     "importer/operations/elementwise.py": ("PyTorch's functions and how the language writes them", None),
     "importer/operations/pooling.py": ("the largest of several", {"max"}),

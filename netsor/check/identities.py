@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from netsor.check.positive import log_of_positive, over_sum
 from netsor.check.removable import filled_in, split_quotient, value_at_zero
 from netsor.expr import (
     FUNCTIONS,
@@ -25,6 +24,7 @@ from netsor.expr import (
 )
 from netsor.expr.build import power
 from netsor.expr.nodes import TWO
+from netsor.expr.positive import log_of_positive, over_sum
 
 
 def _stand_in(u: Expr) -> Expr:

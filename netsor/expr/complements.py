@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from netsor.expr.build import add, call, cond, mul, with_children
@@ -9,6 +10,7 @@ from netsor.expr.canonical import canonical
 from netsor.expr.entry import Saturation
 from netsor.expr.functions import FUNCTIONS, is_log, log
 from netsor.expr.nodes import Add, Call, Cond, Const, Expr, Mul, Pow, postorder, split_coefficient
+from netsor.expr.positive import exponents, log_of_positive, over_sum
 from netsor.expr.signs import is_positive, with_signs_decided
 
 
@@ -103,6 +105,46 @@ def _log_of_product(u: Expr) -> Expr:
     return log(u)
 
 
+@lru_cache(maxsize=20_000)
+def without_overflow(root: Expr) -> Expr:
+    """The canonical expression with e^{v} / Σ e^{vᵢ} and log Σ e^{vᵢ} written by differences of the exponents.
+
+    They show where one term takes over from another, and there is nothing that overflows.
+    """
+
+    def rule(node: Expr) -> Expr:
+        if isinstance(node, Call) and is_log(node):
+            made = log_of_positive(node.children[0])
+        elif isinstance(node, Mul):
+            made = over_sum(node.children, None)
+        elif isinstance(node, Pow):
+            made = over_sum((node,), None)
+        else:
+            made = None
+        return node if made is None else made
+
+    # Whole quotients come first: a power of a sum is not looked at before what stands above it.
+    return canonical(_from_above(root, rule)) if any(map(_may_overflow, postorder(root))) else root
+
+
+def _from_above(root: Expr, rule: Callable[[Expr], Expr]) -> Expr:
+    made = rule(root)
+    if made is root and root.children:
+        return with_children(root, tuple(_from_above(c, rule) for c in root.children))
+    return made
+
+
+def _may_overflow(node: Expr) -> bool:
+    """Whether a node is a logarithm, or a quotient, of a sum of exponentials."""
+    if isinstance(node, Call) and is_log(node):
+        inner = node.children[0]
+    elif isinstance(node, Pow) and isinstance(node.exponent, Const) and node.exponent.value < 0:
+        inner = node.base
+    else:
+        return False
+    return exponents(inner) is not None
+
+
 def stable_form(e: Expr) -> Expr:
     """The canonical expression written so that no sign, logarithm or quotient rests on a value lost in rounding."""
-    return without_complements(with_signs_decided(canonical(e)))
+    return without_complements(without_overflow(with_signs_decided(canonical(e))))

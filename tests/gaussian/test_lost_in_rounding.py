@@ -107,3 +107,30 @@ def test_the_stable_form_has_the_values_of_the_expression() -> None:
     for _ in range(200):
         at = dict(zip(names, map(float, rng.standard_normal(2)), strict=True))
         assert evaluate(stable, at) == pytest.approx(evaluate(moment.psi, at), rel=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("integrand", "truth"),
+    [
+        ("exp(500*x)/(exp(500*x) + exp(500*u))", 0.5),
+        ("3*exp(700*x)/(3*exp(700*x) + 3*exp(700*u))", 0.5),
+        ("exp(-300*u)/(exp(-300*x) + exp(-300*u))", 0.5),
+        # By symmetry, since the shares of softmax add up to 1.
+        ("exp(500*x)/(exp(500*x) + exp(500*u) + exp(500*w))", 1 / 3),
+        ("2/(2 + exp(500*x) + exp(500*u)) + 2*exp(500*x)/(2 + exp(500*x) + exp(500*u))", 1.0),
+    ],
+)
+def test_softmax_of_large_scores(integrand: str, truth: float) -> None:
+    text = f"program p\nvector x, u, w ~ N(0, 1)\noutput a := mean({integrand})\n"
+    result = loads(text).limit()["a"]
+    assert abs(result.value - truth) <= result.error + 1e-15
+    assert result.error <= 1e-7
+
+
+def test_the_logarithm_of_a_sum_of_large_exponentials() -> None:
+    # E log(e^{au} + e^{av}) = a E max(u, v) + E log(1 + e^{−a|d|}), d ~ N(0, 2).
+    text = "program p\nvector u, v ~ N(0, 1)\noutput a := mean(log(exp(500*u) + exp(500*v)))\n"
+    result = loads(text).limit()["a"]
+    density = lambda d: exp(-d * d / 4) / sqrt(4 * mp.pi)  # noqa: E731
+    rest = 2 * quad(lambda d: log(1 + exp(-500 * d)) * density(d), [0, 0.01, 0.1, 1])
+    assert abs(mpf(result.value) - (500 / sqrt(mp.pi) + rest)) <= result.error

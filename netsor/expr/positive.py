@@ -10,7 +10,9 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 
-from netsor.expr import ONE, ZERO, Add, Call, Const, Expr, Mul, Pow, add, call, canonical, mul, neg, split_coefficient
+from netsor.expr.build import add, call, mul, neg
+from netsor.expr.canonical import canonical
+from netsor.expr.nodes import ONE, ZERO, Add, Call, Const, Expr, Mul, Pow, split_coefficient
 
 # The most terms of a denominator, and the highest power of it, that are looked at.
 _MOST_TERMS, _HIGHEST = 32, 4
@@ -57,15 +59,19 @@ def share(vs: Sequence[Expr], i: int) -> Expr:
     return call("sigmoid", canonical(add(vs[i], neg(log_of_sum([canonical(v) for v in others])))))
 
 
-def quotient(above: Expr, below: Sequence[Expr], k: float, stand_in: Expr) -> Expr | None:
+def quotient(above: Expr, below: Sequence[Expr], k: float, stand_in: Expr | None) -> Expr | None:
     """e^w (Σ e^{v_i})^{−k} where w is a sum of the v_i with weights m_i ≥ 0, Σ m_i = k, so that it is Π s_i^{m_i} ≤ 1.
 
-    Powers s^m with m < 1 are as smooth in the v_i; the bounded Lipschitz `stand_in` of them is taken for the product.
+    A constant may be added to w. Powers s^m with m < 1 are as smooth in the v_i; the bounded Lipschitz `stand_in` of
+    them is taken for the product, if there is one.
     """
     if float(k).is_integer() and k <= _HIGHEST and len(below) ** k < 1000:
         for chosen in itertools.combinations_with_replacement(range(len(below)), int(k)):
-            if canonical(add(above, *(neg(below[i]) for i in chosen))) is ZERO:
-                return mul(*(share(below, i) for i in chosen))
+            left = canonical(add(above, *(neg(below[i]) for i in chosen)))
+            if isinstance(left, Const):
+                return mul(call("exp", left), *(share(below, i) for i in chosen))
+    if stand_in is None:
+        return None
     for m, i, j in _pairs(above, below, k):
         left = add(above, mul(Const(-m), below[i]), mul(Const(m - k), below[j]))
         if canonical(left) is ZERO:
@@ -95,7 +101,7 @@ def _terms(e: Expr) -> dict[Expr, float]:
     return out
 
 
-def over_sum(factors: Sequence[Expr], stand_in: Expr) -> Expr | None:
+def over_sum(factors: Sequence[Expr], stand_in: Expr | None) -> Expr | None:
     """The product of the factors, one of which is a power (Σ e^{v_i})^{−k}, without the quotient; None if none is."""
     for d in factors:
         if not isinstance(d, Pow) or not isinstance(d.exponent, Const) or not d.exponent.value < 0:
@@ -116,7 +122,8 @@ def over_sum(factors: Sequence[Expr], stand_in: Expr) -> Expr | None:
                 parts.append(part)
             return add(*parts)
         logs = {f: v for f in rest if f.free and (v := log_of(f)) is not None}
-        made = quotient(add(*logs.values()), vs, -float(d.exponent.value), _bounded(vs, stand_in))
+        bounded = None if stand_in is None else _bounded(vs, stand_in)
+        made = quotient(add(*logs.values()), vs, -float(d.exponent.value), bounded)
         if made is not None:
             return mul(*(f for f in rest if f not in logs), made)
     return None
