@@ -11,8 +11,10 @@ import numpy as np
 
 from netsor.predict.flow import Flow
 from netsor.predict.inverse import Inverse
+from netsor.predict.iterative import Iterative
 from netsor.predict.rounding import UNIT, Array, growth
 from netsor.predict.systems import Matrix, Solved, System, outer, products
+from netsor.predict.tiles import Tiles
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,17 @@ class Moments:
     lost: int
 
 
-def posterior(kernel: Matrix, cross: Rows, own: Rows, targets: Targets, noise: float, full: bool) -> Moments:
+def _inverse(kernel: Matrix | Tiles, shift: float) -> System:
+    """(K + S)⁻¹: from a factor of a kernel in memory, by conjugate gradients for one on disk."""
+    return Inverse(kernel, shift) if isinstance(kernel, Matrix) else Iterative(kernel, shift)
+
+
+def posterior(kernel: Matrix | Tiles, cross: Rows, own: Rows, targets: Targets, noise: float, full: bool) -> Moments:
     """K* (K + S)⁻¹ y and K** − K* (K + S)⁻¹ K*ᵀ (Rasmussen & Williams 2006, Eqs. 2.25, 2.26).
 
     `own` holds K**, or where not `full` its diagonal. Of a K that is singular the answer is that of least norm.
     """
-    system = Inverse(kernel, noise)
+    system = _inverse(kernel, noise)
     weights = system.solve(cross.value, cross.error)
     mean = system.form(weights, system.solve(targets.value, targets.error, exactly=True))
     explained = system.form(weights, weights, full)
@@ -63,20 +70,24 @@ def posterior(kernel: Matrix, cross: Rows, own: Rows, targets: Targets, noise: f
 
 
 def ensemble(
-    tangent: Matrix, tangent_cross: Rows, kernel: Matrix, cross: Rows, own: Rows, targets: Targets,
+    tangent: Matrix | Tiles, tangent_cross: Rows, kernel: Matrix | Tiles, cross: Rows, own: Rows, targets: Targets,
     ridge: float, time: float, full: bool,
 ) -> Moments:  # fmt: skip
     """B y and K** + B K Bᵀ − B K*ᵀ − K* Bᵀ with B = Θ* g(Θ), g(λ) = (1 − e^{−(λ+S)T})/(λ+S) (Lee et al. 2019, Eq. 16).
 
     `time` T is in units of the flow a' = y − Θ a: t/N for N training rows.
     """
-    system: System = Inverse(tangent, ridge) if np.isinf(time) else Flow(tangent, ridge, time)
+    if np.isinf(time):
+        system: System = _inverse(tangent, ridge)
+    else:
+        assert isinstance(tangent, Matrix)
+        system = Flow(tangent, ridge, time)
     weights = system.solve(tangent_cross.value, tangent_cross.error)
     mean = system.form(weights, system.solve(targets.value, targets.error, exactly=True))
     b, n = weights.value, len(kernel)
     size = np.abs(b)
     # The covariance of f(x) − Bᵀf(X) at initialization; what B is off by meets its gradient h = K B − K*.
-    gradient = kernel.value @ b - cross.value
+    gradient = kernel.times(b) - cross.value
     left, right = _pairings(system, weights, system.solve(gradient), full)
     cov = own.value + products(b, gradient, full) - products(cross.value, b, full) + left + left.T
     spread = kernel.spread @ size
@@ -92,7 +103,7 @@ def ensemble(
         kernel.spread[:, None] * spread + cross.error + rounding * (kernel.scales[:, None] * reach + abs(cross.value)),
         axis=0,
     )
-    norm = float(np.abs(kernel.value).sum(axis=1).max(initial=0.0)) + kernel.distance
+    norm = kernel.norm + kernel.distance
     slack += _both(outer(off, unsure, full)) + outer(norm * off if norm else 0.0 * unsure, off, full)
     slack *= 1 + growth(n + 16)
     return Moments(mean.value, mean.bound, _symmetric(cov, full), cov - slack, cov + slack, system.lost)

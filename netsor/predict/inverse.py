@@ -10,6 +10,7 @@ squares (dual weighted residuals: Becker & Rannacher 2001; Higham 2002, ch. 7).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from netsor.predict.rounding import LONG, LONG_UNIT, UNIT, Array, growth, long_product
 from netsor.predict.spectrum import Spectrum, decompose
 from netsor.predict.systems import Matrix, Sides, Solved, outer, products
+from netsor.predict.tiles import Tiles
 
 # Steps of inverse iteration towards the smallest eigenvalue, and of refinement of a solution.
 _ITERATIONS, _REFINEMENTS = 8, 2
@@ -37,7 +39,81 @@ class SolvedInverse(Solved):
     exactly: bool
 
 
-class Inverse:
+class ByResiduals(ABC):
+    """A⁻¹ for columns, and bounds from the residuals of what `_solve` finds; `inverse_norm` bounds ‖A⁻¹‖.
+
+    `lost` counts the directions whose eigenvalue is not told from zero.
+    """
+
+    lost = 0
+
+    def __init__(self, matrix: Matrix | Tiles, inverse_norm: float) -> None:
+        self.matrix, self.inverse_norm = matrix, inverse_norm
+        self.spread, self.scales = matrix.spread, matrix.scales
+
+    def times(self, x: Array) -> Array:
+        """A x."""
+        return self.matrix.times(x)
+
+    @abstractmethod
+    def _solve(self, rhs: Array) -> Array: ...
+
+    def solve(self, rhs: Array, error: Array | None = None, exactly: bool = False) -> SolvedInverse:
+        """A⁻¹r of columns; `exactly` takes residuals in long floats and refines, which is for few columns."""
+        n, matrix = len(self.matrix), self.matrix
+        error = np.zeros_like(rhs) if error is None else error
+        value = self._solve(rhs)
+        # Of a kernel on disk, products in long floats would be too many.
+        exactly = exactly and isinstance(matrix, Matrix)
+        if exactly and isinstance(matrix, Matrix):
+            a = matrix.value
+            for _ in range(_REFINEMENTS):
+                value = value + self._solve((rhs - long_product(a, value)).astype(float))
+            residual = rhs - long_product(a, value)
+            rounding = growth(n + 2, LONG_UNIT)
+        else:
+            residual = rhs - self.times(value)
+            rounding = growth(n + 2)
+        size = np.abs(value)
+        slack = error + rounding * (self.scales[:, None] * (self.scales @ size) + np.abs(rhs))
+        moved = matrix.error @ size * (1 + growth(n + 2)) if exactly and isinstance(matrix, Matrix) else None
+        weight = self.spread @ size * (1 + growth(n + 2))
+        unknown = moved if moved is not None else self.spread[:, None] * weight
+        norm = np.linalg.norm(np.abs(residual).astype(float) + slack + unknown, axis=0) * (1 + growth(n + 4))
+        return SolvedInverse(rhs, error, value, residual, slack, moved, weight, norm, exactly)
+
+    def form(self, left: Solved, right: Solved, pairs: bool = True) -> Sides:
+        assert isinstance(left, SolvedInverse) and isinstance(right, SolvedInverse)
+        n = len(self.matrix)
+        here, there = np.abs(left.value), np.abs(right.value)
+        if right.exactly and pairs:
+            long = long_product(left.rhs.T, right.value) + long_product(left.value.T, right.residual)
+            value, rounding = long.astype(float), growth(n + 2, LONG_UNIT)
+        else:
+            value = products(left.rhs, right.value, pairs) + products(left.value, right.residual, pairs)
+            value, rounding = value.astype(float), growth(n + 2)
+        size = products(np.abs(left.rhs), there, pairs) + products(here, np.abs(right.residual).astype(float), pairs)
+        first = products(left.error, there, pairs) + products(here, right.slack, pairs)
+        first += rounding * size + UNIT * np.abs(value)
+        if right.moved is not None:
+            first += products(here, right.moved, pairs)
+        else:
+            first += outer(left.weight, right.weight, pairs)
+        second = self.inverse_norm * outer(left.norm, right.norm, pairs) if np.isfinite(self.inverse_norm) else (
+            np.where(outer(left.norm, right.norm, pairs) > 0, np.inf, 0.0)
+        )  # fmt: skip
+        slop = 1 + growth(n + 8)
+        return Sides(value, first * slop, second * slop)
+
+    def distance(self, left: Solved) -> Array:
+        """‖A⁻¹l − v‖ = ‖A⁻¹s‖ ≤ ‖A⁻¹‖ ‖s‖."""
+        assert isinstance(left, SolvedInverse)
+        if np.isfinite(self.inverse_norm):
+            return self.inverse_norm * left.norm
+        return np.where(left.norm > 0, np.inf, 0.0)
+
+
+class Inverse(ByResiduals):
     """A⁻¹ for a kernel with `shift` added to its diagonal.
 
     `lost` counts the directions whose eigenvalue is not told from zero: there the answer is that of least norm, and
@@ -54,12 +130,10 @@ class Inverse:
         error = np.array(kernel.error)
         if shift:
             error[np.diag_indices(n)] += UNIT * np.abs(a.diagonal())
-        self.matrix = Matrix(a, error)
-        self.spread, self.scales = self.matrix.spread, self.matrix.scales
-        self.lost = 0
+        self._sum = Matrix(a, error)
+        super().__init__(self._sum, 1 / shift if shift else np.inf)
         self._spectrum: Spectrum | None = None
         self._factor: Array | None = None
-        self.inverse_norm = 1 / shift if shift else np.inf
         if not n:
             return
         try:
@@ -83,7 +157,7 @@ class Inverse:
         """
         from scipy.linalg import LinAlgError, cholesky
 
-        a = self.matrix.value
+        a = self._sum.value
         n = len(a)
         x = np.random.default_rng(0).standard_normal(n)
         length = 0.0
@@ -124,56 +198,5 @@ class Inverse:
             return np.asarray(self._vectors @ ((self._vectors.T @ rhs) / self._values[:, None]))
         return np.zeros_like(rhs)
 
-    def solve(self, rhs: Array, error: Array | None = None, exactly: bool = False) -> SolvedInverse:
-        """A⁻¹r of columns; `exactly` takes residuals in long floats and refines, which is for few columns."""
-        a, n = self.matrix.value, len(self.matrix)
-        error = np.zeros_like(rhs) if error is None else error
-        value = self._solve(rhs)
-        if exactly:
-            for _ in range(_REFINEMENTS):
-                value = value + self._solve((rhs - long_product(a, value)).astype(float))
-            residual = rhs - long_product(a, value)
-            rounding = growth(n + 2, LONG_UNIT)
-        else:
-            residual = rhs - a @ value
-            rounding = growth(n + 2)
-        size = np.abs(value)
-        slack = error + rounding * (self.scales[:, None] * (self.scales @ size) + np.abs(rhs))
-        moved = self.matrix.error @ size * (1 + growth(n + 2)) if exactly else None
-        weight = self.spread @ size * (1 + growth(n + 2))
-        unknown = moved if moved is not None else self.spread[:, None] * weight
-        norm = np.linalg.norm(np.abs(residual).astype(float) + slack + unknown, axis=0) * (1 + growth(n + 4))
-        return SolvedInverse(rhs, error, value, residual, slack, moved, weight, norm, exactly)
 
-    def form(self, left: Solved, right: Solved, pairs: bool = True) -> Sides:
-        assert isinstance(left, SolvedInverse) and isinstance(right, SolvedInverse)
-        n = len(self.matrix)
-        here, there = np.abs(left.value), np.abs(right.value)
-        if right.exactly and pairs:
-            long = long_product(left.rhs.T, right.value) + long_product(left.value.T, right.residual)
-            value, rounding = long.astype(float), growth(n + 2, LONG_UNIT)
-        else:
-            value = products(left.rhs, right.value, pairs) + products(left.value, right.residual, pairs)
-            value, rounding = value.astype(float), growth(n + 2)
-        size = products(np.abs(left.rhs), there, pairs) + products(here, np.abs(right.residual).astype(float), pairs)
-        first = products(left.error, there, pairs) + products(here, right.slack, pairs)
-        first += rounding * size + UNIT * np.abs(value)
-        if right.moved is not None:
-            first += products(here, right.moved, pairs)
-        else:
-            first += outer(left.weight, right.weight, pairs)
-        second = self.inverse_norm * outer(left.norm, right.norm, pairs) if np.isfinite(self.inverse_norm) else (
-            np.where(outer(left.norm, right.norm, pairs) > 0, np.inf, 0.0)
-        )  # fmt: skip
-        slop = 1 + growth(n + 8)
-        return Sides(value, first * slop, second * slop)
-
-    def distance(self, left: Solved) -> Array:
-        """‖A⁻¹l − v‖ = ‖A⁻¹s‖ ≤ ‖A⁻¹‖ ‖s‖."""
-        assert isinstance(left, SolvedInverse)
-        if np.isfinite(self.inverse_norm):
-            return self.inverse_norm * left.norm
-        return np.where(left.norm > 0, np.inf, 0.0)
-
-
-__all__ = ["LONG", "Inverse", "SolvedInverse"]
+__all__ = ["LONG", "ByResiduals", "Inverse", "SolvedInverse"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -12,9 +13,11 @@ from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.gaussian.problem import Clock
 from netsor.kernels import Kernel, infer_diagonal, infer_kernels, infer_nngp
 from netsor.kernels.pairs import as_inputs
+from netsor.kernels.tiled import write_kernels
 from netsor.predict.gaussian_process import Rows
 from netsor.predict.rounding import Array
 from netsor.predict.systems import Matrix
+from netsor.predict.tiles import Stored, Tiles
 
 Progress = Callable[[str], None] | None
 # Of the seconds that are left: for the kernels of the training rows, and for those with test rows.
@@ -25,7 +28,7 @@ _FIRST, _SECOND = 0.5, 0.9
 class Tables:
     """K or Θ of training rows (N, N, q, q) and of these with test rows (N, M, q, q), q the number of outputs."""
 
-    train: Kernel
+    train: Kernel | Stored
     cross: Kernel
 
 
@@ -45,9 +48,11 @@ class AllKernels:
 
 def compute_kernels(
     network: Program, train: Array, test: Array, tangent: bool, full: bool, tol: float, budget: float | None,
-    progress: Progress = None,
+    progress: Progress = None, folder: Path | None = None,
 ) -> AllKernels:  # fmt: skip
     """Kernels of distinct training rows and test rows, arrays (N, D) that hold all numbers of an example in a row.
+
+    With a `folder` the kernels of the training rows are written there, tile by tile.
 
     Raises NetsorError, as `infer_kernels` does, and where the covariance of the outputs is not known (E617).
     """
@@ -79,7 +84,17 @@ def compute_kernels(
             said.setdefault((d.code, d.message), d)
 
     q = len(network.readouts)
-    if len(train):
+    k: Kernel | Stored
+    theta: Kernel | Stored | None
+    if len(train) and folder is not None:
+        # In this process alone: others would begin with the user's script, which may not be made for that.
+        made = write_kernels(
+            network, train, out=folder / "training", nngp=not tangent, tol=tol, workers=1, progress=progress
+        )
+        note(made.diagnostics)
+        found = {name: Stored(path, made.error[name]) for name, path in made.files.items()}
+        k, theta = found["nngp"], found.get("ntk")
+    elif len(train):
         k, theta = pair(train, None, _FIRST, "training rows")
     else:
         k, theta = _nothing(0, 0, q), _nothing(0, 0, q) if tangent else None
@@ -89,9 +104,9 @@ def compute_kernels(
         cross = _nothing(len(train), len(test), q)
         theta_cross = cross if tangent else None
     if full and len(test):
-        found = infer_nngp(network, as_inputs(network, test), None, tol, progress, left(1.0))
-        note(found.diagnostics)
-        own = _blocks(found.nngp)
+        own_nngp = infer_nngp(network, as_inputs(network, test), None, tol, progress, left(1.0))
+        note(own_nngp.diagnostics)
+        own = _blocks(own_nngp.nngp)
     elif full:
         own = _nothing(0, 0, q)
     else:
@@ -118,6 +133,8 @@ def related_outputs(kernels: AllKernels) -> list[list[list[int]]]:
     What is not related is predicted apart, and what is the same is solved once.
     """
     q = kernels.outputs
+    if isinstance(kernels.nngp.train, Stored):
+        return [[list(range(q))]]
     linked = np.eye(q, dtype=bool)
     for table in _all_tables(kernels):
         for x in (table.value, table.error):
@@ -147,9 +164,11 @@ def related_outputs(kernels: AllKernels) -> list[list[list[int]]]:
 
 
 def _all_tables(kernels: AllKernels) -> Iterator[Kernel]:
-    yield from (kernels.nngp.train, kernels.nngp.cross, kernels.own)
-    if kernels.tangent is not None:
-        yield from (kernels.tangent.train, kernels.tangent.cross)
+    for tables in (kernels.nngp, kernels.tangent):
+        if tables is not None:
+            assert isinstance(tables.train, Kernel)
+            yield from (tables.train, tables.cross)
+    yield kernels.own
 
 
 def _same(kernels: AllKernels, one: list[int], other: list[int]) -> bool:
@@ -160,8 +179,10 @@ def _same(kernels: AllKernels, one: list[int], other: list[int]) -> bool:
     )
 
 
-def matrix(kernel: Kernel, group: list[int]) -> Matrix:
+def matrix(kernel: Kernel | Stored, group: list[int]) -> Matrix | Tiles:
     """A kernel (N, N, q, q) over rows and the outputs of a group, output after output in each row."""
+    if isinstance(kernel, Stored):
+        return Tiles.of(kernel, group)
     return Matrix(*(_flat(x, group) for x in (kernel.value, kernel.error)))
 
 

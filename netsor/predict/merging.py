@@ -16,6 +16,7 @@ from netsor.predict.gaussian_process import Rows, Targets
 from netsor.predict.rounding import UNIT, Array, growth
 from netsor.predict.scaling import Scaling
 from netsor.predict.systems import Matrix
+from netsor.predict.tiles import Tiles
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,13 @@ class Merged:
         np.add.at(out, self.where, _along(self.factors if factors is None else factors, y) * y)
         return out
 
-    def matrix(self, kernel: Matrix, outputs: int) -> Matrix:
+    def matrix(self, kernel: Matrix | Tiles, outputs: int) -> Matrix | Tiles:
         """D^½ K D^½ over rows and the outputs of each."""
         if self.single:
             return kernel
         scale = np.repeat(self.weights, outputs)
+        if isinstance(kernel, Tiles):
+            return kernel.scaled(scale)
         value = kernel.value * scale[:, None] * scale
         return Matrix(value, (kernel.error * scale[:, None] * scale + self._rounding * np.abs(value)) * (1 + 8 * UNIT))
 

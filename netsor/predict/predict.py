@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -21,8 +25,12 @@ from netsor.predict.result import Prediction, draw, score
 from netsor.predict.rounding import UNIT, Array
 from netsor.predict.scaling import infer_scaling
 from netsor.predict.systems import Matrix
+from netsor.predict.tiles import Tiles
 from netsor.train.advice import not_covered
 from netsor.transform.sgd import number_table
+
+# Rows times outputs of a kernel that is factored in memory; larger ones are on disk, and are solved by iteration.
+MOST_FACTORED = 30_000
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,15 @@ class Request:
             )
         if self.kernel == "nngp" and not math.isinf(self.time):
             raise NetsorError(derived.time_without_flow())
+
+    def verify_large(self, rows: int) -> None:
+        """Raises NetsorError (E663) for what needs a factor of the kernel, which so many rows have not."""
+        if not math.isinf(self.time):
+            hint = "leave `--time` out for the end of training, with a small `--noise`"
+            raise faults.bad_setting(f"the time with {rows} training rows", f"{self.time:g}", "inf", hint)
+        if not self.noise:
+            wanted = "above 0, for without it no bound on an error is known"
+            raise faults.bad_setting(f"the noise variance with {rows} training rows", "0", wanted, "`--noise 0.001`")
 
     @property
     def full(self) -> bool:
@@ -123,8 +140,22 @@ def predict(
         x, xt = ((z - standard[0]) / standard[1] for z in (x, xt))
     merged = merge(x, xt, infer_scaling(network))
     distinct = x[merged.first]
-    with limited(budget):
-        tables = compute_kernels(network, distinct, xt, kernel == "ntk", asked.full, tol, budget, progress)
+    large = len(distinct) * count > MOST_FACTORED
+    if large:
+        asked.verify_large(len(distinct))
+    with _folder(large) as folder:
+        with limited(budget):
+            tables = compute_kernels(network, distinct, xt, kernel == "ntk", asked.full, tol, budget, progress, folder)
+        return _predicted(network, asked, tables, merged, (x, xt, y, yt), standard, progress)
+
+
+def _predicted(
+    network: Program, asked: Request, tables: AllKernels, merged: Merged,
+    data: tuple[Array, Array, Array, Array | None], standard: tuple[Array, Array] | None, progress: Progress,
+) -> Prediction:  # fmt: skip
+    x, xt, y, yt = data
+    count, columns, kernel = len(network.readouts), y.shape[1], asked.kernel
+    distinct = x[merged.first]
     said = list(tables.diagnostics)
     if kernel == "ntk" and not any(d.code == "W614" for d in said):
         said += not_covered(network, named_examples(network, np.concatenate([distinct, xt])))
@@ -140,12 +171,22 @@ def predict(
         found.add(moments, members)
     made = found.prediction(network.name, asked, len(x), _once(said))
     if asked.samples and made.cov is not None:
-        made = replace(made, samples=draw(made.mean, made.cov, samples, seed))
+        made = replace(made, samples=draw(made.mean, made.cov, asked.samples, asked.seed))
     if yt is not None:
         noise_of_targets = asked.noise if kernel == "nngp" else 0.0
         made = replace(made, scores=score(made.mean, made.std**2 + noise_of_targets, yt))
     made = replace(made, standard=standard)
-    return made if cov else replace(made, cov=None, cov_error=None)
+    return made if asked.cov else replace(made, cov=None, cov_error=None)
+
+
+@contextmanager
+def _folder(needed: bool) -> Iterator[Path | None]:
+    """A folder for kernels that memory does not hold, for as long as they are used."""
+    if not needed:
+        yield None
+        return
+    with TemporaryDirectory(prefix="netsor-") as name:
+        yield Path(name)
 
 
 def target_columns(targets: Any, rows: int, outputs: int, what: str) -> Array:
@@ -223,13 +264,16 @@ def _solve(
     return _interpolated(moments, known, there, asked), int(kept.sum())
 
 
-def _audible(kernel: Matrix) -> Array:
+def _audible(kernel: Matrix | Tiles) -> Array:
     """Rows that are not exactly zero; the others tell nothing, since a kernel is positive semidefinite."""
+    if isinstance(kernel, Tiles):
+        # With noise they do no harm.
+        return np.ones(len(kernel), bool)
     return (kernel.value.diagonal() != 0) | (kernel.error.diagonal() != 0)
 
 
-def _chosen(kernel: Matrix, kept: Array) -> Matrix:
-    if kept.all():
+def _chosen(kernel: Matrix | Tiles, kept: Array) -> Matrix | Tiles:
+    if kept.all() or isinstance(kernel, Tiles):
         return kernel
     return Matrix(kernel.value[np.ix_(kept, kept)], kernel.error[np.ix_(kept, kept)])
 

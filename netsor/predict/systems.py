@@ -35,6 +35,15 @@ class Matrix:
         return float(self.error.sum(axis=1).max(initial=0.0)) * (1 + len(self) * UNIT)
 
     @property
+    def norm(self) -> float:
+        """A bound on ‖value‖₂: the largest sum of a row."""
+        return float(np.abs(self.value).sum(axis=1).max(initial=0.0))
+
+    def times(self, x: Array) -> Array:
+        """The product with columns x."""
+        return np.asarray(self.value @ x)
+
+    @property
     def scales(self) -> Array:
         """σ with |value| ≤ σ σᵀ, entry by entry: the largest of a row, or √ of the diagonal where that suffices."""
         diagonal = np.sqrt(np.maximum(self.value.diagonal(), 0.0))
