@@ -79,7 +79,7 @@ def test_the_limit_is_kernel_gradient_descent(make, batch):
     batches = [[(t * batch + k) % len(rows) for k in range(batch)] for t in range(steps)]
     expected = descend(kernel, f0, targets, batches, lr)
     program = sgd(network, rows, targets, test, steps=steps, batch=batch, lr=lr, f0=f0)
-    limit = infer_limit(program, tol=1e-9)
+    limit = infer_limit(program, tol=1e-9, budget=None)
     for t in range(steps + 1):
         names = [f"f[{t},{i + 1}]" for i in range(len(rows))] + [f"f̃[{t},{i + 1}]" for i in range(len(test))]
         np.testing.assert_allclose([limit[x].value for x in names], expected[t], atol=1e-8)
