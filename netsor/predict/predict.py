@@ -73,10 +73,12 @@ class Request:
         """Raises NetsorError (E663) for what needs a factor of the kernel, which so many rows have not."""
         if not math.isinf(self.time):
             hint = "leave `--time` out for the end of training, with a small `--noise`"
-            raise faults.bad_setting(f"the time with {rows} training rows", f"{self.time:g}", "inf", hint)
+            time = f"the time with {rows} training rows"
+            raise NetsorError(derived.bad_prediction(time, f"{self.time:g}", "inf", hint))
         if not self.noise:
             wanted = "above 0, for without it no bound on an error is known"
-            raise faults.bad_setting(f"the noise variance with {rows} training rows", "0", wanted, "`--noise 0.001`")
+            noise = f"the noise variance with {rows} training rows"
+            raise NetsorError(derived.bad_prediction(noise, "0", wanted, "give `--noise 0.001`, say"))
 
     @property
     def full(self) -> bool:
