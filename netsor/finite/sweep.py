@@ -146,8 +146,9 @@ def run_sweep(
                         xs = [x.astype(np.float64, copy=False) for x in xs]
                     y = s.function(*xs, *values[s.name])[0]
                     if s.is_moment:
-                        each = np.ndim(y) and np.shape(y)[-1] == b - a
-                        sums[s.name][a // size] = np.sum(y, axis=-1) if each else np.asarray(y)[..., 0] * (b - a)
+                        # A ψ without vectors is one number for all coordinates.
+                        y = np.atleast_1d(y)
+                        sums[s.name][a // size] = y.sum(axis=-1) if y.shape[-1] == b - a else y[..., 0] * (b - a)
                         if hook:
                             hook(s.name, np.asarray(y), a)
                         continue
