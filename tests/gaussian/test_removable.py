@@ -11,7 +11,6 @@ from mpmath import cos, exp, inf, mp, mpf, pi, quad, sqrt, tanh
 import netsor
 
 PROGRAM = "program p\nvector u, w ~ N(0, 1)\nvector x, y ~ N(0, [[1, 0.5], [0.5, 1]])\n"
-mp.dps = 25
 
 
 def normal(f: object, variance: object = 1) -> mpf:
@@ -50,6 +49,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("integrand", sorted(CASES))
+@mp.workdps(25)
 def test_what_is_bounded_at_the_zero_of_its_divisor_has_a_limit(integrand: str) -> None:
     result = netsor.loads(f"{PROGRAM}output a := mean({integrand})\n").limit()["a"]
     truth = CASES[integrand]()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import netsor.finite.execute
-import netsor.limit.interpreter
+import netsor.limit.expectations
 from netsor.cli import streams
 from netsor.cli.main import main
 
@@ -51,7 +51,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def strike(monkeypatch: pytest.MonkeyPatch, where: str, blow: Callable[[], Any]) -> list[int]:
     """Have `blow` happen in the first expectation, or in the first run at a width; how often it did."""
     struck: list[int] = []
-    places = {"limit": (netsor.limit.interpreter, "expect"), "finite": (netsor.finite.execute, "run_sweep")}
+    places = {"limit": (netsor.limit.expectations, "expect"), "finite": (netsor.finite.execute, "run_sweep")}
     module, name = places[where]
     whole = getattr(module, name)
 
