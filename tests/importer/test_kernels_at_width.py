@@ -28,7 +28,9 @@ NAMES = [
 
 def gradient(module: Any, v: Any, trained: set[str]) -> Any:
     """∂f/∂θ for the parameters of the module whose share of the kernel does not vanish like 1/n."""
-    parameters = [p for name, p in module.named_parameters() if name in trained]
+    # A shared parameter has several names, and an import keeps one of them.
+    named = module.named_parameters(remove_duplicate=False)
+    parameters = list({id(p): p for name, p in named if name in trained}.values())
     found = torch.autograd.grad(v, parameters, retain_graph=True, allow_unused=True)
     return torch.cat([g.reshape(-1) for g in found if g is not None])
 
