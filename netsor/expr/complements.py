@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 
-from netsor.expr.build import add, call, cond, mul, with_children
+from netsor.expr.build import add, call, cond, mul, rewrite, with_children
 from netsor.expr.canonical import canonical
 from netsor.expr.entry import Saturation
 from netsor.expr.functions import FUNCTIONS, is_log, log
@@ -112,26 +111,23 @@ def without_overflow(root: Expr) -> Expr:
     They show where one term takes over from another, and there is nothing that overflows.
     """
 
-    def rule(node: Expr) -> Expr:
-        if isinstance(node, Call) and is_log(node):
-            made = log_of_positive(node.children[0])
-        elif isinstance(node, Mul):
-            made = over_sum(node.children, None)
-        elif isinstance(node, Pow):
-            made = over_sum((node,), None)
-        else:
-            made = None
-        return node if made is None else made
-
+    if not any(map(_may_overflow, postorder(root))):
+        return root
     # Whole quotients come first: a power of a sum is not looked at before what stands above it.
-    return canonical(_from_above(root, rule)) if any(map(_may_overflow, postorder(root))) else root
+    return canonical(rewrite(rewrite(root, _shares), _logarithms))
 
 
-def _from_above(root: Expr, rule: Callable[[Expr], Expr]) -> Expr:
-    made = rule(root)
-    if made is root and root.children:
-        return with_children(root, tuple(_from_above(c, rule) for c in root.children))
-    return made
+def _shares(node: Expr) -> Expr:
+    made = over_sum(node.children, None) if isinstance(node, Mul) else None
+    return node if made is None else made
+
+
+def _logarithms(node: Expr) -> Expr:
+    if isinstance(node, Call) and is_log(node):
+        made = log_of_positive(node.children[0])
+    else:
+        made = over_sum((node,), None) if isinstance(node, Pow) else None
+    return node if made is None else made
 
 
 def _may_overflow(node: Expr) -> bool:

@@ -95,6 +95,8 @@ def same_sign(e: Expr) -> Expr:
     """An expression with the sign and the zeros of `e` wherever `e` has a value; `e` itself if none is simpler."""
     if not _is_total(e):
         return e
+    while isinstance(e, Call) and _has_sign_of_argument(e):
+        e = e.children[0]
     if is_positive(e):
         return ONE
     if is_positive(canonical(neg(e))):
@@ -119,12 +121,15 @@ def same_sign(e: Expr) -> Expr:
             return e
 
 
+def _has_sign_of_argument(e: Call) -> bool:
+    entry = FUNCTIONS[e.fn]
+    return bool(entry.times_argument) or entry.inverse is not None and entry.value(0.0) == 0
+
+
 def _of_function(e: Call) -> Expr:
     entry = FUNCTIONS[e.fn]
     if entry.chooses:
         return call(e.fn, *map(same_sign, e.children))
-    if entry.times_argument or entry.inverse is not None and entry.value(0.0) == 0:
-        return same_sign(e.children[0])
     if entry.degree is not None and not entry.singular:
         return call(e.fn, same_sign(e.children[0]), *e.children[1:])
     return e

@@ -236,6 +236,8 @@ def _existing(
     terms: list[tuple[Term, list[Expr]]], e: Expr, gaussians: Gaussians, law: Law
 ) -> list[tuple[Term, list[Expr]]]:
     """Terms without an expectation of their own joined into one, which may have one, as 1/u − cos(u)/u has."""
+    if len(terms) < 2:
+        return terms
     places = [i for i, (_, split) in enumerate(terms) if any(_why_divergent(b, gaussians, law) for b in split)]
     if len(places) < 2:
         return terms

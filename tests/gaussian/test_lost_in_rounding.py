@@ -136,3 +136,9 @@ def test_the_logarithm_of_a_sum_of_large_exponentials() -> None:
     density = lambda d: exp(-d * d / 4) / sqrt(4 * mp.pi)  # noqa: E731
     rest = 2 * quad(lambda d: log(1 + exp(-500 * d)) * density(d), [0, 0.01, 0.1, 1])
     assert abs(mpf(result.value) - (500 / sqrt(mp.pi) + rest)) <= result.error
+
+
+def test_the_sign_of_a_long_chain() -> None:
+    text = "program p\nvector x ~ N(0, 1)\nz[0] := x\nfor l in 1..100:\n    z[l] := tanh(z[l-1])\n"
+    result = loads(f"{text}output a := mean(x*step(z[100]))\n").limit()["a"]
+    assert abs(result.value - ABSOLUTE / 2) <= result.error
