@@ -16,6 +16,8 @@ from netsor.cli.options import (
     add_file,
     add_json,
     add_values,
+    add_workers,
+    open_workers,
     positive_number,
     positive_whole_number,
     seed_number,
@@ -53,11 +55,7 @@ def register(commands: Any) -> None:
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="go on from what an interrupted study kept")
     again.add_argument("--overwrite", action="store_true", help="delete what a store holds, and start anew")
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument(
-        "--jobs", type=positive_whole_number, metavar="N", help="processes on this machine (1: none but this)"
-    )
-    where.add_argument("--dask", metavar="ADDRESS", help="run on a cluster: tcp://scheduler:8786 (extra `dask`)")
+    add_workers(parser)
     add_values(parser)
     add_json(parser)
     parser.set_defaults(run=run)
@@ -83,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     report(limit.diagnostics)
     limits = {name: (v.value, v.error) for name, v in limit.outputs.items()}
     with contextlib.ExitStack() as stack:
-        executor = _executor(args, stack)
+        executor = open_workers(args, stack)
         progress = stack.enter_context(Progress(f"{len(args.widths)} widths, {args.seeds} seeds"))
         study = converge(
             program, limits, args.widths, args.seeds, seed=args.seed, dtype=args.dtype, engine=args.engine,
@@ -157,16 +155,6 @@ def _plot(plot: Callable[..., None], outputs: Any, path: Path | None, title: str
         report(found)
         return found
     return []
-
-
-def _executor(args: argparse.Namespace, stack: contextlib.ExitStack) -> Any:
-    from netsor.finite import executors
-
-    if args.dask:
-        return stack.enter_context(executors.cluster(args.dask))
-    if args.jobs == 1:
-        return None
-    return stack.enter_context(executors.processes(args.jobs))
 
 
 def _text(title: str, legend: str, study: Any, missing: Mapping[str, str]) -> str:

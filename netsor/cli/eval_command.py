@@ -272,9 +272,11 @@ def cut(text: str, most: int = 160) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def _span(seconds: float) -> str:
-    """A time as minutes and seconds."""
+def span(seconds: float) -> str:
+    """A time as minutes and seconds, or as hours and minutes."""
     minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 90:
+        return f"{minutes // 60} h {minutes % 60} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
@@ -303,8 +305,8 @@ class Progress:
         elapsed = time.monotonic() - self.start
         said = [str(part) for part in more] if isinstance(what, float) else [str(what), *map(str, more)]
         if isinstance(what, float) and what > 0:
-            said += [f"{what:.0%}", f"about {_span(elapsed * (1 - what) / what)} left"]
-        self.status.update(f"{self.title}: {', '.join(said)} ({_span(elapsed)})")
+            said += [f"{what:.0%}", f"about {span(elapsed * (1 - what) / what)} left"]
+        self.status.update(f"{self.title}: {', '.join(said)} ({span(elapsed)})")
 
     def __exit__(self, *exc: object) -> None:
         if self.status is not None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import math
+from contextlib import ExitStack
 from typing import Any
 
-from netsor.cli.eval_command import Progress, cut
+from netsor.cli.eval_command import Progress, cut, span
 from netsor.cli.kernel_text import compared, kernel_text
 from netsor.cli.network_options import add_rows, add_tolerance, read_rows
 from netsor.cli.options import (
     add_file,
     add_json,
     add_values,
+    add_workers,
     fill_in,
+    open_workers,
     positive_whole_number,
     refuse_unused,
     seconds,
@@ -66,6 +69,7 @@ def register(commands: Any) -> None:
         "--tile", type=positive_whole_number, metavar="T", help="with --out, the rows and columns of a tile (1000)"
     )
     parser.add_argument("--resume", action="store_true", help="with --out, go on where an interrupted call stopped")
+    add_workers(parser, "with --out, ")
     add_tolerance(parser, 1e-10)
     parser.add_argument("--budget", type=seconds, metavar="SECONDS", help="time for the limits (300); inf for no bound")
     parser.add_argument("--plot", metavar="FILE", help="the kernels as heat maps: .svg, .pdf or .png")
@@ -98,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
         fill_in(args, seeds=1, seed=0, tol=1e-10)
         return _write(args, document, inputs, inputs2)
     fill_in(args, seeds=1, seed=0, tol=1e-10, budget=_BUDGET)
-    refuse_unused(args, ("tile", "resume"), "without `--out`, which writes kernels to files")
+    refuse_unused(args, ("tile", "resume", "jobs", "dask"), "without `--out`, which writes kernels to files")
     limit: Any = None
     drawn: Any = None
     if with_limit:
@@ -165,7 +169,7 @@ def _write(args: argparse.Namespace, document: Any, inputs: Any, inputs2: Any) -
     """Kernels into files, tile by tile."""
     import sys
 
-    from netsor.kernels.tiled import TILE, Estimate, duration, write_kernels
+    from netsor.kernels.tiled import TILE, Estimate, write_kernels
 
     others = {"--width": args.width is not None, "--paths": args.paths, "--by-parameter": args.by_parameter}
     others |= {"--explain": args.explain, "--method paths": args.method == "paths", "--budget": args.budget is not None}
@@ -176,14 +180,16 @@ def _write(args: argparse.Namespace, document: Any, inputs: Any, inputs2: Any) -
         left = f"{e.left} of {e.tiles} tiles left, " if e.left < e.tiles else ""
         print(
             f"{document.program.name}: {e.rows:,} × {e.columns:,} entries, {left}{e.bytes / 1e9:.3g} GB in "
-            f"{args.out}.*, about {duration(e.seconds)} on {e.workers} core{'s' * (e.workers > 1)}",
+            f"{args.out}.*, about {span(e.seconds)} of one core's time",
             file=sys.stderr, flush=True,
         )  # fmt: skip
 
-    with Progress("kernels") as progress:
+    with ExitStack() as stack:
+        executor = open_workers(args, stack)
         written = write_kernels(
             document.program, inputs, inputs2, out=args.out, nngp=args.nngp, tile=args.tile or TILE,
-            resume=args.resume, tol=args.tol, before=before, progress=progress,
+            resume=args.resume, tol=args.tol, executor=executor, before=before,
+            progress=stack.enter_context(Progress("kernels")),
         )  # fmt: skip
     report(written.diagnostics)
     if args.json:

@@ -6,6 +6,8 @@ import argparse
 import math
 import re
 from collections.abc import Sequence
+from concurrent.futures import Executor
+from contextlib import ExitStack
 from decimal import Decimal, InvalidOperation
 
 from netsor.diagnostics import Diagnostic, NetsorError
@@ -41,6 +43,28 @@ def add_values(parser: argparse.ArgumentParser) -> None:
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+
+
+def add_workers(parser: argparse.ArgumentParser, with_: str = "") -> None:
+    """Who does the work: processes of this machine, or a cluster."""
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--jobs", type=positive_whole_number, metavar="N", help=f"{with_}processes on this machine (1: none but this)"
+    )
+    where.add_argument(
+        "--dask", metavar="ADDRESS", help=f"{with_}run on a cluster: tcp://scheduler:8786 (extra `dask`)"
+    )
+
+
+def open_workers(args: argparse.Namespace, stack: ExitStack) -> Executor | None:
+    """The executor that `add_workers` lets the user choose; None stands for this process alone."""
+    from netsor.finite import executors
+
+    if args.dask:
+        return stack.enter_context(executors.cluster(args.dask))
+    if args.jobs == 1:
+        return None
+    return stack.enter_context(executors.processes(args.jobs))
 
 
 def refuse_unused(args: argparse.Namespace, names: Sequence[str], why: str) -> None:

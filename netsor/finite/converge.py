@@ -9,17 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    BrokenExecutor,
-    CancelledError,
-    Executor,
-    Future,
-    wait,
-)
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -32,7 +24,7 @@ from netsor.expr import WIDTH
 from netsor.finite import cost, memory
 from netsor.finite.arguments import output_names, width_of
 from netsor.finite.bias import decays
-from netsor.finite.executors import Pool
+from netsor.finite.executors import Pool, WorkersLostError, abandon, completed, lost_workers
 from netsor.finite.prepare import prepare
 from netsor.finite.rates import Convergence, study_output
 from netsor.finite.run import run
@@ -227,7 +219,6 @@ def _run_all(
 ) -> tuple[bool, tuple[Diagnostic, ...]]:
     """Run all tasks; returns whether the study was interrupted, and warnings about lost workers."""
     total = sum(t.seconds for t in tasks) or 1.0
-    start = time.perf_counter()
     finished = 0.0
 
     def took(task: Task, line: dict[str, Any]) -> None:
@@ -235,73 +226,27 @@ def _run_all(
         keeper.add(line)
         finished += task.seconds
         if progress:
-            spent = time.perf_counter() - start
-            left = spent * (total - finished) / finished
-            progress(min(1.0, finished / total), f"width {task.width:,}, about {_duration(left)} left")
+            progress(min(1.0, finished / total), f"width {task.width:,}")
 
     shared = [t for t in tasks if executor is not None and not t.alone]
     warnings: tuple[Diagnostic, ...] = ()
     try:
         if executor is not None:
             try:
-                _hand_out(shared, executor, took)
-            except _LOST as e:
+                for task, line in completed(run_task, list(shared), executor):
+                    took(task, line)
+                    shared.remove(task)
+            except WorkersLostError as e:
                 # The tasks that are left run here, one after the other, since a worker that ran out of memory would do
                 # so again.
-                warnings = (_lost_workers(e, len(shared)),)
+                warnings = (lost_workers(e, len(shared), "this study"),)
         for task in [*shared, *(t for t in tasks if executor is None or t.alone)]:
             took(task, run_task(task))
         return False, warnings
     except KeyboardInterrupt:
-        if isinstance(executor, Pool):
-            executor.abandon()
-        elif executor is not None:
-            executor.shutdown(wait=False, cancel_futures=True)
+        if executor is not None:
+            abandon(executor)
         return True, warnings
-
-
-# What `Future.result` raises when a process of the pool was killed or the scheduler is gone.
-_LOST = (BrokenExecutor, CancelledError, MemoryError, OSError)
-
-
-def _hand_out(tasks: list[Task], executor: Executor, took: Callable[[Task, dict[str, Any]], None]) -> None:
-    """Run tasks on an executor; each is removed from the list when it is finished."""
-    queue = iter(list(tasks))
-    running: dict[Future[dict[str, Any]], Task] = {}
-    # A few tasks per core are queued ahead: no worker is idle, and few tasks are lost when the study is interrupted.
-    ahead = 4 * cores() + 16
-    while True:
-        for task in islice(queue, max(0, ahead - len(running))):
-            running[executor.submit(run_task, task)] = task
-        if not running:
-            return
-        for f in wait(running, return_when=FIRST_COMPLETED).done:
-            line = f.result()
-            task = running.pop(f)
-            took(task, line)
-            tasks.remove(task)
-
-
-def _lost_workers(error: Exception, left: int) -> Diagnostic:
-    return Diagnostic(
-        "W710",
-        "the workers of this study were lost before it was done",
-        notes=(
-            f"{'one task was' if left == 1 else f'{left} tasks were'} left, and done in this process, "
-            "with the same numbers",
-            *(line for line in str(error).splitlines()[:1] if line),
-        ),
-        hint="a process that is killed often lacked memory: fewer `--jobs` need less"
-        if isinstance(error, (BrokenExecutor, MemoryError))
-        else "look at the scheduler's and the workers' own messages",
-        severity="warning",
-    )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def expected_bias_rate(program: Program, output: str) -> float:

@@ -1,4 +1,4 @@
-"""Executors for the tasks of a study: processes on this machine, or workers of a cluster."""
+"""Executors for tasks that do not depend on each other: processes on this machine, or workers of a cluster."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ import re
 import signal
 import socket
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from itertools import islice
 from multiprocessing.connection import Connection
+from typing import Any, TypeVar
 
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.finite.workers import cores
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 def _begin_worker(reader: Connection, writer: Connection) -> None:
@@ -105,3 +110,59 @@ def cluster(address: str, timeout: float = 10.0) -> Iterator[Executor]:
         ) from e  # fmt: skip
     with client:
         yield client.get_executor(pure=False, retries=3)
+
+
+# What a task's result raises when a process of the pool was killed or the scheduler is gone.
+_LOST = (BrokenExecutor, CancelledError, MemoryError, OSError)
+
+
+class WorkersLostError(Exception):
+    """The workers of an executor are gone; the cause says how."""
+
+
+def completed(function: Callable[[T], R], tasks: Iterable[T], executor: Executor) -> Iterator[tuple[T, R]]:
+    """Each task with `function(task)`, in the order in which the executor finishes them.
+
+    Raises WorkersLostError where the executor can do no more; what was not given until then is not done.
+    """
+    queue = iter(tasks)
+    running: dict[Any, T] = {}
+    # A few tasks for each core are queued ahead: no worker is idle, and few tasks are lost by an interruption.
+    ahead = 4 * cores() + 16
+    while True:
+        try:
+            for task in islice(queue, max(0, ahead - len(running))):
+                running[executor.submit(function, task)] = task
+            finished = wait(running, return_when=FIRST_COMPLETED).done
+            results = [(running.pop(future), future.result()) for future in finished]
+        except _LOST as e:
+            raise WorkersLostError from e
+        if not results:
+            return
+        yield from results
+
+
+def lost_workers(lost: WorkersLostError, left: int, work: str) -> Diagnostic:
+    """W710: the workers of `work` are gone, and the tasks that are left are done in this process."""
+    error = lost.__cause__
+    return Diagnostic(
+        "W710",
+        f"the workers of {work} were lost before it was done",
+        notes=(
+            f"{'one task was' if left == 1 else f'{left} tasks were'} left, and done in this process, "
+            "with the same numbers",
+            *(line for line in str(error).splitlines()[:1] if line),
+        ),
+        hint="a process that is killed often lacked memory: fewer `--jobs` need less"
+        if isinstance(error, (BrokenExecutor, MemoryError))
+        else "look at the scheduler's and the workers' own messages",
+        severity="warning",
+    )
+
+
+def abandon(executor: Executor) -> None:
+    """Stop: the processes of this machine at once; of a cluster what has not begun."""
+    if isinstance(executor, Pool):
+        executor.abandon()
+    else:
+        executor.shutdown(wait=False, cancel_futures=True)

@@ -19,7 +19,7 @@ from netsor.predict.rounding import Array
 from netsor.predict.systems import Matrix
 from netsor.predict.tiles import Stored, Tiles
 
-Progress = Callable[[str], None] | None
+Progress = Callable[..., None] | None
 # Of the seconds that are left: for the kernels of the training rows, and for those with test rows.
 _FIRST, _SECOND = 0.5, 0.9
 
@@ -87,10 +87,9 @@ def compute_kernels(
     k: Kernel | Stored
     theta: Kernel | Stored | None
     if len(train) and folder is not None:
-        # In this process alone: others would begin with the user's script, which may not be made for that.
-        made = write_kernels(
-            network, train, out=folder / "training", nngp=not tangent, tol=tol, workers=1, progress=progress
-        )
+        # In this process alone: where processes are not forked, others would begin with the user's script, which may
+        # not be made for that.
+        made = write_kernels(network, train, out=folder / "training", nngp=not tangent, tol=tol, progress=progress)
         note(made.diagnostics)
         found = {name: Stored(path, made.error[name]) for name, path in made.files.items()}
         k, theta = found["nngp"], found.get("ntk")

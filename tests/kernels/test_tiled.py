@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections import namedtuple
@@ -16,7 +17,9 @@ import pytest
 from netsor.api import loads
 from netsor.cli.main import main
 from netsor.diagnostics import NetsorError
-from netsor.kernels.tiled import _locked, write_kernels
+from netsor.finite.executors import cluster, processes
+from netsor.kernels.tile_files import locked
+from netsor.kernels.tiled import write_kernels
 
 RELU = "network r(ξ : 2)\nmatrix U : (n, 2)\nmatrix W ~ N(0, 2/n)\nvector v ~ N(0, 1)\ntrain U, W, v\n"
 RELU += "x := relu(W relu(U ξ))\noutput f := vᵀ x / √n\n"
@@ -30,12 +33,12 @@ import numpy as np
 from netsor.api import load
 from netsor.kernels.tiled import write_kernels
 count = 0
-def progress(text):
+def progress(share, text):
     global count
     count += 1
     if count == 3:
         os.kill(os.getpid(), signal.SIGKILL)
-write_kernels(load("r.netsor").program, np.load("X.npy"), out="K", tile=3, workers=1, progress=progress)
+write_kernels(load("r.netsor").program, np.load("X.npy"), out="K", tile=3, progress=progress)
 """
 
 
@@ -50,7 +53,7 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize("tile", [4, 100])
 def test_the_same_numbers_as_in_memory(folder, tile):
     network = loads(RELU)
-    written = write_kernels(network.program, ROWS, out="K", tile=tile, workers=1)
+    written = write_kernels(network.program, ROWS, out="K", tile=tile)
     found = network.ntk(ROWS)
     assert (np.load("K.nngp.npy") == found.nngp.value).all() and (np.load("K.ntk.npy") == found.ntk.value).all()
     assert written.error == {"nngp": found.nngp.error.max(), "ntk": found.ntk.error.max()}
@@ -59,9 +62,9 @@ def test_the_same_numbers_as_in_memory(folder, tile):
 
 def test_several_outputs_and_other_columns(folder):
     two = loads(TWO)
-    write_kernels(two.program, ROWS, out="K", tile=4, nngp=True, workers=1)
+    write_kernels(two.program, ROWS, out="K", tile=4, nngp=True)
     assert (np.load("K.nngp.npy") == two.nngp(ROWS).value).all() and not (folder / "K.ntk.npy").exists()
-    write_kernels(two.program, ROWS, ROWS[:3] + 1, out="L", tile=4, workers=1)
+    write_kernels(two.program, ROWS, ROWS[:3] + 1, out="L", tile=4)
     assert (np.load("L.ntk.npy") == two.ntk(ROWS, ROWS[:3] + 1).ntk.value).all()
 
 
@@ -72,29 +75,76 @@ def test_killed_and_resumed(folder):
     assert done.returncode == -9, done.stderr
     record = np.load("K.tiles.npy")
     assert np.isfinite(record[:3]).all() and np.isnan(record[3:]).all() and len(record) == 10
-    assert write_kernels(network, ROWS, out="K", tile=3, resume=True, workers=1).computed == 7
-    write_kernels(network, ROWS, out="whole", tile=3, workers=1)
+    assert write_kernels(network, ROWS, out="K", tile=3, resume=True).computed == 7
+    write_kernels(network, ROWS, out="whole", tile=3)
     for name in ("nngp", "ntk"):
         assert (folder / f"K.{name}.npy").read_bytes() == (folder / f"whole.{name}.npy").read_bytes()
     again = write_kernels(network, ROWS, out="K", tile=3, resume=True)
     assert again.computed == 0 and list(again.error.values()) == np.load("K.tiles.npy")[..., 0].max(axis=0).tolist()
 
 
-@pytest.mark.slow
 def test_by_two_processes(folder):
     network = loads(RELU)
-    assert write_kernels(network.program, ROWS, out="K", tile=3, workers=2).computed == 10
+    with processes(2) as executor:
+        assert write_kernels(network.program, ROWS, out="K", tile=3, executor=executor).computed == 10
     assert (np.load("K.ntk.npy") == network.ntk(ROWS).ntk.value).all()
+
+
+def test_a_process_that_is_killed(folder):
+    """The tiles that are left are computed here, with the same numbers, and that is said."""
+    network = loads(RELU)
+    killed = []
+
+    def kill(share, what):
+        if not killed:
+            killed.extend(executor._processes)
+            os.kill(killed[0], signal.SIGKILL)
+            # Until the executor knows: it then takes no more tasks.
+            for process in executor._processes.values():
+                process.join()
+
+    with processes(2) as executor:
+        written = write_kernels(network.program, ROWS, out="K", tile=1, executor=executor, progress=kill)
+    assert killed and [d.code for d in written.diagnostics] == ["W710"] and written.computed == 66
+    assert (np.load("K.ntk.npy") == network.ntk(ROWS).ntk.value).all()
+
+
+def test_a_cluster_one_of_whose_workers_is_stopped(folder):
+    distributed = pytest.importorskip("distributed")
+    network = loads(RELU)
+    local = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    with distributed.LocalCluster(**local) as servers:
+        stopped = []
+
+        def stop(share, what):
+            if not stopped:
+                stopped.append(servers.workers[0])
+                servers.workers[0].process.process._process.kill()
+
+        with cluster(servers.scheduler_address) as executor:
+            written = write_kernels(network.program, ROWS, out="K", tile=1, executor=executor, progress=stop)
+    assert stopped and written.computed == 66
+    assert (np.load("K.nngp.npy") == network.nngp(ROWS).value).all()
+
+
+def test_a_fault_in_a_tile_is_told_from_a_process(folder):
+    """A network without an NTK: the same message as without processes, and nothing hangs."""
+    network = loads(RELU.replace("W relu", "W step")).program
+    with processes(2) as executor, pytest.raises(NetsorError) as there:
+        write_kernels(network, ROWS, out="K", tile=3, executor=executor)
+    with pytest.raises(NetsorError) as here:
+        write_kernels(network, ROWS, out="L", tile=3)
+    assert str(there.value) == str(here.value)
 
 
 def test_files_of_something_else(folder):
     network = loads(RELU).program
-    write_kernels(network, ROWS, out="K", nngp=True, workers=1)
+    write_kernels(network, ROWS, out="K", nngp=True)
     for rows, resume in ((ROWS, False), (ROWS + 1, True), (ROWS[:5], True)):
         with pytest.raises(NetsorError, match="E668"):
-            write_kernels(network, rows, out="K", nngp=True, resume=resume, workers=1)
-    with _locked(folder / "L"), pytest.raises(NetsorError, match="E669"):
-        write_kernels(network, ROWS, out="L", workers=1)
+            write_kernels(network, rows, out="K", nngp=True, resume=resume)
+    with locked(folder / "L"), pytest.raises(NetsorError, match="E669"):
+        write_kernels(network, ROWS, out="L")
 
 
 def test_a_disk_that_is_full(folder, monkeypatch):
@@ -103,14 +153,14 @@ def test_a_disk_that_is_full(folder, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(shutil, "disk_usage", lambda path: usage(0, 0, 100))
         with pytest.raises(NetsorError, match="E670"):
-            write_kernels(network, ROWS, out="K", workers=1)
+            write_kernels(network, ROWS, out="K")
 
     def full(*arguments: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(NetsorError, match="E670"):
-        write_kernels(network, ROWS, out="K", workers=1)
+        write_kernels(network, ROWS, out="K")
     assert not list(folder.glob("K.*"))
 
 
@@ -120,7 +170,7 @@ def test_the_command(folder, capsys):
     out = capsys.readouterr()
     result = json.loads(out.out)
     assert result["nngp"]["file"] == "K.nngp.npy" and result["inputs"] == 11
-    assert "11 × 11 entries" in out.err and "core" in out.err
+    assert "11 × 11 entries" in out.err and "one core" in out.err
     assert main([*line, "--out", "K", "--nngp", "--resume"]) == 0
     assert "K.nngp.npy: the NNGP of 11 inputs" in capsys.readouterr().out
     assert main([*line, "--tile", "5"]) == 2 and "[E010]" in capsys.readouterr().err
