@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from processes import NETSOR, handles_signals, started, waits
 
 from netsor.cli.main import main
 
@@ -49,9 +50,7 @@ def call(capsys, *arguments: str) -> tuple[int, str, str]:
 
 
 def netsor(*arguments: str, **options) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "netsor.cli.main", *arguments], capture_output=True, text=True, **options
-    )
+    return subprocess.run([*NETSOR, *arguments], capture_output=True, text=True, **options)
 
 
 # --- check ------------------------------------------------------------------------------------------------------------
@@ -291,15 +290,11 @@ def test_an_ascii_terminal_shows_names(write) -> None:
 
 
 def test_interrupt_ends_cleanly(write) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "netsor.cli.main", "eval", write(GOOD), "--width", "1000", "--seeds", "1000000"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    time.sleep(3)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    with started([*NETSOR, "eval", write(GOOD), "--width", "1000", "--seeds", "1000000"]) as process:
+        assert waits(lambda: handles_signals(process))
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "interrupted" in err and "Traceback" not in err
     done = re.search(r"interrupted after (\d+) of 1000000 seeds", err)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from finite_programs import program
+from processes import default_signals
 
 from netsor import NetsorError
 from netsor.diagnostics.catalogue import lookup
@@ -136,7 +137,8 @@ def test_an_interrupted_study_goes_on_where_it_stopped(tmp_path: Path, monkeypat
         if count == 6:
             signal.raise_signal(signal.SIGINT)
 
-    part = converge(p, LIMITS, [40, 400], 30, store=store, progress=stop)
+    with default_signals():
+        part = converge(p, LIMITS, [40, 400], 30, store=store, progress=stop)
     assert part.interrupted and 0 < sum(part.outputs["xv"].seeds) < 60
     lines = store.read_text().splitlines()
     assert len(lines) == 6

@@ -6,12 +6,14 @@ import os
 import re
 import signal
 import threading
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pytest
 from finite_programs import FEEDBACK, program
+from processes import default_signals
 
 from netsor import NetsorError
 from netsor.diagnostics.catalogue import lookup
@@ -167,8 +169,14 @@ def test_arrays_that_do_not_fit() -> None:
     refused("E705", net, 10, inputs={"ξ": [1, 2], "η": [1]})
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    with default_signals():
+        yield
+
+
 @pytest.mark.parametrize("engine", ["dense", "lazy"])
-def test_ctrl_c_keeps_the_finished_draws(engine: str) -> None:
+def test_ctrl_c_keeps_the_finished_draws(engine: str, interruptible: None) -> None:
     p = program(FEEDBACK)
     seen: list[float] = []
 
@@ -184,7 +192,7 @@ def test_ctrl_c_keeps_the_finished_draws(engine: str) -> None:
     assert seen == sorted(seen) and seen[0] > 0 and seen[-1] <= 4 / 50
 
 
-def test_ctrl_c_before_anything_is_finished() -> None:
+def test_ctrl_c_before_anything_is_finished(interruptible: None) -> None:
     p = program(SIMPLE)
     run(p, 10)
     # While the first matrix is being drawn by other threads.

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
+from processes import NETSOR, children, ended, started, waits
 
 from netsor.api import loads
 from netsor.cli.main import main
@@ -153,49 +151,23 @@ def test_paths_that_are_none(tmp_path: Path) -> None:
             Store(path, "a")
 
 
-def children(pid: int) -> list[int]:
-    return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def waits(condition) -> bool:  # noqa: ANN001
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def ended(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except OSError:
-        return True
-
-
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are read from /proc")
 @pytest.mark.parametrize("name", ["SIGTERM", pytest.param("SIGHUP", marks=pytest.mark.slow), "SIGKILL"])
 def test_workers_end_with_their_parent(name: str, folder: Path) -> None:
     arguments = ["converge", "p.netsor", "--widths", "10,4000", "--seeds", "50", "--engine", "dense", "--jobs", "2"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "netsor.cli.main", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
     store = folder / "p.converge.jsonl"
-    try:
+    with started([*NETSOR, *arguments]) as process:
         assert waits(lambda: len(children(process.pid)) == 2 and store.exists() and store.stat().st_size)
         workers = children(process.pid)
         process.send_signal(getattr(signal, name))
         # Standard output ends when nobody has it open any more, the workers included.
         out, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        process.wait()
-    assert waits(lambda: all(map(ended, workers)))
-    assert b"Traceback" not in err
+        assert waits(lambda: all(map(ended, workers)))
+    assert "Traceback" not in err
     number = getattr(signal, name)
     assert process.returncode == (-number if name == "SIGKILL" else 128 + number)
     # What was finished is there, and nobody holds it.
     with Store(store, fingerprint(loads(PROGRAM).program, 0, "float64"), resume=True) as kept:
         assert kept.done(10, "dense", ["k"]) and kept.damaged <= 1
     if name != "SIGKILL":
-        assert b"--resume" in err and b"mean" in out
+        assert "--resume" in err and "mean" in out

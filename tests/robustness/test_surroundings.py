@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import default_signals
 
 import netsor.finite.execute
 import netsor.limit.expectations
@@ -68,15 +69,11 @@ def strike(monkeypatch: pytest.MonkeyPatch, where: str, blow: Callable[[], Any])
 @pytest.fixture
 def handlers() -> Iterator[None]:
     """The handlers of a command, and afterwards those of the tests."""
-    kept = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGHUP)}
-    for n in kept:
-        signal.signal(n, signal.SIG_DFL)
-    streams._received.clear()
-    streams.handle_signals()
-    yield
-    streams._received.clear()
-    for n, handler in kept.items():
-        signal.signal(n, handler)
+    with default_signals():
+        streams._received.clear()
+        streams.handle_signals()
+        yield
+        streams._received.clear()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)
