@@ -109,6 +109,10 @@ def unknown_fault(ctx: Context, span: Span, name: str) -> Fault:
             return Fault(names.used_by_itself(span, name, place))
         if place.order > ctx.here.order:
             return Fault(names.used_before(span, span.text.strip("() "), _seen_from(span, place)))
+    if words := _in_comment(span):
+        from netsor.diagnostics.catalogue.syntax import comment
+
+        return Fault(comment(words, words.text.lstrip("- \t")))
     from netsor.check.foreign import foreign_name  # a program without faults starts faster
 
     if of_loop := _meant_index(ctx, span, name):
@@ -125,6 +129,14 @@ def unknown_fault(ctx: Context, span: Span, name: str) -> Fault:
     if index.isdigit() and scope.lookup(f"{name}{index}") is not None:
         return Fault(names.unknown_name(whole, whole.text, f"{name}{index}"))
     return Fault(names.unknown_name(span, span.text.strip("() "), _like(ctx, name)))
+
+
+def _in_comment(span: Span) -> Span | None:
+    """What `--` begins, as a comment of SQL or Lua, where an unknown name is a word of it; else it is a minus twice."""
+    text = span.source.text
+    start, stop = text.rfind("\n", 0, span.start) + 1, text.find("\n", span.end)
+    found = re.search(r"(?<=\s)--+[ \t]*(?:\w+[ \t]+)*\Z", text[start : span.start])
+    return Span(span.source, start + found.start(), stop if stop >= 0 else len(text)) if found else None
 
 
 def _meant_index(ctx: Context, span: Span, name: str) -> Diagnostic | None:

@@ -300,7 +300,9 @@ def array_entry(ctx: Context, array: Array, indices: Indices, node: ast.Index) -
     values = array.values
     for axis, i in enumerate(indices):
         if not 1 <= i <= array.shape[axis]:
-            raise Fault(declarations.row_out_of_range(node.span, name, i, array.shape, axis))
+            raise Fault(
+                declarations.row_out_of_range(node.span, name, indices, array.shape, axis, node.indices[axis].span)
+            )
         assert isinstance(values, tuple)
         values = values[i - 1]
     shape = array.shape[len(indices) :]

@@ -6,12 +6,13 @@ from netsor.check.context import Context
 from netsor.check.fault import Fault
 from netsor.check.unfolded import with_values
 from netsor.core import Moment, Nonlin
-from netsor.diagnostics import Diagnostic, Source, Span
+from netsor.diagnostics import Diagnostic, Edit, Source, Span
 from netsor.diagnostics.catalogue import divergence
 from netsor.expr import WIDTH, ZERO, Add, Const, Expr, Sym, canonical, mul, split_coefficient, substitute, to_text
 from netsor.expr.asymptotics import Diverges
 from netsor.expr.infinite_width import at_infinite_width, has_limit, limit_of_factors, what_diverges
 from netsor.expr.quotients import find_quotients
+from netsor.syntax import ast
 from netsor.syntax.lexer import Tokenizer
 
 
@@ -79,8 +80,27 @@ def _without_limit(ctx: Context, e: Expr, span: Span, rate: str, averaged: bool)
     # n · xᵀ y / n is an inner product without its division.
     if (not vectors or averaged and is_whole) and not (inner and factor is WIDTH):
         mean = to_text(rest, lambda s: _as_mean(ctx, s))
-        return divergence.fluctuation(span, span.text, to_text(factor), f"mean({mean})" if vectors else mean, inner)
+        what = f"mean({mean})" if vectors else mean
+        return divergence.fluctuation(span, span.text, to_text(factor), what, inner, _as_readout(ctx, span))
     return _divergent(span, span.text if is_whole or inner else to_text(product), rate, inner)
+
+
+def _as_readout(ctx: Context, span: Span) -> Edit | None:
+    """The edit that makes `f := vᵀ x / √n` and a later `output f` of a network one line, where that is all of f."""
+    at_top = ctx.file.statements if ctx.is_network else ()
+    line = next((s for s in at_top if isinstance(s, ast.Assign) and s.value.span == span), None)
+    if line is None or line.label or line.promise:
+        return None
+    name = line.target.span.text
+    uses = [s for s in ast.walk(ctx.file) if isinstance(s, ast.Name) and s.name == line.target.name]
+    asked = next(
+        (s for s in at_top if isinstance(s, ast.Output) and s.target is None and s.value.span.text == name), None
+    )
+    if asked is None or len(uses) != 1:
+        return None
+    text = span.source.text
+    between = text[line.span.end : asked.span.start].rstrip()
+    return Edit(line.span.to(asked.span), f"output {line.span.text}{between}")
 
 
 def _has_inner_product(text: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from netsor.check import check_source
-from netsor.diagnostics import Diagnostic, Source
+from netsor.diagnostics import Diagnostic, Source, apply_edits
 from netsor.diagnostics.catalogue import lookup
 from netsor.diagnostics.render import render
 
@@ -96,6 +96,14 @@ LINES = [
     ("x := max(g， v)", "fullwidth comma", "x := max(g, v)"),
     ("x := 1_0 g", "is not a number", "x := 10 g"),
     ("x := tanh(g) // the activation", "a comment begins with `#`", "x := tanh(g)  # the activation"),
+    ("x := tanh(g) % the activation", "a comment begins with `#`", "x := tanh(g)  # the activation"),
+    ("x := tanh(g) -- the activation", "a comment begins with `#`", "x := tanh(g) # the activation"),
+    ("x := tanh(g) -- g is known", "a comment begins with `#`", "x := tanh(g) # g is known"),
+    ("x := g.clamp(min=0)", "calls a method", "x := max(g, 0)"),
+    ("x := tanh(W g).clamp(-1, max=0.5)", "calls a method", "x := clip(tanh(W g), -1, 0.5)"),
+    ("x := torch.clamp(g, max=1/2)", "known by their places", "x := min(g, 1/2)"),
+    ("x := np.clip(g, a_min=None, a_max=3)", "known by their places", "x := min(g, 3)"),
+    ("x := clip(g, min=0, max=6)", "known by their places", "x := clip(g, 0, 6)"),
 ]
 # Whole programs, and pieces of the headlines of their faults, one for each.
 WHOLE = [
@@ -133,6 +141,20 @@ WHOLE = [
     # The first letter of the second х is Cyrillic.
     (HEAD + "\u0445 := W v\noutput m := mean(x)\n", ["another name only looks like it"]),
     (HEAD + "x := t\u0430nh(g)" + X, ["another name only looks like it"]),
+]
+_BODY = "matrix U : (n, 3)\nvector v ~ N(0, 1)\nx := tanh(U ξ)\n"
+_DATA = "data X : (2, 3) = [[1, 2, 3], [4, 5, 6]]\nmatrix U : (n, 3)\n"
+WHOLE += [
+    *(
+        (f"network f(ξ {space})\n{_BODY}output f := vᵀ x / √n\n", ["with its dimension behind a colon"])
+        for space in ("in 3", "∈ 3", "∈ ℝ^3", "in R^3")
+    ),
+    (f"network f(ξ \\in \\mathbb{{R}}^{{3}})\n{_BODY}output f := vᵀ x / √n\n", ["is LaTeX"]),
+    (f"network f(ξ : 3)\n{_BODY}f := vᵀ x / √n\noutput f\n", ["no limit of `vᵀ x / √n` can be told"]),
+    (f"network f(ξ : 3)\n{_BODY}f := vᵀ x / √n\n\ntrain U\noutput f\n", ["no limit of `vᵀ x / √n` can be told"]),
+    (f"{_DATA}x := U X[0]" + X, ["`X` has no row 0"]),
+    (f"{_DATA}x := X[2,4] U X[1]" + X, ["`X` has no entry 4"]),
+    (f"{_DATA}x := U X[-1]" + X, ["`X` has no row -1"]),
 ]
 LOOPS = [
     ("for t in 1..3", "ends with a colon"),
@@ -189,6 +211,9 @@ def edits(text: str, d: Diagnostic) -> Iterator[str]:
         yield "\n".join(lines[:at] + lines[at + 1 :])
         return
     found = re.match(r"(?:write|did you mean) `(.*?)`(?:\?|,|$| for )", d.hint)
+    if found is None and d.edits:
+        yield apply_edits(text, d.edits[:1])
+        return
     assert found is not None, d.hint
     yield text[: d.span.start] + found.group(1) + text[d.span.end :]
     indent = re.match(" *", lines[at]).group()  # type: ignore[union-attr]

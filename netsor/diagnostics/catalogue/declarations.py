@@ -307,15 +307,25 @@ def other_depth(span: Span, name: str, index: Sequence[int], depth: int) -> Diag
     )
 
 
-def row_out_of_range(span: Span, name: str, i: int, shape: Sequence[int], axis: int) -> Diagnostic:
+def row_out_of_range(
+    span: Span, name: str, index: Sequence[int], shape: Sequence[int], axis: int, place: Span
+) -> Diagnostic:
+    """The row (`axis` 0) or entry of `index` is none; `place` is where the index is written."""
+    i, size = index[axis], shape[axis]
     what = "row" if axis == 0 else "entry"
     note = "rows and entries of data count from 1" if i == 0 else f"`{name}` has shape {shape_text(shape)}"
+    # What is counted from the end elsewhere has a number here; of an index that is computed only the writer knows.
+    meant = size + 1 + i if -size <= i < 0 else min(max(i, 1), size)
+    written = span.text
+    mended = f"{written[: place.start - span.start]}{meant}{written[place.end - span.start :]}"
+    edits = (Edit(span, mended),) if re.fullmatch(r"-?\s*\d+", place.text) and size else ()
     return E406(
         f"`{name}` has no {what} {i}",
         span,
         "out of range",
         notes=(note,),
-        hint=f"use an index from 1 to {shape[axis]}",
+        hint=f"use an index from 1 to {size}" + (f", such as {said(edits[0])}" if edits else ""),
+        edits=edits,
     )
 
 

@@ -61,8 +61,12 @@ def no_limit(span: Span, text: str, rate: str, known: bool = True) -> Diagnostic
     )
 
 
-def fluctuation(span: Span, text: str, factor: str, rest: str, inner: bool) -> Diagnostic:
-    """A factor that grows before a mean: where the mean tends to 0 the product may tend to a random number."""
+def fluctuation(span: Span, text: str, factor: str, rest: str, inner: bool, readout: Edit | None = None) -> Diagnostic:
+    """A factor that grows before a mean: where the mean tends to 0 the product may tend to a random number.
+
+    `readout` makes the line the output that it is meant to be, in a network that has its name on an `output` line.
+    """
+    whose = "the output vᵀ x / √n is that of a `network` (D.1.1)"
     return (E502 if inner else E501)(
         f"no limit of `{short(text)}` can be told: `{short(rest)}` is multiplied by {factor}",
         span,
@@ -71,7 +75,8 @@ def fluctuation(span: Span, text: str, factor: str, rest: str, inner: bool) -> D
             "a mean of n terms that tends to 0 is still of order 1/√n: times √n it is random in the limit, a Gaussian; "
             "one that tends to another number grows with the factor",
         ),
-        hint=f"leave out the factor {factor}; the output vᵀ x / √n is that of a `network` (D.1.1)",
+        hint=f"leave out the factor {factor}; {whose}" if readout is None else f"write {said(readout)} in one line",
+        edits=() if readout is None else (readout,),
     )
 
 

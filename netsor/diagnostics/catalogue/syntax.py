@@ -1,6 +1,8 @@
 """E1xx: text and syntax."""
 
 from netsor.diagnostics.catalogue.entry import Entry
+from netsor.diagnostics.catalogue.words import said
+from netsor.diagnostics.data import Diagnostic, Edit, Span
 
 E101 = Entry(
     "E101",
@@ -82,6 +84,13 @@ E109 = Entry(
     "vector g ~ N(0, 1)\nx := g**2\n",
     "vector g ~ N(0, 1)\nx := g^2\n",
 )
+
+
+def comment(span: Span, text: str) -> Diagnostic:
+    """What another language's sign makes a comment; `span` reaches to the end of the line."""
+    edit = Edit(span, f"# {text}")
+    return E109("a comment begins with `#`", span, hint=f"write {said(edit)}", edits=(edit,))
+
 
 E110 = Entry(
     "E110",

@@ -18,6 +18,7 @@ _RENAMED = {
 _MODULES_NOTE = "nothing is imported: every function of the language is at hand by its name"
 _RANDOM = r"(?:randn|rand|normal|standard_normal|randn_like|Linear|Parameter|Embedding|uniform|empty)"
 _PIECE = r"[^(),]*(?:\([^()]*\)[^(),]*)*"
+_ARGUMENTS = r"(?:[^()]|\([^()]*\))*"
 
 
 _FACTOR = re.compile(r"([*/])\s*([^*/()]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\))?)")
@@ -80,6 +81,25 @@ def _method(m: re.Match[str]) -> str:
     return f"{_RENAMED.get(m.group(2), m.group(2))}({inside})"
 
 
+def _first(parts: list[str]) -> tuple[str, list[str]]:
+    return (parts[0], parts[1:]) if parts else ("", [])
+
+
+def _clamped(written: str, value: str, arguments: list[str]) -> str:
+    """`max`, `min` or `clip` of a value, by which of the two bounds a call gives."""
+    bounds: dict[str, str] = {}
+    for place, argument in zip(("min", "max"), arguments, strict=False):
+        name, equals, bound = argument.partition("=")
+        bounds[name.strip().removeprefix("a_") if equals else place] = (bound if equals else argument).strip()
+    low, high = (bounds.get(k, "None") for k in ("min", "max"))
+    u = value[1:-1] if value.startswith("(") else value
+    if "None" not in (low, high):
+        return f"clip({u}, {low}, {high})"
+    if low == high:
+        return written
+    return f"max({u}, {low})" if high == "None" else f"min({u}, {high})"
+
+
 # Methods that change where numbers are kept, and not the numbers.
 _NO_CHANGE = ("detach", "clone", "copy", "cpu", "cuda", "numpy", "float", "double", "contiguous", "squeeze", "flatten")
 _OBJECT = rf"({MEMBER}|\([^()]*\))"
@@ -120,6 +140,17 @@ HABITS = (
         rf"{_MODULE}einsum\(\s*[\"'](\w)(\w),\s*(?:\1->\2|\2->\1)[\"']\s*,\s*({MEMBER})\s*,({_PIECE})\)",
         "`{}`: a product with a matrix is `W x`, and there are no modules",
         lambda m: f"{m.group(3)}{'' if _keeps_first(m) else 'ᵀ'} ({m.group(4).strip()})",
+    ),
+    habit(
+        rf"(?:{_MODULE}|(?<![\w.])(?=\w+\({_ARGUMENTS}=))(?:clamp|clip)\(({_ARGUMENTS})\)",
+        "`{}`: the bounds of `clip(u, low, high)` are known by their places, and one bound is `max` or `min`",
+        lambda m: _clamped(m.group(), *_first(_split(m.group(1)))),
+    ),
+    habit(
+        rf"({MEMBER}(?:\([^()]*\))?|\([^()]*\))\.(?:clamp|clip)_?\(({_ARGUMENTS})\)",
+        "`{}` calls a method",
+        lambda m: _clamped(m.group(), m.group(1), _split(m.group(2))),
+        note=_METHOD_NOTE,
     ),
     habit(
         rf"(?:{_MODULE})(Dropout|LayerNorm|RMSNorm|Softmax|ReLU|GELU|SiLU|Tanh|Sigmoid|ELU|Softplus|Mish|Identity)"

@@ -60,7 +60,13 @@ _RANGE = "a loop runs over a range `1..T`, with both ends included"
 COMMENTS = (
     habit(r"^(?://+|--+|%+|/\*+|;+(?!=))[ \t]*([^\n]*?)(?:\*/)?$", _COMMENT, r"# \1", "E109", safe=True),
     habit(r"^(?:\"{3}|'{3})[^\n]*$", _COMMENT, None, "E109", hint="write `#` instead"),
-    habit(r"(?<=\S)\s+(?P<at>//\s+[A-Za-z][^\n]*)$", _COMMENT, lambda m: "  # " + m.group().strip("/ "), "E109"),
+    # `%` is a remainder between two values; what no operator joins are words.
+    habit(
+        r"(?<=\S)\s+(?P<at>(?://|%+(?=\s+\w+\s+\w))\s+[A-Za-z][^\n]*)$",
+        _COMMENT,
+        lambda m: "  # " + m.group().strip("/% "),
+        "E109",
+    ),
 )
 # What a line is by its first word, before what it holds.
 STATEMENTS = (
@@ -140,6 +146,9 @@ HABITS = (
           "E108"),
     habit(rf"^((?:program|network)\s+)(?P<at>{NAME}(?:-\w+)+)", "a name has no hyphen: `{}` would be a difference",
           lambda m: m.group(1) + m.group("at").replace("-", "_"), "E122"),
+    habit(rf"^(network\s[^#]*?{MEMBER})\s*(?P<at>(?:∈|\\in\b|\bin\b)\s*(?:(?:ℝ|R|\\mathbb\s*\{{?R\}}?)\s*\^\s*)?"
+          r"\{?([^\W_]+)\}?)(?=\s*[,)])",
+          "`{}`: an input of a network is declared with its dimension behind a colon", r"\1 : \3", "E122"),
     habit(rf"(~\s*N\s*\(\s*)(?P<at>\w+\s*=\s*([^,=()]+),\s*({_MOMENT})\s*=\s*)({_VALUE})(?=\s*\))",
           "`{}`: mean and variance are known by their places",
           lambda m: f"{m.group(1)}{m.group(3)}, {_as_variance(m.group(4), m.group(5))}", "E121",
