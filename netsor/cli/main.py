@@ -134,6 +134,9 @@ def run() -> None:
     except KeyboardInterrupt:  # while the command was still being read
         tell("interrupted")
         status = interrupted_status()
+    except MemoryError:  # not even for what makes a message
+        tell("error[E702]: the memory that can be had does not suffice")
+        status = _USAGE
     except SystemExit as end:
         status = int(end.code or 0)
     if why := finish():
