@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import declarations
 
 Values = float | tuple[Any, ...]
 Shape = tuple[int, ...]
@@ -52,17 +53,11 @@ def as_tuples(value: Any) -> Values:
 
 
 def ragged(name: str) -> NetsorError:
-    return NetsorError(
-        Diagnostic(
-            "E403", f"the rows of `{name}` have different lengths", hint="give every row the same number of entries"
-        )
-    )
+    return NetsorError(declarations.rows_of_different_lengths(name))
 
 
 def no_numbers(name: str, shape: Shape) -> NetsorError:
-    return NetsorError(
-        Diagnostic("E403", f"`{name}` holds no number: its shape is {shape}", hint="give every axis at least one entry")
-    )
+    return NetsorError(declarations.no_entries(name, shape))
 
 
 def shortened(text: str, most: int = 60) -> str:

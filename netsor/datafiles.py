@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from netsor.arrays import DEEPEST, NotNumbers, Shape, Values, as_tuples, nested, no_numbers, ragged, shortened
-from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import files
 
 Read = TypeVar("Read")
 # As the language writes numbers, so that `1_0` is no ten here either; and what `numpy.savetxt` writes for the others.
@@ -32,12 +33,7 @@ def read_array_file(path: Path, name: str) -> tuple[Values, Shape]:
     """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        raise NetsorError(
-            Diagnostic(
-                "E022", f"{_what(path, name)} is of an unknown type `{path.suffix}`",
-                hint="give a .npy, .csv or .json file",
-            )
-        )  # fmt: skip
+        raise NetsorError(files.numbers_of_unknown_type(_what(path, name), path.suffix))
     return read_ordinary_file(path, name, lambda file: reader(file, name))
 
 
@@ -51,22 +47,16 @@ def read_ordinary_file(path: Path, name: str, reader: Callable[[IO[bytes]], Read
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            raise NetsorError(Diagnostic("E022", f"{what} is a folder", hint="name a file in it"))
+            raise NetsorError(files.folder_of_numbers(what))
         if not stat.S_ISREG(mode):
-            raise NetsorError(Diagnostic("E022", f"{what} is not an ordinary file", hint="copy it to a file first"))
+            raise NetsorError(files.not_ordinary(what))
         with path.open("rb") as file:
             return reader(file)
     except NotNumbers as error:
-        raise NetsorError(
-            Diagnostic(
-                "E022",
-                f"{what} holds no numbers that can be read: {error}",
-                hint="save an array as .npy, or numbers as .csv or .json",
-            )
-        ) from None
+        raise NetsorError(files.no_numbers_in(what, error)) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "the name is not one that a file can have"
-        raise NetsorError(Diagnostic("E022", f"{what} cannot be read: {reason}")) from None
+        raise NetsorError(files.numbers_unread(what, reason)) from None
 
 
 # --- .npy ------------------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from netsor.arrays import NotNumbers, Shape, Values, nested
-from netsor.diagnostics import Diagnostic, NetsorError, Source
+from netsor.diagnostics import NetsorError, Source
+from netsor.diagnostics.catalogue import files
 
 
 def read_settings(settings: Iterable[str] | Mapping[str, Any]) -> dict[str, int | float]:
@@ -20,9 +21,7 @@ def read_settings(settings: Iterable[str] | Mapping[str, Any]) -> dict[str, int 
         for text in settings:
             name, equals, value = text.partition("=")
             if not equals or not name.strip() or not value.strip():
-                raise NetsorError(
-                    Diagnostic("E020", f"`--set {text}` is not of the form NAME=VALUE", hint="write `--set L=3`")
-                )
+                raise NetsorError(files.not_a_setting(text))
             pairs.append((name.strip(), value.strip()))
     return {normalised(name): _number(name, value) for name, value in pairs}
 
@@ -39,7 +38,7 @@ def _number(name: str, value: Any) -> int | float:
         try:
             value = value.item()  # type: ignore[union-attr]
         except (AttributeError, TypeError, ValueError):
-            raise _not_a_number(name, value) from None
+            raise NetsorError(files.not_finite(name, value)) from None
     if isinstance(value, str):
         from netsor.check.constants import constant_value
 
@@ -47,23 +46,13 @@ def _number(name: str, value: Any) -> int | float:
             value = constant_value(Source(f"--set {name}", value))
         except NetsorError as fault:
             why = fault.diagnostics[0].message
-            raise NetsorError(
-                Diagnostic("E020", f"`--set {name}={value}` is not a number: {why}", hint=f"write `--set {name}=3`")
-            ) from None
+            raise NetsorError(files.not_a_number(name, value, why)) from None
     try:
         if not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise _not_a_number(name, value)
+            raise NetsorError(files.not_finite(name, value))
     except OverflowError:  # an integer beyond the doubles
-        raise _not_a_number(name, "an integer beyond 1.8e308") from None
+        raise NetsorError(files.not_finite(name, "an integer beyond 1.8e308")) from None
     return value
-
-
-def _not_a_number(name: str, value: Any) -> NetsorError:
-    return NetsorError(
-        Diagnostic(
-            "E020", f"`{name}` was set to {value!r}, which is not a finite number", hint=f"write `--set {name}=3`"
-        )
-    )
 
 
 def read_data(items: Iterable[str] | Mapping[str, Any]) -> dict[str, tuple[Values, Shape]]:
@@ -75,11 +64,7 @@ def read_data(items: Iterable[str] | Mapping[str, Any]) -> dict[str, tuple[Value
         for text in items:
             name, equals, path = text.partition("=")
             if not equals or not name.strip() or not path.strip():
-                raise NetsorError(
-                    Diagnostic(
-                        "E021", f"`--data {text}` is not of the form NAME=FILE", hint="write `--data X=inputs.npy`"
-                    )
-                )
+                raise NetsorError(files.not_data(text))
             pairs.append((name.strip(), path.strip()))
     return {normalised(name): read_array(value, name) for name, value in pairs}
 
@@ -102,11 +87,7 @@ def read_array(value: Any, name: str) -> tuple[Values, Shape]:
     try:
         return nested(value, name)
     except NotNumbers as error:
-        raise NetsorError(
-            Diagnostic(
-                "E022", f"what was given for `{name}` is not an array of numbers: {error}", hint="give numbers only"
-            )
-        ) from None
+        raise NetsorError(files.not_an_array(name, error)) from None
 
 
 def _exists(path: Path) -> bool:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from netsor.arrays import NotNumbers, no_numbers, ragged, shortened
 from netsor.datafiles import number_in_line, read_npy, read_ordinary_file, text_of
-from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import derived, files
 from netsor.inputs import read_array
 
 if TYPE_CHECKING:
@@ -31,12 +32,7 @@ class Table:
     def split(self, names: Sequence[str]) -> tuple[Table, Table]:
         """The columns without and with these names; raises NetsorError (E665)."""
         if self.names is None:
-            raise NetsorError(
-                Diagnostic(
-                    "E665", f"`{names[0]}` should be a column of `{self.source}`, and the file has no heading",
-                    hint="name the columns in the first line, or give the targets in a file: `--targets y.npy`",
-                )
-            )  # fmt: skip
+            raise NetsorError(derived.no_heading(names[0], self.source))
         places = [self._place(name) for name in names]
         rest = [k for k in range(len(self.names)) if k not in places]
         return self._columns(rest), self._columns(places)
@@ -67,14 +63,8 @@ class Table:
 def _no_column(name: str, names: Sequence[str], source: str) -> NetsorError:
     from difflib import get_close_matches
 
-    near = get_close_matches(name, names, 1)
-    listed = ", ".join(f"`{n}`" for n in names[:12]) + (", …" if len(names) > 12 else "")
-    return NetsorError(
-        Diagnostic(
-            "E665", f"there is no column `{name}` in `{source}`", notes=(f"its columns are {listed}",),
-            hint=f"did you mean `{near[0]}`?" if near else "give the name of one of its columns",
-        )
-    )  # fmt: skip
+    near = next(iter(get_close_matches(name, names, 1)), "")
+    return NetsorError(derived.no_column(name, source, names, near))
 
 
 def read_table(text: str, name: str) -> Table:
@@ -171,12 +161,7 @@ def _read_parquet(file: Any, name: str, source: str) -> Table:
     try:
         from pyarrow import parquet
     except ImportError:
-        raise NetsorError(
-            Diagnostic(
-                "E022", f"`{source}` is a .parquet file, and pyarrow, which reads them, is not installed",
-                hint="pip install 'netsor[parquet]'",
-            )
-        ) from None  # fmt: skip
+        raise NetsorError(files.needs_pyarrow(source)) from None
     try:
         table = parquet.read_table(file)
     except Exception as error:

@@ -14,6 +14,7 @@ from netsor.cli.output import exit_status, print_json, report
 from netsor.cli.sources import STANDARD_INPUT, Given, several
 from netsor.cli.tables import paragraph, table
 from netsor.diagnostics import Diagnostic, NetsorError, Source, line_of
+from netsor.diagnostics.catalogue import files, warnings
 
 if TYPE_CHECKING:
     from netsor.check import Report
@@ -104,13 +105,7 @@ def _names(text: str | None) -> list[str]:
     required = [] if text is None else [r.strip() for r in text.split(",")]
     for r in required:
         if r not in ASSUMPTIONS:
-            raise NetsorError(
-                Diagnostic(
-                    "E023",
-                    f"`--require {r}`: there is no assumption `{r}`",
-                    hint=f"the assumptions are {', '.join(ASSUMPTIONS)}",
-                )
-            )
+            raise NetsorError(files.no_assumption(r, ASSUMPTIONS))
     return required
 
 
@@ -202,15 +197,7 @@ def _required(checked: Any, required: list[str]) -> list[Any]:
             continue
         because = assumption.because if assumption else "it is asked of networks, and this is a program"
         verb = "does not hold" if assumption is not None and assumption.holds is False else "is not known to hold"
-        out.append(
-            Diagnostic(
-                "E950",
-                f"assumption {name} {verb}: {because}",
-                assumption.span if assumption else None,
-                label="here" if assumption and assumption.span else "",
-                hint=f"`netsor explain E950` lists the assumptions, or drop `--require {name}`",
-            )
-        )
+        out.append(warnings.not_required(name, verb, because, assumption.span if assumption else None))
     return out
 
 

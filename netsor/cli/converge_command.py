@@ -27,6 +27,7 @@ from netsor.cli.output import error_text, exit_status, print_json, report, repor
 from netsor.cli.streams import interrupted_status, tell
 from netsor.cli.tables import table
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics.catalogue.finite import picture_unwritten
 
 
 def register(commands: Any) -> None:
@@ -145,13 +146,7 @@ def _plot(plot: Callable[..., None], outputs: Any, path: Path | None, title: str
     try:
         plot(outputs, path, title)
     except OSError as e:
-        found = [
-            Diagnostic(
-                "E707",
-                f"the picture cannot be written to `{path}`: {(e.strerror or str(e)).lower()}",
-                hint="make room, or choose another place",
-            )
-        ]
+        found = [picture_unwritten(path, (e.strerror or str(e)).lower())]
         report(found)
         return found
     return []

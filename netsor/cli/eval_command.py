@@ -27,6 +27,7 @@ from netsor.cli.sources import given
 from netsor.cli.streams import interrupted_status, tell
 from netsor.cli.tables import table
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics.catalogue.finite import several_widths
 
 if TYPE_CHECKING:
     from netsor.finite import FiniteResult
@@ -158,12 +159,7 @@ def _refuse_unused(args: argparse.Namespace) -> None:
     else:
         refuse_unused(args, ("limit", "explain", "device"), "with `--law`")
         if args.width is not None and len(args.width) > 1:
-            raise NetsorError(
-                Diagnostic(
-                    "E705", f"`--law` compares with one width, and `--width` names {len(args.width)}",
-                    hint=f"for example --width {max(args.width)}",
-                )
-            )  # fmt: skip
+            raise NetsorError(several_widths(args.width))
     if args.width is None:
         refuse_unused(args, ("seeds", "dtype", "engine", "device"), "without `--width`")
         if args.samples is None:

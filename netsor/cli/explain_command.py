@@ -17,8 +17,8 @@ def register(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from netsor.diagnostics import Diagnostic, NetsorError
-    from netsor.diagnostics.catalogue import all_entries, explain, lookup
+    from netsor.diagnostics import NetsorError
+    from netsor.diagnostics.catalogue import all_entries, explain, files, lookup
 
     if args.code is None:
         for entry in all_entries():
@@ -29,12 +29,6 @@ def run(args: argparse.Namespace) -> int:
         from difflib import get_close_matches
 
         near = get_close_matches(code, [e.code for e in all_entries()], 1)
-        raise NetsorError(
-            Diagnostic(
-                "E024",
-                f"there is no diagnostic `{args.code}`",
-                hint=f"did you mean {near[0]}?" if near else "`netsor explain` lists all codes",
-            )
-        )
+        raise NetsorError(files.no_diagnostic(args.code, near[0] if near else ""))
     print(explain(code))
     return 0

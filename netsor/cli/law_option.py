@@ -13,6 +13,7 @@ from netsor.cli.tables import table
 from netsor.core import Program
 from netsor.deadline import TimeOver, limited
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics.catalogue.finite import incomplete_law
 from netsor.diagnostics.catalogue.limits import out_of_time
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _verify(args: argparse.Namespace) -> None:
 
 
 def _wrong(message: str, hint: str = "") -> NetsorError:
-    return NetsorError(Diagnostic("E705", message, hint=hint))
+    return NetsorError(incomplete_law(message, hint))
 
 
 def _write(args: argparse.Namespace, names: list[str], draws: dict[str, Any], faults: list[Diagnostic]) -> None:

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from netsor import __version__
 from netsor.cli.parser import Misused, Parser
 from netsor.cli.streams import finish, handle_signals, interrupted_status, nowhere, open_streams, tell
-from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import files
 
 COMMANDS = (
     "check",
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return exit_status(fault.diagnostics)
     except Misused as fault:
         message, hint = fault.args
-        report([Diagnostic("E010", message, hint=hint)], json_wanted)
+        report([files.misused(message, hint)], json_wanted)
         # As argparse ends where it prints its help.
         raise SystemExit(_USAGE) from None
     except KeyboardInterrupt:
@@ -82,18 +83,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if fault.filename is None:
             # Of all files, standard output alone has no name.
             nowhere(sys.stdout)
-            report([_unwritten(why)])
+            report([files.unwritten_output(why)])
         else:
-            report([Diagnostic("E011", f"{why}: {fault.filename}")], json_wanted)
+            report([files.refused(fault.filename, why)], json_wanted)
         return _USAGE
     except MemoryError as fault:
+        from netsor.diagnostics.catalogue.finite import no_memory
+
         fault.__traceback__ = None  # with it goes what the call had allocated
-        report([_no_memory()], json_wanted)
+        report([no_memory()], json_wanted)
         return _USAGE
     except Exception as fault:
         if os.environ.get("NETSOR_DEBUG"):
             raise
-        report([_unhandled(fault)], json_wanted)
+        report([files.unhandled(fault)], json_wanted)
         return 1
 
 
@@ -101,27 +104,6 @@ def _wants_json(given: Sequence[str]) -> bool:
     """Whether the call asks for JSON, which is also to be known of one that the parser does not understand."""
     pairs = zip(given, [*given[1:], ""], strict=False)
     return any(g in ("--json", "--jso", "--js", "--format=json") or (g, x) == ("--format", "json") for g, x in pairs)
-
-
-def _unwritten(why: str) -> Diagnostic:
-    return Diagnostic("E011", f"the output could not be written: {why}")
-
-
-def _no_memory() -> Diagnostic:
-    return Diagnostic(
-        "E702",
-        "the memory that can be had does not suffice",
-        notes=("what was finished and kept in files is whole",),
-        hint="ask for less: a smaller width, fewer inputs, steps or draws",
-    )
-
-
-def _unhandled(fault: Exception) -> Diagnostic:
-    return Diagnostic(
-        "E012",
-        f"netsor failed at something it should have handled ({type(fault).__name__}: {fault})",
-        hint="please report it with the file; NETSOR_DEBUG=1 shows where it happened",
-    )
 
 
 def run() -> None:
@@ -142,7 +124,7 @@ def run() -> None:
     if why := finish():
         from netsor.cli.output import report
 
-        report([_unwritten(why)])
+        report([files.unwritten_output(why)])
         status = status or _USAGE
     sys.exit(status)
 

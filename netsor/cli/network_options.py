@@ -100,13 +100,10 @@ def read_rows(items: list[str] | None, option: str) -> Any:
     for item in items:
         name, equals, path = item.partition("=")
         if not equals:
-            from netsor.diagnostics import Diagnostic, NetsorError
+            from netsor.diagnostics import NetsorError
+            from netsor.diagnostics.catalogue import files
 
-            raise NetsorError(
-                Diagnostic(
-                    "E021", f"`{option} {item}` is one of several and names no input", hint=f"write `{option} ξ={item}`"
-                )
-            )
+            raise NetsorError(files.names_no_input(option, item))
         out[normalised(name)] = read_table(path, f"{option} {name}").values
     return out
 

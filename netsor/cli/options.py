@@ -10,7 +10,8 @@ from concurrent.futures import Executor
 from contextlib import ExitStack
 from decimal import Decimal, InvalidOperation
 
-from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import files
 
 # A number of more digits is a slip, and would take its time to be written out.
 _MOST_DIGITS = 400
@@ -69,10 +70,9 @@ def open_workers(args: argparse.Namespace, stack: ExitStack) -> Executor | None:
 
 def refuse_unused(args: argparse.Namespace, names: Sequence[str], why: str) -> None:
     """E010 for the options among these (with None, False or nothing for absent) that were given and do nothing."""
-    given = [f"`--{name.replace('_', '-')}`" for name in names if getattr(args, name) not in (None, False, [])]
+    given = [f"--{name.replace('_', '-')}" for name in names if getattr(args, name) not in (None, False, [])]
     if given:
-        verb, them = ("does", "it") if len(given) == 1 else ("do", "them")
-        raise NetsorError(Diagnostic("E010", f"{' and '.join(given)} {verb} nothing {why}", hint=f"leave {them} out"))
+        raise NetsorError(files.does_nothing(given, why))
 
 
 def fill_in(args: argparse.Namespace, **defaults: object) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from netsor.core import Program
-from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import finite
 from netsor.expr import WIDTH, sym
 from netsor.expr.arrays import lambdify
 from netsor.finite.dense import drawn_or_given
@@ -74,12 +75,7 @@ def device_of(name: str | None) -> Device | None:
     try:
         xp = _namespace(module)
     except ImportError:
-        raise NetsorError(
-            Diagnostic(
-                "E709", f"the device `{name}` needs {module} and array-api-compat",
-                hint=f"pip install 'netsor[arrays]' {module}",
-            )
-        ) from None  # fmt: skip
+        raise NetsorError(finite.needs_module(name, module)) from None
     try:
         where: Any = place or None
         if module == "torch":
@@ -88,10 +84,7 @@ def device_of(name: str | None) -> Device | None:
             where = import_module("cupy").cuda.Device(int(place.removeprefix("cuda").lstrip(":") or 0))
         xp.asarray(np.zeros(1), device=where)
     except (RuntimeError, ValueError, AssertionError, AttributeError, TypeError) as e:
-        raise NetsorError(
-            Diagnostic("E709", f"there is no device `{name}` here", notes=(str(e).splitlines()[0],),
-                       hint="leave --device out to run on this machine's cores")
-        ) from e  # fmt: skip
+        raise NetsorError(finite.no_device(name, str(e).splitlines()[0])) from e
     return Device(xp, where, name)
 
 

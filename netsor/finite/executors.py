@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics.catalogue import finite
 from netsor.finite.workers import cores
 
 T = TypeVar("T")
@@ -96,18 +97,13 @@ def cluster(address: str, timeout: float = 10.0) -> Iterator[Executor]:
         # Imported by name, because mypy may run where the optional package is not installed.
         client_of = import_module("distributed").Client
     except ImportError:
-        raise NetsorError(
-            Diagnostic("E708", "`--dask` needs dask.distributed", hint="pip install 'netsor[dask]'")
-        ) from None
+        raise NetsorError(finite.needs_distributed()) from None
     try:
         _knock(address, timeout)
         client = client_of(address, timeout=timeout, set_as_default=False)
     except (OSError, ValueError, TypeError) as e:
         why = getattr(e, "strerror", None) or str(e) or type(e).__name__
-        raise NetsorError(
-            Diagnostic("E708", f"no scheduler answers at `{address}`", notes=(why.splitlines()[0].lower(),),
-                       hint="start one with `dask scheduler` and workers with `dask worker ADDRESS`")
-        ) from e  # fmt: skip
+        raise NetsorError(finite.no_scheduler(address, why.splitlines()[0].lower())) from e
     with client:
         yield client.get_executor(pure=False, retries=3)
 
@@ -145,19 +141,8 @@ def completed(function: Callable[[T], R], tasks: Iterable[T], executor: Executor
 def lost_workers(lost: WorkersLostError, left: int, work: str) -> Diagnostic:
     """W710: the workers of `work` are gone, and the tasks that are left are done in this process."""
     error = lost.__cause__
-    return Diagnostic(
-        "W710",
-        f"the workers of {work} were lost before it was done",
-        notes=(
-            f"{'one task was' if left == 1 else f'{left} tasks were'} left, and done in this process, "
-            "with the same numbers",
-            *(line for line in str(error).splitlines()[:1] if line),
-        ),
-        hint="a process that is killed often lacked memory: fewer `--jobs` need less"
-        if isinstance(error, (BrokenExecutor, MemoryError))
-        else "look at the scheduler's and the workers' own messages",
-        severity="warning",
-    )
+    why = next(iter(str(error).splitlines()), "")
+    return finite.lost_workers(work, why, left, isinstance(error, (BrokenExecutor, MemoryError)))
 
 
 def abandon(executor: Executor) -> None:

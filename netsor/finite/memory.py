@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from netsor.core import Moment
-from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue.finite import too_little_memory
 from netsor.diagnostics.catalogue.words import whole
 from netsor.finite.initial import Initial
 from netsor.finite.plan import Plan
@@ -142,14 +143,5 @@ def text(size: int | float) -> str:
 def refuse(program: str, n: int, needs: Mapping[str, int], limit: int, widest: Mapping[str, int]) -> NetsorError:
     """The error for a run that does not fit the memory; `widest` has the largest width that fits for each engine."""
     best = min(needs, key=lambda e: needs[e])
-    parts = [f"the {engine} engine needs {text(size)}" for engine, size in needs.items()]
-    hints = [f"--width {w} fits (engine {engine})" for engine, w in widest.items() if w > 0]
-    whose = f"`{program}`" if program else "the program"
-    return NetsorError(
-        Diagnostic(
-            "E702",
-            f"{whose} at width {whole(n)} needs {text(needs[best])} of memory, and {text(limit)} can be had",
-            notes=("nothing was allocated: " + "; ".join(parts),),
-            hint="; ".join(hints) or "ask for fewer outputs",
-        )
-    )
+    engines = {engine: text(size) for engine, size in needs.items()}
+    return NetsorError(too_little_memory(program, n, engines[best], text(limit), engines, widest))

@@ -15,6 +15,7 @@ from typing import IO, Any, Self
 import numpy as np
 
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics.catalogue import finite
 
 _KEYS = {"study", "width", "draws", "engine", "values"}
 # How every line of a store begins.
@@ -142,12 +143,7 @@ class Store:
         if not self.damaged:
             return None
         lines = "1 line is" if self.damaged == 1 else f"{self.damaged} lines are"
-        return Diagnostic(
-            "W712",
-            f"{lines} damaged in `{self._path}`",
-            notes=("what they held is computed again; the last line of a run that was killed may be half a line",),
-            severity="warning",
-        )
+        return finite.damaged_lines(lines, self._path)
 
 
 def verify_store(path: Path, resume: bool, overwrite: bool) -> None:
@@ -203,21 +199,9 @@ def _lines(path: Path, content: bytes, resume: bool, overwrite: bool) -> list[by
     """The lines of a store that may be used in this way."""
     lines = [line for line in content.split(b"\n") if line.strip()]
     if lines and not any(map(_is_ours, lines)) and not (len(lines) == 1 and _is_half(lines[0])):
-        raise NetsorError(
-            Diagnostic(
-                "E711",
-                f"`{path}` is not a store of a study, and is left as it is",
-                hint="name a file that does not exist yet, such as `--store study.jsonl`",
-            )
-        )
+        raise NetsorError(finite.not_a_store(path))
     if lines and not resume and not overwrite:
-        raise NetsorError(
-            Diagnostic(
-                "E711",
-                f"`{path}` has {len(lines)} finished task{'s' if len(lines) > 1 else ''} already",
-                hint="`--resume` goes on from them, and `--overwrite` starts anew",
-            )
-        )
+        raise NetsorError(finite.store_with_results(path, len(lines)))
     return lines
 
 
@@ -260,20 +244,9 @@ def _is_value(value: Any) -> bool:
 
 
 def _in_use(path: Path) -> NetsorError:
-    return NetsorError(
-        Diagnostic(
-            "E711",
-            f"`{path}` is in use by another study",
-            hint="wait for its end, or keep this study elsewhere: `--store OTHER.jsonl`",
-        )
-    )
+    return NetsorError(finite.store_in_use(path))
 
 
 def _refused(path: Path, e: Exception) -> Diagnostic:
     why = (getattr(e, "strerror", None) or "the name is not one that a file can have").lower()
-    return Diagnostic(
-        "E707",
-        f"results cannot be kept in `{path}`: {why}",
-        notes=("what was finished before is in the file, and stays there",),
-        hint="choose another file, or make room",
-    )
+    return finite.not_kept(path, why)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from netsor.core import Moment, Nonlin
-from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue.finite import dirac_mass
 from netsor.expr import WIDTH, Expr, Star, postorder, substitute, sym
 from netsor.expr.arrays import lambdify
 from netsor.finite.initial import Initial
@@ -74,16 +75,7 @@ def compile_step(i: Nonlin | Moment, alias: Mapping[str, str]) -> Step:
     try:
         f = lambdify((substitute(i.psi, dict(zip(map(sym, names), places, strict=True))),), (*places, WIDTH))
     except ValueError as e:
-        raise NetsorError(
-            Diagnostic(
-                "E704",
-                f"`{i.name}` has no value at a finite width: its ψ holds a Dirac mass",
-                i.span,
-                label="the derivative of a jump stands here",
-                notes=("a Dirac mass has expectations, hence a limit, but no value at a coordinate",),
-                hint="take the limit of this output instead, or replace the jump by a smooth function",
-            )
-        ) from e
+        raise NetsorError(dirac_mass(i.name, i.span)) from e
     # ψ* divides a difference of order 1/√n by 1/√n, which in float32 would lose half of the digits at n = 10⁶.
     wide = _has_star(i.psi)
     return Step(i.name, isinstance(i, Moment), f, tuple(alias.get(v, v) for v in i.vectors), i.scalars, wide)

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import files, networks
 from netsor.importer.imported import Imported, import_module
 
 
@@ -52,7 +53,7 @@ def _shape(text: str) -> Any:
 def _load(file: str, name: str) -> Any:
     path = Path(file)
     if not path.is_file():
-        raise NetsorError(Diagnostic("E001", f"there is no file `{file}`"))
+        raise NetsorError(files.no_file(file))
     # A name that no other module has: model.py must not take the place of a package called model.
     spec = importlib.util.spec_from_file_location(f"netsor.importer.user.{path.stem}", path)
     if spec is None or spec.loader is None:
@@ -63,7 +64,7 @@ def _load(file: str, name: str) -> Any:
     try:
         spec.loader.exec_module(loaded)
     except Exception as fault:
-        raise NetsorError(Diagnostic("E690", f"{file} failed: {type(fault).__name__}: {fault}")) from fault
+        raise NetsorError(networks.module_failed(file, fault)) from fault
     factory = getattr(loaded, name, None)
     if not callable(factory):
         raise _usage(f"{file} has no function `{name}`", "FILE.py:FACTORY, where FACTORY(n) returns the module")
@@ -71,4 +72,4 @@ def _load(file: str, name: str) -> Any:
 
 
 def _usage(message: str, wanted: str) -> NetsorError:
-    return NetsorError(Diagnostic("E010", message, hint=f"write {wanted}"))
+    return NetsorError(files.misused(message, f"write {wanted}"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import networks
 
 
 @dataclass(frozen=True)
@@ -32,4 +33,4 @@ class Refusal(Exception):
 
     def error(self) -> NetsorError:
         notes = ((str(self.place),) if self.place else ()) + self.notes
-        return NetsorError(Diagnostic("E690", self.message, notes=notes, hint=self.hint))
+        return NetsorError(networks.not_imported(self.message, notes, self.hint))

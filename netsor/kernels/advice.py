@@ -8,6 +8,7 @@ from netsor.check.assumptions import Assumption, infer_no_descent
 from netsor.check.kinks import Example
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic
+from netsor.diagnostics.catalogue import networks
 
 
 def kinks_met(network: Program, examples: Iterable[Example]) -> list[Diagnostic]:
@@ -18,15 +19,4 @@ def kinks_met(network: Program, examples: Iterable[Example]) -> list[Diagnostic]
 
 def not_expected(network: Program, found: Assumption) -> Diagnostic:
     """W614, with the reason why Theorem D.2 does not apply to a network."""
-    return Diagnostic(
-        "W614",
-        f"kernel gradient descent is not expected to match the training of `{network.name}`: {found.because}",
-        found.span,
-        severity="warning",
-        notes=("the limit of the unrolled program is computed by Definition B.3, whatever Theorem D.2 says",)
-        if found.holds is None
-        else ("the limit of the unrolled program (`netsor train --limit`) has the one-sided derivative there",),
-        hint="`netsor check --exact` computes what the assumptions leave open"
-        if found.holds is None
-        else "where biases start with a positive variance, no argument lies on its kink",
-    )
+    return networks.not_covered(network.name, found.because, found.span, found.holds is None)

@@ -15,8 +15,10 @@ from netsor.core import Program
 from netsor.deadline import TimeOver, limited
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.diagnostics.catalogue import finite as faults
-from netsor.diagnostics.catalogue.limits import out_of_time
+from netsor.diagnostics.catalogue import networks
+from netsor.diagnostics.catalogue.limits import no_kernel, out_of_time
 from netsor.diagnostics.catalogue.networks import uniform_paths
+from netsor.diagnostics.catalogue.warnings import kernel_not_reached
 from netsor.gaussian.problem import Clock, NoNumber, NoPointwiseMeaning, NotTaken, Unsettled
 from netsor.kernels.advice import kinks_met
 from netsor.kernels.by_entry import has_uniform_inputs, kernels_by_entry
@@ -194,18 +196,7 @@ def existence(network: Program, name: str) -> Iterator[None]:
         readout = network.readouts[0] if network.readouts else None
         where = network.by_name.get(readout.terms[0][2]) if readout and readout.terms else None
         unknown = isinstance(fault, (Unsettled, NotTaken))
-        raise NetsorError(
-            Diagnostic(
-                "E804" if unknown else "E801",
-                f"the {name} of `{network.name}` {'could not be computed' if unknown else 'does not exist'}: {fault}",
-                where.span if where else None,
-                label="the readout is taken of this",
-                notes=(
-                    "a kernel is a sum of products of expectations (Eqs. 97–100), and one of them "
-                    + ("was not found" if unknown else "diverges"),
-                ),
-            )
-        ) from None
+        raise NetsorError(no_kernel(name, network.name, fault, where.span if where else None, unknown)) from None
 
 
 def _not_reached(network: Program, name: str, kernel: Kernel, tol: float, budget: float | None) -> list[Diagnostic]:
@@ -220,16 +211,7 @@ def _not_reached(network: Program, name: str, kernel: Kernel, tol: float, budget
         "accept this error with a larger `--tol`; `--limit --width 1000000 --seeds 4` sets means over wide networks "
         "beside it, which need no integrals"
     )
-    return [
-        Diagnostic(
-            "W901", f"the {name} of `{network.name}` was not reached to the tolerance asked for", severity="warning",
-            notes=(
-                f"the error bound is {error:.1e}, for rows {where[0] + 1} and {where[1] + 1}, and {tol:.1e} of the "
-                f"largest entry is {tol * size:.1e}",
-            ),
-            hint=hint,
-        )
-    ]  # fmt: skip
+    return [kernel_not_reached(name, network.name, error, tol, size, (int(where[0]) + 1, int(where[1]) + 1), hint)]
 
 
 @dataclass(frozen=True, repr=False)
@@ -397,13 +379,7 @@ def _request(
 def verify_network(network: Program) -> None:
     """Raise NetsorError (E609) for a program, which has no kernels."""
     if network.kind != "network":
-        raise NetsorError(
-            Diagnostic(
-                "E609",
-                f"`{network.name or 'the file'}` is a program, and kernels belong to a network",
-                hint="start the file with `network NAME(ξ : 3)` and end it with `output f := vᵀ x / √n`",
-            )
-        )
+        raise NetsorError(networks.no_kernels(network.name))
 
 
 def verify_path_formula(network: Program) -> None:
@@ -416,23 +392,6 @@ def verify_path_formula(network: Program) -> None:
     if uniform:
         raise NetsorError(uniform_paths(network.name, uniform[0]))
     if not a2.holds:
-        raise NetsorError(
-            Diagnostic(
-                "E611",
-                f"the sum over paths does not hold for `{network.name}`: {a2.because}",
-                a2.span,
-                label="W and Wᵀ are both forward",
-                notes=("Żs that pair the backward pass with itself do not vanish then, and Eqs. 95–96 leave them out",),
-                hint="use `--method backward`, which has no such restriction",
-            )
-        )
+        raise NetsorError(networks.paths_both_forward(network.name, a2.because, a2.span))
     if not gia.holds:
-        raise NetsorError(
-            Diagnostic(
-                "E611",
-                f"the sum over paths does not hold for `{network.name}`: {gia.because}",
-                gia.span,
-                notes=("Eq. 103 uses the Simple GIA Check",),
-                hint="use `--method backward`",
-            )
-        )
+        raise NetsorError(networks.paths_without_gia(network.name, gia.because, gia.span))

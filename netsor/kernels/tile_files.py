@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import derived
 
 Array = np.ndarray
 
@@ -83,7 +84,9 @@ def open_files(
         except ValueError:
             known = None
         if known != about or len(there) < len(files) + 2:
-            raise _other(prefix, "they belong to another network, other rows or other options")
+            raise NetsorError(
+                derived.kernel_files(prefix, "they belong to another network, other rows or other options")
+            )
         done = np.load(record)
         for name, path in (*files.items(), ("", record)):
             with path.open("rb") as file:
@@ -91,11 +94,11 @@ def open_files(
         return TileFiles(files, record, offsets, shape, done)
     if there:
         begun = "an earlier call was stopped before it began" if resume and record in there else ""
-        raise _other(prefix, begun or "they are there already")
+        raise NetsorError(derived.kernel_files(prefix, begun or "they are there already"))
     size = 8 * math.prod(shape)
     free = shutil.disk_usage(prefix.parent).free
     if len(files) * size > free:
-        raise _no_room(prefix, len(files) * size, free)
+        raise NetsorError(derived.no_room(prefix, len(files) * size, free))
     try:
         for name, path in files.items():
             offsets[name] = _allocate(path, shape, size)
@@ -109,7 +112,9 @@ def open_files(
         for path in (*files.values(), record, named):
             path.unlink(missing_ok=True)
         if fault.errno in (28, 122):  # ENOSPC, EDQUOT
-            raise _no_room(prefix, len(files) * size, shutil.disk_usage(prefix.parent).free) from None
+            raise NetsorError(
+                derived.no_room(prefix, len(files) * size, shutil.disk_usage(prefix.parent).free)
+            ) from None
         raise
     return TileFiles(files, record, offsets, shape, done)
 
@@ -135,24 +140,6 @@ def _data_offset(file: Any) -> int:
     return int(file.tell())
 
 
-def _other(prefix: Path, why: str) -> NetsorError:
-    return NetsorError(
-        Diagnostic(
-            "E668", f"the files `{prefix}.*` cannot be written: {why}",
-            hint="`--resume` goes on with files of the same kernel; else remove them, or give another `--out`",
-        )
-    )  # fmt: skip
-
-
-def _no_room(prefix: Path, needed: int, free: int) -> NetsorError:
-    return NetsorError(
-        Diagnostic(
-            "E670", f"the kernels take {needed / 1e9:.3g} GB, and the disk of `{prefix}` has {free / 1e9:.3g} GB left",
-            hint="give another disk with `--out`, fewer rows, or `--nngp` for that kernel alone",
-        )
-    )  # fmt: skip
-
-
 @contextmanager
 def locked(prefix: Path) -> Iterator[None]:
     """One process writes to a prefix; the lock goes with the process, however it ends."""
@@ -166,12 +153,7 @@ def locked(prefix: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise NetsorError(
-                Diagnostic(
-                    "E669", f"another process is writing the files `{prefix}.*`",
-                    hint="wait for it, or give another `--out`",
-                )
-            ) from None  # fmt: skip
+            raise NetsorError(derived.kernel_files_in_use(prefix)) from None
         try:
             yield
         finally:

@@ -20,6 +20,7 @@ import numpy as np
 
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics.catalogue.warnings import kernel_not_reached
 from netsor.finite.executors import WorkersLostError, abandon, completed, lost_workers
 from netsor.kernels.kernel import Kernel, infer_kernels, infer_nngp, verify_network
 from netsor.kernels.pairs import as_inputs, flat_rows
@@ -208,15 +209,7 @@ def _not_reached(plan: Plan, errors: Array, sizes: Array) -> list[Diagnostic]:
     out = []
     for name, error, size in zip(plan.kernels, errors, sizes, strict=True):
         if error > max(plan.tol, _ROUNDING) * size:
-            out.append(
-                Diagnostic(
-                    "W901", f"the {name.upper()} of `{plan.network.name}` was not reached to the tolerance asked for",
-                    severity="warning",
-                    notes=(f"the error bound is {error:.1e}, and {plan.tol:.1e} of the largest entry is "
-                           f"{plan.tol * size:.1e}",),
-                    hint="accept this error with a larger `--tol`",
-                )
-            )  # fmt: skip
+            out.append(kernel_not_reached(name.upper(), plan.network.name, error, plan.tol, size))
     return out
 
 

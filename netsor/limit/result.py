@@ -12,6 +12,7 @@ from netsor.deadline import TimeOver, limited, now
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.diagnostics.catalogue.finite import no_output
 from netsor.diagnostics.catalogue.limits import out_of_time
+from netsor.diagnostics.catalogue.warnings import not_reached
 from netsor.expr import Const, Expr, Sym, diff, evaluate
 from netsor.expr.infinite_width import at_infinite_width
 from netsor.gaussian import Settings
@@ -248,12 +249,4 @@ def _not_reached(missed: Sequence[Output], values: dict[str, LimitValue], tol: f
     if len(listed) > _LISTED:
         listed = [*listed[: _LISTED - 1], f"{len(listed) - _LISTED + 1} more"]
     names = listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}"
-    plural, verb = ("", "was") if len(missed) == 1 else ("s", "were")
-    return Diagnostic(
-        "W901",
-        f"the limit{plural} of {names} {verb} not reached to the tolerance asked for",
-        worst.span,
-        severity="warning",
-        notes=tuple(notes),
-        hint="give more time with `--budget SECONDS`, or accept this error with a larger `--tol`",
-    )
+    return not_reached(names, len(missed) > 1, worst.span, tuple(notes))

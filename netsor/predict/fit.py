@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from netsor.core import Program
-from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics import NetsorError
 from netsor.diagnostics.catalogue import derived
 from netsor.kernels.pairs import as_inputs, flat_rows
 from netsor.predict.hyperparameters import Family
@@ -72,12 +72,7 @@ def fit(
         start.append(noise or 1e-2 * float(np.mean(y**2) or 1.0))
     for name, value in zip((*params, NOISE), start, strict=False):
         if not value > 0:
-            raise NetsorError(
-                Diagnostic(
-                    "E666", f"`{name}` is {value:g}, and a parameter is fitted by its logarithm",
-                    hint=f"give it a positive value to start from: `--set {name}=1`",
-                )
-            )  # fmt: skip
+            raise NetsorError(derived.not_positive(name, value))
     rows, calls = as_inputs(network, x), 0
 
     def evaluate(log: Array) -> tuple[float, Array]:
@@ -129,12 +124,7 @@ def log_likelihood(a: Array, y: Array, slopes: Sequence[Array], with_noise: bool
     except LinAlgError:
         singular = True
     if singular:
-        raise NetsorError(
-            Diagnostic(
-                "E667", f"the NNGP of `{name}` on the training rows is singular to rounding, so targets have no "
-                "likelihood", hint="give them noise, `--noise 0.01`, or fit it too: `--fit a,noise`",
-            )
-        )  # fmt: skip
+        raise NetsorError(derived.no_likelihood(name))
     y = y.reshape(len(a), -1)
     n, columns = y.shape
     alpha = cho_solve(factor, y, check_finite=False)

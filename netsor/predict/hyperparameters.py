@@ -9,7 +9,8 @@ from typing import Any
 
 from netsor.check.hyperparameters import with_symbols
 from netsor.check.names import params_of
-from netsor.diagnostics import Diagnostic, NetsorError, Source
+from netsor.diagnostics import NetsorError, Source
+from netsor.diagnostics.catalogue import derived
 from netsor.gaussian import NoPointwiseMeaning
 from netsor.kernels import Kernel
 from netsor.kernels.gradient import infer_gradient
@@ -71,21 +72,8 @@ class Family:
         try:
             return infer_gradient(tangents(known, names), inputs, which, tol, budget)
         except (NotDifferentiable, NoPointwiseMeaning) as fault:
-            raise NetsorError(
-                Diagnostic(
-                    "E666", f"the {which.upper()} of `{known.network.name}` has no derivative by its parameters that "
-                    f"is known: {fault}",
-                    hint="use smooth nonlinearities" if which == "ntk" else "give that variance a positive value",
-                )
-            ) from None  # fmt: skip
+            raise NetsorError(derived.no_gradient(known.network.name, which, fault)) from None
 
 
 def _no_derivative(name: str, names: Sequence[str], known: Sequence[str]) -> NetsorError:
-    listed = ", ".join(f"`{n}`" for n in known) or "none"
-    if name in names:
-        message = f"no kernel has a derivative by `{name}`: it decides about the structure of the network"
-    else:
-        message = f"there is no parameter `{name}`"
-    return NetsorError(
-        Diagnostic("E666", message, notes=(f"kernels have derivatives by {listed}",), hint="name one of these")
-    )
+    return NetsorError(derived.no_parameter(name, name in names, known))

@@ -7,7 +7,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import files
 from netsor.files import replace_file
 from netsor.show.writing import verify_writable
 
@@ -17,23 +18,13 @@ SUFFIXES = (".svg", ".png", ".pdf")
 def verify_plot(path: Path) -> None:
     """Raises NetsorError, before anything long is computed, where a picture could not be written."""
     if path.suffix.lower() not in SUFFIXES:
-        raise NetsorError(
-            Diagnostic(
-                "E025",
-                f"`{path}` is of no type that a picture is written in",
-                hint=f"end its name in {', '.join(SUFFIXES)}",
-            )
-        )
+        raise NetsorError(files.no_picture_type(str(path), SUFFIXES))
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        raise NetsorError(
-            Diagnostic("E026", "a picture needs matplotlib, which is not installed", hint="pip install 'netsor[plot]'")
-        ) from None
+        raise NetsorError(files.needs_matplotlib()) from None
     if not path.resolve().parent.is_dir():
-        raise NetsorError(
-            Diagnostic("E027", f"there is no folder `{path.resolve().parent}` for the picture", hint="make it first")
-        )
+        raise NetsorError(files.no_folder_for_picture(str(path.resolve().parent)))
     verify_writable(str(path))
 
 

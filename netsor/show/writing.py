@@ -10,6 +10,7 @@ from pathlib import Path
 
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics.catalogue import files
 from netsor.files import replace_file
 from netsor.syntax.names import normalise
 
@@ -19,30 +20,16 @@ def suffix_of(path: str, known: Sequence[str]) -> str:
     suffix = Path(path).suffix.lower().removeprefix(".")
     if suffix in known:
         return suffix
-    names = " or ".join(
-        [", ".join(f".{k}" for k in known[:-1]), f".{known[-1]}"] if len(known) > 1 else [f".{known[0]}"]
-    )
-    what = (
-        f"`.{suffix}` is not a type that can be written here"
-        if suffix
-        else f"`{path}` has no ending, so its type is not known"
-    )
-    raise NetsorError(Diagnostic("E030", what, hint=f"end the file's name in {names}"))
+    raise NetsorError(files.no_type(path, suffix, known))
 
 
 def verify_writable(path: str) -> None:
     """E031 where the path is a folder, or the system will not let the file be written, before any long work."""
     target = Path(path)
     if target.is_dir():
-        raise NetsorError(Diagnostic("E031", f"`{path}` is a folder", hint="name a file in it"))
+        raise NetsorError(files.output_is_folder(path))
     if not target.parent.is_dir():
-        raise NetsorError(
-            Diagnostic(
-                "E031",
-                f"`{path}` cannot be written: there is no folder `{target.parent}`",
-                hint=f"`mkdir -p {target.parent}` makes it",
-            )
-        )
+        raise NetsorError(files.no_folder(path, str(target.parent)))
     if not os.access(target if target.exists() else target.parent, os.W_OK):
         raise NetsorError(unwritten(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES))))
 
@@ -59,7 +46,7 @@ def write(path: str, content: bytes) -> None:
 def unwritten(path: str, fault: Exception) -> Diagnostic:
     """The diagnostic of a file that the system did not take."""
     why = getattr(fault, "strerror", None) or "the name is not one that a file can have"
-    return Diagnostic("E031", f"`{path}` cannot be written: {why.lower()}", hint="make room, or choose another place")
+    return files.unwritten(path, why.lower())
 
 
 def variables_of(program: Program, names: Sequence[str], vectors: bool = False) -> list[str]:
@@ -77,16 +64,8 @@ def variables_of(program: Program, names: Sequence[str], vectors: bool = False) 
             continue
         near = get_close_matches(wanted, [*known, *ends], 1, 0.5)
         family = [k for k in known if k.startswith(f"{wanted}[")]
-        hint = (
-            f"did you mean `{family[0]}`?"
-            if family
-            else f"did you mean `{near[0]}`?"
-            if near
-            else "`netsor show` lists them all"
-        )
         what = "vector" if vectors else "variable"
-        of = f"`{program.name}`" if program.name else "the program"
-        raise NetsorError(Diagnostic("E033", f"`{name}` is not a {what} of {of}", hint=hint))
+        raise NetsorError(files.no_variable(name, what, program.name, next(iter([*family, *near]), "")))
     return out
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
-from netsor.diagnostics.data import Diagnostic, NetsorError, Source
+from netsor.diagnostics.catalogue import files
+from netsor.diagnostics.data import NetsorError, Source
 
 LARGEST = 50_000_000  # bytes; a program of this size is something else
 
@@ -21,32 +22,27 @@ def read_bytes(path: str | Path) -> bytes:
     try:
         return _read(Path(path))
     except FileNotFoundError:
-        raise _fault("E001", f"there is no file `{name}`", _similar(Path(path))) from None
+        raise NetsorError(files.no_file(name, _similar(Path(path)))) from None
     except IsADirectoryError:
-        raise _fault(
-            "E003", f"`{name}` is a folder, not a file", f"name a file in it, such as `{name.rstrip('/')}/NAME.netsor`"
-        ) from None
+        raise NetsorError(files.folder(name)) from None
     except PermissionError:
-        raise _fault("E002", f"`{name}` may not be read", "change its permissions, or name another file") from None
+        raise NetsorError(files.may_not_be_read(name)) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "the name is not one that a file can have"
-        raise _fault("E002", f"`{_visible(name)}` cannot be read: {reason}", "") from None
+        raise NetsorError(files.cannot_be_read(_visible(name), reason)) from None
 
 
 def decode(name: str, data: bytes) -> Source:
     """The text that bytes are, line ends unified and without a byte order mark; raises `NetsorError`."""
     if len(data) > LARGEST:
-        raise _fault("E005", f"`{name}` has {len(data)} bytes; a program has at most {LARGEST}", "name a text file")
+        raise NetsorError(files.too_large(name, len(data), LARGEST))
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise _fault("E004", f"`{name}` is not UTF-8 but UTF-16", "save it as UTF-8")
+        raise NetsorError(files.not_utf8(name, " but UTF-16"))
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        byte = data[error.start]
-        raise _fault(
-            "E004", f"`{name}` is not UTF-8: line {line} holds the byte 0x{byte:02X}", "save it as UTF-8"
-        ) from None
+        raise NetsorError(files.not_utf8(name, f": line {line} holds the byte 0x{data[error.start]:02X}")) from None
     return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
@@ -71,7 +67,3 @@ def _similar(path: Path) -> str:
 
 def _visible(name: str) -> str:
     return name.encode("unicode_escape").decode() if not name.isprintable() else name
-
-
-def _fault(code: str, message: str, hint: str) -> NetsorError:
-    return NetsorError(Diagnostic(code, message, hint=hint))

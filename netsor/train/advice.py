@@ -9,6 +9,7 @@ from netsor.check.assumptions import infer_assumptions, infer_conclusion, infer_
 from netsor.check.kinks import Example
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic
+from netsor.diagnostics.catalogue import networks
 from netsor.kernels.advice import not_expected
 from netsor.train.descent import Descent
 
@@ -18,14 +19,7 @@ def overshoots(descent: Descent, lr: float) -> list[Diagnostic]:
     # A gain of exactly 2 leaves the size of the error as it is.
     if descent.gain <= 2 * (1 + 1e-9):
         return []
-    return [
-        Diagnostic(
-            "W613", f"the learning rate {lr:g} overshoots: step {descent.at + 1} multiplies an error on its batch by "
-            f"{1 - descent.gain:.3g}", severity="warning",
-            notes=("an error along an eigenvector of K̊ ℓ'' becomes 1 − η λ times itself, and grows where η λ > 2",),
-            hint=f"below --lr {2 * lr / descent.gain:.3g} that step is stable",
-        )
-    ]  # fmt: skip
+    return [networks.overshoots(lr, descent.at + 1, descent.gain)]
 
 
 def not_covered(network: Program, examples: Iterable[Example]) -> list[Diagnostic]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics.catalogue import networks
 from netsor.expr import Const, Expr, Sym, diff, evaluate, is_singular, substitute, unfold
 from netsor.transform.loss import Loss
 
@@ -74,9 +75,4 @@ def _value(loss: Loss, e: Expr, f: Array, y: Array) -> float:
 
 def diverged(lr: float, t: int) -> Diagnostic:
     """The error for outputs that are not finite or larger than 1e100."""
-    return Diagnostic(
-        "E612",
-        f"training diverges: with the learning rate {lr:g} the outputs are not finite after step {t + 1}",
-        notes=("a step of kernel gradient descent multiplies an error by 1 − η λ ℓ'', λ an eigenvalue of the kernel",),
-        hint="take a smaller `--lr`",
-    )  # fmt: skip
+    return networks.diverges(lr, t + 1)

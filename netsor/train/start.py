@@ -9,7 +9,7 @@ import numpy as np
 from netsor.check.outputs import growing
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
-from netsor.diagnostics.catalogue import derived
+from netsor.diagnostics.catalogue import derived, networks
 from netsor.kernels import infer_gram, infer_nngp
 from netsor.kernels.pairs import flat_rows, shaped_rows
 from netsor.transform.sgd import number_table
@@ -155,10 +155,4 @@ def verify_residuals(lacking: list[Array], f0: Array, width: int) -> None:
 
 def no_process(network: Program) -> Diagnostic:
     """The error for outputs that grow like √n, which have no Gaussian process to draw f_0 from."""
-    return Diagnostic(
-        "E615",
-        f"the outputs of `{network.name}` at step 0 grow like √n and tend to no Gaussian process, so f0 = gaussian "
-        "has nothing to draw from",
-        notes=("E Z^v Z^x is not known to be zero (W618)",),
-        hint="give the outputs as numbers, or `--f0 zero`",
-    )
+    return networks.no_process(network.name)

@@ -11,6 +11,7 @@ import numpy as np
 from netsor.check.outputs import growing
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics.catalogue import networks
 from netsor.expr import Expr
 from netsor.finite.arguments import width_of
 from netsor.finite.averages import mean, standard_error
@@ -299,10 +300,4 @@ def _shaped(values: Any, steps: int, outputs: int) -> Array:
 
 def no_limit(network: Program) -> Diagnostic:
     """The error for the limit of training from f_0 = vᵀx/√n, which is random in the limit."""
-    return Diagnostic(
-        "E615",
-        f"the outputs of `{network.name}` at step 0 tend to a Gaussian process and to no number, so with f0 = network "
-        "training has no limit",
-        notes=("Theorem D.2 speaks of the training from given outputs at step 0 (D.1.1)",),
-        hint="`--f0 gaussian` draws them from that process; `--width N` runs networks from their own",
-    )  # fmt: skip
+    return networks.random_start(network.name)

@@ -96,6 +96,14 @@ E403 = Entry(
 )
 
 
+def rows_of_different_lengths(name: str) -> Diagnostic:
+    return E403(f"the rows of `{name}` have different lengths", hint="give every row the same number of entries")
+
+
+def no_entries(name: str, shape: Sequence[int]) -> Diagnostic:
+    return E403(f"`{name}` holds no number: its shape is {tuple(shape)}", hint="give every axis at least one entry")
+
+
 def wrong_shape(
     span: Span, what: str, wanted: Sequence[int], got: Sequence[int], declared: Span | None = None
 ) -> Diagnostic:

@@ -311,6 +311,23 @@ E665 = Entry(
     stage="run",
 )
 
+
+def no_heading(name: str, source: str) -> Diagnostic:
+    return E665(
+        f"`{name}` should be a column of `{source}`, and the file has no heading",
+        hint="name the columns in the first line, or give the targets in a file: `--targets y.npy`",
+    )
+
+
+def no_column(name: str, source: str, known: Sequence[str], near: str) -> Diagnostic:
+    listed = ", ".join(f"`{n}`" for n in known[:12]) + (", …" if len(known) > 12 else "")
+    return E665(
+        f"there is no column `{name}` in `{source}`",
+        notes=(f"its columns are {listed}",),
+        hint=f"did you mean `{near}`?" if near else "give the name of one of its columns",
+    )
+
+
 E666 = Entry(
     "E666",
     "a parameter by which a kernel has no derivative",
@@ -321,6 +338,33 @@ E666 = Entry(
     stage="run",
 )
 
+
+def not_positive(name: str, value: float) -> Diagnostic:
+    return E666(
+        f"`{name}` is {value:g}, and a parameter is fitted by its logarithm",
+        hint=f"give it a positive value to start from: `--set {name}=1`",
+    )
+
+
+def no_gradient(network: str, kernel: str, why: object) -> Diagnostic:
+    """The kernel, "ntk" or "nngp", of these nonlinearities or at these variances has no derivative."""
+    return E666(
+        f"the {kernel.upper()} of `{network}` has no derivative by its parameters that is known: {why}",
+        hint="use smooth nonlinearities" if kernel == "ntk" else "give that variance a positive value",
+    )
+
+
+def no_parameter(name: str, is_there: bool, known: Sequence[str]) -> Diagnostic:
+    """A name that is no parameter, or one of the structure; `known` are those by which there are derivatives."""
+    message = f"no kernel has a derivative by `{name}`: it decides about the structure of the network"
+    listed = ", ".join(f"`{n}`" for n in known) or "none"
+    return E666(
+        message if is_there else f"there is no parameter `{name}`",
+        notes=(f"kernels have derivatives by {listed}",),
+        hint="name one of these",
+    )
+
+
 E667 = Entry(
     "E667",
     "targets without a likelihood",
@@ -329,6 +373,14 @@ E667 = Entry(
     good="netsor predict scaled.netsor --inputs twins.npy --targets y.npy --test X.npy --noise 0.1 --fit s",
     stage="run",
 )
+
+
+def no_likelihood(network: str) -> Diagnostic:
+    return E667(
+        f"the NNGP of `{network}` on the training rows is singular to rounding, so targets have no likelihood",
+        hint="give them noise, `--noise 0.01`, or fit it too: `--fit a,noise`",
+    )
+
 
 E668 = Entry(
     "E668",
@@ -340,6 +392,14 @@ E668 = Entry(
     stage="run",
 )
 
+
+def kernel_files(prefix: object, why: str) -> Diagnostic:
+    return E668(
+        f"the files `{prefix}.*` cannot be written: {why}",
+        hint="`--resume` goes on with files of the same kernel; else remove them, or give another `--out`",
+    )
+
+
 E669 = Entry(
     "E669",
     "files of kernels that another process is writing",
@@ -349,6 +409,11 @@ E669 = Entry(
     stage="run",
 )
 
+
+def kernel_files_in_use(prefix: object) -> Diagnostic:
+    return E669(f"another process is writing the files `{prefix}.*`", hint="wait for it, or give another `--out`")
+
+
 E670 = Entry(
     "E670",
     "kernels that the disk has no room for",
@@ -357,3 +422,10 @@ E670 = Entry(
     good="netsor ntk mlp.netsor --inputs X.npy --out K",
     stage="run",
 )
+
+
+def no_room(prefix: object, needed: int, free: int) -> Diagnostic:
+    return E670(
+        f"the kernels take {needed / 1e9:.3g} GB, and the disk of `{prefix}` has {free / 1e9:.3g} GB left",
+        hint="give another disk with `--out`, fewer rows, or `--nngp` for that kernel alone",
+    )

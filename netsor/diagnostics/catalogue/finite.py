@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Literal
 
@@ -58,6 +58,30 @@ E702 = Entry(
     "netsor eval programs/algorithm1.netsor --width 1000000",
     "Setup B.2",
 )
+
+
+def no_memory() -> Diagnostic:
+    """The system gave no more memory to something whose need was not computed before."""
+    return E702(
+        "the memory that can be had does not suffice",
+        notes=("what was finished and kept in files is whole",),
+        hint="ask for less: a smaller width, fewer inputs, steps or draws",
+    )
+
+
+def too_little_memory(
+    program: str, n: int, needed: str, limit: str, engines: Mapping[str, str], widest: Mapping[str, int]
+) -> Diagnostic:
+    """A run that does not fit; what each engine needs, and the largest width that fits for each."""
+    parts = [f"the {engine} engine needs {size}" for engine, size in engines.items()]
+    hints = [f"--width {w} fits (engine {engine})" for engine, w in widest.items() if w > 0]
+    whose = f"`{program}`" if program else "the program"
+    return E702(
+        f"{whose} at width {whole(n)} needs {needed} of memory, and {limit} can be had",
+        notes=("nothing was allocated: " + "; ".join(parts),),
+        hint="; ".join(hints) or "ask for fewer outputs",
+    )
+
 
 E703 = Entry(
     "E703",
@@ -153,6 +177,17 @@ E704 = Entry(
     "Remark B.6",
 )
 
+
+def dirac_mass(name: str, span: Span | None) -> Diagnostic:
+    return E704(
+        f"`{name}` has no value at a finite width: its ψ holds a Dirac mass",
+        span,
+        "the derivative of a jump stands here",
+        notes=("a Dirac mass has expectations, hence a limit, but no value at a coordinate",),
+        hint="take the limit of this output instead, or replace the jump by a smooth function",
+    )
+
+
 E705 = Entry(
     "E705",
     "a name that the run does not know",
@@ -161,6 +196,17 @@ E705 = Entry(
     "netsor eval programs/algorithm1.netsor --width 64 --engine sparse",
     "netsor eval programs/algorithm1.netsor --width 64 --engine lazy",
 )
+
+
+def several_widths(widths: Sequence[int]) -> Diagnostic:
+    return E705(
+        f"`--law` compares with one width, and `--width` names {len(widths)}", hint=f"for example --width {max(widths)}"
+    )
+
+
+def incomplete_law(message: str, hint: str = "") -> Diagnostic:
+    """Options of `--law` that need another one."""
+    return E705(message, hint=hint)
 
 
 def bad_seeds(seeds: object) -> Diagnostic:
@@ -218,6 +264,20 @@ E707 = Entry(
     "netsor converge programs/algorithm1.netsor --widths 1e2..1e4 --seeds 20 --store study.jsonl",
 )
 
+
+def picture_unwritten(path: object, why: str) -> Diagnostic:
+    return E707(f"the picture cannot be written to `{path}`: {why}", hint="make room, or choose another place")
+
+
+def not_kept(path: object, why: str) -> Diagnostic:
+    """A store that takes no results."""
+    return E707(
+        f"results cannot be kept in `{path}`: {why}",
+        notes=("what was finished before is in the file, and stays there",),
+        hint="choose another file, or make room",
+    )
+
+
 E708 = Entry(
     "E708",
     "a cluster cannot be used",
@@ -227,6 +287,19 @@ E708 = Entry(
     "netsor converge programs/algorithm1.netsor --widths 1e2..1e4 --seeds 20 --dask tcp://scheduler:8786",
 )
 
+
+def needs_distributed() -> Diagnostic:
+    return E708("`--dask` needs dask.distributed", hint="pip install 'netsor[dask]'")
+
+
+def no_scheduler(address: str, why: str) -> Diagnostic:
+    return E708(
+        f"no scheduler answers at `{address}`",
+        notes=(why,),
+        hint="start one with `dask scheduler` and workers with `dask worker ADDRESS`",
+    )
+
+
 E709 = Entry(
     "E709",
     "a device cannot be used",
@@ -235,6 +308,21 @@ E709 = Entry(
     "netsor eval programs/algorithm1.netsor --width 4096 --device cuda:99",
     "netsor eval programs/algorithm1.netsor --width 4096 --device cuda",
 )
+
+
+def needs_module(device: str, module: str) -> Diagnostic:
+    return E709(
+        f"the device `{device}` needs {module} and array-api-compat", hint=f"pip install 'netsor[arrays]' {module}"
+    )
+
+
+def no_device(device: str, why: str) -> Diagnostic:
+    return E709(
+        f"there is no device `{device}` here",
+        notes=(why,),
+        hint="leave --device out to run on this machine's cores",
+    )
+
 
 W710 = Entry(
     "W710",
@@ -247,6 +335,22 @@ W710 = Entry(
     severity="warning",
 )
 
+
+def lost_workers(work: str, why: str, left: int, killed: bool) -> Diagnostic:
+    """Workers of `work` that ended, `killed` or without memory, or that their scheduler lost."""
+    return W710(
+        f"the workers of {work} were lost before it was done",
+        notes=(
+            f"{'one task was' if left == 1 else f'{left} tasks were'} left, and done in this process, "
+            "with the same numbers",
+            *([why] if why else []),
+        ),
+        hint="a process that is killed often lacked memory: fewer `--jobs` need less"
+        if killed
+        else "look at the scheduler's and the workers' own messages",
+    )
+
+
 E711 = Entry(
     "E711",
     "a store that is not to be written to",
@@ -257,6 +361,28 @@ E711 = Entry(
     "netsor converge programs/algorithm1.netsor --widths 100 --seeds 5 --store study.jsonl",
 )
 
+
+def store_in_use(path: object) -> Diagnostic:
+    return E711(
+        f"`{path}` is in use by another study",
+        hint="wait for its end, or keep this study elsewhere: `--store OTHER.jsonl`",
+    )
+
+
+def not_a_store(path: object) -> Diagnostic:
+    return E711(
+        f"`{path}` is not a store of a study, and is left as it is",
+        hint="name a file that does not exist yet, such as `--store study.jsonl`",
+    )
+
+
+def store_with_results(path: object, count: int) -> Diagnostic:
+    return E711(
+        f"`{path}` has {count} finished task{'s' if count > 1 else ''} already",
+        hint="`--resume` goes on from them, and `--overwrite` starts anew",
+    )
+
+
 W712 = Entry(
     "W712",
     "a store has damaged lines",
@@ -266,3 +392,11 @@ W712 = Entry(
     "netsor converge programs/algorithm1.netsor --widths 100 --seeds 5 --store study.jsonl --resume",
     severity="warning",
 )
+
+
+def damaged_lines(lines: str, path: object) -> Diagnostic:
+    """`lines` says how many, with their verb."""
+    return W712(
+        f"{lines} damaged in `{path}`",
+        notes=("what they held is computed again; the last line of a run that was killed may be half a line",),
+    )

@@ -121,6 +121,19 @@ E804 = Entry(
 )
 
 
+def no_kernel(kernel: str, network: str, why: object, span: Span | None, unknown: bool) -> Diagnostic:
+    """An expectation of a kernel does not exist, or is `unknown` because no rule gave it."""
+    return (E804 if unknown else E801)(
+        f"the {kernel} of `{network}` {'could not be computed' if unknown else 'does not exist'}: {why}",
+        span,
+        "the readout is taken of this",
+        notes=(
+            "a kernel is a sum of products of expectations (Eqs. 97–100), and one of them "
+            + ("was not found" if unknown else "diverges"),
+        ),
+    )
+
+
 def out_of_time(what: str, span: Span | None = None) -> Diagnostic:
     """The time was over before anything was known of `what`."""
     return E804(

@@ -236,6 +236,14 @@ E609 = Entry(
     stage="run",
 )
 
+
+def no_kernels(program: str) -> Diagnostic:
+    return E609(
+        f"`{program or 'the file'}` is a program, and kernels belong to a network",
+        hint="start the file with `network NAME(ξ : 3)` and end it with `output f := vᵀ x / √n`",
+    )
+
+
 E610 = Entry(
     "E610",
     "evaluating a network",
@@ -269,6 +277,26 @@ E611 = Entry(
     stage="run",
 )
 
+
+def paths_both_forward(network: str, because: str, span: Span | None) -> Diagnostic:
+    return E611(
+        f"the sum over paths does not hold for `{network}`: {because}",
+        span,
+        "W and Wᵀ are both forward",
+        notes=("Żs that pair the backward pass with itself do not vanish then, and Eqs. 95–96 leave them out",),
+        hint="use `--method backward`, which has no such restriction",
+    )
+
+
+def paths_without_gia(network: str, because: str, span: Span | None) -> Diagnostic:
+    return E611(
+        f"the sum over paths does not hold for `{network}`: {because}",
+        span,
+        notes=("Eq. 103 uses the Simple GIA Check",),
+        hint="use `--method backward`",
+    )
+
+
 E612 = Entry(
     "E612",
     "training that diverges",
@@ -280,6 +308,15 @@ E612 = Entry(
     stage="run",
 )
 
+
+def diverges(lr: float, step: int) -> Diagnostic:
+    return E612(
+        f"training diverges: with the learning rate {lr:g} the outputs are not finite after step {step}",
+        notes=("a step of kernel gradient descent multiplies an error by 1 − η λ ℓ'', λ an eigenvalue of the kernel",),
+        hint="take a smaller `--lr`",
+    )
+
+
 W613 = Entry(
     "W613",
     "a learning rate that overshoots",
@@ -290,6 +327,16 @@ W613 = Entry(
     severity="warning",
     stage="run",
 )
+
+
+def overshoots(lr: float, step: int, gain: float) -> Diagnostic:
+    """A step multiplies the error of its batch by 1 − `gain`, with |1 − gain| > 1."""
+    return W613(
+        f"the learning rate {lr:g} overshoots: step {step} multiplies an error on its batch by {1 - gain:.3g}",
+        notes=("an error along an eigenvector of K̊ ℓ'' becomes 1 − η λ times itself, and grows where η λ > 2",),
+        hint=f"below --lr {2 * lr / gain:.3g} that step is stable",
+    )
+
 
 W614 = Entry(
     "W614",
@@ -304,6 +351,21 @@ W614 = Entry(
     stage="run",
 )
 
+
+def not_covered(network: str, because: str, span: Span | None, unknown: bool) -> Diagnostic:
+    """Theorem D.2 does not say that kernel gradient descent is the limit of training, or it is `unknown` whether."""
+    notes = "the limit of the unrolled program is computed by Definition B.3, whatever Theorem D.2 says"
+    if not unknown:
+        notes = "the limit of the unrolled program (`netsor train --limit`) has the one-sided derivative there"
+    hint = "where biases start with a positive variance, no argument lies on its kink"
+    return W614(
+        f"kernel gradient descent is not expected to match the training of `{network}`: {because}",
+        span,
+        notes=(notes,),
+        hint="`netsor check --exact` computes what the assumptions leave open" if unknown else hint,
+    )
+
+
 E615 = Entry(
     "E615",
     "training from the network's own outputs has no limit",
@@ -314,6 +376,27 @@ E615 = Entry(
     paper="D.1.1",
     stage="run",
 )
+
+
+def no_process(network: str) -> Diagnostic:
+    """Outputs at step 0 that are to be drawn, and grow with the width."""
+    return E615(
+        f"the outputs of `{network}` at step 0 grow like √n and tend to no Gaussian process, so f0 = gaussian "
+        "has nothing to draw from",
+        notes=("E Z^v Z^x is not known to be zero (W618)",),
+        hint="give the outputs as numbers, or `--f0 zero`",
+    )
+
+
+def random_start(network: str) -> Diagnostic:
+    """The limit of training from f_0 = vᵀx/√n, which is random in the limit."""
+    return E615(
+        f"the outputs of `{network}` at step 0 tend to a Gaussian process and to no number, so with f0 = network "
+        "training has no limit",
+        notes=("Theorem D.2 speaks of the training from given outputs at step 0 (D.1.1)",),
+        hint="`--f0 gaussian` draws them from that process; `--width N` runs networks from their own",
+    )
+
 
 W616 = Entry(
     "W616",
@@ -529,3 +612,12 @@ E690 = Entry(
     paper="Setup D.1",
     stage="run",
 )
+
+
+def not_imported(message: str, notes: tuple[str, ...], hint: str) -> Diagnostic:
+    return E690(message, notes=notes, hint=hint)
+
+
+def module_failed(file: str, fault: Exception) -> Diagnostic:
+    """The user's own file raised."""
+    return E690(f"{file} failed: {type(fault).__name__}: {fault}")

@@ -16,6 +16,36 @@ W901 = Entry(
     stage="limit",
 )
 
+
+def kernel_not_reached(
+    kernel: str,
+    network: str,
+    error: float,
+    tol: float,
+    size: float,
+    rows: tuple[int, int] | None = None,
+    hint: str = "accept this error with a larger `--tol`",
+) -> Diagnostic:
+    """The error bound of a kernel, largest at these rows, is more than `tol` times its largest entry `size`."""
+    where = f", for rows {rows[0]} and {rows[1]}" if rows else ""
+    return W901(
+        f"the {kernel} of `{network}` was not reached to the tolerance asked for",
+        notes=(f"the error bound is {error:.1e}{where}, and {tol:.1e} of the largest entry is {tol * size:.1e}",),
+        hint=hint,
+    )
+
+
+def not_reached(names: str, several: bool, span: Span | None, notes: tuple[str, ...]) -> Diagnostic:
+    """The limits of outputs whose bounds are larger than asked for."""
+    plural, verb = ("s", "were") if several else ("", "was")
+    return W901(
+        f"the limit{plural} of {names} {verb} not reached to the tolerance asked for",
+        span,
+        notes=notes,
+        hint="give more time with `--budget SECONDS`, or accept this error with a larger `--tol`",
+    )
+
+
 W902 = Entry(
     "W902",
     "a promised variable is not used",
@@ -109,3 +139,13 @@ E950 = Entry(
     paper="Setup D.1, Assumption B.8",
     stage="require",
 )
+
+
+def not_required(name: str, verb: str, because: str, span: Span | None) -> Diagnostic:
+    """An assumption of `--require` that fails, or of which nothing is known."""
+    return E950(
+        f"assumption {name} {verb}: {because}",
+        span,
+        "here" if span else "",
+        hint=f"`netsor explain E950` lists the assumptions, or drop `--require {name}`",
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import files
 
 
 def converted(svg: str, form: str) -> bytes:
@@ -20,10 +21,4 @@ def verify_converter(form: str) -> None:
     try:
         import vl_convert  # noqa: F401
     except ImportError:
-        raise NetsorError(
-            Diagnostic(
-                "E032",
-                f"a .{form} picture needs the package `vl-convert-python`, which is not installed",
-                hint="`pip install 'netsor[draw]'`, or draw to .svg",
-            )
-        ) from None
+        raise NetsorError(files.needs_renderer(form)) from None
