@@ -111,3 +111,13 @@ def test_checking_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip().splitlines()[-1] == "[]"
+
+
+def test_diagnostics_are_made_in_the_catalogue() -> None:
+    """Elsewhere a code stands behind no message; the parser alone makes diagnostics of its rules about lines."""
+    for path in FILES:
+        if path.parts[-2:] == ("catalogue", "entry.py") or package(path) == "syntax":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id != "Diagnostic", f"{path}:{node.lineno}"
