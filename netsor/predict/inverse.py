@@ -67,9 +67,14 @@ class ByResiduals(ABC):
         exactly = exactly and isinstance(matrix, Matrix)
         if exactly and isinstance(matrix, Matrix):
             a = matrix.value
-            for _ in range(_REFINEMENTS):
-                value = value + self._solve((rhs - long_product(a, value)).astype(float))
             residual = rhs - long_product(a, value)
+            for _ in range(_REFINEMENTS):
+                # What is left where the solution is rounded as well as a float can be.
+                least = UNIT * self.scales[:, None] * (self.scales @ np.abs(value))
+                if (np.linalg.norm(residual.astype(float), axis=0) <= np.linalg.norm(least, axis=0)).all():
+                    break
+                value = value + self._solve(residual.astype(float))
+                residual = rhs - long_product(a, value)
             rounding = growth(n + 2, LONG_UNIT)
         else:
             residual = rhs - self.times(value)
