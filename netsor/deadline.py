@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -18,12 +18,12 @@ GRACE = 0.9
 
 
 @dataclass
-class _End:
-    """When a block ends, by the clock on the wall; `computed` is what this thread had computed at the budget's end."""
+class End:
+    """When blocks end, by the clock on the wall; `computed` is what this thread had computed at the budget's end."""
 
     budget: float
     wall: float
-    around: _End | None
+    around: End | None
     computed: float | None = None
 
     def is_over(self) -> bool:
@@ -35,7 +35,7 @@ class _End:
         return self.around is not None and self.around.is_over()
 
 
-_end: ContextVar[_End | None] = ContextVar("end", default=None)
+_end: ContextVar[End | None] = ContextVar("end", default=None)
 
 
 class TimeOver(Exception):
@@ -55,23 +55,34 @@ def own() -> float:
     return time.thread_time()
 
 
-@contextmanager
-def limited(budget: float | None) -> Iterator[None]:
-    """A block that ends by TimeOver 1.5 `budget` + GRACE seconds from now, or when the block around it does.
+def ends(budget: float | None) -> End | None:
+    """An end 1.5 `budget` + GRACE seconds from now, or when the block around it ends; None for no budget.
 
     After the budget this thread has computed for GRACE seconds before it ends: on a busy machine a value of everything
     is worth more than the last second.
     """
-    around = _end.get()
     if budget is None:
+        return None
+    start, seconds = now(), max(budget, 0.0)
+    return End(start + seconds, start + 1.5 * seconds + GRACE, _end.get())
+
+
+@contextmanager
+def until(end: End | None) -> Iterator[None]:
+    """A block that ends by TimeOver at `end`, as others before and after it may."""
+    if end is None:
         yield
         return
-    start, seconds = now(), max(budget, 0.0)
-    token = _end.set(_End(start + seconds, start + 1.5 * seconds + GRACE, around))
+    token = _end.set(end)
     try:
         yield
     finally:
         _end.reset(token)
+
+
+def limited(budget: float | None) -> AbstractContextManager[None]:
+    """A block that has a budget of its own, see `ends`."""
+    return until(ends(budget))
 
 
 def is_over() -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from netsor.core import Group, Instruction, MatMul, Moment, Nonlin
+from netsor.deadline import verify_time
 from netsor.diagnostics import Span
 from netsor.expr import (
     WIDTH,
@@ -91,6 +92,7 @@ class Emitter:
         operand = self.vector_name(stem, vector, inner)
         name = self.fresh(stem)
         self.vectors.add(name)
+        verify_time()
         self.instructions.append(MatMul(name, matrix, transposed, operand, span))
         return Sym(name)
 
@@ -123,6 +125,7 @@ class Emitter:
         self._append("moment", name, self.hoist(name, e, span) if self.vectors_of(e) else e, span, order)
 
     def _append(self, kind: str, name: str, e: Expr, span: Span, order: tuple[str, ...] = ()) -> None:
+        verify_time()
         e = settled(e)
         if kind == "nonlin" and not any(s.name in self.vectors for s in e.free):
             if isinstance(e, Const):

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from netsor.cli.budgets import within
 from netsor.cli.network_options import add_rows, legend_of, program_of
 from netsor.cli.options import (
     add_file,
@@ -26,6 +27,7 @@ from netsor.cli.options import (
 from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, value_text
 from netsor.cli.streams import interrupted_status, tell
 from netsor.cli.tables import table
+from netsor.deadline import ends
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.diagnostics.catalogue.finite import picture_unwritten
 
@@ -70,14 +72,16 @@ def run(args: argparse.Namespace) -> int:
 
     if args.plot is not None:
         verify_plot(args.plot)
-    document = load(args.file, args.set, args.data)
-    report_warnings(document)
-    subject = program_of(document, args)
+    end = ends(args.budget)
+    with within(end, f"the program of `{args.file}`"):
+        document = load(args.file, args.set, args.data)
+        report_warnings(document)
+        subject = program_of(document, args)
     program = subject.program
     # Before the limits, which may take their time.
     verify_study(program, args.widths, args.seeds, dtype=args.dtype, engine=args.engine)
     store, unkept = _store(args)
-    with Progress("limit") as progress:
+    with Progress("limit") as progress, within(end, "the limit"):
         limit = subject.limit(args.tol, args.budget, progress=lambda what: progress(0.0, what))
     report(limit.diagnostics)
     limits = {name: (v.value, v.error) for name, v in limit.outputs.items()}

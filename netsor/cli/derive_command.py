@@ -6,9 +6,11 @@ import argparse
 import sys
 from typing import Any
 
+from netsor.cli.budgets import within
 from netsor.cli.network_options import add_rows, program_of
 from netsor.cli.options import add_file, add_values, fill_in, positive_number, refuse_unused
 from netsor.cli.output import report_warnings, terminal_width
+from netsor.deadline import ends
 
 
 def register(commands: Any) -> None:
@@ -36,17 +38,17 @@ def run(args: argparse.Namespace) -> int:
     if not args.numbers:
         refuse_unused(args, ("tol", "budget"), "without `--numbers`")
     fill_in(args, tol=1e-8, budget=60.0)
-    document = load(args.file, args.set, args.data)
-    report_warnings(document)
-    subject = program_of(document, args)
-
     from netsor.show.derivation import as_latex, as_markdown, as_text, with_numbers
     from netsor.show.writing import variables_of
 
-    of = variables_of(subject.program, [args.of])[0] if args.of else None
-    d = subject.derive(of, args.all)
-    if args.numbers:
-        d = with_numbers(d, tol=args.tol, budget=args.budget)
+    with within(ends(args.budget if args.numbers else None), f"the derivation of `{args.file}`"):
+        document = load(args.file, args.set, args.data)
+        report_warnings(document)
+        subject = program_of(document, args)
+        of = variables_of(subject.program, [args.of])[0] if args.of else None
+        d = subject.derive(of, args.all)
+        if args.numbers:
+            d = with_numbers(d, tol=args.tol, budget=args.budget)
     longest = {"longest": None} if args.full else {}
     match args.format:
         case "latex":

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from netsor.cli.budgets import within
 from netsor.cli.law_option import add_law, run_law
 from netsor.cli.network_options import add_rows, legend_of, program_of
 from netsor.cli.options import (
@@ -26,6 +27,7 @@ from netsor.cli.output import error_text, exit_status, print_json, report, repor
 from netsor.cli.sources import given
 from netsor.cli.streams import interrupted_status, tell
 from netsor.cli.tables import table
+from netsor.deadline import ends
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.diagnostics.catalogue.finite import several_widths
 
@@ -80,21 +82,24 @@ def run(args: argparse.Namespace) -> int:
     from netsor.api import load_source
 
     _refuse_unused(args)
+    with_limit = args.limit or args.width is None
+    end = ends(args.budget if with_limit or args.law is not None else None)
     file = given(args)
     args.file = file.name
-    document = load_source(file.source, args.set, args.data)
-    report_warnings(document)
-    subject = program_of(document, args)
+    with within(end, f"the program of `{file.name}`"):
+        document = load_source(file.source, args.set, args.data)
+        report_warnings(document)
+        subject = program_of(document, args)
     program = subject.program
     if args.law is not None:
         with Progress("law") as progress:
-            return run_law(args, program, progress)
+            return run_law(args, program, end, progress)
     args.seeds = args.seeds or 1
     limit = None
     finite: list[FiniteResult] = []
     faults: list[Diagnostic] = []
-    if args.limit or args.width is None:
-        with Progress("limit") as progress:
+    if with_limit:
+        with Progress("limit") as progress, within(end, "the limit"):
             limit = subject.limit(args.tol, args.budget, progress=progress)
         report(limit.diagnostics)
         faults += limit.diagnostics

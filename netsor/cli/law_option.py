@@ -7,14 +7,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netsor.cli.budgets import within
 from netsor.cli.options import whole_number
 from netsor.cli.output import error_text, exit_status, print_json, report, value_text
 from netsor.cli.tables import table
 from netsor.core import Program
-from netsor.deadline import TimeOver, limited
+from netsor.deadline import End
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.diagnostics.catalogue.finite import incomplete_law
-from netsor.diagnostics.catalogue.limits import out_of_time
 
 if TYPE_CHECKING:
     from netsor.limit.coordinates import Agreement
@@ -41,8 +41,8 @@ def add_law(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run_law(args: argparse.Namespace, program: Program, progress: Any) -> int:
-    """`netsor eval --law`."""
+def run_law(args: argparse.Namespace, program: Program, end: End | None, progress: Any) -> int:
+    """`netsor eval --law`, whose law is known by `end`."""
     from netsor.diagnostics.render import to_json
     from netsor.show.writing import variables_of
 
@@ -50,13 +50,10 @@ def run_law(args: argparse.Namespace, program: Program, progress: Any) -> int:
     _verify(args)
     from netsor.limit.law import CoordinateLaw
 
-    try:
-        with limited(args.budget):
-            law = CoordinateLaw(program, names, args.tol, args.budget, progress=progress)
-            result: dict[str, Any] = {"program": program.name, "law": law.as_dict()}
-            draws = law.draw(args.samples, args.seed) if args.samples else {}
-    except TimeOver:
-        raise NetsorError(out_of_time(f"the law of {', '.join(names)}")) from None
+    with within(end, f"the law of {', '.join(names)}"):
+        law = CoordinateLaw(program, names, args.tol, args.budget, progress=progress)
+        result: dict[str, Any] = {"program": program.name, "law": law.as_dict()}
+        draws = law.draw(args.samples, args.seed) if args.samples else {}
     if args.samples and not args.samples_to:
         result["samples"] = {x: [float(v) for v in draws[x]] for x in names}
     finite = _finite(args, law) if args.width is not None else None

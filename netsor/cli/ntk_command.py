@@ -7,6 +7,7 @@ import math
 from contextlib import ExitStack
 from typing import Any
 
+from netsor.cli.budgets import within
 from netsor.cli.eval_command import Progress, cut, span
 from netsor.cli.kernel_text import compared, kernel_text
 from netsor.cli.network_options import add_rows, add_tolerance, read_rows
@@ -26,6 +27,7 @@ from netsor.cli.options import (
 from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings
 from netsor.cli.streams import interrupted_status, tell
 from netsor.cli.tables import table
+from netsor.deadline import ends
 
 # Seconds for the limits, unless told: long enough for what quadrature settles, short enough to hear from the rest.
 _BUDGET = 300.0
@@ -81,10 +83,13 @@ def register(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from netsor.api import load
 
-    document = load(args.file, args.set, args.data)
+    with_limit = args.limit or args.width is None
+    budget = _BUDGET if args.budget is None else args.budget
+    end = ends(budget if with_limit and args.out is None and math.isfinite(budget) else None)
+    with within(end, f"the network of `{args.file}`"):
+        document = load(args.file, args.set, args.data)
     report_warnings(document)
     inputs, inputs2 = read_rows(args.inputs, "--inputs"), read_rows(args.inputs2, "--inputs2")
-    with_limit = args.limit or args.width is None
     if not with_limit and (args.paths or args.method == "paths"):
         args.refuse("paths belong to the limit, and --width asks for kernels at a width; add --limit")
     if args.nngp and (args.paths or args.by_parameter or args.method == "paths"):
@@ -107,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     drawn: Any = None
     if with_limit:
         budget = None if math.isinf(args.budget) else args.budget
-        with Progress("kernels") as progress:
+        with Progress("kernels") as progress, within(end, "the kernels"):
             wanted = {"tol": args.tol, "budget": budget, "progress": progress}
             if args.nngp:
                 limit = document.nngp(inputs, inputs2, **wanted)

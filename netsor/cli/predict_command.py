@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from netsor.cli.budgets import within
 from netsor.cli.eval_command import Progress
 from netsor.cli.network_options import add_rows, add_tolerance, number, read_rows
 from netsor.cli.options import (
@@ -22,6 +23,7 @@ from netsor.cli.options import (
 )
 from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, value_text
 from netsor.cli.tables import table
+from netsor.deadline import ends
 
 _MOST_ROWS, _MOST_SAMPLES = 40, 5
 
@@ -99,11 +101,11 @@ def run(args: argparse.Namespace) -> int:
     if args.samples is None:
         refuse_unused(args, ("seed",), "without `--samples`")
     fill_in(args, samples=0, seed=0, tol=1e-10)
-    document = load(args.file, args.set, args.data)
-    report_warnings(document)
-    data = _read(args)
     fitted = None
-    with Progress("predict") as progress:
+    with Progress("predict") as progress, within(ends(args.budget), f"the prediction of `{args.file}`"):
+        document = load(args.file, args.set, args.data)
+        report_warnings(document)
+        data = _read(args)
         if args.fit is not None:
             names = [name.strip() for name in args.fit.split(",") if name.strip()]
             inputs = standardized(data.inputs) if args.standardize else data.inputs

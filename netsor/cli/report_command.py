@@ -7,6 +7,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
+from netsor.cli.budgets import within
 from netsor.cli.network_options import add_rows, program_of
 from netsor.cli.options import (
     add_file,
@@ -19,9 +20,12 @@ from netsor.cli.options import (
     whole_number,
 )
 from netsor.cli.output import report, report_warnings
+from netsor.deadline import ends
 
 if TYPE_CHECKING:
     from netsor.runnable import Runnable
+
+_BUDGET = 60.0
 
 
 def register(commands: Any) -> None:
@@ -72,16 +76,18 @@ def run(args: argparse.Namespace) -> int:
     if args.output is not None:
         suffix_of(args.output, ("html", "htm"))
         verify_writable(args.output)
-    document = load(args.file, args.set, args.data)
-    report_warnings(document)
+    end = ends(args.budget or _BUDGET)
     on: Runnable | None = None
-    if document.program.kind == "network" and args.inputs is None:
-        why = "for a network without rows (`--inputs`), which has no limit of its own"
-        refuse_unused(args, ("width", "seeds", "seed", "tol", "budget"), why)
-    else:
-        on = program_of(document, args)
-    fill_in(args, width=1024, seeds=8, seed=0, tol=1e-8, budget=60.0)
-    with Progress("report") as progress:
+    with within(end, f"the program of `{args.file}`"):
+        document = load(args.file, args.set, args.data)
+        report_warnings(document)
+        if document.program.kind == "network" and args.inputs is None:
+            why = "for a network without rows (`--inputs`), which has no limit of its own"
+            refuse_unused(args, ("width", "seeds", "seed", "tol", "budget"), why)
+        else:
+            on = program_of(document, args)
+    fill_in(args, width=1024, seeds=8, seed=0, tol=1e-8, budget=_BUDGET)
+    with Progress("report") as progress, within(end, "the report"):
         material = collect(
             document.report,
             args.width or None,
@@ -95,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
             on.program if isinstance(on, Derived) else None,
             on.legend if isinstance(on, Derived) else (),
         )
-        text = page(material, args.theme)
+    text = page(material, args.theme)
     report(material.remarks)
     if args.output is None:
         sys.stdout.write(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from netsor.cli.budgets import within
 from netsor.cli.eval_command import Progress
 from netsor.cli.matrices import matrix
 from netsor.cli.network_options import add_tolerance, add_training, refuse_unused_seed, training_arguments
@@ -19,6 +20,7 @@ from netsor.cli.options import (
     refuse_unused,
 )
 from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, value_text
+from netsor.deadline import ends
 
 _ROUNDING = 1e-12
 
@@ -54,10 +56,11 @@ def run(args: argparse.Namespace) -> int:
     elif not args.limit:
         refuse_unused(args, ("tol", "budget"), "with `--width` and without `--limit`")
     fill_in(args, seeds=1, seed=0, tol=1e-9)
-    document = load(args.file, args.set, args.data)
-    report_warnings(document)
-    arguments = training_arguments(args)
-    with Progress("training") as progress:
+    # Runs at a width, which come last, do not ask for the time.
+    with Progress("training") as progress, within(ends(args.budget), f"the training of `{args.file}`"):
+        document = load(args.file, args.set, args.data)
+        report_warnings(document)
+        arguments = training_arguments(args)
         found = document.train(
             **arguments,
             limit=args.limit or args.width is None,

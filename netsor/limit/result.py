@@ -56,6 +56,10 @@ class LimitValue:
         return {"value": self.value, "error": self.error, "method": self.method}
 
 
+# Of an output that was not begun when the time was over.
+NOT_BEGUN = LimitValue(None, None, "unknown", False)
+
+
 @dataclass(frozen=True, repr=False)
 class LimitResult(Shown):
     """The limits of a program's outputs, the diagnostics of those that failed, and every expectation computed."""
@@ -122,7 +126,7 @@ def infer_limit(
     except TimeOver:
         cut = [o for o in asked if o.name not in values and o.name not in faults]
         for output in cut:
-            values[output.name] = LimitValue(None, None, "unknown", False)
+            values[output.name] = NOT_BEGUN
             faults[output.name] = (_out_of_time(cut),)
     missed = [o for o in asked if o.name not in faults and not values[o.name].converged]
     if missed:

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from netsor.core import Program
-from netsor.deadline import limited
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.diagnostics.catalogue import derived
-from netsor.kernels.kernel import verify_network
+from netsor.kernels.kernel import in_time, verify_network
 from netsor.kernels.pairs import flat_rows, named_examples
 from netsor.predict.gaussian_process import Moments, Rows, Targets, ensemble, posterior
 from netsor.predict.kernels import AllKernels, Progress, compute_kernels, matrix, own_rows, related_outputs, rows
@@ -146,7 +145,7 @@ def predict(
     if large:
         asked.verify_large(len(distinct))
     with _folder(large) as folder:
-        with limited(budget):
+        with in_time(network, "kernels", budget):
             tables = compute_kernels(network, distinct, xt, kernel == "ntk", asked.full, tol, budget, progress, folder)
         return _predicted(network, asked, tables, merged, (x, xt, y, yt), standard, progress)
 

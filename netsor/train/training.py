@@ -10,8 +10,10 @@ import numpy as np
 
 from netsor.check.outputs import growing
 from netsor.core import Program
+from netsor.deadline import TimeOver
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.diagnostics.catalogue import networks
+from netsor.diagnostics.catalogue.limits import out_of_time
 from netsor.expr import Expr
 from netsor.finite.arguments import width_of
 from netsor.finite.averages import mean, standard_error
@@ -20,6 +22,7 @@ from netsor.kernels import infer_conditioned_ntk, infer_ntk
 from netsor.kernels.kernel import in_time, verify_network
 from netsor.kernels.pairs import flat_rows, named_examples, shaped_rows
 from netsor.limit import infer_limit
+from netsor.limit.result import NOT_BEGUN
 from netsor.shown import Shown
 from netsor.train.advice import not_covered, overshoots
 from netsor.train.descent import kernel_descent
@@ -245,12 +248,17 @@ def _train(
         kernel = descent.f
         said += not_covered(network, named_examples(network, all_rows(network, inputs, test)))
         given = np.asarray(start).tolist()
-        unrolled = sgd(network, inputs, targets, test, f0=given, condition=drifting, **arguments)
         budget = request.budget
         left = None if budget is None else max(clock.left(), 0.1 * budget)
-        found = infer_limit(unrolled, request.tol, left, progress=progress)
-        said += found.diagnostics
-        values = [found[o.name] for o in unrolled.outputs]
+        try:
+            unrolled = sgd(network, inputs, targets, test, f0=given, condition=drifting, **arguments)
+            found = infer_limit(unrolled, request.tol, left, progress=progress)
+            said += found.diagnostics
+            values = [found[o.name] for o in unrolled.outputs]
+        except TimeOver:
+            # Kernel gradient descent is known, and the program of as many steps was not even written down.
+            said.append(out_of_time(f"the limit of {steps} steps of SGD"))
+            values = [NOT_BEGUN] * kernel.size
         program = _shaped([v.value for v in values], steps, count)
         error = _shaped([v.error for v in values], steps, count)
         places = np.ndindex(program.shape)

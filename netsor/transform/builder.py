@@ -23,6 +23,7 @@ from netsor.core import (
     Output,
     Program,
 )
+from netsor.deadline import verify_time
 from netsor.expr import (
     WIDTH,
     ZERO,
@@ -153,6 +154,7 @@ class Builder:
         )  # fmt: skip
 
     def _add(self, key: tuple[object, ...], name: str, i: Instruction) -> None:
+        verify_time()
         if name in self._vectors or name in self._scalars:
             raise AssertionError(f"two variables named {name}")
         self.instructions.append(i)
