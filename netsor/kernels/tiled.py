@@ -216,7 +216,7 @@ def _not_reached(plan: Plan, errors: Array, sizes: Array) -> list[Diagnostic]:
 def _estimate(plan: Plan, tiles: int, left: int) -> Estimate:
     """The time from that of a small kernel, second call, since the first one thinks about the network."""
     n, m = plan.shape[:2]
-    small = Task("estimate", 0, plan.network, plan.rows[:_TRIED], None, plan.nngp_alone, plan.tol)
+    small = Task(plan.fingerprint(), 0, plan.network, plan.rows[:_TRIED], None, plan.nngp_alone, plan.tol)
     pairs = len(small.rows) * (len(small.rows) + 1) / 2
     seconds = 0.0
     if left:

@@ -68,6 +68,16 @@ def test_several_outputs_and_other_columns(folder):
     assert (np.load("L.ntk.npy") == two.ntk(ROWS, ROWS[:3] + 1).ntk.value).all()
 
 
+def test_the_time_is_told_of_each_network_that_a_process_works_for(folder):
+    told = []
+    write_kernels(loads(RELU).program, ROWS, out="K", before=told.append)
+    wide = loads(RELU.replace("ξ : 2", "ξ : 3").replace("(n, 2)", "(n, 3)"))
+    rows = np.random.default_rng(1).standard_normal((4, 3))
+    write_kernels(wide.program, rows, out="L", before=told.append)
+    assert [e.rows for e in told] == [11, 4]
+    assert (np.load("L.ntk.npy") == wide.ntk(rows).ntk.value).all()
+
+
 def test_killed_and_resumed(folder):
     """No tile is computed twice, and the bytes are those of a run that nothing stopped."""
     network = loads(RELU).program
