@@ -55,7 +55,7 @@ def seconds(work: Callable[[], Any], runs: int = 3) -> float:
 
 
 def predictions(rows: int) -> None:
-    """From kernels that are there, of `rows` training rows and 100 test rows: the posterior and the trained ensemble."""
+    """From given kernels of `rows` training rows and 100 test rows: the posterior and the trained ensemble."""
     network = netsor.loads(NETWORK).program
     (x, y), (test, _) = data(rows), data(100)
     kernels = compute_kernels(network, x, test + 1e-3, True, False, 1e-10, None)
