@@ -32,13 +32,16 @@ def all_rows(network: Program, inputs: Any, test: Any = None) -> Array:
     return x if test is None else np.concatenate([x, flat_rows(network, test)])
 
 
-def first_outputs(network: Program, inputs: Any, test: Any = None, f0: Any = "zero", seed: int = 0) -> Array | str:
+def first_outputs(
+    network: Program, inputs: Any, test: Any = None, f0: Any = "zero", seed: int = 0, budget: float | None = None,
+    said: list[Diagnostic] | None = None,
+) -> Array | str:  # fmt: skip
     """f_0 as an array (rows, outputs), training rows first; the string "network" is returned unchanged.
 
     `f0` is "zero", "gaussian" (a draw from the Gaussian process with the NNGP kernel, the same for every run with this
-    seed), or numbers, one for each row, or one for each row and output. Raises NetsorError: E615 (outputs that grow
-    like √n have no Gaussian process), E654, E655 (shapes and numbers), E657 (another word), E659 (f_0 outside the range
-    of Σ̊).
+    seed), or numbers, one for each row, or one for each row and output. Where `budget` seconds do not suffice for that
+    kernel, `said` is told (W901). Raises NetsorError: E615 (outputs that grow like √n have no Gaussian process), E654,
+    E655 (shapes and numbers), E657 (another word), E659 (f_0 outside the range of Σ̊).
     """
     count, rows = len(network.readouts), len(all_rows(network, inputs, test))
     if not isinstance(f0, str):
@@ -46,7 +49,7 @@ def first_outputs(network: Program, inputs: Any, test: Any = None, f0: Any = "ze
         if count > 1 and np.ndim(table) == 1 and len(table) == rows * count:
             table = np.reshape(table, (rows, count))
         numbers = np.array(number_table(table, rows, count, "f0"))
-        _verify_range(network, inputs, test, numbers)
+        _verify_range(network, inputs, test, numbers, _GRAM_SECONDS if budget is None else min(budget, _GRAM_SECONDS))
         return numbers
     if f0 == "network":
         return f0
@@ -55,15 +58,17 @@ def first_outputs(network: Program, inputs: Any, test: Any = None, f0: Any = "ze
     if f0 != "gaussian":
         wanted, hint = "a list of numbers, zero, gaussian or network", "leave it out, and the outputs start at zero"
         raise NetsorError(derived.bad_setting("f0", repr(f0), wanted, hint))
-    return _gaussian(network, all_rows(network, inputs, test), seed)
+    return _gaussian(network, all_rows(network, inputs, test), seed, budget, [] if said is None else said)
 
 
-def _gaussian(network: Program, rows: Array, seed: int) -> Array:
+def _gaussian(network: Program, rows: Array, seed: int, budget: float | None, said: list[Diagnostic]) -> Array:
     if growing(network):
         raise NetsorError(no_process(network))
     count = len(network.readouts)
     distinct, where = np.unique(rows + 0.0, axis=0, return_inverse=True)
-    kernel = infer_nngp(network, shaped_rows(network, distinct)).value
+    found = infer_nngp(network, shaped_rows(network, distinct), budget=budget)
+    said += [d for d in found.diagnostics if d.code == "W901"]
+    kernel = found.value
     size = len(distinct) * count
     if count > 1:
         kernel = kernel.transpose(0, 2, 1, 3)
@@ -81,7 +86,7 @@ def _gaussian(network: Program, rows: Array, seed: int) -> Array:
     return f.reshape(len(distinct), count)[where.ravel()]
 
 
-def _verify_range(network: Program, inputs: Any, test: Any, f0: Array) -> None:
+def _verify_range(network: Program, inputs: Any, test: Any, f0: Array, seconds: float) -> None:
     """Raise NetsorError (E659) where f_0 lies outside the range of a singular Σ̊, the limit of the Σ of Eq. 71.
 
     Let g and R be the outputs and Σ̊ in units of standard deviations. An eigenvector u of R with eigenvalue λ is a
@@ -92,7 +97,7 @@ def _verify_range(network: Program, inputs: Any, test: Any, f0: Array) -> None:
     count = f0.shape[1]
     rows = all_rows(network, inputs, test)
     try:
-        gram = infer_gram(network, shaped_rows(network, rows), _GRAM_TOL, _GRAM_SECONDS)
+        gram = infer_gram(network, shaped_rows(network, rows), _GRAM_TOL, seconds)
     except NetsorError:
         # Whether the kernel exists is reported by the caller, who needs more than its range.
         return

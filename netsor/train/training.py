@@ -221,8 +221,8 @@ def _train(
     verify_rate(lr)
     table = np.array(number_table(targets, len(x), count, "the targets"), float)
     slopes = Loss(loss, count)
-    start = first_outputs(network, inputs, test, request.f0, request.seed)
     said: list[Diagnostic] = []
+    start = first_outputs(network, inputs, test, request.f0, request.seed, clock.part(0.5), said)
     arguments: dict[str, Any] = {"steps": steps, "order": request.order, "batch": request.batch, "lr": lr, "loss": loss}
 
     # Where E Z^v Z^x is zero the limit of v̂ is v, and the program with v is shorter.
@@ -240,7 +240,7 @@ def _train(
         if progress:
             progress("the kernel")
         # At most half of the time goes to the kernel; the limit of the program also reports what the kernel lacks.
-        share = None if request.budget is None else request.budget / 2
+        share = clock.part(0.5)
         found_kernel, missed = _kernel(network, inputs, test, drifting, request.tol, share)
         descent = kernel_descent(found_kernel, start, table, batches, lr, slopes)
         said += missed
