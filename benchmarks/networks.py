@@ -30,7 +30,7 @@ TITLES = {
     "depth": "NNGP and NTK of an MLP with L hidden layers on 100 inputs",
     "paths": "the same NTK by the sum over paths",
     "branches": "the NTK of two residual branches about a layer normalization, φ = tanh + 0.1 u², on N inputs",
-    "training": "T steps of SGD on a fully trained erf MLP with L hidden layers, 4 training and 2 test inputs: "
+    "training": "T steps of SGD on a fully trained erf MLP with L hidden layers, N (4) training and 2 test inputs: "
     "the limit of the unrolled program, and kernel gradient descent",
     "finite": "the same training at width n, one seed",
 }
@@ -142,7 +142,8 @@ def rows(quick: bool) -> list[tuple[str, dict]]:
         out += [("depth", {"network": name, "L": depth}) for depth in ((2, 4) if quick else (2, 4, 8, 16))]
     out += [("paths", {"network": "mlp_relu", "L": depth}) for depth in ((2, 4) if quick else (2, 4, 8, 16))]
     out += [("branches", {"N": n}) for n in ((2, 4) if quick else (2, 4, 8, 16))]
-    out += [("training", {"T": t, "L": 3}) for t in ((5,) if quick else (5, 10, 20))]
+    out += [("training", {"T": t, "L": 3}) for t in ((5,) if quick else (10, 100, 1000))]
+    out += [("training", {"T": 100, "N": n}) for n in (() if quick else (4, 8, 16))]
     out += [("training", {"T": 5, "L": depth}) for depth in (() if quick else (1, 2, 4, 8))]
     out += [("finite", {"T": 5, "L": 3, "n": n}) for n in ((512,) if quick else (512, 1024, 2048))]
     return out
@@ -178,10 +179,11 @@ def measure(kind: str, given: dict) -> dict:
         document.ntk(np.eye(size)[:2] if kind != "residual" else np.eye(size)[:1])  # imports and compiled functions
     start = time.perf_counter()
     if kind in ("training", "finite"):
-        x, y = rng.standard_normal((6, 3)), rng.standard_normal(4)
+        size = given.get("N", 4)
+        x, y = rng.standard_normal((size + 2, 3)), rng.standard_normal(size)
         width = given.get("n")
         found = document.train(
-            x[:4], y, x[4:], steps=given["T"], lr=0.5, f0="gaussian", limit=width is None, width=width
+            x[:size], y, x[size:], steps=given["T"], lr=0.5, f0="gaussian", limit=width is None, width=width
         )
         quality = found.difference() if width is None else None
     else:
@@ -267,7 +269,9 @@ def table(found: list[tuple[str, dict, dict]], markdown: bool) -> str:
             cells[0][2] = "closed form"
         before: tuple[str | None, float] = (None, 0.0)
         for given, m in mine:
-            group = str(given.get("network", "")) + ("T" if given.get("L") == 3 else "L" if kind == "training" else "")
+            group = str(given.get("network", "")) + (
+                "T" if given.get("L") == 3 else "N" if "N" in given else "L" if kind == "training" else ""
+            )
             growth = f"×{m['seconds'] / before[1]:.1f}" if before[0] == group else ""
             before = (group, m["seconds"])
             if kind == "large":

@@ -41,15 +41,17 @@ class Expansions:
         Raises `Unsettled` where the limit depends on terms that the instructions do not determine, and `Diverges` where
         ψ grows without bound.
         """
-        if not self.has_width:
-            return None
-        values = {Sym(x): self.z[x] for x in i.vectors} | {Sym(s): self.scalars[s] for s in i.scalars}
-        if not any(may_be_zero(substitute(d, values), {}) for d in distances_in_limit(i.psi)):
+        if not self.has_width or not self.meets(i):
             return None
         found = one_sided_limit(i.psi, self._expansion)
         if found is not None and any(isinstance(s.name, tuple) and s.name[0] == _UNKNOWN for s in found.free):
             raise Unsettled
         return found
+
+    def meets(self, i: Nonlin | Moment) -> bool:
+        """Whether arguments of ψ lie on a kink, a jump or a root in the limit, with positive probability."""
+        values = {Sym(x): self.z[x] for x in i.vectors} | {Sym(s): self.scalars[s] for s in i.scalars}
+        return any(may_be_zero(substitute(d, values), {}) for d in distances_in_limit(i.psi))
 
     def _expansion(self, work: OneSided, s: Sym, upto: float) -> Expansion:
         name = s.name

@@ -30,6 +30,10 @@ class Atoms:
             self._found[i.name] = self._limit(i)
         return self._found[i.name]
 
+    def meets(self, i: Nonlin | Moment) -> bool:
+        """Whether arguments of ψ lie on a kink, a jump or a root in the limit, with positive probability."""
+        return self._expansions.meets(i)
+
     def _limit(self, i: Nonlin | Moment) -> Expr | None:
         try:
             return self._expansions.one_sided(i)

@@ -174,6 +174,10 @@ class Limit:
         """The one-sided limit of ψ where its arguments approach a kink or a jump; None where they do not."""
         return self.written.atoms.limit(i)
 
+    def lies_on_kink(self, i: Nonlin | Moment) -> bool:
+        """Whether arguments of ψ lie on a kink, a jump or a root in the limit, with positive probability."""
+        return self.written.atoms.meets(i)
+
     # --- the law of the Ẑ's -----------------------------------------------------------------------------------
 
     def is_gaussian(self, s: Sym) -> bool:

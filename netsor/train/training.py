@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from netsor.check.outputs import growing
 from netsor.core import Program
-from netsor.deadline import TimeOver
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.diagnostics.catalogue import networks
-from netsor.diagnostics.catalogue.limits import out_of_time
 from netsor.expr import Expr
 from netsor.finite.arguments import width_of
 from netsor.finite.averages import mean, standard_error
@@ -21,11 +20,10 @@ from netsor.gaussian.problem import Clock
 from netsor.kernels import infer_conditioned_ntk, infer_ntk
 from netsor.kernels.kernel import in_time, verify_network
 from netsor.kernels.pairs import flat_rows, named_examples, shaped_rows
-from netsor.limit import infer_limit
-from netsor.limit.result import NOT_BEGUN
 from netsor.shown import Shown
 from netsor.train.advice import not_covered, overshoots
 from netsor.train.descent import kernel_descent
+from netsor.train.limit import Task, training_limit
 from netsor.train.start import all_rows, first_outputs
 from netsor.train.width import FiniteTraining, Schedule
 from netsor.transform import sgd
@@ -250,19 +248,11 @@ def _train(
         given = np.asarray(start).tolist()
         budget = request.budget
         left = None if budget is None else max(clock.left(), 0.1 * budget)
-        try:
-            unrolled = sgd(network, inputs, targets, test, f0=given, condition=drifting, **arguments)
-            found = infer_limit(unrolled, request.tol, left, progress=progress)
-            said += found.diagnostics
-            values = [found[o.name] for o in unrolled.outputs]
-        except TimeOver:
-            # Kernel gradient descent is known, and the program of as many steps was not even written down.
-            said.append(out_of_time(f"the limit of {steps} steps of SGD"))
-            values = [NOT_BEGUN] * kernel.size
-        program = _shaped([v.value for v in values], steps, count)
-        error = _shaped([v.error for v in values], steps, count)
-        places = np.ndindex(program.shape)
-        missing = {at: v.missing for at, v in zip(places, values, strict=True) if v.value is None}
+        task = Task(network, inputs, table, test, start, batches, lr, slopes, drifting)
+        unrolled = partial(sgd, network, inputs, targets, test, f0=given, condition=drifting, **arguments)
+        limits = training_limit(task, unrolled, request.tol, left, progress)
+        said += limits.diagnostics
+        program, error, missing = limits.value, limits.error, limits.missing
     for width in request.widths:
         assert at_width is not None
         outputs = at_width.run(width, request.seeds, request.seed, progress, **request.options)
@@ -298,12 +288,6 @@ def _kernel(
     kernel, said = infer_ntk(network, rows, inputs, tol, budget)
     value = kernel.value
     return value if value.ndim == 4 else value[:, :, None, None], said
-
-
-def _shaped(values: Any, steps: int, outputs: int) -> Array:
-    """The outputs of an unrolled program, ordered by step, row and readout, as an array (T+1, rows, outputs)."""
-    numbers = np.array([np.nan if v is None else v for v in values], float)
-    return numbers.reshape(steps + 1, -1, outputs)
 
 
 def no_limit(network: Program) -> Diagnostic:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from netsor.core import Program
+from netsor.core import Output, Program
 from netsor.diagnostics import NetsorError
 from netsor.diagnostics.catalogue import derived
 from netsor.expr import Expr, Sym, add, as_expr, mul
@@ -97,6 +97,49 @@ def beginning(network: Program, inputs: Rows, test: Rows | None, f0: Any) -> Beg
         {v: str(hat.name) for v, hat in hats.items() if isinstance(hat, Sym)},
         {o.name: o.scalar for o in lacking},
     )
+
+
+@dataclass(frozen=True)
+class Directions:
+    """The program of steps from the start that move along the gradient of one output on one row, each alone.
+
+    `changes` has, by (row, output) of the gradient, the scalars of the changes of the outputs on every row of data,
+    training rows first: a list of outputs for each.
+    """
+
+    program: Program
+    changes: dict[tuple[int, int], list[list[str]]]
+
+
+def directions(
+    network: Program, inputs: Rows, test: Rows | None, pulled: Sequence[int], *, condition: bool = True
+) -> Directions:
+    """A step with a pull of 1 by each output on each of the training rows `pulled` (counted from 1), as one program.
+
+    In the limit all steps of `sgd` are combinations of these: with h_{t+1} = h_t + δh_{t+1}/√n every h_t tends to h_0,
+    and δh_{t+1} is linear in the pulls −η χ. `condition` is that of `sgd`. Raises NetsorError as `sgd` does.
+    """
+    made = instances(network, inputs, test)
+    readouts = range(len(made.network.readouts))
+    run = Unrolling(made, Loss(None, len(readouts)), ((0.0,) * len(readouts),) * len(made.row_of), 0.0)
+    f = _first_outputs(run, "zero")
+    run.start(f, conditioned(made, f)[0] if condition else {})
+    by_example: dict[tuple[int, int], list[list[str]]] = {}
+    rows = [(False, i, k) for i, k in enumerate(made.row_of, start=1)]
+    rows += [(True, i, k) for i, k in enumerate(made.test_row_of, start=1)]
+    for pulled_row in pulled:
+        for j in readouts:
+            key = (made.row_of[pulled_row - 1], j)
+            if key not in by_example:
+                t = len(by_example)
+                after = run.alone(t, *key)
+                by_example[key] = [
+                    [made.builder.scalar(run.output_name(is_test, i, m, t + 1, "Δ"), after[k][m]) for m in readouts]
+                    for is_test, i, k in rows
+                ]
+    asked = dict.fromkeys(name for table in by_example.values() for of_row in table for name in of_row)
+    program = made.builder.build(f"{network.name}_steps", [Output(x, x) for x in asked], prune=True)
+    return Directions(program, {(r, j): by_example[made.row_of[r - 1], j] for r in pulled for j in readouts})
 
 
 def number_table(values: Any, rows: int, columns: int, what: str) -> Numbers:

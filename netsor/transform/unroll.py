@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from netsor.core import DataRef, InputRef, MatMul, Nonlin, Output, Program, data_number
 from netsor.core.program import Row
-from netsor.expr import ZERO, Const, Expr, add, as_expr, mul, sym
+from netsor.expr import ONE, ZERO, Const, Expr, add, as_expr, mul, sym
 from netsor.transform.backward import Backward
 from netsor.transform.builder import ONE_OVER_ROOT_N, difference
 from netsor.transform.examples import inner
@@ -19,6 +19,15 @@ from netsor.transform.parameters import moving, trainable
 from netsor.transform.weights import RankOne, Weights
 
 Numbers = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Pull:
+    """A term of a step: readout `output` on an example is moved along its gradient, times `amount`, −η χ of Eq. 85."""
+
+    example: int
+    output: int
+    amount: Expr
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,7 @@ class Unrolling:
         self.now: list[Values] = [dict(v) for v in made.values]
         self.f: list[list[Expr]] = []
         self.history: list[list[list[Expr]]] = []
+        self._first = self.now
 
     @property
     def several(self) -> bool:
@@ -60,25 +70,43 @@ class Unrolling:
         self.history.append(f)
         for values in self.now:
             values.update(hats)
+        self._first = self.now
 
     def step(self, t: int, rows: Sequence[int], last: bool = False) -> None:
         """Step t on a batch of rows: loss derivatives, backward passes, and the changes of every example."""
+        self._move(t, self._pulls(t, rows), last)
+        self.history.append(self.f)
+
+    def alone(self, t: int, example: int, output: int) -> list[list[Expr]]:
+        """The changes √n Δx of all outputs on all examples by a step from the start with one pull of 1, named as t."""
+        self.now = self._first
+        self.weights.restart()
+        self.f = [[ZERO] * len(self.network.readouts) for _ in self.made.examples]
+        self._move(t, iter((Pull(example, output, ONE),)), last=True)
+        return self.f
+
+    def _pulls(self, t: int, rows: Sequence[int]) -> Iterator[Pull]:
+        for r, times in Counter(rows).items():
+            k = self.made.row_of[r - 1]
+            for j in range(len(self.network.readouts)):
+                # Gradients are averaged over the batch: −η χ of the paper, times the share of the row in the batch.
+                yield Pull(k, j, mul(Const(-times / len(rows)), self.lr, self._chi(t, r, k, j)))
+
+    def _move(self, t: int, pulls: Iterator[Pull], last: bool) -> None:
+        """What the pulls of step t do to the parameters, to the variables of every example, and to the outputs."""
         matrices: dict[str, list[RankOne]] = {}
         inputs: list[_InputStep] = []
         vectors: dict[str, list[Expr]] = {}
-        for r, times in Counter(rows).items():
-            k = self.made.row_of[r - 1]
-            for j, readout in enumerate(self.network.readouts):
-                # Gradients are averaged over the batch: −η χ of the paper, times the share of the row in the batch.
-                pull = mul(Const(-times / len(rows)), self.lr, self._chi(t, r, k, j))
-                if pull is ZERO:
-                    continue
-                stamp = self.made.examples[k].stamp.at(t).toward(j + 1 if self.several else None)
-                errors = self.backward.errors(readout.terms, self.now[k], stamp, self.weights.product)
-                self._matrix_steps(k, pull, errors, matrices)
-                self._input_steps(k, pull, errors, inputs)
-                for b in self.trained.vectors:
-                    vectors.setdefault(b, []).append(mul(pull, errors.get(b, ZERO)))
+        for pull in pulls:
+            if pull.amount is ZERO:
+                continue
+            k, readout = pull.example, self.network.readouts[pull.output]
+            stamp = self.made.examples[k].stamp.at(t).toward(pull.output + 1 if self.several else None)
+            errors = self.backward.errors(readout.terms, self.now[k], stamp, self.weights.product)
+            self._matrix_steps(k, pull.amount, errors, matrices)
+            self._input_steps(k, pull.amount, errors, inputs)
+            for b in self.trained.vectors:
+                vectors.setdefault(b, []).append(mul(pull.amount, errors.get(b, ZERO)))
         self.weights.step(matrices)
         moved, after = self._move_vectors(t, vectors)
         f: list[list[Expr]] = []
@@ -89,7 +117,6 @@ class Unrolling:
             following.append(then)
         self.now = following
         self.f = f
-        self.history.append(f)
 
     # --- what the batch does to the parameters ----------------------------------------------------------------
 

@@ -36,6 +36,10 @@ class Weights:
         for matrix in self._steps.keys() | updates.keys():
             self._steps.setdefault(matrix, []).append(tuple(updates.get(matrix, ())))
 
+    def restart(self) -> None:
+        """W_0 again, before any step."""
+        self._steps.clear()
+
     def product(self, matrix: str, transposed: bool, y: Expr, name: str, alone: str | None = None) -> Expr:
         """W_t y = W y + (1/√n) Σ_s Σ c a (bᵀy/n) (Eq. 89), or W_tᵀ y.
 

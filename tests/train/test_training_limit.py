@@ -8,6 +8,8 @@ from training_networks import GALLERY, descend, task
 
 import netsor
 
+# Networks of which unrolled steps take a second.
+SMALL = ("mlp_erf", "tied_first_layer", "two_outputs")
 SMALLER = {"residual": {"L": 2}, "convolution": {"P": 3}}
 
 
@@ -28,6 +30,36 @@ def test_the_limit_of_sgd_is_kernel_gradient_descent(name):
         kernel = document.ntk(np.concatenate([x, test])).ntk.value
         expected = descend(kernel, found.program[0, :, 0], y, [[0, 1]] * 3, 0.2)
         np.testing.assert_allclose(found.program[..., 0], expected, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", [n if n in SMALL else pytest.param(n, marks=pytest.mark.slow) for n in GALLERY])
+def test_all_steps_are_those_of_the_unrolled_program(name):
+    """Steps from the start, combined, against Definition B.3 applied to each line of all steps."""
+    document, x, y, test = task(name, **SMALLER.get(name, {}))
+    outputs = len(document.program.readouts)
+    f0 = np.linspace(-0.3, 0.4, 3 * outputs).reshape((3, outputs) if outputs > 1 else 3).tolist()
+    loss = "softplus(f) - y f" if outputs == 1 else None
+    settings = {"steps": 2, "order": [1, 2], "lr": 0.3, "loss": loss, "f0": f0}
+    found = document.train(x, y, test, **settings)
+    values = document.sgd(x, y, test, **settings).limit(budget=None).outputs.values()
+    expected = np.array([v.value for v in values]).reshape(found.program.shape)
+    error = np.array([v.error for v in values]).reshape(found.program.shape)
+    assert np.all(np.abs(found.program - expected) <= found.error + error + 1e-15)
+    assert found.error.max() <= 10 * max(error.max(), 1e-14)
+
+
+def test_a_slope_that_jumps_where_the_outputs_are():
+    """The output comes to the kink of the loss in the limit: on which side it lies is a matter of the width."""
+    text = "network line(ξ : 1)\nmatrix U : (n, 1) ~ N(0, 1)\nvector v ~ N(0, 1)\ntrain v\noutput f := vᵀ (U ξ) / √n\n"
+    document = netsor.loads(text)
+    # K = ξ²: a step moves f by 0.5 · sign(y − f), from 0.5 to 1 and from 0 to 0.5.
+    found = document.train([[1]], [1], steps=1, lr=0.5, loss="abs(f - y)", f0=[0.5])
+    np.testing.assert_allclose(found.program[:, 0, 0], [0.5, 1.0], atol=1e-12)
+    found = document.train([[1]], [1], steps=3, lr=0.5, loss="abs(f - y)", f0=[0.5])
+    assert [d.code for d in found.diagnostics if d.is_error] == ["E803"]
+    assert "f[1,1]" in found.diagnostics[-1].message + "".join(found.diagnostics[-1].notes)
+    np.testing.assert_array_equal(np.isnan(found.program[:, 0, 0]), [False, False, True, True])
+    assert set(found.missing.values()) == {"does not exist"}
 
 
 def test_ten_steps_of_a_deep_mlp():
@@ -108,8 +140,7 @@ output f := vᵀ x / √n
     np.testing.assert_allclose(found.program, found.kernel, atol=1e-9)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("steps", [30, 100])
+@pytest.mark.parametrize("steps", [30, 100, 1000])
 def test_bounds_do_not_grow_with_the_steps(steps):
     """The unrolled program and the descent by the kernel are two computations of one number, each within its bound."""
     document, x, y, _ = task("mlp_erf", 4, 0)
