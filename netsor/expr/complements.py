@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from netsor.expr.build import add, call, cond, mul, rewrite, with_children
@@ -9,8 +10,13 @@ from netsor.expr.canonical import canonical
 from netsor.expr.entry import Saturation
 from netsor.expr.functions import FUNCTIONS, is_log, log
 from netsor.expr.nodes import Add, Call, Cond, Const, Expr, Mul, Pow, postorder, split_coefficient
-from netsor.expr.positive import exponents, log_of_positive, over_sum
+from netsor.expr.positive import EXPONENTIALS, exponents, log_of_positive, over_sum
 from netsor.expr.signs import is_positive, with_signs_decided
+
+# The functions that occur in the sums of `_complement`.
+_TENDING = frozenset(
+    name for name, entry in FUNCTIONS.items() if entry.saturation or entry.pieces and entry.inverse is not None
+)
 
 
 @lru_cache(maxsize=20_000)
@@ -19,7 +25,7 @@ def without_complements(root: Expr) -> Expr:
 
     Elsewhere their rounding error is small beside 1, and nothing is gained.
     """
-    if not any(_is_sensitive(node) for node in postorder(root)):
+    if not _occurs(_has_sensitive, root):
         return root
     done: dict[Expr, Expr] = {}
     for node in postorder(root):
@@ -31,6 +37,16 @@ def without_complements(root: Expr) -> Expr:
             new = _log_of_product(new.children[0])
         done[node] = new
     return canonical(done[root])
+
+
+def _occurs(test: Callable[[Expr], bool], root: Expr) -> bool:
+    """Whether a test holds of an expression; of a sum it is asked term by term, since long sums have common terms."""
+    return any(map(test, root.children)) if isinstance(root, Add) else test(root)
+
+
+@lru_cache(maxsize=20_000)
+def _has_sensitive(root: Expr) -> bool:
+    return not _TENDING.isdisjoint(root.made_of) and any(map(_is_sensitive, postorder(root)))
 
 
 def _is_sensitive(node: Expr) -> bool:
@@ -111,10 +127,15 @@ def without_overflow(root: Expr) -> Expr:
     They show where one term takes over from another, and there is nothing that overflows.
     """
 
-    if not any(map(_may_overflow, postorder(root))):
+    if not _occurs(_has_overflow, root):
         return root
     # Whole quotients come first: a power of a sum is not looked at before what stands above it.
     return canonical(rewrite(rewrite(root, _shares), _logarithms))
+
+
+@lru_cache(maxsize=20_000)
+def _has_overflow(root: Expr) -> bool:
+    return not EXPONENTIALS.isdisjoint(root.made_of) and any(map(_may_overflow, postorder(root)))
 
 
 def _shares(node: Expr) -> Expr:

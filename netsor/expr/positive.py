@@ -17,6 +17,9 @@ from netsor.expr.nodes import ONE, ZERO, Add, Call, Const, Expr, Mul, Pow, split
 # The most terms of a denominator, and the highest power of it, that are looked at.
 _MOST_TERMS, _HIGHEST = 32, 4
 
+# The functions of which `log_of` takes the logarithm.
+EXPONENTIALS = frozenset(("exp", "sigmoid"))
+
 
 def log_of(e: Expr) -> Expr | None:
     """v with e = e^v for a positive e that is written by exponentials, sigmoids and numbers; None for another one."""

@@ -26,6 +26,7 @@ from netsor.expr.nodes import (
     Cond,
     Const,
     Expr,
+    Logic,
     Mul,
     Pow,
     Sym,
@@ -202,11 +203,16 @@ def _has_a_value(node: Pow, base: Interval) -> bool:
 @lru_cache(maxsize=20_000)
 def with_signs_decided(root: Expr) -> Expr:
     """The canonical expression in which step, sign and comparisons are asked of the simplest argument of each sign."""
-    if not any(isinstance(n, Cmp) or isinstance(n, Call) and _asks_for_sign(n) for n in postorder(root)):
+    if _asks_no_sign(root):
         return root
+    if isinstance(root, Add):
+        # Long sums have common terms, which are looked at once.
+        terms = [with_signs_decided(t) for t in root.children]
+        same = all(t is before for t, before in zip(terms, root.children, strict=True))
+        return root if same else canonical(add(*terms))
     done: dict[Expr, Expr] = {}
-    for node in postorder(root):
-        new = with_children(node, tuple(done[c] for c in node.children))
+    for node in postorder(root, known=_asks_no_sign):
+        new = with_children(node, tuple(done.get(c, c) for c in node.children))
         match new:
             case Call() if _asks_for_sign(new):
                 done[node] = call(new.fn, same_sign(canonical(new.children[0])))
@@ -217,6 +223,14 @@ def with_signs_decided(root: Expr) -> Expr:
             case _:
                 done[node] = new
     return canonical(done[root])
+
+
+_ASKING = frozenset((Cond.kind, *(f for f, entry in FUNCTIONS.items() if entry.degree == 0 and not entry.singular)))
+
+
+def _asks_no_sign(e: Expr) -> bool:
+    """Whether there is nothing in an expression whose value is that of a sign."""
+    return _ASKING.isdisjoint(e.made_of) and not isinstance(e, (Cmp, Logic))
 
 
 def _asks_for_sign(node: Call) -> bool:
