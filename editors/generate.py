@@ -24,8 +24,8 @@ VIM = "vim/syntax/netsor.vim"
 
 # The keywords that declare something of a kind. All others belong to a statement or an expression.
 KINDS = ("param", "data", "scalar", "matrix", "vector", "network", "program")
-# Functions that the checker reads itself: they reduce a vector, or split it into rows.
-READ_BY_THE_CHECKER = ("mean", "rows")
+# Functions that the checker reads itself: they reduce a vector, count rows of data, or are of constants alone.
+READ_BY_THE_CHECKER = ("mean", "rows", "floor")
 CONSTANTS = (*sorted(RESERVED), "π")
 
 

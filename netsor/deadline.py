@@ -1,11 +1,13 @@
 """The moment at which a computation with a budget ends, whatever it is doing.
 
 The rules of quadrature know the time that they have, and return what they found in it. What has no partial result, such
-as writing down the Z's of a long program, ends by TimeOver.
+as writing down the Z's of a long program, ends by TimeOver. An interrupt ends both in the same way: it puts the clock
+of the budgets forward.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -15,6 +17,10 @@ from dataclasses import dataclass
 # What is being computed may take this many seconds beyond one and a half times the budget: enough for a rough value
 # of each of some dozens of expectations.
 GRACE = 0.9
+# After an interrupt a rough value of everything is worth these seconds; who has no use for it interrupts again.
+_LAST = 3.0
+# It puts the clock forward by so many seconds, which no budget has.
+_FORWARD = 1e12
 
 
 @dataclass
@@ -28,6 +34,7 @@ class End:
     wall: float
     around: End | None
     computed: float | None = None
+    beyond: float = 0.0
 
     def is_over(self) -> bool:
         at = now()
@@ -35,7 +42,7 @@ class End:
             self.computed = own()
         if at > self.wall and self.computed is not None:
             # The thread's own time takes longer to ask for, and goes no faster than the clock on the wall.
-            left = GRACE - (own() - self.computed)
+            left = GRACE + self.beyond - (own() - self.computed)
             if left < 0:
                 return True
             self.wall = at + left
@@ -43,6 +50,8 @@ class End:
 
 
 _end: ContextVar[End | None] = ContextVar("end", default=None)
+# The end that an interrupt asked for, of all threads.
+_stop: End | None = None
 
 
 class TimeOver(Exception):
@@ -54,6 +63,11 @@ class TimeOver(Exception):
 
 def now() -> float:
     """Seconds on the clock that all budgets are measured by."""
+    return time.monotonic() + (0.0 if _stop is None else _FORWARD)
+
+
+def elapsed() -> float:
+    """Seconds on a clock that nothing puts forward, for times that are only told."""
     return time.monotonic()
 
 
@@ -62,24 +76,19 @@ def own() -> float:
     return time.thread_time()
 
 
-def ends(budget: float | None) -> End | None:
-    """An end 1.5 `budget` + GRACE seconds from now, or when the block around it ends; None for no budget.
+def ends(budget: float | None) -> End:
+    """An end 1.5 `budget` + GRACE seconds from now, or when the block around it ends; without a budget only then.
 
     After the budget this thread has computed for GRACE seconds before it ends: on a busy machine a value of everything
     is worth more than the last second.
     """
-    if budget is None:
-        return None
-    start, seconds = now(), max(budget, 0.0)
+    start, seconds = now(), math.inf if budget is None else max(budget, 0.0)
     return End(start + seconds, start + 1.5 * seconds + GRACE, _end.get())
 
 
 @contextmanager
 def until(end: End | None) -> Iterator[None]:
-    """A block that ends by TimeOver at `end`, as others before and after it may."""
-    if end is None:
-        yield
-        return
+    """A block that ends by TimeOver at `end`, as others before and after it may; with None it has no end."""
     token = _end.set(end)
     try:
         yield
@@ -94,8 +103,29 @@ def limited(budget: float | None) -> AbstractContextManager[None]:
 
 def is_over() -> bool:
     """Whether the block that this is called in should have ended."""
-    end = _end.get()
+    end = _end.get() if _stop is None else _stop
     return end is not None and end.is_over()
+
+
+def stop() -> bool:
+    """End the time of every budget, and of what has none, until `resume`; False where no block is `limited`."""
+    global _stop
+    if _end.get() is None:
+        return False
+    if _stop is None:
+        _stop = End(-math.inf, -math.inf, None, own(), _LAST - GRACE)
+    return True
+
+
+def is_stopped() -> bool:
+    """Whether an interrupt ended the time."""
+    return _stop is not None
+
+
+def resume() -> None:
+    """Take back a `stop`."""
+    global _stop
+    _stop = None
 
 
 def verify_time() -> None:

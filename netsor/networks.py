@@ -75,7 +75,7 @@ class Networks:
         by_parameter: bool = False,
         classes: bool = False,
         budget: float | None = None,
-        progress: Callable[[str], None] | None = None,
+        progress: Callable[..., None] | None = None,
     ) -> Kernels | EmpiricalKernels:
         """NNGP and NTK (Eq. 98) on all rows of `inputs` (N, d) or (N, T, d), against those of `inputs2` if given.
 
@@ -105,7 +105,7 @@ class Networks:
         seed: int = 0,
         tol: float = 1e-10,
         budget: float | None = None,
-        progress: Callable[[str], None] | None = None,
+        progress: Callable[..., None] | None = None,
     ) -> Covariances | EmpiricalCovariances:
         """The NNGP kernel alone, from the forward pass alone: the nonlinearities need no derivative.
 

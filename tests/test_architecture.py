@@ -10,19 +10,20 @@ import pytest
 import netsor
 
 ROOT = Path(netsor.__file__).parent
-BASE = {"deadline", "diagnostics", "expr", "shown"}
+BASE = {"deadline", "diagnostics", "expr", "progress", "shown"}
 # What each package may use besides itself; what stands below knows nothing of what stands above.
 ALLOWED = {
     "deadline": set(),
     "diagnostics": set(),
     "files": set(),
+    "progress": set(),
     "resources": {"files"},
     "shown": set(),
     "expr": set(),
     "syntax": {"diagnostics", "resources"},
     "core": BASE,
     "check": {"syntax", "core", *BASE},
-    "gaussian": {"deadline", "expr"},
+    "gaussian": {"deadline", "expr", "progress"},
     "limit": {"gaussian", "core", *BASE},
     "finite": {"core", *BASE},
     "show": {"limit", "gaussian", "check", "syntax", "core", "files", *BASE},

@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 
 from netsor.check.scope import builtin
-from netsor.check.values import Builtin, Mean, Rows
+from netsor.check.values import Builtin, Special
 from netsor.resources import gallery
 from netsor.syntax.grammar import raw_tokens
 from netsor.syntax.names import KEYWORDS
@@ -67,7 +67,7 @@ def test_the_files_are_what_the_script_makes(path: str) -> None:
 
 def test_every_keyword_and_every_function_is_there() -> None:
     assert {*generate.KINDS, *generate.statements()} == KEYWORDS
-    assert all(isinstance(builtin(name), Builtin | Mean | Rows) for name in generate.functions())
+    assert all(isinstance(builtin(name), Builtin | Special) for name in generate.functions())
     assert {"tanh", "relu", "mean"} <= set(generate.functions()) and generate.labels()[0] == "INIT"
 
 

@@ -8,8 +8,17 @@ from typing import Any, NamedTuple
 
 from netsor.check.kinks import Example, equal_rows, kinks_of_network, patterns, zero_rows
 from netsor.check.languages import NETSOR_T_PLUS, infer_language
-from netsor.check.regularity import B8, NOT_STABLE, Finding, counted, infer_b8, infer_regularity
-from netsor.core import MatMul, Nonlin, Program
+from netsor.check.regularity import (
+    B8,
+    NOT_STABLE,
+    Finding,
+    counted,
+    infer_b8,
+    infer_continuity,
+    infer_regularity,
+    is_positive,
+)
+from netsor.core import MatMul, Moment, Nonlin, Program
 from netsor.diagnostics import Span
 from netsor.expr import Sym, canonical, diff
 from netsor.expr.differentiate import plain_tests
@@ -250,18 +259,24 @@ def infer_derivatives(p: Program) -> Derivatives:
     worst, place = Finding(True, ""), None
     used = counted(p)
     ranges: dict[Sym, Interval] = {}
+    positive: set[Sym] = set()
     for i in p.instructions:
         if isinstance(i, MatMul) or i.name not in used:
             continue
         psi = canonical(i.psi)
+        # Of scalars alone, ψ' is a function of scalars alone, which only has to be continuous.
+        alone = isinstance(i, Moment) and not i.vectors
         ranges[Sym(i.name)] = infer_range(psi, ranges) if not isinstance(i, Nonlin) or psi.free else REALS
         for x in (*i.vectors, *i.scalars):
             try:
-                found = infer_regularity(plain_tests(diff(psi, Sym(x))), ranges)
+                slope = plain_tests(diff(psi, Sym(x)))
+                found = infer_continuity(slope, ranges, positive) if alone else infer_regularity(slope, ranges)
             except TooSingular:
                 found = Finding(False, f"ψ of `{i.name}` has no derivative in `{x}`", covered=False, hopeless=True)
             if worst.worse(found) is found and found is not worst:
                 worst, place = found, i.span
+        if is_positive(psi, positive, ranges):
+            positive.add(Sym(i.name))
     return Derivatives(worst, place)
 
 

@@ -22,6 +22,9 @@ from netsor.diagnostics import Span
 from netsor.expr import Sym
 from netsor.syntax import ast
 
+# Names for the matrix of a readout.
+_FREE = ("V", "R", "D", "O", "Y")
+
 
 def only_transposed(file: ast.File) -> frozenset[str]:
     """The names that occur in expressions, and nowhere without ᵀ behind them."""
@@ -56,7 +59,8 @@ async def width_of_line(ctx: Context, value: ast.Expr, reads_out: bool = False) 
                     from netsor.diagnostics.catalogue import networks  # a program without faults starts faster
 
                     name = node.operand.span.text
-                    raise Fault(networks.tied_readout(node.span, name, ctx.draft.columns[found.name]))
+                    own = next(x for x in (*_FREE, f"{name}_out") if ctx.names.scope.lookup(x) is None)
+                    raise Fault(networks.tied_readout(node.span, name, ctx.draft.columns[found.name], own))
                 return ctx.draft.columns[found.name]
     return None
 

@@ -16,6 +16,7 @@ from netsor.check.values import (
     Builtin,
     Covector,
     Family,
+    Floor,
     FunctionValue,
     Inlined,
     InputMatrixValue,
@@ -23,8 +24,8 @@ from netsor.check.values import (
     MatrixValue,
     Mean,
     Poison,
-    Rows,
     Scalar,
+    Special,
     Value,
     Vector,
     kind_name,
@@ -100,7 +101,7 @@ def _names_variables(ctx: Context, body: ast.Expr, params: set[str]) -> bool:
     for x in ast.walk(body):
         if isinstance(x, ast.Name) and x.name not in params and x.name not in ("n", "pi"):
             match ctx.names.scope.lookup(x.name):
-                case MatrixValue() | InputMatrixValue() | Vector() | Mean() | Inlined() | Family():
+                case MatrixValue() | InputMatrixValue() | Vector() | Mean() | Floor() | Inlined() | Family():
                     return True
                 case Scalar() as found if found.number is None:
                     return True
@@ -152,7 +153,7 @@ def _check_names(ctx: Context, nodes: Sequence[ast.Node], local: set[str]) -> No
             found = ctx.names.scope.lookup(x.name)
             if found is None:
                 raise unknown_fault(ctx, x.span, x.name)
-            if isinstance(found, (Builtin, Mean, Rows)):
+            if isinstance(found, (Builtin, Special)):
                 check_not_redefined(ctx, x)
 
 

@@ -251,6 +251,19 @@ def _transposed(span: Span, inside: str, end: int) -> Diagnostic:
     return _unknown(_to(span, end), "a transpose is written `ᵀ` or `^T`", f"{bracketed(inside)}ᵀ", safe=True)
 
 
+def _whole(formula: str, note: str = "") -> Callable[[Span, str, int], Diagnostic | None]:
+    """Whole parts; `formula` has the arguments as {0}, {1}."""
+
+    def make(span: Span, inside: str, end: int) -> Diagnostic | None:
+        parts = [bracketed(p) for p in _parts(inside)]
+        if len(parts) != formula.count("{1}") // 2 + 1:
+            return None
+        text = re.sub(r"floor\(\((.*)\)\)", r"floor(\1)", formula.format(*parts))
+        return _unknown(_to(span, end), "whole numbers are made by `floor`, of constants alone", text)
+
+    return make
+
+
 _CALLS: dict[str, Callable[[Span, str, int], Diagnostic | None]] = {
     "dot": _dot, "inner": _dot, "vdot": _dot, "norm": _norm, "softmax": _softmax,
     **dict.fromkeys(("inv", "trace", "tr", "Tr", "det", "eig", "svd", "pinv"), _of_matrix),
@@ -259,6 +272,8 @@ _CALLS: dict[str, Callable[[Span, str, int], Diagnostic | None]] = {
     "square": _power, "pow": _power, "power": _power, "zeros": _constant(0),
     "ones": _constant(1), "zeros_like": _constant(0), "ones_like": _constant(1), "log10": _base(10),
     "log2": _base(2), "lg": _base(10), "log_2": _base(2), "log_10": _base(10), "transpose": _transposed,
+    **dict.fromkeys(("int", "trunc"), _whole("floor({0})")), "ceil": _whole("(-floor(-{0}))"),
+    "mod": _whole("({0} - {1} * floor({0} / {1}))"), "round": _whole("floor({0} + 1/2)"),
     **dict.fromkeys(("add", "plus"), _arithmetic("+")), **dict.fromkeys(("sub", "subtract"), _arithmetic("-")),
     **dict.fromkeys(("mul", "multiply", "hadamard"), _arithmetic("*")),
     **dict.fromkeys(("div", "divide", "true_divide"), _arithmetic("/")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from netsor.check import unfolded
@@ -9,7 +10,7 @@ from netsor.check.context import Context, Tested
 from netsor.check.definitions import expand
 from netsor.check.emitter import inlined_functions
 from netsor.check.fault import Fault
-from netsor.check.operands import Number, check_emitting, finite, join, numeric, quiet_integers
+from netsor.check.operands import Number, check_emitting, constant, finite, join, numeric, quiet_integers
 from netsor.check.products import product
 from netsor.check.values import (
     POISON,
@@ -17,12 +18,14 @@ from netsor.check.values import (
     Builtin,
     Covector,
     Family,
+    Floor,
     FunctionValue,
     Inlined,
     Mean,
     Poison,
     Rows,
     Scalar,
+    Special,
     Value,
     Vector,
     kind_name,
@@ -62,6 +65,8 @@ async def application(ctx: Context, node: ast.Apply) -> Value:
             return await _mean(ctx, node)
         case Rows():
             return await _rows(ctx, node)
+        case Floor():
+            return await _floor(ctx, node)
         case Builtin():
             return await _builtin_call(ctx, node, callee)
         case FunctionValue():
@@ -137,6 +142,16 @@ async def _rows(ctx: Context, node: ast.Apply) -> Value:
     return Scalar(Const(x.shape[0]))
 
 
+async def _floor(ctx: Context, node: ast.Apply) -> Value:
+    """The largest whole number not above a constant, for indices and ends of ranges."""
+    if len(node.args) != 1 or node.scalars:
+        got = len(node.args) + len(node.scalars)
+        raise Fault(kinds.arity(node.span, "floor", "one argument", got, "floor(u)"))
+    x = await constant(ctx, node.args[0], "the argument of `floor`")
+    assert x.number is not None
+    return Scalar(Const(math.floor(x.number if x.exact is None else x.exact)))
+
+
 async def _builtin_call(ctx: Context, node: ast.Apply, f: Builtin) -> Value:
     low, high = FUNCTIONS[f.name].arity
     count = len(node.args)
@@ -206,7 +221,7 @@ async def derivative(ctx: Context, node: ast.Derivative) -> Value:
             return Builtin(value.name, value.order + node.order)
         case FunctionValue():
             return FunctionValue(value.function, _orders(value, node))
-        case Inlined() | Mean() | Rows():
+        case Inlined() | Special():
             raise Fault(kinds.derivative_of_inlined(node.span, text))
     raise Fault(kinds.derivative_of_value(node.span, text, kind_name(value)))
 

@@ -16,9 +16,8 @@ from netsor.check.values import (
     InputMatrixValue,
     Itself,
     MatrixValue,
-    Mean,
-    Rows,
     Scalar,
+    Special,
     Value,
     Vector,
     kind_name,
@@ -52,7 +51,7 @@ def name(ctx: Context, node: ast.Name) -> Value:
             raise unknown_fault(ctx, node.span, node.name)
         case Itself():
             raise Fault(names.recursive(node.span, value.name, (value.name,)))
-        case Builtin() | Mean() | Rows():
+        case Builtin() | Special():
             check_not_redefined(ctx, node)
         case Bias():
             return bias(ctx, value, node)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from netsor.check.columns import column, member_of, width_of_line
@@ -237,11 +237,28 @@ def train_all(ctx: Context) -> None:
     still = [name for g in ctx.emitter.groups if not any(map(any, g.covariance)) for name in g.names]
     fixed = [name for name in still if name not in named]
     if fixed:
-        ctx.faults.add(networks.train_all_zero_variance(span, fixed))
+        states = {name for name in fixed if _is_initial_state(ctx, name)}
+        ctx.faults.add(networks.train_all_zero_variance(span, fixed, states, _names_of_others(ctx, named, fixed)))
         return
     parameters = [m.name for m in ctx.draft.matrices] + [u.name for u in ctx.draft.input_matrices]
     parameters += [name for g in ctx.emitter.groups for name in g.names]
     ctx.draft.train += [Trained(name, None, span) for name in parameters if name not in named]
+
+
+def _is_initial_state(ctx: Context, name: str) -> bool:
+    """Whether a vector is a member of a family of which others are computed, as h[0] of a recurrence."""
+    value = ctx.names.scope.lookup(name.partition("[")[0])
+    declared = {n for g in ctx.emitter.groups for n in g.names}
+    return isinstance(value, Family) and any(core_name(value.name, i) not in declared for i in value.members)
+
+
+def _names_of_others(ctx: Context, named: set[str], fixed: Sequence[str]) -> list[str]:
+    """The parameters that are neither named nor fixed, whole families by their names."""
+    parameters = [m.name for m in ctx.draft.matrices] + [u.name for u in ctx.draft.input_matrices]
+    parameters += [name for g in ctx.emitter.groups for name in g.names]
+    apart = {name.partition("[")[0] for name in (*named, *fixed) if "[" in name}
+    others = [name for name in parameters if name not in named and name not in fixed]
+    return list(dict.fromkeys(x if (x := name.partition("[")[0]) not in apart else name for name in others))
 
 
 def _trained(

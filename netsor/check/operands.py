@@ -23,11 +23,10 @@ from netsor.check.values import (
     Inlined,
     InputMatrixValue,
     InputValue,
-    Mean,
     Numbers,
     Poison,
-    Rows,
     Scalar,
+    Special,
     Value,
     Vector,
     kind_name,
@@ -163,7 +162,7 @@ def as_number(value: Value, node: ast.Node, what: str | None = None) -> Number |
             return entry(value.values)
         case Scalar() | Vector() | Covector() | Poison():
             return value
-        case FunctionValue() | Builtin() | Inlined() | Mean() | Rows():
+        case FunctionValue() | Builtin() | Inlined() | Special():
             raise Fault(kinds.function_as_value(node.span))
         case Family():
             raise Fault(kinds.family_as_value(node.span, value.name, value.sorted))
@@ -225,7 +224,7 @@ async def index(ctx: Context, node: ast.Index) -> Value:
     match base:
         case Poison():
             return base
-        case Builtin() | Mean() | Rows() | FunctionValue() | Inlined():
+        case Builtin() | Special() | FunctionValue() | Inlined():
             inside = ", ".join(i.span.text for i in node.indices)
             raise Fault(kinds.square_application(node.span, node.base.span.text, inside))
     indices = await integers(ctx, node.indices)

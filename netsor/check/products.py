@@ -24,10 +24,9 @@ from netsor.check.values import (
     InputMatrixValue,
     InputValue,
     MatrixValue,
-    Mean,
     Poison,
-    Rows,
     Scalar,
+    Special,
     Value,
     Vector,
     kind_name,
@@ -95,7 +94,7 @@ def product(ctx: Context, left: Value, right: Value, ln: ast.Expr, rn: ast.Expr,
             raise Fault(kinds.row_by_matrix(node.span, ln.span, rn.span))
         case Array() if left.shape:
             raise Fault(kinds.data_product(node.span, ln.span, rn.span, kind_name(right)))
-        case FunctionValue() | Builtin() | Inlined() | Mean() | Rows():
+        case FunctionValue() | Builtin() | Inlined() | Special():
             raise Fault(kinds.function_needs_brackets(node.span, ln.span, rn.span))
     a = as_number(left, ln)
     if isinstance(node, ast.MatMul):

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from netsor.check.values import Builtin, Family, Mean, Rows, Value
+from netsor.check.values import Builtin, Family, Floor, Mean, Rows, Special, Value
 from netsor.diagnostics import Span
 from netsor.expr.functions import PUBLIC
 
@@ -56,8 +56,7 @@ class Scope:
             yield from scope.names
             scope = scope.outer
         yield from PUBLIC
-        yield "mean"
-        yield "rows"
+        yield from _SPECIAL
 
     def like(self, name: str) -> str | None:
         """The visible name nearest to an unknown one."""
@@ -80,6 +79,7 @@ class Scope:
         return found[0] if found else None
 
 
+_SPECIAL: dict[str, Special] = {"mean": Mean(), "rows": Rows(), "floor": Floor()}
 # Letters of other scripts that look like Latin ones.
 _LATIN = str.maketrans("АВЕКМНОРСТХаеорсухіјѕԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧοѵ", "ABEKMHOPCTXaeopcyxijsdqwABEZHIKMNOPTYXov")
 _GREEK = frozenset(
@@ -102,10 +102,8 @@ def _spelled(name: str) -> str:
 
 def builtin(name: str) -> Value | None:
     """A built-in name's meaning; the program may use the name for something of its own."""
-    if name == "mean":
-        return Mean()
-    if name == "rows":
-        return Rows()
+    if name in _SPECIAL:
+        return _SPECIAL[name]
     return Builtin(name) if name in PUBLIC else None
 
 

@@ -212,14 +212,23 @@ def _in_words(name: str, members: Sequence[Indices]) -> str:
     return f"the members {shown}" + (", …" if len(members) > 4 else "")
 
 
-@dataclass(frozen=True)
-class Mean:
-    """The built-in `mean`."""
+class Special:
+    """A built-in that is no function of coordinates."""
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The built-in `rows`."""
+class Mean(Special):
+    """`mean` of a vector."""
+
+
+@dataclass(frozen=True)
+class Rows(Special):
+    """`rows` of data."""
+
+
+@dataclass(frozen=True)
+class Floor(Special):
+    """`floor` of a constant."""
 
 
 @dataclass(frozen=True)
@@ -236,7 +245,7 @@ class Itself(Poison):
 
 Value = (
     Scalar | Vector | Covector | MatrixValue | InputMatrixValue | DecoderValue | Bias | Array | InputValue
-    | FunctionValue | Builtin | Inlined | Family | Mean | Rows | Poison
+    | FunctionValue | Builtin | Inlined | Family | Special | Poison
 )  # fmt: skip
 
 POISON = Poison()
@@ -261,7 +270,7 @@ def kind_name(value: Value) -> str:
             return "data" if value.shape else "a number"
         case InputValue():
             return "an input of the network"
-        case FunctionValue() | Builtin() | Inlined() | Mean() | Rows():
+        case FunctionValue() | Builtin() | Inlined() | Special():
             return "a function"
         case Family():
             return "a family"

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netsor.cli.budgets import within
@@ -24,14 +22,17 @@ from netsor.cli.options import (
     widths_text,
 )
 from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, value_text
+from netsor.cli.progress import Progress
 from netsor.cli.sources import given
-from netsor.cli.streams import interrupted_status, tell
+from netsor.cli.streams import Interruptible, interrupted_status, tell
 from netsor.cli.tables import table
+from netsor.cli.wide_run import repeated, with_wide_run
 from netsor.deadline import ends
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.diagnostics.catalogue.finite import several_widths
 
 if TYPE_CHECKING:
+    from netsor.core import Program
     from netsor.finite import FiniteResult
     from netsor.runnable import Runnable
 
@@ -98,13 +99,17 @@ def run(args: argparse.Namespace) -> int:
     limit = None
     finite: list[FiniteResult] = []
     faults: list[Diagnostic] = []
+    block = Interruptible()
     if with_limit:
-        with Progress("limit") as progress, within(end, "the limit"):
+        with block, Progress("limit", args.budget) as progress, within(end, "the limit"):
             limit = subject.limit(args.tol, args.budget, progress=progress)
-        report(limit.diagnostics)
-        faults += limit.diagnostics
+        offers = args.width is None and not file.is_standard_input and not block.interrupted
+        said = _offered(args, program, limit.diagnostics) if offers else limit.diagnostics
+        report(said)
+        faults += said
     try:
-        finite.extend(_runs(subject, args))
+        if not block.interrupted:
+            finite.extend(_runs(subject, args))
     except NetsorError as fault:
         if limit is None and not finite:
             raise
@@ -129,6 +134,8 @@ def run(args: argparse.Namespace) -> int:
         result: dict[str, Any] = {"program": program.name, "outputs": outputs}
         if status:
             result = {"ok": False, **result, "diagnostics": [to_json(d) for d in faults]}
+        if block.interrupted or (finite and finite[-1].interrupted):
+            result["interrupted"] = True
         if args.explain and limit is not None:
             result["expectations"] = [_explained(t) for t in limit.taken]
         print_json(result)
@@ -137,11 +144,24 @@ def run(args: argparse.Namespace) -> int:
         print(_text(title, outputs, args, finite))
         if args.explain and limit is not None:
             print(_explain(limit.taken))
+    if limit is not None and block.interrupted:
+        reached = sum(v.converged for v in limit.outputs.values())
+        tell(f"interrupted: {reached} of {len(limit.outputs)} limits had reached the tolerance")
+        return interrupted_status()
     if finite and finite[-1].interrupted:
         at = f" at width {finite[-1].width}" if len(args.width) > 1 else ""
         tell(f"interrupted after {len(finite[-1].draws)} of {args.seeds} seeds{at}")
         return interrupted_status()
     return status
+
+
+def _offered(args: argparse.Namespace, program: Program, said: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The diagnostics of the limit, with a run at a large width where integrals were not enough."""
+    from netsor.finite.affordable import infer_width
+
+    command = ["netsor", "eval", args.file, *repeated("--inputs", args.inputs)]
+    command += [*repeated("--set", args.set), *repeated("--data", args.data)]
+    return with_wide_run(said, command, lambda: infer_width(program, [o.name for o in program.outputs], ()))
 
 
 def _runs(subject: Runnable, args: argparse.Namespace) -> Iterator[FiniteResult]:
@@ -271,44 +291,3 @@ def _seconds(s: float) -> str:
 
 def cut(text: str, most: int = 160) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def span(seconds: float) -> str:
-    """A time as minutes and seconds, or as hours and minutes."""
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes >= 90:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-class Progress:
-    """A line on standard error for work that takes long, where that is a terminal.
-
-    It says what is computed and for how long; where the share that is done is known, also the time left.
-    """
-
-    def __init__(self, title: str) -> None:
-        self.title = title
-        self.start = time.monotonic()
-        self.status: Any = None
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __call__(self, what: Any, *more: Any) -> None:
-        if not sys.stderr.isatty() or time.monotonic() - self.start < 0.7:
-            return
-        if self.status is None:
-            from rich.console import Console
-
-            self.status = Console(stderr=True).status(self.title)
-            self.status.start()
-        elapsed = time.monotonic() - self.start
-        said = [str(part) for part in more] if isinstance(what, float) else [str(what), *map(str, more)]
-        if isinstance(what, float) and what > 0:
-            said += [f"{what:.0%}", f"about {span(elapsed * (1 - what) / what)} left"]
-        self.status.update(f"{self.title}: {', '.join(said)} ({span(elapsed)})")
-
-    def __exit__(self, *exc: object) -> None:
-        if self.status is not None:
-            self.status.stop()

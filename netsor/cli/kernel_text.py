@@ -23,7 +23,11 @@ def kernel_text(title: str, kernel: Any) -> str:
     if error is None:
         head, digits = f"{title} (one seed)", None
     else:
-        head = f"{title} (± {error_text(float(error.max(initial=0.0)))}{' stderr' if empirical else ''})"
+        known = np.isfinite(value)
+        if value.size and not known.any():
+            return f"{title}: not computed"
+        bound = error_text(float(error.max(initial=0.0, where=known)))
+        head = f"{title} (± {bound}{' stderr' if empirical else ''}{'' if known.all() else ', where computed'})"
         digits = error / 30 if empirical else error
     n, m = value.shape[:2]
     outs = range(value.shape[2]) if value.ndim == 4 else [None]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import Any
 
 from netsor.cli.budgets import within
-from netsor.cli.eval_command import Progress, cut, span
+from netsor.cli.eval_command import cut
 from netsor.cli.kernel_text import compared, kernel_text
 from netsor.cli.network_options import add_rows, add_tolerance, read_rows
 from netsor.cli.options import (
@@ -25,9 +26,12 @@ from netsor.cli.options import (
     whole_number,
 )
 from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings
-from netsor.cli.streams import interrupted_status, tell
+from netsor.cli.progress import Progress, span
+from netsor.cli.streams import Interruptible, interrupted_status, tell
 from netsor.cli.tables import table
-from netsor.deadline import ends
+from netsor.cli.wide_run import repeated, with_wide_run
+from netsor.deadline import End, ends
+from netsor.diagnostics import Diagnostic, NetsorError
 
 # Seconds for the limits, unless told: long enough for what quadrature settles, short enough to hear from the rest.
 _BUDGET = 300.0
@@ -110,17 +114,10 @@ def run(args: argparse.Namespace) -> int:
     refuse_unused(args, ("tile", "resume", "jobs", "dask"), "without `--out`, which writes kernels to files")
     limit: Any = None
     drawn: Any = None
+    block = Interruptible()
     if with_limit:
-        budget = None if math.isinf(args.budget) else args.budget
-        with Progress("kernels") as progress, within(end, "the kernels"):
-            wanted = {"tol": args.tol, "budget": budget, "progress": progress}
-            if args.nngp:
-                limit = document.nngp(inputs, inputs2, **wanted)
-            else:
-                limit = document.ntk(
-                    inputs, inputs2, method=args.method, by_parameter=args.by_parameter, classes=args.paths, **wanted
-                )
-    if args.width is not None:
+        limit = _limit(args, document, inputs, inputs2, block, end)
+    if args.width is not None and not block.interrupted:
         with Progress(f"kernels at width {args.width}") as progress:
             many = {"width": args.width, "seeds": args.seeds, "seed": args.seed, "progress": progress}
             if args.nngp:
@@ -128,8 +125,13 @@ def run(args: argparse.Namespace) -> int:
             else:
                 drawn = document.ntk(inputs, inputs2, by_parameter=args.by_parameter, **many)
     said = list(dict.fromkeys(d for found in (limit, drawn) if found is not None for d in found.diagnostics))
+    if args.width is None and not block.interrupted:
+        said = _offered(args, document, inputs, inputs2, said)
     report(said)
     result, status = _as_dict(limit, drawn), exit_status(said)
+    interrupted = block.interrupted or (drawn is not None and drawn.seeds < args.seeds)
+    if interrupted:
+        result["interrupted"] = True
     if args.explain:
         result["expectations"] = [t.as_dict() for t in limit.expectations]
     if args.json:
@@ -144,11 +146,42 @@ def run(args: argparse.Namespace) -> int:
             print(_explained(result["expectations"]))
     if args.plot is not None:
         _plot(args.plot, document.program.name, limit if limit is not None else drawn)
-    interrupted = drawn is not None and drawn.seeds < args.seeds
     if interrupted:
-        tell(f"interrupted after {drawn.seeds} of {args.seeds} seeds")
+        after = "" if drawn is None else f" after {drawn.seeds} of {args.seeds} seeds"
+        tell(f"interrupted{after or ': the bounds are those that were reached by then'}")
         return interrupted_status()
     return status
+
+
+def _limit(
+    args: argparse.Namespace, document: Any, inputs: Any, inputs2: Any, block: Interruptible, end: End | None
+) -> Any:
+    """The kernels of the limit, within the budget."""
+    budget = None if math.isinf(args.budget) else args.budget
+    wanted = {"tol": args.tol, "budget": budget}
+    try:
+        with block, Progress("kernels", budget) as progress, within(end, "the kernels"):
+            wanted["progress"] = progress
+            if args.nngp:
+                return document.nngp(inputs, inputs2, **wanted)
+            return document.ntk(
+                inputs, inputs2, method=args.method, by_parameter=args.by_parameter, classes=args.paths, **wanted
+            )
+    except NetsorError as fault:
+        raise NetsorError(_offered(args, document, inputs, inputs2, fault.diagnostics)) from None
+
+
+def _offered(
+    args: argparse.Namespace, document: Any, inputs: Any, inputs2: Any, said: Iterable[Diagnostic]
+) -> list[Diagnostic]:
+    """The diagnostics of the limit, with a run at a large width where integrals were not enough."""
+    from netsor.kernels.empirical import infer_kernel_width
+
+    command = [
+        "netsor", "ntk", args.file, *repeated("--inputs", args.inputs), *repeated("--inputs2", args.inputs2),
+        *repeated("--set", args.set), *repeated("--data", args.data), *(["--nngp"] if args.nngp else []),
+    ]  # fmt: skip
+    return with_wide_run(said, command, lambda: infer_kernel_width(document.program, inputs, inputs2, args.nngp))
 
 
 def verify_heatmap(path: str) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from netsor.cli.budgets import within
-from netsor.cli.eval_command import Progress
 from netsor.cli.network_options import add_rows, add_tolerance, number, read_rows
 from netsor.cli.options import (
     add_file,
@@ -22,6 +21,8 @@ from netsor.cli.options import (
     seed_number,
 )
 from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, value_text
+from netsor.cli.progress import Progress
+from netsor.cli.streams import Interruptible, interrupted_status, tell
 from netsor.cli.tables import table
 from netsor.deadline import ends
 
@@ -102,7 +103,11 @@ def run(args: argparse.Namespace) -> int:
         refuse_unused(args, ("seed",), "without `--samples`")
     fill_in(args, samples=0, seed=0, tol=1e-10)
     fitted = None
-    with Progress("predict") as progress, within(ends(args.budget), f"the prediction of `{args.file}`"):
+    with (
+        Interruptible() as block,
+        Progress("predict", args.budget) as progress,
+        within(ends(args.budget), f"the prediction of `{args.file}`"),
+    ):
         document = load(args.file, args.set, args.data)
         report_warnings(document)
         data = _read(args)
@@ -113,6 +118,8 @@ def run(args: argparse.Namespace) -> int:
                 inputs, data.targets, names, noise=args.noise, tol=args.tol, progress=progress
             )
             args.noise = fitted.noise
+            if block.interrupted:
+                return _interrupted_fit(fitted, args.json)
         found = document.predict(
             data.inputs, data.targets, data.test, kernel=args.kernel, time=args.time, noise=args.noise, cov=args.cov,
             samples=args.samples, seed=args.seed, test_targets=data.truth, standardize=args.standardize, tol=args.tol,
@@ -122,12 +129,26 @@ def run(args: argparse.Namespace) -> int:
     if args.plot is not None:
         _plot(document.program, data, found, args.plot)
     if args.json:
-        print_json(found.as_dict() | ({} if fitted is None else {"fit": fitted.as_dict()}))
+        partial = {"interrupted": True} if block.interrupted else {}
+        print_json(found.as_dict() | ({} if fitted is None else {"fit": fitted.as_dict()}) | partial)
     else:
         if fitted is not None:
             print(_fit(fitted))
         print(_text(found, data.names))
+    if block.interrupted:
+        tell("interrupted: the bounds are those that were reached by then")
+        return interrupted_status()
     return exit_status(found.diagnostics)
+
+
+def _interrupted_fit(fitted: Any, json_wanted: bool) -> int:
+    """The best parameters so far, and no predictions."""
+    if json_wanted:
+        print_json({"fit": fitted.as_dict(), "interrupted": True})
+    else:
+        print(_fit(fitted))
+    tell(f"interrupted: the likeliest parameters of {fitted.evaluations} evaluations")
+    return interrupted_status()
 
 
 def _read(args: argparse.Namespace) -> _Data:

@@ -65,8 +65,8 @@ def register(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from netsor.api import load
-    from netsor.cli.eval_command import Progress
     from netsor.cli.output import exit_status
+    from netsor.cli.progress import Progress
     from netsor.networks import Derived
     from netsor.report import collect, page
     from netsor.show.writing import split_names, suffix_of, verify_writable, write

@@ -6,12 +6,19 @@ import io
 import os
 import signal
 import sys
+import threading
 from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
 
+from netsor.deadline import resume, stop
+from netsor.diagnostics import NetsorError
+
 # The signals that asked this process to end.
 _received: list[int] = []
+_FINISHING = b"interrupted: what is known will be told in a moment; once more ends at once\n"
+# Seconds in which an interrupted limit has to be through.
+_PATIENCE = 8.0
 
 
 def handle_signals() -> None:
@@ -27,6 +34,55 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:
     signal.signal(number, signal.SIG_DFL)
     _received.append(number)
     raise KeyboardInterrupt
+
+
+class Interruptible:
+    """Within this block a signal lets limits end with what is known of them, see `netsor.deadline`.
+
+    A second signal ends the command at once, and so does the first where nothing asks for the time, or where what does
+    is not through in some seconds. Then, and where nothing is known (E804), the block ends by KeyboardInterrupt.
+    """
+
+    def __init__(self) -> None:
+        self.interrupted = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Interruptible:
+        if threading.current_thread() is threading.main_thread():
+            for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+                number = getattr(signal, name, None)
+                # What the caller has ignored or handles itself stays as it is.
+                if number is not None and signal.getsignal(number) in (signal.default_int_handler, _end):
+                    self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        before = self._before[number]
+        self._restore()
+        if not stop():
+            before(number, frame)
+        self.interrupted = True
+        with suppress(OSError):
+            # Not by print: the signal may have come in the middle of one.
+            os.write(2, _FINISHING)
+        if number != signal.SIGINT:
+            _received.append(number)
+        if hasattr(signal, "setitimer"):
+            self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, signal.default_int_handler)
+            signal.setitimer(signal.ITIMER_REAL, _PATIENCE)
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}
+
+    def __exit__(self, kind: object, fault: BaseException | None, trace: object) -> None:
+        if self.interrupted and hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        self._restore()
+        resume()
+        if self.interrupted and isinstance(fault, NetsorError) and all(d.code == "E804" for d in fault.diagnostics):
+            raise KeyboardInterrupt from None
 
 
 def interrupted_status() -> int:

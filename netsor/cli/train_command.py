@@ -6,7 +6,6 @@ import argparse
 from typing import Any
 
 from netsor.cli.budgets import within
-from netsor.cli.eval_command import Progress
 from netsor.cli.matrices import matrix
 from netsor.cli.network_options import add_tolerance, add_training, refuse_unused_seed, training_arguments
 from netsor.cli.options import (
@@ -20,6 +19,8 @@ from netsor.cli.options import (
     refuse_unused,
 )
 from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, value_text
+from netsor.cli.progress import Progress
+from netsor.cli.streams import Interruptible, interrupted_status, tell
 from netsor.deadline import ends
 
 _ROUNDING = 1e-12
@@ -56,8 +57,11 @@ def run(args: argparse.Namespace) -> int:
     elif not args.limit:
         refuse_unused(args, ("tol", "budget"), "with `--width` and without `--limit`")
     fill_in(args, seeds=1, seed=0, tol=1e-9)
-    # Runs at a width, which come last, do not ask for the time.
-    with Progress("training") as progress, within(ends(args.budget), f"the training of `{args.file}`"):
+    with (
+        Interruptible() as block,
+        Progress("training", args.budget) as progress,
+        within(ends(args.budget), f"the training of `{args.file}`"),
+    ):
         document = load(args.file, args.set, args.data)
         report_warnings(document)
         arguments = training_arguments(args)
@@ -71,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
             progress=progress,
         )
     report(found.diagnostics)
+    interrupted = block.interrupted or found.interrupted
     status = exit_status(found.diagnostics)
     if args.json:
         from netsor.diagnostics.render import to_json
@@ -78,9 +83,14 @@ def run(args: argparse.Namespace) -> int:
         result = found.as_dict()
         if status:
             result = {"ok": False, **result, "diagnostics": [to_json(d) for d in found.diagnostics]}
+        if interrupted:
+            result["interrupted"] = True
         print_json(result)
     else:
         print(_text(found))
+    if interrupted:
+        tell("interrupted: the numbers are those that were known by then")
+        return interrupted_status()
     return status
 
 
@@ -91,10 +101,11 @@ def _text(found: Any) -> str:
     out = [f"{found.network}: f after each step of SGD"]
     if found.program is not None:
         worst = float(np.nanmax(found.error, initial=0.0))
-        out += [
-            f"limit (± {error_text(worst)})",
-            _table(found, found.program, found.error, 1e-11, found.losses["program"]),
-        ]
+        if np.isnan(found.program).all():
+            out.append("limit: not computed")
+        else:
+            limits = _table(found, found.program, found.error, 1e-11, found.losses["program"])
+            out += [f"limit (± {error_text(worst)})", limits]
         difference = found.difference()
         if difference is not None and not found.missing and difference <= max(1e-9, 10 * worst):
             out.append(f"kernel gradient descent: the same, |limit − kernel descent| ≤ {difference:.1e}")

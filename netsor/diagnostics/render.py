@@ -12,6 +12,7 @@ error[E108]: a line is given its value with `:=`
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from netsor.diagnostics.data import Diagnostic, Label, Source, Span
 
 _COLOURS = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
 _LEAST_WIDTH = 40
+_COMMAND = re.compile("`netsor [^`]*`")
+# Stands for a space at which no line ends; a character for private use, which no text has.
+_NO_BREAK = "\ue000"
 Segment = tuple[str, str]  # a text and the name of its style, '' for plain
 Row = list[Segment]
 
@@ -94,11 +98,13 @@ def _rows(diagnostic: Diagnostic, width: int) -> Iterable[Row]:
 
 
 def _fold(text: str, width: int, indent: str) -> list[str]:
-    """The text in lines of at most `width` columns; words and what stands in backticks without spaces stay whole."""
+    """The text in lines of at most `width` columns; words and commands in backticks stay whole, to be pasted."""
     extra = len(text) - text_width(text)
-    return textwrap.wrap(
-        text, width + max(0, extra), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    ) or [text]
+    kept = _COMMAND.sub(lambda m: m[0].replace(" ", _NO_BREAK), text)
+    lines = textwrap.wrap(
+        kept, width + max(0, extra), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return [line.replace(_NO_BREAK, " ") for line in lines] or [text]
 
 
 # --- the text, with marks under it ---

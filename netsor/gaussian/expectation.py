@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from netsor.deadline import is_over, now, verify_time
+from netsor.deadline import elapsed, is_over, verify_time
 from netsor.expr import (
     ONE,
     ZERO,
@@ -289,7 +289,7 @@ def _block(
     better = law.separated(given.symbols, given.covariance) if len(mine) > 1 else {}  # type: ignore[arg-type]
     if better:
         # Differences of nearly dependent variables have laws of their own.
-        start = now()
+        start = elapsed()
         mine_alone = settings if clock.budget is None else replace(settings, budget=max(clock.left(), clock.reserve()))
         found = _as_part(block, len(mine), expect(_in_others(block, better), law, mine_alone, cache), start)
         cache[key] = found
@@ -304,7 +304,7 @@ def _block(
     # Computing the inputs may have used up the time; the block then gets a quarter of an extension by half of the
     # budget.
     clock = Clock(None if clock.budget is None else max(clock.left(), clock.reserve()))
-    start = now()
+    start = elapsed()
 
     exists = integrable(block, gaussians)
     why = _why_divergent(block, gaussians, law)
@@ -327,7 +327,7 @@ def _block(
         _within_range(outcome.value, nameless),
         own + math.fsum(abs(slope) * inputs.error(i) for i, slope in carried.slopes.items()),
         outcome.scale,
-        now() - start,
+        elapsed() - start,
         own,
         carried.slopes,
     )
@@ -344,7 +344,7 @@ def _by_formula(block: Expr, mine: Gaussians, law: Law) -> Part | None:
     formula = closed_form(pair, frozenset(forms)) or smooth_pair(pair, frozenset(forms))
     if formula is None:
         return None
-    start = now()
+    start = elapsed()
     s = formula.symbols
     pairs = [(u, u) for u in s] + [(s[0], u) for u in s[1:]]
     known = [_covariance(forms[u], forms[v], law) for u, v in pairs]
@@ -359,7 +359,7 @@ def _by_formula(block: Expr, mine: Gaussians, law: Law) -> Part | None:
         for key, x in e.slopes.items():
             slopes[key] = slopes.get(key, 0.0) + slope * x
     way = printed(formula.steps)
-    took = now() - start
+    took = elapsed() - start
     return Part(block, len(mine), 0, way, found.value, error, found.scale, took, own, slopes)
 
 
@@ -417,7 +417,7 @@ def _in_others(e: Expr, better: dict[Sym, Expr]) -> Expr:
 
 def _as_part(block: Expr, before: int, e: Expectation, start: float) -> Part:
     after = max((p.after for p in e.parts), default=0)
-    return Part(block, before, after, e.method, e.value, e.error, e.scale, now() - start, e.error)
+    return Part(block, before, after, e.method, e.value, e.error, e.scale, elapsed() - start, e.error)
 
 
 def _sorted(symbols: Gaussians) -> list[Sym]:

@@ -9,10 +9,11 @@ from enum import Enum, IntEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from netsor.deadline import now
+from netsor.deadline import is_stopped, now
 from netsor.expr import Expr, Sym
 from netsor.gaussian.law import Input
 from netsor.gaussian.symbolic.expansion import Gaussians
+from netsor.progress import Counts
 
 if TYPE_CHECKING:
     from netsor.gaussian.law.gaussian_law import State
@@ -65,9 +66,17 @@ class Clock:
 
     budget: float | None
     start: float = field(default_factory=now)
+    # Who is told how far the computation is.
+    counts: Counts = field(default_factory=Counts, repr=False, compare=False)
 
     def left(self) -> float:
-        return float("inf") if self.budget is None else self.budget - (now() - self.start)
+        if self.budget is None:
+            return -1.0 if is_stopped() else float("inf")
+        return self.budget - (now() - self.start)
+
+    def of(self, seconds: float) -> Clock:
+        """A clock of so many seconds from now on, for a part of the computation."""
+        return Clock(seconds, counts=self.counts)
 
     def part(self, share: float) -> float | None:
         """A part of the time that is left, as a budget."""

@@ -21,7 +21,7 @@ from netsor.syntax.names import KEYWORDS, RESERVED
 
 # Names that a variable of a text does not take; letters are those of indices and placeholders.
 _TAKEN = KEYWORDS | RESERVED | {
-    *FUNCTIONS, "include", "N", "U", "all", "mean", "std", "sum", "rows", "one", *"ijklmtrsqpfv",
+    *FUNCTIONS, "include", "N", "U", "all", "mean", "std", "sum", "rows", "floor", "one", *"ijklmtrsqpfv",
 }  # fmt: skip
 
 

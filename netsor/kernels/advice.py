@@ -2,13 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+import numpy as np
 
 from netsor.check.assumptions import Assumption, infer_no_descent
 from netsor.check.kinks import Example
 from netsor.core import Program
+from netsor.deadline import is_stopped
 from netsor.diagnostics import Diagnostic
 from netsor.diagnostics.catalogue import networks
+from netsor.diagnostics.catalogue.limits import entries_missing
+from netsor.diagnostics.catalogue.warnings import Bound, kernels_not_reached
+from netsor.kernels.tables import Kernel
+
+# The smallest relative tolerance that sums of products in double precision can be held to.
+ROUNDING = 1e-12
+
+
+def not_reached(
+    network: Program, kernels: Mapping[str, Kernel | None], tol: float, budget: float | None
+) -> list[Diagnostic]:
+    """E804 for entries without a number, and one W901 for all kernels whose bounds are larger than the tolerance."""
+    bounds, missing = [], {}
+    for name, kernel in kernels.items():
+        if kernel is None:
+            continue
+        known = np.isfinite(kernel.value)
+        if not known.all():
+            missing[name] = int(np.count_nonzero(~known)), known.size
+        error = np.where(known, kernel.error, 0.0)
+        size = float(np.abs(kernel.value).max(initial=0.0, where=known))
+        if error.max(initial=0.0) > max(tol, ROUNDING) * size:
+            row, column = np.unravel_index(int(np.argmax(error)), error.shape)[:2]
+            bounds.append(Bound(name, float(error.max()), tol * size, (int(row) + 1, int(column) + 1)))
+    said = []
+    if missing:
+        said.append(entries_missing(network.name, missing, is_stopped()))
+    if bounds:
+        said.append(kernels_not_reached(network.name, bounds, tol, more=budget is not None and not is_stopped()))
+    return said
 
 
 def kinks_met(network: Program, examples: Iterable[Example]) -> list[Diagnostic]:

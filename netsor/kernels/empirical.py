@@ -16,6 +16,7 @@ from netsor.diagnostics.catalogue import finite as faults
 from netsor.expr import WIDTH, Add, Const, Expr, Mul, Sym
 from netsor.expr.arrays import lambdify
 from netsor.finite import run_vectors
+from netsor.finite.affordable import SEEDS, Affordable, infer_width
 from netsor.finite.arguments import draws_of, width_of
 from netsor.finite.averages import mean, standard_error
 from netsor.kernels.kernel import verify_network
@@ -175,6 +176,27 @@ def infer_empirical_nngp(
     drawn = _Drawn.of(network, inputs, inputs2, width, seeds, False)
     nngp = drawn.kernels(covariance, seed, progress, options).get("", EmpiricalKernel(np.zeros(drawn.shape)))
     return EmpiricalCovariances(drawn.count, drawn.n, len(nngp.values), nngp)
+
+
+# Vectors of so many rows are drawn one by one, and of more rows the program alone is long.
+_MOST_ROWS = 60
+
+
+def infer_kernel_width(network: Program, inputs: Any, inputs2: Any = None, nngp: bool = False) -> Affordable | None:
+    """A large width at which the kernels, or the NNGP alone, take little time; None where there is none."""
+    if len(flat_rows(network, inputs)) > _MOST_ROWS:
+        return None
+    try:
+        covariance: Terms | None = partial(nngp_terms, verify_covariance(network))
+    except NetsorError:
+        covariance = None
+    drawn = _Drawn.of(network, inputs, inputs2, 1, SEEDS, not nngp)
+
+    def terms(made: Instances, *at: int) -> list[KernelTerm]:
+        tangent = ntk_terms(made, *at) if isinstance(made, Passes) else []
+        return [*(covariance(made, *at) if covariance else ()), *tangent]
+
+    return infer_width(drawn.made.builder.build(network.name), (), drawn._vectors_of(terms))
 
 
 @dataclass(frozen=True)

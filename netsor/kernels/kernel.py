@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,15 +12,14 @@ import numpy as np
 
 from netsor.check.outputs import verify_covariance
 from netsor.core import Program
-from netsor.deadline import TimeOver, limited
+from netsor.deadline import TimeOver, is_stopped, limited
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.diagnostics.catalogue import finite as faults
 from netsor.diagnostics.catalogue import networks
 from netsor.diagnostics.catalogue.limits import no_kernel, out_of_time
 from netsor.diagnostics.catalogue.networks import uniform_paths
-from netsor.diagnostics.catalogue.warnings import kernel_not_reached
 from netsor.gaussian.problem import Clock, NoNumber, NoPointwiseMeaning, NotTaken, Unsettled
-from netsor.kernels.advice import kinks_met
+from netsor.kernels.advice import kinks_met, not_reached
 from netsor.kernels.by_entry import has_uniform_inputs, kernels_by_entry
 from netsor.kernels.jumps import verify_no_jump
 from netsor.kernels.pairs import Pairs, Template, flat_rows, infer_pairs, named_examples, own_template, templates
@@ -30,11 +29,10 @@ from netsor.kernels.tables import Kernel as Kernel
 from netsor.kernels.terms import KernelTerm, gram_terms, nngp_terms, ntk_terms
 from netsor.limit.many.frames import Step
 from netsor.limit.many.terms import Taken, Term
+from netsor.progress import Counts, Progress
 from netsor.shown import Shown
 
 Array = np.ndarray
-# The smallest relative tolerance that sums of products in double precision can be held to.
-_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, repr=False)
@@ -77,7 +75,7 @@ def infer_kernels(
     tol: float = 1e-10,
     by_parameter: bool = False,
     classes: bool = False,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
     budget: float | None = None,
 ) -> Kernels:
     """The kernels on all rows of `inputs` (N, d) or (N, T, d), against those of `inputs2` if given.
@@ -97,7 +95,7 @@ def infer_kernels(
 
 def _kernels(
     network: Program, inputs: Any, inputs2: Any, method: str, tol: float, by_parameter: bool, classes: bool,
-    progress: Callable[[str], None] | None, budget: float | None,
+    progress: Progress | None, budget: float | None,
 ) -> Kernels:  # fmt: skip
     x = flat_rows(network, inputs)
     y = None if inputs2 is None else flat_rows(network, inputs2)
@@ -108,11 +106,9 @@ def _kernels(
     if has_uniform_inputs(network):
         return _kernels_by_entry(network, x, y, tol, by_parameter, budget)
     kept = frozenset(t.name for t in network.train or () if t.name in network.group_of) if with_paths else frozenset()
-    clock = Clock(budget)
+    clock = _clock(budget, pairs, progress)
     across, within = templates(network, pairs, tol, kept)
     verify_no_jump(network, across or within, pairs.inputs, True)
-    if progress:
-        progress(_count(pairs))
     said: list[Diagnostic] = []
     requests = []
     try:
@@ -127,15 +123,13 @@ def _kernels(
     requests.append(_request(network, "NTK", across, within, tangent, by_parameter or classes))
     if classes and method != "paths":
         requests.append(_request(network, "NTK", across, within, path_contributions, True))
-    made = tabulate(pairs, across, within, requests, len(network.readouts), clock, progress)
+    made = tabulate(pairs, across, within, requests, len(network.readouts), clock)
     first = _only(network, pairs, made[0]) if has_covariance else None
-    if first is not None:
-        said += _not_reached(network, "NNGP", first, tol, budget)
     tangents = made[len(requests) - 1 - (classes and method != "paths")]
     total = tangents.pop("", None) or _only(network, pairs, {})
     ntk = {k: v for k, v in tangents.items() if not k.startswith("paths ")}
     found = {k.removeprefix("paths "): v for k, v in made[-1].items() if k.startswith("paths ")}
-    said += _not_reached(network, "NTK", total, tol, budget)
+    said += not_reached(network, {"NNGP": first, "NTK": total}, tol, budget)
     said += kinks_met(network, named_examples(network, x if y is None else np.concatenate([x, y])))
     parts = (ntk if by_parameter else {}, found if classes else {})
     return Kernels(len(x), first, total, *parts, _taken(across, within), tuple(said))
@@ -152,8 +146,7 @@ def _kernels_by_entry(
     except NetsorError as fault:
         said = list(fault.diagnostics)
     made = kernels_by_entry(network, x, y, terms, True, tol, budget)
-    for name in terms:
-        said += _not_reached(network, name, made[name], tol, budget)
+    said += not_reached(network, {name: made.get(name) for name in ("NNGP", "NTK")}, tol, budget)
     said += kinks_met(network, named_examples(network, x if y is None else np.concatenate([x, y])))
     parts = {name.removeprefix("NTK "): k for name, k in made.items() if name.startswith("NTK ") and by_parameter}
     return Kernels(len(x), made.get("NNGP"), made["NTK"], parts, {}, (), tuple(said))
@@ -174,7 +167,7 @@ def infer_ntk(
         verify_no_jump(network, across or within, pairs.inputs, True)
         request = _request(network, "NTK", across, within, by_moments(ntk_terms))
         total = _only(network, pairs, tabulate(pairs, across, within, [request], len(network.readouts), clock)[0])
-    return total, tuple(_not_reached(network, "NTK", total, tol, budget))
+    return total, tuple(whole(not_reached(network, {"NTK": total}, tol, budget)))
 
 
 @contextmanager
@@ -184,7 +177,7 @@ def in_time(network: Program, name: str, budget: float | None) -> Iterator[None]
         with limited(budget):
             yield
     except TimeOver:
-        raise NetsorError(out_of_time(f"the {name} of `{network.name}`")) from None
+        raise NetsorError(out_of_time(f"the {name} of `{network.name}`", None, is_stopped())) from None
 
 
 @contextmanager
@@ -199,19 +192,12 @@ def existence(network: Program, name: str) -> Iterator[None]:
         raise NetsorError(no_kernel(name, network.name, fault, where.span if where else None, unknown)) from None
 
 
-def _not_reached(network: Program, name: str, kernel: Kernel, tol: float, budget: float | None) -> list[Diagnostic]:
-    """W901 where the error bound of a kernel is larger than the tolerance."""
-    size = float(np.abs(kernel.value).max(initial=0.0))
-    error = float(kernel.error.max(initial=0.0))
-    if error <= max(tol, _ROUNDING) * size:
-        return []
-    where = np.unravel_index(int(np.argmax(kernel.error)), kernel.error.shape)
-    more = "give more time with `--budget SECONDS`, or " if budget is not None else ""
-    hint = more + (
-        "accept this error with a larger `--tol`; `--limit --width 1000000 --seeds 4` sets means over wide networks "
-        "beside it, which need no integrals"
-    )
-    return [kernel_not_reached(name, network.name, error, tol, size, (int(where[0]) + 1, int(where[1]) + 1), hint)]
+def whole(said: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The warnings beside a kernel that is needed as a whole; raises NetsorError (E804) where entries are missing."""
+    found = list(said)
+    if missing := [d for d in found if d.code == "E804"]:
+        raise NetsorError(missing)
+    return found
 
 
 @dataclass(frozen=True, repr=False)
@@ -244,7 +230,7 @@ def infer_nngp(
     inputs: Any,
     inputs2: Any = None,
     tol: float = 1e-10,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
     budget: float | None = None,
 ) -> Covariances:
     """The NNGP kernel alone: covariances of the readouts at initialization, from the forward pass alone.
@@ -283,7 +269,9 @@ def infer_diagonal(
 
 def infer_gram(network: Program, inputs: Any, tol: float = 1e-10, budget: float | None = None) -> Kernel:
     """The limit of the Σ of Eq. 71 on all rows: covariances of the readouts given their embeddings."""
-    return _forward_kernel(network, inputs, None, gram_terms, tol, None, budget).nngp
+    found = _forward_kernel(network, inputs, None, gram_terms, tol, None, budget)
+    whole(found.diagnostics)
+    return found.nngp
 
 
 def _forward_kernel(
@@ -292,25 +280,23 @@ def _forward_kernel(
     inputs2: Any,
     terms: Callable[..., list[KernelTerm]],
     tol: float,
-    progress: Callable[[str], None] | None,
+    progress: Progress | None,
     budget: float | None,
 ) -> Covariances:
     x = flat_rows(network, inputs)
     y = None if inputs2 is None else flat_rows(network, inputs2)
     if has_uniform_inputs(network):
         found = kernels_by_entry(network, x, y, {"NNGP": terms}, False, tol, budget)["NNGP"]
-        return Covariances(len(x), found, (), tuple(_not_reached(network, "NNGP", found, tol, budget)))
+        return Covariances(len(x), found, (), tuple(not_reached(network, {"NNGP": found}, tol, budget)))
     pairs = infer_pairs(x, y)
-    clock = Clock(budget)
+    clock = _clock(budget, pairs, progress)
     with in_time(network, "NNGP", budget):
         across, within = templates(network, pairs, tol, backward=False)
         verify_no_jump(network, across or within, pairs.inputs, False)
-        if progress:
-            progress(_count(pairs))
         request = _request(network, "NNGP", across, within, by_moments(terms))
-        made = tabulate(pairs, across, within, [request], len(network.readouts), clock, progress)
+        made = tabulate(pairs, across, within, [request], len(network.readouts), clock)
     found = _only(network, pairs, made[0])
-    said = tuple(_not_reached(network, "NNGP", found, tol, budget))
+    said = tuple(not_reached(network, {"NNGP": found}, tol, budget))
     return Covariances(len(x), found, _taken(across, within), said)
 
 
@@ -320,8 +306,12 @@ def _taken(*made: Template | None) -> tuple[Taken, ...]:
     return tuple(t for e in evaluators for t in e.taken)
 
 
-def _count(pairs: Pairs) -> str:
-    return f"{len(pairs.row)} × {len(pairs.column)} entries of {len(pairs.inputs)} inputs"
+def _clock(budget: float | None, pairs: Pairs, progress: Progress | None) -> Clock:
+    """The clock of a kernel, whose steps are told with the number of its entries."""
+    if progress is None:
+        return Clock(budget)
+    progress(f"{len(pairs.row)} × {len(pairs.column)} entries of {len(pairs.inputs)} inputs")
+    return Clock(budget, counts=Counts(progress))
 
 
 def _only(network: Program, pairs: Pairs, made: dict[str, Kernel]) -> Kernel:

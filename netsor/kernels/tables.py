@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from netsor.deadline import TimeOver
 from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.problem import Clock, Unsettled
 from netsor.kernels.pairs import Pairs, Template
@@ -52,12 +53,12 @@ class Request:
 
 
 def tabulate(
-    pairs: Pairs, across: Template | None, within: Template | None, requests: list[Request], outputs: int,
-    clock: Clock, progress: Callable[[str], None] | None = None,
+    pairs: Pairs, across: Template | None, within: Template | None, requests: list[Request], outputs: int, clock: Clock,
 ) -> list[dict[str, Kernel]]:  # fmt: skip
-    """The kernels of each request.
+    """The kernels of each request; entries for which there was no time are NaN, with infinite errors.
 
-    No entry depends on the other rows, except through a time limit that is reached.
+    No entry depends on the other rows, except through a time limit that is reached. Raises TimeOver where it is before
+    any tile of entries is known.
     """
     shape = (len(pairs.row), len(pairs.column)) + (outputs, outputs) * (outputs > 1)
     made = [{name: Kernel(np.zeros(shape), np.zeros(shape)) for name in r.names} for r in requests]
@@ -72,21 +73,28 @@ def tabulate(
                 own[k] = {key: _broadcast(q, (len(pairs.own), 1)) for key, q in _values(frame, request.own)}
     layout = _Layout.of(pairs)
     tiles = list(pairs.tiles())
-    for k, (rows, columns) in enumerate(tiles):
-        if progress and len(tiles) > 1:
-            progress(f"part {k + 1} of {len(tiles)}")
-        left = clock.left()
-        mine = clock if not np.isfinite(left) else Clock(max(left, 0.0) / (len(tiles) - k))
-        tile = _Tile.of(pairs, rows, columns)
-        parts = [] if single is None else tile.parts(single, mine)
-        for request, tables, numbers in zip(requests, made, own, strict=True):
-            with request.guard():
-                for (name, a, b), q in tile.entries(parts, request, numbers).items():
-                    if not np.all(np.isfinite(q.value)) or np.any(np.isnan(q.error)):
-                        raise Unsettled("numbers beyond 1.8e308, the largest number, arose on the way")
-                    layout.put(tables[name], a, b, rows, columns, q)
-                    if tile.symmetric and rows != columns:
-                        layout.put(tables[name], b, a, columns, rows, _transposed(q))
+    known: list[set[int]] = [set() for _ in requests]
+    try:
+        for k in clock.counts.count("part", range(len(tiles))):
+            rows, columns = tiles[k]
+            left = clock.left()
+            mine = clock if not np.isfinite(left) else clock.of(max(left, 0.0) / (len(tiles) - k))
+            tile = _Tile.of(pairs, rows, columns)
+            parts = [] if single is None else tile.parts(single, mine)
+            for request, tables, numbers, done in zip(requests, made, own, known, strict=True):
+                with request.guard():
+                    for (name, a, b), q in tile.entries(parts, request, numbers).items():
+                        if not np.all(np.isfinite(q.value)) or np.any(np.isnan(q.error)):
+                            raise Unsettled("numbers beyond 1.8e308, the largest number, arose on the way")
+                        layout.put_both(tables[name], a, b, rows, columns, q)
+                done.add(k)
+    except TimeOver:
+        if not any(known):
+            raise
+        for tables, done in zip(made, known, strict=True):
+            for k in set(range(len(tiles))) - done:
+                for kernel in tables.values():
+                    layout.put_unknown(kernel, outputs, *tiles[k])
     return made
 
 
@@ -132,6 +140,20 @@ class _Layout:
         for table, x in ((kernel.value, q.value), (kernel.error, q.error)):
             whole = table if table.ndim == 2 else table[:, :, a, b]
             whole[i[:, None], j] = x if once else x[k[:, None], m]
+
+    def put_both(self, kernel: Kernel, a: int, b: int, rows: slice, columns: slice, q: Bounded) -> None:
+        """Write a tile, and of a symmetric kernel its mirror image."""
+        self.put(kernel, a, b, rows, columns, q)
+        if self.pairs.symmetric and rows != columns:
+            self.put(kernel, b, a, columns, rows, _transposed(q))
+
+    def put_unknown(self, kernel: Kernel, outputs: int, rows: slice, columns: slice) -> None:
+        """Write a tile of which nothing is known."""
+        size = len(self.pairs.rows[rows]), len(self.pairs.columns[columns])
+        nothing = Bounded(np.full(size, np.nan), np.full(size, np.inf))
+        for a in range(outputs):
+            for b in range(outputs):
+                self.put_both(kernel, a, b, rows, columns, nothing)
 
     @staticmethod
     def _places(order: Array, position: Array, part: slice) -> tuple[Array, Array]:

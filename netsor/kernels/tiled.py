@@ -20,8 +20,9 @@ import numpy as np
 
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
-from netsor.diagnostics.catalogue.warnings import kernel_not_reached
+from netsor.diagnostics.catalogue.warnings import Bound, kernels_not_reached
 from netsor.finite.executors import WorkersLostError, abandon, completed, lost_workers
+from netsor.kernels.advice import ROUNDING
 from netsor.kernels.kernel import Kernel, infer_kernels, infer_nngp, verify_network
 from netsor.kernels.pairs import as_inputs, flat_rows
 from netsor.kernels.tile_files import TileFiles, locked, open_files
@@ -29,7 +30,6 @@ from netsor.kernels.tile_files import TileFiles, locked, open_files
 Array = np.ndarray
 TILE = 1000
 # No tolerance asks for more than sums of products keep.
-_ROUNDING = 1e-12
 # Rows on which the time for a pair is measured before the work begins.
 _TRIED = 128
 
@@ -206,11 +206,12 @@ def write_kernels(
 
 def _not_reached(plan: Plan, errors: Array, sizes: Array) -> list[Diagnostic]:
     """W901 where the bound on the error of a kernel is larger than was asked for."""
-    out = []
-    for name, error, size in zip(plan.kernels, errors, sizes, strict=True):
-        if error > max(plan.tol, _ROUNDING) * size:
-            out.append(kernel_not_reached(name.upper(), plan.network.name, error, plan.tol, size))
-    return out
+    bounds = [
+        Bound(name.upper(), float(error), plan.tol * float(size))
+        for name, error, size in zip(plan.kernels, errors, sizes, strict=True)
+        if error > max(plan.tol, ROUNDING) * size
+    ]
+    return [kernels_not_reached(plan.network.name, bounds, plan.tol)] if bounds else []
 
 
 def _estimate(plan: Plan, tiles: int, left: int) -> Estimate:

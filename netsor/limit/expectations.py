@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from netsor.core import Program
-from netsor.deadline import now
+from netsor.deadline import elapsed, now
 from netsor.diagnostics import NetsorError, Span
 from netsor.expr import Expr
 from netsor.gaussian import Expectation, NoNumber, NoPointwiseMeaning, Part, Settings, expect
@@ -96,7 +96,7 @@ class Expectations:
             # finally no more than the methods that ignore the budget.
             left = max(self._share * (self._deadline - at), 0.25 * (self._latest - at), 0.0)
             settings = replace(settings, budget=left)
-        start = now()
+        start = elapsed()
         try:
             result = expect(integrand, self._law, settings, cache=self.cache)
         except NoNumber as fault:
@@ -107,7 +107,7 @@ class Expectations:
         form = self._numbers.noises.combined([(1.0, own), *parts, *scalars])
         error = min(result.error, form.size)
         result = replace(result, error=error, converged=error <= settings.tol * result.scale)
-        self.taken.append(Taken(purpose, span, integrand, result, now() - start))
+        self.taken.append(Taken(purpose, span, integrand, result, elapsed() - start))
         return result, form
 
     def _part(self, part: Part, purpose: str) -> Form:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netsor.core import Moment, Output, Program
-from netsor.deadline import TimeOver, limited, now
+from netsor.deadline import TimeOver, is_stopped, limited, now
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.diagnostics.catalogue.finite import no_output
 from netsor.diagnostics.catalogue.limits import out_of_time
@@ -141,7 +141,7 @@ def _out_of_time(cut: Sequence[Output]) -> Diagnostic:
     if len(names) > _LISTED:
         names[_LISTED - 1 :] = [f"{len(names) - _LISTED + 1} others"]
     listed = ", ".join(names)
-    return out_of_time(f"the limit{'s' * (len(cut) > 1)} of {listed}", cut[0].span)
+    return out_of_time(f"the limit{'s' * (len(cut) > 1)} of {listed}", cut[0].span, is_stopped())
 
 
 def _one(state: Limit, name: str) -> LimitValue:
@@ -253,4 +253,4 @@ def _not_reached(missed: Sequence[Output], values: dict[str, LimitValue], tol: f
     if len(listed) > _LISTED:
         listed = [*listed[: _LISTED - 1], f"{len(listed) - _LISTED + 1} more"]
     names = listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}"
-    return not_reached(names, len(missed) > 1, worst.span, tuple(notes))
+    return not_reached(names, len(missed) > 1, worst.span, tuple(notes), not is_stopped())

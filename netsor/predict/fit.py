@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from netsor.core import Program
+from netsor.deadline import is_stopped, limited
 from netsor.diagnostics import NetsorError
 from netsor.diagnostics.catalogue import derived
 from netsor.kernels.pairs import as_inputs, flat_rows
@@ -47,7 +48,7 @@ class Fit:
 
 def fit(
     family: Family, network: Program, inputs: Any, targets: Any, names: Sequence[str], noise: float = 0.0,
-    tol: float = 1e-10, progress: Callable[[str], None] | None = None,
+    tol: float = 1e-10, progress: Callable[..., None] | None = None,
 ) -> Fit:  # fmt: skip
     """Maximizes log p(y) = −½ yᵀA⁻¹y − ½ log det A − ½ N log 2π, A = K + S, over parameters (and `noise`, if named).
 
@@ -87,6 +88,9 @@ def fit(
             from netsor.kernels import infer_nngp
 
             k, moved = infer_nngp(network, rows, tol=tol).nngp, {}
+        if is_stopped():
+            # The kernel may have been cut short, and its likelihood says nothing.
+            raise KeyboardInterrupt
         a = _flat(k.value) + s * np.eye(len(y))
         slopes = [_flat(moved[name].value) for name in params]
         found, gradient = log_likelihood(a, y, slopes, with_noise, network.name)
@@ -104,9 +108,17 @@ def fit(
 
     first = np.log(start)
     bounds = [(v - _FARTHEST, v + _FARTHEST) for v in first]
-    made = minimize(cached, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS})
-    value, gradient = cached(np.asarray(made.x))
-    fitted = np.exp(made.x)
+    try:
+        # All of it may be ended by an interrupt, which leaves the best so far.
+        with limited(None):
+            made = minimize(cached, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS})
+        best = np.asarray(made.x)
+    except (KeyboardInterrupt, NetsorError):
+        if not (is_stopped() and known):
+            raise
+        best = np.frombuffer(min(known, key=lambda key: known[key][0]))
+    value, gradient = known[best.tobytes()] if is_stopped() else cached(best)
+    fitted = np.exp(best)
     return Fit(
         dict(zip(params, fitted.tolist(), strict=False)), float(fitted[-1]) if with_noise else noise, -float(value),
         float(np.linalg.norm(gradient)), calls,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.gaussian.problem import Clock
 from netsor.kernels import Kernel, infer_diagonal, infer_kernels, infer_nngp
+from netsor.kernels.kernel import whole
 from netsor.kernels.pairs import as_inputs
 from netsor.kernels.tiled import write_kernels
 from netsor.predict.gaussian_process import Rows
@@ -65,9 +67,9 @@ def compute_kernels(
     def pair(x: Array, y: Array | None, share: float, what: str) -> tuple[Kernel, Kernel | None]:
         a, b = as_inputs(network, x), None if y is None else as_inputs(network, y)
 
-        def step(text: str) -> None:
+        def step(*told: Any) -> None:
             if progress:
-                progress(f"{what}, {text}")
+                progress(*(t if isinstance(t, float) else f"{what}, {t}" for t in told[:1]), *told[1:])
 
         if tangent:
             both = infer_kernels(network, a, b, tol=tol, budget=left(share), progress=step)
@@ -80,7 +82,7 @@ def compute_kernels(
         return _blocks(found.nngp), None
 
     def note(found: tuple[Diagnostic, ...]) -> None:
-        for d in found:
+        for d in whole(found):
             said.setdefault((d.code, d.message), d)
 
     q = len(network.readouts)

@@ -19,7 +19,9 @@ def error_text(error: float) -> str:
 
 
 def value_text(value: float, error: float | None) -> str:
-    """A number with the digits that its error leaves right, at most 15."""
+    """A number with the digits that its error leaves right, at most 15; a dash for a number that is not known."""
+    if math.isnan(value):
+        return "—"
     if error is None or error == 0:
         return f"{value:.15g}"
     if error >= abs(value):

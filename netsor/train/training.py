@@ -11,10 +11,11 @@ import numpy as np
 
 from netsor.check.outputs import growing
 from netsor.core import Program
+from netsor.deadline import is_stopped, until
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.diagnostics.catalogue import networks
 from netsor.expr import Expr
-from netsor.finite.arguments import width_of
+from netsor.finite.arguments import count_of, draws_of, width_of
 from netsor.finite.averages import mean, standard_error
 from netsor.gaussian.problem import Clock
 from netsor.kernels import infer_conditioned_ntk, infer_ntk
@@ -62,7 +63,8 @@ class Training(Shown):
     `program` is the limit of the unrolled program, with `error` bounding |value − limit|, and `kernel` is kernel
     gradient descent; both are None where f_0 is the network's own, which has no limit. `runs` are those at each width.
     `losses` are the mean losses of the training rows after each step, by the name of the field that they belong to.
-    `missing` says for each value that `program` lacks (NaN) whether it does not exist or was not computed.
+    `missing` says for each value that `program` lacks (NaN) whether it does not exist or was not computed;
+    `interrupted` that Ctrl-C left out some of the runs.
     """
 
     network: str
@@ -75,6 +77,7 @@ class Training(Shown):
     diagnostics: tuple[Diagnostic, ...] = field(default=(), repr=False)
     missing: Mapping[tuple[int, ...], str] = field(default_factory=dict, repr=False)
     losses: Mapping[str, Array] = field(default_factory=dict, repr=False)
+    interrupted: bool = False
 
     @property
     def finite(self) -> Runs | None:
@@ -197,13 +200,36 @@ def train(
     """
     verify_network(network)
     with in_time(network, "training", request.budget):
-        return _train(network, inputs, targets, test, request, progress)
+        found, at_width = _without_runs(network, inputs, targets, test, request, progress)
+    return found if at_width is None else _with_runs(found, at_width, request, progress)
 
 
-def _train(
+def _with_runs(
+    found: Training, at_width: FiniteTraining, request: TrainingRequest, progress: Callable[..., None] | None
+) -> Training:
+    """The training with runs at each width, up to one that is interrupted."""
+    runs: list[Runs] = []
+    interrupted = is_stopped()
+    schedule = at_width.schedule
+    for width in () if interrupted else request.widths:
+        # Runs do not ask for the time, whoever set an end.
+        with until(None):
+            values = at_width.run(width, request.seeds, request.seed, progress, **request.options)
+        if len(values):
+            runs.append(Runs(width_of(width), values, _losses(values, schedule.targets, schedule.loss)))
+        if len(values) < count_of(draws_of(request.seeds)):
+            interrupted = True
+            break
+    if found.program is None and not runs:
+        raise KeyboardInterrupt
+    return replace(found, runs=tuple(runs), interrupted=interrupted)
+
+
+def _without_runs(
     network: Program, inputs: Any, targets: Any, test: Any, request: TrainingRequest,
     progress: Callable[..., None] | None,
-) -> Training:  # fmt: skip
+) -> tuple[Training, FiniteTraining | None]:  # fmt: skip
+    """The limit and kernel descent where they are asked for, and what runs at a width need."""
     clock = Clock(request.budget)
     count = len(network.readouts)
     loss = request.loss
@@ -231,7 +257,6 @@ def _train(
         begins = None if own else np.asarray(start)
         at_width = FiniteTraining.of(network, inputs, test, Schedule(batches, lr, slopes, table), begins)
     program = error = kernel = None
-    runs: list[Runs] = []
     missing: dict[tuple[int, ...], str] = {}
     if request.limit:
         assert isinstance(start, np.ndarray)
@@ -253,15 +278,11 @@ def _train(
         limits = training_limit(task, unrolled, request.tol, left, progress)
         said += limits.diagnostics
         program, error, missing = limits.value, limits.error, limits.missing
-    for width in request.widths:
-        assert at_width is not None
-        outputs = at_width.run(width, request.seeds, request.seed, progress, **request.options)
-        runs.append(Runs(width_of(width), outputs))
     losses = {
         name: _losses(f, table, slopes) for name, f in (("program", program), ("kernel", kernel)) if f is not None
     }
-    runs = [replace(r, loss=_losses(r.values, table, slopes)) for r in runs]
-    return Training(network.name, steps, len(x), program, error, kernel, tuple(runs), tuple(said), missing, losses)
+    found_so_far = Training(network.name, steps, len(x), program, error, kernel, (), tuple(said), missing, losses)
+    return found_so_far, at_width
 
 
 def _losses(f: Array, targets: Array, loss: Loss) -> Array:

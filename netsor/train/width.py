@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,7 +133,7 @@ class FiniteTraining:
     def run(
         self, width: int, seeds: int | Sequence[int], seed: int = 0, progress: Progress | None = None, **options: Any
     ) -> Array:
-        """f_t of networks of a width, shape (seeds, T+1, rows, outputs).
+        """f_t of networks of a width, shape (seeds, T+1, rows, outputs); after Ctrl-C of those that were finished.
 
         Raises NetsorError as `netsor.finite.run` does, and E659 where the networks drawn cannot have the outputs
         `start`.
@@ -141,7 +142,7 @@ class FiniteTraining:
         threads = options.pop("threads", None) or cores()
         job = self._job(n, count_of(draws), threads, **options)
         out = []
-        with Workers(threads) as workers:
+        with suppress(KeyboardInterrupt), Workers(threads) as workers:
             for i, draw in enumerate(draws):
                 drawn = Network(self, job, Streams(seed_of(seed), draw, n), workers)
 

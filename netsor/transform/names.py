@@ -17,7 +17,7 @@ from netsor.syntax.names import KEYWORDS, RESERVED
 
 TILDE, HAT = "\u0303", "\u0302"
 # Names with a meaning in the language; a program may redefine some of them, but no derived name should.
-_RESERVED = KEYWORDS | RESERVED | frozenset(FUNCTIONS) | {"N", "U", "all", "mean", "rows", "sum"}
+_RESERVED = KEYWORDS | RESERVED | frozenset(FUNCTIONS) | {"N", "U", "all", "floor", "mean", "rows", "sum"}
 
 
 @dataclass(frozen=True)

@@ -298,6 +298,10 @@ PROGRAMS = [
 ]
 
 # Loops and families, with what is declared for them.
+HALVES = (
+    "param H = 2\nvector e[1..2] ~ N(0, [[1, 0.5], [0.5, 2]])\nfor p in 1..2*H:\n    up[p] := e[floor((p+1)/2)]\n"
+    "for p in 1..4:\n    output m[p] := mean(up[p] * e[1])\n"
+)
 L = "matrix W[1..3]\nvector x[0] ~ N(0, 1)\n"
 LT = "output m := mean(x[3]^2)\n"
 LOOP = f"{L}for l in 1..3:\n    x[l] := tanh(W[l] x[l-1])\n{LT}"
@@ -321,12 +325,48 @@ LOOPS = [
     (LOOP.replace("W[1..3]", "W_1, W_2, W_3").replace("W[l]", "W_l"), None),
     (LOOP.replace("W[l]", "W[i]"), LOOP),
     (LOOP.replace("1..3:", "1..3 do"), LOOP),
+    # whole numbers
+    *(
+        (HALVES.replace("floor((p+1)/2)", typed), HALVES)
+        for typed in (
+            "(p+1)//2",
+            "int((p+1)/2)",
+            "⌊(p+1)/2⌋",
+            "ceil(p/2)",
+            "math.floor((p+1)/2)",
+            "(p + p % 2)/2",
+            "(p + mod(p, 2))/2",
+            "⌈p/2⌉",
+            "np.ceil(p/2)",
+        )
+    ),
+    (HALVES.replace("1..2*H", "1..(5 // 1)-1"), HALVES),
+    (HALVES.replace("param H = 2", "param H = 5//2"), HALVES),
 ]
 
 # Networks.
 N = f"{NET}x := tanh(U ξ){NET_TAIL}train U, W, v\n"
 NW = f"{NET}x := tanh(W tanh(U ξ)){NET_TAIL}train U, W, v\n"
+R = (
+    "network f(ξ[1..2] : 3)\nmatrix U : (n, 3)\nmatrix W\nvector h[0] ~ N(0, 0)\nvector b, v ~ N(0, 1)\ntrain all\n"
+    "for t in 1..2:\n    h[t] := tanh(W h[t-1] + U ξ[t] + b)\noutput f := vᵀ h[2] / √n\n"
+)
+D = "network f(ξ : 3)\nmatrix U : (n, 3)\nx := tanh(U ξ)\noutput f := Uᵀ x / √n\n"
 NETWORKS = [
+    # the initial state of a recurrence is no parameter; a bias that starts at zero is one
+    (R, R.replace("train all", "train W, U, b, v")),
+    (
+        R.replace("b, v ~ N(0, 1)", "v ~ N(0, 1)\nvector b ~ N(0, 0)"),
+        R.replace("b, v ~ N(0, 1)", "v ~ N(0, 1)\nvector b ~ N(0, 0)").replace("train all", "train W, U, v, b * 1"),
+    ),
+    (
+        R.replace("vector h[0] ~ N(0, 0)\nvector b, v ~ N(0, 1)", "vector h[0], v ~ N(0, 1)\nvector b ~ N(0, 0)"),
+        R.replace(
+            "vector h[0] ~ N(0, 0)\nvector b, v ~ N(0, 1)", "vector h[0], v ~ N(0, 1)\nvector b ~ N(0, 0)"
+        ).replace("train all", "train all, b * 1"),
+    ),
+    # a decoder tied to the input layer
+    (D, D.replace("output f := U", "matrix V : (n, 3)\noutput f := V")),
     (N.replace("U : (n, 3)", "U : (3, n)"), N),
     (N.replace("U : (n, 3)", "U : (5, n)"), N),
     (N.replace("U : (n, 3)", "U : (n, d)").replace("ξ : 3", "ξ : d"), None),

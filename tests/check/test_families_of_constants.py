@@ -69,6 +69,33 @@ def test_edits_and_settings() -> None:
     assert codes(family, settings={"a": 1}) == ["E205"]
 
 
+WHOLE = {
+    # 0.1 · 30 is 3, though the product of the floats lies above it, and 0.7 · 10 is 7.
+    "7/2": 3, "-7/2": -4, "6/2": 3, "0.1*30": 3, "-0.1*30": -3, "0.7*10": 7, "pi": 3, "-pi": -4, "1e17": 10**17,
+    "1/3 + 1/3 + 1/3": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("typed", "truth"), WHOLE.items())
+def test_floor_of_what_a_constant_means(typed: str, truth: int) -> None:
+    found = netsor.loads(f"param k = floor({typed})\noutput k + 0\n").limit()["out"].value
+    assert found == truth
+
+
+def test_floor_is_of_constants() -> None:
+    assert codes("vector z ~ N(0, 1)\noutput mean(floor(z))\n") == ["E408"]
+    assert codes("vector z ~ N(0, 1)\noutput floor(mean(z))\n") == ["E408"]
+    assert codes("output floor(1, 2)\n") == ["E306"]
+    assert codes("vector z ~ N(0, 1)\nfloor(u) = u^2\noutput mean(floor(z))\n") == []
+
+
+def test_floor_inside_a_definition() -> None:
+    text = "def f(x; k):\n    return x[floor(k/2)] * floor(k/3)\nvector x[1..3] ~ N(0, 2)\noutput mean(f(x; 7)^2)\n"
+    assert netsor.loads(text).limit()["out"].value == 8
+    text = "f(u; k) = floor(k/2) * u\nvector x ~ N(0, 1)\noutput mean(f(x; 5)^2)\n"
+    assert netsor.loads(text).limit()["out"].value == 4
+
+
 def test_rows_is_a_name_that_a_program_may_take() -> None:
     assert codes("rows(x) = x^2\nvector z ~ N(0, 1)\noutput mean(rows(z))\n") == []
 

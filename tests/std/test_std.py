@@ -105,6 +105,8 @@ LAYERS = {
     "conv1d(x, K; 2, 4, 1)": lambda v: sum(v[f"K[{j}]"] @ v[f"x[{2 + j}]"] for j in (-1, 0, 1)),
     "conv1d(y[1], K; 2, 2, 1)": lambda v: v["K[-1]"] @ v["y[1,1]"] + v["K[0]"] @ v["y[1,2]"],
     "conv1d_circular(x, K; 4, 4, 1)": lambda v: v["K[-1]"] @ v["x[3]"] + v["K[0]"] @ v["x[4]"] + v["K[1]"] @ v["x[1]"],
+    "causal_conv1d(x, K; 4, 1, 2)": lambda v: v["K[0]"] @ v["x[4]"] + v["K[1]"] @ v["x[2]"],
+    "causal_conv1d(x, K; 2, 1, 2)": lambda v: v["K[0]"] @ v["x[2]"],
     "conv2d(y, F; 2, 1, 2, 2, 1)": lambda v: sum(
         v[f"F[{i},{j}]"] @ v[f"y[{2 + i},{1 + j}]"] for i in (-1, 0) for j in (0, 1)
     ),
@@ -193,6 +195,10 @@ def test_layers_are_those_of_torch() -> None:
     close(made("conv2d(y, F; 2, 1, 2, 2, 1)"), filtered[0, :, 1, 0].numpy())
     filters = torch.stack([v[f"K[{j}]"] for j in (-1, 0, 1)], -1)
     close(made("conv1d(x, K; 2, 4, 1)"), functional.conv1d(x.T[None], filters, padding=1)[0, :, 1].numpy())
+    # torch's filters run backwards in time, and its zeros stand on both sides.
+    dilated = functional.conv1d(x.T[None], filters[..., [2, 1]], padding=2, dilation=2)[0, :, :4]
+    close(made("causal_conv1d(x, K; 4, 1, 2)"), dilated[:, 3].numpy())
+    close(made("causal_conv1d(x, K; 2, 1, 2)"), dilated[:, 1].numpy())
     close(made("max_pool(x; 2, 2)"), functional.max_pool1d(x.T[None], 2)[0, :, 1].numpy())
     close(made("average_pool(x; 2, 2)"), functional.avg_pool1d(x.T[None], 2)[0, :, 1].numpy())
 
@@ -238,6 +244,7 @@ LIMITS = {
     "vector x[1..2] ~ N(0, 1)\noutput m := mean(max_pool(x; 1, 2))": 1 / math.sqrt(math.pi),
     "vector x[1..4] ~ N(0, 1)\nmatrix K[-1..1] ~ N(0, 1/3/n)\noutput m := mean(conv1d(x, K; 1, 4, 1)^2)": 2 / 3,
     "vector x[1..4] ~ N(0, 1)\nmatrix K[-1..1] ~ N(0, 1/3/n)\noutput m := mean(conv1d_circular(x, K; 1, 4, 1)^2)": 1,
+    "vector x[1..5] ~ N(0, 1)\nmatrix K[0..2] ~ N(0, 1/3/n)\noutput m := mean(causal_conv1d(x, K; 4, 2, 2)^2)": 2 / 3,
     "vector x[1..4] ~ N(0, 1)\noutput m := mean(global_average_pool(x; 4)^2)": 1 / 4,
     # x/d + neighbours/√(d d'): degrees 3 and 2, 2 of nodes 2 and 4.
     "data A : (3, 3) = [[0, 1, 1], [1, 0, 0], [1, 0, 0]]\nvector x[1..3] ~ N(0, 1)\n"

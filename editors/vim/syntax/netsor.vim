@@ -8,7 +8,7 @@ syntax keyword netsorKind param data scalar matrix vector network program
 syntax keyword netsorStatement train def return for in if then else and or not output
 syntax keyword netsorConstant n pi π
 syntax match netsorName "\<\K\k*" contains=netsorKind,netsorStatement,netsorConstant transparent
-syntax match netsorFunction "\<\%(Phi\|abs\|atan\|clip\|cos\|elu\|erf\|exp\|gelu\|hardtanh\|leaky_relu\|log\|max\|mean\|min\|relu\|rows\|selu\|sigmoid\|sign\|silu\|sin\|softplus\|sqrt\|step\|tan\|tanh\)\>\ze\s*[\[('′″‴]"
+syntax match netsorFunction "\<\%(Phi\|abs\|atan\|clip\|cos\|elu\|erf\|exp\|floor\|gelu\|hardtanh\|leaky_relu\|log\|max\|mean\|min\|relu\|rows\|selu\|sigmoid\|sign\|silu\|sin\|softplus\|sqrt\|step\|tan\|tanh\)\>\ze\s*[\[('′″‴]"
 syntax match netsorStatement "\%(\<sum\|[Σ∑]\)\ze\s*(\s*\K\k*\s\+in\>"
 syntax match netsorDefinition "^\s*\%(def\s\+\)\?\zs\K\k*\ze\s*([^()]*)\s*\%(=[^=]\|:\s*\%(#\|$\)\)"
 syntax match netsorNumber "\<\d\+\%(\.\d\+\)\?\%([eE][-+]\?\d\+\)\?"

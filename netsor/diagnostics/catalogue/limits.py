@@ -1,5 +1,7 @@
 """E8xx: limits that do not exist or are not found."""
 
+from collections.abc import Mapping
+
 from netsor.diagnostics.catalogue.entry import Entry
 from netsor.diagnostics.data import Diagnostic, Span
 
@@ -134,14 +136,20 @@ def no_kernel(kernel: str, network: str, why: object, span: Span | None, unknown
     )
 
 
-def out_of_time(what: str, span: Span | None = None) -> Diagnostic:
-    """The time was over before anything was known of `what`."""
+def out_of_time(what: str, span: Span | None = None, interrupted: bool = False) -> Diagnostic:
+    """The time was over before anything was known of `what`, or an interrupt came."""
     return E804(
-        f"{what} could not be computed: the time was over",
+        f"{what} could not be computed: {'it was interrupted' if interrupted else 'the time was over'}",
         span,
         notes=("this does not say that there is none",),
-        hint="give more time with `--budget SECONDS`",
+        hint="" if interrupted else "give more time with `--budget SECONDS`",
     )
+
+
+def entries_missing(network: str, missing: Mapping[str, tuple[int, int]], interrupted: bool) -> Diagnostic:
+    """The time was over before all entries of kernels were known; `missing` has how many, and of how many."""
+    listed = " and ".join(f"{count} of the {of} entries of the {name}" for name, (count, of) in missing.items())
+    return out_of_time(f"{listed} of `{network}`", None, interrupted)
 
 
 def not_computed(name: str, why: str, purpose: str, span: Span | None) -> Diagnostic:

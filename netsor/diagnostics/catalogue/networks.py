@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from netsor.diagnostics.catalogue.entry import Entry
 from netsor.diagnostics.catalogue.words import bracketed, said, short, whole_line
@@ -132,17 +132,27 @@ def train_zero_variance(span: Span, name: str) -> Diagnostic:
     )
 
 
-def train_all_zero_variance(span: Span, names: Sequence[str]) -> Diagnostic:
-    """`span` is the word `all`, the names those of vectors whose variance is 0."""
+def train_all_zero_variance(
+    span: Span, names: Sequence[str], states: Collection[str], others: Sequence[str]
+) -> Diagnostic:
+    """`span` is the word `all`, the names those of vectors whose variance is 0, some of them initial states.
+
+    `others` are all other parameters.
+    """
     edit = Edit(span, ", ".join(["all", *(f"{name} * 1" for name in names)]))
+    edits: tuple[Edit, ...] = (edit,)
+    hint = f"give the multiplier: {said(edit)}"
+    if states:
+        left_out = Edit(span, ", ".join([*others, *(f"{name} * 1" for name in names if name not in states)]))
+        edits, hint = (left_out, edit), f"leave initial states out: {said(left_out)}; or train them: {said(edit)}"
     listed = ", ".join(f"`{name}`" for name in names[:4]) + (", …" if len(names) > 4 else "")
     return E605(
         f"{listed} {'has' if len(names) == 1 else 'have'} variance 0, so the multiplier √σ² is 0 and training would "
         f"not move {'it' if len(names) == 1 else 'them'}",
         span,
         "names every parameter",
-        hint=f"give the multiplier: {said(edit)}",
-        edits=(edit,),
+        hint=hint,
+        edits=edits,
     )
 
 
@@ -590,14 +600,23 @@ E622 = Entry(
 )
 
 
-def tied_readout(span: Span, name: str, columns: int) -> Diagnostic:
-    """`columns` is the number of columns of the n×d matrix."""
+def tied_readout(span: Span, name: str, columns: int, own: str) -> Diagnostic:
+    """`columns` is the number of columns of the n×d matrix, `own` a free name for the matrix of a readout."""
+    line = whole_line(span)
+    before = line.text[: span.start - line.start]
+    indented = before[: len(before) - len(before.lstrip())]
+    declared = f"{indented}matrix {own} : (n, {columns})\n"
+    edit = Edit(Span(span.source, line.start, span.end), f"{declared}{before}{own}ᵀ")
     return E622(
         f"`{name}` applies to data, and its transpose cannot be the readout as well",
         span,
         "tied to the input layer",
-        notes=("readout vectors are parameters of their own, independent of what they read (Setup D.1)",),
-        hint=f"read out with a matrix of its own, declared by `matrix V : (n, {columns})`",
+        notes=(
+            "readout vectors are parameters of their own, independent of what they read (Setup D.1); weights may be "
+            "tied inside, as an n×n matrix `W` and `Wᵀ`",
+        ),
+        hint=f"read out with a matrix of its own: {said(edit)}",
+        edits=(edit,),
     )
 
 

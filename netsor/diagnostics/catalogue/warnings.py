@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from netsor.diagnostics.catalogue.entry import Entry
 from netsor.diagnostics.catalogue.words import bracketed, inside, said, short
 from netsor.diagnostics.data import Diagnostic, Edit, Span
@@ -17,32 +20,45 @@ W901 = Entry(
 )
 
 
-def kernel_not_reached(
-    kernel: str,
-    network: str,
-    error: float,
-    tol: float,
-    size: float,
-    rows: tuple[int, int] | None = None,
-    hint: str = "accept this error with a larger `--tol`",
-) -> Diagnostic:
-    """The error bound of a kernel, largest at these rows, is more than `tol` times its largest entry `size`."""
-    where = f", for rows {rows[0]} and {rows[1]}" if rows else ""
+class Bound(NamedTuple):
+    """The largest error of a kernel, what the tolerance allows, and the rows of that entry where they are known."""
+
+    kernel: str
+    error: float
+    allowed: float
+    rows: tuple[int, int] | None = None
+
+
+def kernels_not_reached(network: str, bounds: Sequence[Bound], tol: float, more: bool = False) -> Diagnostic:
+    """Kernels of a network have larger errors than `tol` allows; `more` says whether more time may be given."""
+    names = " and ".join(f"the {b.kernel}" for b in bounds)
+    notes = []
+    for b in bounds:
+        which = f" of the {b.kernel}" if len(bounds) > 1 else ""
+        where = f", for rows {b.rows[0]} and {b.rows[1]}" if b.rows else ""
+        notes.append(
+            f"the error bound{which} is {b.error:.1e}{where}, and {tol:.1e} of the largest entry is {b.allowed:.1e}"
+        )
     return W901(
-        f"the {kernel} of `{network}` was not reached to the tolerance asked for",
-        notes=(f"the error bound is {error:.1e}{where}, and {tol:.1e} of the largest entry is {tol * size:.1e}",),
-        hint=hint,
+        f"{names} of `{network}` {'was' if len(bounds) == 1 else 'were'} not reached to the tolerance asked for",
+        notes=tuple(notes),
+        hint=_ways_on(more),
     )
 
 
-def not_reached(names: str, several: bool, span: Span | None, notes: tuple[str, ...]) -> Diagnostic:
-    """The limits of outputs whose bounds are larger than asked for."""
+def _ways_on(more: bool) -> str:
+    time = "give more time with `--budget SECONDS`, or " if more else ""
+    return f"{time}accept this error with a larger `--tol`"
+
+
+def not_reached(names: str, several: bool, span: Span | None, notes: tuple[str, ...], more: bool) -> Diagnostic:
+    """The limits of outputs whose bounds are larger than asked for; `more` says whether more time may be given."""
     plural, verb = ("s", "were") if several else ("", "was")
     return W901(
         f"the limit{plural} of {names} {verb} not reached to the tolerance asked for",
         span,
         notes=notes,
-        hint="give more time with `--budget SECONDS`, or accept this error with a larger `--tol`",
+        hint=_ways_on(more),
     )
 
 

@@ -260,7 +260,7 @@ def integrate(f: Integrand, tol: float, clock: Clock, seconds: float | None = No
     allowed = clock.left() if seconds is None else min(seconds, clock.left())
 
     def late() -> bool:
-        return now() - start > allowed
+        return clock.left() <= 0 or now() - start > allowed
 
     levels = with_tips(f, levels_of(f))
     reach = min(8.6, math.sqrt(-2 * math.log(min(tol, 1e-3))) + 1.3)

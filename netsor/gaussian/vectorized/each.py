@@ -47,7 +47,7 @@ class _Each:
         wanted = list(known.values())
         late = np.zeros(len(table), bool)
         took = 0.0
-        for i, k in enumerate(wanted):
+        for i, k in enumerate(laws.clock.counts.count("law", wanted)):
             left = laws.clock.left()
             # Half of the time that is left is for what comes after these.
             seconds = max(0.5 * left / (len(wanted) - i), _LEAST) if math.isfinite(left) else None

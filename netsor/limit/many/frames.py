@@ -113,7 +113,7 @@ class Frame:
                 stack.extend(s.needs)
         # Numbers beyond the floats become infinite or NaN, and the entries of the kernel that need them say so.
         with np.errstate(over="ignore", invalid="ignore"):
-            for number in sorted(missing):
+            for number in self.clock.counts.count("stage", sorted(missing)):
                 verify_time()
                 s = missing[number]
                 self._values[number] = s.compute(self, [self._values[n.number] for n in s.needs])

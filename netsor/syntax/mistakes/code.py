@@ -48,6 +48,17 @@ def _as_variance(name: str, value: str) -> str:
     return squared(value) if name.lower() in _DEVIATIONS else value.strip()
 
 
+_OPERAND = rf"(?:\([^()]*\)|{MEMBER}|\d+)"
+_DIVIDED = re.compile(rf"({_OPERAND})\s*//\s*({_OPERAND})")
+_REMAINDER = re.compile(rf"({_OPERAND})\s*(?:%|\bmod\b)\s*({_OPERAND})")
+
+
+def _whole(m: re.Match[str]) -> str:
+    """Quotients and remainders of whole numbers, in an index, a range or a constant."""
+    text = _REMAINDER.sub(r"(\1 - \2 * floor(\1 / \2))", m.group())
+    return _DIVIDED.sub(r"floor(\1 / \2)", text)
+
+
 def _trained(m: re.Match[str]) -> str:
     names = re.split(r"\s*,\s*|\s+and\s+|(?<=[\w\]])\s+(?![\[])", m.group(2).strip())
     return f"train {', '.join(names)}"
@@ -57,7 +68,14 @@ _IF_NOTE = "a conditional is `if C then A else B`"
 _BLOCK_NOTE = "only `for …:` and `def …:` open a block"
 _RANGE = "a loop runs over a range `1..T`, with both ends included"
 
+_FLOOR = "whole quotients and remainders are made by `floor`"
+_WHOLE = r"(?://|%|\bmod\b)"
 COMMENTS = (
+    habit(rf"\[[^\[\]]*?(?P<at>{_WHOLE})[^\[\]]*\]", _FLOOR, _whole, "E109"),
+    habit(rf"^(?:for\b|.*?\b(?:sum|Σ)\s*\()[^:]*?\.\.[^:]*?(?P<at>{_WHOLE})[^:]*:", _FLOOR, _whole, "E109"),
+    habit(rf"^param\s[^=]*=.*?(?P<at>{_WHOLE}).*$", _FLOOR, _whole, "E109"),
+    habit(r"⌊([^⌊⌋]+)⌋", "a whole part is `floor(…)`", r"floor(\1)", "E101", safe=True),
+    habit(r"⌈([^⌈⌉]+)⌉", "the next whole number is `-floor(-…)`", r"(-floor(-(\1)))", "E101"),
     habit(r"^(?://+|--+|%+|/\*+|;+(?!=))[ \t]*([^\n]*?)(?:\*/)?$", _COMMENT, r"# \1", "E109", safe=True),
     habit(r"^(?:\"{3}|'{3})[^\n]*$", _COMMENT, None, "E109", hint="write `#` instead"),
     # `%` is a remainder between two values; what no operator joins are words.

@@ -1,0 +1,35 @@
+"""Where integrals do not reach the tolerance: the command that runs a large width instead."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from netsor.diagnostics import Diagnostic
+
+if TYPE_CHECKING:
+    from netsor.finite.affordable import Affordable
+
+
+def with_wide_run(
+    said: Iterable[Diagnostic], command: Sequence[str], infer: Callable[[], Affordable | None]
+) -> list[Diagnostic]:
+    """The diagnostics; those of bounds and times that did not suffice (W901, E804) offer the command at a width."""
+    found = list(said)
+    if not any(d.code in ("W901", "E804") for d in found):
+        return found
+    wide = infer()
+    if wide is None:
+        return found
+    line = shlex.join([*command, "--width", str(wide.width), "--seeds", str(wide.seeds)])
+    offer = f"means over wide networks need no integrals, and a minute or so: `{line}`"
+    return [
+        replace(d, hint=f"{d.hint}; {offer}" if d.hint else offer) if d.code in ("W901", "E804") else d for d in found
+    ]
+
+
+def repeated(option: str, values: Sequence[str] | None) -> list[str]:
+    """An option with each of its values, as on a command line."""
+    return [word for value in values or () for word in (option, value)]

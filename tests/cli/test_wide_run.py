@@ -1,0 +1,78 @@
+"""Where integrals do not reach the tolerance, the command of a wide run is offered, and it is the right one."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netsor.cli.main import main
+
+PROGRAM = """param s = 2
+vector x[1..5] ~ N(0, s)
+output a := mean(max(x[1] * x[2], sin(x[3] * x[4]), x[5] * x[1], x[2] * x[4]))
+"""
+NETWORK = """network m(ξ[1..4] : 2)
+include std
+matrix U : (n, 2) ~ N(0, 1)
+matrix W
+vector v ~ N(0, 1)
+train U, W, v
+for i in 1..4:
+    h[i] := U ξ[i]
+for i in 1..4:
+    g[i] := W relu(batchnorm(h; i, 4))
+output f := vᵀ relu(batchnorm(g; 1, 4)) / √n
+"""
+CALLS = {
+    "a program": ["eval", "a file.netsor", "--set", "s=3", "--budget", "0.1"],
+    "a network": ["eval", "m.netsor", "--inputs", "x y.json", "--budget", "0.1"],
+    "kernels": ["ntk", "m.netsor", "--inputs", "x y.json", "--budget", "2", "--nngp"],
+    "kernels out of time": ["ntk", "m.netsor", "--inputs", "x y.json", "--budget", "0.01"],
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_the_offered_command_runs_the_same_thing(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a file.netsor").write_text(PROGRAM, encoding="utf-8")
+    Path("m.netsor").write_text(NETWORK, encoding="utf-8")
+    Path("x y.json").write_text("[[[1, 0.5], [0.2, -1], [0.3, 1.5], [-0.7, 0.1]]]")
+    main([*CALLS[call], "--json"])
+    out, err = capsys.readouterr()
+    limits = _numbers(json.loads(out), "value", "error")
+    offered = re.search(r"`(netsor[^`]*)`", err)
+    assert offered is not None, err
+    command = shlex.split(offered[1])[1:]
+    assert command[command.index("--width") + 1] in ("1000000", "300000", "100000", "30000", "10000")
+    # A smaller width tells the same command from a wrong one.
+    command[command.index("--width") + 1] = "2000"
+    assert main([*command, "--json"]) == 0
+    means = _numbers(json.loads(capsys.readouterr().out), "mean", "stderr")
+    assert means and set(limits) <= set(means)
+    for name, (value, error) in limits.items():
+        mean, spread = means[name]
+        assert abs(value - mean) <= error + 8 * spread + 0.1 * abs(value)
+
+
+def _numbers(found: dict[str, Any], value: str, error: str) -> dict[str, tuple[float, float]]:
+    """The first number of each output or kernel, with its error."""
+    if "outputs" in found:
+        parts = {k: v.get("limit", v.get("finite")) for k, v in found["outputs"].items()}
+    else:
+        parts = {k: found[k] for k in ("nngp", "ntk") if k in found}
+    out = {}
+    for name, part in parts.items():
+        # Kernels at a width alone are told by their means as values.
+        numbers = [part.get(value, part.get("value")), part[error]]
+        while any(isinstance(x, list) for x in numbers):
+            numbers = [x[0] if isinstance(x, list) else x for x in numbers]
+        if None not in numbers:
+            out[name] = (float(numbers[0]), float(numbers[1]))
+    return out
