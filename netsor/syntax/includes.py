@@ -169,6 +169,9 @@ class _Reader:
         return Path(os.path.relpath(path, folder)).as_posix() if inside else ""
 
     def _read(self, line: ast.Include, path: Path, name: str) -> Source:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            # Reading a pipe that nobody writes to does not end.
+            raise _Refused(includes.unreadable(line.span, line.path, "it is not an ordinary file"))
         try:
             return decode(name, read_bytes(path))
         except NetsorError as fault:

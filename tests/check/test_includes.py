@@ -1,6 +1,8 @@
 """`include`: definitions of other files, where they come from, and what is said of those that cannot be had."""
 
 import json
+import os
+import random
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,8 @@ import pytest
 from netsor import load, loads
 from netsor.check import Report
 from netsor.cli.main import main
-from netsor.diagnostics import Diagnostic, NetsorError, apply_edits
+from netsor.diagnostics import Diagnostic, NetsorError, Source, apply_edits
+from netsor.syntax.format import format_source
 from netsor.syntax.includes import project
 
 BLOCKS = 'include "deep.netsor"\nparam s = 2\ndef lin(W, x):\n    return W sq(x)\n'
@@ -114,6 +117,78 @@ def test_files_that_include_each_other(folder: Path) -> None:
     for k in range(60):
         (folder / f"f{k}.netsor").write_text(f'include "f{k + 1}.netsor"\nf{k}(u) = u\n', encoding="utf-8")
     assert [d.code for d in faults('include "f0.netsor"\n' + REST)] == ["E262"]
+
+
+def _nothing_of(name: str, folder: Path) -> None:
+    """A file that cannot be included, at this place in the folder."""
+    path = folder / name
+    match path.stem:
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case "loop":
+            path.symlink_to(path)
+        case "outside":
+            path.symlink_to("/etc/hosts")
+        case "device":
+            path.symlink_to("/dev/zero")
+        case "huge":
+            path.touch()
+            os.truncate(path, 10**12)
+        case "binary":
+            path.write_bytes(bytes(range(256)) * 20)
+        case "utf16":
+            path.write_bytes("f(u) = u\n".encode("utf-16"))
+        case "deep":
+            path.write_text(f"f(u) = {'(' * 10**5}u\n")
+        case "long":
+            path.write_text(f"f(u) = {'+'.join(['u'] * 10**5)}\n")
+        case "nul":
+            path.write_bytes(b"f(u) = u\0\n")
+        case "around":
+            path.symlink_to("main.netsor")
+
+
+HOSTILE = {
+    "pipe": "E261", "folder": "E261", "loop": "E261", "outside": "E261", "device": "E261", "huge": "E261",
+    "binary": "E261", "utf16": "E261", "deep": "E107", "long": "E107", "nul": "E101", "around": "E262",
+}  # fmt: skip
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes and links of files")
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_files_are_told_at_once(name: str, folder: Path) -> None:
+    _nothing_of(f"{name}.netsor", folder)
+    text = f'include "{name}.netsor"\n{REST}'
+    (folder / "main.netsor").write_text(text, encoding="utf-8")
+    assert [d.code for d in faults(text)] == [HOSTILE[name]]
+    # Once, and by whatever way it comes in.
+    (folder / "way.netsor").write_text(f'include "{name}.netsor"\ng(u) = u\n', encoding="utf-8")
+    text = f'include "way.netsor"\ninclude "{name}.netsor"\n{REST}'
+    (folder / "main.netsor").write_text(text, encoding="utf-8")
+    assert {d.code for d in faults(text)} == {HOSTILE[name]}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_graph_of_includes_is_read_to_its_end(seed: int, folder: Path) -> None:
+    """Cycles, diamonds, chains of any depth, files that miss, and links under other names."""
+    rng = random.Random(seed)
+    for _ in range(25):
+        count = rng.choice([2, 5, 12, 70])
+        for k in range(count):
+            path = folder / f"f{k}.netsor"
+            path.unlink(missing_ok=True)
+            if rng.random() < 0.1 and k:
+                path.symlink_to(f"f{rng.randrange(k)}.netsor")
+                continue
+            ways = [k + 1] if rng.random() < 0.7 else rng.choices(range(count + 1), k=rng.randrange(4))
+            lines = [f'include "{rng.choice(["", "sub/../", "./"])}f{w}.netsor"' for w in ways]
+            path.write_text("\n".join([*lines, f"f{k}(u) = u"]) + "\n", encoding="utf-8")
+        text = f'include "f0.netsor"\n{REST}'
+        assert {d.code for d in faults(text)} <= {"E261", "E262", "E264"}
+        # Formatting reads none of them.
+        assert format_source(Source("main.netsor", text)) == text
 
 
 def test_faults_are_told_in_their_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
