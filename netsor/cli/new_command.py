@@ -6,6 +6,8 @@ import argparse
 import json
 import math
 import random
+import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,10 +65,17 @@ def run(args: argparse.Namespace) -> int:
         raise NetsorError(files.exists(str(present[0]), len(present)))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
+    except (OSError, ValueError) as fault:
         raise NetsorError(unwritten(str(folder), fault)) from None
-    for name, text in made.items():
-        write(str(folder / name), text.encode())
+    try:
+        for name, text in made.items():
+            write(str(folder / name), text.encode())
+    except BaseException:
+        # All or none of them, so that the same call can be made again.
+        for name in made:
+            with suppress(OSError):
+                (folder / name).unlink(missing_ok=True)
+        raise
     print("\n".join(_told(args.kind, folder, list(made))))
     return 0
 
@@ -111,8 +120,14 @@ def _written(rows: list[Any], ending: str) -> str:
     return "[\n" + ",\n".join(f"  {json.dumps(row)}" for row in rows) + "\n]\n"
 
 
+def _as_typed(path: Path) -> str:
+    """A path as a shell takes it, and not for an option."""
+    text = str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
+
+
 def _told(kind: str, folder: Path, names: list[str]) -> list[str]:
-    network, inputs, targets, test = (str(folder / name) for name in names)
+    network, inputs, targets, test = (_as_typed(folder / name) for name in names)
     about = [KINDS[kind].about, f"{_TRAINING} examples to train on", "their targets", f"{_TEST} examples to predict"]
     widest = max(len(str(folder / name)) for name in names)
     trained = f"--inputs {inputs} --targets {targets} --test {test}"

@@ -42,7 +42,7 @@ class Parser(argparse.ArgumentParser):
             raise Misused(
                 f"there is no command `{value}`", _with_near(value, choices, "`netsor --help` lists the commands")
             )
-        name = f"`{'/'.join(action.option_strings) or action.metavar or action.dest}`"
+        name = f"`{'/'.join(action.option_strings) or action.dest}`"
         listed = f"the choices are {', '.join(f'`{c}`' for c in choices)}"
         raise Misused(f"{name} cannot be `{value}`", _with_near(str(value), choices, listed))
 

@@ -1,6 +1,8 @@
 """`netsor new`: each network checks and has kernels on its data, and nothing is overwritten."""
 
+import errno
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -64,6 +66,43 @@ def test_nothing_is_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["new", "mlpp"])
     assert stop.value.code == 2
+
+
+@pytest.mark.parametrize("name", ["a b", "it's", "-x", "αβ", "$HOME", "*", "a/../b"])
+def test_what_is_told_can_be_typed(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["new", "mlp", "--", name]) == 0
+    told = capsys.readouterr().out.splitlines()
+    check = next(shlex.split(line) for line in told if line.startswith("  netsor check"))
+    assert main(check[1:]) == 0
+
+
+HOSTILE = ["file", "file/below", "dangling", "loop", "full/below", "/proc/self/none", "/dev/null", "x" * 300, "a\0b"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_folders_that_cannot_be(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("file").write_text("")
+    Path("dangling").symlink_to("nowhere")
+    Path("loop").symlink_to("loop")
+    Path("full").symlink_to("/dev/full")
+    before = sorted(Path().iterdir())
+    assert main(["new", "mlp", name]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and "error[E0" in err and "E012" not in err and sorted(Path().iterdir()) == before
+
+
+def test_all_of_its_files_or_none(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    taken: list[int] = []
+
+    def full(handle: int) -> None:
+        taken.append(handle)
+        if len(taken) == 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert main(["new", "mlp", "mine"]) == 2
+    assert "no space left" in capsys.readouterr().err and not list(Path("mine").iterdir())
+    assert main(["new", "mlp", "mine"]) == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
