@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     from netsor.cli.output import exit_status, report
     from netsor.diagnostics import NetsorError
     from netsor.diagnostics.catalogue.files import needs_extra
-    from netsor.show.writing import write
+    from netsor.show.writing import verify_writable, write
 
     try:
         import torch  # noqa: F401
@@ -45,6 +45,8 @@ def run(args: argparse.Namespace) -> int:
         raise NetsorError(needs_extra("`netsor import`", "PyTorch", "torch")) from None
     from netsor.importer.files import import_file
 
+    if args.output:
+        verify_writable(args.output)
     document = import_file(args.module, args.example, args.init)
     errors = [d for d in document.check().diagnostics if d.is_error]
     if args.output:

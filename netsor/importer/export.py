@@ -88,13 +88,13 @@ def export(
     factory: Callable[[int], Any], examples: Callable[[int], tuple[Any, ...]], kept: Collection[str] = ()
 ) -> Exported:
     """The module of a factory at two widths, exported, with the operations `kept` whole; raises Refusal."""
-    failure: Exception | None = None
+    failure: BaseException | None = None
     for widths in WIDTHS:
         try:
             return _export(factory, examples, widths, kept)
         except (Refusal, ImportError, NameError, SyntaxError):
             raise
-        except Exception as fault:  # whatever the user's own code raises
+        except (Exception, SystemExit) as fault:  # whatever the user's own code raises
             failure = failure or fault
     assert failure is not None
     if isinstance(failure, _NotExported):
@@ -117,7 +117,7 @@ def _decompositions(kept: Collection[str]) -> Any:
 
 class _NotExported(Exception):
     place: Place | None = None
-    cause: Exception | None = None
+    cause: BaseException | None = None
 
 
 def _export(factory: Callable[[int], Any], examples: Any, widths: tuple[int, ...], kept: Collection[str]) -> Exported:
@@ -132,14 +132,14 @@ def _export(factory: Callable[[int], Any], examples: Any, widths: tuple[int, ...
             try:
                 exported = torch.export.export(module, given, strict=False)
                 programs.append(exported.run_decompositions(_decompositions(kept)))
-            except Exception as fault:
+            except (Exception, SystemExit) as fault:
                 with torch.no_grad():
                     module(*given)  # a fault of the module itself is told as such
                 raise _not_exported(fault) from fault
     return _align(programs, modules, tuple(r for _, r in built), widths, units, inputs)
 
 
-def _not_exported(fault: Exception) -> _NotExported:
+def _not_exported(fault: BaseException) -> _NotExported:
     text = str(fault)
     if "data-dependent" in text or "GuardOnDataDependent" in type(fault).__name__ or "unbacked" in text:
         told = _NotExported(

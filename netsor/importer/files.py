@@ -63,7 +63,7 @@ def _load(file: str, name: str) -> Any:
     sys.modules[spec.name] = loaded  # where dataclasses and pickle look for the module of a class
     try:
         spec.loader.exec_module(loaded)
-    except Exception as fault:
+    except (Exception, SystemExit) as fault:
         raise NetsorError(networks.module_failed(file, fault)) from fault
     factory = getattr(loaded, name, None)
     if not callable(factory):

@@ -148,6 +148,46 @@ def test_a_file_takes_no_place_among_the_modules(tmp_path: Any, monkeypatch: pyt
     assert sys.modules["json"] is json
 
 
+_MAKE = "from torch import nn\ndef make(n):\n    return nn.Sequential(nn.Linear(3, n), nn.ReLU(), nn.Linear(n, 1))\n"
+# What stands in m.py, the arguments behind `m.py:`, and a piece of what is told; the code of wrong usage is E010.
+HOSTILE = {
+    "ends in its file": ("import sys\nsys.exit(3)\n", "make --example 1,3", "m.py failed: SystemExit"),
+    "ends in its factory": ("def make(n):\n    raise SystemExit(5)\n", "make --example 1,3", "failed at width"),
+    "recursion": ("def make(n):\n    return make(n)\n", "make --example 1,3", "RecursionError"),
+    "no module": ("def make(n):\n    return 3\n", "make --example 1,3", "and not an nn.Module"),
+    "no arguments": ("def make():\n    return 3\n", "make --example 1,3", "TypeError"),
+    "no function": ("make = 5\n", "make --example 1,3", "has no function `make`"),
+    "no Python": ("syntax error(\n", "make --example 1,3", "SyntaxError"),
+    "NUL": ("\0", "make --example 1,3", "m.py failed"),
+    "another name": (_MAKE, "nobody --example 1,3", "has no function `nobody`"),
+    "no name": (_MAKE, " --example 1,3", "does not name a factory"),
+    "another shape": (_MAKE, "make --example 1,4", "failed at width"),
+    "a shape of nothing": (_MAKE, "make --example 0", "is not a shape"),
+    "a shape beyond memory": (_MAKE, "make --example 1,99999999999999", "failed at width"),
+    "two inputs": (_MAKE, "make --example 1,3 --example 1,3", "failed at width"),
+    "tokens": (_MAKE, "make --example int:1,3", "otherwise than in an embedding"),
+    "a law of nobody": (_MAKE, "make --example 1,3 --init nobody=N(0,1)", "is not a parameter"),
+    "no law": (_MAKE, "make --example 1,3 --init 0.weight=N(0", "is not a law"),
+    "a law without a name": (_MAKE, "make --example 1,3 --init N(0,1)", "gives no law"),
+    "a folder that is not there": (_MAKE, "make --example 1,3 -o no/m.netsor", "there is no folder"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_calls(
+    name: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from netsor.cli.main import main
+
+    text, arguments, expected = HOSTILE[name]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", list(sys.path))
+    (tmp_path / "m.py").write_text(text)
+    assert main(["import", *f"m.py:{arguments}".split(" ")]) in (1, 2)
+    out, err = capsys.readouterr()
+    assert not out and expected in " ".join(err.split()) and "E012" not in err and "Traceback" not in err
+
+
 def test_the_function_stays_a_function() -> None:
     import netsor.importer
 

@@ -637,6 +637,6 @@ def not_imported(message: str, notes: tuple[str, ...], hint: str) -> Diagnostic:
     return E690(message, notes=notes, hint=hint)
 
 
-def module_failed(file: str, fault: Exception) -> Diagnostic:
+def module_failed(file: str, fault: BaseException) -> Diagnostic:
     """The user's own file raised."""
     return E690(f"{file} failed: {type(fault).__name__}: {fault}")
