@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 from docs_blocks import ROOT
@@ -21,6 +22,11 @@ def test_every_program_is_on_the_page_with_a_picture() -> None:
     for path in gallery.programs():
         assert ElementTree.parse(gallery.picture_file(path)).getroot().tag.endswith("svg")
         assert f"]({gallery.picture_file(path).relative_to(gallery.DOCS).as_posix()})" in PAGE
+
+
+@pytest.mark.parametrize("path", gallery.programs(), ids=lambda p: p.stem)
+def test_pictures_are_what_is_drawn_now(path: Path) -> None:
+    assert gallery.picture_file(path).read_text(encoding="utf-8") == gallery.picture(path)
 
 
 @pytest.mark.parametrize("name", ["remark_b5", "semicircle", "networks/mlp_erf"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from netsor.api import load
+from netsor.api import load, loads
 from netsor.show.drawing.build import build_scene
 from netsor.show.drawing.layout import Box, Layout, infer_layout
 
@@ -64,6 +64,21 @@ def verify_readable(found: Layout) -> None:
 @pytest.mark.parametrize("name", SOME)
 def test_nothing_overlaps_and_no_line_runs_through_a_symbol(name: str) -> None:
     verify_readable(layout(name))
+
+
+ARCHITECTURES = dict(
+    re.findall(
+        r"^```netsor (\w+)\.netsor\n(.*?)^```$",
+        (PROGRAMS.parent / "docs" / "architectures.md").read_text(encoding="utf-8"), flags=re.M | re.S,
+    )
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_usual_architectures_are_readable_and_no_wider_than_two_pages(name: str) -> None:
+    found = infer_layout(build_scene(loads(ARCHITECTURES[name]).program))
+    verify_readable(found)
+    assert found.width < 2600
 
 
 @pytest.mark.slow

@@ -126,6 +126,24 @@ def test_large_programs_fold_by_themselves_and_small_ones_do_not() -> None:
     assert len(scene(text).nodes) > 400
 
 
+DEEP = """matrix W
+vector x[0], y[0] ~ N(0, 1)
+for l in 1..{depth}:
+    x[l] := tanh(W x[l-1])
+output m := mean(x[{depth}]^2)
+"""
+
+
+def test_chains_that_are_wider_than_a_page_become_loops() -> None:
+    """Layers that are listed are drawn one by one; fourteen vectors in a row without a name to share stay a row."""
+    assert build_scene(loads(DEEP.format(depth=9)).program).folded == 0
+    deep = build_scene(loads(DEEP.format(depth=10)).program)
+    assert deep.nodes["x[1…10]"].count == 10 and len(deep.nodes) < 10
+    row = "vector x0 ~ N(0, 1)\nmatrix W\n"
+    row += "".join(f"y{c} := W x{k}\nx{k + 1} := tanh(y{c})\n" for k, c in enumerate("abcdefghijklmn"))
+    assert build_scene(loads(row + "output m := mean(x14^2)\n").program).folded == 0
+
+
 def test_names_are_mathematics() -> None:
     assert [(p.text, p.italic, p.shift) for p in pieces("h̃1[2,-1]")] == [("h̃", True, ""), ("1;2,−1", False, "sub")]
     assert accents("δh̃") == [("δh", "˜", True)]

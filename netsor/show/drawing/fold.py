@@ -12,27 +12,38 @@ from netsor.show.drawing.passes import inputs
 
 Folding = Literal["auto", "none", "lanes", "all"]
 MOST = 130
+# A chain of more variables is wider than a page, and is folded where that shortens it to this part.
+LONGEST, SHORTER = 20, 0.6
 
 
 def groups(program: Program, kept: set[str], folding: Folding = "auto") -> dict[str, str]:
     """For each variable the name of the symbol that stands for it, its own or that of a family such as `h[1…3,2]`.
 
     `lanes` folds the indices along which nothing happens (inputs, tokens, pixels), `all` folds every index, the steps
-    of an SGD program among them, and `auto` folds no more than it must to draw at most about 130 variables.
+    of an SGD program among them, and `auto` folds no more than it must to draw at most about 130 variables, and no
+    chain that is much longer than a page is wide where a loop can take its place.
     """
     own = {name: name for name in kept}
-    if folding == "none" or (folding == "auto" and len(kept) <= MOST):
+    if folding == "none":
         return own
-    families = _families(program, kept, "")
     mark = _step_mark(program)
-    # Steps of SGD hang together by so many lines that a drawing of several shows none of them.
-    if folding == "lanes" or folding == "auto" and not mark:
-        depth = _depths(program)
-        found = _named({key: _lanes(members, depth) for key, members in families.items()}, families)
-        if folding == "lanes" or len(set(found.values())) <= MOST:
-            return found
+    depth = _depths(program)
     families = _families(program, kept, mark)
-    return _named({key: [True] * len(key[1]) for key in families}, families)
+    everything = _named({key: [True] * len(key[1]) for key in families}, families)
+    if folding == "all":
+        return everything
+    if folding == "auto":
+        chain = _longest_chain(program, kept, depth)
+        if len(chain) > LONGEST and len({everything[name] for name in chain}) <= SHORTER * len(chain):
+            return everything
+        if len(kept) <= MOST:
+            return own
+        # Steps of SGD hang together by so many lines that a drawing of several shows none of them.
+        if mark:
+            return everything
+    families = _families(program, kept, "")
+    lanes = _named({key: _lanes(members, depth) for key, members in families.items()}, families)
+    return lanes if folding == "lanes" or len(set(lanes.values())) <= MOST else everything
 
 
 def _step_mark(program: Program) -> str:
@@ -73,6 +84,16 @@ def _depths(program: Program) -> dict[str, int]:
     for i in program.instructions:
         depth[i.name] = 1 + max((depth.get(x, 0) for x in inputs(program, i.name)), default=0)
     return depth
+
+
+def _longest_chain(program: Program, kept: set[str], depth: dict[str, int]) -> list[str]:
+    """The variables of a longest chain, each made from the next, the last one first."""
+    chain: list[str] = []
+    following = [name for name in kept if name in depth]
+    while following:
+        chain.append(max(following, key=lambda name: (depth[name], name)))
+        following = [x for x in inputs(program, chain[-1]) if x in depth]
+    return chain
 
 
 def _lanes(members: list[tuple[str, tuple[str, ...]]], depth: dict[str, int]) -> list[bool]:
