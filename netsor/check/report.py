@@ -47,7 +47,10 @@ class Variable:
 
 @dataclass(frozen=True, repr=False)
 class Report(Shown):
-    """The result of checking one file; `program` is None where there are errors."""
+    """The result of checking one file; `program` is None where there are errors.
+
+    `included` are the files that it includes and those that these include, each once, the innermost first.
+    """
 
     source: Source
     program: Program | None
@@ -55,6 +58,7 @@ class Report(Shown):
     kind: str
     language: str | None
     variables: tuple[Variable, ...]
+    included: tuple[Source, ...] = ()
 
     @cached_property
     def assumptions(self) -> Mapping[str, Assumption]:
@@ -114,7 +118,8 @@ def check_tree(
         program = None if any(d.is_error for d in mixed) else program
     if program is None:
         return Report(tree.source, None, found, kind, None, ())
-    return Report(tree.source, program, found, kind, infer_language(program), tuple(variables(program)))
+    included = tuple(file.source for file in tree.files() if file is not tree)
+    return Report(tree.source, program, found, kind, infer_language(program), tuple(variables(program)), included)
 
 
 def variables(program: Program) -> list[Variable]:

@@ -6,7 +6,7 @@ import platform
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
 
-from netsor.diagnostics import Diagnostic, line_of
+from netsor.diagnostics import Diagnostic, Source, line_of
 from netsor.report.collect import Material
 from netsor.report.formulas import derivation_rows
 from netsor.report.listing import marked_listing
@@ -33,7 +33,7 @@ def warnings(m: Material) -> str:
 
 
 def program(m: Material) -> str:
-    """The listing, and the text it was made from."""
+    """The listing, and the texts it was made from: the program's own and those that it includes."""
     report = m.report
     body = marked_listing(m.program, report.variables)
     key = (
@@ -41,9 +41,17 @@ def program(m: Material) -> str:
         'dotted <span class="S">scalar</span>, '
         'bold <span class="M">matrix</span>; a name tells more when the pointer rests on it.</p>'
     )
-    summary = f"<summary>The text that was read ({escape(_short(report.source.name))})</summary>"
-    source = f'<details>{summary}<pre tabindex="0">{escape(report.source.text)}</pre></details>'
-    return f'{key}<pre tabindex="0">{body}</pre>{source}'
+    texts = _text("The text that was read", report.source)
+    texts += "".join(
+        _text("The standard library" if s.standard else "The text that it includes", s) for s in report.included
+    )
+    return f'{key}<pre tabindex="0">{body}</pre>{texts}'
+
+
+def _text(what: str, source: Source) -> str:
+    """A file that unfolds."""
+    summary = f"<summary>{what} ({escape(_short(source.name))})</summary>"
+    return f'<details>{summary}<pre tabindex="0">{escape(source.text)}</pre></details>'
 
 
 def _short(name: str) -> str:

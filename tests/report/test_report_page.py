@@ -105,6 +105,21 @@ def test_the_same_page_every_time() -> None:
     assert one == two
 
 
+def test_files_that_are_included_are_on_the_page(tmp_path: Path) -> None:
+    (tmp_path / "gain.netsor").write_text("# twice <that>\nparam gain = 2\n", encoding="utf-8")
+    (tmp_path / "blocks.netsor").write_text('include "gain.netsor"\nf(u) = gain * u\n', encoding="utf-8")
+    main_file = tmp_path / "p.netsor"
+    text = 'include "blocks.netsor"\ninclude "gain.netsor"\ninclude std\nvector x ~ N(0, 1)\noutput mean(f(mish(x)))\n'
+    main_file.write_text(text, encoding="utf-8")
+    report = load(main_file).report
+    assert [Path(s.name).name for s in report.included] == ["gain.netsor", "blocks.netsor", "std.netsor"]
+    found = page(collect(report, None))
+    tree = read(found)
+    for part in (text, "# twice <that>", "# --- layers ---"):
+        assert tree.text.count(part) == 1
+    assert "The standard library (std.netsor)" in tree.text and "includes (gain.netsor)" in tree.text
+
+
 def test_a_network_has_a_page_without_limits() -> None:
     html = page(collect(load(PROGRAMS / "networks" / "mlp_erf.netsor").report))
     tree = read(html)
