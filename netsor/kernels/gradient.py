@@ -53,10 +53,11 @@ def infer_gradient(
 
     guard = partial(existence, network, which.upper())
     with in_time(network, f"{which.upper()} and its derivatives", budget):
-        across, within = templates(network, pairs, tol, backward=tangent, derivatives=TangentEvaluator)
-        with guard():
-            request = Request(asked(across), asked(within), guard)
-        made = tabulate(pairs, across, within, [request], count, clock)[0]
+        lent = templates(network, pairs, tol, (which, moving.params), backward=tangent, derivatives=TangentEvaluator)
+        with lent as (across, within):
+            with guard():
+                request = Request(asked(across), asked(within), guard)
+            made = tabulate(pairs, across, within, [request], count, clock)[0]
     return made[""], {param: made[param] for param in moving.params}
 
 

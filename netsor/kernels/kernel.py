@@ -107,32 +107,32 @@ def _kernels(
         return _kernels_by_entry(network, x, y, tol, by_parameter, budget)
     kept = frozenset(t.name for t in network.train or () if t.name in network.group_of) if with_paths else frozenset()
     clock = _clock(budget, pairs, progress)
-    across, within = templates(network, pairs, tol, kept)
-    verify_no_jump(network, across or within, pairs.inputs, True)
-    said: list[Diagnostic] = []
-    requests = []
-    try:
-        covariance = partial(nngp_terms, verify_covariance(network))
-    except NetsorError as fault:
-        # The NTK exists even where the covariance of the outputs is not known.
-        said = list(fault.diagnostics)
-    else:
-        requests.append(_request(network, "NNGP", across, within, by_moments(covariance)))
-    has_covariance = bool(requests)
-    tangent = path_contributions if method == "paths" else by_moments(ntk_terms)
-    requests.append(_request(network, "NTK", across, within, tangent, by_parameter or classes))
-    if classes and method != "paths":
-        requests.append(_request(network, "NTK", across, within, path_contributions, True))
-    made = tabulate(pairs, across, within, requests, len(network.readouts), clock)
-    first = _only(network, pairs, made[0]) if has_covariance else None
-    tangents = made[len(requests) - 1 - (classes and method != "paths")]
-    total = tangents.pop("", None) or _only(network, pairs, {})
-    ntk = {k: v for k, v in tangents.items() if not k.startswith("paths ")}
-    found = {k.removeprefix("paths "): v for k, v in made[-1].items() if k.startswith("paths ")}
-    said += not_reached(network, {"NNGP": first, "NTK": total}, tol, budget)
-    said += kinks_met(network, named_examples(network, x if y is None else np.concatenate([x, y])))
-    parts = (ntk if by_parameter else {}, found if classes else {})
-    return Kernels(len(x), first, total, *parts, _taken(across, within), tuple(said))
+    with templates(network, pairs, tol, ("kernels", method, by_parameter, classes), kept) as (across, within):
+        verify_no_jump(network, across or within, pairs.inputs, True)
+        said: list[Diagnostic] = []
+        requests = []
+        try:
+            covariance = partial(nngp_terms, verify_covariance(network))
+        except NetsorError as fault:
+            # The NTK exists even where the covariance of the outputs is not known.
+            said = list(fault.diagnostics)
+        else:
+            requests.append(_request(network, "NNGP", across, within, by_moments(covariance)))
+        has_covariance = bool(requests)
+        tangent = path_contributions if method == "paths" else by_moments(ntk_terms)
+        requests.append(_request(network, "NTK", across, within, tangent, by_parameter or classes))
+        if classes and method != "paths":
+            requests.append(_request(network, "NTK", across, within, path_contributions, True, "paths"))
+        made = tabulate(pairs, across, within, requests, len(network.readouts), clock)
+        first = _only(network, pairs, made[0]) if has_covariance else None
+        tangents = made[len(requests) - 1 - (classes and method != "paths")]
+        total = tangents.pop("", None) or _only(network, pairs, {})
+        ntk = {k: v for k, v in tangents.items() if not k.startswith("paths ")}
+        found = {k.removeprefix("paths "): v for k, v in made[-1].items() if k.startswith("paths ")}
+        said += not_reached(network, {"NNGP": first, "NTK": total}, tol, budget)
+        said += kinks_met(network, named_examples(network, x if y is None else np.concatenate([x, y])))
+        parts = (ntk if by_parameter else {}, found if classes else {})
+        return Kernels(len(x), first, total, *parts, _taken(across, within), tuple(said))
 
 
 def _kernels_by_entry(
@@ -162,8 +162,7 @@ def infer_ntk(
         return made.ntk, tuple(d for d in made.diagnostics if d.code != "E617")
     pairs = infer_pairs(flat_rows(network, inputs), None if inputs2 is None else flat_rows(network, inputs2))
     clock = Clock(budget)
-    with in_time(network, "NTK", budget):
-        across, within = templates(network, pairs, tol)
+    with in_time(network, "NTK", budget), templates(network, pairs, tol, "NTK") as (across, within):
         verify_no_jump(network, across or within, pairs.inputs, True)
         request = _request(network, "NTK", across, within, by_moments(ntk_terms))
         total = _only(network, pairs, tabulate(pairs, across, within, [request], len(network.readouts), clock)[0])
@@ -240,7 +239,7 @@ def infer_nngp(
     """
     verify_network(network)
     kinds = verify_covariance(network)
-    return _forward_kernel(network, inputs, inputs2, partial(nngp_terms, kinds), tol, progress, budget)
+    return _forward_kernel(network, inputs, inputs2, "NNGP", partial(nngp_terms, kinds), tol, progress, budget)
 
 
 def infer_diagonal(
@@ -260,8 +259,8 @@ def infer_diagonal(
     count = len(network.readouts)
     shape = (len(x),) + (count, count) * (count > 1)
     clock = Clock(budget)
-    with in_time(network, which.upper(), budget):
-        within = own_template(network, x, tol, backward=tangent)
+    lent = own_template(network, x, tol, ("diagonal", which), backward=tangent)
+    with in_time(network, which.upper(), budget), lent as within:
         verify_no_jump(network, within, x, tangent)
         request = _request(network, which.upper(), None, within, by_moments(terms))
         return tabulate_own(within, request, shape, clock)
@@ -269,7 +268,7 @@ def infer_diagonal(
 
 def infer_gram(network: Program, inputs: Any, tol: float = 1e-10, budget: float | None = None) -> Kernel:
     """The limit of the Σ of Eq. 71 on all rows: covariances of the readouts given their embeddings."""
-    found = _forward_kernel(network, inputs, None, gram_terms, tol, None, budget)
+    found = _forward_kernel(network, inputs, None, "gram", gram_terms, tol, None, budget)
     whole(found.diagnostics)
     return found.nngp
 
@@ -278,6 +277,7 @@ def _forward_kernel(
     network: Program,
     inputs: Any,
     inputs2: Any,
+    purpose: str,
     terms: Callable[..., list[KernelTerm]],
     tol: float,
     progress: Progress | None,
@@ -290,20 +290,21 @@ def _forward_kernel(
         return Covariances(len(x), found, (), tuple(not_reached(network, {"NNGP": found}, tol, budget)))
     pairs = infer_pairs(x, y)
     clock = _clock(budget, pairs, progress)
-    with in_time(network, "NNGP", budget):
-        across, within = templates(network, pairs, tol, backward=False)
+    lent = templates(network, pairs, tol, purpose, backward=False)
+    with in_time(network, "NNGP", budget), lent as (across, within):
         verify_no_jump(network, across or within, pairs.inputs, False)
         request = _request(network, "NNGP", across, within, by_moments(terms))
         made = tabulate(pairs, across, within, [request], len(network.readouts), clock)
+        taken = _taken(across, within)
     found = _only(network, pairs, made[0])
     said = tuple(not_reached(network, {"NNGP": found}, tol, budget))
-    return Covariances(len(x), found, _taken(across, within), said)
+    return Covariances(len(x), found, taken, said)
 
 
 def _taken(*made: Template | None) -> tuple[Taken, ...]:
-    """The expectations that were computed; two templates may share one evaluator."""
-    evaluators = dict.fromkeys(m.evaluator for m in made if m is not None)
-    return tuple(t for e in evaluators for t in e.taken)
+    """The expectations that were computed; the two templates share their records."""
+    records = next((m.inputs.records for m in made if m is not None), {})
+    return tuple(records.values())
 
 
 def _clock(budget: float | None, pairs: Pairs, progress: Progress | None) -> Clock:
@@ -346,14 +347,23 @@ def _summands(parts: dict[str, Step]) -> list[Term]:
 
 def _request(
     network: Program, name: str, across: Template | None, within: Template | None, contributions: Contributions,
-    apart: bool = False,
+    apart: bool = False, kind: str = "",
 ) -> Request:  # fmt: skip
-    """A kernel as the sum of its contributions, under the name "", and with `apart` also each contribution."""
+    """A kernel as the sum of its contributions, under the name "", and with `apart` also each contribution.
+
+    `kind` tells kernels of one name apart that are asked of one template.
+    """
     count = range(len(network.readouts))
 
     def asked(t: Template | None) -> Asked:
         if t is None:
             return {}
+        key = name, kind, t.examples
+        if key not in t.asked:
+            t.asked[key] = steps(t)
+        return t.asked[key]
+
+    def steps(t: Template) -> Asked:
         table = [[contributions(t, a, b) for b in count] for a in count]
         names = dict.fromkeys(name for row in table for parts in row for name in parts)
         zero = t.evaluator.zero

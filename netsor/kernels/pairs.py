@@ -7,9 +7,10 @@ the perfect correlation is exact and need not be computed.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -87,76 +88,134 @@ class Template:
     evaluator: Evaluator
     inputs: Inputs
     examples: tuple[int, int]
+    # What was asked of it before, by the name of a kernel and the examples.
+    asked: dict[Hashable, Any] = field(default_factory=dict)
 
 
+@contextmanager
 def templates(
     network: Program,
     pairs: Pairs,
     tol: float,
+    purpose: Hashable,
     kept: frozenset[str] = frozenset(),
     backward: bool = True,
     derivatives: type[Evaluator] | None = None,
-) -> tuple[Template | None, Template | None]:
+) -> Iterator[tuple[Template | None, Template | None]]:
     """The templates for two different inputs and for an input with itself; None where there are no such pairs.
 
     What is asked of an input with itself is read off the first of the two inputs of the other template, if there is
     one: its variables have the same names there, and the steps to its limits are the same.
 
     `kept` are constant vectors that stay symbols, see `Limit`. Without `backward` the templates hold the forward pass
-    alone, which needs no derivatives.
+    alone, which needs no derivatives. A template belongs to the block; the next one for this network and this `purpose`
+    starts from the steps that are known at its end.
     """
-    rng = np.random.default_rng(20210721)
-    # The numbers in a template only have to differ from each other; no result depends on them.
-    sample = rng.standard_normal((2, pairs.inputs.shape[1]))
+    examples = 2 if pairs.across() else 1
     own = pairs.inputs[pairs.own]
-    if not pairs.across():
-        return None, _template(network, sample[:1], own, (0, 0), tol, kept, backward, derivatives)
-    across = _template(network, sample, pairs.inputs, (0, 1), tol, kept, backward, derivatives)
-    if not len(own):
-        return across, None
-    everyone = len(own) == len(pairs.inputs)
-    return across, replace(across, inputs=across.inputs if everyone else across.inputs.some(pairs.own), examples=(0, 0))
+    key = (examples, kept, backward, derivatives or Evaluator, tol)
+    with _lent(network, (purpose, key), lambda: _written(network, pairs.inputs.shape[1], *key)) as written:
+        if examples == 1:
+            yield None, _filled(network, written, own, (0, 0))
+            return
+        across = _filled(network, written, pairs.inputs, (0, 1))
+        within = None
+        if len(own):
+            inputs = across.inputs if len(own) == len(pairs.inputs) else across.inputs.some(pairs.own)
+            within = replace(across, inputs=inputs, examples=(0, 0))
+        yield across, within
 
 
-def own_template(network: Program, inputs: Array, tol: float, backward: bool = True) -> Template:
+@contextmanager
+def own_template(
+    network: Program, inputs: Array, tol: float, purpose: Hashable, backward: bool = True
+) -> Iterator[Template]:
     """The template of an input with itself, for all rows of inputs (N, D)."""
-    sample = np.random.default_rng(20210721).standard_normal((1, inputs.shape[1]))
-    return _template(network, sample, inputs, (0, 0), tol, frozenset(), backward)
+    key = (1, frozenset[str](), backward, Evaluator, tol)
+    with _lent(network, (purpose, key), lambda: _written(network, inputs.shape[1], *key)) as written:
+        yield _filled(network, written, inputs, (0, 0))
 
 
-def _template(
+class Written(NamedTuple):
+    """The passes on one or two examples, the evaluator of their limits, and the steps that were asked for."""
+
+    made: Passes
+    evaluator: Evaluator
+    asked: dict[Hashable, Any]
+
+
+# The templates of the last networks, the latest last, up to so many instructions in all.
+_KEPT: dict[tuple[Program, Hashable], Written] = {}
+_MOST_LINES = 6_000
+
+
+@contextmanager
+def _lent(network: Program, key: Hashable, write: Callable[[], Written]) -> Iterator[Written]:
+    """A template that was written before, or a new one; no other block has it at the same time.
+
+    It is kept where the block ends without an exception.
+    """
+    written = _KEPT.pop((network, key), None) or write()
+    yield written
+    _KEPT[network, key] = written
+    total = 0
+    for known, one in reversed(list(_KEPT.items())):
+        total += len(one.made.builder.instructions)
+        if total > _MOST_LINES:
+            _KEPT.pop(known, None)
+
+
+def forget_templates() -> None:
+    """Free the memory of the templates that are kept."""
+    _KEPT.clear()
+
+
+def _written(
     network: Program,
-    sample: Array,
-    inputs: Array,
-    examples: tuple[int, int],
-    tol: float,
+    dimension: int,
+    examples: int,
     kept: frozenset[str],
     backward: bool,
-    derivatives: type[Evaluator] | None = None,
-) -> Template:
+    evaluator: type[Evaluator],
+    tol: float,
+) -> Written:
+    """A template without inputs. Raises NetsorError for a network with uniform input matrices."""
     needed = network.needed()
     uniform = (network.input_matrix[e.matrix] for e in network.embeddings if e.name in needed)
     refused = next((u for u in uniform if u.bounds), None)
     if refused is not None:
         raise NetsorError(uniform_inputs(refused.span, refused.name))
-    rows_of_sample = shaped_rows(network, sample)
-    if backward:
-        made = passes(network, rows_of_sample, singular=derivatives is not None)
-    else:
-        made = Passes(**vars(instances(network, rows_of_sample)))
+    # The numbers in a template only have to differ from each other; no result depends on them.
+    rows = shaped_rows(network, np.random.default_rng(20210721).standard_normal((examples, dimension)))
+    made = passes(network, rows, singular=evaluator is not Evaluator) if backward else None
+    made = made or Passes(**vars(instances(network, rows)))
+    sides = {data: side for side, data, _ in _sources(made)}
     limit = Limit(made.builder.build(network.name), kept=kept)
-    columns = input_columns(network)
-    rows: dict[str, dict[DataRef, Array]] = {}
-    own: dict[DataRef, Array] = {}
+    return Written(made, evaluator(limit, lambda data: sides.get(data, ""), tol), {})
+
+
+def _sources(made: Passes) -> Iterator[tuple[str, DataRef, InputRef]]:
+    """The rows of a template that stand for inputs: the side of their example, the row, and the input."""
     for side, example in zip("LR", made.examples, strict=False):
-        rows[side] = {}
-        for ref, (data, numbers) in example.sources.items():
+        for ref, (data, _) in example.sources.items():
             if isinstance(ref, InputRef):
-                rows[side][data] = inputs[:, columns[ref]]
-            else:
-                own[data] = np.array(numbers)
-    given = Inputs(rows, own, len(inputs))
-    return Template(made, (derivatives or Evaluator)(limit, given.side, tol), given, examples)
+                yield side, data, ref
+
+
+def _filled(network: Program, written: Written, inputs: Array, examples: tuple[int, int]) -> Template:
+    """A template with the inputs (N, D) that its examples range over."""
+    made = written.made
+    columns = input_columns(network)
+    rows: dict[str, dict[DataRef, Array]] = {side: {} for side, _ in zip("LR", made.examples, strict=False)}
+    for side, data, ref in _sources(made):
+        rows[side][data] = inputs[:, columns[ref]]
+    own = {
+        data: np.array(numbers)
+        for example in made.examples
+        for ref, (data, numbers) in example.sources.items()
+        if not isinstance(ref, InputRef)
+    }
+    return Template(made, written.evaluator, Inputs(rows, own, len(inputs)), examples, written.asked)
 
 
 def input_columns(network: Program) -> dict[InputRef, slice]:

@@ -7,6 +7,7 @@ import pytest
 
 import netsor
 from netsor.cli.main import main
+from netsor.kernels.pairs import forget_templates
 
 TWO_LAYERS = """
 network two(ξ : 3)
@@ -43,6 +44,42 @@ def test_an_entry_does_not_depend_on_the_others(phi):
                 want = getattr(whole, of)[i, j]
                 assert want == getattr(two, of)[0, 1] == getattr(two, of)[1, 0]
                 assert want == getattr(one, of)[0, 0] == getattr(other, of)[0, 0]
+
+
+@pytest.mark.parametrize("phi", FUNCTIONS)
+def test_steps_that_were_written_before_give_the_same_numbers(phi):
+    """The second call for a network has the steps of the first; other inputs may have needed more of them."""
+    document = network(phi)
+    x = np.random.default_rng(9).standard_normal((6, 3))
+    x[3], x[5] = x[1] * (1 + 1e-9), -2 * x[4]
+    forget_templates()
+    first = document.ntk(x[[0, 2]])
+    forget_templates()
+    document.ntk(x)
+    again = document.ntk(x[[0, 2]])
+    for name in ("nngp", "ntk"):
+        for of in ("value", "error"):
+            assert np.array_equal(getattr(getattr(first, name), of), getattr(getattr(again, name), of))
+    assert [t.as_dict() for t in first.expectations] == [t.as_dict() for t in again.expectations]
+
+
+def test_a_network_that_differs_in_a_number_has_its_own_steps():
+    for variance in (1.5, 0.5):
+        document = netsor.loads(TWO_LAYERS.replace("PHI", "erf(u)").replace("1.5/n", f"{variance}/n"))
+        kept = document.ntk(np.eye(3))
+        forget_templates()
+        assert np.array_equal(kept.ntk.value, document.ntk(np.eye(3)).ntk.value)
+
+
+def test_a_fault_leaves_nothing_behind():
+    """What was interrupted is not kept: the next call gives what the first would have given."""
+    document = network("exp(u)")
+    x = np.array([[1.0, 0.2, 0.0], [0.3, 1.0, 0.1]])
+    with pytest.raises(netsor.NetsorError):
+        document.ntk(np.array([[1e200, 0, 0], [0, 1e200, 0]]))
+    found = document.ntk(x)
+    forget_templates()
+    assert np.array_equal(found.ntk.value, document.ntk(x).ntk.value)
 
 
 def test_rectangular_kernels_are_parts_of_square_ones():

@@ -86,13 +86,13 @@ def expectation(
     covariances = [evaluator.covariance(at[a], at[b]) for a, b in block.laws]
     given = [evaluator.scalar(at[s]) for s in block.scalars]
     domain = evaluator.join(at[s] for s in block.symbols)
-    record: Taken | None = None
+    key = block.e, tuple(at[s] for s in block.symbols)
 
-    def noted(name: str, part: Bounded) -> Bounded:
-        nonlocal record
+    def noted(name: str, frame: Frame, part: Bounded) -> Bounded:
+        record = frame.inputs.records.get(key)
         if record is None:
             record = Taken(lambda: to_text(block.e, lambda s: evaluator.spell(at[s])), _OVER[len(domain)])
-            evaluator.taken.append(record)
+            frame.inputs.records[key] = record
         sound = np.isfinite(part.error)
         record.ways[name] = record.ways.get(name, 0) + int(np.count_nonzero(sound))
         record.error = max(record.error, float(part.error.max(initial=0.0, where=sound)))
@@ -105,7 +105,7 @@ def expectation(
         shared = frame.shared.setdefault(variables, {})
         here = Laws(shape, c, scalars, evaluator.tol, frame.clock, shared)
         found = w.run(here, [frame.value(evaluator.part(p, at)) for p in w.parts])
-        return noted(w.name, full(found, shape))
+        return noted(w.name, frame, full(found, shape))
 
     def again(k: int, frame: Frame) -> Bounded | None:
         w = block.way(k)
@@ -130,7 +130,7 @@ def expectation(
             if not bad.any():
                 break
             part = frame.part(bad) if domain else frame
-            more = noted("angle from its sine", by_angle(part)) if k == 0 else again(k, part)
+            more = noted("angle from its sine", part, by_angle(part)) if k == 0 else again(k, part)
             if more is None:
                 break
             more = full(more, part.shape if domain else (1, 1))

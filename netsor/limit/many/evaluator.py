@@ -43,7 +43,7 @@ from netsor.limit.many.recipes import (
     TwoSums,
     two_sums,
 )
-from netsor.limit.many.terms import Taken, Term, summed
+from netsor.limit.many.terms import Term, summed
 from netsor.limit.shapes import numbered, stand_ins
 from netsor.limit.symbols import spell
 from netsor.limit.worklist import WorkList, from_below, kept
@@ -70,7 +70,6 @@ class Evaluator:
         self.forms = Forms(limit)
         self.angles = Angles(self)
         self.pairing = Pairing(self.families_of, self.is_gaussian, self.expect, self.total, self._prepare)
-        self.taken: list[Taken] = []
         self._count = 0
         self._domains: dict[Sym, str] = {}
         self._families: dict[Sym, frozenset[Hashable]] = {}

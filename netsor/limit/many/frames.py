@@ -7,7 +7,7 @@ for L with some for R, or a list of pairs; its arrays have shape (rows, columns)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -45,6 +45,8 @@ class Inputs:
     rows: dict[str, dict[DataRef, Array]]
     own: dict[DataRef, Array] = field(default_factory=dict)
     count: int = 1
+    # The expectations that were taken over them, by integrand and symbols.
+    records: dict[Hashable, Any] = field(default_factory=dict)
     # Rows whose squares were already verified.
     _sound: set[DataRef] = field(default_factory=set)
 
@@ -62,7 +64,7 @@ class Inputs:
     def some(self, which: Array) -> Inputs:
         """The inputs with these numbers alone."""
         rows = {side: {ref: x[which] for ref, x in of.items()} for side, of in self.rows.items()}
-        return Inputs(rows, self.own, len(which))
+        return Inputs(rows, self.own, len(which), self.records)
 
     def side(self, ref: DataRef) -> str:
         """The example that a row belongs to: L, R, or "" where it belongs to none."""
