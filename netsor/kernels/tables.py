@@ -60,7 +60,7 @@ def tabulate(
     No entry depends on the other rows, except through a time limit that is reached. Raises TimeOver where it is before
     any tile of entries is known.
     """
-    shape = (len(pairs.row), len(pairs.column)) + (outputs, outputs) * (outputs > 1)
+    shape = (len(pairs.rows), len(pairs.columns)) + (outputs, outputs) * (outputs > 1)
     made = [{name: Kernel(np.zeros(shape), np.zeros(shape)) for name in r.names} for r in requests]
     single = None if across is None else Frame.whole(across.inputs, clock)
     own: list[Entries] = [{} for _ in requests]
@@ -71,7 +71,6 @@ def tabulate(
         for k, request in enumerate(requests):
             with request.guard():
                 own[k] = {key: _broadcast(q, (len(pairs.own), 1)) for key, q in _values(frame, request.own)}
-    layout = _Layout.of(pairs)
     tiles = list(pairs.tiles())
     known: list[set[int]] = [set() for _ in requests]
     try:
@@ -86,16 +85,43 @@ def tabulate(
                     for (name, a, b), q in tile.entries(parts, request, numbers).items():
                         if not np.all(np.isfinite(q.value)) or np.any(np.isnan(q.error)):
                             raise Unsettled("numbers beyond 1.8e308, the largest number, arose on the way")
-                        layout.put_both(tables[name], a, b, rows, columns, q)
+                        _write(tables[name], a, b, rows, columns, q)
+                        if tile.symmetric and rows != columns:
+                            _write(tables[name], b, a, columns, rows, _transposed(q))
                 done.add(k)
     except TimeOver:
         if not any(known):
             raise
         for tables, done in zip(made, known, strict=True):
             for k in set(range(len(tiles))) - done:
+                rows, columns = tiles[k]
                 for kernel in tables.values():
-                    layout.put_unknown(kernel, outputs, *tiles[k])
+                    for one, other in ((rows, columns), (columns, rows)) if pairs.symmetric else ((rows, columns),):
+                        kernel.value[one, other], kernel.error[one, other] = np.nan, np.inf
+    for tables in made:
+        for name in list(tables):
+            tables[name] = _as_asked(pairs, tables.pop(name))
     return made
+
+
+def _write(kernel: Kernel, a: int, b: int, rows: slice, columns: slice, q: Bounded) -> None:
+    """Write a tile into a kernel over distinct inputs."""
+    for table, x in ((kernel.value, q.value), (kernel.error, q.error)):
+        (table if table.ndim == 2 else table[:, :, a, b])[rows, columns] = x
+
+
+def _as_asked(pairs: Pairs, kernel: Kernel) -> Kernel:
+    """The kernel over the rows and columns that were asked for, from that over distinct inputs in their order."""
+    if all(np.array_equal(x, np.arange(len(x))) for x in (pairs.row, pairs.column)):
+        return kernel
+    made = []
+    # One table after the other, and row by row: all other orders touch memory far apart.
+    for table in (kernel.value, kernel.error):
+        out = np.empty((len(pairs.row), len(pairs.column), *table.shape[2:]))
+        for i, k in enumerate(pairs.row.tolist()):
+            np.take(table[k], pairs.column, axis=0, out=out[i])
+        made.append(out)
+    return Kernel(*made)
 
 
 def tabulate_own(within: Template, request: Request, shape: tuple[int, ...], clock: Clock) -> Kernel:
@@ -113,54 +139,6 @@ def tabulate_own(within: Template, request: Request, shape: tuple[int, ...], clo
 
 # Numbers by the name of a kernel and the outputs of the left and of the right example.
 Entries = dict[tuple[str, int, int], Bounded]
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Where the pairs of distinct inputs go in a kernel: its rows and columns in the order of the inputs."""
-
-    pairs: Pairs
-    rows: Array
-    columns: Array
-
-    @classmethod
-    def of(cls, pairs: Pairs) -> _Layout:
-        return cls(pairs, *(np.argsort(x, kind="stable") for x in (pairs.row, pairs.column)))
-
-    def put(self, kernel: Kernel, a: int, b: int, rows: slice, columns: slice, q: Bounded) -> None:
-        """Write a tile, into several places where rows that were asked for are equal."""
-        (i, k), (j, m) = (
-            self._places(order, position, part)
-            for order, position, part in (
-                (self.rows, self.pairs.row, rows),
-                (self.columns, self.pairs.column, columns),
-            )
-        )
-        once = q.value.shape == (len(i), len(j))
-        for table, x in ((kernel.value, q.value), (kernel.error, q.error)):
-            whole = table if table.ndim == 2 else table[:, :, a, b]
-            whole[i[:, None], j] = x if once else x[k[:, None], m]
-
-    def put_both(self, kernel: Kernel, a: int, b: int, rows: slice, columns: slice, q: Bounded) -> None:
-        """Write a tile, and of a symmetric kernel its mirror image."""
-        self.put(kernel, a, b, rows, columns, q)
-        if self.pairs.symmetric and rows != columns:
-            self.put(kernel, b, a, columns, rows, _transposed(q))
-
-    def put_unknown(self, kernel: Kernel, outputs: int, rows: slice, columns: slice) -> None:
-        """Write a tile of which nothing is known."""
-        size = len(self.pairs.rows[rows]), len(self.pairs.columns[columns])
-        nothing = Bounded(np.full(size, np.nan), np.full(size, np.inf))
-        for a in range(outputs):
-            for b in range(outputs):
-                self.put_both(kernel, a, b, rows, columns, nothing)
-
-    @staticmethod
-    def _places(order: Array, position: Array, part: slice) -> tuple[Array, Array]:
-        """The rows of the kernel that are among some distinct inputs, and which of these each is."""
-        first, last = np.searchsorted(position, (part.start, part.stop), sorter=order)
-        where = order[first:last]
-        return where, position[where] - part.start
 
 
 class _Part(NamedTuple):
