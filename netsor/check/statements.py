@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, get_args
 
@@ -92,7 +91,9 @@ def _check_given(ctx: Context) -> None:
             ctx.faults.add(names.family_not_set(family.name.span, name))
             continue
         if name not in params | ctx.names.unknown:
-            like = difflib.get_close_matches(name, sorted(params), n=1)
+            from difflib import get_close_matches
+
+            like = get_close_matches(name, sorted(params), n=1)
             ctx.faults.add(names.unknown_param(name, like[0] if like else None, sorted(params)))
     declared = {s.name.name for s in ctx.file.statements if isinstance(s, ast.Data)}
     for name in ctx.given_data:

@@ -10,7 +10,6 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path, PureWindowsPath
 
 from netsor import resources
@@ -197,6 +196,8 @@ def _near(path: Path, written: str) -> Iterator[str]:
         beside = [p.name for p in path.parent.iterdir() if p.is_file()][:1000]
     except OSError:
         return
+    from difflib import get_close_matches  # a program without faults starts faster
+
     for name in get_close_matches(path.name, beside, 1):
         yield f'"{written.removesuffix(path.name)}{name}"'
 
