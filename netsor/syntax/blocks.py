@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import cast
 
-from netsor.diagnostics.data import Diagnostic, Edit, Label, Span
+from netsor.diagnostics.catalogue import syntax as rules
+from netsor.diagnostics.data import Diagnostic, Edit, Span
 from netsor.syntax import ast
 from netsor.syntax.build import DefHead, ForHead, Return
 from netsor.syntax.tokens import Line
@@ -53,24 +54,12 @@ class _Assembler:
             return
         if block.returned is not None and not block.late:
             block.late = True
-            self._fault(
-                "E116",
-                "nothing follows `return` in a definition",
-                line.span,
-                "never reached",
-                "put `return` last",
-                labels=(Label(block.returned.span, "the definition ends here"),),
-            )
+            self.faults.append(rules.after_return(line.span, block.returned.span))
         if kind in ("PROGRAM", "NETWORK"):
             self._header(line, node)
         elif kind == "DEF" and len(self.stack) > 1:
             where = f"`{block.head.tokens[0].text}`" if block.head else "a block"
-            self._fault(
-                "E131",
-                f"a definition cannot stand inside {where}",
-                line.tokens[0].span,
-                hint="move the `def` to the left margin, before the line that uses it",
-            )
+            self.faults.append(rules.def_in_block(line.tokens[0].span, where))
             self._open(line, None)
         elif line.opens_block:
             self._open(line, node)
@@ -127,50 +116,22 @@ class _Assembler:
 
     def _indented(self, line: Line, message: str, indent: int) -> None:
         start = line.source.text.rfind("\n", 0, line.start) + 1
-        self._fault(
-            "E103",
-            message,
-            Span(line.source, start, line.start),
-            f"{line.indent} spaces",
-            f"indent it by {indent} spaces" if indent else "begin at the left margin",
-            edit=Edit(Span(line.source, start, line.start), " " * indent),
-            notes=("lines of one block are indented alike; only `for …:` and `def …:` open a block",),
-        )
+        self.faults.append(rules.indented(message, Span(line.source, start, line.start), line.indent, indent))
 
     def _open(self, line: Line, node: ast.Node | None) -> None:
         self.stack.append(_Block(line, node if len(self.stack) <= MAX_BLOCKS else None, None))
         if len(self.stack) == MAX_BLOCKS + 2:
-            self._fault(
-                "E107",
-                f"blocks are nested more than {MAX_BLOCKS} deep",
-                line.tokens[0].span,
-                hint="use one loop over a family with several indices",
-            )
+            self.faults.append(rules.nested_blocks(line.tokens[0].span, MAX_BLOCKS))
 
     # --- what may stand where ---
 
     def _header(self, line: Line, node: ast.Node | None) -> None:
         word = line.tokens[0]
         if self.header is not None:
-            self._fault(
-                "E118",
-                "a file has one header",
-                word.span,
-                "a second one",
-                "remove this line",
-                edit=_removed(line),
-                labels=(Label(self.header.span, "the first is here"),),
-            )
+            self.faults.append(rules.second_header(word.span, self.header.span, _removed(line)))
         elif self.began is not None:
-            self._fault(
-                "E118",
-                f"`{word.text} …` stands first in a file",
-                word.span,
-                "only `param` and `include` lines may precede it",
-                "move this line to the top",
-                edit=_moved_to_the_top(line),
-                labels=(Label(self.began.tokens[0].span, "this came before"),),
-            )
+            before = self.began.tokens[0].span
+            self.faults.append(rules.late_header(word.span, word.text, before, _moved_to_the_top(line)))
         if isinstance(node, (ast.ProgramHeader, ast.NetworkHeader)) and self.header is None:
             self.header = node
 
@@ -178,55 +139,24 @@ class _Assembler:
         if block.head is None:
             self.includes.append(node)
             return
-        self._fault(
-            "E131",
-            f"a file cannot be included inside `{block.head.tokens[0].text}`",
-            node.span,
-            "a line of the file, not of a block",
-            "move this line to the top",
-            edit=_moved_to_the_top(line),
-        )
+        word = block.head.tokens[0].text
+        self.faults.append(rules.include_in_block(node.span, word, _moved_to_the_top(line)))
 
     def _return(self, line: Line, node: ast.Node | None, block: _Block) -> None:
         if not block.is_def:
             inside = any(b.is_def for b in self.stack)
-            value = line.source.text[line.tokens[0].end : line.end].strip() if node is not None else "…"
-            hint = "put it last in the `def`, at the indentation of its steps" if inside else f"write `output {value}`"
-            self._fault(
-                "E116",
-                "`return` stands at the end of a `def`",
-                line.tokens[0].span,
-                "inside a loop" if inside else "no definition is open here",
-                hint,
-                edit=None if inside or node is None else Edit(line.tokens[0].span, "output"),
-            )
+            value = line.source.text[line.tokens[0].end : line.end].strip() if node is not None else ""
+            self.faults.append(rules.return_outside(line.tokens[0].span, inside, value))
             for b in self.stack:
                 b.faulty |= b.is_def
         elif block.returned is not None:
-            self._fault(
-                "E116",
-                "a definition has one `return`",
-                line.tokens[0].span,
-                "a second one",
-                "remove this line",
-                edit=_removed(line),
-                labels=(Label(block.returned.span, "the first is here"),),
-            )
+            self.faults.append(rules.second_return(line.tokens[0].span, block.returned.span, _removed(line)))
         elif isinstance(node, Return):
             block.returned = node
 
     def _empty_block(self, head: Line) -> None:
-        word = head.tokens[0].text
-        step = "return u" if word == "def" else "x[t] := …"
         below = _whole(self.next) if self.next is not None and self.next.indent == head.indent else None
-        self._fault(
-            "E104",
-            f"`{word} …:` has no block",
-            head.tokens[-2].span,
-            "an indented line is expected below",
-            f"indent the lines that belong to it by four spaces: `    {step}`",
-            edit=Edit(Span(below.source, below.start, below.start), "    ") if below else None,
-        )
+        self.faults.append(rules.empty_block(head.tokens[0].text, head.tokens[-2].span, below))
 
     def _finish(self, block: _Block) -> ast.Statement | None:
         """The statement that a block makes, None where something in it is wrong."""
@@ -238,13 +168,7 @@ class _Assembler:
             return None
         body = tuple(cast("list[ast.Statement]", block.body))
         if isinstance(block.node, DefHead) and block.returned is None and not block.faulty:
-            self._fault(
-                "E116",
-                f"`{block.node.name.name}` returns nothing",
-                block.node.span,
-                "a `return` line is missing",
-                "end the block with `return …`",
-            )
+            self.faults.append(rules.returns_nothing(block.node.span, block.node.name.name))
             return None
         # A loop keeps its whole lines; a definition without one of its lines would be another definition.
         if block.node is None or not block.body and not block.is_def or block.faulty and block.is_def:
@@ -266,23 +190,6 @@ class _Assembler:
                 returned=returned.span,
             )
         return None
-
-    def _fault(
-        self,
-        code: str,
-        message: str,
-        span: Span,
-        label: str = "",
-        hint: str = "",
-        *,
-        labels: tuple[Label, ...] = (),
-        notes: tuple[str, ...] = (),
-        edit: Edit | None = None,
-    ) -> None:
-        edits = (edit,) if edit is not None else ()
-        self.faults.append(
-            Diagnostic(code, message, span, label=label, labels=labels, notes=notes, hint=hint, edits=edits)
-        )
 
 
 def _whole(line: Line) -> Span:

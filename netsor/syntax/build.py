@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar, cast, get_args
 
-from netsor.diagnostics.data import Diagnostic, Edit, NetsorError, Span
+from netsor.diagnostics.catalogue import syntax as rules
+from netsor.diagnostics.data import Edit, NetsorError, Span
 from netsor.syntax import ast
 from netsor.syntax.tokens import Token
 
@@ -56,18 +57,6 @@ def _name(token: Token) -> ast.Name:
     return ast.Name(token.text, span=token.span)
 
 
-def _refuse(
-    code: str,
-    message: str,
-    span: Span,
-    label: str = "",
-    hint: str = "",
-    notes: tuple[str, ...] = (),
-    edits: tuple[Edit, ...] = (),
-) -> NetsorError:
-    return NetsorError(Diagnostic(code, message, span, label=label, hint=hint, notes=notes, edits=edits))
-
-
 def _instead(first: Placed, last: Placed, text: str) -> Edit:
     return Edit(_over(first, last), text)
 
@@ -88,7 +77,7 @@ def _no_law(name: Token, close: Token) -> NetsorError:
     law = named_law(text) or NamedLaw(f"`{name.text}` is not a law", "", "write `N(mean, variance)`")
     edit = named_edit(source, start + len(text) - len(text.lstrip()), close.span.end, law)
     notes = (law.note,) if law.note else ()
-    return _refuse("E121", law.message, name.span, "the laws are `N` and `U`", law.hint, notes, (edit,) if edit else ())
+    return NetsorError(rules.unknown_law(law.message, name.span, law.hint, notes, (edit,) if edit else ()))
 
 
 class Builder:
@@ -130,13 +119,7 @@ class Builder:
     def scalar(self, keyword: Token, name: ast.Declarator, _eq: Token, value: ast.Expr) -> ast.ScalarDecl:
         ranges = [i for i in name.indices if isinstance(i, ast.Range)]
         if ranges:
-            raise _refuse(
-                "E117",
-                "a `scalar` line with `=` gives one number",
-                ranges[0].span,
-                "a range cannot stand here",
-                f"for a family of constants write `param {name.name}[i in {ranges[0].span.text}] = …`",
-            )
+            raise NetsorError(rules.range_of_scalar(ranges[0].span, name.name))
         target = ast.Target(name.name, tuple(i for i in name.indices if not isinstance(i, ast.Range)), span=name.span)
         return ast.ScalarDecl(target, value, span=_over(keyword, value))
 
@@ -183,13 +166,7 @@ class Builder:
         self, name: Token, _open: Token, params: _Parameters, _close: Token, _eq: Token, body: ast.Expr
     ) -> ast.FunctionDef:
         if not params.vectors and not params.scalars:
-            raise _refuse(
-                "E129",
-                f"`{name.text}` has no parameter",
-                _over(_open, _close),
-                hint=f"name its coordinate: `{name.text}(u) = …`; a constant is `scalar {name.text} = …`",
-                edits=(_insertion(_close, "u"),),
-            )
+            raise NetsorError(rules.no_parameter(_over(_open, _close), name.text, _insertion(_close, "u")))
         return ast.FunctionDef(_name(name), params.vectors, params.scalars, body, span=_over(name, body))
 
     def parameters(self, vectors: _Names | None, semi: Token | None, scalars: _Names | None) -> _Parameters:
@@ -216,14 +193,8 @@ class Builder:
     def _promise(self, middle: ast.Expr, value: ast.Expr) -> ast.Promise:
         if isinstance(middle, ast.Apply) and isinstance(middle.callee, ast.Name):
             return ast.Promise(middle.callee.name, middle.args, middle.scalars, span=middle.span)
-        raise _refuse(
-            "E123",
-            "the middle of a line with `:=` and `=` is `ψ(vectors; scalars)`",
-            middle.span,
-            "this promises nothing",
-            "write `ψ(x, y; θ)` with the names that the right side uses, or leave it out",
-            edits=(Edit(Span(middle.span.source, middle.span.start, value.span.start), ""),),
-        )
+        edit = Edit(Span(middle.span.source, middle.span.start, value.span.start), "")
+        raise NetsorError(rules.no_promise(middle.span, edit))
 
     def label(self, name: Token, plus: Token | None, colon: Token) -> ast.LineLabel:
         kind = name.text + ("+" if plus else "")
@@ -232,15 +203,8 @@ class Builder:
             near = kind.upper().replace("_", "")
             guess = {"NONLIN": "NONLIN", "NONL": "NONLIN", "MAT": "MATMUL", "MOM": "MOMENT", "INI": "INIT"}
             found = near if near in kinds else next((k for p, k in guess.items() if near.startswith(p)), "")
-            raise _refuse(
-                "E115",
-                f"`{kind}` is not a label",
-                _over(name, plus or name),
-                "before a colon stands a label",
-                f"write `{found}:`, or leave the label out" if found else "leave it out",
-                ("the labels are `INIT`, `MATMUL`, `NONLIN`, `NONLIN+` and `MOMENT`",),
-                (_instead(name, plus or name, found) if found else _instead(name, colon, ""),),
-            )
+            edit = _instead(name, plus or name, found) if found else _instead(name, colon, "")
+            raise NetsorError(rules.not_a_label(_over(name, plus or name), kind, found, edit))
         return ast.LineLabel(cast(ast.LabelKind, kind), span=_over(name, colon))
 
     def target(self, name: Token, _open: Any, indices: _Exprs | None, close: Any) -> ast.Target:
@@ -255,13 +219,7 @@ class Builder:
         base, indices = (expr.base, expr.indices) if isinstance(expr, ast.Index) else (expr, ())
         if isinstance(base, ast.Name) and not expr.span.text.startswith("("):
             return ast.Target(base.name, indices, span=expr.span)
-        raise _refuse(
-            "E125",
-            "left of `:=` stands a name",
-            expr.span,
-            "this is not a name",
-            "write `output f := …`, or `output f[i] := …` for a member of a family",
-        )
+        raise NetsorError(rules.not_a_name(expr.span))
 
     def for_head(self, keyword: Token, index: Token, _in: Token, range: ast.Range, colon: Token) -> ForHead:
         return ForHead(_name(index), range, span=_over(keyword, colon))
@@ -299,15 +257,9 @@ class Builder:
             _instead(left, factor, f"({left.span.text} / {over}) {under}"),
         )
         hint = f"write `/ ({over} {under})` or `({left.span.text} / {over}) {under}`"
-        raise _refuse(
-            "E113",
-            "after `/` a juxtaposed factor needs brackets",
-            factor.span,
-            f"divides, or multiplies the quotient by `{under}`?",
-            hint if len(hint) < 100 else "put the divisor, or the whole quotient, in brackets",
-            # 1/√2 x is x divided by √2, and a b / c d rather a fraction.
-            edits=edits[::-1] if isinstance(left, ast.Number) else edits,
-        )
+        # 1/√2 x is x divided by √2, and a b / c d rather a fraction.
+        ordered = edits[::-1] if isinstance(left, ast.Number) else edits
+        raise NetsorError(rules.ambiguous_divisor(factor.span, under, hint, ordered))
 
     def negate(self, minus: Token, operand: ast.Expr) -> ast.Negate:
         return ast.Negate(operand, span=_over(minus, operand))
@@ -339,14 +291,8 @@ class Builder:
         span = _over(function, close or primes)
         if by and len(by) != order:
             said = f"{function.span.text}{chr(39) * len(by)}[{', '.join(b.name for b in by)}]"
-            raise _refuse(
-                "E128",
-                f"{order} primes with {len(by)} names",
-                _over(_open, close),
-                "one name for each prime",
-                f"write `{said}`",
-                edits=(_instead(function, close, said),),
-            )
+            edit = _instead(function, close, said)
+            raise NetsorError(rules.primes_and_names(_over(_open, close), order, len(by), edit))
         return ast.Derivative(function, order, by, span=span)
 
     def name(self, token: Token) -> ast.Name:
@@ -363,14 +309,8 @@ class Builder:
 
     def apply(self, callee: ast.Expr, opening: Token, arguments: _Arguments, close: Token) -> ast.Apply:
         if not arguments.vectors and not arguments.scalars:
-            raise _refuse(
-                "E129",
-                f"`{callee.span.text}` is applied to nothing",
-                _over(opening, close),
-                "a value is missing here",
-                f"write `{callee.span.text}(x)`",
-                edits=(_insertion(close, "x"),),
-            )
+            edit = _insertion(close, "x")
+            raise NetsorError(rules.no_argument(_over(opening, close), callee.span.text, edit))
         return ast.Apply(callee, arguments.vectors, arguments.scalars, span=_over(callee, close))
 
     def arguments(self, vectors: _Exprs | None, semi: Token | None, scalars: _Exprs | None) -> _Arguments:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import lark
 
-from netsor.diagnostics.data import Diagnostic, Edit, Label, Source, Span
+from netsor.diagnostics.catalogue import syntax as rules
+from netsor.diagnostics.data import Diagnostic, Edit, Source, Span
 from netsor.syntax import ast, characters
 from netsor.syntax.grammar import raw_tokens
 from netsor.syntax.names import normalise
@@ -137,14 +138,8 @@ class Tokenizer:
             self.line.odd_indent = True
             spaces = _ANY_INDENT.match(self.text, end)
             stop = spaces.end() if spaces else end
-            self._fault(
-                "E102",
-                f"{characters.describe(rest)} in the indentation",
-                end,
-                end + 1,
-                hint="indent with spaces",
-                edit=self._edit(end, stop, " " * (stop - end), safe=True),
-            )
+            edit = self._edit(end, stop, " " * (stop - end), safe=True)
+            self._fault(rules.other_blank(self._span(end, end + 1), characters.describe(rest), edit))
 
     def _newline(self, end: int) -> None:
         if self.brackets:
@@ -198,34 +193,26 @@ class Tokenizer:
     def _number(self, spelling: str, at: int, end: int) -> None:
         if len(spelling) > _MAX_DIGITS or float(spelling) == float("inf"):
             said = f"`{spelling}` is" if len(spelling) <= 15 else "this number is"
-            self._fault("E127", f"{said} too large", at, end, notes=("numbers are below 1.8e308",))
+            self._fault(rules.too_large(self._span(at, end), said))
         self._put("NUMBER", "0" + spelling if spelling.startswith(".") else spelling, at, end)
 
     def _misnumber(self, spelling: str, at: int, end: int) -> None:
         """`1_000`, `1.` and the like."""
         points = spelling.count(".")
-        hint = spelling.replace("_", "") if not points else f"{spelling}0" if points == 1 else ""
-        self._fault(
-            "E127",
-            f"`{spelling}` is not a number",
-            at,
-            end,
-            hint=f"write `{hint}`" if hint else "",
-            edit=self._edit(at, end, hint, safe=True) if hint else None,
-            notes=("a number is digits, with digits after its point: `1000`, `0.5`, `1e-5`",),
-        )
+        meant = spelling.replace("_", "") if not points else f"{spelling}0" if points == 1 else ""
+        self._fault(rules.not_a_number(self._span(at, end), meant))
         self._put("NUMBER", "0", at, end)
 
     def _primes(self, spelling: str, at: int, end: int) -> None:
         count = sum(_PRIMES[c] for c in spelling)
         if count > _MAX_PRIMES:
-            self._fault("E128", f"{count} primes", at, end, hint=f"at most {_MAX_PRIMES} derivatives can be taken")
+            self._fault(rules.too_many_primes(self._span(at, end), count, _MAX_PRIMES))
         self._put("PRIME", "'" * count, at, end)
 
     def _superscript(self, spelling: str, at: int, end: int) -> None:
         digits = spelling.translate(_SUPERSCRIPTS)
         if len(digits) > _MAX_DIGITS:
-            self._fault("E127", "this number is too large", at, end, notes=("numbers are below 1.8e308",))
+            self._fault(rules.too_large(self._span(at, end), "this number is"))
         self._put("SUPER", digits, at, end)
 
     # --- brackets ---
@@ -252,39 +239,18 @@ class Tokenizer:
         closing = ">" if spelling == "<" else OPENS[type]
         self.brackets.append(_Open(token, closing, type in ("INDEX_L", "BY_L")))
         if len(self.brackets) == MAX_NESTING + 1:
-            self._fault(
-                "E107",
-                f"brackets are nested more than {MAX_NESTING} deep",
-                at,
-                end,
-                hint="give inner parts a name on lines of their own",
-            )
+            self._fault(rules.nested_brackets(self._span(at, end), MAX_NESTING))
 
     def _close(self, spelling: str, at: int, end: int) -> None:
         type = CLOSES[spelling]
         if not self.brackets:
-            self._bracket_fault(
-                Diagnostic(
-                    "E106",
-                    f"`{spelling}` closes nothing",
-                    Span(self.source, at, end),
-                    label="no bracket is open here",
-                    hint=f"remove the `{spelling}`, or open a bracket before",
-                    edits=(self._edit(at, _CLOSING.match(self.text, at).end(), ""),),  # type: ignore[union-attr]
-                )
-            )
+            edit = self._edit(at, _CLOSING.match(self.text, at).end(), "")  # type: ignore[union-attr]
+            self._bracket_fault(rules.closes_nothing(self._span(at, end), edit))
         elif self.brackets[-1].closing != spelling:
             opened = self.brackets.pop()
+            bracket = opened.token
             self._bracket_fault(
-                Diagnostic(
-                    "E106",
-                    f"`{opened.token.text}` is closed by `{spelling}`",
-                    Span(self.source, at, end),
-                    label=f"`{opened.closing}` expected",
-                    labels=(Label(opened.token.span, "this bracket is open"),),
-                    hint=f"write `{opened.closing}` here",
-                    edits=(self._edit(at, end, opened.closing),),
-                )
+                rules.closed_by_another(self._span(at, end), bracket.span, bracket.text, opened.closing)
             )
         else:
             opened = self.brackets.pop()
@@ -302,40 +268,21 @@ class Tokenizer:
         closing = "".join(b.closing for b in reversed(self.brackets)) if count < 10 else ""
         self.brackets.clear()
         end = self.line.tokens[-1].end if self.line else opened.end
-        message = f"`{opened.text}` is not closed" if count == 1 else f"{count} brackets are not closed"
-        self._bracket_fault(
-            Diagnostic(
-                "E105",
-                message,
-                opened.span,
-                label="opened here",
-                hint=f"close {'it' if count == 1 else 'them'} with `{closing}` at the end of the expression"
-                if closing
-                else "",
-                edits=(self._edit(end, end, closing),) if closing else (),
-            )
-        )
+        edit = self._edit(end, end, closing) if closing else None
+        self._bracket_fault(rules.unclosed(opened.span, opened.text, count, edit))
 
     # --- faults ---
 
-    def _fault(
-        self,
-        code: str,
-        message: str,
-        start: int,
-        end: int,
-        label: str = "",
-        hint: str = "",
-        notes: tuple[str, ...] = (),
-        edit: Edit | None = None,
-    ) -> None:
+    def _fault(self, fault: Diagnostic) -> None:
+        assert fault.span is not None
         if self.line is None:
-            self.line = Line(self.source, 0, start)
-        faults = self.line.faults
-        if len(faults) < _MAX_FAULTS_A_LINE and not any(d.code == "E107" for d in faults):
-            edits = (edit,) if edit is not None else ()
-            span = Span(self.source, start, end)
-            faults.append(Diagnostic(code, message, span, label=label, hint=hint, notes=notes, edits=edits))
+            self.line = Line(self.source, 0, fault.span.start)
+        before = self.line.faults
+        if len(before) < _MAX_FAULTS_A_LINE and not any(d.code == "E107" for d in before):
+            before.append(fault)
+
+    def _span(self, start: int, end: int) -> Span:
+        return Span(self.source, start, end)
 
     def _edit(self, start: int, end: int, text: str, safe: bool = False) -> Edit:
         return Edit(Span(self.source, start, end), text, safe)
@@ -355,13 +302,14 @@ class Tokenizer:
             edit = self._edit(at, end, instead, characters.is_safe(character))
         elif character == "\\" and end - at == 2:
             message = "`\\\\` ends a line in LaTeX; here the line ends by itself"
-            self._fault("E101", message, at, end, label, "remove it", edit=self._edit(at, end, ""))
+            self._fault(rules.bad_character(message, self._span(at, end), "", "remove it", self._edit(at, end, "")))
             return
         elif character == "\\":
             hint = "a line goes on in the next one while a bracket is open: put the expression in `( )`"
             if self._at < len(self._raw) and self._raw[self._at].type == "NEWLINE":
                 self._at += 1  # so that what follows is read as it was meant
-                self._fault("E101", "`\\` does not continue a line", at, end, label, hint)
+                message = "`\\` does not continue a line"
+                self._fault(rules.bad_character(message, self._span(at, end), "", hint, None))
                 return
         elif instead is None and character in "₀₁₂₃₄₅₆₇₈₉":
             hint = "a subscript digit continues a name: `h₁`"
@@ -372,7 +320,8 @@ class Tokenizer:
             edit = self._edit(at, end, "")
         if character in "{}":
             label = "brackets are `( )`, and `[ ]` for indices and lists"
-        self._fault("E101", f"{characters.describe(character)} has no meaning here", at, end, label, hint, edit=edit)
+        message = f"{characters.describe(character)} has no meaning here"
+        self._fault(rules.bad_character(message, self._span(at, end), label, hint, edit))
 
     def _foreign(self, spelling: str, at: int, end: int) -> None:
         instead = "ᵀ" if spelling == ".T" else characters.FOREIGN.get(spelling, "")
@@ -387,8 +336,7 @@ class Tokenizer:
             notes = ("a power is written with `^`",)
         elif spelling == "//":
             notes = ("a comment begins with `#`, a quotient has one `/`",)
-        message = f"`{spelling}` is not an operator of the language"
-        self._fault("E109", message, at, end, hint=hint, notes=notes, edit=edit)
+        self._fault(rules.foreign_operator(self._span(at, end), spelling, hint, notes, edit))
 
 
 def tokenize(source: Source) -> Tokenizer:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, cast
 
+from netsor.diagnostics.catalogue import syntax as rules
 from netsor.diagnostics.data import Diagnostic, Edit, NetsorError, Source, Span, apply_edits
 from netsor.syntax import ast
 from netsor.syntax.blocks import assemble
@@ -49,7 +50,7 @@ def parse_all(source: Source) -> Parsed:
     faults: list[Diagnostic] = []
     nodes: list[tuple[Line, ast.Node | None]] = []
     if text.tabs:
-        faults.append(_tabs(text.tabs))
+        faults.append(rules.tabs(text.tabs[0], len(text.tabs) - 1, _untabbed(text.tabs)))
     above: Line | None = None
     broken = False  # the line above ends where a value is missing
     foreign: Line | None = None  # the head of a block as other languages have them; what is below it is not a fault
@@ -76,7 +77,7 @@ def parse_all(source: Source) -> Parsed:
             nodes.append((line, _meant_head(line, error.diagnostics)))
     header, statements, includes = assemble(nodes, faults)
     if not text.lines:
-        faults.append(_empty(source))
+        faults.append(rules.no_statement(source))
     file = ast.File(header, statements, includes, tuple(text.comments), span=Span(source, 0, len(source.text)))
     if not faults:
         return Parsed(file, ())
@@ -150,9 +151,9 @@ def parse_expression(source: Source) -> ast.Expr:
     """The tree of one expression, as `--loss` and `--set` have them; raises `NetsorError`."""
     lines = tokenize(source).lines
     if not lines:
-        raise NetsorError(Diagnostic("E119", "an expression is missing", Span(source, 0, len(source.text))))
+        raise NetsorError(rules.no_expression(Span(source, 0, len(source.text))))
     if len(lines) > 1:
-        raise NetsorError(Diagnostic("E120", "more than one line where one expression is expected", lines[1].span))
+        raise NetsorError(rules.several_lines(lines[1].span))
     expr: ast.Expr = _parse_line(lines[0], "expression")
     return expr
 
@@ -192,30 +193,8 @@ def _check_depth(node: ast.Node) -> None:
     while stack:
         top, depth = stack.pop()
         if depth > MAX_DEPTH:
-            raise NetsorError(
-                Diagnostic(
-                    "E107",
-                    f"an expression of more than {MAX_DEPTH} levels",
-                    node.span,
-                    notes=("each term of a long sum is a level, and so is each factor",),
-                    hint="give parts of it a name on lines of their own, or write a sum as `sum(i in 1..N: …)`",
-                )
-            )
+            raise NetsorError(rules.too_many_levels(node.span, MAX_DEPTH))
         stack.extend((child, depth + 1) for child in ast.children(top))
-
-
-def _tabs(tabs: list[Span]) -> Diagnostic:
-    more = len(tabs) - 1
-    notes = (f"{more} more line{'s are' if more > 1 else ' is'} indented with tabs",) if more else ()
-    return Diagnostic(
-        "E102",
-        "a tab in the indentation",
-        tabs[0],
-        label="a tab",
-        notes=notes,
-        hint="indent with spaces, four for each block",
-        edits=(_untabbed(tabs),),
-    )
 
 
 def _untabbed(tabs: list[Span]) -> Edit:
@@ -227,16 +206,6 @@ def _untabbed(tabs: list[Span]) -> Edit:
         parts += [first.source.text[at : tab.start], tab.text.expandtabs(4)]
         at = tab.end
     return Edit(Span(first.source, first.start, last.end), "".join(parts), safe=True)
-
-
-def _empty(source: Source) -> Diagnostic:
-    return Diagnostic(
-        "E133",
-        "the file holds no statement",
-        Span(source, 0, 0),
-        hint="begin with a declaration, such as `vector v ~ N(0, 1)`",
-        edits=(Edit(Span(source, 0, 0), "vector v ~ N(0, 1)\n"),),
-    )
 
 
 def _in_order(faults: list[Diagnostic]) -> list[Diagnostic]:

@@ -2,7 +2,12 @@
 
 from netsor.diagnostics.catalogue.entry import Entry
 from netsor.diagnostics.catalogue.words import said
-from netsor.diagnostics.data import Diagnostic, Edit, Span
+from netsor.diagnostics.data import Diagnostic, Edit, Label, Source, Span
+
+
+def _some(edit: Edit | None) -> tuple[Edit, ...]:
+    return () if edit is None else (edit,)
+
 
 E101 = Entry(
     "E101",
@@ -14,6 +19,12 @@ E101 = Entry(
     "vector g ~ N(0, 1)\nx := 2 * g\n",
 )
 
+
+def bad_character(message: str, span: Span, label: str, hint: str, edit: Edit | None) -> Diagnostic:
+    """A character, or a run of it, that belongs to nothing."""
+    return E101(message, span, label, hint=hint, edits=_some(edit))
+
+
 E102 = Entry(
     "E102",
     "a tab, or another blank, in the indentation",
@@ -22,6 +33,18 @@ E102 = Entry(
     "for t in 1..3:\n\tvector g[t] ~ N(0, 1)\n",
     "for t in 1..3:\n    vector g[t] ~ N(0, 1)\n",
 )
+
+
+def tabs(first: Span, more: int, edit: Edit) -> Diagnostic:
+    """A tab in the indentation, and as many more lines that have one."""
+    notes = (f"{more} more line{'s are' if more > 1 else ' is'} indented with tabs",) if more else ()
+    hint = "indent with spaces, four for each block"
+    return E102("a tab in the indentation", first, "a tab", notes=notes, hint=hint, edits=(edit,))
+
+
+def other_blank(span: Span, described: str, edit: Edit) -> Diagnostic:
+    return E102(f"{described} in the indentation", span, hint="indent with spaces", edits=(edit,))
+
 
 E103 = Entry(
     "E103",
@@ -32,6 +55,19 @@ E103 = Entry(
     "vector g ~ N(0, 1)\nx := tanh(g)\n",
 )
 
+
+def indented(message: str, span: Span, has: int, wanted: int) -> Diagnostic:
+    """`span` is the blanks before a line, `has` of them where `wanted` would be right."""
+    return E103(
+        message,
+        span,
+        f"{has} spaces",
+        notes=("lines of one block are indented alike; only `for …:` and `def …:` open a block",),
+        hint=f"indent it by {wanted} spaces" if wanted else "begin at the left margin",
+        edits=(Edit(span, " " * wanted),),
+    )
+
+
 E104 = Entry(
     "E104",
     "a block is empty",
@@ -39,6 +75,19 @@ E104 = Entry(
     "for t in 1..3:\nvector g ~ N(0, 1)\n",
     "for t in 1..3:\n    vector g[t] ~ N(0, 1)\n",
 )
+
+
+def empty_block(word: str, colon: Span, below: Span | None) -> Diagnostic:
+    """A `for` or `def` without lines; `below` is the line that may have been meant."""
+    step = "return u" if word == "def" else "x[t] := …"
+    return E104(
+        f"`{word} …:` has no block",
+        colon,
+        "an indented line is expected below",
+        hint=f"indent the lines that belong to it by four spaces: `    {step}`",
+        edits=(Edit(Span(below.source, below.start, below.start), "    "),) if below else (),
+    )
+
 
 E105 = Entry(
     "E105",
@@ -49,6 +98,19 @@ E105 = Entry(
     "vector g ~ N(0, 1)\nx := tanh(g)\n",
 )
 
+
+def unclosed(opened: Span, bracket: str, count: int, edit: Edit | None) -> Diagnostic:
+    """Brackets that are open at the end of a line, the innermost at `opened`; `edit` closes them."""
+    them = "it" if count == 1 else "them"
+    return E105(
+        f"`{bracket}` is not closed" if count == 1 else f"{count} brackets are not closed",
+        opened,
+        "opened here",
+        hint=f"close {them} with `{edit.text}` at the end of the expression" if edit else "",
+        edits=_some(edit),
+    )
+
+
 E106 = Entry(
     "E106",
     "a bracket closes nothing, or another kind of bracket",
@@ -56,6 +118,24 @@ E106 = Entry(
     "vector g ~ N(0, 1]\n",
     "vector g ~ N(0, 1)\n",
 )
+
+
+def closes_nothing(span: Span, edit: Edit) -> Diagnostic:
+    hint = f"remove the `{span.text}`, or open a bracket before"
+    return E106(f"`{span.text}` closes nothing", span, "no bracket is open here", hint=hint, edits=(edit,))
+
+
+def closed_by_another(span: Span, opened: Span, bracket: str, closing: str) -> Diagnostic:
+    """A bracket that was `opened` and is not closed by its counterpart `closing`."""
+    return E106(
+        f"`{bracket}` is closed by `{span.text}`",
+        span,
+        f"`{closing}` expected",
+        labels=(Label(opened, "this bracket is open"),),
+        hint=f"write `{closing}` here",
+        edits=(Edit(span, closing),),
+    )
+
 
 E107 = Entry(
     "E107",
@@ -66,6 +146,27 @@ E107 = Entry(
     "y := " + "(" * 201 + "x" + ")" * 201 + "\n",
     "y := ((x))\n",
 )
+
+
+def nested_brackets(span: Span, most: int) -> Diagnostic:
+    return E107(
+        f"brackets are nested more than {most} deep", span, hint="give inner parts a name on lines of their own"
+    )
+
+
+def nested_blocks(span: Span, most: int) -> Diagnostic:
+    hint = "use one loop over a family with several indices"
+    return E107(f"blocks are nested more than {most} deep", span, hint=hint)
+
+
+def too_many_levels(span: Span, most: int) -> Diagnostic:
+    return E107(
+        f"an expression of more than {most} levels",
+        span,
+        notes=("each term of a long sum is a level, and so is each factor",),
+        hint="give parts of it a name on lines of their own, or write a sum as `sum(i in 1..N: …)`",
+    )
+
 
 E108 = Entry(
     "E108",
@@ -84,6 +185,11 @@ E109 = Entry(
     "vector g ~ N(0, 1)\nx := g**2\n",
     "vector g ~ N(0, 1)\nx := g^2\n",
 )
+
+
+def foreign_operator(span: Span, spelling: str, hint: str, notes: tuple[str, ...], edit: Edit | None) -> Diagnostic:
+    message = f"`{spelling}` is not an operator of the language"
+    return E109(message, span, hint=hint, notes=notes, edits=_some(edit))
 
 
 def comment(span: Span, text: str) -> Diagnostic:
@@ -129,6 +235,17 @@ E113 = Entry(
     "vector g ~ N(0, 1)\nscalar c = 2\nx := (1 / c) g\n",
 )
 
+
+def ambiguous_divisor(factor: Span, divisor: str, hint: str, edits: tuple[Edit, ...]) -> Diagnostic:
+    return E113(
+        "after `/` a juxtaposed factor needs brackets",
+        factor,
+        f"divides, or multiplies the quotient by `{divisor}`?",
+        hint=hint if len(hint) < 100 else "put the divisor, or the whole quotient, in brackets",
+        edits=edits,
+    )
+
+
 E114 = Entry(
     "E114",
     "a root of more than one thing",
@@ -148,6 +265,19 @@ E115 = Entry(
     "Definition B.1",
 )
 
+
+def not_a_label(span: Span, text: str, meant: str, edit: Edit) -> Diagnostic:
+    """`meant` is the label that this looks like, '' for none."""
+    return E115(
+        f"`{text}` is not a label",
+        span,
+        "before a colon stands a label",
+        notes=("the labels are `INIT`, `MATMUL`, `NONLIN`, `NONLIN+` and `MOMENT`",),
+        hint=f"write `{meant}:`, or leave the label out" if meant else "leave it out",
+        edits=(edit,),
+    )
+
+
 E116 = Entry(
     "E116",
     "`return` is misplaced or missing",
@@ -155,6 +285,45 @@ E116 = Entry(
     "def centre(x):\n    m := mean(x)\n",
     "def centre(x):\n    m := mean(x)\n    return x - m\n",
 )
+
+
+def after_return(span: Span, returned: Span) -> Diagnostic:
+    return E116(
+        "nothing follows `return` in a definition",
+        span,
+        "never reached",
+        labels=(Label(returned, "the definition ends here"),),
+        hint="put `return` last",
+    )
+
+
+def return_outside(span: Span, in_loop: bool, value: str) -> Diagnostic:
+    """A `return` in a loop of a definition, or in none; `value` is what follows it, '' where that does not parse."""
+    hint = "put it last in the `def`, at the indentation of its steps" if in_loop else f"write `output {value or '…'}`"
+    return E116(
+        "`return` stands at the end of a `def`",
+        span,
+        "inside a loop" if in_loop else "no definition is open here",
+        hint=hint,
+        edits=() if in_loop or not value else (Edit(span, "output"),),
+    )
+
+
+def second_return(span: Span, first: Span, edit: Edit) -> Diagnostic:
+    return E116(
+        "a definition has one `return`",
+        span,
+        "a second one",
+        labels=(Label(first, "the first is here"),),
+        hint="remove this line",
+        edits=(edit,),
+    )
+
+
+def returns_nothing(span: Span, name: str) -> Diagnostic:
+    hint = "end the block with `return …`"
+    return E116(f"`{name}` returns nothing", span, "a `return` line is missing", hint=hint)
+
 
 E117 = Entry(
     "E117",
@@ -165,6 +334,16 @@ E117 = Entry(
     "param T = 3\nfor t in 1..T:\n    vector g[t] ~ N(0, 1)\n",
 )
 
+
+def range_of_scalar(span: Span, name: str) -> Diagnostic:
+    return E117(
+        "a `scalar` line with `=` gives one number",
+        span,
+        "a range cannot stand here",
+        hint=f"for a family of constants write `param {name}[i in {span.text}] = …`",
+    )
+
+
 E118 = Entry(
     "E118",
     "the header is not the first line",
@@ -172,6 +351,29 @@ E118 = Entry(
     "vector g ~ N(0, 1)\nprogram late\n",
     "program early\nvector g ~ N(0, 1)\n",
 )
+
+
+def second_header(span: Span, first: Span, edit: Edit) -> Diagnostic:
+    return E118(
+        "a file has one header",
+        span,
+        "a second one",
+        labels=(Label(first, "the first is here"),),
+        hint="remove this line",
+        edits=(edit,),
+    )
+
+
+def late_header(span: Span, word: str, before: Span, edit: Edit) -> Diagnostic:
+    return E118(
+        f"`{word} …` stands first in a file",
+        span,
+        "only `param` and `include` lines may precede it",
+        labels=(Label(before, "this came before"),),
+        hint="move this line to the top",
+        edits=(edit,),
+    )
+
 
 E119 = Entry(
     "E119",
@@ -182,6 +384,11 @@ E119 = Entry(
     "vector g ~ N(0, 1)\nx := g + 1\n",
 )
 
+
+def no_expression(span: Span) -> Diagnostic:
+    return E119("an expression is missing", span)
+
+
 E120 = Entry(
     "E120",
     "something stands where it cannot",
@@ -189,6 +396,11 @@ E120 = Entry(
     "vector g ~ N(0, 1)\nx := leaky_relu(g, slope = 0.2)\n",
     "vector g ~ N(0, 1)\nx := leaky_relu(g, 0.2)\n",
 )
+
+
+def several_lines(second: Span) -> Diagnostic:
+    return E120("more than one line where one expression is expected", second)
+
 
 E121 = Entry(
     "E121",
@@ -199,6 +411,11 @@ E121 = Entry(
     "vector g ~ N(0, 1)\n",
     "Setup B.2",
 )
+
+
+def unknown_law(message: str, span: Span, hint: str, notes: tuple[str, ...], edits: tuple[Edit, ...]) -> Diagnostic:
+    return E121(message, span, "the laws are `N` and `U`", hint=hint, notes=notes, edits=edits)
+
 
 E122 = Entry(
     "E122",
@@ -219,6 +436,17 @@ E123 = Entry(
     "Equations 60 and 61",
 )
 
+
+def no_promise(span: Span, edit: Edit) -> Diagnostic:
+    return E123(
+        "the middle of a line with `:=` and `=` is `ψ(vectors; scalars)`",
+        span,
+        "this promises nothing",
+        hint="write `ψ(x, y; θ)` with the names that the right side uses, or leave it out",
+        edits=(edit,),
+    )
+
+
 E124 = Entry(
     "E124",
     "a conditional is incomplete",
@@ -236,6 +464,16 @@ E125 = Entry(
     "matrix W\nvector g ~ N(0, 1)\nW g\n",
     "matrix W\nvector g ~ N(0, 1)\nh := W g\n",
 )
+
+
+def not_a_name(span: Span) -> Diagnostic:
+    return E125(
+        "left of `:=` stands a name",
+        span,
+        "this is not a name",
+        hint="write `output f := …`, or `output f[i] := …` for a member of a family",
+    )
+
 
 E126 = Entry(
     "E126",
@@ -255,6 +493,23 @@ E127 = Entry(
     "scalar c = 1000\n",
 )
 
+
+def too_large(span: Span, said: str) -> Diagnostic:
+    """`said` is the number, with its verb."""
+    return E127(f"{said} too large", span, notes=("numbers are below 1.8e308",))
+
+
+def not_a_number(span: Span, meant: str) -> Diagnostic:
+    """`1_000`, `1.` and the like; `meant` is how that is written here, '' where it is not known."""
+    return E127(
+        f"`{span.text}` is not a number",
+        span,
+        notes=("a number is digits, with digits after its point: `1000`, `0.5`, `1e-5`",),
+        hint=f"write `{meant}`" if meant else "",
+        edits=(Edit(span, meant, safe=True),) if meant else (),
+    )
+
+
 E128 = Entry(
     "E128",
     "a prime or an index on what cannot bear it",
@@ -265,6 +520,21 @@ E128 = Entry(
     "φ(u) = tanh(u)\nvector g ~ N(0, 1)\nx := φ'(g)\n",
 )
 
+
+def too_many_primes(span: Span, count: int, most: int) -> Diagnostic:
+    return E128(f"{count} primes", span, hint=f"at most {most} derivatives can be taken")
+
+
+def primes_and_names(span: Span, order: int, names: int, edit: Edit) -> Diagnostic:
+    return E128(
+        f"{order} primes with {names} names",
+        span,
+        "one name for each prime",
+        hint=f"write {said(edit)}",
+        edits=(edit,),
+    )
+
+
 E129 = Entry(
     "E129",
     "brackets without content",
@@ -273,6 +543,22 @@ E129 = Entry(
     "vector g ~ N(0, 1)\nx := tanh()\n",
     "vector g ~ N(0, 1)\nx := tanh(g)\n",
 )
+
+
+def no_parameter(span: Span, name: str, edit: Edit) -> Diagnostic:
+    hint = f"name its coordinate: `{name}(u) = …`; a constant is `scalar {name} = …`"
+    return E129(f"`{name}` has no parameter", span, hint=hint, edits=(edit,))
+
+
+def no_argument(span: Span, function: str, edit: Edit) -> Diagnostic:
+    return E129(
+        f"`{function}` is applied to nothing",
+        span,
+        "a value is missing here",
+        hint=f"write `{function}(x)`",
+        edits=(edit,),
+    )
+
 
 E130 = Entry(
     "E130",
@@ -290,6 +576,25 @@ E131 = Entry(
     "def f(x):\n    return x\nfor t in 1..3:\n    vector g[t] ~ N(0, 1)\n",
 )
 
+
+def def_in_block(span: Span, where: str) -> Diagnostic:
+    return E131(
+        f"a definition cannot stand inside {where}",
+        span,
+        hint="move the `def` to the left margin, before the line that uses it",
+    )
+
+
+def include_in_block(span: Span, word: str, edit: Edit) -> Diagnostic:
+    return E131(
+        f"a file cannot be included inside `{word}`",
+        span,
+        "a line of the file, not of a block",
+        hint="move this line to the top",
+        edits=(edit,),
+    )
+
+
 E132 = Entry(
     "E132",
     "written as in another language",
@@ -306,3 +611,13 @@ E133 = Entry(
     "# nothing yet\n",
     "vector g ~ N(0, 1)\noutput m := mean(g^2)\n",
 )
+
+
+def no_statement(source: Source) -> Diagnostic:
+    start = Span(source, 0, 0)
+    return E133(
+        "the file holds no statement",
+        start,
+        hint="begin with a declaration, such as `vector v ~ N(0, 1)`",
+        edits=(Edit(start, "vector v ~ N(0, 1)\n"),),
+    )
