@@ -25,6 +25,9 @@ from netsor.limit.shapes import stand_ins
 if TYPE_CHECKING:
     from netsor.limit.many.evaluator import Evaluator
 
+Array = np.ndarray
+# The share of the tolerance above which an error of an expectation is worth the way by the angle.
+_ROUGH = 0.01
 _OVER = ("all", "input", "pair of inputs")
 
 
@@ -98,14 +101,13 @@ def expectation(
         record.error = max(record.error, float(part.error.max(initial=0.0, where=sound)))
         return part
 
-    def taken(w: Way, frame: Frame, values: Sequence[Bounded]) -> Bounded:
+    def run(w: Way, frame: Frame, values: Sequence[Bounded]) -> Bounded:
         c = dict(zip(block.laws, values, strict=False))
         scalars = dict(zip(block.scalars, values[len(block.laws) :], strict=False))
         shape = frame.shape if domain else (1, 1)
         shared = frame.shared.setdefault(variables, {})
         here = Laws(shape, c, scalars, evaluator.tol, frame.clock, shared)
-        found = w.run(here, [frame.value(evaluator.part(p, at)) for p in w.parts])
-        return noted(w.name, frame, full(found, shape))
+        return full(w.run(here, [frame.value(evaluator.part(p, at)) for p in w.parts]), shape)
 
     def again(k: int, frame: Frame) -> Bounded | None:
         w = block.way(k)
@@ -113,24 +115,41 @@ def expectation(
             return None
         if instead is not None and block.way(k + 1) is None:
             return frame.value(instead())
-        return taken(w, frame, [frame.value(s) for s in (*covariances, *given)])
+        return noted(w.name, frame, run(w, frame, [frame.value(s) for s in (*covariances, *given)]))
 
-    def by_angle(frame: Frame) -> Bounded:
-        """For nearly parallel inputs, whose angle the covariances lose to cancellation."""
+    def by_angle(out: Bounded, frame: Frame) -> Array:
+        """Takes what the angle gives where that is better, and returns where it is.
+
+        That is so for nearly parallel inputs, whose angle the covariances lose to cancellation, and after hundreds of
+        layers, where the errors of the covariances matter though the angle is not small.
+        """
         assert block.homogeneous is not None
-        u, v = block.gaussians
-        return evaluator.angles.expectation(block.homogeneous, at[u], at[v], frame)
+        u, v = (at[s] for s in block.gaussians)
+        rough = ~(out.error <= _ROUGH * evaluator.tol * abs(out.value))
+        if not rough.any() or not (np.isinf(out.error).any() or evaluator.angles.knows(u, v)):
+            return np.zeros(out.error.shape, bool)
+        part = frame.part(rough)
+        found = full(evaluator.angles.expectation(block.homogeneous, u, v, part), part.shape)
+        better = rough.copy()
+        better[rough] = found.error.ravel() < out.error[rough]
+        chosen = better[rough]
+        out.value[better], out.error[better] = found.value.ravel()[chosen], found.error.ravel()[chosen]
+        noted("angle from its sine", part, Bounded(out.value[better], out.error[better]))
+        return better
 
     def compute(frame: Frame, values: Sequence[Bounded]) -> Bounded:
         first = block.way(0)
         assert first is not None
-        out = taken(first, frame, values)
-        for k in itertools.count(0 if domain and block.homogeneous is not None else 1):
+        out = run(first, frame, values)
+        better = by_angle(out, frame) if domain and block.homogeneous is not None else np.zeros((1, 1), bool)
+        if not better.all():
+            noted(first.name, frame, Bounded(out.value[~better], out.error[~better]) if better.any() else out)
+        for k in itertools.count(1):
             bad = ~np.isfinite(out.error)
             if not bad.any():
                 break
             part = frame.part(bad) if domain else frame
-            more = noted("angle from its sine", part, by_angle(part)) if k == 0 else again(k, part)
+            more = again(k, part)
             if more is None:
                 break
             more = full(more, part.shape if domain else (1, 1))
