@@ -8,6 +8,7 @@ from collections.abc import Callable
 from netsor.diagnostics import Diagnostic, Span
 from netsor.diagnostics.catalogue.names import foreign_name as _unknown
 from netsor.diagnostics.catalogue.words import bracketed
+from netsor.expr.functions import PUBLIC
 
 # One function under another name.
 _SAME = {
@@ -45,6 +46,14 @@ def foreign_name(span: Span, name: str, is_vector: Callable[[str], bool] = lambd
         message, formula, note = by_formula
         u = bracketed(_parts(inside)[0])
         return _unknown(_to(span, end), f"`{name}` {message}", _applied(formula, u), note)
+    if (derivative := _DERIVATIVE.fullmatch(name)) and (of := derivative["a"] or derivative["b"]) in PUBLIC:
+        return _unknown(span, "a derivative has a prime", f"{of}'", "as in `φ'(h)`; `φ''(h)` is the second")
+    if name in ("grad", "derivative", "deriv", "D", "diff") and inside in PUBLIC:
+        return _unknown(
+            _to(span, end), "a derivative has a prime", f"{inside}'", "as in `φ'(h)`; `φ''(h)` is the second"
+        )
+    if name in _WIDTHS and _line_before(span).lstrip().startswith(("matrix", "vector")) and "~" in _line_before(span):
+        return _unknown(span, "the width is called `n`", "n")
     if name.lower() in _SAME:
         meant = _SAME[name.lower()]
         return _unknown(span, f"`{name}` is called `{meant}` here", meant, safe=True)
@@ -84,6 +93,16 @@ def foreign_name(span: Span, name: str, is_vector: Callable[[str], bool] = lambd
     if name[-1:] in _TRANSPOSES and len(name) > 1:
         return _unknown(span, f"`{name[-1]}` is a letter of the name, not a transpose", f"{name[:-1]}ᵀ")
     return None
+
+
+# dtanh, d_tanh, tanh_prime and so on.
+_DERIVATIVE = re.compile(r"(?:d|d_|grad_)(?P<a>\w+)|(?P<b>\w+?)(?:_prime|_deriv(?:ative)?|_grad|Prime|_dash)")
+_WIDTHS = ("N", "fan_in", "fan_out", "width", "hidden", "hidden_dim", "d_model", "m")
+
+
+def _line_before(span: Span) -> str:
+    """What stands before a name in its line."""
+    return span.source.text[span.source.text.rfind("\n", 0, span.start) + 1 : span.start]
 
 
 def _dot(span: Span, inside: str, end: int) -> Diagnostic | None:

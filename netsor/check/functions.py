@@ -21,6 +21,7 @@ from netsor.check.values import (
     Floor,
     FunctionValue,
     Inlined,
+    MatrixValue,
     Mean,
     Poison,
     Rows,
@@ -155,6 +156,8 @@ async def _floor(ctx: Context, node: ast.Apply) -> Value:
 async def _builtin_call(ctx: Context, node: ast.Apply, f: Builtin) -> Value:
     low, high = FUNCTIONS[f.name].arity
     count = len(node.args)
+    if high == 1 and count == 2 and isinstance(await ctx.value(node.args[0]), MatrixValue):
+        raise Fault(kinds.matrix_as_argument(node.span, f.name, node.args[0].span, node.args[1].span))
     if node.scalars or count < low or (high is not None and count > high):
         if high is None:
             wanted = f"{low} or more arguments"

@@ -93,17 +93,17 @@ async def readout(ctx: Context, node: ast.Output) -> None:
         ctx.terms_of_readout = frozenset()
     if isinstance(value, Poison):
         return
+    declared = {n for g in emitter.groups for n in g.names}
     if not isinstance(value, Scalar):
-        raise Fault(networks.readout_shape(at, node.span, name))
+        raise Fault(networks.readout_shape(at, node.span, name, declared))
     if value.expr is Const(0):
         raise Fault(networks.readout_cancels(at))
     moments = {i.name: i for i in emitter.instructions if isinstance(i, Moment) and i.name in emitter.temporary}
-    declared = {n for g in emitter.groups for n in g.names}
     terms, used = [], set()
     for term in value.expr.children if isinstance(value.expr, Add) else (value.expr,):
         found = _term(term, moments, declared, ctx.draft.biases, ctx.draft.constant_values if ctx.symbols else {})
         if found is None:
-            raise Fault(networks.readout_shape(at, node.span, name))
+            raise Fault(networks.readout_shape(at, node.span, name, declared))
         used.add(found[0])
         terms.append(found[2:])
         if found[1].free:
@@ -181,6 +181,9 @@ def _apart(e: Expr, symbols: Mapping[Sym, Expr], c: Expr) -> tuple[list[Expr], E
 # --- training -------------------------------------------------------------------------------------------------------
 
 
+_EVERYTHING = ("everything", "parameters", "params", "weights", "network", "model")
+
+
 async def train(ctx: Context, node: ast.Train) -> None:
     """`train W, b * 0.1`: the parameters that SGD updates, and their multipliers."""
     if not ctx.is_network:
@@ -198,6 +201,8 @@ async def train(ctx: Context, node: ast.Train) -> None:
                 raise Fault(networks.multiplier_of_all(item.span, d.span))
             ctx.draft.train_all = d.span
             continue
+        if base is None and d.name.lower() in _EVERYTHING and not d.indices:
+            raise Fault(networks.trained_everything(d.span))
         if base is None:
             if d.indices and not await members(ctx, d):
                 continue  # an empty family, as W[2..L] is where L = 1

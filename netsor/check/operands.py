@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,6 +24,7 @@ from netsor.check.values import (
     Inlined,
     InputMatrixValue,
     InputValue,
+    MatrixValue,
     Numbers,
     Poison,
     Scalar,
@@ -65,8 +67,19 @@ async def constant(ctx: Context, node: ast.Expr, what: str = "a number") -> Scal
     if isinstance(value, Array) and not value.shape:
         return entry(value.values)
     if not isinstance(value, Scalar) or value.number is None:
-        raise Fault(declarations.not_constant(node.span, what, kind_name(value)))
+        raise Fault(declarations.not_constant(node.span, what, kind_name(value), _line_of_number(ctx, node)))
     return value
+
+
+def _line_of_number(ctx: Context, node: ast.Expr) -> Span | None:
+    """The line `NAME := NUMBER` that gave a name its value; None where it was another."""
+    place = ctx.names.first_place.get(node.name) if isinstance(node, ast.Name) else None
+    if place is None:
+        return None
+    text = place.source.text
+    stop = text.find("\n", place.end)
+    line = Span(place.source, place.start, len(text) if stop < 0 else stop)
+    return line if re.fullmatch(r"\S+\s*:=\s*[\d.e+-]+\s*", line.text) else None
 
 
 async def law_number(ctx: Context, node: ast.Expr, what: str = "a number") -> tuple[float, Expr | None]:
@@ -227,6 +240,10 @@ async def index(ctx: Context, node: ast.Index) -> Value:
         case Builtin() | Special() | FunctionValue() | Inlined():
             inside = ", ".join(i.span.text for i in node.indices)
             raise Fault(kinds.square_application(node.span, node.base.span.text, inside))
+    if isinstance(base, MatrixValue) and len(node.indices) == 1:
+        argument = await ctx.value(node.indices[0])
+        if isinstance(argument, Vector):
+            raise Fault(kinds.matrix_in_square_brackets(node.span, node.base.span.text, node.indices[0].span.text))
     indices = await integers(ctx, node.indices)
     match base:
         case Array():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar, cast, get_args
 
@@ -252,6 +253,10 @@ class Builder:
     def crowded_division(self, left: ast.Expr, slash: Token, divisor: ast.Expr, *rest: Any) -> ast.Expr:
         factor: ast.Expr = rest[-1]
         over, under = divisor.span.text, factor.span.text
+        applied = re.fullmatch(r"(\w+)\s*\(\s*(\w+)\s*\)", under)
+        if left.span.text == "d" and applied is not None and over == f"d{applied[2]}":
+            edit = _instead(left, factor, f"{applied[1]}'({applied[2]})")
+            raise NetsorError(rules.leibniz(factor.span, applied[1], edit))
         edits = (
             _instead(divisor, factor, f"({over} {under})"),
             _instead(left, factor, f"({left.span.text} / {over}) {under}"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import more_mistakes as more
+
 HEAD = "matrix W\nvector g ~ N(0, 1)\nvector v ~ N(1, 2)\n"
 TAIL = "\noutput m := mean((x + g)^2)\n"
 NET = "network f(ξ : 3)\nmatrix U : (n, 3) ~ N(0, 1/3)\nmatrix W\nvector v ~ N(0, 1)\n"
@@ -473,10 +475,15 @@ NETWORKS = [
 
 
 # Those that have no edit, or one that is not accepted.
-WITHOUT = ("x := (W + Wᵀ)/√2 g", "auto x = tanh(g);", "x := W g / ‖W g‖ * √n", "output f := <v; x> / √n")
+WITHOUT = (*more.WITHOUT, "x := (W + Wᵀ)/√2 g", "auto x = tanh(g);", "x := W g / ‖W g‖ * √n", "output f := <v; x> / √n")
 
 
 def members() -> list[tuple[str, str]]:
     """(what is typed, what is meant), each a whole program."""
     lines = [(HEAD + a + TAIL, HEAD + b + TAIL) for a, b in LINES if b is not None]
-    return lines + [(a, b) for a, b in (*PROGRAMS, *LOOPS, *NETWORKS) if b is not None]
+    lines += [(HEAD + a + TAIL, HEAD + b + TAIL) for a, b in more.LINES]
+    for base, changes in ((LOOP, more.IN_LOOP), (NW.removesuffix("train U, W, v\n"), more.IN_NETWORK)):
+        for typed, meant in changes:
+            text = base if f"{meant}\n" in base and meant else f"{base}{meant}\n" if meant else base
+            lines.append((text.replace(f"{meant}\n", f"{typed}\n", 1) if meant else f"{base}{typed}\n", text))
+    return lines + [(a, b) for a, b in (*PROGRAMS, *LOOPS, *NETWORKS, *more.PROGRAMS) if b is not None]

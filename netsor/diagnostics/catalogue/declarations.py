@@ -376,13 +376,19 @@ E408 = Entry(
 )
 
 
-def not_constant(span: Span, what: str, kind: str) -> Diagnostic:
+def not_constant(span: Span, what: str, kind: str, number: Span | None = None) -> Diagnostic:
+    """`number` is the line `NAME := NUMBER` that gave the name its value, where it is one."""
+    edits: tuple[Edit, ...] = ()
+    if number is not None:
+        name, _, value = number.text.partition(":=")
+        edits = (Edit(number, f"param {name.strip()} = {value.strip()}"),)
     return E408(
         f"`{short(span.text)}` is {kind}, and {what} must be known before running",
         span,
         kind,
         notes=("constants are numbers, `param`s, data, loop indices and arithmetic of them",),
-        hint="use a number or a `param`",
+        hint=f"write {said(edits[0])} above" if edits else "use a number or a `param`",
+        edits=edits,
     )
 
 

@@ -10,7 +10,7 @@ from netsor.diagnostics.catalogue.words import inside, said, short
 from netsor.diagnostics.data import Diagnostic, Edit, Label, Span
 
 # A single inner product, perhaps with factors: c xᵀ y, ⟨x, y⟩.
-_INNER = re.compile(r"[^+−/-]*(?:[ᵀ⊤]|\^\s*T\b)[^+−/-]*|[^+−/-]*⟨.*⟩[^+−/-]*", re.S)
+_INNER = re.compile(r"[^+−/-]*(?:[ᵀ⊤]|\^\s*T\b)[^+−/-]*|[^+−/-]*⟨.*⟩[^+−/-]*|<[^<>]*>", re.S)
 
 E501 = Entry(
     "E501",

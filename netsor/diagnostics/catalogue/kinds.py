@@ -384,6 +384,30 @@ def function_needs_brackets(span: Span, f: Span, argument: Span) -> Diagnostic:
     )
 
 
+def matrix_in_square_brackets(span: Span, name: str, argument: str) -> Diagnostic:
+    edit = Edit(inside(span), f"{name} {bracketed(argument)}")
+    return E307(
+        f"`{short(name)}` is a matrix, and multiplies what stands behind it",
+        span,
+        "square brackets hold an index",
+        hint=f"write {said(edit)}",
+        edits=(edit,),
+    )
+
+
+def matrix_as_argument(span: Span, name: str, matrix: Span, vector: Span) -> Diagnostic:
+    """A function of one argument is given a matrix and a vector."""
+    edit = Edit(span, f"{name}({matrix.text} {bracketed(vector.text)})")
+    return E306(
+        f"`{name}` takes one argument, and `{short(matrix.text)}` with `{short(vector.text)}` are two",
+        span,
+        "here",
+        notes=("a matrix multiplies the vector behind it, with nothing between them",),
+        hint=f"write {said(edit)}",
+        edits=(edit,),
+    )
+
+
 def square_application(span: Span, name: str, argument: str) -> Diagnostic:
     edit = Edit(inside(span), f"{name}({argument})", safe=True)
     return E307(

@@ -15,6 +15,14 @@ _CENTRED = "give `{}` mean 0, independent of the rest, and use it in the readout
 # A product as a readout has it, and what divides it.
 _READOUT = re.compile(r"((?:\w+\s*(?:ᵀ|⊤|\^T)\s*|⟨).*?)(?:\s*/\s*(?:n|√n|√ n|sqrt n))?\Z", re.S)
 
+_NAME = r"[^\W\d][\w\u0300-\u036f]*(?:\[[^\[\]]*\])?"
+_BY = r"\s*(?:[*⊙·.∘]|\s)\s*"
+# mean(v * x) and v · x, with or without a power of n.
+_FACTORS = re.compile(
+    rf"(?:√n\s*\*?\s*)?(?:mean\(\s*(?P<a>{_NAME}){_BY}(?P<b>{_NAME})\s*\)|(?P<c>{_NAME})\s*[*⊙·.∘]\s*(?P<d>{_NAME}))"
+    r"(?:\s*/\s*(?:n|√n|√ n|sqrt n|sqrt\(n\)))?"
+)
+
 E601 = Entry(
     "E601",
     "an output of a network is not a readout",
@@ -26,10 +34,16 @@ E601 = Entry(
 )
 
 
-def readout_shape(span: Span, line: Span, name: str) -> Diagnostic:
-    """`line` is the statement, `name` the output's own."""
-    product = _READOUT.match(span.text.strip())
-    edits = (Edit(line, f"output {name} := {product[1]} / √n"),) if product else ()
+def readout_shape(span: Span, line: Span, name: str, declared: Collection[str] = ()) -> Diagnostic:
+    """`line` is the statement, `name` the output's own, `declared` the vectors that the network declares."""
+    text = span.text.strip()
+    product, factors = _READOUT.match(text), _FACTORS.fullmatch(text)
+    made = product[1] if product else ""
+    if factors is not None and not product:
+        # Of two vectors side by side, the one that is declared reads out.
+        a, b = factors["a"] or factors["c"], factors["b"] or factors["d"]
+        made = f"{a}ᵀ {b}" if a in declared else f"{b}ᵀ {a}" if b in declared else ""
+    edits = (Edit(line, f"output {name} := {made} / √n"),) if made else ()
     return E601(
         f"`{short(span.text)}` is not a readout",
         span,
@@ -196,6 +210,18 @@ E607 = Entry(
     bad=_NET + ("train W\ntrain W * 2\noutput f := vᵀ x / √n\n"),
     good=_NET + ("train W * 2\noutput f := vᵀ x / √n\n"),
 )
+
+
+def trained_everything(span: Span) -> Diagnostic:
+    """A word for all parameters that is not the language's."""
+    edit = Edit(span, "all")
+    return E603(
+        f"`{span.text}` is not a parameter",
+        span,
+        "every parameter?",
+        hint=f"write {said(edit)}",
+        edits=(edit,),
+    )
 
 
 def trained_twice(span: Span, name: str, place: Span) -> Diagnostic:

@@ -236,6 +236,17 @@ E113 = Entry(
 )
 
 
+def leibniz(factor: Span, function: str, edit: Edit) -> Diagnostic:
+    """d/dx f(x), which reads as a quotient."""
+    return E113(
+        "a derivative has a prime",
+        factor,
+        f"the derivative of `{function}`?",
+        hint=f"write {said(edit)}",
+        edits=(edit,),
+    )
+
+
 def ambiguous_divisor(factor: Span, divisor: str, hint: str, edits: tuple[Edit, ...]) -> Diagnostic:
     return E113(
         "after `/` a juxtaposed factor needs brackets",

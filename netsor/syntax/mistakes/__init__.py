@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from netsor.diagnostics.data import Diagnostic
-from netsor.syntax.mistakes import arrays, code, expressions, latex, paper, statements
+from netsor.syntax.mistakes import arrays, code, declared, expressions, latex, paper, statements
 from netsor.syntax.mistakes.characters import mended
 from netsor.syntax.mistakes.habit import recognise
 from netsor.syntax.mistakes.inclusion import included
@@ -18,7 +18,9 @@ from netsor.syntax.mistakes.paper import superscripts
 from netsor.syntax.tokens import BEGINS_FACTOR, BEGINS_VALUE, Line
 
 # Comments first: what stands in one is not a habit. LaTeX before what its commands are rewritten to.
-_HABITS = (*code.COMMENTS, *code.STATEMENTS, *paper.HABITS, *latex.HABITS, *arrays.HABITS, *code.HABITS)
+_HABITS = (
+    *code.COMMENTS, *code.STATEMENTS, *declared.HABITS, *paper.HABITS, *latex.HABITS, *arrays.HABITS, *code.HABITS
+)  # fmt: skip
 
 _RULES: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
     statements.misspelt,

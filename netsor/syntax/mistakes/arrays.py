@@ -8,12 +8,13 @@ from netsor.syntax.mistakes.habit import MEMBER, NAME, habit
 from netsor.syntax.mistakes.laws import squared
 
 _MODULE = (
-    r"(?<![\w.])(?:np|numpy|torch|jnp|jax|math|F|nn|tf|scipy|sp|keras|cp)"
-    r"(?:\.(?:functional|special|linalg|nn|numpy|math|random))*\."
+    r"(?<![\w.])(?:np|numpy|torch|jnp|jax|math|F|nn|tf|scipy|sp|keras|cp|special|stats|norm(?=\.cdf)|K(?=\.[a-z]))"
+    r"(?:\.(?:functional|special|linalg|nn|numpy|math|random|stats|norm(?=\.)|activations|backend))*\."
 )
 _RENAMED = {
     "maximum": "max", "minimum": "min", "absolute": "abs", "fabs": "abs", "arctan": "atan", "heaviside": "step",
     "average": "mean", "Tanh": "tanh", "ReLU": "relu", "GELU": "gelu", "Sigmoid": "sigmoid", "clamp": "clip",
+    "cdf": "Phi", "ndtr": "Phi",
 }  # fmt: skip
 _MODULES_NOTE = "nothing is imported: every function of the language is at hand by its name"
 _RANDOM = r"(?:randn|rand|normal|standard_normal|randn_like|Linear|Parameter|Embedding|uniform|empty)"
@@ -28,6 +29,9 @@ def _drawn(m: re.Match[str]) -> str:
     """The declaration with the law that the numbers around the draw give it."""
     name, before, kind, arguments, behind = (m.group(i) or "" for i in range(1, 6))
     parts = _split(arguments)
+    if kind in ("uniform", "rand"):
+        ends = parts[:2] if kind == "uniform" and len(parts) >= 2 else ["0", "1"]
+        return f"vector {name} ~ U({ends[0]}, {ends[1]})"
     deviation = "1"
     if kind == "normal" and len(parts) >= 2:
         shape = ",".join(parts[2:])
@@ -66,6 +70,16 @@ def _variance(deviation: str, factors: list[tuple[str, str]]) -> str:
         over = [f"({f})" if "/" in f else f for f in over]
     top = " * ".join(over) or "1"
     return top + "".join(f"/{f}" if re.fullmatch(r"[\w.]+", f) else f"/({f})" for f in under)
+
+
+def _leaky(m: re.Match[str]) -> str:
+    slope = m.group(1).strip()
+    return f"leaky_relu({m.group(2)}, {slope})" if slope else f"leaky_relu({m.group(2)})"
+
+
+def _linear(m: re.Match[str]) -> str:
+    x, w, b = m.groups()
+    return f"{w} ({x.strip()})" if not b else f"({w} ({x.strip()}) + {b.strip()})"
 
 
 def _function(m: re.Match[str]) -> str:
@@ -108,7 +122,7 @@ _METHOD_NOTE = "nothing has methods: a function is applied, `mean(x)`, and a mat
 
 def _keeps_first(m: re.Match[str]) -> bool:
     """Whether the product's index is the first of the matrix."""
-    return re.search(rf"->{m.group(1)}['\"]", m.group()) is not None
+    return re.search(rf",\s*{m.group(2)}\b", m.group()) is not None
 
 
 HABITS = (
@@ -137,9 +151,22 @@ HABITS = (
         lambda m: f"⟨{m.group(1).strip()}, {m.group(2).strip()}⟩",
     ),
     habit(
-        rf"{_MODULE}einsum\(\s*[\"'](\w)(\w),\s*(?:\1->\2|\2->\1)[\"']\s*,\s*({MEMBER})\s*,({_PIECE})\)",
+        rf"{_MODULE}einsum\(\s*[\"'](\w)(\w),\s*(?:\1(?:->\2)?|\2(?:->\1)?)[\"']\s*,\s*({MEMBER})\s*,({_PIECE})\)",
         "`{}`: a product with a matrix is `W x`, and there are no modules",
         lambda m: f"{m.group(3)}{'' if _keeps_first(m) else 'ᵀ'} ({m.group(4).strip()})",
+    ),
+    habit(rf"{_MODULE}heaviside\(({_PIECE}),{_PIECE}\)", "there are no modules, so `{}` has no meaning", r"step(\1)",
+          note=_MODULES_NOTE),
+    habit(
+        rf"{_MODULE}LeakyReLU\((?:negative_slope\s*=\s*)?([^()]*)\)\s*\(({_ARGUMENTS})\)",
+        "there are no modules, so `{}` has no meaning",
+        _leaky,
+        note=_MODULES_NOTE,
+    ),
+    habit(
+        rf"{_MODULE}linear\(({_PIECE}),\s*({MEMBER})\s*(?:,({_PIECE}))?\)",
+        "`{}`: a product with a matrix is `W x`, and there are no modules",
+        _linear,
     ),
     habit(
         rf"(?:{_MODULE}|(?<![\w.])(?=\w+\({_ARGUMENTS}=))(?:clamp|clip)\(({_ARGUMENTS})\)",
@@ -164,8 +191,11 @@ HABITS = (
     ),
     habit(rf"{_MODULE}({NAME})", "there are no modules, so `{}` has no meaning", _function, note=_MODULES_NOTE),
     habit(r"(?<![\w.])self\.", "there are no objects, so `{}` has no meaning", "", note=_MODULES_NOTE),
-    habit(rf"{_OBJECT}\.(?:t|transpose)\(\)|{_OBJECT}\.m?T(?!\w)", "a transpose is written `ᵀ` or `^T`",
-          lambda m: f"{m.group(1) or m.group(2)}ᵀ", "E109"),
+    # A row of activations times W.T is W times the column.
+    habit(rf"({MEMBER})\s*@\s*({MEMBER})(?P<at>\.(?:t\(\)|m?T(?!\w))|ᵀ)",
+          "a product with a matrix is `W x`, the matrix first", r"\2 \1"),
+    habit(rf"{_OBJECT}\.(?:t|transpose|adjoint)\((?:\s*-?\d+\s*,\s*-?\d+\s*)?\)|{_OBJECT}\.m?[TH](?!\w)",
+          "a transpose is written `ᵀ` or `^T`", lambda m: f"{m.group(1) or m.group(2)}ᵀ", "E109"),
     habit(rf"({MEMBER}ᵀ?)\.(?:dot|matmul|mm|mv)\(", "`{}…)`: a product with a matrix is `W x`", r"\1 (",
           note=_METHOD_NOTE),
     habit(rf"({MEMBER}(?:\([^()]*\))?|\([^()]*\))\.({NAME})\(\s*(?:(?:axis|dim)\s*=\s*[\w-]+|[\d-]+)?(?:,\s*keepdims?\s*=\s*\w+)?\s*\)",

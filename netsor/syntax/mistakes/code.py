@@ -139,6 +139,11 @@ HABITS = (
           r"if \2 then \1 else \3", "E124", note=_IF_NOTE),
     habit(r"((?::=|(?<![:<>!=])=|\breturn\s|\boutput\s)\s*)(?!\s*if\b)(?P<at>([^=\s][^=]*?)\s+if\s+(.+?)\s+else\s+(.+))$",
           "in a conditional the condition comes first", r"\1if \4 then \3 else \5", "E124", note=_IF_NOTE),
+    habit(r"(?<=\S)(\s+)(?P<at>if\s+([^:]+?)\s*:\s*([^:]+?)\s+else\s*:\s*([^:]+))$",
+          "`{}` is a conditional, which is written in words here", r"\1if \3 then \4 else \5", "E124", note=_IF_NOTE),
+    habit(r"(\bthen\b[^=]*?)\b(?P<at>otherwise)\b", "a conditional is `if C then A else B`", r"\1else", "E124"),
+    habit(r"(:?=\s*|[-+*/]\s*)(?P<at>(\d+),(\d+))(?=\s*(?:[-+*/]|$))", "a decimal has a point: `{}` is two numbers",
+          r"\1\3.\4", "E120"),
     # --- giving a name its value ---
     habit(rf"^({NAME})\s*:?=\s*lambda\s+({NAME}(?:\s*,\s*{NAME})*)\s*:\s*(.+)$",
           "a function is defined by its value at a variable", r"\1(\2) = \3", note="as on paper: `φ(u) = u^2`"),

@@ -172,5 +172,7 @@ def _rewritten(text: str, habits: Sequence[Habit]) -> str:
                 text = h.pattern.sub(h.rewrite, text)
         if text == before:
             break
+    # `1.` and `0.` of other languages, so that the whole line can be accepted.
+    text = re.sub(r"(?<![\w.])(\d+)\.(?![\w.])", r"\1", text)
     # Characters that merely look like the language's, so that the whole line can be accepted.
     return "".join(characters.meant(c) or c for c in text).rstrip()

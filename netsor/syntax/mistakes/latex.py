@@ -52,6 +52,11 @@ HABITS = (
         lambda m: f"({_bracketed(m.group(1))}/{_bracketed(m.group(2))})",
         note=_NOTE,
     ),
+    habit(r"\\[dt]?frac\s*(\d)\s*(\d)", _SAID, r"(\1/\2)", note=_NOTE),
+    habit(r"\\[lr]?vert\s*(?=\S)(.*?)\s*\\[lr]?vert(?![A-Za-z])", _SAID, r"abs(\1)", note=_NOTE),
+    habit(r"\\\{", _SAID, "(", note=_NOTE),
+    habit(r"\\\}", _SAID, ")", note=_NOTE),
+    habit(r"_\s*\{\s*\}", "`{}` is an empty index", "", note=_NOTE),
     habit(r"\\sqrt\s*\{([^{}]*)\}", _SAID, r"√(\1)", note=_NOTE),
     # h_l beside h_{l-1}: both are members of families.
     habit(r"(?<![\w.])([^\W\d_](?:(?!_)\w)*)_([a-z](?![\w{]))(?=.*_\{)", "`{}` is an index as in LaTeX", r"\1[\2]",
