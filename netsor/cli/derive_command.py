@@ -35,6 +35,8 @@ def register(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from netsor.api import load
 
+    if args.all:
+        refuse_unused(args, ("of",), "beside `--all`, which shows every variable")
     if not args.numbers:
         refuse_unused(args, ("tol", "budget"), "without `--numbers`")
     fill_in(args, tol=1e-8, budget=60.0)

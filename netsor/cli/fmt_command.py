@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from netsor.cli.options import add_file
+from netsor.cli.options import add_file, refuse_unused
 from netsor.cli.sources import several
 
 
@@ -30,6 +30,8 @@ def run(args: argparse.Namespace) -> int:
     from netsor.show.writing import write
     from netsor.syntax.format import format_source
 
+    if args.stdout:
+        refuse_unused(args, ("check",), "beside `--stdout`, which prints the text itself")
     status = 0
     for file in several(args):
         try:

@@ -95,6 +95,36 @@ def test_an_option_does_something_or_is_refused(
         assert found != plain or name in idle, f"{command} {call} {name} is ignored in silence"
 
 
+# Pairs of which the second changes nothing beside the first, and why.
+PAIRS = {
+    ("derive", "--of", "--tol"), ("derive", "--budget", "--tol"),  # those numbers are exact
+    ("eval", "--law", "--set"), ("eval", "--law", "--data"),  # that law does not depend on them
+    ("train", "--batch", "--order"),  # a batch of all rows
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("command", "call"), [(c, call) for c, calls in CALLS.items() for call in calls if c != "predict"]
+)
+def test_options_in_pairs(command: str, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside any other option, too, an option does something or is refused."""
+    monkeypatch.chdir(tmp_path)
+    given = [command, *call.split()]
+    idle = NOTHING_TO_DO.get(command, set()) | NOTHING_TO_DO.get(f"{command} {call}", set())
+    there = [o for o in options(command) if not set(o.option_strings) & set(given)]
+    alone = {o.option_strings[-1]: answer(with_option(given, o), tmp_path) for o in there}
+    accepted = [o for o in there if alone[o.option_strings[-1]].status in (0, 1)]
+    for first in accepted:
+        for second in accepted:
+            a, b = first.option_strings[-1], second.option_strings[-1]
+            if a == b or b in idle or (command, a, b) in PAIRS:
+                continue
+            found = answer(with_option(with_option(given, first), second), tmp_path)
+            assert "E012" not in found.err and "Traceback" not in found.err, (a, b, found.err)
+            assert found != alone[a], f"{command} {call}: {b} is ignored in silence beside {a}"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -106,6 +136,9 @@ def test_an_option_does_something_or_is_refused(
         "check m.netsor --diff --exact",
         "check m.netsor --format sarif --exact",
         "check - --fix --exact",
+        "check p.netsor --json --format sarif",
+        "fmt untidy.netsor --check --stdout",
+        "derive p.netsor --all --of y[2]",
     ],
 )
 def test_an_option_beside_which_another_does_nothing_is_refused(
@@ -113,4 +146,4 @@ def test_an_option_beside_which_another_does_nothing_is_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     found = answer(arguments.split(), tmp_path)
-    assert (found.status, found.out) == (2, "") and "E010" in found.err
+    assert found.status == 2 and "E010" in found.err and bool(found.out) == ("--json" in arguments)
