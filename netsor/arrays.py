@@ -52,8 +52,9 @@ def as_tuples(value: Any) -> Values:
     return tuple(map(as_tuples, value)) if isinstance(value, list) else value
 
 
-def ragged(name: str) -> NetsorError:
-    return NetsorError(declarations.rows_of_different_lengths(name))
+def ragged(name: str, line: int | None = None) -> NetsorError:
+    """The error for rows of different lengths; `line` of a file is the first that differs."""
+    return NetsorError(declarations.rows_of_different_lengths(name, line))
 
 
 def no_numbers(name: str, shape: Shape) -> NetsorError:

@@ -121,7 +121,7 @@ def _read_csv(file: IO[bytes], name: str) -> tuple[Values, Shape]:
                 raise NotNumbers(f"line {lines.line_num}: {why}")
             row = tuple(number_in_line(field, lines.line_num) for field in fields)
             if rows and len(row) != width:
-                raise ragged(name)
+                raise ragged(name, lines.line_num)
             width = len(row)
             rows.append(row)
     except csv.Error as error:

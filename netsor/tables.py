@@ -70,7 +70,9 @@ def _no_column(name: str, names: Sequence[str], source: str) -> NetsorError:
 def read_table(text: str, name: str) -> Table:
     """The rows in a file: .csv with or without a heading, .parquet, .npz (`FILE.npz:NAME` of several), .npy, .json.
 
-    A first line of a .csv file in which no field is a number is its heading. Raises NetsorError as `read_array`.
+    A first line of a .csv file in which no field is a number is its heading, and where its first field is empty the
+    first column has row labels, which are left out. Fields may be apart by semicolons; a decimal may then have a comma.
+    Raises NetsorError as `read_array`.
     """
     import numpy as np
 
@@ -94,18 +96,26 @@ def read_table(text: str, name: str) -> Table:
 def _read_csv(content: bytes, name: str, source: str) -> Table:
     import numpy as np
 
-    lines = csv.reader(io.StringIO(text_of(content)))
+    text = text_of(content)
+    lines, decimal = _fields(text)
     names: tuple[str, ...] | None = None
     rows: list[list[float]] = []
+    labelled = False
     try:
         for fields in lines:
             if not any(field.strip() for field in fields) and len(fields) <= 1:
                 continue
-            if not rows and names is None and not any(_is_number(field) for field in fields):
+            if decimal:
+                fields = [field if "." in field else field.replace(",", ".", 1) for field in fields]
+            if not rows and names is None:
+                # Data frames are written with an empty field above their column of row labels.
+                labelled = len(fields) > 1 and not fields[0].strip() and all(map(str.strip, fields[1:]))
+            fields = fields[1:] if labelled else fields
+            if not rows and names is None and (labelled or not any(_is_number(field) for field in fields)):
                 names = _heading(fields)
                 continue
             if len(fields) != len(names or (rows[0] if rows else fields)):
-                raise ragged(name)
+                raise ragged(name, lines.line_num)
             rows.append([_entry(field, lines.line_num, names, k) for k, field in enumerate(fields)])
     except csv.Error as error:
         raise NotNumbers(f"line {lines.line_num}: {error}") from None
@@ -114,6 +124,14 @@ def _read_csv(content: bytes, name: str, source: str) -> Table:
     if not rows:
         raise no_numbers(name, (0,))
     return Table(np.array(rows, float), names, source)
+
+
+def _fields(text: str) -> tuple[Any, bool]:
+    """A reader of the lines of a file, and whether its fields are apart by semicolons and decimals have commas."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    if ";" in first and len(next(csv.reader([first], delimiter=";"))) > 1:
+        return csv.reader(io.StringIO(text), delimiter=";"), True
+    return csv.reader(io.StringIO(text)), False
 
 
 def _is_number(field: str) -> bool:

@@ -36,11 +36,37 @@ def test_headings(folder):
     assert read_table("d.npz:y", "--targets").values.tolist() == [1.0, 2.0]
 
 
+AS_WRITTEN = {
+    # by pandas with its row labels, numbers or words, and where a decimal has a comma
+    ",size,age\n0,1.5,2\n1,3.0,-4\n": ("size", "age"),
+    ",size,age\nanna,1.5,2\nbob,3.0,-4\n": ("size", "age"),
+    ";size;age\n0;1,5;2\n1;3,0;-4\n": ("size", "age"),
+    # by a spreadsheet, with quotes, blank lines and a mark of the encoding
+    '\ufeff"size";"age"\r\n"1,5";"2"\r\n\r\n3;-4\r\n': ("size", "age"),
+    "1.5;2\n3;-4\n\n": None,
+    '"1.5","2"\n"3","-4"\n': None,
+}
+
+
+@pytest.mark.parametrize("text", AS_WRITTEN)
+def test_files_as_pandas_and_spreadsheets_write_them(folder, text):
+    (folder / "made.csv").write_text(text, encoding="utf-8", newline="")
+    table = read_table("made.csv", "--inputs")
+    assert table.values.tolist() == [[1.5, 2], [3, -4]] and table.names == AS_WRITTEN[text]
+
+
+def test_a_row_of_another_length_is_told_with_its_line(folder):
+    (folder / "ragged.csv").write_text("a,b\n1,2\n\n3\n")
+    with pytest.raises(NetsorError, match="E403") as caught:
+        read_table("ragged.csv", "--inputs")
+    assert "line 4" in caught.value.diagnostics[0].message
+
+
 @pytest.mark.parametrize(
     "text, message",
     [
         ("a,b\n1,x\n", "line 2, column `b`: `x` is not a number"), ("a,b\n1,\n", "column `b`: the entry is missing"),
-        ("a,a\n1,2\n", "two columns `a`"), ("a;b\n", "line 1: `a;b` is not a number"),
+        ("a,a\n1,2\n", "two columns `a`"), ("a;b\n", "line 1: `a` is not a number"),
         ("1,b\n2,3\n", "`b` is not a number"),
     ],
 )  # fmt: skip

@@ -96,8 +96,9 @@ E403 = Entry(
 )
 
 
-def rows_of_different_lengths(name: str) -> Diagnostic:
-    return E403(f"the rows of `{name}` have different lengths", hint="give every row the same number of entries")
+def rows_of_different_lengths(name: str, line: int | None = None) -> Diagnostic:
+    where = f": line {line} differs from those before" if line is not None else ""
+    return E403(f"the rows of `{name}` have different lengths{where}", hint="give every row the same number of entries")
 
 
 def no_entries(name: str, shape: Sequence[int]) -> Diagnostic:
