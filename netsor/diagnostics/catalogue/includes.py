@@ -170,12 +170,13 @@ def hides(span: Span, name: str, place: Span, free: str) -> Diagnostic:
 
 def in_two_files(span: Span, name: str, first: Span, second: Span) -> Diagnostic:
     """An include brings in a name that another one has brought in before it."""
+    one, other = ("std" if place.source.standard else place.source.name for place in (first, second))
     return E264(
         f"`{name}` is defined in two of the included files",
         span,
         f"brings in another `{name}`",
         labels=(Label(first, "the first"), Label(second, "the second")),
         notes=("each name stands for one thing",),
-        hint=f"rename one of them, or include only one of the files: `{first.source.name}` or `{second.source.name}`",
+        hint=f"rename one of them, or include only one of the files: `{one}` or `{other}`",
         edits=(line_removed(span),),
     )
