@@ -27,6 +27,7 @@ from netsor.kernels.paths import path_contributions
 from netsor.kernels.tables import Asked, Request, tabulate, tabulate_own
 from netsor.kernels.tables import Kernel as Kernel
 from netsor.kernels.terms import KernelTerm, gram_terms, nngp_terms, ntk_terms
+from netsor.limit.collection import rarely_collected
 from netsor.limit.many.frames import Step
 from netsor.limit.many.terms import Taken, Term
 from netsor.progress import Counts, Progress
@@ -173,7 +174,7 @@ def infer_ntk(
 def in_time(network: Program, name: str, budget: float | None) -> Iterator[None]:
     """A block that ends with its budget (`netsor.deadline.limited`); raises NetsorError (E804) where it is cut."""
     try:
-        with limited(budget):
+        with limited(budget), rarely_collected():
             yield
     except TimeOver:
         raise NetsorError(out_of_time(f"the {name} of `{network.name}`", None, is_stopped())) from None

@@ -18,6 +18,7 @@ from netsor.expr.infinite_width import at_infinite_width
 from netsor.gaussian import Settings
 from netsor.gaussian.problem import Method
 from netsor.gaussian.symbolic.powers_of_two import NORMAL, apart
+from netsor.limit.collection import rarely_collected
 from netsor.limit.expectations import Taken
 from netsor.limit.interpreter import Limit
 from netsor.limit.jumps import Jumps
@@ -117,7 +118,7 @@ def infer_limit(
                 faults[output.name] = fault.diagnostics
 
     try:
-        with limited(budget):
+        with limited(budget), rarely_collected():
             work_through(asked, 0.5)
             rough = [o for o in asked if o.name not in faults and not values[o.name].converged]
             if rough and end is not None and budget is not None and end - now() > 0.25 * budget:
