@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
-from functools import lru_cache
 
 from netsor.expr.digits import power_in_digits, value_in_digits
 from netsor.expr.entry import FUNCTIONS
@@ -91,10 +90,31 @@ def add(*terms: Expr) -> Expr:
     return rebuild_sum(gathered.items())
 
 
-@lru_cache(maxsize=64)
+# The terms of the latest long sums without their coefficients.
+_RESTS: dict[Add, frozenset[Expr]] = {}
+_MOST_SUMS = 64
+
+
 def _rests(long: Add) -> frozenset[Expr]:
     """The terms of a long sum without their coefficients."""
-    return frozenset([split_coefficient(t)[1] for t in long.children])
+    found = _RESTS.get(long)
+    return note_rests(long, frozenset([split_coefficient(t)[1] for t in long.children])) if found is None else found
+
+
+def note_rests(long: Add, rests: frozenset[Expr]) -> frozenset[Expr]:
+    """Remember the terms of a long sum without their coefficients."""
+    _RESTS[long] = rests
+    if len(_RESTS) > _MOST_SUMS:
+        _RESTS.pop(next(iter(_RESTS)), None)
+    return rests
+
+
+def reordered(long: Add, terms: tuple[Expr, ...]) -> Add:
+    """A sum with its terms in another order."""
+    made = Add._make(None, terms)
+    if long in _RESTS:
+        note_rests(made, _RESTS[long])
+    return made
 
 
 def _added_to(long: Add, terms: Sequence[Expr]) -> Expr | None:
@@ -113,7 +133,9 @@ def _added_to(long: Add, terms: Sequence[Expr]) -> Expr | None:
                 return None
             rests.add(rest)
             out.append(_scaled(rest, c))
-    return Add._make(None, tuple(out))
+    made = Add._make(None, tuple(out))
+    note_rests(made, known | rests)
+    return made
 
 
 def rebuild_sum(items: Iterable[tuple[Expr, Number]]) -> Expr:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from netsor.expr.build import add, mul, power, rebuild_sum, with_children
+from netsor.expr.build import add, mul, power, rebuild_sum, reordered, with_children
 from netsor.expr.differentiate import unfold_apply
 from netsor.expr.functions import absolute
 from netsor.expr.nodes import (
@@ -58,7 +58,7 @@ def _sorted(node: Expr) -> Expr:
         case Add() if all(t.form is True for t in node.children):
             # The terms are canonical, so that only their order may not be.
             ordered_terms = tuple(sorted(node.children, key=_term_key))
-            return node if ordered_terms == node.children else Add._make(None, ordered_terms)
+            return node if ordered_terms == node.children else reordered(node, ordered_terms)
         case Add():
             pairs = [split_coefficient(t) for t in node.children]
             ordered = sorted(pairs, key=lambda p: sort_key(p[1]))

@@ -335,9 +335,8 @@ class Writing:
         found = self._members.get(operand)
         if found is None:
             found = self._members[operand] = {}
-            for s in sorted(operand.free, key=lambda s: s.digest):
-                if s in self.products:
-                    found.setdefault(self.products[s].family, []).append(s)
+            for s in sorted(self.products.keys() & operand.free, key=lambda s: s.digest):
+                found.setdefault(self.products[s].family, []).append(s)
         return found
 
     def _are_independent(self, a: Sym, b: Sym) -> bool:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netsor.core import DataRef
-from netsor.expr import Const, Sym
+from netsor.expr import Add, Const, Sym
 from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.arithmetic.two_product import two_product
 from netsor.gaussian.symbolic.independence import gaussians_of
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 _EPS = 2.0**-52
 _LEAST = 1e-70
+_MOST_TERMS = 4
 _SQRT_8PI = math.sqrt(8 * math.pi)
 
 
@@ -200,6 +201,9 @@ class Angles:
         """For W φ(u) and W φ(v) with one homogeneous φ; None for others."""
         p, q = (self.evaluator.limit.products[x] for x in (s, t))
         if (p.matrix, p.transposed) != (q.matrix, q.transposed):
+            return None
+        # A homogeneous function of one form is a short sum; a residual stream is none.
+        if any(isinstance(x.operand, Add) and len(x.operand.children) > _MOST_TERMS for x in (p, q)):
             return None
         forms = self.evaluator.forms
         f, g = (forms.rewritten(x.operand) for x in (p, q))

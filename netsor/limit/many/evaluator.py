@@ -69,11 +69,12 @@ class Evaluator:
         self.work = WorkList()
         self.forms = Forms(limit)
         self.angles = Angles(self)
-        self.pairing = Pairing(self.families_of, self.is_gaussian, self.expect, self.total, self._prepare)
+        self.pairing = Pairing(self.families_of, self.gaussians_of, self.expect, self.total, self._prepare)
         self._count = 0
         self._domains: dict[Sym, str] = {}
         self._families: dict[Sym, frozenset[Hashable]] = {}
         self._families_of: dict[Expr, frozenset[Hashable]] = {}
+        self._gaussians_of: dict[Expr, frozenset[Sym]] = {}
         # What is known of a symbol by itself: whether it is a Gaussian, its domain and its families.
         self._alone: dict[Sym, tuple[bool, str, tuple[Hashable, ...]]] = {}
         self._covariances: dict[tuple[Sym, Sym], Step] = {}
@@ -479,6 +480,17 @@ class Evaluator:
             else:
                 found = frozenset[Hashable]().union(*map(self.families, e.free))
             self._families_of[e] = found
+        return found
+
+    def gaussians_of(self, e: Expr) -> frozenset[Sym]:
+        """The Gaussians of an expression, of the terms of a sum one by one."""
+        found = self._gaussians_of.get(e)
+        if found is None:
+            if isinstance(e, Add):
+                found = frozenset[Sym]().union(*map(self.gaussians_of, e.children))
+            else:
+                found = frozenset(s for s in e.free if self.is_gaussian(s))
+            self._gaussians_of[e] = found
         return found
 
     def _find_families(self, s: Sym) -> Iterator[Hashable]:

@@ -48,13 +48,13 @@ class Pairing:
     def __init__(
         self,
         families: Callable[[Expr], frozenset[Hashable]],
-        is_gaussian: Callable[[Sym], bool],
+        gaussians_of: Callable[[Expr], frozenset[Sym]],
         expect: Callable[[Expr], Step],
         total: Callable[[list[Term]], Step],
         prepare: Callable[[Expr, Expr], None],
     ):
         """`prepare` finds the laws of the variables of two sums, those of the first layers first."""
-        self._families, self._is_gaussian = families, is_gaussian
+        self._families, self._gaussians_of = families, gaussians_of
         self._expect, self._total, self._prepare = expect, total, prepare
         self._recent: list[_Known] = []
 
@@ -92,7 +92,7 @@ class Pairing:
         return next((k for k in reversed(self._recent) if k.x <= mine and k.y <= yours), None)
 
     def _exists(self, e: Expr) -> bool:
-        gaussians = frozenset(s for s in e.free if self._is_gaussian(s))
+        gaussians = self._gaussians_of(e)
         return not gaussians or integrable(e, gaussians) is True
 
     def _groups(

@@ -97,6 +97,8 @@ class Known(Protocol):
 
     def families_of(self, e: Expr) -> frozenset[Hashable]: ...
 
+    def gaussians_of(self, e: Expr) -> Gaussians: ...
+
     def place(self, s: Sym) -> int: ...
 
 
@@ -169,7 +171,7 @@ class Planner:
             if sums is None or not pairing.is_long(*sums):
                 return self.in_forms(e)
             factors = [TwoSums(*sums, gaussian[0])]
-        elif len(gaussian) > 1 and all(integrable(g, gaussians_of(g, self)) is True for g in gaussian):
+        elif len(gaussian) > 1 and all(integrable(g, self._gaussians(g)) is True for g in gaussian):
             factors = [Integrand(*self._numbered(g)) if self._in_stand_ins else Integrand(g, ()) for g in gaussian]
         else:
             return self.in_forms(e)
@@ -183,6 +185,10 @@ class Planner:
         if not self._in_stand_ins:
             return self.known.families_of(e)
         return frozenset(x for s in e.free for x in self.known.families(self.at[s]))
+
+    def _gaussians(self, e: Expr) -> Gaussians:
+        """The Gaussians of an expression; those of the terms of a long sum are remembered."""
+        return gaussians_of(e, self) if self._in_stand_ins else self.known.gaussians_of(e)
 
     def in_forms(self, e: Expr) -> tuple[Summand, ...]:
         """Terms that are products of independent blocks, after the integrand is written in linear forms."""
