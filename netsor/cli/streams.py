@@ -19,21 +19,46 @@ _received: list[int] = []
 _FINISHING = b"interrupted: what is known will be told in a moment; once more ends at once\n"
 # Seconds in which an interrupted limit has to be through.
 _PATIENCE = 8.0
+# Seconds after which a signal is raised again that was lost.
+_LATER = 0.01
+
+
+class Asked(KeyboardInterrupt):
+    """A signal asked this process to end.
+
+    A KeyboardInterrupt itself, where it comes while a string is executed, as those are that make a data class, would
+    have Python end the process by SIGINT, though it was caught.
+    """
 
 
 def handle_signals() -> None:
     """SIGTERM and SIGHUP stop the command as Ctrl-C does; the second one ends it at once."""
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         # `nohup` has it ignored, and that is to stay.
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+        if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _end)
+    if hasattr(signal, "setitimer"):
+        sys.unraisablehook = _lost
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:
-    signal.signal(number, signal.SIG_DFL)
+    signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     _received.append(number)
-    raise KeyboardInterrupt
+    raise Asked
+
+
+def _lost(found: sys.UnraisableHookArgs) -> None:
+    """Where Python can raise nothing, as while an object is deleted, a signal is raised a little later."""
+    if not issubclass(found.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(found)
+        return
+    signal.signal(signal.SIGALRM, _again)
+    signal.setitimer(signal.ITIMER_REAL, _LATER)
+
+
+def _again(number: int, frame: FrameType | None) -> NoReturn:
+    raise Asked
 
 
 class Interruptible:
@@ -68,7 +93,7 @@ class Interruptible:
         if number != signal.SIGINT:
             _received.append(number)
         if hasattr(signal, "setitimer"):
-            self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, signal.default_int_handler)
+            self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, _again)
             signal.setitimer(signal.ITIMER_REAL, _PATIENCE)
 
     def _restore(self) -> None:
@@ -82,7 +107,7 @@ class Interruptible:
         self._restore()
         resume()
         if self.interrupted and isinstance(fault, NetsorError) and all(d.code == "E804" for d in fault.diagnostics):
-            raise KeyboardInterrupt from None
+            raise Asked from None
 
 
 def interrupted_status() -> int:

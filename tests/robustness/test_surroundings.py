@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import sys
+import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -69,11 +72,13 @@ def strike(monkeypatch: pytest.MonkeyPatch, where: str, blow: Callable[[], Any])
 @pytest.fixture
 def handlers() -> Iterator[None]:
     """The handlers of a command, and afterwards those of the tests."""
+    hook = sys.unraisablehook
     with default_signals():
         streams._received.clear()
         streams.handle_signals()
         yield
         streams._received.clear()
+    sys.unraisablehook = hook
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)
@@ -90,6 +95,43 @@ def test_a_signal_ends_a_command_and_leaves_what_was_there(
     assert status == 128 + number and "interrupted" in said and "Traceback" not in said, (status, said)
     assert Path("r.html").read_text() == "what was there"
     assert not [p for p in folder.iterdir() if p.suffix == ".tmp" or p.name.startswith(".")]
+
+
+class _Struck:
+    """What is hit by a signal while it is deleted, where Python raises nothing."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+
+class _Watched:
+    """What may have weak references."""
+
+
+def _deleted(kind: str) -> None:
+    if kind == "destructor":
+        struck: list[object] = [_Struck()]
+        del struck[:]
+    else:
+        struck = [_Watched()]
+        kept = weakref.ref(struck[0], lambda _: signal.raise_signal(signal.SIGTERM))
+        del struck[:]
+        assert kept() is None
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        pass
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers")
+@pytest.mark.parametrize("kind", ["destructor", "weak reference"])
+def test_a_signal_is_not_lost_where_nothing_can_be_raised(
+    kind: str, folder: Path, handlers: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments, where = LONG["eval at a width"]
+    struck = strike(monkeypatch, where, lambda: _deleted(kind))
+    assert main(arguments) == 128 + signal.SIGTERM
+    said = capsys.readouterr().err
+    assert struck == [1] and "interrupted" in said and "Traceback" not in said
 
 
 @pytest.mark.parametrize("command", LONG)
