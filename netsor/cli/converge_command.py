@@ -26,7 +26,7 @@ from netsor.cli.options import (
 )
 from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, value_text
 from netsor.cli.streams import interrupted_status, tell
-from netsor.cli.tables import table
+from netsor.cli.tables import paragraph, table
 from netsor.deadline import ends
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.diagnostics.catalogue.finite import picture_unwritten
@@ -169,8 +169,8 @@ def _text(title: str, legend: str, study: Any, missing: Mapping[str, str]) -> st
             missing[name] if c.limit is None else f"{value_text(c.limit, c.limit_error)} ± {error_text(c.limit_error)}"
         )
         blocks.append(f"\n{name}: limit {limit}\n{table(rows, right=(True,) * 6)}")
-        blocks.append(f"  bias {_rate(c.bias_rate)}; spread {_rate(c.spread_rate)}")
-        blocks.append(f"  {_verdict(c)}")
+        blocks.append(paragraph(f"bias {_rate(c.bias_rate)}; spread {_rate(c.spread_rate)}"))
+        blocks.append(paragraph(_verdict(c)))
     return "\n".join(blocks)
 
 

@@ -25,7 +25,7 @@ from netsor.cli.output import error_text, exit_status, print_json, report, repor
 from netsor.cli.progress import Progress
 from netsor.cli.sources import given
 from netsor.cli.streams import Interruptible, interrupted_status, tell
-from netsor.cli.tables import table
+from netsor.cli.tables import paragraph, table
 from netsor.cli.wide_run import repeated, with_wide_run
 from netsor.deadline import ends
 from netsor.diagnostics import Diagnostic, NetsorError
@@ -275,13 +275,17 @@ def _explain(taken: Any) -> str:
         e = _explained(t)
         where = f"line {e['line']}, " if e["line"] else ""
         lines.append(f"  {e['for']} ({where}{_seconds(e['seconds'])})")
-        lines.append(f"    E[{cut(e['integrand'])}]")
-        lines.append(f"      = {value_text(e['value'], e['error'])} ± {error_text(e['error'])}, by {e['method']}")
+        lines.append(paragraph(f"E[{cut(e['integrand'])}]", "    ", "      "))
+        found = f"= {value_text(e['value'], e['error'])} ± {error_text(e['error'])}, by {e['method']}"
+        lines.append(paragraph(found, "      ", "        "))
         lines.extend(
-            f"      · E[{cut(p['integrand'])}] = {value_text(p['value'], p['error'])} ± {error_text(p['error'])}: "
-            f"dimension {p['dimension']} → {p['after elimination']}, {p['method']}, {_seconds(p['seconds'])}"
+            paragraph(
+                f"· E[{cut(p['integrand'])}] = {value_text(p['value'], p['error'])} ± {error_text(p['error'])}: "
+                f"dimension {p['dimension']} → {p['after elimination']}, {p['method']}, {_seconds(p['seconds'])}",
+                "      ", "        ",
+            )
             for p in e["parts"]
-        )
+        )  # fmt: skip
     return "\n".join(lines)
 
 

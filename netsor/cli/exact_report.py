@@ -25,7 +25,8 @@ def exact_text(report: Any) -> str:
     else:
         lines.append("  exact:")
     if not report.couplings:
-        lines.append("    no product depends on one with the transpose of its matrix, so every Ż is zero")
+        none = "no product depends on one with the transpose of its matrix, so every Ż is zero"
+        lines.append(paragraph(none, "    ", "      "))
     for kind, title in _TITLES.items():
         found = [c for c in report.couplings if c.kind == kind]
         if found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 
@@ -17,12 +18,14 @@ def register(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from netsor.cli.output import terminal_width
+    from netsor.cli.tables import paragraph
     from netsor.diagnostics import NetsorError
     from netsor.diagnostics.catalogue import all_entries, explain, files, lookup
 
     if args.code is None:
         for entry in all_entries():
-            print(f"{entry.code}  {entry.title}")
+            print(paragraph(f"{entry.code}  {entry.title}", "", "      "))
         return 0
     code = args.code.strip().upper()
     if lookup(code) is None:
@@ -30,5 +33,5 @@ def run(args: argparse.Namespace) -> int:
 
         near = get_close_matches(code, [e.code for e in all_entries()], 1)
         raise NetsorError(files.no_diagnostic(args.code, near[0] if near else ""))
-    print(explain(code))
+    print(explain(code, terminal_width(sys.stdout)))
     return 0

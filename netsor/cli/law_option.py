@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from netsor.cli.budgets import within
 from netsor.cli.options import whole_number
 from netsor.cli.output import error_text, exit_status, print_json, report, value_text
-from netsor.cli.tables import table
+from netsor.cli.tables import paragraph, table
 from netsor.core import Program
 from netsor.deadline import End
 from netsor.diagnostics import Diagnostic, NetsorError
@@ -184,7 +184,7 @@ def _finite(args: argparse.Namespace, law: CoordinateLaw) -> dict[str, Any]:
         }
         text += ["", f"{x} at width {args.width[0]}: coordinates █, limit │", histogram_text(h)]
         text += ["", f"quantiles of the coordinates of {x} against the limit's", quantiles_text(q)]
-    text += ["", _verdict(verdict, len(runs), args.width[0]), _tests(compared)]
+    text += ["", paragraph(_verdict(verdict, len(runs), args.width[0]), "", "  "), _tests(compared)]
     rows = [
         {
             "of": list(c.vectors),

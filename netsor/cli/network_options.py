@@ -38,9 +38,10 @@ def program_of(document: Document, args: argparse.Namespace) -> Runnable:
 
 def legend_of(subject: Runnable) -> str:
     """What the names in the program of a network mean, as lines below a title; nothing for other programs."""
+    from netsor.cli.tables import paragraph
     from netsor.networks import Derived
 
-    return "".join(f"\n  {line}" for line in subject.legend) if isinstance(subject, Derived) else ""
+    return "".join(f"\n{paragraph(line)}" for line in subject.legend) if isinstance(subject, Derived) else ""
 
 
 def add_training(parser: argparse.ArgumentParser) -> None:

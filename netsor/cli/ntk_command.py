@@ -28,7 +28,7 @@ from netsor.cli.options import (
 from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings
 from netsor.cli.progress import Progress, span
 from netsor.cli.streams import Interruptible, interrupted_status, tell
-from netsor.cli.tables import table
+from netsor.cli.tables import paragraph, table
 from netsor.cli.wide_run import repeated, with_wide_run
 from netsor.deadline import End, ends
 from netsor.diagnostics import Diagnostic, NetsorError
@@ -298,7 +298,8 @@ def _as_dict(limit: Any, drawn: Any) -> dict[str, Any]:
 def _explained(taken: list[dict[str, Any]]) -> str:
     lines = ["expectations taken"]
     for t in taken:
-        lines.append(f"  E[{cut(t['integrand'])}]")
+        lines.append(paragraph(f"E[{cut(t['integrand'])}]"))
         ways = ", ".join(f"{name} ({count})" for name, count in t["ways"].items() if count)
-        lines.append(f"      for each {t['over']}, ± {error_text(t['error'])}: {ways}".replace("for each all", "once"))
+        said = f"for each {t['over']}, ± {error_text(t['error'])}: {ways}".replace("for each all", "once")
+        lines.append(paragraph(said, "      ", "        "))
     return "\n".join(lines)

@@ -23,7 +23,7 @@ from netsor.cli.options import (
 from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, value_text
 from netsor.cli.progress import Progress
 from netsor.cli.streams import Interruptible, interrupted_status, tell
-from netsor.cli.tables import table
+from netsor.cli.tables import paragraph, table
 from netsor.deadline import ends
 
 _MOST_ROWS, _MOST_SAMPLES = 40, 5
@@ -208,7 +208,8 @@ def _text(found: Any, names: tuple[str, ...] | None) -> str:
             line = [str(i + 1), *([str(a + 1)] if outputs > 1 else [])]
             line += _number(found.mean[i, a], found.error[i, a]) + _number(found.std[i, a], found.std_error[i, a])
             lines.append(line + [f"{sample[i, a]:.6g}" for sample in drawn])
-    out = [f"{found.network}: {_what(found)}, {found.training} training rows", table(lines, right=(True,) * 20)]
+    title = f"{found.network}: {_what(found)}, {found.training} training rows"
+    out = [paragraph(title, "", "  "), table(lines, right=(True,) * 20)]
     if rows > _MOST_ROWS or (found.samples is not None and len(found.samples) > _MOST_SAMPLES):
         out.append("  … (`--json` gives them all)")
     if found.standard is not None:
@@ -222,10 +223,8 @@ def _text(found: Any, names: tuple[str, ...] | None) -> str:
 
 def _fit(fitted: Any) -> str:
     values = ", ".join(f"{k} = {v:.6g}" for k, v in (*fitted.values.items(), ("noise", fitted.noise)))
-    return (
-        f"fitted: {values}\n  log likelihood {fitted.log_likelihood:.6g}, its gradient {fitted.gradient_norm:.1e} by "
-        f"logarithms\n  {fitted.options}"
-    )
+    reached = f"log likelihood {fitted.log_likelihood:.6g}, its gradient {fitted.gradient_norm:.1e} by logarithms"
+    return f"{paragraph(f'fitted: {values}', '', '  ')}\n{paragraph(reached)}\n  {fitted.options}"
 
 
 def _standard(standard: Any, names: tuple[str, ...] | None) -> str:
@@ -234,7 +233,8 @@ def _standard(standard: Any, names: tuple[str, ...] | None) -> str:
     lines = [["input", "mean", "std"]]
     lines += [[h, f"{m:.6g}", f"{d:.6g}"] for h, m, d in list(zip(heads, means, deviations, strict=True))[:_MOST_ROWS]]
     more = "\n  … (`--json` gives them all)" if len(means) > _MOST_ROWS else ""
-    return f"inputs less the mean of the training rows, over their standard deviation:\n{table(lines)}{more}"
+    title = paragraph("inputs less the mean of the training rows, over their standard deviation:", "", "  ")
+    return f"{title}\n{table(lines)}{more}"
 
 
 def _number(value: float, error: float) -> list[str]:
@@ -263,4 +263,4 @@ def _scores(scores: Any) -> str:
     else:
         how = "missed" if scores.nll > 0 else "met"
         parts.append(f"negative log likelihood {'∞' if scores.nll > 0 else '−∞'} (a target without variance is {how})")
-    return "against the test targets: " + ", ".join(parts)
+    return paragraph(f"against the test targets: {', '.join(parts)}", "", "  ")

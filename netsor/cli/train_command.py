@@ -21,6 +21,7 @@ from netsor.cli.options import (
 from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, value_text
 from netsor.cli.progress import Progress
 from netsor.cli.streams import Interruptible, interrupted_status, tell
+from netsor.cli.tables import paragraph
 from netsor.deadline import ends
 
 _ROUNDING = 1e-12
@@ -108,7 +109,8 @@ def _text(found: Any) -> str:
             out += [f"limit (± {error_text(worst)})", limits]
         difference = found.difference()
         if difference is not None and not found.missing and difference <= max(1e-9, 10 * worst):
-            out.append(f"kernel gradient descent: the same, |limit − kernel descent| ≤ {difference:.1e}")
+            said = f"kernel gradient descent: the same, |limit − kernel descent| ≤ {difference:.1e}"
+            out.append(paragraph(said, ""))
         else:
             out += ["kernel gradient descent", _table(found, found.kernel, None, 1e-11, found.losses["kernel"])]
             if difference is not None:
@@ -119,11 +121,8 @@ def _text(found: Any) -> str:
         out.append(f"width {runs.width} ({'1 seed' if k == 1 else f'{k} seeds'}{spread})")
         out.append(_table(found, mean, None if stderr is None else stderr / 30, 1e-6, runs.loss))
         if found.program is not None:
-            gap = np.abs(mean - found.program)
-            # Runs start where they are told up to rounding, which says nothing of a spread.
-            apart = [] if stderr is None else gap[stderr > _ROUNDING] / stderr[stderr > _ROUNDING]
-            beside = f", {np.nanmax(apart):.1f} standard errors at most" if len(apart) else ""
-            out.append(f"  largest |width − limit|: {np.nanmax(gap, initial=0.0):.1e}{beside}")
+            if apart := _distance(mean - found.program, stderr):
+                out.append(paragraph(apart))
     return "\n".join(out)
 
 
@@ -139,7 +138,7 @@ def _distance(gap: Any, stderr: Any) -> str:
     beside = ""
     if spread is not None and spread.any():
         beside = f", {(np.abs(gap[spread]) / stderr[spread]).max():.1f} standard errors at most"
-    return f"  largest |width − limit|: {np.abs(gap[known]).max():.1e}{beside}"
+    return f"largest |width − limit|: {np.abs(gap[known]).max():.1e}{beside}"
 
 
 def _table(found: Any, f: Any, error: Any, floor: float, loss: Any) -> str:

@@ -51,6 +51,52 @@ def test_a_sentence_is_wrapped(width):
     assert max(map(text_width, lines)) <= width and words(" ".join(lines)) == words(text)
 
 
+NETWORK = """network m(ξ : 2)
+matrix U : (n, 2) ~ N(0, 1)
+matrix W
+vector b, v ~ N(0, 1)
+train U, W, b, v
+x := relu(W tanh(U ξ) + b)
+output f := vᵀ x / √n
+"""
+PROGRAM = "program p\nmatrix W\nvector x ~ N(0, 1)\nh := W tanh(x)\noutput size := mean(h^2 * max(h, x))\n"
+TRAIN = ["m.netsor", "--inputs", "x.csv", "--targets", "y.csv"]
+COMMANDS = {
+    "check": ["check", "m.netsor"],
+    "exact": ["check", "--exact", "m.netsor"],
+    "eval": ["eval", "p.netsor", "--limit", "--width", "50,100", "--seeds", "3", "--explain"],
+    "eval a network": ["eval", "m.netsor", "--inputs", "x.csv"],
+    "law": ["eval", "p.netsor", "--law", "h,x"],
+    "converge": ["converge", "p.netsor", "--widths", "50,100", "--seeds", "3"],
+    "ntk": ["ntk", "m.netsor", "--inputs", "x.csv", "--by-parameter", "--explain"],
+    "ntk beside a width": ["ntk", "m.netsor", "--inputs", "x.csv", "--limit", "--width", "50", "--seeds", "3"],
+    "train": ["train", *TRAIN, "--steps", "2", "--limit", "--width", "50", "--seeds", "2"],
+    "predict": ["predict", *TRAIN, "--test", "x.csv", "--test-targets", "y.csv", "--standardize", "--cov"],
+    "fit": ["predict", *TRAIN, "--test", "x.csv", "--fit", "noise"],
+    "explain": ["explain", "E501"],
+    "all codes": ["explain"],
+}
+
+
+@pytest.mark.parametrize("width", [60, 80])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_commands_print_fits(command, width, tmp_path, monkeypatch, capsys):
+    """But for programs, which `explain` shows as they are written."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", str(width))
+    for name, text in {
+        "m.netsor": NETWORK,
+        "p.netsor": PROGRAM,
+        "x.csv": "1,0.5\n-1,2\n0.3,1\n",
+        "y.csv": "1\n-1\n0\n",
+    }.items():
+        Path(name).write_text(text, encoding="utf-8")
+    assert main(COMMANDS[command]) == 0
+    out, err = capsys.readouterr()
+    lines = [line for line in (out + err).splitlines() if not (command == "explain" and line.startswith("    "))]
+    assert lines and [line for line in lines if text_width(line) > width] == []
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 200])
 def test_a_matrix_is_cut_into_blocks_of_columns(width):
     numbers = np.random.default_rng(0).standard_normal((3, 9))

@@ -32,14 +32,15 @@ def all_entries() -> tuple[Entry, ...]:
     return tuple(sorted(every, key=lambda e: (e.code[1], e.code)))
 
 
-def explain(code: str) -> str:
-    """The text of `netsor explain CODE`; KeyError for a code that does not exist."""
+def explain(code: str, width: int = 88) -> str:
+    """The text of `netsor explain CODE` in lines of at most `width` columns; KeyError where there is no such code."""
     import textwrap
 
     entry = lookup(code)
     if entry is None:
         raise KeyError(code)
-    parts = [f"{entry.code}: {entry.title}", "\n\n".join(textwrap.fill(p, 88) for p in entry.rule.split("\n\n"))]
+    rule = "\n\n".join(textwrap.fill(p, min(width, 88)) for p in entry.rule.split("\n\n"))
+    parts = [textwrap.fill(f"{entry.code}: {entry.title}", min(width, 88)), rule]
     if entry.paper:
         parts.append(f"In the paper: {entry.paper}")
     parts.append("Refused:\n\n" + textwrap.indent(entry.bad.strip("\n"), "    "))
