@@ -120,9 +120,8 @@ def _text(found: Any) -> str:
         spread = "" if stderr is None else f", ± {error_text(float(stderr.max(initial=0.0)))} stderr at most"
         out.append(f"width {runs.width} ({'1 seed' if k == 1 else f'{k} seeds'}{spread})")
         out.append(_table(found, mean, None if stderr is None else stderr / 30, 1e-6, runs.loss))
-        if found.program is not None:
-            if apart := _distance(mean - found.program, stderr):
-                out.append(paragraph(apart))
+        if found.program is not None and (apart := _distance(mean - found.program, stderr)):
+            out.append(paragraph(apart))
     return "\n".join(out)
 
 
