@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from netsor.check.columns import column, member_of, width_of_line
 from netsor.check.context import Context
 from netsor.check.fault import Fault
 from netsor.check.names import bind, check_free, home, unknown_fault
-from netsor.check.operands import integer, integers, law_number, members, numeric, range_of
+from netsor.check.operands import MOST_INSTRUCTIONS, integer, integers, law_number, members, numeric, range_of
 from netsor.check.scope import Indices, core_name
 from netsor.check.values import (
     POISON,
@@ -46,7 +47,10 @@ from netsor.syntax import ast
 
 
 async def network_inputs(ctx: Context, header: ast.NetworkHeader) -> None:
-    """The inputs of the example, `ξ : 3` or a family `ξ[1..T] : 3` of them."""
+    """The inputs of the example, `ξ : 3`, a family `ξ[1..T] : 3` of them, or a grid `ξ[1..P, 1..Q] : 3`.
+
+    In the core a grid is a family of one index, row by row.
+    """
     for item in header.inputs:
         dimension = await integer(ctx, item.dimension, "the dimension of an input")
         if dimension < 1:
@@ -56,13 +60,18 @@ async def network_inputs(ctx: Context, header: ast.NetworkHeader) -> None:
             bind(ctx, item.name, (), InputValue(InputRef(item.name), dimension), item.span)
             continue
         axes = [await range_of(ctx, r) for r in item.ranges]
-        if len(axes) > 1:
+        if len(axes) > 2:
             raise Fault(declarations.several_ranges(item.span, item.name, len(axes)))
-        if not axes[0]:
-            raise Fault(declarations.no_inputs(item.span, item.name, item.ranges[0].span))
-        ctx.draft.inputs.append(NetworkInput(item.name, dimension, tuple(axes[0]), item.span))
-        for i in axes[0]:
-            bind(ctx, item.name, (i,), InputValue(InputRef(item.name, i), dimension), item.span)
+        empty = next((r for r, axis in zip(item.ranges, axes, strict=True) if not axis), None)
+        if empty is not None:
+            raise Fault(declarations.no_inputs(item.span, item.name, empty.span))
+        places = list(itertools.product(*axes))
+        if len(places) > MOST_INSTRUCTIONS:
+            raise Fault(declarations.too_long(item.span, len(places), "members in one family"))
+        numbers = tuple(axes[0]) if len(axes) == 1 else tuple(range(1, len(places) + 1))
+        ctx.draft.inputs.append(NetworkInput(item.name, dimension, numbers, item.span))
+        for place, k in zip(places, numbers, strict=True):
+            bind(ctx, item.name, place, InputValue(InputRef(item.name, k), dimension), item.span)
 
 
 # --- readouts -------------------------------------------------------------------------------------------------------

@@ -137,3 +137,26 @@ def test_images_of_pixels():
         network.nngp(images.reshape(3, 2, 2, 3))
     grey = loads(PIXELS.replace(" : 2)\n", " : 1)\n", 1).replace("(n, 2)", "(n, 1)"))
     assert (grey.nngp(images[..., 0]).value == grey.nngp(images[..., :1].reshape(3, 6, 1)).value).all()
+
+
+def test_a_grid_of_inputs_is_an_image_row_by_row(folder):
+    """x[p, q] reads the pixel of row p and column q, whatever the shape in which the rows come."""
+    grid = "network g(ξ[1..2, 1..3] : 2)\nmatrix U, V : (n, 2)\nvector v ~ N(0, 1)\ntrain U, V, v\n"
+    grid += "output f := vᵀ relu(U ξ[1, 3] + V ξ[2, 1]) / √n\n"
+    flat = grid.replace("1..2, 1..3", "1..6").replace("[1, 3]", "[3]").replace("[2, 1]", "[4]")
+    images = np.random.default_rng(2).standard_normal((2, 2, 3, 2))
+    one, other = loads(grid), loads(flat)
+    assert one.program == other.program
+    for rows in (images, images.reshape(2, 6, 2)):
+        assert np.array_equal(one.ntk(rows).ntk.value, other.ntk(images.reshape(2, 6, 2)).ntk.value)
+    assert loads(one.listing()).program == one.program
+
+
+NO_GRIDS = {"ξ[1..2, 1..2, 1..2] : 2": "E403", "ξ[1..0, 1..2] : 2": "E414", "ξ[1..2000, 1..2000] : 2": "E411"}
+
+
+@pytest.mark.parametrize("header", NO_GRIDS)
+def test_grids_that_are_none(header):
+    text = f"network g({header})\nmatrix U : (n, 2)\nvector v ~ N(0, 1)\noutput f := vᵀ tanh(U ξ[1, 1]) / √n\n"
+    found = loads(text).check().diagnostics[0]
+    assert found.code == NO_GRIDS[header] and "ξ" in found.message + found.span.text

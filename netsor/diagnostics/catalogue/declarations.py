@@ -125,10 +125,10 @@ def wrong_shape(
 
 def several_ranges(span: Span, name: str, ranges: int) -> Diagnostic:
     return E403(
-        f"`{name}` has shape ({ranges},), and (1,) was expected",
+        f"`{name}` has {ranges} ranges, and an input has two at most",
         span,
         "shape does not match",
-        hint="use one range, as in `ξ[1..T] : d`",
+        hint="use one range, as in `ξ[1..T] : d`, or two for a grid, as in `ξ[1..P, 1..Q] : d`",
     )
 
 
