@@ -408,13 +408,14 @@ def _entries() -> list[Nonlinearity]:
             smooth=balls.normal,
             reach=lambda u: u * u / 2,
         ),
-        # A square root is a power with exponent 1/2 and has no node of its own.
+        # A square root is a power with exponent 1/2, and has a node of its own only where nothing has been folded yet.
         Nonlinearity(
             "sqrt",
             math.sqrt,
             None,
             _one(lambda u: mul(HALF, power(u, Const(-0.5)))),
             spelled=sqrt,
+            series=lambda u, text: raise_to(u, Fraction(1, 2), text),
             image=_monotone(lambda x: math.sqrt(max(x, 0.0))),
             obstacle=_sqrt_obstacle,
             primed="nowhere",

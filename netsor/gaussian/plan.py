@@ -17,7 +17,7 @@ from netsor.gaussian import constants
 from netsor.gaussian.existence.vanishing import bound_of_modulus
 from netsor.gaussian.integrand import missing, poles
 from netsor.gaussian.integrand.integrand import Integrand
-from netsor.gaussian.integrand.probe import Probe, held_to_draws
+from netsor.gaussian.integrand.probe import Probe, held_to_draws, held_to_tail
 from netsor.gaussian.integrand.rounding import averaged, rounding
 from netsor.gaussian.problem import Method, Outcome, Problem, Step, Task, Unsettled
 from netsor.gaussian.reductions.arcsine import ArcSine
@@ -36,6 +36,7 @@ from netsor.gaussian.rules import adaptive, line
 from netsor.gaussian.rules.adaptive import Adaptive
 from netsor.gaussian.rules.lattice import Lattice
 from netsor.gaussian.rules.line import Line
+from netsor.gaussian.rules.logarithmic import LogTrapezoid
 from netsor.gaussian.rules.nested import Nested
 from netsor.gaussian.rules.panels import Quadrature
 from netsor.gaussian.rules.qmc import QuasiMonteCarlo
@@ -70,6 +71,7 @@ RULES: tuple[Rule, ...] = (
     Line(),
     Rough(),
     _GLANCE,
+    LogTrapezoid(),
     Radial(),
     Lattice(),
     Nested(),
@@ -159,7 +161,7 @@ def _by_rules(f: Integrand, task: Task) -> Outcome:
         if q is None:
             continue
         if rule.final:
-            return _outcome(q, rule.called(probe), f)
+            return _outcome(_with_tail(q, rule, f, goal), rule.called(probe), f)
         found.append((q, rule))
         if math.isfinite(q.error) and q.error <= max(rule.enough(probe, goal) * q.scale, task.floor):
             break
@@ -167,7 +169,18 @@ def _by_rules(f: Integrand, task: Task) -> Outcome:
         # The time ended before any rule had a result.
         found.append((_GLANCE.integrate(probe, goal), _GLANCE))
     q, rule = _best(found)
+    q = _with_tail(q, rule, f, goal)
     return _outcome(held_to_draws(q, f) if probe.curved else q, rule.called(probe), f)
+
+
+def _with_tail(q: Quadrature, rule: Rule, f: Integrand, goal: Goal) -> Quadrature:
+    """The result of a rule for several variables, with what singularities may add where it did not converge."""
+    done = q.error <= max(goal.tol * q.scale, goal.floor)
+    return q if done or f.rank < 2 or rule.method in _ON_ALL_SCALES else held_to_tail(q, f)
+
+
+# The trapezoidal rule in logarithms knows what lies beyond its nodes, and a rough result is used for differences alone.
+_ON_ALL_SCALES = (Method.LOGARITHMIC, Method.ROUGH)
 
 
 def _best(found: list[tuple[Quadrature, Rule]]) -> tuple[Quadrature, Rule]:

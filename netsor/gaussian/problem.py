@@ -146,6 +146,7 @@ class Method(Enum):
     LATTICE = "lattice"
     RADIAL = "radial quadrature"
     RADIAL_LATTICE = "radial lattice"
+    LOGARITHMIC = "quadrature in logarithms"
     QMC = "quasi-Monte Carlo"
     ROUGH = "rough"
     RANGE = "range of values"

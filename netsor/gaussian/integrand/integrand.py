@@ -102,7 +102,10 @@ class Integrand:
             dead = factor < 1e-60
             value = replace(self, radial=False)(np.where(dead, 1.0, y))
             return np.where(dead, 0.0, value * factor)
-        forms = self.root @ x + self.shift[:, None] if len(self.forms) else np.zeros((0, x.shape[1]))
+        return self.of_forms(self.root @ x + self.shift[:, None] if len(self.forms) else np.zeros((0, x.shape[1])), x)
+
+    def of_forms(self, forms: Array, x: Array) -> Array:
+        """F from the values of its forms at x, which may be more accurate than those computed from x."""
         value = _compiled(self.factors, self.forms, self.scalars)(*forms, *self.values)
         out = np.broadcast_to(np.asarray(value, float), x.shape[1:])
         if self.powers:

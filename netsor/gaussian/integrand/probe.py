@@ -7,14 +7,19 @@ from functools import cached_property
 
 import numpy as np
 
-from netsor.expr import Const, Pow, evaluate, postorder
+from netsor.expr import Call, Const, Expr, Pow, evaluate, postorder
+from netsor.expr.functions import is_log
+from netsor.expr.intervals import infer_range
 from netsor.gaussian.constants import LATTICE_STEEP, SOFT_ENOUGH
 from netsor.gaussian.integrand.integrand import Integrand
 from netsor.gaussian.integrand.transitions import steepest
+from netsor.gaussian.problem import Unsettled
 from netsor.gaussian.rules.panels import Quadrature
-from netsor.gaussian.symbolic.structure import affine
+from netsor.gaussian.symbolic.structure import affine, is_positive
 
 _DRAWS, _WIDER, _FEW = 2**15, 2.0, 0.05
+# A smaller index of the tail is not told from 1, at which the mean is infinite.
+_HEAVIEST = 1.05
 
 
 class Probe:
@@ -96,6 +101,26 @@ def _through_origin(f: Integrand) -> bool:
     return straight and all(s.kind == "singular" for s in f.surfaces)
 
 
+def divisors_of(f: Integrand) -> list[Expr]:
+    """Bases of powers and arguments of logarithms that may vanish."""
+    known = frozenset(f.forms)
+    found: dict[Expr, None] = {}
+    for g in f.factors:
+        for node in postorder(g):
+            match node:
+                case Pow(base=base, exponent=Const(value=int(k))) if k >= 0:
+                    continue
+                case Pow(base=base):
+                    pass
+                case Call() if is_log(node):
+                    base = node.children[0]
+                case _:
+                    continue
+            if base.free & known and not is_positive(base):
+                found[base] = None
+    return list(found)
+
+
 def held_to_draws(q: Quadrature, f: Integrand) -> Quadrature:
     """The result of a rule, with its error enlarged to the gap from sample means that contradict it.
 
@@ -122,3 +147,27 @@ def held_to_draws(q: Quadrature, f: Integrand) -> Quadrature:
         gaps.append(gap + 6 * spread)
         size = max(size, float(np.abs(v).mean()))
     return q._replace(error=max(q.error, min(gaps)), scale=max(q.scale, size)) if gaps else q
+
+
+def held_to_tail(q: Quadrature, f: Integrand) -> Quadrature:
+    """The result of a rule that did not converge, with an error for values too large and rare for it to see.
+
+    Near a singularity the values have a tail P(|F| > u) ~ u^{−α}, whose α is estimated from the largest draws (Hill
+    1975); what the values beyond the largest draw contribute is the error. Unsettled where that may be infinite.
+    """
+    if not divisors_of(f) or all(math.isfinite(x) for g in f.factors for x in infer_range(g, {})):
+        return q
+    z = np.random.default_rng(19750301).standard_normal((f.rank, 2 * _DRAWS))
+    with np.errstate(all="ignore"):
+        v = np.sort(np.abs(f(z)))
+    if not np.isfinite(v).all():
+        return q._replace(error=math.inf)
+    k = math.isqrt(len(v))
+    least = float(v[-k])
+    if least == 0:
+        return q
+    alpha = k / float(np.log(v[-k:] / least).sum()) if v[-1] > least else math.inf
+    if alpha < _HEAVIEST:
+        raise Unsettled("the integrand is so singular that its mean may be infinite")
+    largest = least * k ** (1 / alpha)
+    return q._replace(error=max(q.error, 3 * largest / len(v) / (1 - 1 / alpha)))

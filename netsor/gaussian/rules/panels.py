@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -191,16 +192,19 @@ def integrate(
         error = np.concatenate([error[keep], b])
         modulus = np.concatenate([modulus[keep], c])
     scale = float(modulus.sum())
-    rest = 0.0
+    rest, within, left = 0.0, 0.0, np.ones(len(lo), bool)
     for p in poles:
-        rest += _remainder(p, lo, hi, integral, modulus)
+        replaced, added, unsure = _continued(p, lo, hi, integral, error, modulus)
+        left &= ~replaced
+        within += added
+        rest += unsure
     if noise is not None:
         beside = _beside(lo, hi, holes)
         rest += _noise(noise, lo[~beside], hi[~beside], modulus[~beside])
         rest += float(_noise_of_panels(noise, lo[beside], hi[beside], False).sum())
     # The density has a relative rounding error proportional to its exponent, and so has a place.
     rest += EPS * (4 * scale + 1.5 * float(modulus @ np.maximum(lo * lo, hi * hi)))
-    return Quadrature(float(integral.sum()), float(error.sum()) + tail + rest, scale)
+    return Quadrature(float(integral[left].sum()) + within, float(error[left].sum()) + tail + rest, scale + abs(within))
 
 
 def _beside(lo: Array, hi: Array, holes: Sequence[float]) -> Array:
@@ -325,31 +329,54 @@ def _panels_by(
         values = f(x.ravel()).reshape(x.shape) * density
     if not np.isfinite(values).all():
         for p in poles:
-            # These nodes coincide with the singular point up to rounding; `_remainder` bounds their contribution.
+            # These nodes coincide with the singular point up to rounding; `_continued` replaces their contribution.
             values[~np.isfinite(values) & (np.abs(x - p) <= 2.0**-40 * (1 + abs(p)))] = 0.0
     missing.verify(lambda at: f(at[0]), x.reshape(1, -1), values.ravel())
     return panel_sums(values, half, ends)
 
 
-def _remainder(p: float, lo: Array, hi: Array, integral: Array, modulus: Array) -> float:
-    """A bound on what panels next to a singular point leave out; Unsettled where their sizes do not decrease.
+def _continued(
+    p: float, lo: Array, hi: Array, integral: Array, error: Array, modulus: Array
+) -> tuple[Array, float, float]:
+    """(the panels next to a singular point, their sum, its error); Unsettled where the sums do not decrease.
 
-    Near a singularity |x − p|^{−α} the panel [2^{−k−1}, 2^{−k}] holds about 2^{−k(1−α)}.
+    Near a singularity |x − p|^{−α} the panel [2^{−k−1}, 2^{−k}] holds about 2^{−k(1−α)}, so that the panels farther in
+    are a geometric series, whose ratio is taken from two stretches of panels.
     """
-    worst = 0.0
+    replaced, added, unsure = np.zeros(len(lo), bool), 0.0, 0.0
     distance = np.minimum(np.abs(lo - p), np.abs(hi - p))
+    # The innermost panels for which distances are accurate; panels farther out may contain features of any width.
+    first, last = _SHELLS_AT_ZERO if p == 0 else _SHELLS
     for side in (lo >= p, hi <= p):
         shells = []
-        # The innermost panels for which distances are accurate; panels farther out may contain features of any width.
-        for k in range(*(_SHELLS_AT_ZERO if p == 0 else _SHELLS)):
+        for k in (first, (first + last) // 2, last):
             inside = side & (distance >= 2.0 ** -(k + 1) * 0.999) & (distance < 2.0**-k * 0.999)
             shells.append(float(modulus[inside].sum()))
-        if shells[-1] <= 1e-300 or shells[0] <= 1e-300:
+        beyond = side & (distance < 2.0 ** -(last + 1) * 0.999)
+        if min(shells) <= 1e-300:
             continue
-        ratio = (shells[-1] / shells[0]) ** (1 / (len(shells) - 1))
-        if ratio > 0.998:
+        before, ratio = ((b / a) ** (2 / (last - first)) for a, b in itertools.pairwise(shells))
+        if max(ratio, before) > 0.998:
             raise Unsettled("the integrand is so singular that its sums do not converge")
-        depth = _DEEPEST_AT_ZERO if p == 0 else _DEEPEST
-        last = float(modulus[side & (distance < 2.0 ** -(depth - 2))].sum())
-        worst = max(worst, last / (1 - ratio))
-    return worst
+        rest, other = (shells[-1] * r / (1 - r) for r in (ratio, before))
+        here, size = float(integral[beyond].sum()), float(modulus[beyond].sum())
+        replaced |= beyond
+        if abs(here) > 0.999 * size:
+            # The sign does not change.
+            added += math.copysign(rest, here)
+            unsure += float(slower(abs(rest - other), rest > other, 1 - ratio, last, (last - first) // 2))
+        else:
+            added += here
+            unsure += size + rest + float(error[beyond].sum())
+    return replaced, added, unsure
+
+
+def slower(apart: Any, growing: Any, fall: Any, k: int, stretch: int) -> Any:
+    """An error of a series that is continued as a geometric one from its k-th term.
+
+    `apart` is the difference that the ratio of the `stretch` of terms before makes. Where the terms fall less and less
+    (`growing`), they may do so like k^{−m}, as those of 1/(x log²x) do: then m = k · `fall`, and the whole of what is
+    left is m/(m − 1) times the geometric series.
+    """
+    m = k * fall
+    return apart * np.where(growing, np.maximum(2.0, 2 * k / stretch / np.maximum(m - 1, 0.05)), 2.0)
