@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -32,33 +33,38 @@ SHELLS: dict[str, tuple[str, Mapping[str, str | None]]] = {
 EVERY = [[command, *call.split()] for command, calls in CALLS.items() for call in calls[:1]]
 
 
+def fresh(folder: Path) -> Path:
+    """The folder with the files of the calls and nothing else."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    for name, text in FILES.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name, text in FILES.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    return tmp_path
+    return fresh(tmp_path)
 
 
 def call(arguments: list[str], folder: Path, redirections: str = "", changes: Mapping[str, str | None] = {}):
-    environment = {k: v for k, v in {**CLEAN, **changes}.items() if v is not None}
+    # Not for the shell, which has words of its own for some of them.
+    changed = [part for k, v in changes.items() for part in (["-u", k] if v is None else [f"{k}={v}"])]
+    changed.sort(key=lambda part: "=" in part)
     done = subprocess.run(
-        ["bash", "-c", f'"$@" {redirections}', "bash", *NETSOR, *arguments],
-        cwd=folder, env=environment, capture_output=True, timeout=120,
+        ["bash", "-c", f'"$@" {redirections}', "bash", "env", *changed, *NETSOR, *arguments],
+        cwd=folder, env=CLEAN, capture_output=True, timeout=120,
     )  # fmt: skip
     return done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8")
 
 
 def as_usual(arguments: list[str], shell: str, folder: Path) -> None:
     redirections, changes = SHELLS[shell]
-    status, out, err = call(arguments, folder)
-    for path in folder.iterdir():
-        if path.is_dir():
-            for inner in path.iterdir():
-                inner.unlink()
-            path.rmdir()
-    for name, text in FILES.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    found = call(arguments, folder, redirections, changes)
+    status, out, err = call(arguments, fresh(folder))
+    found = call(arguments, fresh(folder), redirections, changes)
     closed = redirections.split()
     assert found == (status, "" if ">&-" in closed else out, "" if "2>&-" in closed else err)
 
