@@ -16,6 +16,7 @@ import pytest
 from attack import Call, answer
 
 import netsor.deadline
+import netsor.train.limit
 from netsor import load
 from netsor.core import Moment
 from netsor.independence.exact import example_rows
@@ -134,3 +135,24 @@ def test_a_kernel_without_time_is_not_told_to_diverge(folder: Path, monkeypatch:
         monkeypatch.setattr(netsor.deadline, "time", clock)
         status, _, err = answer(Call((*arguments, "--budget", str(budget)), {}))
         assert status == 1 and "E804" in err and "E612" not in err, err
+
+
+def test_a_limit_without_time_is_not_told_to_agree_with_a_width(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (
+        "network m(ξ : 2)\nmatrix U : (n, 2)\nvector v ~ N(0, 1)\ntrain U, v\nx := tanh(U ξ)\noutput f := vᵀ x / √n\n"
+    )
+    for name, content in {"m.netsor": text, "X.json": "[[1, 0.5], [-0.5, 1]]", "y.json": "[1, -1]"}.items():
+        Path(name).write_text(content, encoding="utf-8")
+    arguments = ("train", "m.netsor", "--inputs", "X.json", "--targets", "y.json", "--steps", "40", "--limit")
+    runs = ("--width", "10", "--seeds", "2")
+    status, out, _ = answer(Call((*arguments, *runs), {}))
+    assert status == 0 and "largest |width − limit|" in out
+
+    def late(*_: object, **__: object) -> None:
+        raise netsor.deadline.TimeOver
+
+    monkeypatch.setattr(netsor.train.limit, "directions", late)
+    status, out, err = answer(Call((*arguments, *runs, "--budget", "100"), {}))
+    # Kernel gradient descent and the networks are there; how far these are from what is not known is not told.
+    assert status == 1 and "E804" in err and "width 10 (2 seeds" in out and "kernel gradient descent" in out
+    assert "largest |width − limit|" not in out

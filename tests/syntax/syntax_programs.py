@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 from syntax_trees import expressions
-
-from netsor.syntax.unparse import unparse
+from unparse import unparse
 
 ALGORITHM1 = """\
 # The first SGD step of a two-hidden-layer MLP of which only the middle layer is trained.

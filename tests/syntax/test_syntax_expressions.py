@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given, settings
 from syntax_trees import expressions
+from unparse import unparse
 
 from netsor.diagnostics import NetsorError, Source
 from netsor.syntax import ast, parse_expression
-from netsor.syntax.unparse import unparse
 
 
 def tree(text: str) -> ast.Expr:

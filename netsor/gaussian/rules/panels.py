@@ -242,14 +242,6 @@ def _start(cuts: tuple[float, ...]) -> tuple[Array, Array, Array, Array, Array, 
     return lo, hi, nodes, beyond, every, np.exp(-0.5 * every * every) / _SQRT_2PI
 
 
-@lru_cache(maxsize=1)
-def plain_rule() -> tuple[Array, Array]:
-    """Nodes and weights for a standard normal that suffice for integrands without cuts."""
-    lo, hi, nodes, *_ = _start(())
-    weights = (hi - lo)[:, None] / 2 * lobatto(_NODES)[1] * np.exp(-0.5 * nodes * nodes) / _SQRT_2PI
-    return nodes.ravel(), weights.ravel()
-
-
 def _places_beyond(reach: float, cuts: list[float]) -> Array:
     """Places beyond the reach, also around cuts there; the first one is inside."""
     at = np.concatenate([[reach - 0.5], reach + (_FARTHEST - reach) * _PARTS])
