@@ -1,14 +1,17 @@
 """Kernels and training of networks: time, memory, and how they grow as inputs, depth and steps double.
 
     python benchmarks/networks.py [--markdown] [--quick]
+    python benchmarks/networks.py --against CHECKOUT [--only KIND]   # both checkouts in turns: ratios of time
 
-Each row runs in a process of its own, so that its peak memory is its own; times are of one run after the imports.
+Each row runs in a process of its own, so that its peak memory is its own; times are of one run after the imports, of
+the processor, and for runs at a width, which use all cores, on the wall.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -17,7 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-FOLDER = Path(__file__).resolve().parents[1] / "programs" / "networks"
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "programs" / "networks"
 TITLES = {
     "kernels": "NNGP and NTK of a fully trained MLP with L = 3 hidden layers on N inputs in three dimensions",
     "large": "NNGP and NTK of an MLP with 3 hidden layers on N inputs in ten dimensions, and times that of numpy's "
@@ -133,7 +137,7 @@ def rows(quick: bool) -> list[tuple[str, dict]]:
     for phi in ("relu", "erf", "gelu", "tanh", "softplus"):
         most = 2000 if phi in ("relu", "erf") and not quick else 500
         out += [("large", {"network": phi, "N": n}) for n in (500, 2000) if n <= most]
-    out += [("residual", {"L": depth}) for depth in ((25, 50) if quick else (50, 100, 200))]
+    out += [("residual", {"L": depth}) for depth in ((25, 50) if quick else (50, 100, 200, 400))]
     out += [("deep", {"L": depth}) for depth in ((50, 100) if quick else (100, 300, 1000))]
     out += [("convolution", {"N": n}) for n in ((10,) if quick else (10, 100))]
     out += [("blocks", {"L": depth}) for depth in ((1, 2) if quick else (2, 4, 8))]
@@ -177,7 +181,8 @@ def measure(kind: str, given: dict) -> dict:
         netsor.loads(DEEP.replace("DEPTH", "2")).ntk(np.eye(10)[:2])
     else:
         document.ntk(np.eye(size)[:2] if kind != "residual" else np.eye(size)[:1])  # imports and compiled functions
-    start = time.perf_counter()
+    clock = time.perf_counter if kind == "finite" else time.process_time
+    start = clock()
     if kind in ("training", "finite"):
         size = given.get("N", 4)
         x, y = rng.standard_normal((size + 2, 3)), rng.standard_normal(size)
@@ -191,12 +196,12 @@ def measure(kind: str, given: dict) -> dict:
         x = rng.standard_normal((rows, 4, size) if kind == "blocks" else (rows, size))
         kernels = document.ntk(x, method="paths" if kind == "paths" else "backward")
         quality = float((kernels.ntk.error / np.abs(kernels.ntk.value).max()).max())
-    seconds = time.perf_counter() - start
+    seconds = clock() - start
     found = {"seconds": seconds}
     if kind == "large":
-        start = time.perf_counter()
+        start = clock()
         closed_form(x)
-        found["times the closed form"] = seconds / (time.perf_counter() - start)
+        found["times the closed form"] = seconds / (clock() - start)
     return {**found, "MiB": _peak(), "quality": quality}
 
 
@@ -210,9 +215,9 @@ def _recurrent(tokens: int) -> dict:
 
     document(2).limit()
     asked = document(tokens)
-    start = time.perf_counter()
+    start = time.process_time()
     found = asked.limit().outputs.values()
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     return {"seconds": seconds, "MiB": _peak(), "quality": max(v.error for v in found)}
 
 
@@ -222,9 +227,9 @@ def _convolution(count: int) -> dict:
     x = np.random.default_rng(0).standard_normal((count, 8, 2))
     document = netsor.load(FOLDER / "convolution.netsor", set={"P": 8})
     document.ntk(x[:2])
-    start = time.perf_counter()
+    start = time.process_time()
     kernels = document.ntk(x)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     return {"seconds": seconds, "MiB": _peak(), "quality": float(kernels.ntk.error.max() / kernels.ntk.value.max())}
 
 
@@ -290,21 +295,44 @@ def table(found: list[tuple[str, dict, dict]], markdown: bool) -> str:
     return "\n".join(lines)
 
 
+def run(row: tuple[str, dict], root: Path) -> dict:
+    """A row in a process of its own, with the netsor of a checkout."""
+    command = [sys.executable, __file__, "--one", json.dumps(row)]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def against(checkout: Path, chosen: list[tuple[str, dict]]) -> None:
+    """Each row with that checkout and with this one, in turns."""
+    for kind, given in chosen:
+        old, new = (run((kind, given), root) for root in (checkout.resolve(), ROOT))
+        case = ", ".join(f"{k} = {v}" for k, v in given.items())
+        quality = "" if new["quality"] is None else f", error {old['quality']:.1e} became {new['quality']:.1e}"
+        print(
+            f"{kind}, {case}: {old['seconds']:.2f} s, times {new['seconds'] / old['seconds']:.2f}{quality}", flush=True
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--markdown", action="store_true")
     parser.add_argument("--quick", action="store_true", help="the small cases only")
     parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--only", action="append", choices=list(TITLES), help="the rows of this kind alone")
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="compare with the netsor of this folder")
     args = parser.parse_args()
     if args.one:
         kind, given = json.loads(args.one)
         print(json.dumps(measure(kind, given)))
         return
+    chosen = [row for row in rows(args.quick) if not args.only or row[0] in args.only]
+    if args.against:
+        against(args.against, chosen)
+        return
     found = []
-    for kind, given in rows(args.quick):
-        command = [sys.executable, __file__, "--one", json.dumps([kind, given])]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        found.append((kind, given, json.loads(done.stdout.splitlines()[-1])))
+    for kind, given in chosen:
+        found.append((kind, given, run((kind, given), ROOT)))
         print(f"{kind} {given}: {found[-1][2]['seconds']:.2f} s", file=sys.stderr)
     print(table(found, args.markdown))
 

@@ -146,7 +146,7 @@ class Written(NamedTuple):
 
 # The templates of the last networks, the latest last, up to so many instructions in all.
 _KEPT: dict[tuple[Program, Hashable], Written] = {}
-_MOST_LINES = 6_000
+_MOST_LINES = 4_000
 
 
 @contextmanager
