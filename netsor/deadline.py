@@ -15,8 +15,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 # What is being computed may take this many seconds beyond one and a half times the budget: enough for a rough value
-# of each of some dozens of expectations.
-GRACE = 0.9
+# of each of some dozens of expectations, and a quarter of a second less than a command may take to tell what is known.
+GRACE = 0.75
 # After an interrupt a rough value of everything is worth these seconds; who has no use for it interrupts again.
 _LAST = 3.0
 # It puts the clock forward by so many seconds, which no budget has.
@@ -27,11 +27,13 @@ _FORWARD = 1e12
 class End:
     """When blocks end, by the clock on the wall; `computed` is what this thread had computed at the budget's end.
 
-    Before `wall` a block does not end, and after it as soon as this thread has computed for GRACE seconds.
+    Before `wall` a block does not end, and after it as soon as this thread has computed for GRACE seconds. `most` is
+    what it can have computed by the budget's end at most, for what does not ask for the time until long after.
     """
 
     budget: float
     wall: float
+    most: float
     around: End | None
     computed: float | None = None
     beyond: float = 0.0
@@ -39,7 +41,7 @@ class End:
     def is_over(self) -> bool:
         at = now()
         if at > self.budget and self.computed is None:
-            self.computed = own()
+            self.computed = min(own(), self.most)
         if at > self.wall and self.computed is not None:
             # The thread's own time takes longer to ask for, and goes no faster than the clock on the wall.
             left = GRACE + self.beyond - (own() - self.computed)
@@ -83,7 +85,7 @@ def ends(budget: float | None) -> End:
     is worth more than the last second.
     """
     start, seconds = now(), math.inf if budget is None else max(budget, 0.0)
-    return End(start + seconds, start + 1.5 * seconds + GRACE, _end.get())
+    return End(start + seconds, start + 1.5 * seconds + GRACE, own() + seconds, _end.get())
 
 
 @contextmanager
@@ -113,7 +115,7 @@ def stop() -> bool:
     if _end.get() is None:
         return False
     if _stop is None:
-        _stop = End(-math.inf, -math.inf, None, own(), _LAST - GRACE)
+        _stop = End(-math.inf, -math.inf, math.inf, None, own(), _LAST - GRACE)
     return True
 
 
