@@ -234,8 +234,32 @@ def within_reach(q: Fraction) -> Fraction | None:
 
 
 def power(base: Fraction, exponent: Fraction) -> Fraction | None:
-    """base^exponent for integer exponents; None where it is not rational or would have too many digits."""
-    if exponent.denominator != 1 or base == 0 and exponent < 0:
+    """base^exponent where it is rational, as √9 is; None where it is not or would have too many digits."""
+    if base == 0 and exponent < 0:
         return None
+    if exponent.denominator != 1:
+        # Not of negative numbers, whose roots are not real or are a matter of convention.
+        parts = [_root(k, exponent.denominator) for k in (base.numerator, base.denominator)] if base >= 0 else [None]
+        if None in parts:
+            return None
+        base = Fraction(*parts)  # type: ignore[arg-type]
     size = max(base.numerator.bit_length(), base.denominator.bit_length())
     return None if abs(exponent.numerator) * size > MOST_BITS else base**exponent.numerator
+
+
+def _root(k: int, degree: int) -> int | None:
+    """The whole number whose power of this degree is k ≥ 0; None where there is none."""
+    if degree == 2:
+        root = math.isqrt(k)
+    elif k < 2:
+        root = k
+    elif degree >= k.bit_length():
+        return None
+    else:
+        # Both ends have the power on their sides of k.
+        low, high = 1, 1 << (k.bit_length() // degree + 1)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if middle**degree <= k else (low, middle)
+        root = low
+    return root if root**degree == k else None

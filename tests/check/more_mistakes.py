@@ -251,7 +251,7 @@ IN_NETWORK = [
 
 # Those that have no edit, or one that is not accepted.
 WITHOUT = (
-    "x := tanh∘W g", "x := (tanh ∘ W)(g)", "x := W g |> tanh", "x := W~g", "x := 'tanh'(g)",
+    "x := W~g", "x := 'tanh'(g)",
     "x := F.normalize(g, dim=0) * sqrt(n)", "x := sqrt(n) * g / norm(g)", "x := g / ‖g‖ √n",
     "output m, k := mean(g^2), mean(g^4)", "    x.append(tanh(W[l] x[l-1]))", "matrix U[n, 3] ~ N(0, 1/3)",
     "x := tanh(W tanh(ξᵀ U))", "output x",

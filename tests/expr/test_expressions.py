@@ -3,6 +3,7 @@
 import math
 from fractions import Fraction
 
+import mpmath
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,6 +34,7 @@ from netsor.expr.functions import PUBLIC, is_singular
 from netsor.expr.infinite_width import at_infinite_width
 from netsor.expr.intervals import infer_range
 from netsor.expr.quotients import find_quotients, settled
+from netsor.expr.rationals import power as rational_power
 
 X, Y = Sym("x"), Sym("y")
 N = WIDTH
@@ -193,3 +195,23 @@ def test_equal_expressions_are_one_object() -> None:
 def test_the_sum_of_two_decimals_is_the_decimal(a: str, b: str) -> None:
     """Else the rounding of 0.1 + 0.2 decides step(0.1 + 0.2 - 0.3)."""
     assert add(Const(float(a)), Const(float(b))) is Const(float(Fraction(a) + Fraction(b)))
+
+
+@given(st.fractions(min_value=0, max_value=10**6, max_denominator=10**4), st.integers(1, 7), st.integers(-5, 5))
+@settings(max_examples=300, deadline=None)
+def test_powers_that_are_rational_are_exact(root: Fraction, degree: int, times: int) -> None:
+    """√9 is 3, and 9^(-1/2) is 1/3: a float next to it would make equal coefficients differ."""
+    found = rational_power(root**degree, Fraction(times, degree))
+    if root == 0 and times < 0:
+        assert found is None
+    elif found is not None:
+        assert found == root**times
+
+
+@given(st.integers(0, 10**40), st.integers(2, 40))
+@settings(max_examples=300, deadline=None)
+def test_roots_that_are_not_rational_have_no_rational_power(k: int, degree: int) -> None:
+    found = rational_power(Fraction(k), Fraction(1, degree))
+    near = mpmath.root(k, degree)
+    exact = round(near) ** degree == k
+    assert (found == round(near)) if exact else found is None

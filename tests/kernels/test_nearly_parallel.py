@@ -165,3 +165,25 @@ def test_the_derivative_of_a_kink_at_nearly_parallel_rows() -> None:
     θ = mp.atan(mp.mpf(2) ** -26)
     wanted = (mp.sin(θ) / mp.cos(θ) + 2 * (mp.pi - θ)) / (2 * mp.pi)
     assert abs(mp.mpf(float(kernel.value[0, 1])) - wanted) <= kernel.error[0, 1] <= 1e-14
+
+
+def test_nodes_with_the_same_neighbours_are_the_same_variable() -> None:
+    """In D^(-1/2) (A + I) D^(-1/2) 1/√(3·3) is 1/3, so that two preactivations are equal and not nearly so."""
+    text = (
+        "network g(ξ[1..3] : 2)\ninclude std\ndata A : (3, 3) = [[0, 1, 1], [1, 0, 1], [1, 1, 0]]\n"
+        "matrix U : (n, 2) ~ N(0, 1/2)\nmatrix W ~ N(0, 2/n)\nvector v ~ N(0, 1)\ntrain U, W, v\n"
+        "for i in 1..3:\n    x[i] := U ξ[i]\nfor i in 1..3:\n    y[i] := relu(graph_convolution(x, A; i, 3))\n"
+        "for i in 1..3:\n    z[i] := relu(W graph_convolution(y, A; i, 3))\n"
+        "output f := vᵀ global_average_pool(z; 3) / √n\n"
+    )
+    # All nodes are alike: this is an MLP of two layers on the average of the tokens.
+    plain = (
+        "network m(ξ : 2)\nmatrix U : (n, 2) ~ N(0, 1/2)\nmatrix W ~ N(0, 2/n)\nvector v ~ N(0, 1)\ntrain U, W, v\n"
+        "output f := vᵀ relu(W relu(U ξ)) / √n\n"
+    )
+    tokens = np.random.default_rng(3).standard_normal((2, 3, 2))
+    kernels = netsor.loads(text).ntk(tokens)
+    same = netsor.loads(plain).ntk(tokens.mean(axis=1))
+    for one, other in ((kernels.nngp, same.nngp), (kernels.ntk, same.ntk)):
+        assert (np.abs(one.value - other.value) <= one.error + other.error + 1e-15).all()
+        assert one.error.max() < 1e-13

@@ -12,6 +12,8 @@ _LAW = r"N\s*\([^()]*(?:\([^()]*\)[^()]*)*\)"
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _LETTERS = r"[^\W\d_]+"
 _DOTS = r"(?:\.\.\.|…|\\[lc]?dots)"
+# Words of three letters and more, and the letters that papers use for activations.
+_FUNCTION = r"[a-z]\w{2,}|[φϕψσ]"
 _RANGE = "a loop runs over a range `1..T`, with both ends included"
 _FAMILY = "members of a family are declared with a range: `W[1..3]`"
 _BEFORE = "what is declared is named behind its kind: `matrix W`, `vector v ~ N(0, 1)`"
@@ -88,6 +90,10 @@ HABITS = (
     habit(rf"^(train\s+{MEMBER}(?:\s*[,;]\s*{MEMBER})*?)\s*(?P<at>;)\s*(?={NAME})",
           "names have commas between", r"\1, ",
           "E122"),
+    # --- composition and pipes ---
+    habit(r"(:?=\s*)(?P<at>([^=|]+?)\s*\|>\s*(\w+))\s*$", "a function is applied with brackets", r"\1\4(\3)", "E109"),
+    habit(rf"\(?\s*\b({_FUNCTION})\s*∘\s*([A-Z]\w*(?:\[[^\]]*\])?)\s*\)?\s*\(?\s*({MEMBER})\s*\)?",
+          "`{}`: a function is applied to what a matrix gives", r"\1(\2 \3)", "E109"),
     # --- conditionals, before brackets are read otherwise ---
     habit(r"\bif\s*\(([^()]*)\)\s*\{([^{}]*)\}\s*else\s*\{([^{}]*)\}",
           "`{}` is a conditional, which is written in words here",
