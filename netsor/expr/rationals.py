@@ -238,11 +238,11 @@ def power(base: Fraction, exponent: Fraction) -> Fraction | None:
     if base == 0 and exponent < 0:
         return None
     if exponent.denominator != 1:
-        # Not of negative numbers, whose roots are not real or are a matter of convention.
-        parts = [_root(k, exponent.denominator) for k in (base.numerator, base.denominator)] if base >= 0 else [None]
-        if None in parts:
+        # Roots of negative numbers are not real, or a matter of convention.
+        over, under = (_root(k, exponent.denominator) if k >= 0 else None for k in (base.numerator, base.denominator))
+        if over is None or under is None:
             return None
-        base = Fraction(*parts)  # type: ignore[arg-type]
+        base = Fraction(over, under)
     size = max(base.numerator.bit_length(), base.denominator.bit_length())
     return None if abs(exponent.numerator) * size > MOST_BITS else base**exponent.numerator
 
