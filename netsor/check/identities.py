@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from netsor.check.quotients import beside_monotone_quotient, is_divisor, is_homogeneous_quotient, slope_of_difference
 from netsor.check.removable import filled_in, split_quotient, value_at_zero
 from netsor.expr import (
     FUNCTIONS,
@@ -26,13 +27,20 @@ from netsor.expr.build import power
 from netsor.expr.nodes import TWO
 from netsor.expr.positive import log_of_positive, over_sum
 
+_PHASE = 0.7390851332151607
+
 
 def _stand_in(u: Expr) -> Expr:
     """Bounded by 1 and Lipschitz in u, for a function of which that is all that is used.
 
     Its range is [−1, 1] whatever is known of u, and by its odd phase it cancels with nothing that a text has.
     """
-    return call("cos", add(u, Const(0.7390851332151607)))
+    return call("cos", add(u, Const(_PHASE)))
+
+
+def shows_stand_in(text: str) -> bool:
+    """Whether a text quotes a function that stands for another one, which no user has written."""
+    return str(_PHASE) in text
 
 
 def in_plain_form(psi: Expr) -> Expr:
@@ -47,7 +55,18 @@ def _quotient(node: Expr) -> Expr:
         return node
     made = over_sum(node.children, _stand_in(ZERO))
     node = node if made is None else made
-    made = _removable(node.children) if isinstance(node, Mul) else None
+    if not isinstance(node, Mul) or not any(is_divisor(c) for c in node.children):
+        return node
+    made = _removable(node.children)
+    if made is None:
+        made = slope_of_difference(node.children)
+    if made is None:
+        others = beside_monotone_quotient(node.children)
+        if others is None and is_homogeneous_quotient(node.children):
+            others = []
+        if others is not None:
+            # All that is used of it is that it is pseudo-Lipschitz.
+            made = mul(*others, Const(1e300), _stand_in(min(node.free, key=lambda s: s.digest)))
     return node if made is None else made
 
 
@@ -152,6 +171,23 @@ def _switched(a: Expr, b: Expr) -> Expr | None:
     return None
 
 
+def _modulus(a: Expr, b: Expr) -> Expr | None:
+    """u^k |u|^e = u^(k mod 2) |u|^(k − k mod 2 + e), relu(u)^k |u|^e = relu(u)^(k + e), and u/|u| = sign(u)."""
+    base, k = (a.base, a.exponent) if isinstance(a, Pow) else (a, ONE)
+    over = isinstance(b, Pow) and _is(b.base, "abs") and isinstance(b.exponent, Const) and b.exponent.value < 0
+    if not over or not isinstance(k, Const) or not isinstance(k.value, int) or k.value < 1:
+        return None
+    u, e = b.base.children[0], b.exponent.value  # type: ignore[attr-defined]
+    if base is u and k.value % 2 and k.value + e == 0:
+        return call("sign", u)
+    if base is u and k.value - k.value % 2 + e >= 0:
+        odd = k.value % 2
+        return mul(power(u, Const(odd)), power(call("abs", u), Const(k.value - odd + e)))
+    if _is(base, "relu") and base.children[0] is u and k.value + e > 0:
+        return power(base, Const(k.value + e))
+    return None
+
+
 def _removable(factors: Sequence[Expr]) -> Expr | None:
     """f(u)/u^k, 0 being removable: at most the size of f and of its first k derivatives, and so are its derivatives.
 
@@ -167,4 +203,4 @@ def _removable(factors: Sequence[Expr]) -> Expr | None:
     return mul(*others, size, _stand_in(u))
 
 
-_PAIRS: tuple[Callable[[Expr, Expr], Expr | None], ...] = (_exponentials, _logistic, _switched)
+_PAIRS: tuple[Callable[[Expr, Expr], Expr | None], ...] = (_exponentials, _logistic, _switched, _modulus)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from netsor.check.evidence import shows_failure
-from netsor.check.identities import in_plain_form
+from netsor.check.identities import in_plain_form, shows_stand_in
 from netsor.check.kinks import kinks_of_program
 from netsor.check.languages import NETSOR, infer_language
 from netsor.core import MatMul, Moment, Nonlin, Program
@@ -27,6 +27,7 @@ from netsor.expr import (
     Sym,
     add,
     evaluate,
+    mul,
     neg,
     postorder,
     signs,
@@ -38,7 +39,7 @@ from netsor.expr import (
 )
 from netsor.expr.differentiate import plain_tests, vanishes_on
 from netsor.expr.entry import INF, REALS, Interval
-from netsor.expr.functions import TooSingular, is_exp, is_log
+from netsor.expr.functions import TooSingular, is_absolute, is_exp, is_log
 from netsor.expr.infinite_width import is_kinked_difference
 from netsor.expr.intervals import infer_range, ranges_of
 
@@ -59,9 +60,9 @@ class Finding:
     condition: str = ""
 
     def worse(self, other: Finding) -> Finding:
-        return other if other._rank() > self._rank() else self
+        return other if other.rank() > self.rank() else self
 
-    def _rank(self) -> int:
+    def rank(self) -> int:
         return {True: 0, None: 1, False: 2 + (not self.covered) + self.hopeless}[self.holds]
 
 
@@ -210,8 +211,12 @@ def infer_regularity(psi: Expr, ranges: Mapping[Sym, Interval]) -> Finding:
     found = _of_parts(psi, ranges)
     if found.holds is not True:
         plain = in_plain_form(psi)
-        if plain is not psi and _of_parts(plain, ranges).holds:
-            return FINE
+        if plain is not psi:
+            instead = _of_parts(plain, ranges)
+            if instead.holds:
+                return FINE
+            if not shows_stand_in(instead.because) and (instead.slow or instead.rank() < found.rank()):
+                found = instead
     if found.holds is not False or shows_failure(psi, ranges):
         return found
     return Finding(None, f"{found.because}; the rest of ψ may make up for it, which the text does not show")
@@ -231,10 +236,36 @@ def _of_parts(psi: Expr, ranges: Mapping[Sym, Interval]) -> Finding:
             worst = worst.worse(_conditional(node, ranges))
             stack.append(node.test)
             continue
+        logarithm = _powers_beside_logarithm(node) if isinstance(node, Mul) else None
+        if logarithm is not None:
+            finding, rest = logarithm
+            worst = worst.worse(finding)
+            stack.extend(rest)
+            continue
         worst = worst.worse(_operation(node, bounds, ranges))
         if not isinstance(node, Star):
             stack.extend(node.children)
     return worst
+
+
+def _powers_beside_logarithm(product: Mul) -> tuple[Finding, list[Expr]] | None:
+    """u^k log|u| and u^k log(u²), what is to be said of it and the other factors: for k > 1 it has a bounded slope."""
+    for log in product.children:
+        if not (isinstance(log, Call) and is_log(log)):
+            continue
+        u = log.children[0]
+        while isinstance(u, Pow) and isinstance(u.exponent, Const) and u.exponent.value > 0 or is_absolute(u):
+            u = u.children[0]
+        for power in product.children:
+            base, k = (power.base, power.exponent) if isinstance(power, Pow) else (power, Const(1))
+            if (base.children[0] if is_absolute(base) else base) is not u or not isinstance(k, Const) or k.value <= 0:
+                continue
+            rest = [c for c in product.children if c is not log and c is not power]
+            if k.value > 1:
+                return FINE, [*rest, u]
+            text = to_text(mul(power, log))
+            return Finding(False, f"`{text}`: its slope is unbounded where `{to_text(u)}` is 0"), [*rest, u]
+    return None
 
 
 def _operation(node: Expr, bounds: Mapping[Expr, Interval], ranges: Mapping[Sym, Interval]) -> Finding:

@@ -35,15 +35,15 @@ def _replaced(e: Expr, u: Expr) -> Expr:
     return rewrite(e, lambda node: _T if node is u else node)
 
 
-def value_at_zero(f: Expr, k: int) -> float | None:
+def value_at_zero(f: Expr, k: int, t: Sym = _T) -> float | None:
     """lim f(t)/t^k for t → 0, by Taylor's theorem; None where it is not finite."""
-    at = {_T: 0.0}
+    at = {t: 0.0}
     factorial = 1
     try:
         for j in range(k):
             if evaluate(f, at) != 0:
                 return None
-            f = diff(f, _T)
+            f = diff(f, t)
             factorial *= j + 1
     except TooSingular:
         return None
