@@ -98,10 +98,7 @@ def tabulate(
                 for kernel in tables.values():
                     for one, other in ((rows, columns), (columns, rows)) if pairs.symmetric else ((rows, columns),):
                         kernel.value[one, other], kernel.error[one, other] = np.nan, np.inf
-    for tables in made:
-        for name in list(tables):
-            tables[name] = _as_asked(pairs, tables.pop(name))
-    return made
+    return _as_asked(pairs, made)
 
 
 def _write(kernel: Kernel, a: int, b: int, rows: slice, columns: slice, q: Bounded) -> None:
@@ -110,18 +107,27 @@ def _write(kernel: Kernel, a: int, b: int, rows: slice, columns: slice, q: Bound
         (table if table.ndim == 2 else table[:, :, a, b])[rows, columns] = x
 
 
-def _as_asked(pairs: Pairs, kernel: Kernel) -> Kernel:
-    """The kernel over the rows and columns that were asked for, from that over distinct inputs in their order."""
+def _as_asked(pairs: Pairs, made: list[dict[str, Kernel]]) -> list[dict[str, Kernel]]:
+    """The kernels over the rows and columns that were asked for, from those over distinct inputs in their order."""
     if all(np.array_equal(x, np.arange(len(x))) for x in (pairs.row, pairs.column)):
-        return kernel
-    made = []
-    # One table after the other, and row by row: all other orders touch memory far apart.
-    for table in (kernel.value, kernel.error):
-        out = np.empty((len(pairs.row), len(pairs.column), *table.shape[2:]))
-        for i, k in enumerate(pairs.row.tolist()):
-            np.take(table[k], pairs.column, axis=0, out=out[i])
-        made.append(out)
-    return Kernel(*made)
+        return made
+    spare: Array | None = None
+    out: list[dict[str, Kernel]] = []
+    for tables in made:
+        out.append({})
+        for name, kernel in tables.items():
+            placed = []
+            for table in (kernel.value, kernel.error):
+                shape = (len(pairs.row), len(pairs.column), *table.shape[2:])
+                # Each table is put into the memory of the one before it.
+                to = spare if spare is not None and spare.shape == shape else np.empty(shape)
+                # Row by row: all other orders touch memory far apart. Where it need not raise, numpy writes in place.
+                for i, k in enumerate(pairs.row.tolist()):
+                    np.take(table[k], pairs.column, axis=0, out=to[i], mode="wrap")
+                placed.append(to)
+                spare = table
+            out[-1][name] = Kernel(*placed)
+    return out
 
 
 def tabulate_own(within: Template, request: Request, shape: tuple[int, ...], clock: Clock) -> Kernel:
