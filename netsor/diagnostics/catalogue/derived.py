@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from netsor.diagnostics.catalogue.entry import Entry
 from netsor.diagnostics.data import Diagnostic, Span
 
-E651 = Entry(
+# What a text alone does not show: rows, settings and steps make these faults.
+_run = partial(Entry, stage="run")
+
+E651 = _run(
     "E651",
     "the gradient of a program",
     "Only a network has parameters, and with them a gradient.",
     bad="netsor backward programs/algorithm1.netsor",
     good="netsor backward mlp.netsor",
     paper="Setup D.1",
-    stage="run",
 )
 
 
@@ -25,14 +28,13 @@ def not_a_network(name: str) -> Diagnostic:
     )
 
 
-E652 = Entry(
+E652 = _run(
     "E652",
     "nothing to differentiate",
     "A network without a readout has no output, so no gradient.",
     bad="netsor backward body.netsor",
     good="netsor backward mlp.netsor",
     paper="Setup D.1",
-    stage="run",
 )
 
 
@@ -43,14 +45,13 @@ def no_readout(name: str) -> Diagnostic:
     )
 
 
-E653 = Entry(
+E653 = _run(
     "E653",
     "a nonlinearity without a derivative",
     "The gradient is made of the derivatives of the nonlinearities. A jump has none.",
     bad="netsor backward step_network.netsor",
     good="netsor backward relu_network.netsor",
     paper="Eq. 78",
-    stage="run",
 )
 
 
@@ -63,13 +64,12 @@ def no_derivative(variable: str, argument: str, span: Span | None) -> Diagnostic
     )
 
 
-E654 = Entry(
+E654 = _run(
     "E654",
     "inputs or targets of the wrong shape",
     "Inputs have the shape (N, d), or (N, T, d) for networks of several tokens; targets (N,), or (N, outputs).",
     bad="netsor ntk mlp.netsor --inputs four_columns.npy",
     good="netsor ntk mlp.netsor --inputs three_columns.npy",
-    stage="run",
 )
 
 
@@ -78,13 +78,12 @@ def wrong_shape(what: str, wanted: str, got: Sequence[int] | str, hint: str) -> 
     return E654(f"{what} should have the shape {wanted}, not {shape}", hint=hint)
 
 
-E655 = Entry(
+E655 = _run(
     "E655",
     "inputs or targets that are not finite",
     "Rows hold finite numbers.",
     bad="netsor ntk mlp.netsor --inputs with_nan.npy",
     good="netsor ntk mlp.netsor --inputs cleaned.npy",
-    stage="run",
 )
 
 
@@ -105,13 +104,12 @@ def not_a_number(value: object) -> Diagnostic:
     return E655(f"the inputs and targets hold {shown}, which is not a number", hint="give numbers only")
 
 
-E656 = Entry(
+E656 = _run(
     "E656",
     "a row that the inputs do not have",
     "The order of training names rows of the inputs, which count from 1.",
     bad="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 2 --order 0,1",
     good="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 2 --order 1,2",
-    stage="run",
 )
 
 
@@ -123,13 +121,12 @@ def unknown_row(row: object, rows: int) -> Diagnostic:
     )
 
 
-E657 = Entry(
+E657 = _run(
     "E657",
     "a setting of training that makes no sense",
     "Steps, batches and rates are positive, steps and batches are whole numbers.",
     bad="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps -1",
     good="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 10",
-    stage="run",
 )
 
 
@@ -145,14 +142,13 @@ def too_long(steps: int, batch: int, count: int) -> Diagnostic:
     )
 
 
-E658 = Entry(
+E658 = _run(
     "E658",
     "a loss that is not understood",
     "A loss is an expression in the output `f` and the target `y`, differentiable in `f`; with several outputs "
     "it may name them `f1`, `y1`, `f2`, and so on, and else is the sum over them.",
     bad="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 2 --loss 'step(f - y)'",
     good="netsor sgd mlp.netsor --inputs X.npy --targets y.npy --steps 2 --loss '(f - y)^2'",
-    stage="run",
 )
 
 
@@ -160,14 +156,13 @@ def bad_loss(message: str, hint: str = "") -> Diagnostic:
     return E658(message, hint=hint or "write an expression in `f` and `y`, such as `(f - y)^2/2`")
 
 
-E659 = Entry(
+E659 = _run(
     "E659",
     "two outputs at step 0 for one embedding",
     "Rows with one embedding have one output, so the outputs that a program is conditioned on must agree there.",
     bad="netsor sgd mlp.netsor --inputs twins.npy --targets y.npy --steps 2 --f0 0,1",
     good="netsor sgd mlp.netsor --inputs twins.npy --targets y.npy --steps 2 --f0 1,1",
     paper="Eq. 71",
-    stage="run",
 )
 
 
@@ -195,7 +190,7 @@ def outputs_out_of_reach(width: int, lacking: float) -> Diagnostic:
     )
 
 
-E660 = Entry(
+E660 = _run(
     "E660",
     "the outputs at step 0 cannot be prescribed",
     "Conditioning on the first outputs replaces v by v̂, which is its law only where v is Gaussian and "
@@ -203,7 +198,6 @@ E660 = Entry(
     bad="netsor sgd tied.netsor --inputs X.npy --targets y.npy --steps 2",
     good="netsor sgd tied.netsor --inputs X.npy --targets y.npy --steps 2 --f0 network",
     paper="Eqs. 69 to 71",
-    stage="run",
 )
 
 
@@ -215,14 +209,13 @@ def cannot_condition(variable: str, why: str) -> Diagnostic:
     )
 
 
-E661 = Entry(
+E661 = _run(
     "E661",
     "something is trained that is not a parameter",
     "SGD updates the matrices and vectors that the network declares.",
     bad="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 2  # with `train x`",
     good="netsor train mlp.netsor --inputs X.npy --targets y.npy --steps 2  # with `train W`",
     paper="Setup D.1",
-    stage="run",
 )
 
 
@@ -233,14 +226,13 @@ def not_trainable(name: str) -> Diagnostic:
     )
 
 
-E662 = Entry(
+E662 = _run(
     "E662",
     "an input that the network does not have",
     "Inputs are given by the names that stand in the header of the network.",
     bad="netsor backward mlp.netsor --inputs η=X.npy",
     good="netsor backward mlp.netsor --inputs X.npy",
     paper="Setup D.1",
-    stage="run",
 )
 
 
@@ -253,13 +245,12 @@ def unknown_input(name: str, known: Sequence[str]) -> Diagnostic:
     )
 
 
-E663 = Entry(
+E663 = _run(
     "E663",
     "a setting of a prediction that makes no sense",
     "Noise and time are not negative, and a time belongs to the training of networks: to `--kernel ntk`.",
     bad="netsor predict mlp.netsor --inputs X.npy --targets y.npy --test X.npy --noise -1",
     good="netsor predict mlp.netsor --inputs X.npy --targets y.npy --test X.npy --noise 0.1",
-    stage="run",
 )
 
 
@@ -274,7 +265,7 @@ def time_without_flow() -> Diagnostic:
     )
 
 
-W664 = Entry(
+W664 = _run(
     "W664",
     "a kernel on the training rows that is singular to within its error",
     "Where eigenvalues of the kernel are not told from zero, directions of the targets may or may not be "
@@ -283,7 +274,6 @@ W664 = Entry(
     bad="netsor predict linear.netsor --inputs four_rows.npy --targets four_targets.npy --test X.npy",
     good="netsor predict linear.netsor --inputs four_rows.npy --targets four_targets.npy --test X.npy --noise 0.1",
     severity="warning",
-    stage="run",
 )
 
 
@@ -302,13 +292,12 @@ def singular(network: str, kernel: str, lost: int, size: int, bounded: bool) -> 
     )
 
 
-E665 = Entry(
+E665 = _run(
     "E665",
     "a column that a table does not have",
     "Columns are named in the first line of a .csv file, or in a .parquet file; targets and test rows go by them.",
     bad="netsor predict mlp.netsor --inputs table.csv --target-column prise --test table.csv",
     good="netsor predict mlp.netsor --inputs table.csv --target-column price --test table.csv",
-    stage="run",
 )
 
 
@@ -328,14 +317,13 @@ def no_column(name: str, source: str, known: Sequence[str], near: str) -> Diagno
     )
 
 
-E666 = Entry(
+E666 = _run(
     "E666",
     "a parameter by which a kernel has no derivative",
     "Parameters are fitted by derivatives of the kernel, along their logarithms. A `param` that decides about the "
     "structure, as a depth does, has none, and one that is not positive has no logarithm.",
     bad="netsor predict scaled.netsor --inputs X.npy --targets y.npy --test X.npy --noise 0.1 --fit L",
     good="netsor predict scaled.netsor --inputs X.npy --targets y.npy --test X.npy --noise 0.1 --fit s",
-    stage="run",
 )
 
 
@@ -365,13 +353,12 @@ def no_parameter(name: str, is_there: bool, known: Sequence[str]) -> Diagnostic:
     )
 
 
-E667 = Entry(
+E667 = _run(
     "E667",
     "targets without a likelihood",
     "A Gaussian process whose covariance on the training rows is singular gives the targets no density.",
     bad="netsor predict scaled.netsor --inputs twins.npy --targets y.npy --test X.npy --fit s",
     good="netsor predict scaled.netsor --inputs twins.npy --targets y.npy --test X.npy --noise 0.1 --fit s",
-    stage="run",
 )
 
 
@@ -382,14 +369,13 @@ def no_likelihood(network: str) -> Diagnostic:
     )
 
 
-E668 = Entry(
+E668 = _run(
     "E668",
     "files of kernels that are there already",
     "`--out PREFIX` does not write over files. With `--resume` it goes on with those of the same kernel: of the "
     "same network, rows, tile and tolerance.",
     bad="netsor ntk mlp.netsor --inputs X.npy --out taken",
     good="netsor ntk mlp.netsor --inputs X.npy --out free",
-    stage="run",
 )
 
 
@@ -400,13 +386,12 @@ def kernel_files(prefix: object, why: str) -> Diagnostic:
     )
 
 
-E669 = Entry(
+E669 = _run(
     "E669",
     "files of kernels that another process is writing",
     "One process at a time writes the files of one `--out PREFIX`.",
     bad="netsor ntk mlp.netsor --inputs X.npy --out K & netsor ntk mlp.netsor --inputs X.npy --out K --resume",
     good="netsor ntk mlp.netsor --inputs X.npy --out K",
-    stage="run",
 )
 
 
@@ -414,13 +399,12 @@ def kernel_files_in_use(prefix: object) -> Diagnostic:
     return E669(f"another process is writing the files `{prefix}.*`", hint="wait for it, or give another `--out`")
 
 
-E670 = Entry(
+E670 = _run(
     "E670",
     "kernels that the disk has no room for",
     "A kernel of N inputs takes 8 N² bytes, which are taken before the work begins.",
     bad="netsor ntk mlp.netsor --inputs a_million_rows.npy --out K",
     good="netsor ntk mlp.netsor --inputs X.npy --out K",
-    stage="run",
 )
 
 
