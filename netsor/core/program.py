@@ -264,7 +264,10 @@ class Program:
         instructions = tuple(
             i if isinstance(i, MatMul) else replace(i, psi=_in_floats(i.psi)) for i in self.instructions
         )
-        constants = tuple(replace(c, value=_in_floats(c.value)) for c in self.constants)
+        constants = tuple(
+            replace(c, value=_in_floats(c.value), limit=float(c.limit) if isinstance(c.limit, float) else c.limit)
+            for c in self.constants
+        )
         return replace(self, instructions=instructions, constants=constants)
 
     def row(self, e: Embedding) -> Row:

@@ -37,6 +37,17 @@ def test_a_line_is_read_back_as_the_same_core(line: str) -> None:
     assert as_text(derivation, width=60) and as_latex(derivation).isascii()
 
 
+@pytest.mark.parametrize(
+    "number", ["√2", "(2/3)^0.5", "pi", "2 pi/3", "1/3", "0.1", "1e308", "-0.0", "1/√n", "1 + √2/n"]
+)
+def test_a_constant_is_read_back_as_the_same(number: str) -> None:
+    document = loads(f"scalar c = {number}\nvector x ~ N(0, 1)\noutput o := mean(x + c)\n")
+    assert document.check().ok
+    again = loads(document.listing())
+    assert again.program.as_listed == document.program.as_listed
+    assert again.limit()["o"].value == pytest.approx(document.limit()["o"].value, rel=1e-15)
+
+
 FUNCTIONS = [
     "Phi(0 * h) + h", "softplus(-h)", "leaky_relu(h, 0.2)", "max(h, 0.3)", "if h > 0 then h else 0.1 h",
     "relu(h)^2 / (1 + relu(h))", "hardtanh(h)", "√(h^2 + 1)", "elu(h)", "clip(h, -1, 2)", "abs(h)^1.5",
