@@ -73,7 +73,10 @@ class Steps:
         self.missing = np.maximum(self.missing, self._missing_after(rows))
         if lr:
             self._move(rows, shares, [[self._slope(j, r) for j in range(self.f.shape[1])] for r in rows])
-        self.f[self.missing > 0] = np.nan
+        gone = self.missing > 0
+        self.f[gone] = np.nan
+        # Nothing is known of their errors, and nothing that is known depends on them.
+        self._of_changes[gone.ravel()], self._since[gone.ravel()] = 0.0, 0.0
         self._time += 1
 
     def _missing_after(self, rows: Array) -> Array:
