@@ -175,6 +175,9 @@ async def scalar(ctx: Context, node: ast.ScalarDecl) -> None:
 
 async def matrix(ctx: Context, node: ast.MatrixDecl) -> None:
     """`matrix W ~ N(0, σ²/n)`, and n×d matrices that apply to data."""
+    for d in node.declarators:
+        if any(i.span.text in ("n", "N") and ctx.names.scope.lookup(i.span.text) is None for i in d.indices):
+            raise Fault(declarations.shape_as_indices(d.span, d.name, [i.span.text for i in d.indices]))
     columns = await _columns(ctx, node)
     bounds: tuple[float, float] | None = None
     if isinstance(node.law, ast.Uniform) and columns is not None:

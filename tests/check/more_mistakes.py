@@ -253,6 +253,6 @@ IN_NETWORK = [
 WITHOUT = (
     "x := W~g", "x := 'tanh'(g)",
     "x := F.normalize(g, dim=0) * sqrt(n)", "x := sqrt(n) * g / norm(g)", "x := g / ‖g‖ √n",
-    "output m, k := mean(g^2), mean(g^4)", "    x.append(tanh(W[l] x[l-1]))", "matrix U[n, 3] ~ N(0, 1/3)",
+    "output m, k := mean(g^2), mean(g^4)", "    x.append(tanh(W[l] x[l-1]))",
     "x := tanh(W tanh(ξᵀ U))", "output x",
 )  # fmt: skip

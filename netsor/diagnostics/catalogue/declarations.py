@@ -590,6 +590,20 @@ def matrix_shape(span: Span, name: str, lengths: Sequence[str]) -> Diagnostic:
     )
 
 
+def shape_as_indices(span: Span, name: str, sizes: Sequence[str]) -> Diagnostic:
+    """A matrix `U[n, 3]`, with its shape where indices of a family stand."""
+    shape = f" : ({', '.join('n' if k == 'N' else k for k in sizes)})" if len(sizes) == 2 else ""
+    edit = Edit(span, name + shape)
+    return E408(
+        "the width `n` is not known before running, and square brackets hold the indices of a family",
+        span,
+        "a shape?",
+        notes=("the shape of a matrix stands behind a colon",),
+        hint=f"write {said(edit)}",
+        edits=(edit,),
+    )
+
+
 def input_dimension(span: Span, name: str, value: int) -> Diagnostic:
     edit = Edit(span, "3")
     return E414(
