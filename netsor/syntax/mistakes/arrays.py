@@ -99,12 +99,13 @@ def _first(parts: list[str]) -> tuple[str, list[str]]:
     return (parts[0], parts[1:]) if parts else ("", [])
 
 
-def _clamped(written: str, value: str, arguments: list[str]) -> str:
+def _clamped(written: str, name: str, value: str, arguments: list[str]) -> str:
     """`max`, `min` or `clip` of a value, by which of the two bounds a call gives."""
     bounds: dict[str, str] = {}
-    for place, argument in zip(("min", "max"), arguments, strict=False):
-        name, equals, bound = argument.partition("=")
-        bounds[name.strip().removeprefix("a_") if equals else place] = (bound if equals else argument).strip()
+    places = (name.removeprefix("clamp_"),) if name.startswith("clamp_") else ("min", "max")
+    for place, argument in zip(places, arguments, strict=False):
+        key, equals, bound = argument.partition("=")
+        bounds[key.strip().removeprefix("a_") if equals else place] = (bound if equals else argument).strip()
     low, high = (bounds.get(k, "None") for k in ("min", "max"))
     u = value[1:-1] if value.startswith("(") else value
     if "None" not in (low, high):
@@ -169,14 +170,14 @@ HABITS = (
         _linear,
     ),
     habit(
-        rf"(?:{_MODULE}|(?<![\w.])(?=\w+\({_ARGUMENTS}=))(?:clamp|clip)\(({_ARGUMENTS})\)",
+        rf"(?:{_MODULE}|(?<![\w.])(?=\w+\({_ARGUMENTS}=)|(?<![\w.])(?=clamp_))(clamp_min|clamp_max|clamp|clip)\(({_ARGUMENTS})\)",
         "`{}`: the bounds of `clip(u, low, high)` are known by their places, and one bound is `max` or `min`",
-        lambda m: _clamped(m.group(), *_first(_split(m.group(1)))),
+        lambda m: _clamped(m.group(), m.group(1), *_first(_split(m.group(2)))),
     ),
     habit(
-        rf"({MEMBER}(?:\([^()]*\))?|\([^()]*\))\.(?:clamp|clip)_?\(({_ARGUMENTS})\)",
+        rf"({MEMBER}(?:\([^()]*\))?|\([^()]*\))\.(clamp_min|clamp_max|clamp|clip)_?\(({_ARGUMENTS})\)",
         "`{}` calls a method",
-        lambda m: _clamped(m.group(), m.group(1), _split(m.group(2))),
+        lambda m: _clamped(m.group(), m.group(2), m.group(1), _split(m.group(3))),
         note=_METHOD_NOTE,
     ),
     habit(

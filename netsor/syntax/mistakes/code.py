@@ -78,13 +78,14 @@ COMMENTS = (
     habit(r"⌈([^⌈⌉]+)⌉", "the next whole number is `-floor(-…)`", r"(-floor(-(\1)))", "E101"),
     habit(r"^(?://+|--+|%+|/\*+|;+(?!=))[ \t]*([^\n]*?)(?:\*/)?$", _COMMENT, r"# \1", "E109", safe=True),
     habit(r"^(?:\"{3}|'{3})[^\n]*$", _COMMENT, None, "E109", hint="write `#` instead"),
-    # `%` is a remainder between two values; what no operator joins are words.
+    # `%` is a remainder between two values and `//` a quotient; what no operator joins are words.
     habit(
-        r"(?<=\S)\s+(?P<at>(?://|%+(?=\s+\w+\s+\w))\s+[A-Za-z][^\n]*)$",
+        r"(?<=\S)\s+(?P<at>(?://(?=\s|[A-Za-z]{3}|\w+\s+\w)|%+(?=\s+\w+[:,.]?\s+\w))\s*[A-Za-z][^\n]*)$",
         _COMMENT,
         lambda m: "  # " + m.group().strip("/% "),
         "E109",
     ),
+    habit(r"(?<=\S)\s+(?P<at>/\*+\s*([^\n]*?)\s*\*+/)$", _COMMENT, r"  # \2", "E109"),
 )
 # What a line is by its first word, before what it holds.
 STATEMENTS = (
