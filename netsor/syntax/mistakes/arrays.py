@@ -92,7 +92,9 @@ def _method(m: re.Match[str]) -> str:
         compares = re.fullmatch(r"\(([^()]*[<>=][^()]*)\)", whole)
         return f"(if {compares[1]} then 1 else 0)" if compares else whole
     inside = whole[1:-1] if whole.startswith("(") else whole
-    return f"{_RENAMED.get(m.group(2), m.group(2))}({inside})"
+    # A number is an axis of what is taken over one, and an argument of all else.
+    second = f", {m.group(3)}" if m.group(3) and m.group(2) not in _OVER_AXES else ""
+    return f"{_RENAMED.get(m.group(2), m.group(2))}({inside}{second})"
 
 
 def _first(parts: list[str]) -> tuple[str, list[str]]:
@@ -115,6 +117,10 @@ def _clamped(written: str, name: str, value: str, arguments: list[str]) -> str:
     return f"max({u}, {low})" if high == "None" else f"min({u}, {high})"
 
 
+_OVER_AXES = (
+    "mean", "sum", "std", "var", "prod", "max", "min", "amax", "amin", "norm", "softmax", "log_softmax", "logsumexp",
+    "cumsum", "argmax", "argmin", "median", "average", "all", "any",
+)  # fmt: skip
 # Methods that change where numbers are kept, and not the numbers.
 _NO_CHANGE = ("detach", "clone", "copy", "cpu", "cuda", "numpy", "float", "double", "contiguous", "squeeze", "flatten")
 _OBJECT = rf"({MEMBER}|\([^()]*\))"
@@ -199,7 +205,7 @@ HABITS = (
           "a transpose is written `ᵀ` or `^T`", lambda m: f"{m.group(1) or m.group(2)}ᵀ", "E109"),
     habit(rf"({MEMBER}ᵀ?)\.(?:dot|matmul|mm|mv)\(", "`{}…)`: a product with a matrix is `W x`", r"\1 (",
           note=_METHOD_NOTE),
-    habit(rf"({MEMBER}(?:\([^()]*\))?|\([^()]*\))\.({NAME})\(\s*(?:(?:axis|dim)\s*=\s*[\w-]+|[\d-]+)?(?:,\s*keepdims?\s*=\s*\w+)?\s*\)",
+    habit(rf"({MEMBER}(?:\([^()]*\))?|\([^()]*\))\.({NAME})\(\s*(?:(?:axis|dim)\s*=\s*[\w-]+|(-?[\d.]+))?(?:,\s*keepdims?\s*=\s*\w+)?\s*\)",
           "`{}` calls a method", _method,
           note=_METHOD_NOTE),
     habit(r",\s*(?:axis|dim|keepdims?)\s*=\s*[\w-]+", "`{}`: a vector has one axis, so none is named", "",
