@@ -108,7 +108,7 @@ def test_what_is_cut_short_ends_at_once_and_says_so(path: Path, folder: Path, mo
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [*PROGRAMS, *NETWORKS], ids=lambda p: f"{p.parent.name}-{p.stem}")
 def test_every_command_ends_in_its_time(path: Path, folder: Path) -> None:
-    """One and a half times the budget and a second, the reading of the file included and imports not."""
+    """One and a half times the budget and a second, and half of one for pages and runs at a width; imports not."""
     if path in NETWORKS:
         for name, content in data_of(path).items():
             Path(name).write_bytes(content)
@@ -117,7 +117,7 @@ def test_every_command_ends_in_its_time(path: Path, folder: Path) -> None:
         for budget in (0.01, 1.0):
             start = time.thread_time()
             answer(Call((command, str(path), *options, "--budget", str(budget)), {}))
-            assert time.thread_time() - start <= 1.5 * budget + 1, command
+            assert time.thread_time() - start <= 1.5 * budget + 1.5, command
 
 
 def test_a_kernel_without_time_is_not_told_to_diverge(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
