@@ -62,19 +62,25 @@ class Exported:
         return [self.size(s) for s in zip(*(v.shape for v in values), strict=True)]
 
 
+@contextlib.contextmanager
+def _in_doubles() -> Iterator[None]:
+    """What the user's code makes without naming a type, weights and constants of its forward pass, is in doubles."""
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(default)
+
+
 def build(factory: Callable[[int], Any], widths: Sequence[int]) -> list[tuple[Any, Recorder]]:
     """The modules at these widths, with the laws of their weights."""
     out = []
-    default = torch.get_default_dtype()
     for n in widths:
         recorder = Recorder()
         torch.manual_seed(0)
-        torch.set_default_dtype(torch.float64)
-        try:
-            with recorder:
-                module = factory(n)
-        finally:
-            torch.set_default_dtype(default)
+        with _in_doubles(), recorder:
+            module = factory(n)
         if not isinstance(module, torch.nn.Module):
             raise Refusal(
                 f"the factory returned {type(module).__name__} and not an nn.Module",
@@ -128,7 +134,7 @@ def _export(factory: Callable[[int], Any], examples: Any, widths: tuple[int, ...
     inputs = tuple(examples(n) for n in widths)
     programs = []
     for module, given in zip(modules, inputs, strict=True):
-        with _quiet():
+        with _quiet(), _in_doubles():
             try:
                 exported = torch.export.export(module, given, strict=False)
                 programs.append(exported.run_decompositions(_decompositions(kept)))

@@ -267,20 +267,23 @@ def _may_fuse(a: Node, b: Node) -> bool:
 
 
 def _with_variable(s: Node, old: str, new: str) -> Node:
+    """A statement with the variable `new` in the place of `old`; loops inside that run over `new` run over `old`."""
     if old == new:
         return s
+    names = {old: new, new: old}
 
     def lin(i: Lin) -> Lin:
-        return Lin(i.constant, tuple((new if v == old else v, c) for v, c in i.parts))
+        return Lin(i.constant, tuple((names.get(v, v), c) for v, c in i.parts))
 
     def node(n: Node) -> Node:
         op, v, arguments = n
         if op == "var":
             return ("var", (v[0], tuple(map(lin, v[1]))), ())
         if op == "series":
-            v = (v[0], lin(v[1]), lin(v[2]))
+            v = (names.get(v[0], v[0]), lin(v[1]), lin(v[2]))
         return (op, v, tuple(map(node, arguments)))
 
     if s[0] == "assign":
         return ("assign", (s[1][0], tuple(map(lin, s[1][1]))), (node(s[2][0]),))
-    return ("loop", (s[1][0], lin(s[1][1]), lin(s[1][2])), tuple(_with_variable(x, old, new) for x in s[2]))
+    header = (names.get(s[1][0], s[1][0]), lin(s[1][1]), lin(s[1][2]))
+    return ("loop", header, tuple(_with_variable(x, old, new) for x in s[2]))

@@ -160,10 +160,17 @@ def _name(factory: Any) -> str:
 
 def _notes(exported: Exported, network: Network, translation: Translation, init: dict[str, str]) -> list[str]:
     notes = []
+    training = network.training
     first, unit = exported.widths[0], exported.units[0]
     if first != unit:
         notes.append(f"n is {_fraction(unit, first)} of the width that the factory is called with")
-    uniform = sorted({p.path for p in {q for q, _ in [*network.trained, *network.vanishing]} if p.uniform_matrix})
+    uniform = sorted(
+        {
+            p.path
+            for p in {q for q, _ in [*training.trained, *training.vanishing, *training.left_out]}
+            if p.uniform_matrix
+        }
+    )
     if uniform:
         notes.append(
             "n×n matrices drawn from uniform laws are Gaussian ones of the same variance, with the same limit: "
@@ -171,19 +178,25 @@ def _notes(exported: Exported, network: Network, translation: Translation, init:
         )
     for path, law in init.items():
         notes.append(f"the law of {path} was given: {law}")
-    units = {0: "", 1: " divided by n"}.get(network.unit, f" divided by n^{network.unit}")
+    units = {0: "", 1: " divided by n"}.get(training.unit, f" divided by n^{training.unit}")
     notes.append(f"the NTK is the limit of the module's own Σ ∂f/∂θ ∂f'/∂θ{units}")
-    biases = {p.path for p, _ in [*network.trained, *network.vanishing] if p.kind == SCALAR}
-    if network.vanishing:
+    biases = {p.path for p, _ in [*training.trained, *training.vanishing, *training.left_out] if p.kind == SCALAR}
+    if training.vanishing:
         notes.append(
             "parameters whose share of it vanishes are not trained here: "
-            + _listed(sorted({p.path for p, _ in network.vanishing}))
+            + _listed(sorted({p.path for p, _ in training.vanishing}))
+        )
+    if training.left_out:
+        notes.append(
+            "not trained here, though their share of it does not vanish, since they act through a mean over the width "
+            "and move n times as fast as a trained vector of the language: "
+            + _listed(sorted({p.path for p, _ in training.left_out}))
         )
     numbers = sorted({p.path for p in translation.parameters.all.values() if p.trained and p.kind == SCALAR} - biases)
     if numbers:
         notes.append(
             "numbers that stay where they start, since their share of the NTK "
-            + ("vanishes: " if network.unit > 0 else "is random, and not part of the limit: ")
+            + ("vanishes: " if training.unit > 0 else "is random, and not part of the limit: ")
             + _listed(numbers)
         )
     notes += [f"tokens are one-hot rows of {x.dimension} numbers in {x.name}" for x in network.inputs if x.tokens]

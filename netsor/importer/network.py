@@ -49,6 +49,19 @@ class InputMatrices:
     columns: dict[Index, tuple[Index, ...]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Training:
+    """The parts of parameters that are trained, and the power of n by which the module's gradient kernel is divided.
+
+    The share of those that are `vanishing` tends to 0; those `left_out` have one that the language cannot say.
+    """
+
+    trained: set[Part]
+    unit: int
+    vanishing: set[Part]
+    left_out: set[Part]
+
+
 @dataclass
 class Network:
     """All that the text says."""
@@ -59,9 +72,7 @@ class Network:
     outputs: list[Array]
     readout: Array | None  # vectors that were added where the module returns the units themselves
     notes: list[str]
-    trained: set[Part]
-    unit: int
-    vanishing: set[Part]
+    training: Training
 
 
 def assemble(translation: Translation, outputs: Sequence[Tensor]) -> Network:
@@ -99,12 +110,11 @@ def assemble(translation: Translation, outputs: Sequence[Tensor]) -> Network:
     arrays = _reached(translation.arrays, results)
     _fix_numbers(arrays)
     _verify_live(results, arrays, translation)
-    influence = _influences(results, arrays)
-    trained, unit, vanishing = _training(translation, influence)
+    training = _training(results, arrays)
     inputs, matrices = _inputs(translation, arrays)
     _verify_apart(matrices, [*arrays, *results])
     readout = added if uses_added else None
-    return Network(inputs, matrices, arrays, results, readout, notes, trained, unit, vanishing)
+    return Network(inputs, matrices, arrays, results, readout, notes, training)
 
 
 # Readouts
@@ -151,10 +161,16 @@ def _verify_size(top: Fraction, biases: Any) -> None:
     """Refuse outputs that grow with the width, or vanish; n^top stands before vᵀx/n."""
     growth = max([top - HALF, *(p for _, _, p in biases)])
     if growth > 0:
+        inside = (
+            "; or a few sums over the width that are divided by √n and used inside, as those of a low-rank factor or a "
+            "gate of few units, stay random as n → ∞"
+        )
         raise Refusal(
-            f"the output grows like n^{growth}",
-            "outputs are readouts vᵀx/√n, whose weights have a standard deviation of c/√n",
-            hint="initialize the last layer with std 1/√n: nn.init.normal_(w, std=w.shape[1] ** -0.5)",
+            f"the output grows like n^{growth}" + (", or is random in the limit" if growth == HALF else ""),
+            "outputs are readouts vᵀx/√n, whose weights have a standard deviation of c/√n"
+            + (inside if growth == HALF else ""),
+            hint="initialize the last layer with std 1/√n: nn.init.normal_(w, std=w.shape[1] ** -0.5)"
+            + (", and divide sums that are used inside by n" if growth == HALF else ""),
         )
     if top < HALF:
         raise Refusal(
@@ -341,8 +357,12 @@ def _has_input(t: Term) -> bool:
     return any(x.op == "column" for x in subterms(t))
 
 
-def _influences(outputs: list[Array], arrays: list[Array]) -> dict[Part, Fraction]:
-    """For each part of a parameter the largest power of n with which its entries of unit size reach an output."""
+def _influences(outputs: list[Array], arrays: list[Array], mean: Fraction = ZERO) -> dict[Part, Fraction]:
+    """For each part of a parameter the largest power of n with which its entries of unit size reach an output.
+
+    `mean` is added on the way through a mean over the width: a scalar that is one depends on each unit like 1/n, and a
+    readout vᵀx/√n like 1/√n.
+    """
     reach: dict[tuple[Any, Index], Fraction] = {}
 
     def down(t: Term, p: Fraction) -> None:
@@ -357,7 +377,7 @@ def _influences(outputs: list[Array], arrays: list[Array]) -> dict[Part, Fractio
                 q += sum((a.value.p for a in x.args if a.op == "num"), ZERO)
                 stack += [(a, q) for a in x.args if a.op != "num"]
             else:
-                stack += [(a, q) for a in x.args]
+                stack += [(a, q + mean if x.op in ("dot", "mean") else q) for a in x.args]
 
     for o in outputs:
         for t in o.terms.values():
@@ -369,21 +389,25 @@ def _influences(outputs: list[Array], arrays: list[Array]) -> dict[Part, Fractio
     return {(a.parameter, i): p for (a, i), p in reach.items() if a.parameter is not None}
 
 
-def _training(translation: Translation, influence: dict[Part, Fraction]) -> tuple[set[Part], int, set[Part]]:
+def _training(outputs: list[Array], arrays: list[Array]) -> Training:
     """What is trained, and the power of n by which the module's own gradient kernel is divided.
 
     The entries of a parameter are n^p times those of unit size (for a matrix N(0, s/n) the unit is w in w/√n), so that
     the sum of the squares of ∂f/∂θ is n^(-2p) times that in the units.
     """
-    order: dict[Part, Fraction] = {}
-    for (q, index), reach in influence.items():
-        if q.trained:
-            order[q, index] = 2 * (reach - q.power(index))
-    if not order:
-        return set(), 0, set()
+    direct, through_means = (_influences(outputs, arrays, mean) for mean in (ZERO, -HALF))
+    parts = [(q, index) for q, index in direct if q.trained]
+    if not parts:
+        return Training(set(), 0, set(), set())
+    # The order of a part's share, and what it would be if no mean stood between it and the output.
+    order = {x: 2 * (through_means[x] - x[0].power(x[1])) for x in parts}
+    bare = {x: 2 * (direct[x] - x[0].power(x[1])) for x in parts}
     top = max(order.values())
+    trained = {x for x in parts if bare[x] == top}
+    # A multiplier that grew with n would be needed.
+    left_out = {x for x in parts if order[x] == top and bare[x] > top}
     unit = int(top) if top.denominator == 1 else 0
-    return {q for q, k in order.items() if k == top}, unit, {q for q, k in order.items() if k < top}
+    return Training(trained, unit, {x for x in parts if x not in trained | left_out}, left_out)
 
 
 # Inputs

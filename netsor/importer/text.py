@@ -204,7 +204,7 @@ class Writer:
         return "vector", f" ~ {_law(law)}", (index,), False
 
     def _training(self) -> list[str]:
-        trained = self.network.trained
+        trained = self.network.training.trained
         names = [n for n, (p, parts, _) in self.declared.items() if all((p, i) in trained for i in parts)]
         if not names:
             return []

@@ -31,13 +31,19 @@ def verify(
     assert [d for d in document.check().diagnostics if d.is_error] == []
     assert netsor.format_source(Source("x", document.text)) == document.text
     torch.manual_seed(11)
-    module = moved(document, factory(width).double())
-    x = draw(shape)
-    found, expected = outputs(document, module, x)
-    assert np.allclose(found, expected, rtol=0, atol=outputs_to)
-    for parameter, (ours, theirs) in gradients(document, module, x).items():
-        assert np.allclose(ours, theirs, rtol=gradients_to, atol=gradients_to), parameter
-        assert np.abs(theirs).max() > 0, parameter
+    # What a forward pass makes without naming a type is in doubles, as the module is.
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        module = moved(document, factory(width).double())
+        x = draw(shape)
+        found, expected = outputs(document, module, x)
+        assert np.allclose(found, expected, rtol=0, atol=outputs_to)
+        for parameter, (ours, theirs) in gradients(document, module, x).items():
+            assert np.allclose(ours, theirs, rtol=gradients_to, atol=gradients_to), parameter
+            assert np.abs(theirs).max() > 0, parameter
+    finally:
+        torch.set_default_dtype(default)
 
 
 def flattened(value: Any) -> torch.Tensor:

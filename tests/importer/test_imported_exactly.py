@@ -10,14 +10,15 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 import at_the_same_weights as same  # noqa: E402
+import current_modules  # noqa: E402
 import torch_modules  # noqa: E402
 import unusual_modules  # noqa: E402
 
 import netsor  # noqa: E402
 
 # An import takes seconds, most of them torch.export's.
-QUICK = {"mlp_default", "tied", "einsum", "rezero", "parameter_list", "two_inputs_two_outputs"}
-CASES = [(m, n) for m in (torch_modules, unusual_modules) for n in sorted(m.EXAMPLES)]
+QUICK = {"mlp_default", "tied", "einsum", "rezero", "parameter_list", "two_inputs_two_outputs", "rotary_positions"}
+CASES = [(m, n) for m in (torch_modules, unusual_modules, current_modules) for n in sorted(m.EXAMPLES)]
 # torch computes 1/6 in single precision in the derivative of hardsigmoid.
 ROUNDED = {"act_hardsigmoid": 1e-8, "several_activations": 1e-8}
 
@@ -55,3 +56,10 @@ def test_biases_of_outputs_have_their_share() -> None:
 def test_numbers_that_stay_where_they_start_are_told() -> None:
     document = netsor.from_torch(unusual_modules.rezero, (1, 3))
     assert any("numbers that stay where they start" in note and "alpha, beta" in note for note in document.notes)
+
+
+def test_what_moves_through_a_mean_is_left_out_of_the_kernel() -> None:
+    """The gates' share has the order of the others', and no vector of the language is trained so fast."""
+    found = netsor.from_torch(current_modules.experts, (torch.zeros(1, 3),))
+    assert "divided by n\n" in found.text and "not trained here, though their share" in found.text
+    assert "train e" in found.text.replace("experts", "e") and "train gate" not in found.text
