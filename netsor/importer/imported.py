@@ -164,13 +164,8 @@ def _notes(exported: Exported, network: Network, translation: Translation, init:
     first, unit = exported.widths[0], exported.units[0]
     if first != unit:
         notes.append(f"n is {_fraction(unit, first)} of the width that the factory is called with")
-    uniform = sorted(
-        {
-            p.path
-            for p in {q for q, _ in [*training.trained, *training.vanishing, *training.left_out]}
-            if p.uniform_matrix
-        }
-    )
+    known = {*training.trained, *training.vanishing, *training.left_out}
+    uniform = sorted({p.path for p, _ in known if p.uniform_matrix})
     if uniform:
         notes.append(
             "n×n matrices drawn from uniform laws are Gaussian ones of the same variance, with the same limit: "
@@ -180,7 +175,7 @@ def _notes(exported: Exported, network: Network, translation: Translation, init:
         notes.append(f"the law of {path} was given: {law}")
     units = {0: "", 1: " divided by n"}.get(training.unit, f" divided by n^{training.unit}")
     notes.append(f"the NTK is the limit of the module's own Σ ∂f/∂θ ∂f'/∂θ{units}")
-    biases = {p.path for p, _ in [*training.trained, *training.vanishing, *training.left_out] if p.kind == SCALAR}
+    biases = {p.path for p, _ in known if p.kind == SCALAR}
     if training.vanishing:
         notes.append(
             "parameters whose share of it vanishes are not trained here: "
