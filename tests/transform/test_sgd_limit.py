@@ -68,8 +68,14 @@ def tied_rnn() -> Program:
     return rnn(2)
 
 
-@pytest.mark.parametrize("make", [tied, product, normed, whole_mlp, tied_rnn])
-@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize(
+    ("make", "batch"),
+    [
+        # The longest of them, more than a minute.
+        pytest.param(make, batch, marks=[pytest.mark.slow] * (make is tied and batch == 2))
+        for batch in (1, 2) for make in (tied, product, normed, whole_mlp, tied_rnn)
+    ],
+)  # fmt: skip
 def test_the_limit_is_kernel_gradient_descent(make, batch):
     network, lr, steps = make(), 0.4, 3
     rows, test, targets, f0 = ROWS, TEST, TARGETS, F0
