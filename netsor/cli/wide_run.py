@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netsor.diagnostics import Diagnostic
+from netsor.diagnostics.catalogue.limits import MAY_BE_INFINITE
 
 if TYPE_CHECKING:
     from netsor.finite.affordable import Affordable
@@ -18,16 +19,15 @@ def with_wide_run(
 ) -> list[Diagnostic]:
     """The diagnostics; those of bounds and times that did not suffice (W901, E804) offer the command at a width."""
     found = list(said)
-    if not any(d.code in ("W901", "E804") for d in found):
+    helped = [d for d in found if d.code in ("W901", "E804") and MAY_BE_INFINITE not in d.notes]
+    if not helped:
         return found
     wide = infer()
     if wide is None:
         return found
     line = shlex.join([*command, "--width", str(wide.width), "--seeds", str(wide.seeds)])
     offer = f"means over wide networks need no integrals, and a minute or so: `{line}`"
-    return [
-        replace(d, hint=f"{d.hint}; {offer}" if d.hint else offer) if d.code in ("W901", "E804") else d for d in found
-    ]
+    return [replace(d, hint=f"{d.hint}; {offer}" if d.hint else offer) if d in helped else d for d in found]
 
 
 def repeated(option: str, values: Sequence[str] | None) -> list[str]:

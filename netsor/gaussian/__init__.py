@@ -12,6 +12,7 @@ from netsor.gaussian.problem import (
     NotTaken,
     Part,
     Settings,
+    SingularSums,
     Undefined,
     Unsettled,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "Part",
     "Settings",
     "Undefined",
+    "SingularSums",
     "Unsettled",
     "expect",
     "expect_many",

@@ -36,6 +36,10 @@ class Unsettled(NoNumber):
     """No rule gave a number, for example because it is out of the range of floats; the expectation may still exist."""
 
 
+class SingularSums(Unsettled):
+    """The sums of a rule do not decrease towards a singularity, or far out: E|F| may be infinite."""
+
+
 class NotDefinite(Unsettled):
     """An exponential of a square, moved into the density, leaves no Gaussian law."""
 

@@ -12,6 +12,7 @@ import pytest
 from scipy.special import erfcx, gamma, kve
 
 from netsor.api import loads
+from netsor.cli.main import main
 from netsor.diagnostics import NetsorError
 
 
@@ -139,3 +140,14 @@ def test_random_singularities(seed):
     found = limit(text).outputs["o"]
     # The grid of the truth ends where e^{−160} is not yet nothing for the slowest of them.
     assert found.value is not None and abs(found.value - truth) <= found.error + 1e-6 * truth, text
+
+
+def test_no_run_at_a_width_is_offered_where_the_mean_may_be_infinite(tmp_path, capsys):
+    """Means of draws settle nowhere then, and a number with a standard error would be believed."""
+    file = tmp_path / "p.netsor"
+    offered = {}
+    for text in ("(x^2 + y^4)^(-0.8)", "max(1/abs(x)^0.5, 1/abs(y)^0.5, 1/abs(z)^0.5)"):
+        file.write_text(f"program p\nvector x, y, z ~ N(0, 1)\no := mean({text})\noutput o\n", encoding="utf-8")
+        main(["eval", str(file), "--limit", "--budget", "2", "--tol", "1e-12"])
+        offered[text] = "--width" in capsys.readouterr().err
+    assert list(offered.values()) == [False, True]

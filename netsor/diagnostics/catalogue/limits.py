@@ -152,13 +152,16 @@ def entries_missing(network: str, missing: Mapping[str, tuple[int, int]], interr
     return out_of_time(f"{listed} of `{network}`", None, interrupted)
 
 
-def not_computed(name: str, why: str, purpose: str, span: Span | None) -> Diagnostic:
-    """No rule gave a number for an expectation."""
+MAY_BE_INFINITE = "a run at a width would not tell: where the limit is infinite, its means do not settle"
+
+
+def not_computed(name: str, why: str, purpose: str, span: Span | None, *, may_be_infinite: bool = False) -> Diagnostic:
+    """No rule gave a number for an expectation, which may be infinite."""
     return E804(
         f"the limit of `{name}` could not be computed: {why}",
         span,
         f"{purpose} was not found",
-        notes=("this does not say that there is no limit",),
+        notes=("this does not say that there is no limit",) + (MAY_BE_INFINITE,) * may_be_infinite,
     )
 
 

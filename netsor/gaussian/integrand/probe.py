@@ -13,7 +13,7 @@ from netsor.expr.intervals import infer_range
 from netsor.gaussian.constants import LATTICE_STEEP, SOFT_ENOUGH
 from netsor.gaussian.integrand.integrand import Integrand
 from netsor.gaussian.integrand.transitions import steepest
-from netsor.gaussian.problem import Unsettled
+from netsor.gaussian.problem import SingularSums
 from netsor.gaussian.rules.panels import Quadrature
 from netsor.gaussian.symbolic.structure import affine, is_positive
 
@@ -153,7 +153,7 @@ def held_to_tail(q: Quadrature, f: Integrand) -> Quadrature:
     """The result of a rule that did not converge, with an error for values too large and rare for it to see.
 
     Near a singularity the values have a tail P(|F| > u) ~ u^{−α}, whose α is estimated from the largest draws (Hill
-    1975); what the values beyond the largest draw contribute is the error. Unsettled where that may be infinite.
+    1975); what the values beyond the largest draw contribute is the error. SingularSums where that may be infinite.
     """
     if not divisors_of(f) or all(math.isfinite(x) for g in f.factors for x in infer_range(g, {})):
         return q
@@ -168,6 +168,6 @@ def held_to_tail(q: Quadrature, f: Integrand) -> Quadrature:
         return q
     alpha = k / float(np.log(v[-k:] / least).sum()) if v[-1] > least else math.inf
     if alpha < _HEAVIEST:
-        raise Unsettled("the integrand is so singular that its mean may be infinite")
+        raise SingularSums("the integrand is so singular that its mean may be infinite")
     largest = least * k ** (1 / alpha)
     return q._replace(error=max(q.error, 3 * largest / len(v) / (1 - 1 / alpha)))

@@ -19,7 +19,7 @@ from netsor.expr.intervals import infer_range
 from netsor.gaussian.existence.integrability import flats_of
 from netsor.gaussian.integrand.integrand import Integrand, Plane
 from netsor.gaussian.integrand.probe import Probe, divisors_of
-from netsor.gaussian.problem import EPS, Method, OutOfTime, Unsettled
+from netsor.gaussian.problem import EPS, Method, OutOfTime, SingularSums
 from netsor.gaussian.rules.panels import Quadrature, slower
 from netsor.gaussian.rules.rule import Goal, Rule
 
@@ -141,7 +141,7 @@ class _Pass(NamedTuple):
 
 
 def integrate(axes: Axes, goal: Goal) -> Quadrature:
-    """E F; Unsettled where the sums over the farthest nodes do not decrease."""
+    """E F; SingularSums where the sums over the farthest nodes do not decrease."""
     found: Quadrature | None = None
     for depth in _DEPTHS:
         try:
@@ -156,7 +156,7 @@ def integrate(axes: Axes, goal: Goal) -> Quadrature:
         if found.error <= max(goal.aim * found.scale, goal.floor):
             break
     if found is None or not math.isfinite(found.error):
-        raise Unsettled("the integrand is so singular that its sums do not converge")
+        raise SingularSums("the integrand is so singular that its sums do not converge")
     return found
 
 

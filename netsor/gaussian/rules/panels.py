@@ -12,7 +12,7 @@ import numpy as np
 
 from netsor.deadline import is_over
 from netsor.gaussian.integrand import missing
-from netsor.gaussian.problem import Unsettled
+from netsor.gaussian.problem import SingularSums
 
 Array = np.ndarray
 EPS = 2.0**-52
@@ -131,8 +131,8 @@ def integrate(
     At `tips` f is bounded but has a square-root singularity. `noise` bounds the errors of the values of f. Beside a
     gap f is smooth, but its values lose their digits: panels that end there have no node near it.
 
-    Raises Divergent where f has no real value, and Unsettled where the sums do not decrease towards a singular point or
-    towards infinity, which for so few panels does not prove that the integral diverges.
+    Raises Divergent where f has no real value, and SingularSums where the sums do not decrease towards a singular point
+    or towards infinity, which for so few panels does not prove that the integral diverges.
     """
     poles = sorted({float(p) for p in singular if abs(p) < _FARTHEST})
     ends = sorted({float(t) for t in tips if abs(t) < REACH})
@@ -172,7 +172,7 @@ def integrate(
             needed, tail = _needed_reach(f, reach, inner + poles, float(modulus.sum()))
     # Mass at the farthest panels may begin there; it is growth if the tail beyond is not small beside the whole.
     if reach >= _FARTHEST and tail > 1e-12 * modulus.sum() > _NOTHING:
-        raise Unsettled("the integrand grows nearly as fast as the Gaussian density falls")
+        raise SingularSums("the integrand grows nearly as fast as the Gaussian density falls")
     for _ in range(rounds):
         scale = float(modulus.sum())
         if float(error.sum()) <= tol * scale or len(lo) > most or is_over():
@@ -330,7 +330,7 @@ def _panels_by(
 def _continued(
     p: float, lo: Array, hi: Array, integral: Array, error: Array, modulus: Array
 ) -> tuple[Array, float, float]:
-    """(the panels next to a singular point, their sum, its error); Unsettled where the sums do not decrease.
+    """(the panels next to a singular point, their sum, its error); SingularSums where the sums do not decrease.
 
     Near a singularity |x − p|^{−α} the panel [2^{−k−1}, 2^{−k}] holds about 2^{−k(1−α)}, so that the panels farther in
     are a geometric series, whose ratio is taken from two stretches of panels.
@@ -349,7 +349,7 @@ def _continued(
             continue
         before, ratio = ((b / a) ** (2 / (last - first)) for a, b in itertools.pairwise(shells))
         if max(ratio, before) > 0.998:
-            raise Unsettled("the integrand is so singular that its sums do not converge")
+            raise SingularSums("the integrand is so singular that its sums do not converge")
         rest, other = (shells[-1] * r / (1 - r) for r in (ratio, before))
         here, size = float(integral[beyond].sum()), float(modulus[beyond].sum())
         replaced |= beyond
