@@ -124,11 +124,13 @@ class DeviceKernels:
         rows = self._stacked(xs, powers)
         return self.inner(rows, basis), self._squares(rows)
 
-    def project(self, xs: Sequence[Any], powers: Sequence[int], out: Any, basis: Any, c: Array) -> tuple[Array, Array]:
-        """out_i := 2^-power_i x_i − Σ_j c_ij basis_j; returns ⟨out_i, basis_j⟩ and ‖out_i‖²."""
+    def project(
+        self, xs: Sequence[Any], powers: Sequence[int], out: Any, basis: Any, c: Array, others: Any
+    ) -> tuple[Array, Array, Array]:
+        """out_i := 2^-power_i x_i − Σ_j c_ij basis_j; returns ⟨out_i, basis_j⟩, ‖out_i‖² and ⟨out_i, others_j⟩."""
         out[:, :] = self._stacked(xs, powers)
         squares = self.remove(out, basis, c)
-        return self.inner(out, basis), squares
+        return self.inner(out, basis), squares, self.inner(out, others)
 
     def inner(self, x: Any, basis: Any) -> Array:
         """All inner products ⟨x_i, basis_j⟩ as float64 on the host; shape (q, t)."""
@@ -142,12 +144,12 @@ class DeviceKernels:
         self.add(x, basis, -c)
         return self._squares(x)
 
-    def fresh(self, streams: Streams, names: Sequence[str], g: Any, u: Any, v: Any, b: Any) -> tuple[Array, Array]:
-        """Standard normals into the rows of `g`, from their substreams; returns ⟨g_i, u_j⟩ and ⟨v_i, b_j⟩."""
+    def fresh(self, streams: Streams, names: Sequence[str], g: Any, basis: Any) -> Array:
+        """Standard normals into the rows of `g`, from their substreams; returns ⟨g_i, basis_j⟩."""
         for i, name in enumerate(names):
             for k, (lo, hi) in enumerate(spans(streams.width, CHUNK)):
                 g[i, lo:hi] = self._device.send(streams.normals(name, k, hi - lo), self.dtype)
-        return self.inner(g, u), self.inner(v, b)
+        return self.inner(g, basis)
 
     def add(self, x: Any, basis: Any, c: Array, scale: float = 1.0) -> None:
         """x_i := scale x_i + Σ_j c_ij basis_j."""
@@ -156,9 +158,10 @@ class DeviceKernels:
         if basis.shape[0]:
             x += self._device.send(c, self.dtype) @ basis
 
-    def combine(self, c: Array, basis: Any) -> list[Any]:
-        """Σ_j c_ij basis_j as a list of vectors."""
+    def combine(self, c: Array, basis: Any, more: Array, others: Any) -> list[Any]:
+        """Σ_j c_ij basis_j + Σ_j more_ij others_j as a list of vectors."""
         out = self._device.send(c, self.dtype) @ basis
+        self.add(out, others, more)
         return [out[i, :] for i in range(c.shape[0])]
 
     def _stacked(self, xs: Sequence[Any], powers: Sequence[int]) -> Any:

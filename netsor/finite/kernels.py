@@ -88,20 +88,25 @@ class Kernels:
         return dots.sum(axis=0), squares.sum(axis=0)
 
     def project(
-        self, xs: Sequence[Array], powers: Sequence[int], out: Array, basis: Array, c: Array
-    ) -> tuple[Array, Array]:
-        """out_i := 2^-power_i x_i − Σ_j c_ij basis_j; returns ⟨out_i, basis_j⟩, (q, t), and ‖out_i‖², (q,)."""
+        self, xs: Sequence[Array], powers: Sequence[int], out: Array, basis: Array, c: Array, others: Array
+    ) -> tuple[Array, Array, Array]:
+        """out_i := 2^-power_i x_i − Σ_j c_ij basis_j; returns ⟨out_i, basis_j⟩, ‖out_i‖² and ⟨out_i, others_j⟩.
+
+        Their shapes are (q, t), (q,) and (q, rows of `others`).
+        """
         q, n, size = len(xs), out.shape[1], cached_stripe(len(basis))
         dots, squares = self._sums(q, n, size, len(basis)), self._sums(q, n, size)
+        along = self._sums(q, n, size, len(others))
         factors = c.astype(self.dtype)
 
         def work(k: int, lo: int, hi: int) -> None:
             part, columns = out[:, lo:hi], basis[:, lo:hi]
             np.subtract(self._part(xs, powers, lo, hi), _combine(factors, columns), out=part)
             dots[k], squares[k] = _dots(part, columns), _squares(part)
+            along[k] = _dots(part, others[:, lo:hi])
 
         self._stripes(n, size, work)
-        return dots.sum(axis=0), squares.sum(axis=0)
+        return dots.sum(axis=0), squares.sum(axis=0), along.sum(axis=0)
 
     def inner(self, x: Array, basis: Array) -> Array:
         """All inner products ⟨x_i, basis_j⟩, float64; shape (q, t)."""
@@ -126,25 +131,19 @@ class Kernels:
         self._stripes(x.shape[1], STRIPE, work)
         return squares.sum(axis=0)
 
-    def fresh(
-        self, streams: Streams, names: Sequence[str], g: Array, u: Array, v: Array, b: Array
-    ) -> tuple[Array, Array]:
-        """Standard normals into the rows of `g`, from the substreams of their names; returns ⟨g_i, u_j⟩ and ⟨v_i, b_j⟩.
-
-        `u` and `b` have equally many rows; both results have shape (q, t).
-        """
-        shape = (-(-g.shape[1] // CHUNK), len(g), len(u))
-        drawn, known = np.zeros(shape), np.zeros(shape)
+    def fresh(self, streams: Streams, names: Sequence[str], g: Array, basis: Array) -> Array:
+        """Standard normals into the rows of `g`, from the substreams of their names; returns ⟨g_i, basis_j⟩, (q, t)."""
+        n = g.shape[1]
+        dots = self._sums(len(g), n, CHUNK, len(basis))
 
         def work(k: int, lo: int, hi: int) -> None:
             for row, name in zip(g, names, strict=True):
                 streams.fill(name, k, row[lo:hi])
             for a, z in ((lo + a, lo + z) for a, z in spans(hi - lo, STRIPE)):
-                drawn[k] += _dots(g[:, a:z], u[:, a:z])
-                known[k] += _dots(v[:, a:z], b[:, a:z])
+                dots[k] += _dots(g[:, a:z], basis[:, a:z])
 
-        self._stripes(g.shape[1], CHUNK, work)
-        return drawn.sum(axis=0), known.sum(axis=0)
+        self._stripes(n, CHUNK, work)
+        return dots.sum(axis=0)
 
     def add(self, x: Array, basis: Array, c: Array, scale: float = 1.0) -> None:
         """x_i := scale x_i + Σ_j c_ij basis_j."""
@@ -159,17 +158,23 @@ class Kernels:
 
         self._stripes(x.shape[1], STRIPE, work)
 
-    def combine(self, c: Array, basis: Array) -> list[Array]:
-        """Σ_j c_ij basis_j as separate arrays, so that the memory of each can be freed alone."""
+    def combine(self, c: Array, basis: Array, more: Array, others: Array) -> list[Array]:
+        """Σ_j c_ij basis_j + Σ_j more_ij others_j as separate arrays, so that the memory of each can be freed alone."""
         n = basis.shape[1]
         out = [np.empty(n, basis.dtype) for _ in c]
-        factors = c.astype(basis.dtype)
+        factors, further = c.astype(basis.dtype), more.astype(basis.dtype)
 
         def work(_: int, lo: int, hi: int) -> None:
             if len(out) == 1:
-                np.matmul(factors[0], basis[:, lo:hi], out=out[0][lo:hi])
+                y = out[0][lo:hi]
+                np.matmul(factors[0], basis[:, lo:hi], out=y)
+                if len(others):
+                    y += further[0] @ others[:, lo:hi]
                 return
-            for y, part in zip(out, _combine(factors, basis[:, lo:hi]), strict=True):
+            parts = factors @ basis[:, lo:hi]
+            if len(others):
+                parts += further @ others[:, lo:hi]
+            for y, part in zip(out, parts, strict=True):
                 y[lo:hi] = part
 
         self._stripes(n, STRIPE, work)

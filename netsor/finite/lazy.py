@@ -6,13 +6,15 @@ orthonormal v's and orthonormal u's. A new x is Σ c_i v_i + ρ v with a unit ve
     W x = Σ c_i a_i + ρ W v,     W v = Σ_j u_j ⟨b_j, v⟩ + (σ/√n) (g − Σ_j u_j ⟨u_j, g⟩),     g ~ N(0, I),
 
 because ⟨u_j, W v⟩ = ⟨b_j, v⟩ is known and the component of W v orthogonal to the u's is a fresh Gaussian (the argument
-in the proof of the Master Theorem; Y. M. Lu, "Householder Dice", IEEE Trans. Inf. Theory 2021). T products take O(nT)
-memory and O(nT²) time, which is that of reading the rows: x's directions twice and their images once, the directions
-of the other side twice and their images once for each product.
+in the proof of the Master Theorem; Y. M. Lu, "Householder Dice", IEEE Trans. Inf. Theory 2021). Of W v the Gaussian g
+and the coefficients of the u's are kept, so that W x is a combination of g's and u's and no other vector is written.
+T products take O(nT) memory and O(nT²) time, which is that of reading the rows: x's directions twice, the directions of
+the other side twice, and the g's of each side once for each product.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import ldexp, sqrt
 
 import numpy as np
@@ -36,17 +38,20 @@ LOSS = 0.1
 
 
 class Side:
-    """What is known on one side: orthonormal directions v with their `images` W v, in their first `count` rows.
+    """What is known on one side: orthonormal directions v and the products W v, each in its first `count` rows.
 
     The directions are T `rows` with a lower triangular matrix T, `triangle`: a row is what a projection left of a
     vector, and T holds the lengths and the corrections by which rounding errors of the projection are made up for.
-    `shift` are these corrections in terms of the directions before, and `pairs` are the numbers ⟨u, W v⟩ of each v of
-    this side and each u of the other.
+    `shift` are these corrections in terms of the directions before. W v_k = `deviations`_k `normals`_k + Σ_j
+    `mixing`_kj r_j with the rows r_j of the other side, and `pairs` are the numbers ⟨u, W v⟩ of each v of this side and
+    each u of the other.
     """
 
     def __init__(self, capacity: int, n: int, kernels: Kernels | DeviceKernels):
         self.rows = kernels.empty(capacity, n)
-        self.images = kernels.empty(capacity, n)
+        self.normals = kernels.empty(capacity, n)
+        self.deviations = np.zeros(capacity)
+        self.mixing = np.zeros((capacity, 0))
         self.triangle = np.zeros((capacity, capacity))
         self.shift = np.zeros((capacity, capacity))
         self.pairs = np.zeros((capacity, 0))
@@ -75,12 +80,14 @@ class Asked:
     def __init__(self, variance: float, queries: tuple[int, int], streams: Streams, kernels: Kernels | DeviceKernels):
         self.n = streams.width
         self.streams, self.kernels = streams, kernels
-        # The images are those of 2^-power W, whose entries are within a safe range.
+        # What is kept is that of 2^-power W, whose entries are within a safe range.
         self.power = exponent(sqrt(variance), kernels.dtype)
         self.deviation = sqrt(ldexp(variance, -2 * self.power) / self.n)
         self.sides = tuple(Side(min(q, self.n), self.n, kernels) for q in queries)
-        pairs = np.zeros((len(self.sides[0].pairs), len(self.sides[1].pairs)))
+        size = len(self.sides[0].pairs), len(self.sides[1].pairs)
+        pairs = np.zeros(size)
         self.sides[0].pairs, self.sides[1].pairs = pairs, pairs.T
+        self.sides[0].mixing, self.sides[1].mixing = np.zeros(size), np.zeros(size[::-1])
 
     def multiply(self, transposed: bool, names: list[str], xs: list[Array]) -> list[Array]:
         """W x (or Wᵀ x) for each x, as one batch; the fresh Gaussians are drawn from the streams `names`."""
@@ -95,26 +102,32 @@ class Asked:
             xs = [k.constant(self.n, 0.0) if none else x for x, none in zip(xs, bad, strict=True)]
             products, squares = k.products(xs, powers, known)
         r = side.count
-        coefficients, fresh = orthogonalise(k, side, xs, powers, products, squares)
+        found = orthogonalise(k, side, xs, powers, products, squares, other.normals[: other.count, :])
+        fresh = found.fresh
         if fresh:
-            self._image(side, other, [names[i] for i in fresh], r)
+            self._image(side, other, [names[i] for i in fresh], found)
         side.count = r + len(fresh)
         if not side.count:
             ys = [k.constant(self.n, 0.0) for _ in xs]
         else:
-            ys = k.combine(coefficients, side.images[: side.count, :])
+            known = slice(side.count)
+            by_row = found.coefficients @ side.mixing[known, : other.count]
+            of_normals = found.coefficients * side.deviations[known]
+            ys = k.combine(of_normals, side.normals[known, :], by_row, other.rows[: other.count, :])
         out = [times_power(y, e + self.power) for y, e in zip(ys, powers, strict=True)]
         return [k.constant(self.n, np.nan) if none else y for y, none in zip(out, bad, strict=True)]
 
-    def _image(self, side: Side, other: Side, names: list[str], r: int) -> None:
-        """Rows r… of the images: W v for the new directions v."""
+    def _image(self, side: Side, other: Side, names: list[str], split: Split) -> None:
+        """W v for the new directions v, which come after the first `count` of their side."""
+        k, r, t = self.kernels, side.count, other.count
         new = slice(r, r + len(names))
-        w, u, b = side.images[new, :], other.rows[: other.count, :], other.images[: other.count, :]
-        drawn, along = self.kernels.fresh(self.streams, names, w, u, side.rows[new, :], b)
-        known = side.triangle.diagonal()[new, None] * along - side.shift[new, :r] @ side.pairs[:r, : other.count]
-        side.pairs[new, : other.count] = known
-        deviation = 0.0 if other.count == self.n else self.deviation
-        self.kernels.add(w, u, other.by_row(known - deviation * other.along(drawn)), deviation)
+        drawn = k.fresh(self.streams, names, side.normals[new, :], other.rows[:t, :])
+        along = k.inner(side.rows[new, :], other.normals[:t, :]) if split.along is None else split.along[:, :t]
+        images = along * other.deviations[:t] + split.by_rows @ other.mixing[:t, :r].T
+        known = side.triangle.diagonal()[new, None] * images - side.shift[new, :r] @ side.pairs[:r, :t]
+        deviation = 0.0 if t == self.n else self.deviation
+        side.pairs[new, :t], side.deviations[new] = known, deviation
+        side.mixing[new, :t] = other.by_row(known - deviation * other.along(drawn))
 
 
 class Lazy:
@@ -151,14 +164,34 @@ class Lazy:
         self._asked.pop(name, None)
 
 
+@dataclass(frozen=True)
+class Split:
+    """Vectors along the directions of a side, to which those of the numbers `fresh` brought a new one each.
+
+    `coefficients` has shape (vectors, old + new directions). `by_rows` are the inner products of the new rows with the
+    old ones, and `along` those with the normals of the other side, or None where they were not computed.
+    """
+
+    coefficients: Array
+    fresh: list[int]
+    by_rows: Array
+    along: Array | None
+
+
 def orthogonalise(
-    k: Kernels | DeviceKernels, side: Side, xs: list[Array], powers: list[int], products: Array, squares: Array
-) -> tuple[Array, list[int]]:
+    k: Kernels | DeviceKernels,
+    side: Side,
+    xs: list[Array],
+    powers: list[int],
+    products: Array,
+    squares: Array,
+    normals: Array,
+) -> Split:
     """Split each vector 2^-power x along the directions of a side, and append the new directions.
 
-    `products` are the inner products of the vectors with the rows so far, and `squares` their squared lengths. Returns
-    the coefficients (vectors, old + new directions), and which vectors brought a new direction. What a projection
-    leaves of a vector that drifts slowly is not orthogonal, by cancellation: every remainder is measured.
+    `products` are the inner products of the vectors with the rows so far, `squares` their squared lengths, and
+    `normals` those of the other side. What a projection leaves of a vector that drifts slowly is not orthogonal, by
+    cancellation: every remainder is measured.
     """
     r, q, n = side.count, len(xs), side.rows.shape[1]
     old = side.rows[:r, :]
@@ -166,14 +199,20 @@ def orthogonalise(
     tiny = DEPENDENT * k.eps * np.sqrt(squares)
     fits = r + q <= side.rows.shape[0]
     work = side.rows[r : r + q, :] if fits else k.empty(q, n)
-    again, squares = k.project(xs, powers, work, old, side.by_row(c[:, :r]))
-    again = side.along(again)
+    # The remainder of a vector alone is what is kept; those of a batch change below.
+    along: Array | None = None
+    by_rows, squares, measured = k.project(
+        xs, powers, work, old, side.by_row(c[:, :r]), normals[: None if q == 1 else 0, :]
+    )
+    if q == 1:
+        along = measured
+    again = side.along(by_rows)
     c[:, :r] += again
     left = squares - np.sum(again**2, axis=1)
     # In a batch the remainders themselves are subtracted from each other, and need to be orthogonal as they stand.
     if r and (q > 1 or not tiny[0] ** 2 < left[0] or np.sum(again**2) > NEARLY**2 * left[0]):
         left = k.remove(work, old, side.by_row(again))
-        again[:] = 0.0
+        again[:], by_rows[:], along = 0.0, 0.0, None
     fresh: list[int] = []
     for i in range(q):
         x = work[i : i + 1, :]
@@ -192,6 +231,7 @@ def orthogonalise(
             step = side.along(k.inner(x, everything))
             c[i, :m] += step[0]
             before, rho = rho, float(np.sqrt(k.remove(x, everything, side.by_row(step))[0]))
+            along = None
         if rho <= tiny[i] or m >= n:
             continue
         c[i, m] = rho
@@ -201,4 +241,4 @@ def orthogonalise(
         side.shift[m, :r] = again[i] / rho
         side.triangle[m, :r] = -side.by_row(side.shift[m : m + 1, :r])[0]
         fresh.append(i)
-    return c[:, : r + len(fresh)], fresh
+    return Split(c[:, : r + len(fresh)], fresh, by_rows[fresh], along)

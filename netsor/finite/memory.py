@@ -118,7 +118,7 @@ def estimate(
 
 
 def basis_rows(plan: Plan, n: int) -> int:
-    """The number of vectors that the lazy engine keeps: a direction and its image for each query."""
+    """The number of vectors that the lazy engine keeps: a direction and the normals of its product for each query."""
     return sum(2 * min(count, n) for count in plan.queries().values())
 
 
@@ -126,7 +126,7 @@ def small_matrices(plan: Plan, n: int) -> int:
     """The bytes of the numbers that the lazy engine keeps of its vectors (`netsor.finite.lazy.Side`)."""
     counts = {at: min(count, n) for at, count in plan.queries().items()}
     own = sum(2 * q * q for q in counts.values())
-    return 8 * (own + sum(counts.get((m, False), 0) * counts.get((m, True), 0) for m in plan.matrices()))
+    return 8 * (own + 3 * sum(counts.get((m, False), 0) * counts.get((m, True), 0) for m in plan.matrices()))
 
 
 def text(size: int | float) -> str:

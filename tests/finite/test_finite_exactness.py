@@ -118,33 +118,33 @@ def test_dependent_and_exhausting_queries_have_the_law_of_the_matrix(text: str, 
 def _independent_transpose(monkeypatch: pytest.MonkeyPatch) -> None:
     original = lazy.Asked._image
 
-    def image(self, side, other, names, r):  # type: ignore[no-untyped-def]
-        original(self, side, lazy.Side(0, self.n, self.kernels), names, r)
+    def image(self, side, other, names, split):  # type: ignore[no-untyped-def]
+        count, other.count = other.count, 0
+        original(self, side, other, names, split)
+        other.count = count
 
     monkeypatch.setattr(lazy.Asked, "_image", image)
+
+
+def _with_normals_along(factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scale what the fresh Gaussians seem to have along the known directions, which is subtracted from them."""
+    original = Kernels.fresh
+    monkeypatch.setattr(Kernels, "fresh", lambda *args: factor * original(*args))
 
 
 def _missing_projection(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = lazy.Asked._image
-
-    def image(self, side, other, names, r):  # type: ignore[no-untyped-def]
-        # The known part is added, but the fresh Gaussian keeps its components along what is known.
-        w = side.images[r : r + len(names)]
-        original(self, side, lazy.Side(0, self.n, self.kernels), names, r)
-        if other.count:
-            known = side.directions[r : r + len(names)] @ other.images[: other.count].T
-            w += known @ other.directions[: other.count]
-
-    monkeypatch.setattr(lazy.Asked, "_image", image)
+    # The known part is added, but the fresh Gaussian keeps its components along what is known.
+    _with_normals_along(0.0, monkeypatch)
 
 
 def _forgotten_known_part(monkeypatch: pytest.MonkeyPatch) -> None:
     original = lazy.Asked._image
 
-    def image(self, side, other, names, r):  # type: ignore[no-untyped-def]
-        original(self, side, other, names, r)
-        w, u = side.images[r : r + len(names)], other.directions[: other.count]
-        w -= w @ u.T @ u
+    def image(self, side, other, names, split):  # type: ignore[no-untyped-def]
+        original(self, side, other, names, split)
+        r, t = side.count, other.count
+        new = slice(r, r + len(names))
+        side.mixing[new, :t] -= other.by_row(side.pairs[new, :t])
 
     monkeypatch.setattr(lazy.Asked, "_image", image)
 
