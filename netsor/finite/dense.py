@@ -65,7 +65,8 @@ class Dense:
 
     def release(self, name: str) -> None:
         """Drop a matrix that no later product needs."""
-        self._matrix.pop(name, None)
+        if name in self._matrix:
+            self._workers.spare.keep(self._matrix.pop(name)[0])
 
 
 def drawn_or_given(

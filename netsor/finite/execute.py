@@ -140,15 +140,14 @@ def execute_stages(
                 if s.is_moment:
                     hook(s.name, np.asarray(scalars[s.name]), -1)
         for v in stage.free_sweep:
-            store.pop(v, None)
+            workers.spare.keep(store.pop(v, None))
         for p in stage.products:
-            products = engine.multiply(p, [store[v] for v in p.vectors])
-            for name, y in zip(p.names, products, strict=True):
-                store[name] = y
-                if hook:
-                    hook(name, job.device.fetch(y) if job.device else y, 0)
+            store.update(zip(p.names, engine.multiply(p, [store[v] for v in p.vectors]), strict=True))
+            if hook:
+                for name in p.names:
+                    hook(name, job.device.fetch(store[name]) if job.device else store[name], 0)
         for v in stage.free:
-            store.pop(v, None)
+            workers.spare.keep(store.pop(v, None))
         for name in stage.free_matrices:
             engine.release(name)
         progress((k + 1) / len(job.sweeps))

@@ -172,7 +172,7 @@ def draw_matrix(
 ) -> Array:
     """An n×n matrix with iid N(0, variance/n) entries (Setup B.2)."""
     n = streams.width
-    w = np.empty((n, n), dtype)
+    w = workers.spare.empty((n, n), dtype)
     step = rows_per_stretch(n)
     ranges = list(spans(n, step))
     deviation = (variance / n) ** 0.5

@@ -60,7 +60,7 @@ class Kernels:
 
     def empty(self, rows: int, n: int) -> Array:
         """Uninitialised rows; the system gives them memory only when they are written."""
-        return np.empty((rows, n), self.dtype)
+        return self._workers.spare.empty((rows, n), self.dtype)
 
     def constant(self, n: int, value: float) -> Array:
         """A vector whose coordinates all equal `value`."""
@@ -161,7 +161,7 @@ class Kernels:
     def combine(self, c: Array, basis: Array, more: Array, others: Array) -> list[Array]:
         """Σ_j c_ij basis_j + Σ_j more_ij others_j as separate arrays, so that the memory of each can be freed alone."""
         n = basis.shape[1]
-        out = [np.empty(n, basis.dtype) for _ in c]
+        out = [self._workers.spare.empty((n,), basis.dtype) for _ in c]
         factors, further = c.astype(basis.dtype), more.astype(basis.dtype)
 
         def work(_: int, lo: int, hi: int) -> None:

@@ -161,7 +161,10 @@ class Lazy:
 
     def release(self, name: str) -> None:
         """Drop what is known of a matrix that no later product needs."""
-        self._asked.pop(name, None)
+        asked = self._asked.pop(name, None)
+        for side in asked.sides if asked else ():
+            for array in ("rows", "normals"):
+                self._workers.spare.keep(side.__dict__.pop(array))
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def run_sweep(
         return {}
     size = many.block()
     for name in sweep.kept:
-        store[name] = np.empty(many.shape(name, n), dtype)
+        store[name] = workers.spare.empty(many.shape(name, n), dtype)
     moments = [s.name for s in sweep.steps if s.is_moment]
     sums = {name: np.zeros((-(-n // size), *many.shape(name))) for name in moments}
     # Numpy scalars, which do not turn float32 arrays into float64 ones, and which raise no exception on division by

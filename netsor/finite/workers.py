@@ -10,6 +10,8 @@ from threading import Event
 from types import TracebackType
 from typing import Self
 
+from netsor.finite.spare import Spare
+
 
 def cores() -> int:
     """The number of cores that this process may use."""
@@ -24,10 +26,14 @@ class Cancelled(Exception):
 
 
 class Workers:
-    """A pool of threads for use in a `with`; leaving it by an exception cancels the tasks that have not begun."""
+    """A pool of threads for use in a `with`; leaving it by an exception cancels the tasks that have not begun.
+
+    `spare` are the arrays of the run that it is for.
+    """
 
     def __init__(self, threads: int | None = None):
         self.threads = threads or cores()
+        self.spare = Spare()
         self._stop = Event()
         self._pool = ThreadPoolExecutor(self.threads)
 
