@@ -76,6 +76,7 @@ from netsor.gaussian.symbolic.powers_of_two import (
 )
 from netsor.gaussian.symbolic.structure import is_curved, shape_of
 from netsor.gaussian.symbolic.supports import is_zero_everywhere
+from netsor.gaussian.vectorized.laplace import laplace_sum
 
 DEFAULT = Settings()
 # Scalars with relative errors above _LARGE are varied jointly, at this many random points within their errors.
@@ -112,10 +113,13 @@ def expect(
         return Expectation(0.0, 0.0, "exact algebra")
     # The symbolic steps come first: the terms, their blocks, and which of them vanish.
     terms = []
-    for group in quadratic_powers.grouped(expanded(e, gaussians), gaussians):
+    # One integral over Laplace transforms takes all terms, which would be many if its linear forms were multiplied out.
+    in_arrays = e.free == gaussians and laplace_sum(e, _sorted(gaussians)) is not None
+    groups = [[Term(1, ONE, e)]] if in_arrays else quadratic_powers.grouped(expanded(e, gaussians), gaussians)
+    for group in groups:
         verify_time()
         t = group[0] if len(group) == 1 else _together(group)
-        split = blocks(t.product, gaussians, law) if t.product is not ONE else []
+        split = [e] if in_arrays else blocks(t.product, gaussians, law) if t.product is not ONE else []
         # A factor with mean zero makes a product vanish only if the means of the other factors exist.
         if not (_is_zero(t.product, split, gaussians, law) and integrable(t.product, gaussians)):
             terms.append((t, split))

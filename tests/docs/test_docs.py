@@ -228,7 +228,7 @@ _BEHIND = {
     "netsor/gaussian/problem.py Method": r"class Method\(Enum\):\n.*\n\n",
     "netsor/gaussian/plan.py import": r"import replace\n\n",
     "netsor/gaussian/plan.py RULES": r"RULES: .* = \(\n(?:.*\n)*?(?=    Lattice)",
-    "netsor/gaussian/plan.py REDUCTIONS": r"REDUCTIONS: .* = \(\n    Terms\(\),\n",
+    "netsor/gaussian/plan.py REDUCTIONS": r"REDUCTIONS: .* = \(\n    LaplaceInArrays\(\),\n    Terms\(\),\n",
 }
 
 

@@ -133,9 +133,14 @@ def _is_tame_node(node: Expr, gaussians: Gaussians, masses: bool) -> bool:
     if not node.free & gaussians:
         return not has_no_value(node)
     if isinstance(node, Pow):
-        k = node.exponent.value if isinstance(node.exponent, Const) else -1
-        if not (isinstance(k, int) and k >= 0 or k > 0 and infer_range(node.base, {})[0] >= 0):
+        k = node.exponent.value if isinstance(node.exponent, Const) else None
+        if k is None:
             return False
+        if not (isinstance(k, int) and k >= 0):
+            low = infer_range(node.base, {})[0]
+            # A base that keeps away from zero has bounded negative powers.
+            if low < 0 or low == 0 and k < 0:
+                return False
         return not (masses and is_singular(node.base))
     if isinstance(node, Call):
         if is_exp(node):

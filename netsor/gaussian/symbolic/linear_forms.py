@@ -15,8 +15,24 @@ Form = tuple[tuple[Sym, Expr], ...]
 def linear_forms(e: Expr, gaussians: frozenset[Sym], symbol: Callable[[Form], Sym]) -> Expr:
     """The integrand in linear forms u = Σ a z if these are fewer than the z's, or as many with fewer scalars.
 
-    Otherwise the integrand is returned unchanged. `symbol` gives the symbol of a form, which is the variable itself for
-    a single one. Proportional forms share a symbol; constants stay in the integrand.
+    Otherwise the integrand is returned unchanged.
+    """
+    if not any(isinstance(node, Add) and _may_be_linear(node, gaussians) for node in postorder(e)):
+        return e
+    made = in_linear_forms(e, gaussians, symbol)
+    before = len(e.free & gaussians)
+    scalars = e.free - gaussians
+    after = len(made.free - scalars)
+    if (after, len(made.free & scalars)) >= (before, len(scalars)):
+        return e
+    return made
+
+
+def in_linear_forms(e: Expr, gaussians: frozenset[Sym], symbol: Callable[[Form], Sym]) -> Expr:
+    """The integrand in linear forms, however many there are.
+
+    `symbol` gives the symbol of a form, which is the variable itself for a single one. Proportional forms share a
+    symbol; constants stay in the integrand.
     """
 
     def form(linear: Linear) -> Expr:
@@ -29,8 +45,6 @@ def linear_forms(e: Expr, gaussians: frozenset[Sym], symbol: Callable[[Form], Sy
         scaled = [(s, canonical(mul(Const(1 / lead), c))) for s, c in row]
         return mul(Const(lead), symbol(tuple((s, ONE if c == Const(1.0) else c) for s, c in scaled)))
 
-    if not any(isinstance(node, Add) and _may_be_linear(node, gaussians) for node in postorder(e)):
-        return e
     done: dict[Expr, Expr] = {}
     for node in postorder(e):
         if isinstance(node, Sym) or _is_multiple(node):
@@ -51,13 +65,7 @@ def linear_forms(e: Expr, gaussians: frozenset[Sym], symbol: Callable[[Form], Sy
                 done[node] = add(form(linear), *rest)
                 continue
         done[node] = with_children(node, tuple(done[c] for c in node.children))
-    made = canonical(done[e])
-    before = len(e.free & gaussians)
-    scalars = e.free - gaussians
-    after = len(made.free - scalars)
-    if (after, len(made.free & scalars)) >= (before, len(scalars)):
-        return e
-    return made
+    return canonical(done[e])
 
 
 def _is_multiple(node: Expr) -> bool:

@@ -2,7 +2,7 @@
 
     one variable      closed form · homogeneity · trapezoidal grid · law by law
     f(u) g(v)         closed form · angle of the pair · Mehler's series · panels · law by law
-    F(u, …) G(v, …)   closed form · contraction of two smooth sides · law by law
+    F(u, …) G(v, …)   closed form · Laplace transforms · contraction of two smooth sides · law by law
 
 A method applies to some laws and gives an infinite error for the others, which go to the next method.
 """
@@ -20,6 +20,7 @@ from netsor.gaussian.vectorized.arccosine import arc_cosine
 from netsor.gaussian.vectorized.closed import closed_form
 from netsor.gaussian.vectorized.contraction import contraction
 from netsor.gaussian.vectorized.each import each
+from netsor.gaussian.vectorized.laplace import laplace_sum
 from netsor.gaussian.vectorized.laws import Laws, Rule
 from netsor.gaussian.vectorized.mehler import MehlerSeries, hermite_coefficients, smooth_sides
 from netsor.gaussian.vectorized.panels import panels
@@ -40,7 +41,8 @@ class Way:
 
 # The names of the methods, in the order in which they are tried.
 ORDER = (
-    "closed form", "homogeneity", "angle", "grid", "Mehler's series", "panels", "contraction", "law by law",
+    "closed form", "homogeneity", "angle", "grid", "Laplace transforms", "Mehler's series", "panels", "contraction",
+    "law by law",
 )  # fmt: skip
 # F and its variables.
 Side = tuple[Expr, Sequence[Sym]]
@@ -56,6 +58,7 @@ def ways(block: Expr, symbols: Sequence[Sym], split: tuple[Side, Side] | None = 
         return
     for name, make in (
         ("closed form", closed_form), ("homogeneity", homogeneous_moment), ("angle", arc_cosine), ("grid", grid),
+        ("Laplace transforms", laplace_sum),
     ):  # fmt: skip
         rule = make(block, symbols)
         if rule is not None:
