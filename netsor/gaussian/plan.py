@@ -27,6 +27,7 @@ from netsor.gaussian.reductions.closed_form import AllVariables, ClosedForm, Str
 from netsor.gaussian.reductions.common_factors import CommonFactors
 from netsor.gaussian.reductions.conditional import GivenTheRest
 from netsor.gaussian.reductions.dirac import DiracMass
+from netsor.gaussian.reductions.independent import Independence
 from netsor.gaussian.reductions.laplace_sum import LaplaceInArrays
 from netsor.gaussian.reductions.piecewise_polynomial import PiecewisePolynomial, moved
 from netsor.gaussian.reductions.quadratic_powers import QuadraticPower, Terms
@@ -49,6 +50,7 @@ _WIDER_LAW, _GLANCE = WiderLaw(), Glance()
 REDUCTIONS: tuple[Reduction, ...] = (
     LaplaceInArrays(),
     Terms(),
+    Independence(),
     DiracMass(),
     ArcSine(),
     Branches(),

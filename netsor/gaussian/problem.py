@@ -271,6 +271,18 @@ def total(parts: Sequence[Outcome]) -> Outcome:
     )
 
 
+def product(parts: Sequence[Outcome]) -> Outcome:
+    """Π of the parts, which belong to independent factors."""
+    steps = [s for way in dict.fromkeys(p.steps for p in parts) for s in way if s.method is not Method.EXACT] or EXACT
+    value = math.prod(p.value for p in parts)
+    scale = math.prod(max(p.scale, abs(p.value)) for p in parts)
+    error, before = 0.0, 1.0
+    for k, p in enumerate(parts):
+        error += before * p.error * math.prod(abs(q.value) for q in parts[k + 1 :])
+        before *= abs(p.value) + p.error
+    return Outcome(value, error + len(parts) * EPS * before, scale, max(p.dimension for p in parts), tuple(steps))
+
+
 def scaled(
     o: Outcome, log: float, factor: float = 1.0, how: Method = Method.EXACT, size: float | None = None
 ) -> Outcome:

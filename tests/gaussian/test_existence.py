@@ -140,6 +140,21 @@ def test_monomials_over_norms():
     survey(11, 40)
 
 
+# Under e^{−t(x² + y²)} the variables are independent, for each of the many t of Laplace's integral.
+@pytest.mark.parametrize(
+    "e, truth",
+    [
+        (power(mod(X), 1.5) * power(mod(Y), 1.5) / (X**2 + Y**2), 0.24655625993238658),
+        (power(mod(X), 0.5) * Z**2 * power(mod(Y), -0.25) * power(X**2 + Y**2 + Z**2, -2.5), 0.921719040245825),
+    ],
+    ids=str,
+)
+def test_independent_under_the_law_that_laplace_changes(e, truth):
+    r = expect(e, STANDARD, SETTINGS)
+    assert abs(r.value - truth) <= r.error <= 1e-6
+    assert r.method == "exact algebra + Laplace transform + quadrature 1-D"
+
+
 @pytest.mark.slow
 def test_many_monomials_over_norms():
     for seed in range(20):

@@ -140,8 +140,8 @@ class _Pass(NamedTuple):
     sizes: Array
 
 
-def integrate(axes: Axes, goal: Goal) -> Quadrature:
-    """E F; SingularSums where the sums over the farthest nodes do not decrease."""
+def integrate(axes: Axes, goal: Goal) -> Quadrature | None:
+    """E F; None where the time ends first, SingularSums where the sums over the farthest nodes do not decrease."""
     found: Quadrature | None = None
     for depth in _DEPTHS:
         try:
@@ -155,7 +155,7 @@ def integrate(axes: Axes, goal: Goal) -> Quadrature:
             found = now
         if found.error <= max(goal.aim * found.scale, goal.floor):
             break
-    if found is None or not math.isfinite(found.error):
+    if found is not None and not math.isfinite(found.error):
         raise SingularSums("the integrand is so singular that its sums do not converge")
     return found
 
