@@ -63,3 +63,11 @@ def test_a_value_without_nodes_is_given_with_its_bound():
     e = call("relu", call("tanh", U) * call("tanh", V) - 0.9999999999)
     found = expect(e, FixedLaw([U, V], [[1e-4, 0], [0, 1e-4]]), Settings(1e-8, 5.0))
     assert found.value == 0 and 0 < found.error < NORMAL
+
+
+# A factor that is linear in its variable needs no variance of it, and the law has none.
+@pytest.mark.parametrize("e", [U * call("step", V - 1), U * (U - V) * call("step", V - 1), V * U * call("relu", V - 2)])
+def test_a_linear_factor_beside_an_event_that_no_node_sees(e):
+    found = expect(e, FixedLaw([U, V], [[9.99999857135168, 0.012344470742888913], [0.012344470742888913, 0.000152386]]))
+    # The events are 81 and 162 standard deviations away.
+    assert abs(found.value) <= found.error < 1e-300

@@ -6,6 +6,9 @@ import heapq
 import itertools
 import math
 from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
 
 from netsor.expr import ZERO, Cmp, Const, Expr, Sym, add, canonical, compare, mul, neg, postorder, substitute, sym
 from netsor.expr.build import with_children
@@ -29,6 +32,27 @@ _TRIAL, _FALL = 60, 1e-3
 _FAR, _FARTHEST = 38.6, 2.0**20
 
 
+def _with_all_variances(law: State) -> State:
+    """The law with variances for the variables that have none, because they occur linearly and E F does not need them.
+
+    The least one that goes with the other variables, and the sum of the covariances that these do not explain, make the
+    law definite.
+    """
+    bare = (np.diag(law.covariance) == 0) & law.covariance.any(axis=1)
+    if not bare.any():
+        return law
+    c = law.covariance.copy()
+    across = c[np.ix_(bare, ~bare)]
+    explained = across @ np.linalg.pinv(c[np.ix_(~bare, ~bare)], hermitian=True) @ across.T
+    left = np.abs(c[np.ix_(bare, bare)] - explained)
+    np.fill_diagonal(left, 0.0)
+    variances = np.diag(explained) + left.sum(axis=1)
+    c[bare, bare] = variances
+    sizes = law.variances.copy()
+    sizes[bare] = variances
+    return replace(law, covariance=c, variances=sizes)
+
+
 def bound_of_modulus(integrand: Expr, law: State, scalars: Mapping[Sym, float], trust: Trust = Trust.EXACT) -> float:
     """A bound on E|F|, for an F whose expectation exists; exactly 0 only where F vanishes on the whole space.
 
@@ -36,6 +60,7 @@ def bound_of_modulus(integrand: Expr, law: State, scalars: Mapping[Sym, float], 
     of the box. The box with the largest contribution is halved until the sum is below the least normal float, or the
     number of boxes is exhausted. Infinite where F is unbounded at a finite place.
     """
+    law = _with_all_variances(law)
     root, _ = pivoted_root(law.covariance, RANK * law.variances, trust=trust)
     z = tuple(sym(f"z{k}") for k in range(root.shape[1]))
     forms: dict[Sym, Expr] = {
