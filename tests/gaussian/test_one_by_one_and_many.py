@@ -72,6 +72,24 @@ def test_they_agree() -> None:
     assert disagreements(1, 20) == []
 
 
+# Where the true value is small or zero although both functions are large, and where a transition is in mid-panel.
+@pytest.mark.parametrize(
+    "e, a, b, c, truth",
+    [
+        (call("relu", U) * call("relu", V), 5.540758011959757, 22.163032047839028, -11.081516023919514, 0.0),
+        (call("relu", U) * V * call("relu", V), 4.014003650057932, 4.014003650057932, -4.014003650057932, 0.0),
+        (
+            call("gelu", 2 * U + Const(0.5)) * power(call("tanh", 2 * V), Const(2)),
+            2.464417900003502, 2.464417900003502, -2.464417900003502, 1.33201839504641256,
+        ),
+        (call("relu", U) * call("step", V), 2.0, 0.0, 0.0, 0.0),
+    ],
+)  # fmt: skip
+def test_many_at_correlations_of_minus_one(e: Expr, a: float, b: float, c: float, truth: float) -> None:
+    (value,), (error,) = expect_many(e, [U, V], np.array([[[a, c], [c, b]]]))
+    assert abs(value - truth) <= error <= 1e-12
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2, 12))
 def test_they_agree_on_many(seed: int) -> None:

@@ -102,7 +102,8 @@ class _ArcCosine:
             b = laws.var(v if g.degree else u)
             value = (same + across) + (same - across) * angle.cosine
             front = np.sqrt(b.value) / _SQRT_8PI
-            error = abs(same - across) * angle.error + size * (b.error / b.value + 6 * _EPS)
+            relative = b.error / np.where(angle.good, b.value, 1.0)
+            error = abs(same - across) * angle.error + size * (relative + 6 * _EPS)
             found, bound = front * value, front * error
         elif f.degree:
             turn = (same + across) / math.pi * angle.sine

@@ -19,7 +19,7 @@ from netsor.expr.functions import absolute
 from netsor.expr.rounding import running_error
 from netsor.gaussian.problem import EPS
 from netsor.gaussian.reductions.truncated_moments import Smoothing
-from netsor.gaussian.rules.panels import legendre
+from netsor.gaussian.rules.panels import legendre, panel_sums
 from netsor.gaussian.vectorized.scales import Scales
 
 Array = np.ndarray
@@ -27,13 +27,16 @@ Found = tuple[Array, Array, Array]
 _SQRT_2PI = math.sqrt(2 * math.pi)
 # The reaches of the rule that are tried in turn.
 _REACHES = (8.5, 12.5, 18.5, 27.5, 37.5)
-_PANEL = 2.5
+# The length of a panel and its nodes: a pole at a distance of one is resolved to 1e-12 or better.
+_PANEL, _NODES = 1.6, 24
 # The number of places beyond a reach; a density there above this share of the whole matters.
 _LOOKS, _COUNTS = 14, 1e-17
 # Ends of panels around a steep transition, in its widths; beyond them it has decayed or is linear.
-_TURNS = (-400, -130, -40, -16, -5, -1.6, 1.6, 5, 16, 40, 130, 400)
+_TURNS = (-400, -130, -40, -16, -5, -1.6, 0, 1.6, 5, 16, 40, 130, 400)
 # Ends of panels around a kink that was smoothed by a Gaussian, in its widths.
 _KINKS = (-8.0, -3.0, 0.0, 3.0, 8.0)
+# The smallest √(1 − ρ²) of a rule; a smaller one is replaced by it, which changes the variance by its square.
+LEAST_SPREAD = 1e-13
 # The width from which a feature is resolved without cuts, and the largest rate of waves that is resolved.
 _NARROW, _QUICK = 0.7, 1.5
 
@@ -95,8 +98,8 @@ def _panels(
     edges = np.sort(np.concatenate(ends, axis=1), axis=1)
     compiled, sizes = f.values(), f.sizes()
     value, error, scale, beyond = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
-    step = max(1, 400_000 // (edges.shape[1] * 16))
-    sv = np.maximum(g.sd * spread, 1e-13 * g.sd)
+    step = max(1, 400_000 // (edges.shape[1] * _NODES))
+    sv = np.maximum(g.sd * spread, LEAST_SPREAD * g.sd)
     with np.errstate(all="ignore"):
         for i in range(0, n, step):
             part = slice(i, i + step)
@@ -113,24 +116,14 @@ def _panels(
                 inner = smoothed.size(centres.ravel(), widths.ravel()).reshape(x.shape)
                 return sizes(su[..., None] * x) * inner * np.exp(-0.5 * x * x) / _SQRT_2PI
 
-            half = np.diff(edges[part], axis=1)[:, :, None] / 2
-            middle = (edges[part, 1:, None] + edges[part, :-1, None]) / 2
-            sums = []
-            for nodes in (16, 11):
-                points, w = legendre(nodes)
-                x = middle + half * points
-                v = np.where(half > 0, integrand(x) * half * w, 0.0)
-                sums.append(v.sum(axis=2))
-                if nodes == 16:
-                    scale[part] = np.abs(v).sum(axis=(1, 2))
+            half = np.diff(edges[part], axis=1) / 2
+            middle = (edges[part, 1:] + edges[part, :-1]) / 2
+            x = middle[:, :, None] + half[:, :, None] * legendre(_NODES)[0]
+            parts = panel_sums(integrand(x).reshape(-1, _NODES), half.ravel())
+            value[part], own, scale[part] = (np.where(half > 0, p.reshape(half.shape), 0.0).sum(axis=1) for p in parts)
             # The rounding of terms that cancel, estimated at the middles of the panels.
-            error[part] = 4 * EPS * np.nansum(terms(middle) * 2 * half, axis=(1, 2))
-            value[part] = sums[0].sum(axis=1)
-            change = np.abs(sums[0] - sums[1]).sum(axis=1)
-            # With 16 and 11 nodes per panel, the error of the finer rule is about the power 16/11 of the relative
-            # change.
-            better = np.where(scale[part] > 0, 30 * scale[part] * (change / scale[part]) ** 1.4, 0.0)
-            error[part] += np.minimum(change, better) + 2e-14 * scale[part]
+            lost = 4 * EPS * np.nansum(terms(middle[:, :, None])[:, :, 0] * 2 * half, axis=1)
+            error[part] = own + lost + 2e-14 * scale[part]
             beyond[part] = _beyond(integrand, reach, scale[part])
     return value, np.where(seen, error, np.inf), scale, beyond
 
@@ -168,7 +161,7 @@ def _cuts(f: Side, g: Side, smoothed: Smoothing, rho: Array, spread: Array, reac
         about(t / f.sd, 1 / (slope * f.sd), _TURNS)
     seen &= f.scales.rate * f.sd <= _QUICK
     steep = np.where(np.abs(rho) > 1e-8, rho, 1e-8)
-    blur = np.maximum(spread, 1e-13) / np.abs(steep)
+    blur = np.maximum(spread, LEAST_SPREAD) / np.abs(steep)
     for t in smoothed.edges:
         about(t / (g.sd * steep), blur, _KINKS)
     for t, slope in g.scales.turns:

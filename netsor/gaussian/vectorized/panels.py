@@ -20,7 +20,7 @@ from netsor.gaussian.reductions.truncated_moments import Smoothing, smoothing
 from netsor.gaussian.symbolic.expansion import factors_of
 from netsor.gaussian.symbolic.structure import breaks_of
 from netsor.gaussian.vectorized.laws import Laws
-from netsor.gaussian.vectorized.pairs import Side, by_panels
+from netsor.gaussian.vectorized.pairs import LEAST_SPREAD, Side, by_panels
 from netsor.gaussian.vectorized.scales import Scales, scales_of
 
 Array = np.ndarray
@@ -63,8 +63,9 @@ class Panels:
         value[chosen], error[chosen] = found, np.where(own <= laws.enough * size, own, np.inf)
         with np.errstate(all="ignore"):
             ff, df, uf, gg, dg, vg = (np.sqrt(np.maximum(q.value + q.error, 0.0)) for q in moments)
-            wide = c.error + abs(c.value) * 0.5 * (a.error / a.value + b.error / b.value)
-            carried = df * dg * wide + 0.5 * (uf * gg * a.error / a.value + vg * ff * b.error / b.value)
+            of_a, of_b = a.error / a.value, b.error / b.value + LEAST_SPREAD**2
+            wide = c.error + abs(c.value) * 0.5 * (of_a + of_b)
+            carried = df * dg * wide + 0.5 * (uf * gg * of_a + vg * ff * of_b)
             error = error + 1.01 * carried
         return Bounded(value, np.where(np.isfinite(error), error, np.inf))
 
