@@ -19,8 +19,9 @@ from netsor.finite.kept import kept
 from netsor.finite.kernels import Kernels
 from netsor.finite.lazy import Lazy
 from netsor.finite.plan import Plan, Product
+from netsor.finite.scales import largest
 from netsor.finite.streams import Array, Streams
-from netsor.finite.sweep import ONE, Hook, Many, Step, Sweep, compile_step, run_sweep
+from netsor.finite.sweep import ONE, Hook, Many, Step, Sweep, Underflow, compile_step, run_sweep, watched
 from netsor.finite.workers import Workers
 
 
@@ -103,14 +104,17 @@ def execute(
     progress: Callable[[float], None] = lambda _: None,
     hook: Hook | None = None,
     engine: Engine | None = None,
+    underflow: Underflow | None = None,
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Run one draw; returns the values of its scalars, and the vectors that the plan keeps.
 
-    An `engine` whose matrices are to outlive this run is given; by default the run has its own.
+    An `engine` whose matrices are to outlive this run is given; by default the run has its own. `underflow` is told
+    where numbers fall below the floats, on numpy's arrays.
     """
     scalars: dict[str, Any] = dict(job.constants)
     store: dict[str, Any] = {}
-    execute_stages(job, engine or job.engine_for(streams, workers), store, scalars, streams, workers, progress, hook)
+    engine = engine or job.engine_for(streams, workers)
+    execute_stages(job, engine, store, scalars, streams, workers, progress, hook, ONE, underflow)
     return scalars, store
 
 
@@ -124,15 +128,16 @@ def execute_stages(
     progress: Callable[[float], None] = lambda _: None,
     hook: Hook | None = None,
     many: Many = ONE,
+    underflow: Underflow | None = None,
 ) -> None:
     """Run the stages of a plan on the vectors in `store` and the `scalars`, to which their results are added."""
     for k, (stage, sweep) in enumerate(zip(job.plan.stages, job.sweeps, strict=True)):
         for m in stage.scalars:
-            scalars[m.name] = _scalar(m, scalars, job.width, m.name in many.names)
+            scalars[m.name] = _scalar(m, scalars, job.width, m.name in many.names, underflow)
             if hook:
                 hook(m.name, np.asarray(scalars[m.name]), 0)
         if job.device is None:
-            scalars |= run_sweep(sweep, store, scalars, streams, job.dtype, workers, hook, many)
+            scalars |= run_sweep(sweep, store, scalars, streams, job.dtype, workers, hook, many, underflow)
         else:
             scalars |= run_device_sweep(stage, sweep, store, scalars, streams, job.dtype, job.device, hook, many)
         if hook:
@@ -143,6 +148,11 @@ def execute_stages(
             workers.spare.keep(store.pop(v, None))
         for p in stage.products:
             store.update(zip(p.names, engine.multiply(p, [store[v] for v in p.vectors]), strict=True))
+            if underflow:
+                for x, name in zip(p.vectors, p.names, strict=True):
+                    # A power of two that was taken out comes back at the end, and may be too small.
+                    if largest(store[name]) < np.finfo(job.dtype).tiny and largest(store[x]) > 0:
+                        underflow(name)
             if hook:
                 for name in p.names:
                     hook(name, job.device.fetch(store[name]) if job.device else store[name], 0)
@@ -153,9 +163,13 @@ def execute_stages(
         progress((k + 1) / len(job.sweeps))
 
 
-def _scalar(m: Moment, scalars: Mapping[str, Any], n: int, is_many: bool) -> Any:
+def _scalar(m: Moment, scalars: Mapping[str, Any], n: int, is_many: bool, underflow: Underflow | None) -> Any:
     """ψ of scalars alone, or its values on many examples; (count,)."""
     with np.errstate(all="ignore"):
+        if underflow:
+            watched(
+                compile_step(m, {}), (*(np.float64(scalars[x]) for x in m.scalars), np.float64(n)), float, underflow
+            )
         if is_many:
             values = compile_step(m, {}).function(*(np.asarray(scalars[x], float) for x in m.scalars), float(n))
             return np.asarray(values[0], float)

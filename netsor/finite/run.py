@@ -17,7 +17,7 @@ from netsor.finite.plan import Plan
 from netsor.finite.prepare import prepare
 from netsor.finite.result import FiniteResult
 from netsor.finite.streams import Array, Streams
-from netsor.finite.trace import trace
+from netsor.finite.trace import trace, verify_digits
 from netsor.finite.workers import Workers, cores
 
 Progress = Callable[[float, str], None]
@@ -70,6 +70,7 @@ def run(
                 for name, value in found.items():
                     if not np.isfinite(value):
                         raise trace(job, streams, workers, name, draw)
+                    verify_digits(job, streams, workers, name, value, draw)
                 for name, value in found.items():
                     values[name].append(value)
                 done.append(draw)

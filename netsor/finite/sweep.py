@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 from typing import Any
@@ -23,6 +23,8 @@ from netsor.finite.workers import Workers
 BLOCK = 1 << 13
 
 Hook = Callable[[str, Array, int], None]
+# Told the name of an instruction in which a number became zero, or lost digits, because it is below the floats.
+Underflow = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ def run_sweep(
     workers: Workers,
     hook: Hook | None = None,
     many: Many = ONE,
+    underflow: Underflow | None = None,
 ) -> dict[str, Any]:
     """Evaluate a sweep: puts the vectors to keep into `store`, and returns the values of its MOMENTs.
 
@@ -136,7 +139,10 @@ def run_sweep(
                     xs = [block[v] for v in s.vectors]
                     if s.wide:
                         xs = [x.astype(np.float64, copy=False) for x in xs]
-                    y = s.function(*xs, *values[s.name])[0]
+                    if underflow:
+                        y = watched(s, (*xs, *values[s.name]), dtype, underflow)
+                    else:
+                        y = s.function(*xs, *values[s.name])[0]
                     if s.is_moment:
                         # A ψ without vectors is one number for all coordinates.
                         y = np.atleast_1d(y)
@@ -153,6 +159,13 @@ def run_sweep(
 
     workers.each(-(-n // CHUNK), work)
     return {name: _total(parts) / n for name, parts in sums.items()}
+
+
+def watched(step: Step, arguments: Sequence[Any], dtype: Any, underflow: Underflow) -> Any:
+    """The values of a step, which tells whether a number was below the floats on the way."""
+    with np.errstate(under="call", call=lambda *_: underflow(step.name)):
+        y = step.function(*arguments)[0]
+        return y if step.is_moment else np.asarray(y, dtype)
 
 
 def _number(value: Any, step: Step, dtype: Any) -> Any:

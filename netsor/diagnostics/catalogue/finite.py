@@ -141,6 +141,18 @@ def output_not_finite(
     )
 
 
+def lost_to_underflow(output: str, name: str, span: Span | None, dtype: str, n: int, draw: int) -> Diagnostic:
+    """An output that is zero, or has lost its digits, because numbers that it is computed from are too small."""
+    other = "use --dtype float64, or " if dtype == "float32" else ""
+    return E703(
+        f"`{output}` has no value in {dtype} at n = {whole(n)}: numbers of `{name}` are too small for it",
+        span,
+        f"numbers below the range of {dtype} arise here",
+        notes=(f"seen with draw {draw}",),
+        hint=f"{other}take a power of ten out, and multiply by it at the end",
+    )
+
+
 def kernel_not_finite(network: str, n: int, draw: int) -> Diagnostic:
     """A kernel of a drawn network that has an entry without a value."""
     return E703(
