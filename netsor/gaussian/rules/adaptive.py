@@ -33,6 +33,8 @@ _MOST_PANELS = 2000
 # By dimension, how much more a run at the final tolerance may cost than a rough one.
 _DEARER = {2: 20, 3: 15, 4: 60}
 _ROWS, _POINTS = 20_000, 1 << 15
+# The number of values in one search for roots, before its grid is refined.
+_GRID = 1 << 19
 # Nodes of a panel in an estimate of E|F|; the largest share of a sample that a single draw may have in it.
 _ROUGH, _FEW = 6, 0.1
 _SQRT_2PI = math.sqrt(2 * math.pi)
@@ -171,17 +173,36 @@ class _Pass:
     def _first_panels(self, k: int, x: Array) -> Panels:
         level, n = self.levels[k], x.shape[1]
         base = np.broadcast_to(self.base, (n, len(self.base)))
-        known = [cuts_at(level, x, k, self.reach, _EDGES, _WIDEST), *(b.cuts(x, self.reach) for b in level.bands)]
+        known = [cuts_at(level, x, k, self.reach, _EDGES, _WIDEST)]
+        known += [self._in_time(lambda i, b=b: b.cuts(x[:, i], self.reach), n, 0) for b in level.bands]
         if level.features is not None:
             known.append(level.features.cuts(x, self.reach, np.concatenate([base, *known], axis=1), self.late))
         events = np.concatenate(known, axis=1)
         edges = [base, events]
-        edges += [c.cuts(x, self.reach, also=events) for c in level.curves]
+        width = events.shape[1]
+        edges += [
+            self._in_time(lambda i, c=c: c.cuts(x[:, i], self.reach, also=events[i]), n, width) for c in level.curves
+        ]
+        tips = [self._in_time(lambda i, t=t: t.cuts(x[:, i], self.reach), n, 0) for t in level.tips]
         least = 4 * EPS * self.reach
-        low, high, tip = panel_ends(edges, [t.cuts(x, self.reach) for t in level.tips], self.reach, least)
+        low, high, tip = panel_ends(edges, tips, self.reach, least)
         # Near 0 even tiny panels have distinct end points, so that widths are compared with the ends.
         owner, column = np.nonzero(high - low > 4 * EPS * np.maximum(np.abs(low), np.abs(high)))
         return Panels(owner, low[owner, column], high[owner, column], tip[owner, column])
+
+    def _in_time(self, cuts: Callable[[slice], Array], n: int, also: int) -> Array:
+        """The cuts of n rows, of so many at a time that memory and the time between two looks at the clock are small.
+
+        Unused entries are at the reach.
+        """
+        step = max(1, _GRID // (64 + also))
+        parts = []
+        for i in range(0, max(n, 1), step):
+            if self.late():
+                raise OutOfTime
+            parts.append(cuts(slice(i, i + step)))
+        most = max(p.shape[1] for p in parts)
+        return np.concatenate([np.pad(p, ((0, 0), (0, most - p.shape[1])), constant_values=self.reach) for p in parts])
 
     def _panels(self, k: int, x: Array, tolerance: Array, panels: Panels) -> tuple[Array, Array]:
         """((4, P) sums without the error of the panels themselves, (P,) that error)."""
