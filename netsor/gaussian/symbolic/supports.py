@@ -35,7 +35,10 @@ def is_zero_everywhere(product: Expr, gaussians: Gaussians, almost: bool = False
     if is_singular(product):
         return False
     rows = [h for f in factors_of(product) for h in _half_spaces(f, gaussians)]
-    return len(rows) > 1 and _is_empty([h._replace(strict=True) for h in rows] if almost else rows)
+    if almost:
+        # The boundary of a half-space has no volume, but 0 ≥ 0 holds everywhere.
+        rows = [h._replace(strict=h.strict or bool(h.coefficients)) for h in rows]
+    return len(rows) > 1 and _is_empty(rows)
 
 
 def _half_spaces(factor: Expr, gaussians: Gaussians) -> Iterator[HalfSpace]:
