@@ -18,7 +18,7 @@ from netsor.deadline import now
 from netsor.gaussian.constants import ADAPTIVE_SHARE
 from netsor.gaussian.integrand import missing
 from netsor.gaussian.integrand.integrand import Integrand
-from netsor.gaussian.integrand.levels import Level, closing_in, cuts_at, levels_of, panel_ends, with_tips
+from netsor.gaussian.integrand.levels import Band, Curve, Level, closing_in, cuts_at, levels_of, panel_ends, with_tips
 from netsor.gaussian.integrand.probe import Probe
 from netsor.gaussian.problem import Clock, Method, OutOfTime, Unsettled
 from netsor.gaussian.rules.panels import Quadrature, coefficient_rows, legendre, lobatto, nodes_of
@@ -174,33 +174,35 @@ class _Pass:
         level, n = self.levels[k], x.shape[1]
         base = np.broadcast_to(self.base, (n, len(self.base)))
         known = [cuts_at(level, x, k, self.reach, _EDGES, _WIDEST)]
-        known += [self._in_time(lambda i, b=b: b.cuts(x[:, i], self.reach), n, 0) for b in level.bands]
+        known += [self._in_time(b, x) for b in level.bands]
         if level.features is not None:
             known.append(level.features.cuts(x, self.reach, np.concatenate([base, *known], axis=1), self.late))
         events = np.concatenate(known, axis=1)
         edges = [base, events]
-        width = events.shape[1]
-        edges += [
-            self._in_time(lambda i, c=c: c.cuts(x[:, i], self.reach, also=events[i]), n, width) for c in level.curves
-        ]
-        tips = [self._in_time(lambda i, t=t: t.cuts(x[:, i], self.reach), n, 0) for t in level.tips]
+        edges += [self._in_time(c, x, events) for c in level.curves]
+        tips = [self._in_time(t, x) for t in level.tips]
         least = 4 * EPS * self.reach
         low, high, tip = panel_ends(edges, tips, self.reach, least)
         # Near 0 even tiny panels have distinct end points, so that widths are compared with the ends.
         owner, column = np.nonzero(high - low > 4 * EPS * np.maximum(np.abs(low), np.abs(high)))
         return Panels(owner, low[owner, column], high[owner, column], tip[owner, column])
 
-    def _in_time(self, cuts: Callable[[slice], Array], n: int, also: int) -> Array:
-        """The cuts of n rows, of so many at a time that memory and the time between two looks at the clock are small.
+    def _in_time(self, cutting: Curve | Band, x: Array, also: Array | None = None) -> Array:
+        """The cuts of all rows, of so many at a time that memory and the time between two looks at the clock are small.
 
         Unused entries are at the reach.
         """
-        step = max(1, _GRID // (64 + also))
+        n = x.shape[1]
+        step = max(1, _GRID // (64 + (0 if also is None else also.shape[1])))
         parts = []
         for i in range(0, max(n, 1), step):
             if self.late():
                 raise OutOfTime
-            parts.append(cuts(slice(i, i + step)))
+            here = slice(i, i + step)
+            if isinstance(cutting, Band):
+                parts.append(cutting.cuts(x[:, here], self.reach))
+            else:
+                parts.append(cutting.cuts(x[:, here], self.reach, also=None if also is None else also[here]))
         most = max(p.shape[1] for p in parts)
         return np.concatenate([np.pad(p, ((0, 0), (0, most - p.shape[1])), constant_values=self.reach) for p in parts])
 
