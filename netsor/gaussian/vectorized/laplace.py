@@ -37,9 +37,10 @@ Array = np.ndarray
 _EPS = 2.0**-52
 _MOST_FORMS, _MOST_TERMS = 2, 400
 # The steps that are tried, for powers with 2p odd, and how much wider they are for others.
-_STEPS, _WIDER = (0.25, 0.125), 1.2
-# The share by which errors of a law may move a determinant, and the margin of an error that is extrapolated.
-_MOST_MOVED, _MARGIN = 0.05, 100.0
+_STEPS, _WIDER = (0.2, 0.125), 1.2
+# The share by which errors of a law may move a determinant. An error is extrapolated with this margin, as if it fell
+# more slowly, and is of no use above this share of the integrand.
+_MOST_MOVED, _MARGIN, _SLOWER, _USEFUL = 0.05, 100.0, 0.85, 1e-3
 # How far a line reaches in x at most, how many nodes all lines may have together, and how many are computed at once.
 _REACH, _MOST_NODES, _CHUNK = 60.0, 2**16, 4096
 # Coefficients of linear forms below this size are rounding; those of a form are at most 1.
@@ -118,11 +119,11 @@ class LaplaceSum:
             for h in _STEPS:
                 found = self._integrated(law, h, tol)
                 if found is None:
-                    return best
+                    break
                 best, quadrature = found
                 if quadrature <= tol * best.scale:
                     break
-            return best
+            return best if best is not None and best.error <= _USEFUL * best.scale else None
 
     def dependent(self, c: Array, slack: Array) -> Array:
         """1 for pairs of forms that are not independent under the law and all that it may be narrowed to, else 0."""
@@ -140,31 +141,42 @@ class LaplaceSum:
                 return None
         if math.prod(len(line.nodes) for line in lines) > _MOST_NODES:
             return None
+        while True:
+            value, error = self._at_nodes(law, lines)
+            if not (np.isfinite(value).all() and np.isfinite(error).all()):
+                return None
+            whole, size = float(value.sum()), float(np.abs(value).sum())
+            own = rest = 0.0
+            short = []
+            for k, line in enumerate(lines):
+                own += line.error(np.moveaxis(value, k, 0).reshape(value.shape[k], -1).sum(axis=1), whole, size)
+                last, before = (value.take(i, axis=k) for i in (-1, -2))
+                ends = float(np.abs(last).sum()), float(np.abs(before).sum())
+                ratio = ends[0] / ends[1] if ends[1] > 0 else 0.0
+                if not ratio < _SLOWEST:
+                    return None
+                # The terms fall geometrically, or faster; a slower part may come after the ratio seen.
+                beyond = ends[0] * _BEYOND * max(ratio / (1 - ratio), 1.0)
+                rest += float(last.sum()) * ratio / (1 - ratio)
+                own += beyond + line.before(value, k)
+                if beyond > tol * size:
+                    short.append(line)
+            if not math.isfinite(own):
+                return None
+            many = 1.5 ** len(short) * value.size > _MOST_NODES
+            if many or not [line for line in short if line.lengthen()]:
+                return Integral(whole + rest, float(error.sum()) + own + 4 * _EPS * size, size), own
+
+    def _at_nodes(self, law: _Law, lines: Sequence[_Line]) -> tuple[Array, Array]:
+        """Values and errors of the integrand times the weights."""
         mesh = np.meshgrid(*(line.nodes for line in lines), indexing="ij")
         nodes = np.stack([m.ravel() for m in mesh])
         parts = [law.summed(self, nodes[:, i : i + _CHUNK]) for i in range(0, nodes.shape[1], _CHUNK)]
         value, error = (np.concatenate(x).reshape(mesh[0].shape) for x in zip(*parts))
         for k, line in enumerate(lines):
-            shape = [-1 if j == k else 1 for j in range(len(lines))]
-            w = line.weights.reshape(shape)
+            w = line.weights.reshape([-1 if j == k else 1 for j in range(len(lines))])
             value, error = value * w, error * w
-        if not (np.isfinite(value).all() and np.isfinite(error).all()):
-            return None
-        whole, size = float(value.sum()), float(np.abs(value).sum())
-        own = rest = 0.0
-        for k, line in enumerate(lines):
-            own += line.error(np.moveaxis(value, k, 0).reshape(value.shape[k], -1).sum(axis=1), whole, size)
-            last, before = (value.take(i, axis=k) for i in (-1, -2))
-            ends = float(np.abs(last).sum()), float(np.abs(before).sum())
-            ratio = ends[0] / ends[1] if ends[1] > 0 else 0.0
-            if not ratio < _SLOWEST:
-                return None
-            # The terms fall geometrically, or faster; a slower part may come after the ratio seen.
-            rest += float(last.sum()) * ratio / (1 - ratio)
-            own += ends[0] * max(ratio / (1 - ratio), _BEYOND) + line.before(value, k)
-        if not math.isfinite(own):
-            return None
-        return Integral(whole + rest, float(error.sum()) + own + 4 * _EPS * size, size), own
+        return value, error
 
 
 class _Law:
@@ -252,7 +264,6 @@ class _Line:
         largest = float(np.linalg.eigvalsh(law.root.T @ s.squares[k].matrix @ law.root)[-1])
         self.unit = 1 / math.sqrt(2 * largest) if largest > 0 else 1.0
         self.first = 0 if self.odd else -2 * math.ceil(3.7 / (2 * self.h))
-        self.count = 0
 
     def extend(self, tol: float) -> bool:
         """Chooses the last node, by the sizes where the other t's are about their units; whether there is one."""
@@ -277,10 +288,18 @@ class _Line:
         self._place(last)
         return True
 
+    def lengthen(self) -> bool:
+        """Half as many nodes more, where the terms fell more slowly than expected; whether there is room."""
+        count = min(math.ceil(1.5 * len(self.nodes)), math.ceil(_REACH / self.h))
+        longer = count > len(self.nodes)
+        if longer:
+            self._place(count)
+        return longer
+
     def error(self, terms: Array, whole: float, size: float) -> float:
         """The error of the rule, from coarser ones: it falls as e^{−c/h} times a wave that may vanish for one of them.
 
-        If steps q h have the relative error r, the step h has r^q.
+        If steps q h have the relative error r, the step h has r^q, or a lower power where e^{−tε} limits the strip.
         """
         if not size > 0:
             return 0.0
@@ -289,7 +308,7 @@ class _Line:
             # Even functions are known on the half line alone.
             starts = (0,) if self.odd else range(q)
             change = max(abs(whole - q * float(terms[i::q].sum())) for i in starts) / size
-            parts.append(change**q)
+            parts.append(change ** (_SLOWER * q))
         return _MARGIN * size * max(parts)
 
     def _place(self, count: int) -> None:
