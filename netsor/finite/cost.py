@@ -27,7 +27,7 @@ def dense_seconds(plan: Plan, n: int, itemsize: int, threads: int) -> float:
 
 
 def lazy_seconds(plan: Plan, n: int, itemsize: int, threads: int) -> float:
-    """Seconds to draw a Gaussian vector for each query, and to read directions and images about six times."""
+    """Seconds to draw a Gaussian vector for each query, and to read directions and normals about six times in all."""
     rows: dict[tuple[str, bool], int] = {}
     total = 0.0
     for p in plan.products():

@@ -48,8 +48,8 @@ def run(
     time. Ctrl-C ends the run, which returns the draws finished so far.
 
     Raises NetsorError: E700 (would take years) and E702 (memory), before anything is allocated; E701 (width), E703 (an
-    output that is not finite), E704 (a Dirac mass), E705 (no such output, engine, dtype or draws), E706 (arrays that do
-    not fit), E709 (no such device).
+    output that is not finite, or that underflow made zero), E704 (a Dirac mass), E705 (no such output, engine, dtype or
+    draws), E706 (arrays that do not fit), E709 (no such device).
     """
     n = width_of(width)
     draws = draws_of(seeds)
