@@ -263,7 +263,8 @@ class _Line:
         self.h = h if self.odd else _WIDER * h
         largest = float(np.linalg.eigvalsh(law.root.T @ s.squares[k].matrix @ law.root)[-1])
         self.unit = 1 / math.sqrt(2 * largest) if largest > 0 else 1.0
-        self.first = 0 if self.odd else -2 * math.ceil(3.7 / (2 * self.h))
+        # The first terms are t^p = e^{−p e^{−x}}, up to factors.
+        self.first = 0 if self.odd else -math.ceil(math.log(40 / min(self.powers)) / self.h)
 
     def extend(self, tol: float) -> bool:
         """Chooses the last node, by the sizes where the other t's are about their units; whether there is one."""
