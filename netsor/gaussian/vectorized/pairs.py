@@ -35,6 +35,8 @@ _LOOKS, _COUNTS = 14, 1e-17
 _TURNS = (-400, -130, -40, -16, -5, -1.6, 0, 1.6, 5, 16, 40, 130, 400)
 # Ends of panels around a kink that was smoothed by a Gaussian, in its widths.
 _KINKS = (-8.0, -3.0, 0.0, 3.0, 8.0)
+# Where E|F| is smaller than this, the nodes may have missed where F is not zero.
+NOTHING = 1e-280
 # The smallest √(1 − ρ²) of a rule; a smaller one is replaced by it, which changes the variance by its square.
 LEAST_SPREAD = 1e-13
 # The width from which a feature is resolved without cuts, and the largest rate of waves that is resolved.
@@ -69,10 +71,10 @@ def by_panels(f: Side, g: Side, smoothed: Smoothing, rho: Array, spread: Array) 
     def rule(rows: Array, reach: float) -> tuple[Array, Array, Array, Array]:
         return _panels(f.at(rows), g.at(rows), smoothed, rho[rows], spread[rows], reach)
 
-    return _reaching(rule, len(rho))
+    return reaching(rule, len(rho))
 
 
-def _reaching(rule: Callable[[Array, float], tuple[Array, Array, Array, Array]], count: int) -> Found:
+def reaching(rule: Callable[[Array, float], tuple[Array, Array, Array, Array]], count: int) -> Found:
     """A rule with the reach that each row needs; `rule` gives values, errors, sizes, and bounds on the rest beyond."""
     value, error, size = np.zeros(count), np.full(count, np.inf), np.zeros(count)
     rows = np.arange(count)
@@ -91,40 +93,46 @@ def _reaching(rule: Callable[[Array, float], tuple[Array, Array, Array, Array]],
 def _panels(
     f: Side, g: Side, smoothed: Smoothing, rho: Array, spread: Array, reach: float
 ) -> tuple[Array, Array, Array, Array]:
-    n = len(rho)
-    cuts, seen = _cuts(f, g, smoothed, rho, spread, reach)
+    cuts, seen = _cuts(f, g, smoothed, rho, spread)
+    compiled, sizes = f.values(), f.sizes()
+    sv = np.maximum(g.sd * spread, LEAST_SPREAD * g.sd)
+
+    def integrand(part: slice, x: Array, size: bool) -> Array:
+        extra = (slice(None),) + (None,) * (x.ndim - 1)
+        su, c, s = f.sd[part][extra], (g.sd * rho)[part][extra], sv[part][extra]
+        centres, widths = np.broadcast_arrays(c * x, s)
+        inner = (smoothed.size if size else smoothed)(centres.ravel(), widths.ravel()).reshape(x.shape)
+        return (sizes if size else compiled)(su * x) * inner * np.exp(-0.5 * x * x) / _SQRT_2PI
+
+    return on_panels(integrand, cuts, seen, reach)
+
+
+def on_panels(
+    integrand: Callable[[slice, Array, bool], Array], cuts: list[Array], seen: Array, reach: float
+) -> tuple[Array, Array, Array, Array]:
+    """(value, error, size, bound on what lies beyond the reach) of ∫ F, row by row, with panels that end at the cuts.
+
+    `integrand` gives F for the rows of a slice at x, whose first axis are these rows, or the size that its rounding is
+    relative to. The error is infinite for rows that are not `seen` to be resolved.
+    """
+    n = len(seen)
     base = np.linspace(-reach, reach, math.ceil(2 * reach / _PANEL) + 1)
     ends = [np.broadcast_to(base, (n, len(base))), *(np.clip(c, -reach, reach)[:, None] for c in cuts)]
     edges = np.sort(np.concatenate(ends, axis=1), axis=1)
-    compiled, sizes = f.values(), f.sizes()
     value, error, scale, beyond = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
     step = max(1, 400_000 // (edges.shape[1] * _NODES))
-    sv = np.maximum(g.sd * spread, LEAST_SPREAD * g.sd)
     with np.errstate(all="ignore"):
         for i in range(0, n, step):
             part = slice(i, i + step)
-            su, c, s = f.sd[part, None], (g.sd * rho)[part, None], sv[part, None]
-
-            def integrand(x: Array, su: Array = su, c: Array = c, s: Array = s) -> Array:
-                extra = (...,) + (None,) * (x.ndim - 2)
-                centres, widths = np.broadcast_arrays(c[extra] * x, s[extra])
-                inner = smoothed(centres.ravel(), widths.ravel()).reshape(x.shape)
-                return compiled(su[extra] * x) * inner * np.exp(-0.5 * x * x) / _SQRT_2PI
-
-            def terms(x: Array, su: Array = su, c: Array = c, s: Array = s) -> Array:
-                centres, widths = np.broadcast_arrays(c[..., None] * x, s[..., None])
-                inner = smoothed.size(centres.ravel(), widths.ravel()).reshape(x.shape)
-                return sizes(su[..., None] * x) * inner * np.exp(-0.5 * x * x) / _SQRT_2PI
-
             half = np.diff(edges[part], axis=1) / 2
             middle = (edges[part, 1:] + edges[part, :-1]) / 2
             x = middle[:, :, None] + half[:, :, None] * legendre(_NODES)[0]
-            parts = panel_sums(integrand(x).reshape(-1, _NODES), half.ravel())
+            parts = panel_sums(integrand(part, x, False).reshape(-1, _NODES), half.ravel())
             value[part], own, scale[part] = (np.where(half > 0, p.reshape(half.shape), 0.0).sum(axis=1) for p in parts)
             # The rounding of terms that cancel, estimated at the middles of the panels.
-            lost = 4 * EPS * np.nansum(terms(middle[:, :, None])[:, :, 0] * 2 * half, axis=1)
+            lost = 4 * EPS * np.nansum(integrand(part, middle, True) * 2 * half, axis=1)
             error[part] = own + lost + 2e-14 * scale[part]
-            beyond[part] = _beyond(integrand, reach, scale[part])
+            beyond[part] = _beyond(lambda at, part=part: integrand(part, at, False), reach, scale[part])  # type: ignore[misc]
     return value, np.where(seen, error, np.inf), scale, beyond
 
 
@@ -148,23 +156,29 @@ def _left(edge: Array, inside: Array) -> Array:
     return np.where(fall > 0.2, edge / np.maximum(fall, 0.2), edge * 5)
 
 
-def _cuts(f: Side, g: Side, smoothed: Smoothing, rho: Array, spread: Array, reach: float) -> tuple[list[Array], Array]:
-    """Ends of panels for every row, and the rows whose integrands are resolved with them."""
-    cuts: list[Array] = []
-    seen = np.ones(len(rho), bool)
+def cuts_of(f: Side) -> tuple[list[Array], Array]:
+    """Ends of panels for a function of the variable x of the rule itself, and the rows that are resolved with them.
 
-    def about(centre: Array, width: Array, ends: tuple[float, ...]) -> None:
-        cuts.extend(np.where(width < _NARROW, centre + w * width, reach) for w in ends)
-
-    cuts.extend(t / f.sd for t in f.scales.edges)
+    An end beyond every reach stands for none.
+    """
+    cuts = [t / f.sd for t in f.scales.edges]
     for t, slope in f.scales.turns:
-        about(t / f.sd, 1 / (slope * f.sd), _TURNS)
-    seen &= f.scales.rate * f.sd <= _QUICK
+        cuts += _about(t / f.sd, 1 / (slope * f.sd), _TURNS)
+    return cuts, f.scales.rate * f.sd <= _QUICK
+
+
+def _about(centre: Array, width: Array, ends: tuple[float, ...]) -> list[Array]:
+    return [np.where(width < _NARROW, centre + w * width, np.inf) for w in ends]
+
+
+def _cuts(f: Side, g: Side, smoothed: Smoothing, rho: Array, spread: Array) -> tuple[list[Array], Array]:
+    """Ends of panels for every row, and the rows whose integrands are resolved with them."""
+    cuts, seen = cuts_of(f)
     steep = np.where(np.abs(rho) > 1e-8, rho, 1e-8)
     blur = np.maximum(spread, LEAST_SPREAD) / np.abs(steep)
     for t in smoothed.edges:
-        about(t / (g.sd * steep), blur, _KINKS)
+        cuts += _about(t / (g.sd * steep), blur, _KINKS)
     for t, slope in g.scales.turns:
-        about(t / (g.sd * steep), np.hypot(blur, 1 / (slope * g.sd * np.abs(steep))), _TURNS)
-    seen &= (g.scales.rate * g.sd * np.abs(rho) <= _QUICK) | (blur > _NARROW)
+        cuts += _about(t / (g.sd * steep), np.hypot(blur, 1 / (slope * g.sd * np.abs(steep))), _TURNS)
+    seen = seen & ((g.scales.rate * g.sd * np.abs(rho) <= _QUICK) | (blur > _NARROW))
     return cuts, seen

@@ -20,7 +20,7 @@ from netsor.gaussian.reductions.truncated_moments import Smoothing, smoothing
 from netsor.gaussian.symbolic.expansion import factors_of
 from netsor.gaussian.symbolic.structure import breaks_of
 from netsor.gaussian.vectorized.laws import Laws
-from netsor.gaussian.vectorized.pairs import LEAST_SPREAD, Side, by_panels
+from netsor.gaussian.vectorized.pairs import LEAST_SPREAD, NOTHING, Side, by_panels
 from netsor.gaussian.vectorized.scales import Scales, scales_of
 
 Array = np.ndarray
@@ -60,7 +60,7 @@ class Panels:
         value, error = np.zeros(laws.shape), np.full(laws.shape, np.inf)
         found, own, size = by_panels(f, g, self.smoothed, rho, spread)
         chosen = positive.reshape(laws.shape)
-        value[chosen], error[chosen] = found, np.where(own <= laws.enough * size, own, np.inf)
+        value[chosen], error[chosen] = found, np.where((size > NOTHING) & (own <= laws.enough * size), own, np.inf)
         with np.errstate(all="ignore"):
             ff, df, uf, gg, dg, vg = (np.sqrt(np.maximum(q.value + q.error, 0.0)) for q in moments)
             of_a, of_b = a.error / a.value, b.error / b.value + LEAST_SPREAD**2

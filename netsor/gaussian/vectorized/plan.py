@@ -1,6 +1,6 @@
 """The order of methods for an expectation under many laws; the last one applies to everything.
 
-    one variable      closed form · homogeneity · trapezoidal grid · law by law
+    one variable      closed form · homogeneity · trapezoidal grid · panels · law by law
     f(u) g(v)         closed form · angle of the pair · Mehler's series · panels · law by law
     F(u, …) G(v, …)   closed form · Laplace transforms · contraction of two smooth sides · law by law
 
@@ -20,6 +20,7 @@ from netsor.gaussian.vectorized.arccosine import arc_cosine
 from netsor.gaussian.vectorized.closed import closed_form
 from netsor.gaussian.vectorized.contraction import contraction
 from netsor.gaussian.vectorized.each import each
+from netsor.gaussian.vectorized.kinked import kinked
 from netsor.gaussian.vectorized.laplace import laplace_sum
 from netsor.gaussian.vectorized.laws import Laws, Rule
 from netsor.gaussian.vectorized.mehler import MehlerSeries, hermite_coefficients, smooth_sides
@@ -91,6 +92,9 @@ def _coefficients(f: Expr, u: Sym) -> Part:
 
 
 def _panels(block: Expr, symbols: Sequence[Sym]) -> list[Way]:
+    alone = kinked(block, symbols)
+    if alone is not None:
+        return [_alone("panels", alone)]
     rule = panels(block, symbols)
     if rule is None:
         return []
