@@ -55,17 +55,19 @@ class Document(Networks, Runnable, Shown):
         *,
         noise: float = 0.0,
         tol: float = 1e-10,
+        budget: float | None = None,
         progress: Callable[[str], None] | None = None,
     ) -> tuple[Document, Fit]:
         """The document with the values of `params` that maximize the likelihood of the targets, and the fit.
 
-        See `netsor.predict.fit.fit`; "noise" among the `params` fits the noise variance too.
+        See `netsor.predict.fit.fit`; "noise" among the `params` fits the noise variance too. When `budget` seconds are
+        over, they are the likeliest so far, and the fit is not `finished`.
         """
         from netsor.predict.fit import fit
         from netsor.predict.hyperparameters import Family
 
         family = Family(self.report.source, self.settings, self.data)
-        found = fit(family, self.program, inputs, targets, params, noise, tol, progress)
+        found = fit(family, self.program, inputs, targets, params, noise, tol, budget, progress)
         settings = {**self.settings, **found.values}
         return Document(check_source(self.report.source, settings, self.data), settings, self.data), found
 

@@ -6,7 +6,7 @@ import argparse
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netsor.cli.budgets import within
 from netsor.cli.network_options import add_rows, add_tolerance, number, read_rows
@@ -25,6 +25,10 @@ from netsor.cli.progress import Progress
 from netsor.cli.streams import Interruptible, interrupted_status, tell
 from netsor.cli.tables import paragraph, table
 from netsor.deadline import ends
+from netsor.diagnostics import NetsorError
+
+if TYPE_CHECKING:
+    from netsor.predict.fit import Fit
 
 _MOST_ROWS, _MOST_SAMPLES = 40, 5
 
@@ -91,8 +95,10 @@ class _Data:
 
 
 def run(args: argparse.Namespace) -> int:
-    from netsor.api import load
+    from netsor.api import load, load_source
     from netsor.predict import standardized
+    from netsor.predict.fit import fit
+    from netsor.predict.hyperparameters import Family
     from netsor.show.convergence import verify_plot
 
     if args.plot is not None:
@@ -103,28 +109,35 @@ def run(args: argparse.Namespace) -> int:
         refuse_unused(args, ("seed",), "without `--samples`")
     fill_in(args, samples=0, seed=0, tol=1e-10)
     fitted = None
-    with (
-        Interruptible() as block,
-        Progress("predict", args.budget) as progress,
-        within(ends(args.budget), f"the prediction of `{args.file}`"),
-    ):
-        document = load(args.file, args.set, args.data)
-        report_warnings(document)
-        data = _read(args)
-        if args.fit is not None:
-            names = [name.strip() for name in args.fit.split(",") if name.strip()]
-            inputs = standardized(data.inputs) if args.standardize else data.inputs
-            document, fitted = document.fit(
-                inputs, data.targets, names, noise=args.noise, tol=args.tol, progress=progress
-            )
-            args.noise = fitted.noise
-            if block.interrupted:
-                return _interrupted_fit(fitted, args.json)
-        found = document.predict(
-            data.inputs, data.targets, data.test, kernel=args.kernel, time=args.time, noise=args.noise, cov=args.cov,
-            samples=args.samples, seed=args.seed, test_targets=data.truth, standardize=args.standardize, tol=args.tol,
-            budget=args.budget, progress=progress,
-        )  # fmt: skip
+    try:
+        with (
+            Interruptible() as block,
+            Progress("predict", args.budget) as progress,
+            within(ends(args.budget), f"the prediction of `{args.file}`"),
+        ):
+            document = load(args.file, args.set, args.data)
+            report_warnings(document)
+            data = _read(args)
+            if args.fit is not None:
+                names = [name.strip() for name in args.fit.split(",") if name.strip()]
+                inputs = standardized(data.inputs) if args.standardize else data.inputs
+                family = Family(document.report.source, document.settings, document.data)
+                fitted = fit(
+                    family, document.program, inputs, data.targets, names, args.noise, args.tol, args.budget, progress
+                )
+                args.noise = fitted.noise
+                if block.interrupted:
+                    raise KeyboardInterrupt
+                document = load_source(document.report.source, {**document.settings, **fitted.values}, document.data)
+            found = document.predict(
+                data.inputs, data.targets, data.test, kernel=args.kernel, time=args.time, noise=args.noise,
+                cov=args.cov, samples=args.samples, seed=args.seed, test_targets=data.truth,
+                standardize=args.standardize, tol=args.tol, budget=args.budget, progress=progress,
+            )  # fmt: skip
+    except (NetsorError, KeyboardInterrupt) as fault:
+        if fitted is None:
+            raise
+        return _only_fit(fitted, fault, args.json)
     report(found.diagnostics)
     if args.plot is not None:
         _plot(document.program, data, found, args.plot)
@@ -141,12 +154,19 @@ def run(args: argparse.Namespace) -> int:
     return exit_status(found.diagnostics)
 
 
-def _interrupted_fit(fitted: Any, json_wanted: bool) -> int:
-    """The best parameters so far, and no predictions."""
+def _only_fit(fitted: Fit, fault: NetsorError | KeyboardInterrupt, json_wanted: bool) -> int:
+    """The parameters that were found, where there are no predictions."""
+    from netsor.diagnostics.render import to_json
+
+    diagnostics = fault.diagnostics if isinstance(fault, NetsorError) else ()
     if json_wanted:
-        print_json({"fit": fitted.as_dict(), "interrupted": True})
+        partial = {} if diagnostics else {"interrupted": True}
+        print_json({"ok": False, "fit": fitted.as_dict(), "diagnostics": [to_json(d) for d in diagnostics]} | partial)
     else:
         print(_fit(fitted))
+    report(diagnostics)
+    if diagnostics:
+        return exit_status(diagnostics)
     tell(f"interrupted: the likeliest parameters of {fitted.evaluations} evaluations")
     return interrupted_status()
 
@@ -221,10 +241,11 @@ def _text(found: Any, names: tuple[str, ...] | None) -> str:
     return "\n".join(out)
 
 
-def _fit(fitted: Any) -> str:
+def _fit(fitted: Fit) -> str:
     values = ", ".join(f"{k} = {v:.6g}" for k, v in (*fitted.values.items(), ("noise", fitted.noise)))
+    how = "fitted" if fitted.finished else f"not finished, the likeliest of {fitted.evaluations} evaluations"
     reached = f"log likelihood {fitted.log_likelihood:.6g}, its gradient {fitted.gradient_norm:.1e} by logarithms"
-    return f"{paragraph(f'fitted: {values}', '', '  ')}\n{paragraph(reached)}\n  {fitted.options}"
+    return f"{paragraph(f'{how}: {values}', '', '  ')}\n{paragraph(reached)}\n  {fitted.options}"
 
 
 def _standard(standard: Any, names: tuple[str, ...] | None) -> str:

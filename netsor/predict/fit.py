@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from netsor.core import Program
-from netsor.deadline import is_stopped, limited
+from netsor.deadline import TimeOver, is_over, is_stopped
 from netsor.diagnostics import NetsorError
 from netsor.diagnostics.catalogue import derived
+from netsor.kernels.kernel import in_time
 from netsor.kernels.pairs import as_inputs, flat_rows
 from netsor.predict.hyperparameters import Family
 from netsor.predict.predict import target_columns
@@ -20,19 +21,25 @@ from netsor.predict.rounding import UNIT, Array
 
 NOISE = "noise"
 _STEPS = 60
+# How scipy's L-BFGS says that it made all of them.
+_STEPS_MADE = 1
 # Steps in log parameters; beyond e^±23 nothing is looked for.
 _FARTHEST = math.log(1e10)
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Fitted parameters, the noise (fitted or given), log p(y), and the norm of its gradient by log parameters."""
+    """Fitted parameters, the noise (fitted or given), log p(y), and the norm of its gradient by log parameters.
+
+    Where the search is not `finished`, because its time or its steps were over, they are the likeliest that it met.
+    """
 
     values: Mapping[str, float]
     noise: float
     log_likelihood: float
     gradient_norm: float
     evaluations: int
+    finished: bool = True
 
     @property
     def options(self) -> str:
@@ -42,19 +49,20 @@ class Fit:
     def as_dict(self) -> dict[str, Any]:
         return {
             "values": dict(self.values), "noise": self.noise, "log_likelihood": self.log_likelihood,
-            "gradient_norm": self.gradient_norm, "evaluations": self.evaluations,
+            "gradient_norm": self.gradient_norm, "evaluations": self.evaluations, "finished": self.finished,
         }  # fmt: skip
 
 
 def fit(
     family: Family, network: Program, inputs: Any, targets: Any, names: Sequence[str], noise: float = 0.0,
-    tol: float = 1e-10, progress: Callable[..., None] | None = None,
+    tol: float = 1e-10, budget: float | None = None, progress: Callable[..., None] | None = None,
 ) -> Fit:  # fmt: skip
     """Maximizes log p(y) = −½ yᵀA⁻¹y − ½ log det A − ½ N log 2π, A = K + S, over parameters (and `noise`, if named).
 
     Rasmussen & Williams 2006, Eqs. 2.30 and 5.9: ∂ log p = ½ tr((ααᵀ − A⁻¹) ∂A) with α = A⁻¹y, and ∂K exactly, from
-    the engine; L-BFGS over the logarithms. Raises NetsorError: parameters without derivative or not positive (E666), a
-    singular A (E667), and what `predict` raises.
+    the engine; L-BFGS over the logarithms. After `budget` seconds the likeliest parameters so far are returned.
+    Raises NetsorError: parameters without derivative or not positive (E666), a singular A (E667), no time for a single
+    likelihood (E804), and what `predict` raises.
     """
     from scipy.optimize import minimize
 
@@ -88,9 +96,9 @@ def fit(
             from netsor.kernels import infer_nngp
 
             k, moved = infer_nngp(network, rows, tol=tol).nngp, {}
-        if is_stopped():
-            # The kernel may have been cut short, and its likelihood says nothing.
-            raise KeyboardInterrupt
+        if _is_cut_short():
+            # The kernel may lack some of its entries, and its likelihood says nothing.
+            raise TimeOver
         a = _flat(k.value) + s * np.eye(len(y))
         slopes = [_flat(moved[name].value) for name in params]
         found, gradient = log_likelihood(a, y, slopes, with_noise, network.name)
@@ -108,21 +116,25 @@ def fit(
 
     first = np.log(start)
     bounds = [(v - _FARTHEST, v + _FARTHEST) for v in first]
-    try:
-        # All of it may be ended by an interrupt, which leaves the best so far.
-        with limited(None):
+    with in_time(network, "likelihood", budget):
+        try:
             made = minimize(cached, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS})
-        best = np.asarray(made.x)
-    except (KeyboardInterrupt, NetsorError):
-        if not (is_stopped() and known):
-            raise
-        best = np.frombuffer(min(known, key=lambda key: known[key][0]))
-    value, gradient = known[best.tobytes()] if is_stopped() else cached(best)
+            finished = made.status != _STEPS_MADE
+        except (KeyboardInterrupt, NetsorError, TimeOver):
+            if not (_is_cut_short() and known):
+                raise
+            finished = False
+    key = min(known, key=lambda key: known[key][0])
+    best, (value, gradient) = np.frombuffer(key), known[key]
     fitted = np.exp(best)
     return Fit(
         dict(zip(params, fitted.tolist(), strict=False)), float(fitted[-1]) if with_noise else noise, -float(value),
-        float(np.linalg.norm(gradient)), calls,
+        float(np.linalg.norm(gradient)), calls, finished,
     )  # fmt: skip
+
+
+def _is_cut_short() -> bool:
+    return is_stopped() or is_over()
 
 
 def log_likelihood(a: Array, y: Array, slopes: Sequence[Array], with_noise: bool, name: str) -> tuple[float, Array]:

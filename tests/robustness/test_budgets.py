@@ -6,16 +6,20 @@ not depend on the machine.
 
 from __future__ import annotations
 
+import json
+import math
 import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from attack import Call, answer
 
 import netsor.deadline
+import netsor.predict.fit
 import netsor.train.limit
 from netsor import load
 from netsor.core import Moment
@@ -135,6 +139,53 @@ def test_a_kernel_without_time_is_not_told_to_diverge(folder: Path, monkeypatch:
         monkeypatch.setattr(netsor.deadline, "time", clock)
         status, _, err = answer(Call((*arguments, "--budget", str(budget)), {}))
         assert status == 1 and "E804" in err and "E612" not in err, err
+
+
+@pytest.mark.parametrize("late", [1, 3], ids=["no evaluation", "two evaluations"])
+def test_the_likeliest_parameters_when_the_time_is_over(
+    late: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "param a = 1\nnetwork m(ξ : 2)\nmatrix U : (n, 2) ~ N(0, a)\nvector v ~ N(0, 1)\ntrain U, v\n"
+    files = {
+        "m.netsor": text + "x := relu(U ξ)\noutput f := vᵀ x / √n\n",
+        "X.json": "[[1, 0.5], [-0.5, 1]]",
+        "y.json": "[1, -1]",
+    }
+    for name, content in files.items():
+        Path(name).write_text(content, encoding="utf-8")
+    whole, found = netsor.predict.fit.log_likelihood, []
+    clock = Clock(math.inf)
+    monkeypatch.setattr(netsor.deadline, "time", clock)
+
+    def noted(*arguments: Any) -> Any:
+        if len(found) + 1 == late:
+            clock.looks += 10**7
+            netsor.deadline.verify_time()
+        found.append(whole(*arguments))
+        return found[-1]
+
+    monkeypatch.setattr(netsor.predict.fit, "log_likelihood", noted)
+    data = ("--inputs", "X.json", "--targets", "y.json", "--test", "X.json")
+    call = ("predict", "m.netsor", *data, "--fit", "a,noise", "--budget", "1000000")
+    status, out, err = answer(Call((*call, "--json"), {}))
+    assert status == 1 and "E804" in err
+    said = json.loads(out)
+    assert said["ok"] is False and "mean" not in said
+    assert said["diagnostics"][0]["code"] == "E804"
+    if late == 1:
+        assert "fit" not in said
+        return
+    best = max(found)
+    assert said["fit"]["finished"] is False and said["fit"]["log_likelihood"] == best[0]
+    # By a and the noise the options lead back to the value.
+    again = load("m.netsor", set=said["fit"]["values"]).nngp([[1, 0.5], [-0.5, 1]]).value
+    noise = said["fit"]["noise"] * np.eye(2)
+    assert whole(again + noise, np.array([1.0, -1.0]), [], False, "m")[0] == pytest.approx(best[0], rel=1e-12)
+    found.clear()
+    clock.looks = 0
+    status, out, err = answer(Call(tuple(call), {}))
+    assert status == 1 and "E804" in err and "not finished" in out and "its gradient" in out
+    assert f"--set a={said['fit']['values']['a']!r} --noise {said['fit']['noise']!r}" in out
 
 
 def test_a_limit_without_time_is_not_told_to_agree_with_a_width(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
