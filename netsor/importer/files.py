@@ -10,7 +10,8 @@ from typing import Any
 
 from netsor.diagnostics import NetsorError
 from netsor.diagnostics.catalogue import files, networks
-from netsor.importer.imported import Imported, import_module
+from netsor.importer.imported import Imported, import_module, verify_size
+from netsor.importer.refusal import Refusal
 
 
 def import_file(module: str, examples: Sequence[str], init: Sequence[str]) -> Imported:
@@ -45,6 +46,10 @@ def _shape(text: str) -> Any:
         raise _usage(f"--example {text} is not a shape", "whole numbers with commas, as in --example 1,4,3") from None
     if not tokens:
         return shape
+    try:
+        verify_size([shape])
+    except Refusal as refused:
+        raise refused.error() from refused
     import torch
 
     return torch.zeros(shape, dtype=torch.long)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,6 +21,9 @@ from netsor.importer.refusal import Refusal
 from netsor.importer.terms import SCALAR
 from netsor.importer.text import Writer, Written
 from netsor.importer.translate import Translation
+
+# About so many numbers can be followed through a layer in a few minutes.
+_MOST_NUMBERS = 200_000
 
 
 @dataclass(frozen=True)
@@ -134,10 +138,24 @@ def _wants_integers(refused: Refusal) -> bool:
 
 def _shapes(example: Any) -> list[Any]:
     if isinstance(example, torch.Tensor):
-        return [example]
-    if isinstance(example, Sequence) and example and all(isinstance(s, int) for s in example):
-        return [tuple(example)]
-    return list(example)
+        shapes: list[Any] = [example]
+    elif isinstance(example, Sequence) and example and all(isinstance(s, int) for s in example):
+        shapes = [tuple(example)]
+    else:
+        shapes = list(example)
+    verify_size([tuple(s.shape) if isinstance(s, torch.Tensor) else tuple(s) for s in shapes])
+    return shapes
+
+
+def verify_size(shapes: Sequence[Sequence[int]]) -> None:
+    """Raises Refusal where the inputs have more numbers than can be followed, before anything holds them."""
+    size = sum(math.prod(shape) for shape in shapes)
+    if size > _MOST_NUMBERS:
+        raise Refusal(
+            f"the example has {size:,} numbers, more than {_MOST_NUMBERS:,}",
+            "each of them is followed through the module",
+            hint="give a smaller example: one row, a short sequence, a small image",
+        )
 
 
 def _examples(shapes: list[Any], n: int, integers: bool) -> tuple[torch.Tensor, ...]:
