@@ -1,4 +1,4 @@
-"""Functions of one variable with kinks and jumps at many variances at once, against closed forms in thirty digits."""
+"""Functions with kinks and jumps at many laws at once, against closed forms and integrals in thirty digits."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from netsor.expr import ONE, ZERO, Const, Expr, call, compare, cond, diff, power
 from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.vectorized.kinked import kinked
 from netsor.gaussian.vectorized.laws import Laws
+from netsor.gaussian.vectorized.panels import panels
 
 U = sym("u")
 Truth = Callable[[mpmath.mpf], mpmath.mpf]
@@ -77,3 +78,45 @@ def test_a_variance_that_is_hardly_known_is_left_to_others() -> None:
     given = Bounded(np.array([[1.0], [1.0], [0.0]]), np.array([[0.5], [0.0], [0.0]]))
     error = rule(Laws((3, 1), {(U, U): given}, {}, 1e-12)).error[:, 0]
     assert np.isinf(error[[0, 2]]).all() and error[1] < 1e-13
+
+
+def _rectangle(a: float, b: float, c: float) -> mpmath.mpf:
+    """P(|u| < 1, |v| < 1), by integrating over u."""
+    a, b, c = (mpmath.mpf(x) for x in (a, b, c))
+    left, s = mpmath.sqrt(b - c * c / a), mpmath.sqrt(a)
+
+    def inside(u: mpmath.mpf) -> mpmath.mpf:
+        m = c / a * u
+        return (mpmath.ncdf((1 - m) / left) - mpmath.ncdf((-1 - m) / left)) * mpmath.npdf(u, 0, s)
+
+    # Where the conditional probability turns.
+    turns = [x for x in (a / c, -a / c) if abs(x) < 1] if c else []
+    cuts = sorted({-1, 1, 0, *(t + k * left * a / abs(c) for t in turns for k in (-6, 0, 6))})
+    return mpmath.quad(inside, [x for x in cuts if -1 <= x <= 1])
+
+
+PAIRS = [
+    (1.0, 1.0, 0.5), (2.0, 0.3, -0.4), (25.0, 9.0, 14.9), (1.0, 1.0, 1 - 1e-4), (4.0, 4.0, -4 + 1e-6), (0.1, 50.0, 0.0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("off", [0.0, 1e-9])
+def test_two_functions_with_jumps(off: float) -> None:
+    v = sym("v")
+    block = diff(call("hardtanh", U), U) * diff(call("hardtanh", v), v)
+    rule = panels(block, (U, v))
+    assert rule is not None and rule.jumps
+    laws = np.array(PAIRS)
+    sizes = np.sqrt(laws[:, 0] * laws[:, 1])
+    given = {
+        pair: Bounded(laws[:, k, None], off * (sizes if k == 2 else laws[:, k])[:, None])
+        for pair, k in (((U, U), 0), ((v, v), 1), ((U, v), 2), ((v, U), 2))
+    }
+    found = rule(Laws((len(PAIRS), 1), given, {}, 1e-12), ())
+    with mpmath.workdps(20):
+        for row, (a, b, c) in enumerate(PAIRS):
+            error = found.error[row, 0]
+            assert error < 1e-12 or off
+            for i, j, k in [(0, 0, 0), (1, 1, -1), (-1, -1, 1), (0, 0, 1), (0, 0, -1)] if off else [(0, 0, 0)]:
+                truth = _rectangle(a * (1 + i * off), b * (1 + j * off), c + k * off * sizes[row])
+                assert abs(found.value[row, 0] - truth) <= error

@@ -1,9 +1,9 @@
-"""E f(u) g(v) of piecewise smooth functions without jumps for many pairs: panels in u, with g in closed form.
+"""E f(u) g(v) of piecewise smooth functions for many pairs: panels in u, with g in closed form.
 
 The rule is that of `netsor.gaussian.vectorized.pairs`. The effect of errors in the covariances follows from Price's
 theorem and integration by parts, with first derivatives alone: the derivative by the covariance c is E f' g', at most
 (E f'² E g'²)^{1/2}, and that by a variance a at a fixed correlation is E u f' g/(2a), at most (E u² f'² E
-g²)^{1/2}/(2a).
+g²)^{1/2}/(2a). The slopes of functions with jumps have no squares; there the rule is applied to moved covariances.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from netsor.gaussian.reductions.truncated_moments import Smoothing, smoothing
 from netsor.gaussian.symbolic.expansion import factors_of
 from netsor.gaussian.symbolic.structure import breaks_of
 from netsor.gaussian.vectorized.laws import Laws
-from netsor.gaussian.vectorized.pairs import LEAST_SPREAD, NOTHING, Side, by_panels
+from netsor.gaussian.vectorized.pairs import LEAST_SPREAD, NOTHING, Found, Side, by_panels
 from netsor.gaussian.vectorized.scales import Scales, scales_of
 
 Array = np.ndarray
 _TWO = Const(2)
+# Functions with jumps need a √(1 − ρ²) above the first, and relative errors of their law below the second.
+_LEAST_SPREAD_OF_JUMPS, _MOVED = 1e-11, 1e-3
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,13 @@ class Panels:
     v: Sym
     scales: tuple[Scales, Scales]
     smoothed: Smoothing
+    jumps: bool
 
     @property
     def moments(self) -> tuple[tuple[Expr, Sym], ...]:
-        """f², f'², u² f'² and the same for g: integrands, and their variables."""
+        """f², f'², u² f'² and the same for g: integrands, and their variables; none where there are jumps."""
+        if self.jumps:
+            return ()
         out: list[tuple[Expr, Sym]] = []
         for h, s in ((self.f, self.u), (self.g, self.v)):
             slope = canonical(diff(h, s))
@@ -53,14 +58,14 @@ class Panels:
         whole = [np.broadcast_to(q.value, laws.shape).ravel() for q in (a, b, c)]
         positive = (whole[0] > 0) & (whole[1] > 0)
         flat = [x[positive] for x in whole]
-        rho, spread = correlations(*flat)
-        f, g = (Side(h, s, k, np.sqrt(x)) for h, s, k, x in (
-            (self.f, self.u, self.scales[0], flat[0]), (self.g, self.v, self.scales[1], flat[1]),
-        ))  # fmt: skip
         value, error = np.zeros(laws.shape), np.full(laws.shape, np.inf)
-        found, own, size = by_panels(f, g, self.smoothed, rho, spread)
+        found, own, size = self._at(*flat)
         chosen = positive.reshape(laws.shape)
         value[chosen], error[chosen] = found, np.where((size > NOTHING) & (own <= laws.enough * size), own, np.inf)
+        if self.jumps:
+            off = [np.broadcast_to(q.error, laws.shape).ravel()[positive] for q in (a, b, c)]
+            error[chosen] += own + self._moved(flat, off, found)
+            return Bounded(value, np.where(np.isfinite(error), error, np.inf))
         with np.errstate(all="ignore"):
             ff, df, uf, gg, dg, vg = (np.sqrt(np.maximum(q.value + q.error, 0.0)) for q in moments)
             of_a, of_b = a.error / a.value, b.error / b.value + LEAST_SPREAD**2
@@ -69,9 +74,31 @@ class Panels:
             error = error + 1.01 * carried
         return Bounded(value, np.where(np.isfinite(error), error, np.inf))
 
+    def _at(self, a: Array, b: Array, c: Array) -> Found:
+        f, g = (Side(h, s, k, np.sqrt(x)) for h, s, k, x in (
+            (self.f, self.u, self.scales[0], a), (self.g, self.v, self.scales[1], b),
+        ))  # fmt: skip
+        return by_panels(f, g, self.smoothed, *correlations(a, b, c))
+
+    def _moved(self, law: list[Array], off: list[Array], value: Array) -> Array:
+        """A bound on the effect of errors of the variances and the covariance, each moved towards independence.
+
+        The expectation changes linearly, or at ρ = ±1, where two jumps meet, like the root of the distance: the change
+        on the other side is then at most 1 + √2 times as large. Infinite for correlations that are hardly known.
+        """
+        out = np.where(correlations(*law)[1] > _LEAST_SPREAD_OF_JUMPS, 0.0, np.inf)
+        for k, (x, e) in enumerate(zip(law, off, strict=True)):
+            out[~(e <= _MOVED * np.sqrt(law[0] * law[1] if k == 2 else x * x))] = np.inf
+            rows = np.flatnonzero((e > 0) & np.isfinite(out))
+            if len(rows):
+                moved = [y[rows] for y in law]
+                moved[k] = moved[k] + e[rows] if k < 2 else moved[k] - np.copysign(e[rows], moved[k])
+                out[rows] += 2.5 * np.abs(self._at(*moved)[0] - value[rows])
+        return out
+
 
 def panels(block: Expr, symbols: Sequence[Sym]) -> Panels | None:
-    """The rule for f(u) g(v) without jumps, one of them with a closed form; None for others."""
+    """The rule for f(u) g(v), one of them with a closed form; None for others."""
     if len(symbols) != 2 or block.free != frozenset(symbols) or is_singular(block):
         return None
     groups: dict[Sym, list[Expr]] = {s: [] for s in symbols}
@@ -85,7 +112,7 @@ def panels(block: Expr, symbols: Sequence[Sym]) -> Panels | None:
     scales = [scales_of(e, s) for e, s in zip(sides, symbols, strict=True)]
     smooth = [smoothing(e, s) for e, s in zip(sides, symbols, strict=True)]
     kinds = {b.kind for e, s in zip(sides, symbols, strict=True) for b in breaks_of(e, frozenset((s,)))}
-    if None in scales or not kinds <= {"soft", "kink"}:
+    if None in scales or not kinds <= {"soft", "kink", "jump"}:
         return None
     # The side with more edges is smoothed, and the other one needs panels.
     best = [i for i in (1, 0) if smooth[i] is not None]
@@ -93,7 +120,8 @@ def panels(block: Expr, symbols: Sequence[Sym]) -> Panels | None:
         return None
     i = max(best, key=lambda i: len(smooth[i].edges))  # type: ignore[union-attr]
     j = 1 - i
-    return Panels(sides[j], sides[i], symbols[j], symbols[i], (scales[j], scales[i]), smooth[i])  # type: ignore[arg-type]
+    ordered = (scales[j], scales[i])
+    return Panels(sides[j], sides[i], symbols[j], symbols[i], ordered, smooth[i], "jump" in kinds)  # type: ignore[arg-type]
 
 
 def correlations(a: Array, b: Array, r: Array) -> tuple[Array, Array]:
