@@ -26,7 +26,7 @@ for i in 1..4:
     h[i] := U ξ[i]
 for i in 1..4:
     g[i] := W relu(batchnorm(h; i, 4))
-output f := vᵀ relu(batchnorm(g; 1, 4)) / √n
+output f := vᵀ tanh(max(g[1] * g[2], sin(g[3] * g[4]), g[1] * g[3])) / √n
 """
 CALLS = {
     "a program": ["eval", "a file.netsor", "--set", "s=3", "--budget", "0.1"],
