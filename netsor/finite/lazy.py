@@ -163,6 +163,7 @@ class Lazy:
         """Drop what is known of a matrix that no later product needs."""
         asked = self._asked.pop(name, None)
         for side in asked.sides if asked else ():
+            # Taken out of the side, so that nothing refers to them any more.
             for array in ("rows", "normals"):
                 self._workers.spare.keep(side.__dict__.pop(array))
 

@@ -42,6 +42,10 @@ class State:
     def centred(cls, symbols: Sequence[Sym], covariance: Array) -> State:
         return cls(tuple(symbols), np.zeros(len(symbols)), covariance, np.diag(covariance).copy())
 
+    def independent(self, a: Sym, b: Sym) -> bool:
+        """Whether two different variables have the covariance 0."""
+        return bool(self.covariance[self.symbols.index(a), self.symbols.index(b)] == 0)
+
     def vector(self, linear: Sequence[tuple[Sym, float]]) -> Array:
         a = np.zeros(len(self.symbols))
         for s, c in linear:

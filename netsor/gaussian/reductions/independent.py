@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from netsor.expr import Expr, canonical, mul
+from netsor.expr import canonical, mul
 from netsor.gaussian.problem import Outcome, Problem, Stage, product
 from netsor.gaussian.reductions.reduction import Reduction, Solve
-from netsor.gaussian.symbolic.expansion import factors_of
+from netsor.gaussian.symbolic.independence import blocks
 
 
 class Independence(Reduction):
@@ -25,12 +23,15 @@ class Independence(Reduction):
     def reduce(self, problem: Problem) -> Product | None:
         if problem.stage >= Stage.WIDENED:
             return None
-        groups = _groups(problem)
-        if len(groups) < 2:
+        task, law = problem.task, problem.law
+        parts = blocks(problem.integrand, task.gaussians, law)
+        random = [p for p in parts if p.free & task.gaussians]
+        if len(random) < 2:
             return None
+        constant = (p for p in parts if not p.free & task.gaussians)
+        random[0] = canonical(mul(*constant, random[0]))
         # The error of a factor is magnified by the others.
-        task = problem.task.exacting()
-        return Product(tuple(replace(problem, integrand=canonical(mul(*g)), task=task) for g in groups))
+        return Product(tuple(replace(problem, integrand=p, task=task.exacting()) for p in random))
 
 
 @dataclass(frozen=True)
@@ -42,24 +43,3 @@ class Product:
 
     def evaluate(self, solve: Solve) -> Outcome:
         return product([solve(p) for p in self.factors])
-
-
-def _groups(problem: Problem) -> list[list[Expr]]:
-    """The factors in groups of dependent ones; those without variables are in the first."""
-    gaussians, law = problem.task.gaussians, problem.law
-    place = {s: i for i, s in enumerate(law.symbols)}
-    groups: list[tuple[list[Expr], list[int]]] = []
-    constants: list[Expr] = []
-    for f in factors_of(problem.integrand):
-        mine = [place[s] for s in f.free & gaussians]
-        if not mine:
-            constants.append(f)
-            continue
-        joined = [g for g in groups if _depend(law.covariance, g[1], mine)]
-        groups = [g for g in groups if g not in joined]
-        groups.append(([*(e for g in joined for e in g[0]), f], [*(i for g in joined for i in g[1]), *mine]))
-    return [[*constants * (k == 0), *factors] for k, (factors, _) in enumerate(groups)]
-
-
-def _depend(covariance: np.ndarray, xs: list[int], ys: list[int]) -> bool:
-    return bool(set(xs) & set(ys)) or bool(covariance[np.ix_(xs, ys)].any())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netsor.expr import Add, Call, Cmp, Cond, Const, Expr, Mul, Pow, Sym, postorder
+from netsor.expr import Add, Call, Cmp, Cond, Const, Expr, Mul, Pow, Sym, canonical, evaluate, postorder, substitute
 from netsor.expr.functions import FUNCTIONS
 
 Degrees = tuple[int, ...]
@@ -17,6 +17,15 @@ def homogeneous_degrees(block: Expr, symbols: Sequence[Sym]) -> Degrees | None:
     for node in postorder(block):
         done[node] = _degrees(node, symbols, zero, done)
     return done[block]
+
+
+def halves(f: Expr, u: Sym) -> tuple[int, float, float] | None:
+    """(k, p, q) with f = p |u|^k for u > 0 and q |u|^k for u < 0; None where f is not homogeneous in u."""
+    degrees = homogeneous_degrees(f, (u,))
+    if degrees is None:
+        return None
+    above, below = (float(evaluate(canonical(substitute(f, {u: Const(x)})), {})) for x in (1.0, -1.0))
+    return degrees[0], above, below
 
 
 def _degrees(node: Expr, symbols: Sequence[Sym], zero: Degrees, done: dict[Expr, Degrees | None]) -> Degrees | None:

@@ -9,6 +9,7 @@ from netsor.expr import ONE, ZERO, Add, Const, Expr, Sym, canonical, mul, power,
 from netsor.expr.parity import parity
 from netsor.gaussian.existence.integrability import has_no_value, integrable
 from netsor.gaussian.law import Law
+from netsor.gaussian.law.gaussian_law import State
 from netsor.gaussian.symbolic.conditions import expanded
 from netsor.gaussian.symbolic.expansion import Gaussians, factors_of, integer_power
 
@@ -22,7 +23,7 @@ def gaussians_of(e: Expr, law: Law) -> Gaussians:
     return frozenset(s for s in e.free if law.is_gaussian(s))
 
 
-def blocks(product: Expr, gaussians: Gaussians, law: Law) -> list[Expr]:
+def blocks(product: Expr, gaussians: Gaussians, law: Law | State) -> list[Expr]:
     """The factors of a product in groups whose variables are independent of those of the other groups."""
     factors = factors_of(product)
     if len(product.free & gaussians) <= 1:
@@ -37,7 +38,7 @@ def blocks(product: Expr, gaussians: Gaussians, law: Law) -> list[Expr]:
     return [canonical(mul(*(factors[k] for k in places))) for places, _ in sorted(groups)]
 
 
-def _depend(xs: Sequence[Sym], ys: Sequence[Sym], law: Law) -> bool:
+def _depend(xs: Sequence[Sym], ys: Sequence[Sym], law: Law | State) -> bool:
     return any(s is t or not law.independent(s, t) for s in xs for t in ys)
 
 

@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsor.expr import Const, Expr, Sym, canonical, evaluate, mul, substitute
+from netsor.expr import Expr, Sym, canonical, mul
 from netsor.gaussian.arithmetic.bounded import Bounded
-from netsor.gaussian.symbolic.degrees import homogeneous_degrees
+from netsor.gaussian.symbolic.degrees import halves
 from netsor.gaussian.symbolic.expansion import factors_of
 from netsor.gaussian.vectorized.laws import Laws, Rule
 
@@ -73,11 +73,8 @@ def homogeneous_pair(block: Expr, symbols: Sequence[Sym]) -> tuple[Homogeneous, 
 
 def homogeneous(f: Expr, u: Sym) -> Homogeneous | None:
     """A function of one variable that is homogeneous of degree 0 or 1, or None."""
-    degrees = homogeneous_degrees(f, (u,)) if f.free == {u} else None
-    if degrees not in ((0,), (1,)):
-        return None
-    above, below = (float(evaluate(canonical(substitute(f, {u: Const(x)})), {})) for x in (1.0, -1.0))
-    return Homogeneous(degrees[0], above, below)
+    found = halves(f, u) if f.free == {u} else None
+    return Homogeneous(*found) if found is not None and found[0] in (0, 1) else None
 
 
 def arc_cosine(block: Expr, symbols: Sequence[Sym]) -> Rule | None:

@@ -23,9 +23,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsor.expr import Const, Expr, Sym, canonical, evaluate, mul, substitute
+from netsor.expr import Expr, Sym, canonical, evaluate, mul
 from netsor.gaussian.arithmetic.bounded import Bounded
-from netsor.gaussian.symbolic.degrees import homogeneous_degrees
+from netsor.gaussian.symbolic.degrees import halves
 from netsor.gaussian.symbolic.expansion import factors_of, integer_power
 from netsor.gaussian.vectorized.closed import determinant
 from netsor.gaussian.vectorized.laws import Laws, Rule
@@ -97,13 +97,13 @@ def truncated_moment(block: Expr, symbols: Sequence[Sym]) -> Rule | None:
 
 def _half(f: Expr, u: Sym, more: int) -> _Half | None:
     """u^more f(u), if that is homogeneous of a nonnegative degree."""
-    degrees = homogeneous_degrees(f, (u,))
-    if degrees is None or degrees[0] + more < 0:
+    found = halves(f, u)
+    if found is None:
         return None
-    above, below = (float(evaluate(canonical(substitute(f, {u: Const(x)})), {})) for x in (1.0, -1.0))
-    if not math.isfinite(above) or not math.isfinite(below):
+    degree, above, below = found
+    if degree + more < 0 or not math.isfinite(above) or not math.isfinite(below):
         return None
-    return _Half(degrees[0] + more, above, (-1.0) ** more * below)
+    return _Half(degree + more, above, (-1.0) ** more * below)
 
 
 @dataclass(frozen=True)
