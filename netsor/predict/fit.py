@@ -23,8 +23,8 @@ NOISE = "noise"
 _STEPS = 60
 # How scipy's L-BFGS says that it made all of them.
 _STEPS_MADE = 1
-# Steps in log parameters; beyond e^±23 nothing is looked for.
-_FARTHEST = math.log(1e10)
+# Steps in log parameters; beyond e^±23 nothing is looked for, and within the smaller nothing is told apart.
+_FARTHEST, _NEAREST = math.log(1e10), 1e-3
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,12 @@ def fit(
 
     Rasmussen & Williams 2006, Eqs. 2.30 and 5.9: ∂ log p = ½ tr((ααᵀ − A⁻¹) ∂A) with α = A⁻¹y, and ∂K exactly, from
     the engine; L-BFGS over the logarithms. After `budget` seconds the likeliest parameters so far are returned.
-    Raises NetsorError: parameters without derivative or not positive (E666), a singular A (E667), no time for a single
-    likelihood (E804), and what `predict` raises.
+    Raises NetsorError: parameters without derivative or not positive, or none (E666), an A that is singular at the
+    start (E667), no time for a single likelihood (E804), and what `predict` raises.
     """
-    from scipy.optimize import minimize
-
+    names = list(dict.fromkeys(names))
+    if not names:
+        raise NetsorError(derived.nothing_to_fit(family.names))
     if not 0 <= noise < math.inf:
         hint = "leave `--noise` out where the targets have none"
         raise NetsorError(derived.bad_prediction("the noise variance", f"{noise:g}", "a number from 0 on", hint))
@@ -111,15 +112,17 @@ def fit(
     def cached(log: Array) -> tuple[float, Array]:
         key = log.tobytes()
         if key not in known:
-            known[key] = evaluate(log)
+            try:
+                known[key] = evaluate(log)
+            except NetsorError as fault:
+                if not known or _is_cut_short():
+                    raise
+                raise _WithoutLikelihood(log.copy()) from fault
         return known[key]
 
-    first = np.log(start)
-    bounds = [(v - _FARTHEST, v + _FARTHEST) for v in first]
     with in_time(network, "likelihood", budget):
         try:
-            made = minimize(cached, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS})
-            finished = made.status != _STEPS_MADE
+            finished = _search(cached, known, np.log(start))
         except (KeyboardInterrupt, NetsorError, TimeOver):
             if not (_is_cut_short() and known):
                 raise
@@ -131,6 +134,41 @@ def fit(
         dict(zip(params, fitted.tolist(), strict=False)), float(fitted[-1]) if with_noise else noise, -float(value),
         float(np.linalg.norm(gradient)), calls, finished,
     )  # fmt: skip
+
+
+class _WithoutLikelihood(Exception):
+    """A point of the search where targets have no likelihood, as where A is singular; the argument is the point."""
+
+
+def _search(
+    cost: Callable[[Array], tuple[float, Array]], known: Mapping[bytes, tuple[float, Array]], first: Array
+) -> bool:
+    """Runs L-BFGS from `first`, and whether it came to its end; what it met is in `known`.
+
+    Where it steps on a point without a likelihood it goes on from the best point so far, in a box that reaches half as
+    far, and the box goes along.
+    """
+    from scipy.optimize import minimize
+
+    centre, reach = first, _FARTHEST
+    for _ in range(_STEPS):
+        low, high = np.maximum(first - _FARTHEST, centre - reach), np.minimum(first + _FARTHEST, centre + reach)
+        box = list(zip(low, high, strict=True))
+        try:
+            made = minimize(cost, centre, jac=True, method="L-BFGS-B", bounds=box, options={"maxiter": _STEPS})
+        except _WithoutLikelihood as at:
+            centre = np.frombuffer(min(known, key=lambda key: known[key][0]))
+            reach = float(np.abs(at.args[0] - centre).max()) / 2
+            if reach < _NEAREST:
+                return False
+            continue
+        at_wall = (made.x == low) | (made.x == high)
+        if made.status == _STEPS_MADE or not at_wall.any():
+            return bool(made.status != _STEPS_MADE)
+        if not (at_wall & (abs(made.x - first) < _FARTHEST)).any():
+            return False
+        centre = made.x
+    return False
 
 
 def _is_cut_short() -> bool:

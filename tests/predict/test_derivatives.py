@@ -9,6 +9,7 @@ import pytest
 
 from netsor.api import loads
 from netsor.diagnostics import NetsorError, Source
+from netsor.predict import fit
 from netsor.predict.fit import log_likelihood
 from netsor.predict.hyperparameters import Family
 
@@ -98,3 +99,38 @@ def test_a_fit_finds_the_noise_and_the_scale():
     assert best == pytest.approx(found.log_likelihood, rel=1e-12)
     for s, noise in ((1.05, 1), (0.95, 1), (1, 1.05), (1, 0.95)):
         assert likelihood(found.values["s"] * s, found.noise * noise) < best
+
+
+def test_a_fit_steps_back_from_where_targets_have_no_likelihood():
+    """Equal rows with equal targets: the likelihood grows until the noise is lost in rounding, where it is none."""
+    text = "param a = 1\nnetwork m(ξ : 2)\nmatrix U : (n, 2) ~ N(0, a)\nvector v ~ N(0, 1)\n"
+    text += "output f := vᵀ relu(U ξ) / √n\n"
+    x = [[1.0, 0.5], [1.0, 0.5], [-0.5, 1.0]]
+    for start in (1e-7, 1e-12):
+        _, found = loads(text).fit(x, [1.0, 1.0, -1.0], ("a", "noise"), noise=start)
+        assert not found.finished and found.noise < 1e-14
+        k = loads(text, set={"a": found.values["a"]}).nngp(x).value + found.noise * np.eye(3)
+        assert log_likelihood(k, np.array([1.0, 1.0, -1.0]), [], False, "m")[0] == pytest.approx(found.log_likelihood)
+    with pytest.raises(NetsorError) as said:
+        loads(text).fit(x, [1.0, 1.0, -1.0], ("a",))
+    assert said.value.diagnostics[0].code == "E667"
+    with pytest.raises(NetsorError) as said:
+        loads(text).fit(x, [1.0, 1.0, -1.0], ())
+    assert said.value.diagnostics[0].code == "E666"
+
+
+def test_a_fit_in_a_box_that_goes_along_finds_the_maximum():
+    """−log p is (x − 3)² + (y + 1)², and there is none where x + y is above 4 or x below −0.5."""
+    known = {}
+
+    def cost(at):
+        if at.sum() > 4 or at[0] < -0.5:
+            raise fit._WithoutLikelihood(at)
+        known[at.tobytes()] = float((at[0] - 3) ** 2 + (at[1] + 1) ** 2), np.array([2 * at[0] - 6, 2 * at[1] + 2])
+        return known[at.tobytes()]
+
+    for start in ([0.0, 0.0], [-0.4, 4.0], [3.9, -9.0]):
+        known.clear()
+        assert fit._search(cost, known, np.array(start))
+        best = np.frombuffer(min(known, key=lambda key: known[key][0]))
+        assert best == pytest.approx([3, -1], abs=1e-5)

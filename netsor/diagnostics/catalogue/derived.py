@@ -353,6 +353,15 @@ def no_parameter(name: str, is_there: bool, known: Sequence[str]) -> Diagnostic:
     )
 
 
+def nothing_to_fit(known: Sequence[str]) -> Diagnostic:
+    listed = ", ".join(f"`{n}`" for n in known) or "none"
+    return E666(
+        "there is nothing to fit: no `param` is named, and no noise",
+        notes=(f"kernels have derivatives by {listed}",),
+        hint="name one of these, or `noise`",
+    )
+
+
 E667 = _run(
     "E667",
     "targets without a likelihood",
