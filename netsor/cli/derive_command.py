@@ -40,7 +40,9 @@ def run(args: argparse.Namespace) -> int:
     if not args.numbers:
         refuse_unused(args, ("tol", "budget"), "without `--numbers`")
     fill_in(args, tol=1e-8, budget=60.0)
-    from netsor.show.derivation import as_latex, as_markdown, as_text, with_numbers
+    from netsor.gaussian import Settings
+    from netsor.limit import Limit
+    from netsor.show.derivation import as_latex, as_markdown, as_text, derive, with_numbers
     from netsor.show.writing import variables_of
 
     with within(ends(args.budget if args.numbers else None), f"the derivation of `{args.file}`"):
@@ -48,9 +50,12 @@ def run(args: argparse.Namespace) -> int:
         report_warnings(document)
         subject = program_of(document, args)
         of = variables_of(subject.program, [args.of])[0] if args.of else None
-        d = subject.derive(of, args.all)
+        program = subject.evaluable()
+        # What has no value, which the formulas are told with, is asked of the limit that the numbers come from.
+        limit = Limit(program, Settings(args.tol, args.budget))
+        d = derive(program, of, args.all, limit)
         if args.numbers:
-            d = with_numbers(d, tol=args.tol, budget=args.budget)
+            d = with_numbers(d, limit, budget=args.budget)
     longest = {"longest": None} if args.full else {}
     match args.format:
         case "latex":

@@ -129,10 +129,13 @@ def _run(out: Material, widths: list[int], seeds: int, seed: int, tell: Callable
 
 
 def _derivation(program: Program, tol: float, budget: float | None) -> Any:
+    from netsor.gaussian import Settings
+    from netsor.limit import Limit
     from netsor.show.derivation import derive, with_numbers
 
     try:
-        return with_numbers(derive(program), tol=tol, budget=budget)
+        limit = Limit(program, Settings(tol, budget))
+        return with_numbers(derive(program, limit=limit), limit, budget=budget)
     except (NetsorError, RecursionError, TimeOver):
         # Where a limit does not exist, or there was no time for it, the table of limits says so.
         return None
