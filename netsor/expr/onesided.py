@@ -348,9 +348,8 @@ class OneSided:
         ahead, here = ends
         gone = Expansion(tuple((p, neg(d)) for p, d in here.terms), here.rest)
         change = self._sum([ahead, gone])
-        if change.terms and change.terms[0][0] < k and not self._is_nothing(change.terms[0][1]):
-            self.refuse_growth(change.terms[0][1], k - change.terms[0][0])
-        change = Expansion(tuple(t for t in change.terms if t[0] >= k), change.rest)
+        # A quotient that grows is refused by what it stands in: tanh of it is bounded.
+        change = Expansion(tuple(t for t in change.terms if t[0] >= k or not self._is_nothing(t[1])), change.rest)
         return self._product(change, inverse, upto)
 
     def refuse_growth(self, c: Expr, order: float) -> None:
@@ -359,7 +358,7 @@ class OneSided:
         if u is not None and len(self.signs) < _MOST_CASES:
             raise _Split(u)
         p = order / 2
-        raise Diverges("√n" if p == 0.5 else f"n^{p:g}", grows=True)
+        raise Diverges({0.5: "√n", 1.0: "n"}.get(p, f"n^{p:g}"), grows=True)
 
     def _is_nothing(self, e: Expr) -> bool:
         return self.settled(e) is ZERO

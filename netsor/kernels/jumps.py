@@ -27,7 +27,7 @@ def verify_no_jump(network: Program, template: Template | None, inputs: np.ndarr
     if template is None:
         return
     general = template.evaluator.limit
-    if not general.has_doubts and not Jumps(general).suspects:
+    if not general.has_doubts and not general.meets_jumps and not Jumps(general).suspects:
         return
     named = named_examples(network, inputs)
     kinds = patterns(network, named)
@@ -44,3 +44,4 @@ def verify_no_jump(network: Program, template: Template | None, inputs: np.ndarr
             if said is not None:
                 raise NetsorError(said)
             limit.verify(i.name)
+            limit.verify_known(i.name)

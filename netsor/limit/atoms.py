@@ -34,9 +34,13 @@ class Atoms:
         """Whether arguments of ψ lie on a kink, a jump or a root in the limit, with positive probability."""
         return self._expansions.meets(i)
 
+    def one_sided(self, i: Nonlin | Moment) -> Expr | None:
+        """The same of a ψ that is not an instruction; raises `Diverges` and `Unsettled` where it has none."""
+        return self._expansions.one_sided(i)
+
     def _limit(self, i: Nonlin | Moment) -> Expr | None:
         try:
-            return self._expansions.one_sided(i)
+            return self.one_sided(i)
         except Diverges as fault:
             self.without_limit[i.name] = limits.grows_at_jump(i.name, i.span, fault.rate)
         except Unsettled:

@@ -73,6 +73,8 @@ class InitialLaw:
                 return Estimate(0.0)
             variance = p.input_matrix[e.matrix].variance
             terms = [s * t for s, t in zip(p.row(e), p.row(f), strict=True)]
+            if not all(map(math.isfinite, terms)):
+                return rounded(*self.exact(a, b))
             value, size = math.fsum(terms), math.fsum(map(abs, terms))
             if abs(value) <= _CANCELS * size:
                 return rounded(*self.exact(a, b))

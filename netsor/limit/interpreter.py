@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from netsor.core import MatMul, Moment, Nonlin, Program
@@ -146,6 +147,11 @@ class Limit:
         """Whether there are instructions in which a scalar may have no value."""
         return bool(self.written.doubts.used)
 
+    @property
+    def meets_jumps(self) -> bool:
+        """Whether there are instructions without a limit, or whose limit is not known, at a kink or a jump."""
+        return bool(self.written.atoms.without_limit or self.written.atoms.not_known)
+
     def _uncertain_in(self, line: str) -> list[Sym]:
         """The scalars of uncertain value that occur in an instruction as written, outside of branches not taken."""
         i = self.program.by_name[line]
@@ -159,6 +165,17 @@ class Limit:
     def verify_known(self, name: str) -> None:
         """Raise NetsorError (E801) where the limit of such an instruction is not known."""
         self._refuse(name, self.written.atoms.not_known)
+
+    @contextmanager
+    def known_first(self, name: str) -> Iterator[None]:
+        """A block in which a divergence is told only where the limits of all lines are known: that of what stands in
+        the place of an unknown one says nothing.
+        """
+        try:
+            yield
+        except NetsorError:
+            self.verify_known(name)
+            raise
 
     def _refuse(self, name: str, faults: Mapping[str, Diagnostic]) -> None:
         needed = self.program.needed([name]) if faults else ()

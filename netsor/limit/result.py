@@ -109,7 +109,8 @@ def infer_limit(
                 state.grant((end - now()) / (len(names) - k), share)
             faults.pop(output.name, None)
             try:
-                value = _one(state, output.scalar)
+                with state.known_first(output.scalar):
+                    value = _one(state, output.scalar)
                 jumps.refuse(output.scalar)
                 state.verify_known(output.scalar)
                 values[output.name] = value
@@ -184,7 +185,7 @@ def _size(state: Limit, value: Expr) -> float:
     total = 0.0
     for x, v in arguments.items():
         slope = evaluate(diff(psi, Sym(x)), point)
-        if math.isfinite(slope):
+        if slope and math.isfinite(slope):
             total += abs(slope) * _size(state, v)
     return total
 
@@ -193,7 +194,11 @@ def _value(state: Limit, value: Expr) -> float:
     if isinstance(value, Const):
         return float(value.value)
     k, rest = apart(value)
-    return math.ldexp(evaluate(rest, {s: state.scalar(s).value for s in rest.free}), k)
+    known = evaluate(rest, {s: state.scalar(s).value for s in rest.free})
+    try:
+        return math.ldexp(known, k)
+    except OverflowError:  # an argument of a branch that is not taken may be beyond the floats
+        return math.copysign(math.inf, known)
 
 
 _RANKS = {m.value: rank for rank, m in enumerate(Method)}

@@ -27,7 +27,7 @@ from netsor.expr.functions import is_singular
 from netsor.expr.infinite_width import at_infinite_width
 from netsor.expr.nodes import size_beyond
 from netsor.expr.rationals import rational
-from netsor.gaussian import vanishes
+from netsor.gaussian import Unsettled, vanishes
 from netsor.gaussian.existence.integrability import integrable
 from netsor.gaussian.symbolic.independence import gaussians_of
 from netsor.gaussian.symbolic.powers_of_two import is_far
@@ -342,6 +342,9 @@ class Writing:
     def _are_independent(self, a: Sym, b: Sym) -> bool:
         p, q = self.products.get(a), self.products.get(b)
         if p is None or q is None:
-            return self.law.covariance(a, b) == (0.0, 0.0)
+            try:
+                return self.law.covariance(a, b) == (0.0, 0.0)
+            except Unsettled:  # too large for a number, and so not zero
+                return False
         # The expectation of the product of the operands may vanish by symmetry or independence.
         return p.variance == 0 or self._uncorrelated.vanishes(p.operand, q.operand)

@@ -12,7 +12,10 @@ from attack import call_of, faults, survey
 
 from netsor.api import loads
 from netsor.cli.main import main
+from netsor.diagnostics import NetsorError
 from netsor.finite.averages import mean, standard_error
+from netsor.gaussian import Settings
+from netsor.limit.expectations import Expectations
 
 
 def wrong(first: int, last: int) -> str:
@@ -180,3 +183,74 @@ def test_huge_powers_end_in_their_time(text: str) -> None:
     assert [d.code for d in found.diagnostics] == ["E804"]
     # 297!! by 40 digits.
     assert found["b"].value == pytest.approx(1.25527562259930633890922678431e304, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("law", "quotient", "limit", "trained"),
+    [
+        ("N(0, 1)", "atan(b + g/√n) - atan(b)", "g / (1 + b^2)", "U, v, b"),
+        ("N(0, 1)", "sin(b + g/√n) - sin(b)", "g * cos(b)", "b"),
+        ("N(0, 1)", "relu(b + g/√n) - relu(b)", "g * step(b)", "U, v"),
+        ("N(0, 0)", "relu(b + g/√n) - relu(b)", "relu(g)", "U, v"),
+        ("N(0, 0)", "leaky_relu(g/√n + b, 0.2) - leaky_relu(b, 0.2)", "leaky_relu(g, 0.2)", "U"),
+        ("N(0, 0)", "abs(b + tanh(g)/√n) - abs(b)", "abs(tanh(g))", "U, v"),
+    ],
+)
+def test_kernels_of_difference_quotients_are_those_of_their_limits(
+    law: str, quotient: str, limit: str, trained: str
+) -> None:
+    head = f"network m(ξ : 2)\nmatrix U : (n, 2) ~ N(0, 1/3)\nvector v ~ N(0, 1)\nvector b ~ {law}\ntrain {trained}\n"
+    rows = [[1.0, 0.5], [-0.2, 1.0], [-1.0, -0.5]]
+    one, two = (loads(f"{head}g := U ξ\noutput f := vᵀ ({z}) / √n\n").ntk(rows) for z in (f"√n ({quotient})", limit))
+    for a, b in ((one.nngp, two.nngp), (one.ntk, two.ntk)):
+        assert np.all(abs(a.value - b.value) <= a.error + b.error + 1e-15) and np.all(a.error < 1e-9)
+
+
+def test_kernels_of_quotients_that_grow_are_refused() -> None:
+    head = "network m(ξ : 2)\nmatrix U : (n, 2) ~ N(0, 1/3)\nvector v ~ N(0, 1)\nvector b ~ N(0, 0)\ntrain U, b * 1\n"
+    for body, why in (
+        ("√n (step(b + U ξ/√n) - step(b))", "grows like √n"),
+        ("tanh(√n (step(b + U ξ/√n) - step(b)))", "is not known"),
+    ):
+        with pytest.raises(NetsorError, match=why):
+            loads(f"{head}output f := vᵀ ({body}) / √n\n").nngp([[1.0, 0.5]])
+    # ∂f/∂b of a relu that starts on its kink is √n times a jump, and the NTK has its square.
+    with pytest.raises(NetsorError, match="grows like n where"):
+        loads(f"{head}output f := vᵀ (√n (relu(b + U ξ/√n) - relu(b))) / √n\n").ntk([[1.0, 0.5]])
+
+
+def test_a_bounded_function_of_what_grows_is_not_told_to_diverge() -> None:
+    """tanh(√n step(d)) tends to step(d); what is not found is told to be unknown."""
+    text = "vector d ~ N(0, 1)\nvector zero ~ N(0, 0)\nz := tanh(√n (step(zero + d/√n) - step(zero)))\noutput mean(z)\n"
+    (said,) = loads(text).limit().diagnostics
+    assert "is not known" in said.message
+
+
+def test_covariances_of_data_beyond_the_doubles_are_not_zero() -> None:
+    """Products of rows that overflow, with either sign, are no independence."""
+    text = "data X : (2, 2) = [[1e200, 1e200], [1e200, -2e200]]\nmatrix U : (n, 2) ~ N(0, 1)\nmatrix W\n"
+    text += "g := U X[1]\nh := U X[2]\noutput a := mean(step(g) * step(h))\noutput b := mean(tanh(W g) * (W h))\n"
+    assert {d.code for d in loads(text).limit().diagnostics} == {"E804"}
+
+
+def test_a_branch_that_is_not_taken_may_be_beyond_the_doubles() -> None:
+    text = "vector x ~ N(1e200, 1)\noutput a := if mean(x) > 3 then 0.5 else exp(-mean(x^2))\n"
+    assert loads(text).limit()["a"].value == 0.5
+
+
+def test_formulas_of_what_takes_long_end_in_their_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether a scalar of a derivation has a value is asked of a limit that has the budget of the command."""
+    (tmp_path / "p.netsor").write_text("vector x ~ N(0, 1)\nθ := mean(exp(tanh(x)))\noutput a := 1 / θ\n")
+    budgets = []
+    plain = Expectations.__init__
+
+    def noted(self: Expectations, law: object, program: object, settings: Settings, *others: object) -> None:
+        budgets.append(settings.budget)
+        plain(self, law, program, settings, *others)
+
+    monkeypatch.setattr(Expectations, "__init__", noted)
+    assert main(["derive", str(tmp_path / "p.netsor"), "--numbers", "--budget", "7"]) == 0
+    assert budgets == [7.0]
+    capsys.readouterr()

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from netsor.deadline import verify_time
 from netsor.expr import (
     FUNCTIONS,
     ZERO,
@@ -139,6 +140,7 @@ class _Rays:
     def sum(self, n: int) -> tuple[float, float, float]:
         """The value, the error due to the roots, and the integral of the modulus."""
         w, share = self.directions(n)
+        verify_time()
         parts = [self._on(w[:, i : i + 2048], share[i : i + 2048]) for i in range(0, w.shape[1], 2048)]
         v, e = (np.concatenate(x) for x in zip(*parts, strict=True))
         return math.fsum(v), math.fsum(e), math.fsum(np.abs(v))

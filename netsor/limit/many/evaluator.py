@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from netsor.core import DataRef, Moment
-from netsor.expr import Add, Const, Expr, Sym, add, canonical, is_singular, mul, substitute, to_text
+from netsor.expr import WIDTH, Add, Const, Expr, Sym, add, canonical, is_singular, mul, onesided, substitute, to_text
 from netsor.expr.arrays import lambdify
+from netsor.expr.asymptotics import Diverges
 from netsor.expr.complements import stable_form
-from netsor.gaussian import NoPointwiseMeaning
+from netsor.expr.infinite_width import at_infinite_width
+from netsor.gaussian import Divergent, NoPointwiseMeaning, Unsettled
 from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.symbolic.expansion import factors_of, integer_power
 from netsor.gaussian.symbolic.linear_forms import Form
@@ -330,8 +332,23 @@ class Evaluator:
     def moment(self, psi: Expr) -> Step:
         """E ψ of an expression in the variables of the template."""
         vectors, scalars = self.limit.vectors, self.limit.scalars
+        if WIDTH in psi.free:  # a backward pass divides by √n what ψ* multiplies with it
+            if (there := self._one_sided(psi)) is not None:
+                return self.expect(*factors_of(there))
+            psi = at_infinite_width(psi)
         z = {s: vectors[s.name] if s.name in vectors else scalars[s.name] for s in psi.free}
         return self.expect(*(substitute(f, z) for f in factors_of(psi)))
+
+    def _one_sided(self, psi: Expr) -> Expr | None:
+        """The limit of ψ where its arguments approach a kink or a jump, in Ẑ's; None where they do not."""
+        names = {s.name for s in psi.free if s is not WIDTH}
+        vectors = names & self.limit.vectors.keys()
+        try:
+            return self.limit.written.atoms.one_sided(Moment("", psi, tuple(vectors), tuple(names - vectors)))
+        except Diverges as fault:
+            raise Divergent(f"it grows like {fault.rate} where an argument lies on a jump") from None
+        except onesided.Unsettled:
+            raise Unsettled("an argument lies on a kink, a jump or a root with positive probability") from None
 
     def expect(self, *factors: Expr, variance: float = 1.0) -> Step:
         """E of a product of expressions in Ẑ's, over the domain of the examples that it mentions, times a number."""
