@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from netsor.importer.parameters import MATRIX
 from netsor.importer.refusal import Refusal
-from netsor.importer.tensors import ROW, Axis, Digit, Tensor, aligned, empty, is_width
-from netsor.importer.terms import NIL, VECTOR, Entry, Term, add, dot, matmul, mul, num
+from netsor.importer.tensors import ROW, Axis, Digit, Tensor, aligned, filled, is_width
+from netsor.importer.terms import INPUT, NIL, VECTOR, Entry, Term, add, columns_of, dot, matmul, met, mul, num
 
 
 def matrix_parts(e: Entry) -> tuple[Entry, Entry]:
@@ -82,19 +81,25 @@ def contract(a: Tensor, axes_a: Sequence[str], b: Tensor, axes_b: Sequence[str],
     out_shape = [int(d) for x in out for d in digits[x] if not is_width(d)]
     sum_shape = [int(d) for x in summed for d in digits[x] if not is_width(d)]
     full = (*out_shape, *sum_shape)
-    one: Any
-    two: Any
-    one, two = (np.broadcast_to(x, full) for x in arrays)
-    entries = empty(out_shape)
+    rows = [np.broadcast_to(x, full).reshape(math.prod(out_shape), math.prod(sum_shape)) for x in arrays]
     label_a, label_b = (labels.get((k, wide[0]), ROW) if wide else ROW for k in (0, 1))
-    for index in np.ndindex(*out_shape):
-        terms = []
-        for k in np.ndindex(*sum_shape):
-            p, q = one[index + k], two[index + k]
-            terms.append(along_width(p, q, label_a, label_b) if wide else _product(p, q))
-        entries[index] = add(*terms) if len(terms) != 1 else terms[0]
+
+    def total(p: list[Entry], q: list[Entry]) -> Entry:
+        return add(*(along_width(x, y, label_a, label_b) for x, y in zip(p, q))) if wide else sum_of_products(p, q)
+
+    entries = filled(out_shape, (total(p.tolist(), q.tolist()) for p, q in zip(*rows)))
     axes = tuple(tuple(ROW if is_width(d) else d for d in digits[x]) for x in out)
     return Tensor(axes, entries)
+
+
+def sum_of_products(one: Sequence[Entry], two: Sequence[Entry]) -> Entry:
+    """Σ_k one_k two_k; of numbers of the inputs and columns of a parameter it is one term."""
+    for forms, weights in ((one, two), (two, one)):
+        if any(e.kind == INPUT for e in forms):
+            columns = met(forms, weights)
+            if columns is not None:
+                return columns_of(*columns)
+    return add(*map(_product, one, two))
 
 
 def _product(x: Entry, y: Entry) -> Entry:
@@ -147,7 +152,7 @@ def with_layout(t: Tensor, i: int, other: Axis) -> Tensor:
     outer, inner = [int(d) for d in other[:place]], [int(d) for d in other[place + 1 :]]
     arrays = {e.term.value[0] for e in t.entries.flat if e.term.op == "var"}
     p = next(iter(arrays)).parameter if len(arrays) == 1 else None
-    if p is None or math.prod([*outer, *inner]) != axis[0] or len(set(p.laws.values())) > 1:
+    if p is None or math.prod([*outer, *inner]) != axis[0] or len(p.laws.distinct) > 1:
         return t
     p.interleave(0 if label == ROW else 1, math.prod(inner))
     axes = (*t.axes[:i], (*outer, label, *inner), *t.axes[i + 1 :])

@@ -14,12 +14,12 @@ import torch
 from netsor.api import Document, load_source
 from netsor.diagnostics import NetsorError, Source
 from netsor.importer.export import Exported, export
-from netsor.importer.network import Network, assemble
+from netsor.importer.network import Network, Part, assemble
 from netsor.importer.operations import ONE_HOT, RULES, WHOLE
-from netsor.importer.parameters import MATRIX, Parameter, Parameters
+from netsor.importer.parameters import MATRIX, Parameter, Parameters, blocks
 from netsor.importer.refusal import Refusal
 from netsor.importer.terms import SCALAR
-from netsor.importer.text import Writer, Written
+from netsor.importer.text import Declared, Writer, Written
 from netsor.importer.translate import Translation
 
 # About so many numbers can be followed through a layer in a few minutes.
@@ -45,7 +45,8 @@ class Imported(Document):
         numbers = np.concatenate([np.asarray(x).reshape(-1) for x in tensors])
         out = {}
         for x in self._network.inputs:
-            rows = np.array([[_entry(numbers, k) for k in row] for row in x.rows])
+            token, value = np.divmod(-x.rows - 1, ONE_HOT)
+            rows = (numbers[token] == value).astype(float) if x.tokens else numbers[x.rows].astype(float)
             out[x.name] = rows if len(rows) > 1 else rows[0]
         return out
 
@@ -53,7 +54,7 @@ class Imported(Document):
     def paths(self) -> dict[str, str]:
         """For each declared name, such as `W[2]`, the path of the module's parameter that it is a part of."""
         assert self._written is not None
-        return {name: p.path for name, (p, _, _) in self._written.names.items()}
+        return {name: d.parameter.path for name, d in self._written.names.items()}
 
     def weights(self, module: Any) -> dict[str, np.ndarray[Any, Any]]:
         """The weights of a module of the factory as those of the network, by name.
@@ -62,12 +63,12 @@ class Imported(Document):
         c of the output has shape (n,) too: coordinates that are all c/√n, for c = Σ_α c_α/√n.
         """
         assert self._written is not None
-        tensors = {p: _tensor(module, p) for p, _, _ in self._written.names.values()}
-        n = next(t.shape[p.wide[0]] // p.array.shape[p.wide[0]] for p, t in tensors.items() if p.wide)
-        return {
-            name: _block(tensors[p], n, p, entries, is_input)
-            for name, (p, entries, is_input) in self._written.names.items()
-        }
+        held: dict[Parameter, np.ndarray[Any, Any]] = {}
+        for d in self._written.names.values():
+            if d.parameter not in held:
+                held[d.parameter] = _blocks(module, d.parameter)
+        n = next(held[p].shape[-1] for p in held if p.wide)
+        return {name: _weights(held[d.parameter], n, d) for name, d in self._written.names.items()}
 
 
 def import_module(
@@ -182,8 +183,8 @@ def _notes(exported: Exported, network: Network, translation: Translation, init:
     first, unit = exported.widths[0], exported.units[0]
     if first != unit:
         notes.append(f"n is {_fraction(unit, first)} of the width that the factory is called with")
-    known = {*training.trained, *training.vanishing, *training.left_out}
-    uniform = sorted({p.path for p, _ in known if p.uniform_matrix})
+    known = [_parameter(x) for x in (*training.trained, *training.vanishing, *training.left_out)]
+    uniform = sorted({p.path for p in known if p.uniform_matrix})
     if uniform:
         notes.append(
             "n×n matrices drawn from uniform laws are Gaussian ones of the same variance, with the same limit: "
@@ -193,17 +194,17 @@ def _notes(exported: Exported, network: Network, translation: Translation, init:
         notes.append(f"the law of {path} was given: {law}")
     units = {0: "", 1: " divided by n"}.get(training.unit, f" divided by n^{training.unit}")
     notes.append(f"the NTK is the limit of the module's own Σ ∂f/∂θ ∂f'/∂θ{units}")
-    biases = {p.path for p, _ in known if p.kind == SCALAR}
+    biases = {p.path for p in known if p.kind == SCALAR}
     if training.vanishing:
         notes.append(
             "parameters whose share of it vanishes are not trained here: "
-            + _listed(sorted({p.path for p, _ in training.vanishing}))
+            + _listed(sorted({_parameter(x).path for x in training.vanishing}))
         )
     if training.left_out:
         notes.append(
             "not trained here, though their share of it does not vanish, since they act through a mean over the width "
             "and move n times as fast as a trained vector of the language: "
-            + _listed(sorted({p.path for p, _ in training.left_out}))
+            + _listed(sorted({_parameter(x).path for x in training.left_out}))
         )
     numbers = sorted({p.path for p in translation.parameters.all.values() if p.trained and p.kind == SCALAR} - biases)
     if numbers:
@@ -219,6 +220,11 @@ def _notes(exported: Exported, network: Network, translation: Translation, init:
     if unused:
         notes.append("parameters that no output uses: " + _listed(unused))
     return [*notes, *translation.notes, *network.notes]
+
+
+def _parameter(part: Part) -> Parameter:
+    assert part[0].parameter is not None
+    return part[0].parameter
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -242,34 +248,25 @@ def _comments(exported: Exported, origin: str, example: Any, notes: list[str]) -
     return lines
 
 
-def _tensor(module: Any, p: Parameter) -> np.ndarray[Any, Any]:
+def _blocks(module: Any, p: Parameter) -> np.ndarray[Any, Any]:
+    """The blocks of a parameter one after the other, as arrays along the width."""
     for part in p.path.split("."):
         module = getattr(module, part)
-    return np.asarray(module.detach().double())
+    t = module.detach().double()
+    for which, k in enumerate(p.wide):
+        # Units of `inner` entries: the i-th block holds the (i mod inner)-th of each.
+        c, inner = p.array.shape[k], p.interleaved.get(which, 1)
+        parts = t.unflatten(k, (c // inner, t.shape[k] // c, inner))
+        t = parts.transpose(k + 1, k + 2).flatten(k, k + 2)
+    found = blocks(t, p.array.shape, p.widths)
+    return np.asarray(found.reshape(-1, *found.shape[len(p.array.shape) :]))
 
 
-def _block(
-    array: np.ndarray[Any, Any], n: int, p: Parameter, entries: Sequence[tuple[int, ...]], is_input: bool
-) -> np.ndarray[Any, Any]:
-    """The numbers of a member: a block of the parameter, or columns of it, without their power of n."""
-    parts = []
-    for index in entries:
-        block = tuple(_part(i, n, p, p.wide.index(k)) if k in p.wide else i for k, i in enumerate(index))
-        power = float(p.power(index)) + (0.5 if p.kind == MATRIX else 0.0)
-        parts.append(array[block] / n**power)
+def _weights(held: np.ndarray[Any, Any], n: int, d: Declared) -> np.ndarray[Any, Any]:
+    """The numbers of a member, without their power of n."""
+    p = d.parameter
+    power = float(p.power(p.array.index(d.blocks[0]))) + (0.5 if p.kind == MATRIX else 0.0)
+    values = held[d.blocks] / n**power
     if p.kind == SCALAR:
-        return np.full(n, parts[0] / np.sqrt(n))
-    return np.stack(parts, axis=1) if is_input else parts[0]
-
-
-def _part(i: int, n: int, p: Parameter, which: int) -> slice:
-    inner = p.interleaved.get(which, 1)
-    part, at = divmod(i, inner)
-    return slice(part * inner * n + at, (part + 1) * inner * n, inner)
-
-
-def _entry(numbers: np.ndarray[Any, Any], k: int) -> float:
-    if k >= 0:
-        return float(numbers[k])
-    token, value = divmod(-k - 1, ONE_HOT)
-    return float(numbers[token] == value)
+        return np.full(n, values[0] / np.sqrt(n))
+    return np.ascontiguousarray(values.T) if d.is_input else np.asarray(values[0])

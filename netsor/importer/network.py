@@ -2,51 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from netsor.importer.arrays import Array, Index
+from netsor.importer.inputs import Input, InputMatrices, find_inputs, order_note
 from netsor.importer.laws import Power, neat
-from netsor.importer.operations import one_hot
-from netsor.importer.parameters import MATRIX, Parameter
+from netsor.importer.parameters import Parameter
 from netsor.importer.refusal import Refusal
 from netsor.importer.tensors import Tensor
 from netsor.importer.terms import SCALAR, VECTOR, ZERO, Entry, Term, mul, settled, subterms
 from netsor.importer.translate import Translation
 
 HALF = Fraction(1, 2)
-Part = tuple[Parameter, Index]  # an entry of a parameter: a matrix or a vector
-
-
-@dataclass(eq=False)
-class Input:
-    """An input of the network: `rows` lists the numbers of the entries of each of its members."""
-
-    name: str
-    rows: list[tuple[int, ...]]
-    tokens: bool = False
-    hint: str = "input"
-    parameter: None = None
-    is_output: bool = False
-    inlined: bool = False
-
-    @property
-    def dimension(self) -> int:
-        return len(self.rows[0])
-
-
-@dataclass(eq=False)
-class InputMatrices:
-    """A parameter whose columns meet rows of inputs: `columns[index]` are the entries that are one n×d matrix."""
-
-    parameter: Parameter
-    array: Array
-    columns: dict[Index, tuple[Index, ...]] = field(default_factory=dict)
+Part = tuple[Array, Index]  # a member of an array of a parameter: a matrix or a vector
+Matrices = Mapping[Parameter, InputMatrices]
 
 
 @dataclass(frozen=True)
@@ -110,8 +84,9 @@ def assemble(translation: Translation, outputs: Sequence[Tensor]) -> Network:
     arrays = _reached(translation.arrays, results)
     _fix_numbers(arrays)
     _verify_live(results, arrays, translation)
-    training = _training(results, arrays)
-    inputs, matrices = _inputs(translation, arrays)
+    inputs, matrices = find_inputs(translation, arrays)
+    notes += [note for x in inputs if (note := order_note(x)) is not None]
+    training = _training(results, arrays, matrices)
     _verify_apart(matrices, [*arrays, *results])
     readout = added if uses_added else None
     return Network(inputs, matrices, arrays, results, readout, notes, training)
@@ -354,7 +329,7 @@ def _verify_live(outputs: list[Array], arrays: list[Array], translation: Transla
 
 
 def _has_input(t: Term) -> bool:
-    return any(x.op == "column" for x in subterms(t))
+    return any(x.op == "columns" for x in subterms(t))
 
 
 def _influences(outputs: list[Array], arrays: list[Array], mean: Fraction = ZERO) -> dict[Part, Fraction]:
@@ -386,22 +361,31 @@ def _influences(outputs: list[Array], arrays: list[Array], mean: Fraction = ZERO
         for i, t in a.terms.items():
             if (a, i) in reach:
                 down(t, reach[a, i])
-    return {(a.parameter, i): p for (a, i), p in reach.items() if a.parameter is not None}
+    return {(a, i): p for (a, i), p in reach.items() if a.parameter is not None}
 
 
-def _training(outputs: list[Array], arrays: list[Array]) -> Training:
+def _power(part: Part, matrices: Matrices) -> Fraction:
+    """See `Parameter.power`; the columns of an input matrix have one law."""
+    array, index = part
+    p = array.parameter
+    assert p is not None
+    m = matrices.get(p)
+    return p.power(p.array.index(m.columns[index][0]) if m is not None and m.array is array else index)
+
+
+def _training(outputs: list[Array], arrays: list[Array], matrices: Matrices) -> Training:
     """What is trained, and the power of n by which the module's own gradient kernel is divided.
 
     The entries of a parameter are n^p times those of unit size (for a matrix N(0, s/n) the unit is w in w/√n), so that
     the sum of the squares of ∂f/∂θ is n^(-2p) times that in the units.
     """
     direct, through_means = (_influences(outputs, arrays, mean) for mean in (ZERO, -HALF))
-    parts = [(q, index) for q, index in direct if q.trained]
+    parts = [x for x in direct if x[0].parameter is not None and x[0].parameter.trained]
     if not parts:
         return Training(set(), 0, set(), set())
     # The order of a part's share, and what it would be if no mean stood between it and the output.
-    order = {x: 2 * (through_means[x] - x[0].power(x[1])) for x in parts}
-    bare = {x: 2 * (direct[x] - x[0].power(x[1])) for x in parts}
+    order = {x: 2 * (through_means[x] - _power(x, matrices)) for x in parts}
+    bare = {x: 2 * (direct[x] - _power(x, matrices)) for x in parts}
     top = max(order.values())
     trained = {x for x in parts if bare[x] == top}
     # A multiplier that grew with n would be needed.
@@ -410,79 +394,14 @@ def _training(outputs: list[Array], arrays: list[Array]) -> Training:
     return Training(trained, unit, {x for x in parts if x not in trained | left_out}, left_out)
 
 
-# Inputs
-
-
-@dataclass(frozen=True)
-class _Column:
-    parameter: Parameter
-    index: Index
-    number: int
-    factor: float
-
-
-def _columns(t: Term) -> list[tuple[_Column, Term]] | None:
-    """The columns that a term of a sum is made of; None where it is something else."""
-    factor = 1.0
-    if t.op == "prod" and len(t.args) == 2 and t.args[0].op == "num" and t.args[0].value.p == 0:
-        factor, t = t.args[0].value.c, t.args[1]
-    if t.op != "column":
-        return None
-    array, index = t.args[0].value
-    linear, constant = t.value
-    if constant:
-        raise Refusal(
-            "a constant is added to the input before the first layer",
-            hint="add it to the data, outside of the module",
-        )
-    return [(_Column(array.parameter, index, i, factor * c), t) for i, c in linear.items()]
-
-
-def _inputs(translation: Translation, arrays: list[Array]) -> tuple[list[Input], dict[Parameter, InputMatrices]]:
-    sums: list[list[_Column]] = []
-    for a in arrays:
-        for t in a.terms.values():
-            sums += list(_sums(t))
-    candidates = []
-    start_names = iter(("ξ", "ζ", "η", "ω", "ρ", "τ"))
-    names: list[str] = []
-    for shape, start in zip(translation.input_shapes, translation.input_starts):
-        names.append(next(start_names, f"ξ{len(names)}"))
-        tokens = start in translation.vocabulary
-        if tokens:
-            rows = [
-                tuple(one_hot(start + k, v) for v in range(translation.vocabulary[start + k]))
-                for k in range(int(np.prod(shape, dtype=int)))
-                if start + k in translation.vocabulary
-            ]
-            candidates.append([Input(names[-1], rows, True)])
-        else:
-            candidates.append([Input(names[-1], rows) for rows in _partitions(shape, start)])
-    chosen: list[Input] = []
-    for options in candidates:
-        for option in options:
-            if _grouped(sums, [option]) is not None:
-                chosen.append(option)
-                break
-    chosen = [c for c in chosen if any(x.number in set(sum(map(list, c.rows), [])) for s in sums for x in s)]
-    groups = _grouped(sums, chosen)
-    assert groups is not None
-    matrices: dict[Parameter, InputMatrices] = {}
-    for p, lists in groups.items():
-        matrices[p] = _input_matrices(p, lists)
-    place = {row: (x, k) for x in chosen for k, row in enumerate(x.rows)}
-    for a in arrays:
-        a.terms = {i: _embedded(t, matrices, chosen, place) for i, t in a.terms.items()}
-    return chosen, matrices
-
-
 def _verify_apart(matrices: dict[Parameter, InputMatrices], arrays: list[Array]) -> None:
     """Refuse a table that meets the example and is used otherwise too, such as one that embeds tokens and reads out."""
     for p, m in matrices.items():
-        columns = {index for lists in m.columns.values() for index in lists}
+        is_column = np.zeros(p.array.shape, bool)
+        is_column.flat[np.concatenate(list(m.columns.values()))] = True
         for a in arrays:
             for t in a.terms.values():
-                if any(x.value[0] is p.array and x.value[1] in columns for x in references(t)):
+                if any(x.value[0] is p.array and is_column[x.value[1]] for x in references(t)):
                     raise Refusal(
                         f"`{p.path}` meets the example and is used once more, as an embedding that is tied to the head",
                         "a network's input matrices meet the example only. The output of a token would hold its own "
@@ -490,114 +409,3 @@ def _verify_apart(matrices: dict[Parameter, InputMatrices], arrays: list[Array])
                         hint="give the head weights of its own: tie_word_embeddings=False, or nn.Linear(d, vocabulary)",
                         place=a.place if a.place.path or a.place.source else None,
                     )
-
-
-def _sums(t: Term) -> Iterator[list[_Column]]:
-    if t.op == "sum":
-        found = [c for a in t.args for c, _ in _columns(a) or []]
-        if found:
-            yield found
-        for a in t.args:
-            if _columns(a) is None:
-                yield from _sums(a)
-        return
-    own = _columns(t)
-    if own is not None:
-        yield [c for c, _ in own]
-        return
-    for a in t.args:
-        yield from _sums(a)
-
-
-def _partitions(shape: Index, start: int) -> Iterator[list[tuple[int, ...]]]:
-    """Ways to take the numbers of an input as rows: along some of its axes, the most numbers first."""
-    numbers = np.arange(int(np.prod(shape, dtype=int))).reshape(shape) + start
-    axes = [i for i, s in enumerate(shape) if s > 1]
-    subsets = [c for k in range(len(axes) + 1) for c in combinations(axes, k)]
-    subsets.sort(key=lambda c: (-int(np.prod([shape[i] for i in c], dtype=int)), tuple(-i for i in c)))
-    for subset in subsets:
-        rest = [i for i in range(len(shape)) if i not in subset]
-        moved = numbers.transpose([*rest, *subset])
-        rows = moved.reshape(-1, int(np.prod([shape[i] for i in subset], dtype=int)))
-        yield [tuple(int(x) for x in row) for row in rows]
-
-
-def _grouped(sums: list[list[_Column]], inputs: list[Input]) -> dict[Parameter, list[tuple[Index, ...]]] | None:
-    """For each parameter the lists of its columns that meet whole rows; None where the rows do not fit."""
-    where = {n: (x, r, k) for x in inputs for r, row in enumerate(x.rows) for k, n in enumerate(row)}
-    lists: dict[Parameter, dict[tuple[Index, ...], None]] = {}
-    owner: dict[tuple[Parameter, Index], tuple[Index, ...]] = {}
-    for columns in sums:
-        for group, _ in _rows_of(columns, where):
-            if group is None:
-                return None
-            p, found, _ = group
-            for index in found:
-                if owner.setdefault((p, index), found) != found:
-                    return None
-            lists.setdefault(p, {})[found] = None
-    return {p: list(x) for p, x in lists.items()}
-
-
-def _rows_of(columns: list[_Column], where: Any) -> Iterator[Any]:
-    """The columns of one sum by parameter, row and factor, each as (parameter, columns, factor) and (input, row)."""
-    groups: dict[Any, dict[int, list[Index]]] = {}
-    for c in columns:
-        if c.number not in where:
-            continue
-        x, r, k = where[c.number]
-        groups.setdefault((c.parameter, x, r, c.factor), {}).setdefault(k, []).append(c.index)
-    for (p, x, r, factor), found in groups.items():
-        counts = {len(v) for v in found.values()}
-        if len(found) != x.dimension or len(counts) != 1:
-            yield None, None
-            continue
-        for copy in range(counts.pop()):
-            yield (p, tuple(found[k][copy] for k in range(x.dimension)), factor), (x, r)
-
-
-def _input_matrices(p: Parameter, lists: list[tuple[Index, ...]]) -> InputMatrices:
-    rank = len(p.array.shape)
-    varying = {frozenset(k for k in range(rank) if len({i[k] for i in found}) > 1) for found in lists}
-    kept = [k for k in range(rank) if not any(k in v for v in varying)]
-    keys = [tuple(found[0][k] for k in kept) for found in lists]
-    array = Array(p.path, tuple(p.array.shape[k] for k in kept))
-    array.parameter = p
-    made = InputMatrices(p, array)
-    if len(varying) <= 1 and len(set(keys)) == len(lists):
-        made.columns = dict(zip(keys, lists))
-    else:
-        array.shape = (len(lists),)
-        made.columns = {(k,): found for k, found in enumerate(lists)}
-    return made
-
-
-def _embedded(t: Term, matrices: dict[Parameter, InputMatrices], inputs: list[Input], place: Any) -> Term:
-    """The term with U ξ in the place of sums of columns."""
-    if t.op == "sum":
-        columns = [c for a in t.args for c, _ in _columns(a) or []]
-        rest = [_embedded(a, matrices, inputs, place) for a in t.args if _columns(a) is None]
-        made = _products(columns, matrices, inputs) + rest
-        return made[0] if len(made) == 1 else Term("sum", tuple(made), kind=t.kind, live=t.live)
-    own = _columns(t)
-    if own is not None:
-        made = _products([c for c, _ in own], matrices, inputs)
-        return made[0] if len(made) == 1 else Term("sum", tuple(made), kind=VECTOR, live=True)
-    if not t.args:
-        return t
-    return Term(t.op, tuple(_embedded(a, matrices, inputs, place) for a in t.args), t.value, t.kind, t.live)
-
-
-def _products(columns: list[_Column], matrices: dict[Parameter, InputMatrices], inputs: list[Input]) -> list[Term]:
-    where = {n: (x, r, k) for x in inputs for r, row in enumerate(x.rows) for k, n in enumerate(row)}
-    out = []
-    for (p, found, factor), (x, r) in _rows_of(columns, where):
-        m = matrices[p]
-        index = next(i for i, columns_of in m.columns.items() if columns_of == found)
-        matrix = Term("var", (), (m.array, index), MATRIX)
-        row = Term("var", (), (x, (r,)), "input")
-        product = Term("embed", (matrix, row), None, VECTOR, True)
-        if factor != 1.0:
-            product = Term("prod", (Term("num", value=Power(factor)), product), kind=VECTOR, live=True)
-        out.append(product)
-    return out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from netsor.importer.arrays import Array, Index
+from netsor.importer.arrays import Array, Index, Integers
 from netsor.importer.export import Exported
 from netsor.importer.laws import Law, LawInWidth, Power, fit, in_width
 from netsor.importer.refusal import Refusal
@@ -21,6 +21,17 @@ from netsor.importer.tensors import COLUMN, ROW, Axis, Tensor, empty
 from netsor.importer.terms import SCALAR, VECTOR, Entry, Term, fixed, of_power, variable
 
 MATRIX = "matrix"
+
+
+@dataclass(frozen=True)
+class Laws:
+    """The laws of the entries of a parameter: those that are different, and which of them each entry has."""
+
+    distinct: tuple[LawInWidth, ...]
+    which: Integers
+
+    def __getitem__(self, index: Index) -> LawInWidth:
+        return self.distinct[int(self.which[index])]
 
 
 @dataclass(eq=False)
@@ -31,7 +42,7 @@ class Parameter:
     kind: str
     trained: bool
     array: Array
-    laws: dict[Index, LawInWidth] = field(default_factory=dict)
+    laws: Laws
     uniform_matrix: bool = False
     widths: tuple[bool, ...] = ()  # which axes of the tensor are the width
 
@@ -50,7 +61,7 @@ class Parameter:
 
     @property
     def starts_at_zero(self) -> bool:
-        return self.kind == VECTOR and all(law.scale.c == law.mean.c == 0 for law in self.laws.values())
+        return self.kind == VECTOR and all(law.scale.c == law.mean.c == 0 for law in self.laws.distinct)
 
     def rescaled(self, index: Index, power: Fraction) -> Fraction:
         """The power of an entry that starts at zero: that of its first use."""
@@ -117,55 +128,67 @@ class Parameters:
         widths = [a for axis in axes for a in axis if isinstance(a, str)]
         kind = (SCALAR, VECTOR, MATRIX)[len(widths)]
         array = Array(path, tuple(int(a[0]) for a in axes))
-        p = Parameter(path, kind, not buffer and bool(owners[0].requires_grad), array)
+        wide = tuple(len(a) > 1 for a in axes)
+        laws = self._laws(path, array.shape, wide, owners)
+        p = Parameter(path, kind, not buffer and bool(owners[0].requires_grad), array, laws, widths=wide)
         array.parameter = p
-        p.widths = tuple(len(a) > 1 for a in axes)
-        numbers = [r.of(t) for t, r in zip(owners, self.exported.recorders)]
-        for index in array.indices():
-            p.laws[index] = self._law(path, index, axes, owners, numbers)
-        p.uniform_matrix = kind == MATRIX and any(law.kind == "uniform" for law in p.laws.values())
+        p.uniform_matrix = kind == MATRIX and any(law.kind == "uniform" for law in laws.distinct)
         self._verify(p)
         return p
 
-    def _law(self, path: str, index: Index, axes: list[Axis], owners: list[Any], numbers: list[Any]) -> LawInWidth:
-        laws: list[Law] = []
+    def _laws(self, path: str, shape: Index, wide: Sequence[bool], owners: list[Any]) -> Laws:
         if path in self.init:
-            laws = [_given(self.init[path], n) for n in self.exported.widths]
-        for k, (t, found) in enumerate(zip(owners, numbers)):
-            if path in self.init:
-                break
-            n = self.exported.units[k]
-            block = tuple(
-                slice(i * n, (i + 1) * n) if len(axis) > 1 else slice(i, i + 1) for i, axis in zip(index, axes)
-            )
-            if found is None:
-                laws.append(_constant(path, t[block].detach()))
-                continue
-            kinds = found[block].unique().tolist()
-            several = {self.exported.recorders[k].laws[i] if i else None for i in kinds}
-            if len(several) > 1:
+            given = [_given(self.init[path], n) for n in self.exported.widths]
+            return Laws((self._in_width(path, given),), np.zeros(shape, int))
+        # For each entry the number of its law at each width, and the constant that it is where that number is 0.
+        keys: list[Any] = []
+        for t, recorder in zip(owners, self.exported.recorders):
+            found = recorder.of(t)
+            numbers = torch.zeros(shape, dtype=torch.long)
+            if found is not None:
+                numbers, last = ends(blocks(recorder.canonical()[found], shape, wide), len(shape))
+                if (numbers != last).any():
+                    raise Refusal(
+                        f"elements of one block of `{path}` have different laws",
+                        hint=f"give its law: --init '{path}=N(0, 1/n)'",
+                    )
+            first, last = ends(blocks(t.detach().double(), shape, wide), len(shape))
+            is_constant = numbers == 0
+            if (is_constant & (first != last)).any():
                 raise Refusal(
-                    f"elements of one block of `{path}` have different laws",
-                    hint=f"give its law: --init '{path}=N(0, 1/n)'",
+                    f"`{path}` holds numbers that are neither random nor equal along the width",
+                    "such as an identity, a Fourier basis or a table of positions; coordinates must be iid",
+                    hint=f"give a law in its place: --init '{path}=N(0, 1/n)'",
                 )
-            law = next(iter(several)) or _constant(path, t[block].detach())
+            keys += [numbers.double().reshape(-1), torch.where(is_constant, first, 0.0).reshape(-1)]
+        rows, which = torch.stack(keys, 1).unique(dim=0, return_inverse=True)
+        laws = []
+        for row in rows.tolist():
+            pairs = zip(row[::2], row[1::2], self.exported.recorders)
+            laws.append(self._law(path, [r.laws[int(i)] if i else Law("constant", c) for i, c, r in pairs]))
+        return Laws(tuple(laws), which.reshape(shape).numpy())
+
+    def _law(self, path: str, laws: list[Law]) -> LawInWidth:
+        for law in laws:
             if law.kind == "unknown":
                 raise Refusal(
                     f"the law of `{path}` is not known: it comes from `{law.why}`, which is not an iid law",
                     "networks have iid Gaussian matrices; an orthogonal, truncated or identity initialization is none",
                     hint=f"say by which law it may be replaced: --init '{path}=N(0, 1/n)'",
                 )
-            if k == 0 and law.draw:
-                other = self._draws.setdefault(law.draw, path)
-                if other != path:
-                    raise Refusal(
-                        f"`{path}` is a copy of `{other}`: both start from the same draw",
-                        "two parameters that start equal and are trained apart are not independent matrices; "
-                        "nn.TransformerEncoder copies its layers like this",
-                        hint="initialize them again after the copies are made, or give the law of both: "
-                        f"--init '{path}=N(0, 1/n)'",
-                    )
-            laws.append(law)
+        if laws[0].draw:
+            other = self._draws.setdefault(laws[0].draw, path)
+            if other != path:
+                raise Refusal(
+                    f"`{path}` is a copy of `{other}`: both start from the same draw",
+                    "two parameters that start equal and are trained apart are not independent matrices; "
+                    "nn.TransformerEncoder copies its layers like this",
+                    hint="initialize them again after the copies are made, or give the law of both: "
+                    f"--init '{path}=N(0, 1/n)'",
+                )
+        return self._in_width(path, laws)
+
+    def _in_width(self, path: str, laws: list[Law]) -> LawInWidth:
         law = in_width(laws, self.exported.units)
         if law is None:
             shown = ", ".join(f"{x.kind} {x.mean:g} ± {x.scale:g}" for x in laws)
@@ -176,7 +199,7 @@ class Parameters:
         return law
 
     def _verify(self, p: Parameter) -> None:
-        for law in p.laws.values():
+        for law in p.laws.distinct:
             if p.kind != MATRIX or law.mean.c == 0:
                 continue
             raise Refusal(
@@ -186,15 +209,18 @@ class Parameters:
             )
 
 
-def _constant(path: str, block: torch.Tensor) -> Law:
-    values = block.double().reshape(-1)
-    if values.numel() and bool((values != values[0]).any()):
-        raise Refusal(
-            f"`{path}` holds numbers that are neither random nor equal along the width",
-            "such as an identity, a Fourier basis or a table of positions; coordinates must be iid",
-            hint=f"give a law in its place: --init '{path}=N(0, 1/n)'",
-        )
-    return Law("constant", float(values[0]) if values.numel() else 0.0)
+def blocks(t: torch.Tensor, shape: Index, wide: Sequence[bool]) -> torch.Tensor:
+    """The numbers of each entry of a parameter behind its index: an axis of c·n is the digits (c, n)."""
+    split = [size for c, size, is_wide in zip(shape, t.shape, wide) for size in ((c, size // c) if is_wide else (c,))]
+    places = np.cumsum([0, *(1 + w for w in wide)])[:-1]
+    order = [*places, *(k + 1 for k, w in zip(places, wide) if w)]
+    return t.reshape(split).permute([int(k) for k in order])
+
+
+def ends(t: torch.Tensor, rank: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The least and the largest number of each entry."""
+    flat = t.reshape(*t.shape[:rank], -1)
+    return flat.amin(-1), flat.amax(-1)
 
 
 _LAW = re.compile(r"\s*([NU])\s*\((.*),([^,]*)\)\s*$")

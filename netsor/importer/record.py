@@ -68,6 +68,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc,unused-ignore]
             return None
         return numbers.as_strided(t.size(), t.stride(), t.storage_offset())
 
+    def canonical(self) -> torch.Tensor:
+        """For the number of each law the first number that stands for the same law."""
+        first: dict[Law, int] = {}
+        return torch.tensor([first.setdefault(law, k) for k, law in enumerate(self.laws)])
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = func._schema.name.removeprefix("aten::")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +87,11 @@ def tensor(entries: Objects, widths: Sequence[str | None]) -> Tensor:
 
 def empty(shape: Sequence[int]) -> Objects:
     return np.empty(tuple(shape), dtype=object)
+
+
+def filled(shape: Sequence[int], entries: Iterable[Any]) -> Objects:
+    """An array of these entries in the order of its indices."""
+    return np.fromiter(entries, dtype=object, count=math.prod(shape)).reshape(tuple(shape))
 
 
 def reshape(t: Tensor, sizes: Sequence[Size]) -> Tensor:

@@ -6,16 +6,17 @@ An entry of an activation is a vector over the width, or a scalar. `Entry` is n^
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from netsor.importer.columns import Columns
 from netsor.importer.laws import Power, neat
 from netsor.importer.refusal import Refusal
 
 if TYPE_CHECKING:
-    from netsor.importer.arrays import Array
+    from netsor.importer.arrays import Array, Index
 
 NUMBER, SCALAR, VECTOR, INPUT = "number", "scalar", "vector", "input"
 ZERO = Fraction(0)
@@ -26,7 +27,8 @@ class Term:
 
     num (value: Power), var (value: (array, index)), sum, prod, div, pow, call (value: name), if (value: comparison),
     matmul (value: transposed; args: matrix, vector), dot (aᵀb/n), mean, input (value: number of the entry),
-    column (args: the column of an input matrix; value: a linear form of inputs), series (value: index, from, to),
+    form (value: coefficients of numbers of the inputs, and a constant), columns (value: Columns),
+    series (value: index, from, to),
     and in outputs readout (args: vector, vector; value: factor) and bias (args: a number; value: its factor, Power).
     `live` says whether the example still matters to it in the limit. `origin` is of a number that is a multiple of a
     parameter, such as a bias that starts at zero: (array, index, its factor: Power).
@@ -185,6 +187,14 @@ def _multiple_of_parameter(entries: tuple[Entry, ...]) -> Entry:
     return Entry(_known(Term("num", value=e.term.value.times(c)), e.term.origin, c), e.power + factor.p)
 
 
+def multiple(t: Term) -> tuple[float, Term] | None:
+    """A vector c θ as the number c and the parameter θ; None for other terms."""
+    c = 1.0
+    if t.op == "prod" and len(t.args) == 2 and t.args[0].op == "num" and not t.args[0].value.p:
+        c, t = t.args[0].value.c, t.args[1]
+    return (c, t) if t.op == "var" and t.kind == VECTOR and t.value[0].parameter is not None else None
+
+
 def scaled(c: float, e: Entry) -> Entry:
     return mul(num(c), e)
 
@@ -204,7 +214,7 @@ def div(a: Entry, b: Entry) -> Entry:
             return mul(num(neat(1 / value.c), -value.p), a)
         if a.number is not None:
             return num(neat(a.number.c / value.c), a.number.p - value.p)
-        if float(value.c).is_integer() and value.p == 0 and a.kind != INPUT:
+        if float(value.c).is_integer() and value.p == 0 and a.kind != INPUT and multiple(a.term) is None:
             return Entry(Term("div", (a.term, b.term), kind=a.kind, live=a.term.live), a.power)
         return mul(num(neat(1 / value.c), -value.p), a)
     _no_input(a, b)
@@ -298,6 +308,10 @@ def dot(a: Entry, b: Entry) -> Entry:
     for x, y in ((a, b), (b, a)):
         if x.kind != VECTOR:
             return mul(Entry(ONE.term, Fraction(1)), x, mean(y))
+    for x, y in ((a, b), (b, a)):
+        factor, weight = multiple(x.term) or (1.0, x.term)
+        if factor != 1.0:
+            return scaled(factor, dot(Entry(weight, x.power), y))
     return Entry(Term("dot", (a.term, b.term), kind=SCALAR, live=a.term.live or b.term.live), a.power + b.power + 1)
 
 
@@ -329,6 +343,37 @@ def input_number(i: int) -> Entry:
     return Entry(Term("form", value=({i: 1.0}, 0.0), kind=INPUT, live=True))
 
 
+def met(forms: Sequence[Entry], weights: Sequence[Entry]) -> tuple[Columns, Fraction] | None:
+    """Σ_k form_k · weight_k, and the power of n before it; None for other than blocks of one parameter and power."""
+    indices: list[Index] = []
+    numbers: list[int] = []
+    factors: list[float] = []
+    array: Array | None = None
+    power = Fraction(0)
+    shifted = False
+    for e, w in zip(forms, weights, strict=True):
+        if e.is_zero or w.is_zero:
+            continue
+        weight = multiple(w.term)
+        if e.term.op != "form" or e.power or weight is None:
+            return None
+        factor, (family, index) = weight[0], weight[1].value
+        if array is None:
+            array, power = family, w.power
+        if family is not array or w.power != power:
+            return None
+        linear, constant = e.term.value
+        shifted = shifted or constant != 0
+        indices += [index] * len(linear)
+        numbers += linear
+        factors += [factor * c for c in linear.values()]
+    return None if array is None else (Columns.of(array, indices, numbers, factors, shifted), power)
+
+
+def columns_of(columns: Columns, power: Fraction) -> Entry:
+    return Entry(Term("columns", (), columns, VECTOR, bool(len(columns.numbers))), power)
+
+
 def _add_forms(parts: list[Entry]) -> Term:
     total: dict[int, float] = {}
     constant = 0.0
@@ -354,8 +399,9 @@ def _mul_forms(entries: tuple[Entry, ...]) -> Entry:
         c = rest.number.c
         form = Term("form", value=({i: c * w for i, w in linear.items()}, c * constant), kind=INPUT, live=True)
         return Entry(form, rest.power)
-    if rest.term.op == "var" and rest.term.value[0].parameter is not None and rest.kind == VECTOR:
-        return Entry(Term("column", (rest.term,), (linear, constant), VECTOR, bool(linear)), rest.power)
+    columns = met(forms, [rest])
+    if columns is not None:
+        return columns_of(*columns)
     if rest.kind == SCALAR and rest.term.op == "var" and rest.term.value[0].parameter is not None:
         raise Refusal(
             "an input meets weights of finitely many units, which stay random as n → ∞",

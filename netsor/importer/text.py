@@ -10,10 +10,11 @@ from fractions import Fraction
 from typing import Any
 
 from netsor.expr.functions import FUNCTIONS
-from netsor.importer.arrays import Array, Index
+from netsor.importer.arrays import Array, Index, Integers
 from netsor.importer.folding import Item, fold, fuse
+from netsor.importer.inputs import Input
 from netsor.importer.laws import LawInWidth
-from netsor.importer.network import Input, Network, references
+from netsor.importer.network import Network, Part, references
 from netsor.importer.nodes import Lin, Node, compress, roll
 from netsor.importer.parameters import MATRIX, Parameter
 from netsor.importer.terms import SCALAR, VECTOR, Term, subterms
@@ -35,10 +36,19 @@ class Shown:
 
 
 @dataclass
+class Declared:
+    """A member of a family of parameters: which blocks of the module's parameter it is."""
+
+    parameter: Parameter
+    part: Part
+    blocks: Integers
+    is_input: bool
+
+
+@dataclass
 class Written:
     text: str
-    # For each declared name: the parameter and the entries of its blocks that it holds.
-    names: dict[str, tuple[Parameter, tuple[Index, ...], bool]]
+    names: dict[str, Declared]
 
 
 class Writer:
@@ -46,7 +56,7 @@ class Writer:
         self.network, self.name, self.comments = network, name, comments
         self.shown: dict[Any, Shown] = {}
         self.used: set[str] = set()
-        self.declared: dict[str, tuple[Parameter, tuple[Index, ...], bool]] = {}
+        self.declared: dict[str, Declared] = {}
         self.ones = False
 
     def write(self) -> Written:
@@ -177,35 +187,37 @@ class Writer:
                 shown = self.shown[array]
                 for index in sorted(wanted.get(array, ())):
                     place = (*shown.prefix, *(index[k] + 1 for k in shown.axes))
-                    section, law, entries, is_input = self._law(array, index)
-                    members[place] = (section, law)
-                    if array.parameter is not None:
-                        self.declared[_with_index(family.name, place)] = (array.parameter, entries, is_input)
+                    name = _with_index(family.name, place)
+                    members[place] = self._law(array, index)
+                    p = array.parameter
+                    if p is not None:
+                        m = self.network.matrices.get(p)
+                        is_input = m is not None and m.array is array
+                        blocks = m.columns[index] if m is not None and is_input else p.array.numbers([index])
+                        self.declared[name] = Declared(p, (array, index), blocks, is_input)
             for section, law, places in _boxes(members):
                 word = "matrix" if section == "input" else section
                 lines[section].append(f"{word} {family.name}{places}{law}")
         return [line for section in lines.values() for line in section]
 
-    def _law(self, array: Any, index: Index) -> tuple[str, str, tuple[Index, ...], bool]:
-        """The section and the law of one member, and the entries of the module's parameter that it is."""
+    def _law(self, array: Any, index: Index) -> tuple[str, str]:
+        """The section and the law of one member."""
         p: Parameter | None = array.parameter
         if p is None:
-            return "vector", " ~ N(0, 1)", (index,), False
+            return "vector", " ~ N(0, 1)"
         m = self.network.matrices.get(p)
         if m is not None and m.array is array:
             columns = m.columns[index]
-            law = p.laws[columns[0]]
-            return "input", f" : (n, {len(columns)}) ~ {_law(law)}", columns, True
+            return "input", f" : (n, {len(columns)}) ~ {_law(p.laws[p.array.index(columns[0])])}"
         law = p.laws[index]
         if p.kind == MATRIX:
-            return "matrix", f" ~ N(0, {_number(law.variance)}/n)", (index,), False
+            return "matrix", f" ~ N(0, {_number(law.variance)}/n)"
         if p.kind == SCALAR:
-            return "scalar", f" ~ N(0, {_number(law.variance)})", (index,), False
-        return "vector", f" ~ {_law(law)}", (index,), False
+            return "scalar", f" ~ N(0, {_number(law.variance)})"
+        return "vector", f" ~ {_law(law)}"
 
     def _training(self) -> list[str]:
-        trained = self.network.training.trained
-        names = [n for n, (p, parts, _) in self.declared.items() if all((p, i) in trained for i in parts)]
+        names = [name for name, d in self.declared.items() if d.part in self.network.training.trained]
         if not names:
             return []
         lines = [""]
@@ -434,6 +446,8 @@ def _number(c: float) -> str:
     if len(repr(c)) > 6 and float(near) == c and len(repr(c)) > len(f"{near.numerator}/{near.denominator}"):
         return f"{near.numerator}/{near.denominator}"
     square = Fraction(c * c).limit_denominator(1000)
+    if c and abs(c) < 1:
+        square = 1 / Fraction(1 / (c * c)).limit_denominator(1000)
     if len(repr(c)) > 12 and math.isclose(math.sqrt(square), abs(c), rel_tol=1e-14):
         root = f"√{square}" if square.denominator == 1 else f"√({square})"
         return root if c > 0 else f"-{root}"

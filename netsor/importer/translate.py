@@ -16,7 +16,7 @@ from netsor.importer.laws import fit
 from netsor.importer.parameters import MATRIX, Parameters, lift
 from netsor.importer.refusal import Place, Refusal
 from netsor.importer.tensors import Objects, Size, Tensor, empty
-from netsor.importer.terms import Entry, Term, input_number, num, of_power
+from netsor.importer.terms import Entry, Term, input_number, multiple, num, of_power
 
 Rule = Callable[..., Any]
 
@@ -213,7 +213,7 @@ class Translation:
         out = empty(shape)
         for index in _indices(shape):
             e = t.entries[index]
-            if e.term.op in ("num", "var", "form") or e.kind == MATRIX:
+            if e.term.op in ("num", "var", "form") or e.kind == MATRIX or multiple(e.term) is not None:
                 out[index] = e
                 continue
             array.terms[index] = e.term

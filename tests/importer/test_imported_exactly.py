@@ -17,7 +17,10 @@ import unusual_modules  # noqa: E402
 import netsor  # noqa: E402
 
 # An import takes seconds, most of them torch.export's.
-QUICK = {"mlp_default", "tied", "einsum", "rezero", "parameter_list", "two_inputs_two_outputs", "rotary_positions"}
+QUICK = {
+    "mlp_default", "tied", "einsum", "rezero", "parameter_list", "two_inputs_two_outputs", "rotary_positions",
+    "laws_of_columns", "scaled_weights", "patches",
+}  # fmt: skip
 CASES = [(m, n) for m in (torch_modules, unusual_modules, current_modules) for n in sorted(m.EXAMPLES)]
 # torch computes 1/6 in single precision in the derivative of hardsigmoid.
 ROUNDED = {"act_hardsigmoid": 1e-8, "several_activations": 1e-8}
@@ -63,3 +66,18 @@ def test_what_moves_through_a_mean_is_left_out_of_the_kernel() -> None:
     found = netsor.from_torch(current_modules.experts, (torch.zeros(1, 3),))
     assert "divided by n\n" in found.text and "not trained here, though their share" in found.text
     assert "train e" in found.text.replace("experts", "e") and "train gate" not in found.text
+
+
+def test_numbers_that_enter_together_are_one_row() -> None:
+    """Patches of an image: 49 rows of 768 numbers, in one term each, and a note on their order."""
+
+    def make(n: int) -> Any:
+        conv, head = torch.nn.Conv2d(3, n, 16, 16), torch.nn.Linear(n, 1)
+        torch.nn.init.normal_(head.weight, std=n**-0.5)
+        return torch.nn.Sequential(conv, torch.nn.Tanh(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), head)
+
+    found = netsor.from_torch(make, (1, 3, 112, 112))
+    assert "ξ[1..49] : 768" in found.text and "tanh(W0 ξ[r] +" in found.text
+    assert any("ξ[1] holds the numbers 1, 2, 3, 4, …" in note for note in found.notes)
+    image = np.arange(3 * 112 * 112.0).reshape(1, 3, 112, 112)
+    assert (found.inputs(image)["ξ"][8] == image[0, :, 16:32, 16:32].reshape(-1)).all()

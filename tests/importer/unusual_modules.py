@@ -261,3 +261,37 @@ def tied_autoencoder(n: int) -> nn.Module:
         return m.o((h + torch.tanh(torch.tanh(h @ m.w.T + m.b) @ m.w)) / math.sqrt(2))
 
     return scaled(Of(forward, **layers(n, w=nn.Parameter(torch.randn(n, n) / n**0.5), b=nn.Parameter(torch.zeros(n)))))
+
+
+@example(1, 4)
+def laws_of_columns(n: int) -> nn.Module:
+    """Columns of one matrix that are drawn from two laws."""
+    module = Of(lambda m, x: m.o(torch.tanh(m.u(x))), u=nn.Linear(4, n), o=nn.Linear(n, 1))
+    scaled(module)
+    nn.init.normal_(module.u.weight.data[:, 2:], std=2.0)
+    return module
+
+
+@example(1, 4)
+def scaled_weights(n: int) -> nn.Module:
+    """Weights of unit size, divided where they are used (Karras et al. 2018): columns, matrices, biases, readouts."""
+
+    def forward(m: Any, x: torch.Tensor) -> torch.Tensor:
+        h = torch.tanh(F.linear(x, m.u / 2, 3 * m.b))
+        h = torch.tanh(F.linear(h, m.w * n**-0.5))
+        return (h * (m.o / n**0.5)).sum(-1) + h @ (m.o * 0.5 / n**0.5)
+
+    shapes = {"u": (n, 4), "b": (n,), "w": (n, n), "o": (n,)}
+    return Of(forward, **{k: nn.Parameter(torch.randn(*shape)) for k, shape in shapes.items()})
+
+
+@example(1, 2, 6, 4)
+def patches(n: int) -> nn.Module:
+    """Patches of an image as tokens, with learned positions."""
+
+    def forward(m: Any, x: torch.Tensor) -> torch.Tensor:
+        h = m.u(x).flatten(2).transpose(1, 2) + m.p
+        return m.o(torch.tanh(m.w(torch.tanh(h))).mean(1))
+
+    parts = {"u": nn.Conv2d(2, n, 2, stride=2), "w": nn.Linear(n, n), "p": nn.Parameter(torch.randn(6, n))}
+    return scaled(Of(forward, o=nn.Linear(n, 1), **parts))

@@ -14,7 +14,7 @@ from netsor.importer.operations.table import INFINITE, RULES, rule
 from netsor.importer.operations.views import cut
 from netsor.importer.parameters import MATRIX
 from netsor.importer.refusal import Refusal
-from netsor.importer.tensors import ROW, Tensor, aligned, empty, is_width
+from netsor.importer.tensors import ROW, Tensor, aligned, filled, is_width
 from netsor.importer.terms import (
     NIL,
     ONE,
@@ -42,10 +42,8 @@ def elementwise(t: Translation, f: Callable[..., Entry], *values: Any, hint: str
     tensors = [t.symbolic(v) for v in values]
     arrays, axes = aligned(tensors)
     shape = np.broadcast_shapes(*(a.shape for a in arrays))
-    arrays = [np.broadcast_to(a, shape) for a in arrays]
-    entries = empty(shape)
-    for index in np.ndindex(*shape):
-        entries[index] = f(*(a[index] for a in arrays))
+    lists = [np.broadcast_to(a, shape).reshape(-1).tolist() for a in arrays]
+    entries = filled(shape, map(f, *lists))
     labels = {d for axis in axes for d in axis if is_width(d)}
     made = Tensor(axes, entries)
     if any(e.kind == MATRIX for e in entries.flat):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from itertools import product
 from typing import Any
 
 import numpy as np
 
 from netsor.importer.operations.reductions import reduced
 from netsor.importer.operations.table import RULES, rule
-from netsor.importer.operations.views import picked
+from netsor.importer.operations.views import picked, windows
 from netsor.importer.refusal import Refusal
-from netsor.importer.tensors import ROW, Tensor, empty
+from netsor.importer.tensors import ROW, Tensor, empty, filled
 from netsor.importer.terms import (
+    NIL,
     Entry,
     add,
     call,
@@ -58,19 +58,11 @@ def _pool(
     indexed = isinstance(t.node.values[0], (tuple, list))
     where = [s.c for s in t.output_sizes(0 if indexed else None)[-rank:]]
     lead = x.ndim - rank
-    positions = [p for axis in x.by_axis()[:lead] for p in axis]
-    space = [x.size(lead + i).c for i in range(rank)]
-    flat = x.entries.reshape([*(x.entries.shape[p] for p in positions), *space])
-    shape = (*flat.shape[: len(positions)], *where)
-    entries = empty(shape)
-    for c in np.ndindex(*flat.shape[: len(positions)]):
-        for spot in product(*(range(s) for s in where)):
-            parts = []
-            for tap in product(*(range(k) for k in kernel)):
-                at = [o * s - p + k * d for o, s, p, k, d in zip(spot, stride, padding, tap, dilation)]
-                if all(0 <= i < size for i, size in zip(at, space)):
-                    parts.append(flat[(*c, *at)])
-            entries[(*c, *spot)] = f(parts, math.prod(kernel))
+    found = windows(x, lead, where, kernel, stride, padding, dilation)
+    shape = found.shape[:-rank]
+    rows = found.reshape(math.prod(shape), -1)
+    # What is beyond the border counts as 0 in a mean, and not at all in a maximum.
+    entries = filled(shape, (f([e for e in row.tolist() if e is not NIL], math.prod(kernel)) for row in rows))
     return t.emit(Tensor((*x.axes[:lead], *((s,) for s in where)), entries), hint)
 
 

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import math
-from itertools import product
 from typing import Any
 
 import numpy as np
 
-from netsor.importer.contraction import contract
+from netsor.importer.arrays import Integers
+from netsor.importer.contraction import contract, sum_of_products
 from netsor.importer.operations.elementwise import elementwise
 from netsor.importer.operations.table import ONE_HOT, rule
-from netsor.importer.operations.views import taken
+from netsor.importer.operations.views import taken, windows
 from netsor.importer.refusal import Refusal
 from netsor.importer.tensors import Size, Tensor, empty, reshape
-from netsor.importer.terms import (
-    NIL,
-    add,
-    input_number,
-    mul,
-)  # fmt: skip
+from netsor.importer.terms import add, input_number, mul
 from netsor.importer.translate import Constant, Tokens, Translation, Varying
 
 
@@ -60,29 +55,10 @@ def _convolution(
     x, weight = t.symbolic(a), t.symbolic(w)
     rank = weight.ndim - 2
     stride, padding, dilation = (list(v) * rank if len(v) == 1 else list(v) for v in (stride, padding, dilation))
-    space = [x.size(2 + i).c for i in range(rank)]
     kernel = [weight.size(2 + i).c for i in range(rank)]
     sizes = t.output_sizes()
     where = [s.c for s in sizes[2:]]
-    channel_positions = [p for axis in x.by_axis()[:2] for p in axis]
-    flat = x.entries.reshape([*(x.entries.shape[p] for p in channel_positions), *space])
-    patches = empty([*flat.shape[: len(channel_positions)], *where, *kernel])
-    lead = flat.shape[: len(channel_positions)]
-    for spot in product(*(range(s) for s in where)):
-        for tap in product(*(range(k) for k in kernel)):
-            at: list[int] | None = []
-            for o, k, s, p, d, size in zip(spot, tap, stride, padding, dilation, space):
-                if transposed:
-                    i, rest = divmod(o + p - k * d, s)
-                else:
-                    i, rest = o * s - p + k * d, 0
-                if rest or not 0 <= i < size:
-                    at = None
-                    break
-                assert at is not None
-                at.append(i)
-            for c in np.ndindex(*lead):
-                patches[(*c, *spot, *tap)] = NIL if at is None else flat[(*c, *at)]
+    patches = windows(x, 2, where, kernel, stride, padding, dilation, transposed)
     axes = (*x.axes[:2], *((s,) for s in where), *((k,) for k in kernel))
     spots, taps = [f"p{i}" for i in range(rank)], [f"k{i}" for i in range(rank)]
     made = _grouped(t, Tensor(axes, patches), weight, spots, taps, groups, transposed)
@@ -132,14 +108,14 @@ def _embedding(t: Translation, w: Any, index: Any, *args: Any, **kwargs: Any) ->
     for at in np.ndindex(*index.numbers.shape):
         token = int(index.numbers[at])
         t.vocabulary[token] = size
+        # One-hot: the number (token, k) of the input meets row k of the table.
+        numbers = [input_number(int(i)) for i in one_hot_row(token, size)]
         for rest in np.ndindex(*table.entries.shape[1:]):
-            # One-hot: the number (token, k) of the input meets row k of the table.
-            parts = [mul(table.entries[(k, *rest)], input_number(one_hot(token, k))) for k in range(size)]
-            entries[(*at, *rest)] = add(*parts)
+            entries[(*at, *rest)] = sum_of_products(numbers, table.entries[(slice(None), *rest)].tolist())
     axes = (*((s,) for s in index.numbers.shape), *table.axes[1:])
     return t.emit(Tensor(axes, entries), "embedding")
 
 
-def one_hot(token: int, k: int) -> int:
-    """The number of entry k of a token's one-hot row; tokens have a range of numbers of their own."""
-    return -(1 + token * ONE_HOT + k)
+def one_hot_row(token: int, size: int) -> Integers:
+    """The numbers of the entries of a token's one-hot row; tokens have a range of numbers of their own."""
+    return -(1 + token * ONE_HOT + np.arange(size))

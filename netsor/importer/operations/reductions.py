@@ -7,13 +7,11 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-
 from netsor.importer.operations.elementwise import elementwise, known
 from netsor.importer.operations.table import rule
 from netsor.importer.operations.views import concatenated, cut, view
 from netsor.importer.refusal import Refusal
-from netsor.importer.tensors import Tensor, empty, is_width, reshape
+from netsor.importer.tensors import Tensor, filled, is_width, reshape
 from netsor.importer.terms import (
     ONE,
     Entry,
@@ -32,23 +30,23 @@ from netsor.importer.translate import Translation
 
 def reduced(x: Tensor, dims: Sequence[int] | None, keep: bool, average: bool) -> Tensor:
     """The sum or the mean over axes."""
-    over = list(range(x.ndim)) if not dims else [d % x.ndim for d in dims]
+    over = sorted(d % x.ndim for d in dims or range(x.ndim))
     wide = any(x.size(d).width for d in over)
     groups = x.by_axis()
     positions = tuple(p for d in over for p in groups[d])
     rest = [p for p in range(x.entries.ndim) if p not in positions]
     moved = x.entries.transpose([*rest, *positions])
     shape = moved.shape[: len(rest)]
-    flat = moved.reshape([*shape, -1])
-    entries = empty(shape)
+    flat = moved.reshape(math.prod(shape), -1)
     count = flat.shape[-1]
-    for index in np.ndindex(*shape):
-        parts = [mean(e) if wide else e for e in flat[index]]
-        total = add(*parts)
+
+    def reduction(parts: list[Entry]) -> Entry:
+        total = add(*map(mean, parts)) if wide else add(*parts)
         if average:
-            entries[index] = div(total, num(float(count))) if count > 1 else total
-        else:
-            entries[index] = mul(Entry(ONE.term, Fraction(1)), total) if wide else total
+            return div(total, num(float(count))) if count > 1 else total
+        return mul(Entry(ONE.term, Fraction(1)), total) if wide else total
+
+    entries = filled(shape, (reduction(row.tolist()) for row in flat))
     axes: list[Any] = []
     for i, axis in enumerate(x.axes):
         if i not in over:
@@ -141,13 +139,11 @@ def _amax(t: Translation, a: Any, dim: Any = None, keepdim: bool = False) -> Any
 
 def _fold(x: Tensor, over: list[int], keep: bool, f: Callable[..., Entry]) -> Tensor:
     groups = x.by_axis()
-    positions = [p for d in over for p in groups[d]]
+    positions = [p for d in sorted(over) for p in groups[d]]
     rest = [p for p in range(x.entries.ndim) if p not in positions]
     moved = x.entries.transpose([*rest, *positions])
-    flat = moved.reshape([*moved.shape[: len(rest)], -1])
-    entries = empty(moved.shape[: len(rest)])
-    for index in np.ndindex(*entries.shape):
-        entries[index] = f(*flat[index])
+    shape = moved.shape[: len(rest)]
+    entries = filled(shape, (f(*row.tolist()) for row in moved.reshape(math.prod(shape), -1)))
     axes: list[Any] = [a if i not in over else (1,) for i, a in enumerate(x.axes) if keep or i not in over]
     return Tensor(tuple(axes), entries.reshape([int(d) for a in axes for d in a if not is_width(d)]))
 

@@ -10,10 +10,8 @@ import numpy as np
 
 from netsor.importer.operations.table import rule
 from netsor.importer.refusal import Refusal
-from netsor.importer.tensors import ROW, Size, Tensor, aligned, blocks, empty, is_width, reshape
-from netsor.importer.terms import (
-    num,
-)  # fmt: skip
+from netsor.importer.tensors import ROW, Objects, Size, Tensor, aligned, blocks, empty, is_width, reshape
+from netsor.importer.terms import NIL, num
 from netsor.importer.translate import Constant, Tokens, Translation, Varying
 
 
@@ -338,3 +336,30 @@ def _pad(t: Translation, a: Any, padding: Sequence[int], value: float = 0.0) -> 
             blank.entries[index] = num(float(value))
         x = concatenated([blank] * max(0, before) + [x] + [blank] * max(0, after), axis)
     return x
+
+
+def windows(
+    x: Tensor, lead: int, where: Sequence[int], kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int],
+    dilation: Sequence[int], transposed: bool = False,
+) -> Objects:  # fmt: skip
+    """What each tap of a window meets at each place, and NIL beyond the border.
+
+    The array is over the axes before the `lead`-th, the places `where` windows lie, and the taps.
+    """
+    rank = len(where)
+    space = [x.size(lead + i).c for i in range(rank)]
+    inner = [int(d) for axis in x.axes[:lead] for d in axis if not is_width(d)]
+    bordered = np.full([*inner, *(s + 1 for s in space)], NIL, dtype=object)
+    bordered[(slice(None),) * len(inner) + tuple(slice(s) for s in space)] = x.entries.reshape([*inner, *space])
+    places: list[Any] = [slice(None)] * len(inner)
+    for i in range(rank):
+        spot, tap = np.arange(where[i])[:, None], np.arange(kernel[i])
+        at = spot * stride[i] - padding[i] + tap * dilation[i]
+        if transposed:
+            at, rest = np.divmod(spot + padding[i] - tap * dilation[i], stride[i])
+            at[rest != 0] = -1
+        at[(at < 0) | (at >= space[i])] = space[i]
+        shape = [1] * (2 * rank)
+        shape[i], shape[rank + i] = where[i], kernel[i]
+        places.append(at.reshape(shape))
+    return np.asarray(bordered[tuple(places)])
