@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 from netsor.expr.digits import power_in_digits, value_in_digits
 from netsor.expr.entry import FUNCTIONS
@@ -383,6 +384,7 @@ def star(bound: Sym, body: Expr, theta: Expr) -> Expr:
     return Star._make(bound, (body, theta), frozenset((bound,)))
 
 
+@lru_cache(maxsize=1024)
 def star_quotient(node: Star) -> Expr:
     """Eq. 84 at θ > 0: (body[e→θ] − body[e→0]) / θ."""
     ahead = substitute(node.body, {node.bound: node.theta})

@@ -74,9 +74,9 @@ class Clock:
     counts: Counts = field(default_factory=Counts, repr=False, compare=False)
 
     def left(self) -> float:
-        if self.budget is None:
-            return -1.0 if is_stopped() else float("inf")
-        return self.budget - (now() - self.start)
+        if is_stopped():  # by an interrupt, which may also have come just before this clock started
+            return -1.0
+        return float("inf") if self.budget is None else self.budget - (now() - self.start)
 
     def of(self, seconds: float) -> Clock:
         """A clock of so many seconds from now on, for a part of the computation."""

@@ -21,10 +21,13 @@ import numpy as np
 
 from netsor.core import MatMul, Program
 from netsor.core.uniform import with_gaussians
-from netsor.expr import Const, Expr, Sym, add, canonical, mul, neg
+from netsor.diagnostics import NetsorError, Span
+from netsor.diagnostics.catalogue import limits
+from netsor.expr import Const, Expr, Sym, add, canonical, is_singular, mul, neg
 from netsor.expr.arrays import lambdify
-from netsor.gaussian import Estimate, Settings
+from netsor.gaussian import Estimate, NoPointwiseMeaning, Settings
 from netsor.limit.interpreter import Limit
+from netsor.limit.missing import diverges
 from netsor.shown import Shown
 
 Array = np.ndarray
@@ -83,6 +86,8 @@ class CoordinateLaw(Shown):
         self.limit.settings = settings or usual
         try:
             found = self.limit.expectation(e, what, name)
+        except NoPointwiseMeaning as fault:
+            raise NetsorError(diverges(name, self._span(name), what, fault)) from None
         finally:
             self.limit.settings = usual
         return Estimate(found.value, found.error)
@@ -121,6 +126,10 @@ class CoordinateLaw(Shown):
             self._covariance(hat, dot, f"Cov(Ẑ^{name}, Ż^{name})", name),
         )
 
+    def _span(self, name: str) -> Span | None:
+        i = self.program.by_name.get(name)
+        return i.span if i is not None else None
+
     # --- draws -------------------------------------------------------------------------------------------------
 
     def draw(self, count: int, seed: int = 0) -> dict[str, Array]:
@@ -132,6 +141,9 @@ class CoordinateLaw(Shown):
     def _base(self) -> tuple[list[Sym], Array]:
         """The Ẑ's that the vectors depend on, and a square root of their covariance matrix."""
         if self._root is None:
+            for x in self.names:
+                if is_singular(self.z(x)):
+                    raise NetsorError(limits.no_draws(x, self._span(x)))
             free = {s for x in self.names for s in self.z(x).free}
             symbols = sorted((s for s in free if self.limit.is_gaussian(s)), key=lambda s: s.digest)
             c = np.array([[self.limit.covariance(a, b).value for b in symbols] for a in symbols])

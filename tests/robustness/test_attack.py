@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from attack import call_of, faults, survey
 
-from netsor.api import loads
+from netsor.api import load, loads
 from netsor.cli.main import main
 from netsor.diagnostics import NetsorError
 from netsor.finite.averages import mean, standard_error
 from netsor.gaussian import Settings
 from netsor.limit.expectations import Expectations
+from netsor.limit.law import CoordinateLaw
 
 
 def wrong(first: int, last: int) -> str:
@@ -254,3 +255,23 @@ def test_formulas_of_what_takes_long_end_in_their_time(
     assert main(["derive", str(tmp_path / "p.netsor"), "--numbers", "--budget", "7"]) == 0
     assert budgets == [7.0]
     capsys.readouterr()
+
+
+def test_laws_with_dirac_masses_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Means exist, squares and draws do not."""
+    (tmp_path / "p.netsor").write_text(
+        "vector x, y ~ N(0, 1)\nh := y + √n (sign(x + y/√n) - sign(x))\noutput mean(h)\n"
+    )
+    law = CoordinateLaw(load(tmp_path / "p.netsor").program, ["h"])
+    assert abs(law.mean("h").value) <= law.mean("h").error + 1e-15
+    for ask in (lambda: law.variance("h"), lambda: law.draw(3)):
+        with pytest.raises(NetsorError, match="Dirac mass"):
+            ask()
+    for options in ([], ["--samples", "3"], ["--width", "16"]):
+        assert main(["eval", str(tmp_path / "p.netsor"), "--law", "h", "--json", *options]) == 1
+        assert [d["code"] for d in json.loads(capsys.readouterr().out)["diagnostics"]] == ["E801"]
+    page = str(tmp_path / "page.html")
+    assert (
+        main(["report", str(tmp_path / "p.netsor"), "--vectors", "h", "--width", "8", "--seeds", "2", "-o", page]) == 1
+    )
+    assert "E801" in capsys.readouterr().err and Path(page).exists()

@@ -18,6 +18,7 @@ import netsor.limit.expectations
 import netsor.predict.fit
 import netsor.train.width
 from netsor import deadline
+from netsor.cli import streams
 from netsor.cli.main import main
 from netsor.cli.progress import Progress
 from netsor.progress import Counts
@@ -43,6 +44,9 @@ TRUTHS = {"two": np.pi**-0.5, "three": 1.5 * np.pi**-0.5}
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    # A slow machine has time for what is still to be told, and a quick one does not wait for more digits.
+    monkeypatch.setattr(streams, "_PATIENCE", 600.0)
+    monkeypatch.setattr(deadline, "_LAST", 0.5)
     rows = np.random.default_rng(1).standard_normal((300, 2))
     np.save("many.npy", rows)
     np.save("few.npy", rows[:6])

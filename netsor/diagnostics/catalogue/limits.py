@@ -46,6 +46,17 @@ def side_not_known(name: str, span: Span | None) -> Diagnostic:
     )
 
 
+def no_draws(name: str, span: Span | None) -> Diagnostic:
+    """A vector whose Z has a Dirac mass in it, from a difference quotient over a jump."""
+    return E801(
+        f"no numbers can be drawn from the law of `{name}`: its Z has a Dirac mass",
+        span,
+        "a difference quotient over a jump",
+        notes=("a coordinate is of order √n with a probability of order 1/√n, which only means can tell",),
+        hint=f"ask for means, as in `output mean({name})`",
+    )
+
+
 E802 = Entry(
     "E802",
     "a function of scalars without a value at their limits",
