@@ -102,3 +102,10 @@ def test_derivatives_found_together_take_in_those_that_exist():
     )
     evaluator = Evaluator(document.derive())
     assert evaluator.scalar("m") == pytest.approx(1 / math.sqrt(2 * math.pi) + 1, rel=1e-7)
+
+
+def test_numbers_beyond_the_doubles_are_told():
+    text = "matrix W\nvector v ~ N(1e308, 0)\nh := W v\noutput a := mean(tanh(h / 1e300))\n"
+    d = with_numbers(loads(text).derive(of="h"))
+    shown = as_text(d)
+    assert "inf" not in shown and "beyond 1.8e308" in shown and d.missing

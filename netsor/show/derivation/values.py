@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -46,12 +47,15 @@ class Values:
         return self.limit.separated(symbols, covariance)
 
     def scalar(self, s: Sym) -> Estimate:
-        """The value of a scalar symbol, of the limit's or of the derivation's."""
+        """The value of a scalar symbol of the limit or the derivation; raises Unsettled where no float holds it."""
         if not kind(s):
             return self.limit.scalar(s)
         if s not in self._known:
             self._known[s] = self._value(s)
-        return self._known[s]
+        found = self._known[s]
+        if not math.isfinite(found.value + found.error):
+            raise Unsettled("the number, or its bound, is beyond 1.8e308")
+        return found
 
     def _value(self, s: Sym) -> Estimate:
         match kind(s):
