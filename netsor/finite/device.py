@@ -72,6 +72,10 @@ def device_of(name: str | None) -> Device | None:
     if name is None or name in ("cpu", "numpy"):
         return None
     module, _, place = name.partition(":") if name.split(":")[0] not in ("cuda", "mps") else ("torch", ":", name)
+    if not all(map(str.isidentifier, module.split("."))):
+        raise NetsorError(
+            finite.no_device(name, "a device is `cpu`, `cuda`, `mps`, or MODULE:DEVICE as in `torch:cpu`")
+        )
     try:
         xp = _namespace(module)
     except ImportError:

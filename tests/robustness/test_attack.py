@@ -275,3 +275,19 @@ def test_laws_with_dirac_masses_are_told(tmp_path: Path, capsys: pytest.CaptureF
         main(["report", str(tmp_path / "p.netsor"), "--vectors", "h", "--width", "8", "--seeds", "2", "-o", page]) == 1
     )
     assert "E801" in capsys.readouterr().err and Path(page).exists()
+
+
+def test_variances_beyond_the_doubles_in_every_rule() -> None:
+    """The variance of a residual stream is that of its input, which no double holds; what is bounded is found."""
+    text = "network m(ξ : 3)\nmatrix U : (n, 3) ~ N(0, 1e307)\nmatrix W[1..2]\nvector v ~ N(0, 1)\nx[0] := U ξ\n"
+    text += "for l in 1..2:\n    x[l] := x[l-1] + 0.5 W[l] tanh(x[l-1])\noutput f := vᵀ x[2] / √n\n"
+    for budget in (None, 1e-6):
+        with pytest.raises(NetsorError) as said:
+            loads(text).ntk([[3, 3, 3], [5, -3, 1]], budget=budget)
+        assert {d.code for d in said.value.diagnostics} == {"E804"}
+
+
+@pytest.mark.parametrize("device", ["", ".", ":", "..x", "a b", "cuda :0"])
+def test_a_device_is_a_name(device: str) -> None:
+    with pytest.raises(NetsorError, match="there is no device"):
+        loads("matrix W\nvector x ~ N(0, 1)\noutput mean(W x)\n").run(8, device=device)

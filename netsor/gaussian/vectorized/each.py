@@ -71,6 +71,8 @@ class _Each:
         d = len(self.symbols)
         both = numbers[: 2 * d * d].reshape(d, d, 2) if d else np.zeros((0, 0, 2))
         c, errors = both[..., 0].copy(), both[..., 1].copy()
+        if not np.all(np.isfinite(c)):
+            raise Unsettled("a covariance is beyond 1.8e308, the largest number")
         for i in range(d):
             for j in range(i):
                 c[i, j] = c[j, i] = _possible(c[i, i], c[j, j], c[i, j])
