@@ -10,9 +10,10 @@ import pytest
 import netsor
 
 ROOT = Path(netsor.__file__).parent
-BASE = {"deadline", "diagnostics", "expr", "progress", "shown"}
+BASE = {"averages", "deadline", "diagnostics", "expr", "progress", "shown"}
 # What each package may use besides itself; what stands below knows nothing of what stands above.
 ALLOWED = {
+    "averages": set(),
     "deadline": set(),
     "diagnostics": set(),
     "files": set(),

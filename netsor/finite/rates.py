@@ -6,12 +6,14 @@ The spread of a MOMENT over draws is of order n^{-1/2}; its bias is of order 1/n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
+from netsor.averages import mean as mean_of
 from netsor.finite.streams import Array
 
 Verdict = Literal["agrees", "disagrees", "not enough seeds", "widths too small", "no limit known"]
@@ -72,6 +74,34 @@ class Convergence:
             "verdict": self.verdict,
         }
 
+    def times_power(
+        self, k: int, values: dict[int, Array], limit: float | None, limit_error: float | None
+    ) -> Convergence:
+        """The same study of 2^k times the values."""
+
+        def scaled(x: float | None) -> float | None:
+            with np.errstate(over="ignore"):
+                found = math.nan if x is None else float(np.ldexp(x, k))
+            return found if math.isfinite(found) else None
+
+        return replace(
+            self, limit=limit, limit_error=limit_error, values=values,
+            mean=tuple(float(mean_of(values[w])) for w in self.widths),
+            stderr=tuple(map(scaled, self.stderr)), spread=tuple(map(scaled, self.spread)),
+            extrapolated=scaled(self.extrapolated), extrapolated_error=scaled(self.extrapolated_error),
+        )  # fmt: skip
+
+
+# Numbers of which sums and products of four are in range, by the power of two.
+_IN_RANGE = 240
+
+
+def _power(several: Sequence[Array | Sequence[float]]) -> int:
+    """A power of two near the largest of these, if sums and powers of them may leave the floats; else 0."""
+    size = max((float(np.max(np.abs(v))) for v in several if len(v)), default=0.0)
+    k = math.frexp(size)[1] if math.isfinite(size) else 0
+    return k if abs(k) > _IN_RANGE else 0
+
 
 def study_output(
     output: str,
@@ -86,6 +116,12 @@ def study_output(
     `decay` gives, at each width, the distance from its limit of the slowest function of n in the program, such as 1/log
     n.
     """
+    k = _power([*values.values(), [limit or 0.0, limit_error or 0.0]])
+    if k:
+        scaled = {w: np.ldexp(v, -k) for w, v in values.items()}
+        value, error = (None if x is None else math.ldexp(x, -k) for x in (limit, limit_error))
+        study = study_output(output, scaled, value, error, expected_bias, decay)
+        return study.times_power(k, values, limit, limit_error)
     widths = tuple(sorted(w for w, v in values.items() if len(v)))
     seeds = tuple(len(values[w]) for w in widths)
     mean = np.array([float(np.mean(values[w])) for w in widths])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from netsor.finite.averages import mean, standard_error
+from netsor.averages import mean, standard_error
 from netsor.finite.streams import Array
 from netsor.shown import Shown
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from netsor.averages import mean, standard_error
 from netsor.check.outputs import verify_covariance
 from netsor.core import Program
 from netsor.diagnostics import Diagnostic, NetsorError
@@ -18,7 +19,6 @@ from netsor.expr.arrays import lambdify
 from netsor.finite import run_vectors
 from netsor.finite.affordable import SEEDS, Affordable, infer_width
 from netsor.finite.arguments import draws_of, width_of
-from netsor.finite.averages import mean, standard_error
 from netsor.kernels.kernel import verify_network
 from netsor.kernels.pairs import flat_rows, shaped_rows
 from netsor.kernels.terms import KernelTerm, nngp_terms, ntk_terms

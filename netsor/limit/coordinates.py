@@ -5,12 +5,14 @@ The functions take arrays and do not depend on how these were computed.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from netsor.averages import mean, standard_error
 from netsor.diagnostics import NetsorError
 from netsor.expr import FUNCTIONS, Call, Expr, mul, postorder, power, substitute, sym
 from netsor.expr import Const as C
@@ -135,7 +137,7 @@ def _compare(
     with np.errstate(all="ignore"):
         here, there = means(runs), means(narrower)
         limit, missing = _limit(law, f, name, psi, of)
-        several = len(here) > 1
+        several = len(here) > 1 and bool(np.all(np.isfinite(here)))
         stderr = _stderr(here) if several else None
         distance = None
         if limit is not None and several and len(there) > 1 and len(there) == len(here):
@@ -144,7 +146,7 @@ def _compare(
             if _is_gaussian_mean(values, count) and _skew(here) < _SKEW and _skew(there) < _SKEW:
                 distance = _distance(here, there, ratios, limit)
     value, error = (None, None) if limit is None else (limit.value, limit.error)
-    return Compared(name, of, value, error, float(here.mean()), stderr, distance, missing)
+    return Compared(name, of, value, error, float(mean(here)), stderr, distance, missing)
 
 
 def _limit(law: CoordinateLaw, f: Any, name: str, psi: Expr, of: tuple[str, ...]) -> tuple[Estimate | None, str]:
@@ -161,6 +163,8 @@ def _limit(law: CoordinateLaw, f: Any, name: str, psi: Expr, of: tuple[str, ...]
         return None, MISSING[method_without_value(fault)]
 
 
+# An axis reaches no farther, and is no shorter as a share of the numbers that stand on it.
+_MOST, _LEAST = 8e307, 1e-9
 # How many draws of the limit are taken to measure the skewness of a test function.
 _SKEWED_BY = 20_000
 # In the tail where verdicts are made (t = 4.5 standard errors), skewness γ changes the tail probabilities of a mean of
@@ -185,7 +189,7 @@ def _skew(values: Array) -> float:
 
 
 def _stderr(means: Array) -> float:
-    return float(means.std(ddof=1) / np.sqrt(len(means)))
+    return float(standard_error(means))
 
 
 def _distance(here: Array, there: Array, ratios: Sequence[float], limit: Estimate) -> float:
@@ -196,7 +200,7 @@ def _distance(here: Array, there: Array, ratios: Sequence[float], limit: Estimat
     """
     gaps: list[tuple[float, float]] = []
     for rho in (0.0, *ratios):
-        value = (here.mean() - rho * there.mean()) / (1 - rho)
+        value = (float(mean(here)) - rho * float(mean(there))) / (1 - rho)
         spread = float(np.hypot(_stderr(here), rho * _stderr(there))) / (1 - rho)
         rounding = 1e-12 * (1 + abs(limit.value))
         gaps.append((float(value - limit.value), float(np.hypot(spread, limit.error)) + rounding))
@@ -229,12 +233,18 @@ class Histogram:
     limit: Array
 
 
+def resolved(low: float, high: float) -> tuple[float, float]:
+    """The interval as floats can divide it: neither longer than they reach, nor shorter than they tell apart."""
+    low, high = (min(max(x, -_MOST), _MOST) for x in (low, high))
+    least = max(_LEAST * max(abs(low), abs(high)), sys.float_info.min / _LEAST)
+    return (low, high) if high - low > least else (low - least, high + least)
+
+
 def histogram(draws: Array, coordinates: Array, bins: int = 24) -> Histogram:
     """Bins over the middle 99.8 % of the limit; values outside count in the outermost bins."""
-    low, high = np.quantile(draws, [0.001, 0.999])
-    if not high > low:
-        # All draws are equal, and the bins surround their value.
-        low, high = low - 0.5, high + 0.5
+    low, high = map(float, np.quantile(draws, [0.001, 0.999]))
+    # Where all draws are equal the bins surround their value.
+    low, high = resolved(low, high) if high > low else resolved(low - 0.5, high + 0.5)
     edges = np.linspace(low, high, bins + 1)
 
     def shares(v: Array) -> Array:

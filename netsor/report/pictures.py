@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from netsor.averages import deviation, standard_error
+from netsor.averages import mean as mean_of
 from netsor.finite import FiniteResult
-from netsor.finite.averages import mean as mean_of
-from netsor.finite.averages import standard_error
+from netsor.limit.coordinates import resolved
 from netsor.show.markup import path, tag
 
 _W, _H, _LEFT, _BOTTOM, _TOP, _RIGHT = 340.0, 230.0, 58.0, 34.0, 26.0, 12.0
@@ -29,8 +30,8 @@ class Axes:
         log_y: bool = False,
     ):
         self.title, self.log_x, self.log_y, self.label = title, log_x, log_y, label
-        self.x = tuple(map(math.log10, x)) if log_x else x
-        self.y = tuple(map(math.log10, y)) if log_y else y
+        self.x = tuple(map(math.log10, x)) if log_x else resolved(*x)
+        self.y = tuple(map(math.log10, y)) if log_y else resolved(*y)
         self.items: list[str] = []
 
     def at(self, x: float, y: float) -> tuple[float, float]:
@@ -136,8 +137,8 @@ def rates(runs: list[FiniteResult], limits: dict[str, float]) -> str | None:
     widths = [r.width for r in runs]
     curves: dict[str, list[float]] = {}
     for name, limit in limits.items():
-        errors = [float(np.sqrt(np.mean((r.values[name] - limit) ** 2))) for r in runs]
-        if all(e > 0 for e in errors):
+        errors = [_root_mean_square(r.values[name] - limit) for r in runs]
+        if all(0 < e < math.inf for e in errors):
             curves[name] = errors
     if not curves or len(widths) < 2:
         return None
@@ -164,13 +165,17 @@ def rates(runs: list[FiniteResult], limits: dict[str, float]) -> str | None:
     return axes.svg(alt, [(w, str(w)) for w in widths])
 
 
+def _root_mean_square(x: np.ndarray) -> float:
+    size = float(np.max(np.abs(x)))
+    return size * float(np.sqrt(np.mean((x / size) ** 2))) if 0 < size < math.inf else size
+
+
 def histogram(law: Any) -> str:
     """The coordinates as bars and the law of Z as a line."""
     samples, coordinates = np.asarray(law.samples), np.asarray(law.coordinates)
     both = np.concatenate([samples, coordinates])
     low, high = (float(q) for q in np.quantile(both, [0.001, 0.999]))
-    if not high > low:
-        low, high = low - 1, high + 1
+    low, high = resolved(low, high) if high > low else resolved(low - 1, high + 1)
     bins = int(min(60, max(12, 2 * len(coordinates) ** (1 / 3))))
     edges = np.linspace(low, high, bins + 1)
     count, _ = np.histogram(coordinates, edges)
@@ -178,7 +183,7 @@ def histogram(law: Any) -> str:
     heights = count / (len(coordinates) * wide)
     fine = np.linspace(low, high, 2 * bins + 1)
     smooth = np.histogram(samples, fine)[0] / (len(samples) * wide / 2)
-    top = 1.08 * float(max(heights.max(), smooth.max(), 1e-12))
+    top = 1.08 * float(max(heights.max(), smooth.max())) or 1.0
     axes = Axes(f"coordinates of {law.name}, n = {law.width}", (low, high), (0.0, top), law.name)
     for k, h in enumerate(heights):
         axes.bar(float(edges[k]), float(edges[k + 1]), float(h), "bar")
@@ -186,8 +191,8 @@ def histogram(law: Any) -> str:
     axes.line([(float(x), float(min(v, top))) for x, v in zip(middles, smooth)], "limit")
     alt = (
         f"Histogram of the coordinates of {law.name} at width {law.width} with the law of its limit: "
-        f"mean {coordinates.mean():.3g} against "
-        f"{samples.mean():.3g}, standard deviation {coordinates.std():.3g} against {samples.std():.3g}"
+        f"mean {mean_of(coordinates):.3g} against "
+        f"{mean_of(samples):.3g}, standard deviation {deviation(coordinates):.3g} against {deviation(samples):.3g}"
     )
     return axes.svg(alt)
 

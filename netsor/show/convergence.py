@@ -64,8 +64,13 @@ def save(figure: Any, path: Path) -> None:
 def _panel(axis: Any, c: Any) -> None:
     n = list(c.widths)
     bias = [abs(m - c.limit) for m in c.mean]
+    spread = [(x, s) for x, s in zip(n, c.spread, strict=True) if s]
+    seen = [*(b for b in bias if b > 0), *(e for e in c.stderr if e), *(v for _, v in spread)]
     axis.set_xscale("log")
-    axis.set_yscale("log")
+    if seen:
+        # A bar that crosses zero has no lower end on a logarithmic axis; it leaves the picture below.
+        axis.set_yscale("log")
+        axis.set_ylim(0.3 * min(seen), 3 * min(max(seen), 1e307))
     if len(n) == 1:
         axis.set_xlim(n[0] / 2, 2 * n[0])
     # Distinguishable without colour: filled circles with bars, open squares, dashed and dotted guides.
@@ -80,16 +85,11 @@ def _panel(axis: Any, c: Any) -> None:
         capsize=2,
         label="|mean − limit|",
     )
-    spread = [(x, s) for x, s in zip(n, c.spread, strict=True) if s]
     if spread:
         axis.plot(
             *zip(*spread, strict=True), "s--", ms=4, lw=1.2, mfc="none", color="#a64d00", label="spread over seeds"
         )
         first_n, first = spread[0]
         axis.plot(n, [first * (first_n / x) ** 0.5 for x in n], ":", color="0.5", label="$n^{-1/2}$")
-    seen = [*(b for b in bias if b > 0), *(e for e in c.stderr if e), *(v for _, v in spread)]
-    if seen:
-        # A bar that crosses zero has no lower end on a logarithmic axis; it leaves the picture below.
-        axis.set_ylim(0.3 * min(seen), 3 * max(seen))
     axis.set_xlabel("width n")
     axis.set_title(f"{c.output}: {c.verdict}")

@@ -23,7 +23,7 @@ def histogram_text(h: Histogram) -> str:
         mark = round(_BAR * float(h.limit[k]) / most)
         cells = ["█" if i < bar else " " for i in range(_BAR + 1)]
         cells[mark] = "│" if mark >= bar else "▌"
-        middle = (h.edges[k] + h.edges[k + 1]) / 2
+        middle = h.edges[k] / 2 + h.edges[k + 1] / 2
         rows.append(f"  {middle:>10.3g} {''.join(cells).rstrip()}")
     return "\n".join(rows)
 

@@ -22,6 +22,8 @@ def value_text(value: float, error: float | None) -> str:
     """A number with the digits that its error leaves right, at most 15; a dash for a number that is not known."""
     if math.isnan(value):
         return "—"
+    if math.isinf(value):
+        return ">1.8e308" if value > 0 else "<-1.8e308"
     if error is None or error == 0:
         return f"{value:.15g}"
     if error >= abs(value):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from netsor.averages import mean, standard_error
 from netsor.check.outputs import growing
 from netsor.core import Program
 from netsor.deadline import is_stopped, until
@@ -16,7 +17,6 @@ from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.diagnostics.catalogue import networks
 from netsor.expr import Expr
 from netsor.finite.arguments import count_of, draws_of, width_of
-from netsor.finite.averages import mean, standard_error
 from netsor.gaussian.problem import Clock
 from netsor.kernels import infer_conditioned_ntk, infer_ntk
 from netsor.kernels.kernel import in_time, verify_network

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import pytest
 from attack import call_of, faults, survey
 
 from netsor.api import load, loads
+from netsor.averages import mean, standard_error
 from netsor.cli.main import main
 from netsor.diagnostics import NetsorError
-from netsor.finite.averages import mean, standard_error
+from netsor.finite.rates import study_output
 from netsor.gaussian import Settings
 from netsor.limit.expectations import Expectations
 from netsor.limit.law import CoordinateLaw
@@ -291,3 +293,41 @@ def test_variances_beyond_the_doubles_in_every_rule() -> None:
 def test_a_device_is_a_name(device: str) -> None:
     with pytest.raises(NetsorError, match="there is no device"):
         loads("matrix W\nvector x ~ N(0, 1)\noutput mean(W x)\n").run(8, device=device)
+
+
+@pytest.mark.parametrize("c", ["1e308", "-1.7e308", "1e17", "5e-324"])
+@pytest.mark.filterwarnings("error")
+def test_numbers_at_both_ends_of_the_doubles_are_shown(
+    c: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Means, standard errors, histograms and rates of fit, of numbers whose sums or squares are no doubles."""
+    monkeypatch.chdir(tmp_path)
+    text = f"vector x ~ N({c}, 1)\nvector g ~ N(0, 1)\nz := {c} * tanh(g)\n"
+    Path("p.netsor").write_text(f"{text}output a := mean(x)\noutput b := mean(z)\noutput h := {c} * mean(tanh(g)^2)\n")
+    runs = ["--widths", "8,16,32", "--seeds", "3", "--jobs", "1"]
+    for arguments in (
+        ["report", "--width", "8", "--seeds", "3", "--vectors", "x,z", "-o", "page.html"],
+        ["converge", *runs],
+        ["converge", *runs, "--json", "--overwrite", "--store", "runs.jsonl"],
+        ["eval", "--law", "x,z", "--width", "16"],
+        ["eval", "--law", "z", "--width", "16", "--json"],
+    ):
+        status = main([arguments[0], "p.netsor", *arguments[1:]])
+        out, err = capsys.readouterr()
+        assert status in (0, 1) and "E012" not in err, err
+        assert status or not re.search(r"\b(nan|inf|Infinity)\b", out, re.IGNORECASE)
+        if arguments[0] == "report" and status == 0:
+            assert not re.search(r'="[^"]*\b(nan|inf)\b', Path("page.html").read_text())
+
+
+@pytest.mark.parametrize("k", [-900, -300, 300, 1000])
+def test_a_study_of_2_to_the_k_times_the_values_is_2_to_the_k_times_the_study(k: int) -> None:
+    rng = np.random.default_rng(3)
+    values = {n: 1 + 3 / n + rng.standard_normal(5) / np.sqrt(n) for n in (8, 16, 32, 64)}
+    one = study_output("a", values, 1.0, 1e-3, -1.0)
+    two = study_output("a", {n: np.ldexp(v, k) for n, v in values.items()}, 2.0**k, 1e-3 * 2.0**k, -1.0)
+    assert two.verdict == one.verdict and two.deviation == pytest.approx(one.deviation, rel=1e-12)
+    assert two.spread_rate.value == pytest.approx(one.spread_rate.value, rel=1e-12)
+    for a, b in ((one.mean, two.mean), (one.stderr, two.stderr), (one.spread, two.spread)):
+        assert b == pytest.approx(np.ldexp(a, k), rel=1e-14)
+    assert two.extrapolated == pytest.approx(np.ldexp(one.extrapolated, k), rel=1e-12) and two.limit == 2.0**k

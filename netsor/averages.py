@@ -12,13 +12,20 @@ Array = np.ndarray[Any, Any]
 def mean(values: Array) -> Array:
     """The mean over the first axis."""
     unit = _unit(values)
-    return np.asarray(unit * np.mean(values / unit, axis=0))
+    with np.errstate(invalid="ignore"):  # of infinities of both signs there is no mean
+        return np.asarray(unit * np.mean(values / unit, axis=0))
 
 
 def standard_error(values: Array) -> Array:
     """The standard error of the mean over the first axis, sd/√K; of at least two draws."""
     unit = _unit(values)
     return np.asarray(unit * (np.std(values / unit, axis=0, ddof=1) / np.sqrt(len(values))))
+
+
+def deviation(values: Array) -> Array:
+    """The standard deviation over the first axis."""
+    unit = _unit(values)
+    return np.asarray(unit * np.std(values / unit, axis=0))
 
 
 def _unit(values: Array) -> float:
