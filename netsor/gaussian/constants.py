@@ -15,6 +15,9 @@ LATTICE_ENOUGH = {2: 1e-12, 3: 1e-9, 4: 1e-6, 5: 1e-6, 6: 1e-6}
 # The width of a kink, in standard deviations, from which a lattice treats it as smooth.
 SOFT_ENOUGH = 0.4
 
+# Up to so many variables lattices and panels find more digits than a mean over points.
+FEW = 4
+
 # The relative error below which quasi-Monte Carlo cannot get in any realistic time.
 BEYOND_DRAWS = 1e-6
 

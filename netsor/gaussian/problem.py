@@ -82,6 +82,10 @@ class Clock:
         """A clock of so many seconds from now on, for a part of the computation."""
         return Clock(seconds, counts=self.counts)
 
+    def share(self, part: float) -> Clock:
+        """A clock of a part of the time that is left, from now on; this clock where there is no limit."""
+        return self if self.budget is None else self.of(max(part * self.left(), 0.0))
+
     def part(self, share: float) -> float | None:
         """A part of the time that is left, as a budget."""
         return None if self.budget is None else max(share * self.left(), 0.0)

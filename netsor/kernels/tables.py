@@ -13,12 +13,15 @@ from netsor.deadline import TimeOver
 from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.problem import Clock, Unsettled
 from netsor.kernels.pairs import Pairs, Template
+from netsor.limit.many.drawn import needs_points, of_one_example, replicate
 from netsor.limit.many.frames import Frame, Step
 from netsor.shown import Shown
 
 Array = np.ndarray
 # Steps by name, and by the outputs of the left and of the right example.
 Asked = Mapping[str, list[list[Step]]]
+# Pairs of a list whose numbers are computed in replicates, each of which has all of them.
+_LIST = 64
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,14 +66,17 @@ def tabulate(
     shape = (len(pairs.rows), len(pairs.columns)) + (outputs, outputs) * (outputs > 1)
     made = [{name: Kernel(np.zeros(shape), np.zeros(shape)) for name in r.names} for r in requests]
     single = None if across is None else Frame.whole(across.inputs, clock)
+    tol = next((t.evaluator.tol for t in (across, within) if t is not None), 0.0)
+    # A frame of all inputs has the numbers that a tile needs of each of them.
+    same = across is not None and within is not None and within.inputs is across.inputs
+    frame = single if same else None if within is None else Frame.whole(within.inputs, clock)
+    _compute_inputs(pairs, requests, single, frame, clock, tol)
     own: list[Entries] = [{} for _ in requests]
-    if within is not None:
-        # A frame of all inputs has the numbers that a tile needs of each of them.
-        same = across is not None and within.inputs is across.inputs
-        frame = single if single is not None and same else Frame.whole(within.inputs, clock)
+    if frame is not None:
         for k, request in enumerate(requests):
             with request.guard():
                 own[k] = {key: _broadcast(q, (len(pairs.own), 1)) for key, q in _values(frame, request.own)}
+    asked, points = list(_steps(requests, "across")), None
     tiles = list(pairs.tiles())
     known: list[set[int]] = [set() for _ in requests]
     try:
@@ -79,7 +85,9 @@ def tabulate(
             left = clock.left()
             mine = clock if not np.isfinite(left) else clock.of(max(left, 0.0) / (len(tiles) - k))
             tile = _Tile.of(pairs, rows, columns)
-            parts = [] if single is None else tile.parts(single, mine)
+            parts = [] if single is None else tile.parts(single, mine, needs_points(asked))
+            with requests[-1].guard():
+                points = _replicate_pairs([p.frame for p in parts], asked, mine, tol, points)
             for request, tables, numbers, done in zip(requests, made, own, known, strict=True):
                 with request.guard():
                     for (name, a, b), q in tile.entries(parts, request, numbers).items():
@@ -99,6 +107,50 @@ def tabulate(
                     for one, other in ((rows, columns), (columns, rows)) if pairs.symmetric else ((rows, columns),):
                         kernel.value[one, other], kernel.error[one, other] = np.nan, np.inf
     return _as_asked(pairs, made)
+
+
+def _steps(requests: Sequence[Request], kind: str) -> Iterator[Step]:
+    """The steps that requests ask for, "across" or "own"."""
+    for request in requests:
+        for table in getattr(request, kind).values():
+            yield from (step for row in table for step in row)
+
+
+def _compute_inputs(
+    pairs: Pairs, requests: Sequence[Request], single: Frame | None, frame: Frame | None, clock: Clock, tol: float
+) -> None:
+    """Compute what depends on one input, in the part of the time that is due to it, where it takes what time there is.
+
+    `single` has what the pairs need, and `frame` what is asked for.
+    """
+    alone = of_one_example(_steps(requests, "across")) if single is not None else []
+    own = list(_steps(requests, "own"))
+    both = [(single, own, alone)] if frame is single else [(single, [], alone), (frame, own, [])]
+    work = [
+        (f, asked, others)
+        for f, asked, others in both
+        if f is not None and any(s.slow or s.points for s in (*asked, *others))
+    ]
+    many = len(pairs.rows) * len(pairs.columns) / (2 if pairs.symmetric else 1) if single is not None else 0
+    for k, (f, asked, others) in enumerate(work):
+        # A pair has about twice the variables of an input.
+        f.clock = clock.share(f.inputs.count / (f.inputs.count * (len(work) - k) + 2 * many))
+        with requests[-1].guard():
+            replicate(f, asked, tol, others=others)
+
+
+def _replicate_pairs(
+    frames: Sequence[Frame], asked: Sequence[Step], clock: Clock, tol: float, points: int | None
+) -> int | None:
+    """Compute in replicates what depends on pairs, which need so many points; returns how many there were."""
+    if needs_points(asked):
+        left = sum(len(f.left) for f in frames)
+        for f in frames:
+            f.clock = clock.share(len(f.left) / left)
+            points = replicate(f, asked, tol, points)
+            f.replicated = None
+            left -= len(f.left)
+    return points
 
 
 def _write(kernel: Kernel, a: int, b: int, rows: slice, columns: slice, q: Bounded) -> None:
@@ -135,6 +187,9 @@ def tabulate_own(within: Template, request: Request, shape: tuple[int, ...], clo
     out = Kernel(np.zeros(shape), np.zeros(shape))
     frame = Frame.whole(within.inputs, clock)
     with request.guard():
+        steps = list(_steps([request], "own"))
+        if needs_points(steps):
+            replicate(frame, steps, within.evaluator.tol)
         for (name, a, b), q in _values(frame, request.own):
             if name == "":
                 for table, x in ((out.value, q.value), (out.error, q.error)):
@@ -177,19 +232,24 @@ class _Tile:
         _, *same = np.intersect1d(one, other, assume_unique=True, return_indices=True)
         return cls(one, other, pairs.symmetric, (same[0], same[1]), np.searchsorted(pairs.own, one[same[0]]))
 
-    def parts(self, single: Frame, clock: Clock) -> list[_Part]:
-        """The pairs of different inputs, in at most two frames."""
+    def parts(self, single: Frame, clock: Clock, points: bool) -> list[_Part]:
+        """The pairs of different inputs, in at most two frames; in short lists where they need `points`."""
         out = []
         for swapped in (False, True):
             mask = self.one[:, None] > self.other if swapped else self.one[:, None] < self.other
             if not mask.any() or swapped and self.symmetric:
                 continue
             whole = bool(mask.all())
-            i, j = np.nonzero(mask) if not whole else (None, None)
-            left, right = (self.one, self.other) if whole else (self.one[i], self.other[j])
-            if swapped:
-                left, right = right, left
-            out.append(_Part(Frame(single.inputs, left, right, not whole, clock, single), swapped, i, j))
+            lists: list[tuple[Array | None, Array | None]] = [(None, None)]
+            if points or not whole:
+                all_i, all_j = np.nonzero(mask)
+                step = _LIST if points else len(all_i)
+                lists = [(all_i[k : k + step], all_j[k : k + step]) for k in range(0, len(all_i), step)]
+            for i, j in lists:
+                left, right = (self.one, self.other) if i is None else (self.one[i], self.other[j])
+                if swapped:
+                    left, right = right, left
+                out.append(_Part(Frame(single.inputs, left, right, i is not None, clock, single), swapped, i, j))
         return out
 
     def entries(self, parts: Sequence[_Part], request: Request, own: Entries) -> Entries:

@@ -68,7 +68,7 @@ def integrable(e: Expr, gaussians: Gaussians) -> bool | None:
 
     Scalars are assumed to have values at which e is defined.
     """
-    if _is_tame(e, gaussians):
+    if is_tame(e, gaussians):
         return True
     terms = expand(e, gaussians)
     if all(_term_converges(t.product, gaussians) for t in terms if t.product is not ONE):
@@ -83,7 +83,7 @@ def integrable(e: Expr, gaussians: Gaussians) -> bool | None:
 @lru_cache(maxsize=50_000)
 def is_total(e: Expr, gaussians: Gaussians) -> bool:
     """Whether an expression has a finite value everywhere, not only almost everywhere."""
-    if _is_tame(e, gaussians):
+    if is_tame(e, gaussians):
         return True
     for node in postorder(e):
         if not node.free & gaussians or not isinstance(node, (Pow, Call)):
@@ -99,7 +99,7 @@ def is_total(e: Expr, gaussians: Gaussians) -> bool:
 
 
 @lru_cache(maxsize=50_000)
-def _is_tame(e: Expr, gaussians: Gaussians) -> bool:
+def is_tame(e: Expr, gaussians: Gaussians) -> bool:
     """Whether an expression is clearly bounded by a polynomial and defined everywhere.
 
     Dirac masses on planes with a density leave such a function integrable.
@@ -159,7 +159,7 @@ def has_no_value(e: Expr) -> bool:
 
 
 def _term_converges(product: Expr, gaussians: Gaussians) -> bool:
-    return _is_tame(product, gaussians) or _converges(_size(product, gaussians).upper)
+    return is_tame(product, gaussians) or _converges(_size(product, gaussians).upper)
 
 
 def _converges(upper: Upper | None) -> bool:

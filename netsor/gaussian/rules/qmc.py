@@ -16,7 +16,7 @@ from netsor.gaussian.rules.panels import Quadrature
 from netsor.gaussian.rules.rule import Goal, Rule
 
 Array = np.ndarray
-_SCRAMBLINGS = 12
+SCRAMBLINGS = 12
 # A region that would contain this many draws on average is practically certain to be seen.
 _UNSEEN = 5.0
 _LEVELS = (10, 12, 14, 15, 16, 17, 18, 19)
@@ -32,7 +32,7 @@ class QuasiMonteCarlo(Rule):
     method = Method.QMC
 
     def cost(self, probe: Probe, goal: Goal) -> float | None:
-        return _SCRAMBLINGS * 2.0 ** _LEVELS[0] if probe.rank > 2 else None
+        return SCRAMBLINGS * 2.0 ** _LEVELS[0] if probe.rank > 2 else None
 
     def integrate(self, probe: Probe, goal: Goal) -> Quadrature:
         return integrate(probe.f, goal.aim, goal.clock)
@@ -57,7 +57,7 @@ def integrate(
     for level, after in zip(levels, (*levels[1:], None), strict=True):
         left = clock.left()
         means, sizes, top = [], [], 0.0
-        for k in range(_SCRAMBLINGS):
+        for k in range(SCRAMBLINGS):
             engine = qmc.Sobol(f.rank, scramble=True, rng=np.random.default_rng([seed, level, k]))
             u = engine.random_base2(level)
             x = ndtri(np.clip(u, 1e-16, 1 - 1e-16)).T
@@ -68,11 +68,11 @@ def integrate(
             sizes.append(float(np.abs(v).mean()))
             top = max(top, float(np.abs(v).max()))
         scale = float(np.mean(sizes))
-        spread = float(np.std(means, ddof=1)) / math.sqrt(_SCRAMBLINGS)
+        spread = float(np.std(means, ddof=1)) / math.sqrt(SCRAMBLINGS)
         error = 3.1 * spread + 4e-16 * scale
         if rare:
             # A region of the same height may lie where no draw fell.
-            error += _UNSEEN * (top or _farther_out(f, x)) / (_SCRAMBLINGS * 2**level)
+            error += _UNSEEN * (top or _farther_out(f, x)) / (SCRAMBLINGS * 2**level)
         # The finest level is taken, since the smallest of several estimated errors is not a bound.
         if error < 3 * best.error:
             best = Quadrature(float(np.mean(means)), error, scale)
@@ -107,7 +107,7 @@ def _shifted(f: Integrand, points: int) -> Quadrature:
     with np.errstate(all="ignore"):
         v = f(x)
     missing.verify(f, x, v)
-    means, size, top = v.reshape(_SCRAMBLINGS, points).mean(axis=1), np.abs(v), float(np.abs(v).max())
+    means, size, top = v.reshape(SCRAMBLINGS, points).mean(axis=1), np.abs(v), float(np.abs(v).max())
     error = float(spread_of(means)) + 4e-16 * float(size.mean())
     error += _UNSEEN * (top or _farther_out(f, x)) / len(v)
     return Quadrature(float(means.mean()), error, float(size.mean()))
@@ -118,7 +118,7 @@ def shifted_normals(d: int, points: int) -> Array:
     """Normals (d, 12, points) from one Kronecker sequence under twelve random shifts."""
     steps = _generalized_golden_ratio(d) ** -np.arange(1.0, d + 1)
     k = np.arange(1.0, points + 1)
-    shifts = np.random.default_rng(41).random((_SCRAMBLINGS, d, 1))
+    shifts = np.random.default_rng(41).random((SCRAMBLINGS, d, 1))
     return normal_quantile(np.clip((steps[:, None] * k + shifts) % 1.0, 1e-16, 1 - 1e-16)).transpose(1, 0, 2)
 
 

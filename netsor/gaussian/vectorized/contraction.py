@@ -22,6 +22,7 @@ import numpy as np
 from netsor.expr import Expr, Sym, mul
 from netsor.expr.arrays import lambdify
 from netsor.gaussian.arithmetic.bounded import Bounded
+from netsor.gaussian.constants import BEYOND_DRAWS, FEW
 from netsor.gaussian.problem import Clock
 from netsor.gaussian.rules.panels import legendre
 from netsor.gaussian.vectorized.draws import carried
@@ -104,14 +105,17 @@ def contract(
         return None
     left, right = _Side(f, x, env, a), _Side(g, y, env, b)
     before: float | None = None
+    best: Contracted | None = None
+    # In many variables fewer digits than were asked for are still more than other methods find.
+    enough = BEYOND_DRAWS if a.shape[1] + b.shape[1] > FEW else 0.0
     dimension = max(a.shape[1], b.shape[1])
     took, start = 0.0, clock.left()
     for h in _STEPS:
         # A finer grid has 1/0.74 times as many points in each direction, and one more factor for the kernel.
         if took * _FINER ** -(dimension + 1) > start:
-            return None
+            return best
         if _count(h, _REACH if len(rho) else _NEAR) ** dimension > _MOST_POINTS:
-            return None
+            return best
         first, second = left.sampled(h, len(rho)), right.sampled(h, len(rho))
         if first is None or second is None:
             return None
@@ -124,11 +128,13 @@ def contract(
             # The error of a step h is e^{−c/h}, and the step 0.74 h has the power 1/0.74 of it; a smaller power is
             # assumed.
             error = min(change, 30 * change * (change / size) ** 0.25) if size > 0 else change
+            found = Contracted(value, error + _ROUNDING * size, size)
             if error <= tol * size:
-                return Contracted(value, error + _ROUNDING * size, size)
+                return found
+            best = found if error <= enough * size else None
         before = value
         took, start = start - clock.left() if math.isfinite(start) else 0.0, clock.left()
-    return None
+    return best
 
 
 def canonical_coordinates(c: Array, split: int) -> tuple[Array, Array, Array]:

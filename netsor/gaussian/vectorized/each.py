@@ -49,8 +49,9 @@ class _Each:
         took = 0.0
         for i, k in enumerate(laws.clock.counts.count("law", wanted)):
             left = laws.clock.left()
-            # Half of the time that is left is for what comes after these.
-            seconds = max(0.5 * left / (len(wanted) - i), _LEAST) if math.isfinite(left) else None
+            # The other laws, and the other expectations that wait, are to have as much.
+            waiting = len(wanted) - i + len(wanted) * (laws.waiting - 1)
+            seconds = max(left / waiting, _LEAST) if math.isfinite(left) else None
             if seconds is not None and seconds < (_WORTH if len(self.symbols) > 2 else min(took, _WORTH)):
                 late[wanted[i:]] = True
                 break
@@ -62,7 +63,9 @@ class _Each:
                     raise
                 late[k] = True
             took = left - laws.clock.left() if math.isfinite(left) else 0.0
-        if late.any():
+        if laws.leaves_late:
+            error[late] = np.inf
+        elif late.any():
             rest = sampled(self.block, self.symbols, laws.at(late.reshape(laws.shape)))
             value[late], error[late] = rest.value.ravel(), rest.error.ravel()
         return Bounded(value[first].reshape(laws.shape), error[first].reshape(laws.shape))

@@ -23,7 +23,8 @@ class Laws:
     """Covariances by pairs of symbols, scalars, and the tolerance and the time of all rules.
 
     Arrays have shape (rows, columns) or broadcast to it. `shared` keeps quantities that several expectations under the
-    same laws need, such as the angle between two variables.
+    same laws need, such as the angle between two variables. The time is that of so many expectations, `waiting` for it;
+    with `leaves_late` a law for which it does not suffice has an infinite error.
     """
 
     shape: tuple[int, ...]
@@ -32,6 +33,8 @@ class Laws:
     tol: float = 1e-12
     clock: Clock = field(default_factory=lambda: Clock(None))
     shared: dict[Any, Any] = field(default_factory=dict)
+    waiting: int = 1
+    leaves_late: bool = False
 
     def cov(self, a: Sym, b: Sym) -> Bounded:
         found = self.covariances.get((a, b))
@@ -69,7 +72,7 @@ class Laws:
         count = int(np.count_nonzero(where))
         covariances = {k: picked(q) for k, q in self.covariances.items()}
         scalars = {s: picked(q) for s, q in self.scalars.items()}
-        return Laws((count, 1), covariances, scalars, self.tol, self.clock)
+        return Laws((count, 1), covariances, scalars, self.tol, self.clock, {}, self.waiting, self.leaves_late)
 
 
 class Rule(Protocol):

@@ -4,7 +4,8 @@
     f(u) g(v)         closed form · angle of the pair · Mehler's series · panels · law by law
     F(u, …) G(v, …)   closed form · Laplace transforms · contraction of two smooth sides · law by law
 
-A method applies to some laws and gives an infinite error for the others, which go to the next method.
+A method applies to some laws and gives an infinite error for the others, which go to the next method. In place of the
+last one, smooth functions of many variables are means over points (see `netsor.gaussian.vectorized.replicates`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from netsor.expr import Expr, Sym
 from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.existence.integrability import integrable
+from netsor.gaussian.problem import Method
 from netsor.gaussian.vectorized.arccosine import arc_cosine
 from netsor.gaussian.vectorized.closed import closed_form
 from netsor.gaussian.vectorized.contraction import contraction
@@ -43,7 +45,7 @@ class Way:
 # The names of the methods, in the order in which they are tried.
 ORDER = (
     "closed form", "homogeneity", "angle", "grid", "Laplace transforms", "Mehler's series", "panels", "contraction",
-    "law by law",
+    Method.QMC.value, "law by law",
 )  # fmt: skip
 # F and its variables.
 Side = tuple[Expr, Sequence[Sym]]

@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netsor.expr import ONE, Expr, Sym, to_text
+from netsor.expr import ONE, Expr, Sym, canonical, substitute, to_text
 from netsor.gaussian.arithmetic.bounded import Bounded
+from netsor.gaussian.constants import FEW
+from netsor.gaussian.existence.integrability import is_tame
 from netsor.gaussian.symbolic.linear_forms import Form, linear_forms
 from netsor.gaussian.vectorized.arccosine import homogeneous_pair
 from netsor.gaussian.vectorized.laws import Laws
 from netsor.gaussian.vectorized.plan import Way, ways
+from netsor.gaussian.vectorized.replicates import averaged
+from netsor.gaussian.vectorized.steepness import is_smooth
+from netsor.limit.many.drawn import Draw
 from netsor.limit.many.frames import Frame, Step
 from netsor.limit.many.products import sides
 from netsor.limit.many.terms import Taken
@@ -29,6 +34,8 @@ Array = np.ndarray
 # The share of the tolerance above which an error of an expectation is worth the way by the angle.
 _ROUGH = 0.01
 _OVER = ("all", "input", "pair of inputs")
+# In no more variables there are other methods than a mean over points also where covariances are such means.
+_PAIR = 2
 
 
 class Block:
@@ -50,6 +57,9 @@ class Block:
         variables = [*self.gaussians, *self.forms]
         self.laws = [(a, b) for i, a in enumerate(variables) for b in variables[i:]]
         self.homogeneous = homogeneous_pair(e, self.gaussians)
+        tame = is_tame(e, frozenset(self.gaussians)) and is_smooth(e, self.gaussians)
+        # Whether the expectation may be taken as a mean over points.
+        self.can_be_drawn = len(self.gaussians) > _PAIR and tame
         self._following = ways(e, self.gaussians, split)
         self._ways: list[Way] = []
 
@@ -92,13 +102,16 @@ def expectation(
     key = block.e, tuple(at[s] for s in block.symbols)
 
     def noted(name: str, frame: Frame, part: Bounded) -> Bounded:
-        record = frame.inputs.records.get(key)
+        record = frame.records.get(key)
         if record is None:
             record = Taken(lambda: to_text(block.e, lambda s: evaluator.spell(at[s])), _OVER[len(domain)])
-            frame.inputs.records[key] = record
-        sound = np.isfinite(part.error)
+            frame.records[key] = record
+        error = part.error
+        if frame.is_replicated and error.shape == frame.shape:
+            error = averaged(part.value, error)[1]
+        sound = np.isfinite(error)
         record.ways[name] = record.ways.get(name, 0) + int(np.count_nonzero(sound))
-        record.error = max(record.error, float(part.error.max(initial=0.0, where=sound)))
+        record.error = max(record.error, float(error.max(initial=0.0, where=sound)))
         return part
 
     def run(w: Way, frame: Frame, values: Sequence[Bounded]) -> Bounded:
@@ -106,12 +119,13 @@ def expectation(
         scalars = dict(zip(block.scalars, values[len(block.laws) :], strict=False))
         shape = frame.shape if domain else (1, 1)
         shared = frame.shared.setdefault(variables, {})
-        here = Laws(shape, c, scalars, evaluator.tol, frame.clock, shared)
+        waiting = max(len(frame.waiting), 1)
+        here = Laws(shape, c, scalars, evaluator.tol, frame.clock, shared, waiting, drawn is not None)
         return full(w.run(here, [frame.value(evaluator.part(p, at)) for p in w.parts]), shape)
 
     def again(k: int, frame: Frame) -> Bounded | None:
         w = block.way(k)
-        if w is None:
+        if w is None or is_left_to_points(k):
             return None
         if instead is not None and block.way(k + 1) is None:
             return frame.value(instead())
@@ -140,6 +154,8 @@ def expectation(
     def compute(frame: Frame, values: Sequence[Bounded]) -> Bounded:
         first = block.way(0)
         assert first is not None
+        if is_left_to_points(0):
+            return Bounded(np.zeros(frame.shape), np.full(frame.shape, np.inf))
         out = run(first, frame, values)
         better = by_angle(out, frame) if domain and block.homogeneous is not None else np.zeros((1, 1), bool)
         if not better.all():
@@ -156,7 +172,22 @@ def expectation(
             out.value[bad], out.error[bad] = more.value.ravel(), more.error.ravel()
         return out
 
-    return evaluator.step(domain, (*covariances, *given), compute)
+    def is_left_to_points(k: int) -> bool:
+        """Whether no method is left but the last one, in place of which means over points are taken."""
+        return drawn is not None and len(block.gaussians) > FEW and block.way(k + 1) is None
+
+    drawn = None
+    needs = (*covariances, *given)
+    if domain and block.can_be_drawn:
+        pairs = {(at[a], at[b]): c for (a, b), c in zip(block.laws, covariances, strict=True) if b in block.gaussians}
+        drawn = Draw(
+            canonical(substitute(block.e, dict(at))),
+            tuple(at[s] for s in block.gaussians),
+            {pair: c for pair, c in pairs.items() if c is not evaluator.zero},
+            {at[s]: step for s, step in zip(block.scalars, given, strict=True)},
+            noted,
+        )
+    return evaluator.step(domain, needs, compute, drawn, slow=block.way(1) is None and not is_left_to_points(0))
 
 
 def full(q: Bounded, shape: tuple[int, ...]) -> Bounded:

@@ -29,7 +29,7 @@ from netsor.limit import Limit
 from netsor.limit.many import blocks, pairing
 from netsor.limit.many.angles import Angles
 from netsor.limit.many.forms import Forms
-from netsor.limit.many.frames import Frame, Step
+from netsor.limit.many.frames import Drawn, Frame, Step
 from netsor.limit.many.pairing import Pairing
 from netsor.limit.many.recipes import (
     Block,
@@ -97,9 +97,17 @@ class Evaluator:
             self.place(s)
             self.domain(s)
 
-    def step(self, domain: str, needs: Sequence[Step], compute: Callable[[Frame, Sequence[Any]], Any]) -> Step:
+    def step(
+        self,
+        domain: str,
+        needs: Sequence[Step],
+        compute: Callable[[Frame, Sequence[Any]], Any],
+        drawn: Drawn | None = None,
+        others: Sequence[Step] = (),
+        slow: bool = False,
+    ) -> Step:
         self._count += 1
-        return Step(self._count, domain, tuple(needs), compute)
+        return Step(self._count, domain, tuple(needs), compute, drawn, tuple(others), slow)
 
     def constant(self, value: float, error: float = 0.0) -> Step:
         known = Bounded(np.full((1, 1), value), np.full((1, 1), error))
@@ -229,7 +237,7 @@ class Evaluator:
             except NoPointwiseMeaning:
                 return frame.value(together)
 
-        return self.step(self.join(derivative.free), (), compute)
+        return self.step(self.join(derivative.free), (), compute, others=(pointwise, together))
 
     def _stein(self, s: Sym) -> Step:
         """Remark B.6 for every input or pair: a = C⁺ b, where coefficients that exist as expectations are kept."""
@@ -264,7 +272,7 @@ class Evaluator:
             bound = error[:, left.index(which)] + 1e-15 * abs(own)
             return Bounded(own.reshape(shape), bound.reshape(shape))
 
-        return self.step(domain, (*columns, *table), compute)
+        return self.step(domain, (*columns, *table), compute, others=known)
 
     # --- sums of products -------------------------------------------------------------------------------------
 

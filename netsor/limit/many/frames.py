@@ -7,10 +7,10 @@ for L with some for R, or a list of pairs; its arrays have shape (rows, columns)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from netsor.core import DataRef
 from netsor.deadline import verify_time
 from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.problem import Clock, Unsettled
+from netsor.gaussian.rules.qmc import SCRAMBLINGS
+from netsor.gaussian.vectorized.replicates import Replicates, averaged
 
 Array = np.ndarray
 # Inner products are always taken in blocks of this many rows, so that one does not depend on the number of others.
@@ -25,14 +27,33 @@ BLOCK = 96
 _LEAST = 1e-305
 
 
+class Drawn(Protocol):
+    """An expectation that a frame of replicates takes as a mean over points, together with others of its level."""
+
+    def take(self, frame: Frame, steps: Sequence[Step]) -> Iterable[tuple[Step, Bounded]]:
+        """The values of steps of this kind in a frame of replicates."""
+        ...
+
+
 @dataclass(eq=False)
 class Step:
-    """One step: its domain, the steps that it always needs, and the function that computes it in a frame."""
+    """One step: its domain, the steps that it always needs, and the function that computes it in a frame.
+
+    Where that leaves an infinite error, a step that can be `drawn` is; `points` says that it may depend on such steps.
+    `others` are steps that it may need; one that is `slow` takes what time there is.
+    """
 
     number: int
     domain: str
     needs: tuple[Step, ...]
     compute: Callable[[Frame, Sequence[Any]], Any]
+    drawn: Drawn | None = None
+    others: tuple[Step, ...] = ()
+    slow: bool = False
+    points: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.points = self.drawn is not None or any(n.points for n in (*self.needs, *self.others))
 
 
 @dataclass
@@ -76,6 +97,18 @@ class Inputs:
         return self.rows[side][ref] if side else self.own[ref][None]
 
 
+def closure(steps: Iterable[Step], wanted: Callable[[Step], bool], others: bool = False) -> list[Step]:
+    """The wanted steps among these and those that they (may) need, as far as all between are wanted, in order."""
+    seen: dict[int, Step] = {}
+    stack = list(steps)
+    while stack:
+        s = stack.pop()
+        if s.number not in seen and wanted(s):
+            seen[s.number] = s
+            stack.extend((*s.needs, *s.others) if others else s.needs)
+    return [seen[k] for k in sorted(seen)]
+
+
 class Frame:
     """Some inputs or pairs of inputs, and the values of steps for them.
 
@@ -93,8 +126,17 @@ class Frame:
         self._single = single
         self._values: dict[int, Any] = {}
         self._within: Frame | None = None
-        self._chosen: Array = np.zeros(0)
+        self._chosen: tuple[Array, Array] = (np.zeros(0), np.zeros(0))
+        # For steps that may depend on points, how many that are drawn, one needing the other, lead to them.
+        self._levels: dict[int, int] = {}
+        # In a frame of replicates, the one that each row belongs to.
+        self.replicates: Replicates | None = None
+        self.replicated: Frame | None = None
         self._parts: dict[bytes, Frame] = {}
+        # The slow steps that are yet to be computed, among which the time that is left is divided.
+        self.waiting: set[int] = set()
+        # The expectations that were taken, by integrand and symbols.
+        self.records = inputs.records
         # Results that several expectations under the same laws share.
         self.shared: dict[Any, Any] = {}
 
@@ -113,12 +155,55 @@ class Frame:
             if s.number not in missing and s.number not in self._values and not self._taken_over(s):
                 missing[s.number] = s
                 stack.extend(s.needs)
+        # A step needs steps of lower numbers alone, and what is drawn needs lower levels.
+        order = sorted(missing.values(), key=lambda s: s.number)
+        if self.replicates is not None:
+            order.sort(key=lambda s: (self.level(s), not self.is_drawn(s)))
+        self.waiting.update(s.number for s in order if s.slow)
         # Numbers beyond the floats become infinite or NaN, and the entries of the kernel that need them say so.
         with np.errstate(over="ignore", invalid="ignore"):
-            for number in self.clock.counts.count("stage", sorted(missing)):
+            for s in self.clock.counts.count("stage", order):
                 verify_time()
-                s = missing[number]
-                self._values[number] = s.compute(self, [self._values[n.number] for n in s.needs])
+                if s.number in self._values:
+                    continue
+                if self.replicates is not None and s.drawn is not None and self.is_drawn(s):
+                    together = [t for t in order if self.level(t) == self.level(s) and self.is_drawn(t)]
+                    self._values.update((t.number, self._completed(t, q)) for t, q in s.drawn.take(self, together))
+                else:
+                    self._values[s.number] = s.compute(self, [self._values[n.number] for n in s.needs])
+                self.waiting.discard(s.number)
+
+    def level(self, step: Step) -> int:
+        """How many steps that are drawn, one needing the other, lead to a step and include it."""
+        if not step.points:
+            return 0
+        if self.replicates is not None:
+            assert self._within is not None
+            return self._within.level(step)
+        if self._single is not None and len(step.domain) < 2:
+            return self._single.level(step)
+        if step.number not in self._levels:
+            for s in closure((step,), lambda s: s.points and s.number not in self._levels, True):
+                before = self._level_before(s)
+                drawn = s.drawn is not None and (before > 0 or not np.isfinite(self.value(s).error).all())
+                self._levels[s.number] = before + drawn
+        return self._levels[step.number]
+
+    def is_drawn(self, step: Step) -> bool:
+        """Whether a step is a mean over points, of all entries or of some."""
+        return step.drawn is not None and self.level(step) > self._level_before(step)
+
+    def _level_before(self, step: Step) -> int:
+        return max(map(self.level, (*step.needs, *step.others)), default=0)
+
+    def _completed(self, step: Step, q: Bounded) -> Bounded:
+        """A mean over points, with the entries that are known without points."""
+        if self.level(step) > 1:
+            return q
+        assert self._within is not None
+        known = self._picked(self._within.value(step))
+        sound = np.isfinite(known.error)
+        return Bounded(np.where(sound, known.value, q.value), np.where(sound, known.error, q.error))
 
     def value(self, step: Step) -> Any:
         if step.number not in self._values:
@@ -130,16 +215,26 @@ class Frame:
         if self._single is not None and len(s.domain) < 2:
             self._values[s.number] = self._sliced(self._single.value(s), s.domain)
             return True
-        if self._within is not None and s.number in self._within._values:
-            value = self._within._values[s.number]
+        around = self._within
+        if around is None:
+            return False
+        if self.replicates is not None and around.replicates is None:
+            # What does not depend on points is the same in every replicate.
+            taken = self.level(s) == 0
+        else:
+            # Points are those of all replicates together.
+            taken = s.number in around._values or self.replicates is not None and self.is_drawn(s)
+        if taken:
+            value = around.value(s)
             self._values[s.number] = self._picked(value) if s.domain else value
-            return True
-        return False
+        return taken
 
     def _sliced(self, value: Any, domain: str) -> Any:
         if not domain:
             return value
         rows = self.left if domain == "L" else self.right
+        if self.replicates is not None:
+            rows = rows + self.inputs.count * self.replicates.of
         if isinstance(value, Bounded) and value.value.shape[0] == 1 < self.inputs.count:
             return value
         found = value.at(rows)
@@ -153,7 +248,8 @@ class Frame:
             assert self._within is not None
             v, e = (np.broadcast_to(x, self._within.shape)[self._chosen][:, None] for x in (value.value, value.error))
             return Bounded(v, e)
-        return value.at(np.flatnonzero(self._chosen))
+        assert self._within is not None
+        return value.at(self._chosen[0] * self._within.shape[1] + self._chosen[1])
 
     def part(self, chosen: Array) -> Frame:
         """The list of pairs of this frame that a mask (rows, columns) selects."""
@@ -164,10 +260,47 @@ class Frame:
         if found is None:
             i, j = np.nonzero(chosen)
             left, right = (self.left[i], self.right[i]) if self.paired else (self.left[i], self.right[j])
-            found = Frame(self.inputs, left, right, True, self.clock, self._single)
-            found._within, found._chosen = self, chosen
-            self._parts[key] = found
+            found = self._parts[key] = Frame(self.inputs, left, right, True, self.clock, self._single)
+            found._within, found._chosen = self, (i, j)
+            found.replicates = None if self.replicates is None else self.replicates.at(i)
+            found.records, found.waiting = self.records, self.waiting
         return found
+
+    def repeated(self, points: int) -> Frame:
+        """This list of pairs once for each replicate; numbers of one input are those of the replicates of all inputs.
+
+        It takes the place of the frame of replicates before it.
+        """
+        assert self.paired
+        single = None if self._single is None else self._single.replicated
+        i = np.tile(np.arange(len(self.left)), SCRAMBLINGS)
+        found = Frame(self.inputs, self.left[i], self.right[i], True, self.clock, single)
+        found._within, found._chosen = self, (i, np.zeros_like(i))
+        found.replicates = Replicates.repeated(len(self.left), points)
+        found.records = {}
+        self.replicated = found
+        return found
+
+    @property
+    def is_replicated(self) -> bool:
+        """Whether this frame has all replicates of other pairs."""
+        return self._within is not None and self._within.replicated is self
+
+    def averages(self, steps: Iterable[Step]) -> Iterator[tuple[Step, Bounded]]:
+        """The means of steps over the frame of replicates, with their bounds."""
+        assert self.replicated is not None
+        for s in steps:
+            q = self.replicated.value(s)
+            value, error = (np.broadcast_to(x, self.replicated.shape) for x in (q.value, q.error))
+            yield s, Bounded(*averaged(value, error))
+
+    def settle(self, steps: Iterable[Step]) -> None:
+        """Take the means over the frame of replicates as the values of steps, and its records."""
+        self._values.update((s.number, q) for s, q in self.averages(steps))
+        assert self.replicated is not None
+        for key, record in self.replicated.records.items():
+            known = self.records.get(key)
+            self.records[key] = record if known is None else known.joined(record)
 
     def inner(self, a: DataRef, b: DataRef) -> Bounded:
         """⟨ξ, ξ'⟩ of two rows of the template; raises Unsettled where a square is out of the range of floats."""

@@ -37,6 +37,11 @@ class Taken:
     def integrand(self) -> str:
         return self.spelled()
 
+    def joined(self, other: Taken) -> Taken:
+        """The record of both, for other inputs."""
+        ways = {name: self.ways.get(name, 0) + other.ways.get(name, 0) for name in (*self.ways, *other.ways)}
+        return Taken(self.spelled, self.over, ways, max(self.error, other.error))
+
     def as_dict(self) -> dict[str, object]:
         return {"integrand": self.integrand, "over": self.over, "ways": dict(self.ways), "error": self.error}
 

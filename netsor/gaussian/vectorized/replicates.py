@@ -1,0 +1,107 @@
+"""Many integrands under one law at a time, by the same scrambled Sobol points, for replicates that are compared later.
+
+A replicate has a scrambling of its own. What is computed from the means of a replicate, however it is computed, is one
+of several independent estimates of the same number, whose spread is the error of their mean; nothing needs to be known
+of how errors act on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from netsor.deadline import verify_time
+from netsor.expr import Expr, Sym
+from netsor.expr.arrays import lambdify
+from netsor.gaussian.rules.qmc import SCRAMBLINGS, spread_of
+from netsor.gaussian.vectorized.draws import Numbers, Run, carried_by, numbers_of, values_at
+from netsor.gaussian.vectorized.laws import Laws
+
+Array = np.ndarray
+# Points of a scrambling that are taken at a time, so that the values of all integrands stay in the cache.
+_CHUNK = 2**12
+
+
+@dataclass(frozen=True)
+class Replicates:
+    """The replicate that each law (K,) belongs to, in blocks of equal length, and the points of each scrambling."""
+
+    points: int
+    of: Array
+
+    @classmethod
+    def repeated(cls, count: int, points: int) -> Replicates:
+        """Every law of `count` once for each scrambling."""
+        return cls(points, np.repeat(np.arange(SCRAMBLINGS), count))
+
+    def at(self, rows: Array) -> Replicates:
+        return Replicates(self.points, self.of[rows])
+
+
+def averaged(value: Array, error: Array) -> tuple[Array, Array]:
+    """The means of the replicates, in blocks (replicates · laws, …), and bounds by Student's t, of 1 in 100."""
+    values = value.reshape(SCRAMBLINGS, -1, *value.shape[1:])
+    errors = error.reshape(values.shape)
+    return values.mean(axis=0), spread_of(np.moveaxis(values, 0, -1)) + errors.max(axis=0)
+
+
+def means(
+    integrands: tuple[Expr, ...], families: Sequence[Sequence[Sym]], laws: Laws, replicates: Replicates, seed: int
+) -> tuple[Array, Array]:
+    """E of each integrand under each law by the points of its replicate, and what the errors of the law do: (B, K).
+
+    `families` are the variables, apart where they are independent. The error of the points shows in the spread of the
+    replicates alone.
+    """
+    symbols = tuple(s for family in families for s in family)
+    scalars = tuple(laws.scalars)
+    numbers = numbers_of(symbols, scalars, laws)
+    run = lambdify(integrands, (*symbols, *scalars))
+    sizes = [len(family) for family in families]
+    value = _means(run, len(integrands), _roots(numbers.covariance, sizes), numbers.scalars, replicates, seed)
+    # The replicates of a law differ by less than shows in a slope.
+    first = len(numbers.covariance) // SCRAMBLINGS
+    blocks = [x.reshape(SCRAMBLINGS, first, *x.shape[1:]) for x in numbers]
+    worst = Numbers(blocks[0][0], blocks[1].max(axis=0), blocks[2][0], blocks[3].max(axis=0))
+    return value, np.tile(carried_by(run, len(integrands), worst), SCRAMBLINGS)
+
+
+def _means(run: Run, count: int, roots: Array, scalars: Array, replicates: Replicates, seed: int) -> Array:
+    from scipy.special import ndtri
+    from scipy.stats import qmc
+
+    d = roots.shape[1]
+    total = np.zeros((count, len(roots)))
+    size = min(replicates.points, _CHUNK)
+    for k in np.unique(replicates.of):
+        rows = np.flatnonzero(replicates.of == k)
+        engine = qmc.Sobol(d, scramble=True, rng=np.random.default_rng([20210721, seed, k]))
+        for _ in range(0, replicates.points, size):
+            verify_time()
+            z = ndtri(np.clip(engine.random(size), 1e-16, 1 - 1e-16)).T
+            at_once = max(1, _CHUNK // size)
+            for i in range(0, len(rows), at_once):
+                part = rows[i : i + at_once]
+                for b, v in enumerate(values_at(run, roots[part] @ z, scalars[part])):
+                    total[b, part] += np.broadcast_to(v, (len(part), size)).sum(axis=1)
+    return total / replicates.points
+
+
+def _roots(c: Array, sizes: Sequence[int]) -> Array:
+    """A (K, d, d) with A Aᵀ = C, whose columns are principal axes of the families, the longest first.
+
+    The first coordinates of Sobol points are the most even ones, and a family has axes of its own, so that an integrand
+    of some families depends on few coordinates.
+    """
+    vectors, squares = np.zeros_like(c), np.zeros(c.shape[:2])
+    start = 0
+    for size in sizes:
+        part = slice(start, start + size)
+        squares[:, part], vectors[:, part, part] = np.linalg.eigh(c[:, part, part])
+        start += size
+    squares = np.maximum(squares, 0.0)
+    order = np.argsort(-squares, axis=1, kind="stable")
+    roots = np.take_along_axis(vectors, order[:, None, :], axis=2)
+    return roots * np.sqrt(np.take_along_axis(squares, order, axis=1))[:, None, :]
