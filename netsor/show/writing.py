@@ -70,7 +70,7 @@ def variables_of(program: Program, names: Sequence[str], vectors: bool = False) 
 
 
 def split_names(texts: Sequence[str]) -> list[str]:
-    """Names separated by commas, where the commas of indices do not separate: `x[1,2],y` is two."""
+    """Names separated by commas, where the commas of indices do not separate: `x[1,2],y` is two. An empty one stays."""
     out: list[str] = []
     for text in texts:
         depth, word = 0, ""
@@ -82,4 +82,4 @@ def split_names(texts: Sequence[str]) -> list[str]:
             else:
                 word += c
         out.append(word)
-    return [w.strip() for w in out if w.strip()]
+    return [w.strip() for w in out]

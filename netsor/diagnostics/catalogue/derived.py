@@ -23,7 +23,7 @@ E651 = _run(
 
 def not_a_network(name: str) -> Diagnostic:
     return E651(
-        f"`{name}` is a program, and only a network has a gradient with respect to parameters",
+        f"`{name or 'the file'}` is a program, and only a network has a gradient with respect to parameters",
         hint="begin the file with `network NAME(ξ : d)` and end it with a readout `output f := vᵀx / √n`",
     )
 
