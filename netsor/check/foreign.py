@@ -15,6 +15,7 @@ _SAME = {
     "ln": "log", "arctan": "atan", "tan_inv": "atan", "maximum": "max", "minimum": "min", "fabs": "abs",
     "absolute": "abs", "sgn": "sign", "heaviside": "step", "swish": "silu", "logistic": "sigmoid", "expit": "sigmoid",
     "normcdf": "Phi", "clamp": "clip", "hard_tanh": "hardtanh", "leakyrelu": "leaky_relu", "lrelu": "leaky_relu",
+    "sig": "sigmoid",
 }  # fmt: skip
 _MEANS = ("E", "𝔼", "Ex", "expectation", "avg", "average", "mean_")
 _SQUARED = re.compile(r"\s*(?:\^\s*2|²)")
@@ -74,9 +75,19 @@ def foreign_name(span: Span, name: str, is_vector: Callable[[str], bool] = lambd
         if found:
             terms = [_COORDINATE.sub("", f) for f in re.findall(_FACTOR, found.group(1))]
             return _sum(span, " * ".join(terms), found.end())
+    if name in ("σ", "sigma") and inside and not _DEFINES_SIGMA.search(span.source.text):
+        return _unknown(span, f"`{name}` is called `sigmoid` here", "sigmoid")
+    if name == "as" and (asked := _ASKED.fullmatch(_whole_line(span))):
+        line = Span(span.source, span.start - len(_line_before(span)), span.end + len(asked[3]))
+        return _unknown(line, "an output is named before its value", f"{asked[1]} {asked[4]} := {asked[2]}")
+    if (number := _NUMBER_BEFORE.search(_line_before(span))) and (value := _number(number[0] + name)):
+        before = Span(span.source, span.start - len(number[0]), span.end)
+        return _unknown(before, "a number is typed in digits alone", value)
     make = _CALLS.get(name)
-    if make is not None and inside:
-        return make(span, inside, end)
+    if make is not None and inside and (made := make(span, inside, end)) is not None:
+        parts = _parts(inside)
+        matrix = make is _dot and len(parts) == 2 and re.fullmatch(r"[A-Z]\w*'?", parts[0]) and not is_vector(parts[0])
+        return _product(span, inside, end) if matrix else made
     if name == "e":
         found = _EXPONENT.match(span.source.text, span.end)
         if found and found.group(1):
@@ -100,6 +111,24 @@ _DERIVATIVE = re.compile(r"(?:d|d_|grad_)(?P<a>\w+)|(?P<b>\w+?)(?:_prime|_deriv(
 _WIDTHS = ("N", "fan_in", "fan_out", "width", "hidden", "hidden_dim", "d_model", "m")
 
 
+_DEFINES_SIGMA = re.compile(r"^\s*(?:def\s+)?(?:σ|sigma)\s*\(", re.MULTILINE)
+# output mean(x^2) as m; 0x10 and 1.5f, which are read as a number before a name.
+_ASKED = re.compile(r"(\s*output)\s+(.+?)\s+as(\s+([^\W\d]\w*)\s*)")
+_NUMBER_BEFORE = re.compile(r"(?<![\w.])(?:0|\d+\.\d+)$")
+
+
+def _number(text: str) -> str:
+    """The number that C and its relatives spell so; '' for none."""
+    if re.fullmatch(r"0[xX][0-9a-fA-F]{1,12}", text):
+        return str(int(text, 16))
+    return text[:-1] if re.fullmatch(r"\d+\.\d+[fFlL]", text) else ""
+
+
+def _whole_line(span: Span) -> str:
+    """The line of a name, without its comment."""
+    return _line_before(span) + span.source.text[span.start :].partition("\n")[0].partition("#")[0]
+
+
 def _line_before(span: Span) -> str:
     """What stands before a name in its line."""
     return span.source.text[span.source.text.rfind("\n", 0, span.start) + 1 : span.start]
@@ -113,6 +142,14 @@ def _dot(span: Span, inside: str, end: int) -> Diagnostic | None:
         _to(span, end), "an inner product has brackets of its own", f"⟨{parts[0]}, {parts[1]}⟩",
         "it is of order n, and is divided by n: `⟨x, y⟩ / n` is `mean(x * y)`",
     )  # fmt: skip
+
+
+def _product(span: Span, inside: str, end: int) -> Diagnostic | None:
+    parts = _parts(inside)
+    if len(parts) != 2:
+        return None
+    text = f"{bracketed(parts[0])} {bracketed(parts[1])}"
+    return _unknown(_to(span, end), "a matrix stands before its vector, with nothing between them", text)
 
 
 def _norm(span: Span, inside: str, end: int) -> Diagnostic:
@@ -284,6 +321,7 @@ def _whole(formula: str, note: str = "") -> Callable[[Span, str, int], Diagnosti
 
 
 _CALLS: dict[str, Callable[[Span, str, int], Diagnostic | None]] = {
+    **dict.fromkeys(("matmul", "mm", "mv", "matvec"), _product),
     "dot": _dot, "inner": _dot, "vdot": _dot, "norm": _norm, "softmax": _softmax,
     **dict.fromkeys(("inv", "trace", "tr", "Tr", "det", "eig", "svd", "pinv"), _of_matrix),
     "sum": _sum, "Σ": _sum, "∑": _sum, **dict.fromkeys(("var", "Var", "variance", "𝕍"), _variance(False)),

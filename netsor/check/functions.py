@@ -119,7 +119,7 @@ def _expressions(values: Sequence[Number | Poison]) -> list[Expr]:
 async def _mean(ctx: Context, node: ast.Apply) -> Value:
     if len(node.args) != 1 or node.scalars:
         got = len(node.args) + len(node.scalars)
-        raise Fault(kinds.arity(node.span, "mean", "one argument", got, "mean(u)"))
+        raise Fault(kinds.mean_arity(node.span, [a.span for a in node.args], got))
     x = await numeric(ctx, node.args[0])
     if isinstance(x, (Poison, Scalar)):
         return x

@@ -121,7 +121,8 @@ def _matmul(ctx: Context, w: MatrixValue, right: Value, ln: ast.Expr, rn: ast.Ex
         plain = ln.operand if isinstance(ln, ast.Transpose) else ln
         length = right.dimension if isinstance(right, InputValue) else (*right.shape, 3)[0]
         place = ctx.names.first_place.get(w.name)
-        raise Fault(kinds.square_on_data(node.span, ln.span.text, rn.span.text, plain.span.text, length, place))
+        fitting = [m.name for m in ctx.draft.input_matrices if m.columns == length]
+        raise Fault(kinds.square_on_data(node.span, ln.span, rn.span.text, plain.span.text, length, place, fitting))
     match as_number(right, rn):
         case Scalar():
             raise Fault(kinds.matrix_on_scalar(node.span, ln.span.text, rn.span.text))

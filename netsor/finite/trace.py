@@ -46,7 +46,7 @@ def verify_digits(job: Job, streams: Streams, workers: Workers, output: str, val
 
     The draw is run again, on numpy's arrays, where its value is below the normal numbers of the run's precision.
     """
-    if abs(value) >= np.finfo(job.dtype).tiny:
+    if abs(value) >= float(np.finfo(job.dtype).tiny):
         return
     program = job.program
     needed = _needed(program, output)

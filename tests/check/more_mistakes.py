@@ -115,6 +115,24 @@ LINES = [
     ("x := W^⊤ g", "x := Wᵀ g"),
     ("x := Wt g", "x := Wᵀ g"),
     ("x := W.transpose() g", "x := Wᵀ g"),
+    ("x := \\sigma(g)", "x := sigmoid(g)"),
+    ("x := g**2 % squared", "x := g^2"),
+    ("x := tanh(g) %% layer.", "x := tanh(g)"),
+    ("x := g^2 + v^2 ; comment", "x := g^2 + v^2"),
+    ("x := tanh(g); first layer", "x := tanh(g)"),
+    ("x := max(0, g)!!", "x := max(0, g)"),
+    ("x := sin^2 g", "x := sin(g)^2"),
+    ("x := tanh² g + v", "x := tanh(g)^2 + v"),
+    ("x := mean(g, v) * g", "x := mean(g * v) * g"),
+    ("x := mean(g, g + v) * v", "x := mean(g * (g + v)) * v"),
+    ("x := dot(W, g)", "x := W g"),
+    ("x := matmul(W, g + v)", "x := W (g + v)"),
+    ("x := torch.mv(W, g)", "x := W g"),
+    ("x := sig(g)", "x := sigmoid(g)"),
+    ("x := σ(W g)", "x := sigmoid(W g)"),
+    ("x := 1,5 g", "x := 1.5 g"),
+    ("x := 0x10 * g", "x := 16 * g"),
+    ("x := 1.5f * g", "x := 1.5 * g"),
 ]
 
 # Whole programs.
@@ -179,6 +197,16 @@ PROGRAMS = [
     ("int L = 3\nvector g ~ N(0, L)\noutput mean(g^2)\n", "param L = 3\nvector g ~ N(0, L)\noutput mean(g^2)\n"),
     ("L = 3\nvector g ~ N(0, L)\noutput mean(g^2)\n", "param L = 3\nvector g ~ N(0, L)\noutput mean(g^2)\n"),
     ("#define L 3\nvector g ~ N(0, 1)\noutput mean(g^2))\n", "vector g ~ N(0, 1)\noutput mean(g^2)\n"),
+    (
+        "matrix W ~ Normal(0, 2/n)\nvector g ~ N(0, 1)\noutput mean((W g)^2)\n",
+        "matrix W ~ N(0, 2/n)\nvector g ~ N(0, 1)\noutput mean((W g)^2)\n",
+    ),
+    (
+        "W = matrix(n, n)\nvector g ~ N(0, 1)\noutput mean((W g)^2)\n",
+        "matrix W\nvector g ~ N(0, 1)\noutput mean((W g)^2)\n",
+    ),
+    ("g = Vector(n)\noutput mean(g^2)\n", "vector g ~ N(0, 1)\noutput mean(g^2)\n"),
+    ("vector g ~ N(0, 1)\noutput mean(g^2) as m\n", "vector g ~ N(0, 1)\noutput m := mean(g^2)\n"),
 ]
 
 # Lines of the loop of the corpus.
@@ -247,6 +275,9 @@ IN_NETWORK = [
     ("train {U, W}", "train U, W"),
     ("train U; W", "train U, W"),
     ("Train W", "train W"),
+    ("x := tanh(W tanh(W ξ))", "x := tanh(W tanh(U ξ))"),
+    ("output f := v^T x / sqrt(n) + 0.1", "output f := vᵀ x / √n"),
+    ("network f(ξ : 3) -> f", "network f(ξ : 3)"),
 ]
 
 # Those that have no edit, or one that is not accepted.

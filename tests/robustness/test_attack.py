@@ -320,6 +320,12 @@ def test_numbers_at_both_ends_of_the_doubles_are_shown(
             assert not re.search(r'="[^"]*\b(nan|inf)\b', Path("page.html").read_text())
 
 
+@pytest.mark.filterwarnings("error")
+def test_single_precision_beside_numbers_that_it_has_not() -> None:
+    found = loads("matrix W\nvector x ~ N(0, 1)\noutput a := 1e200 + 0 * mean(W x)\n").run(8, dtype="float32")
+    assert found.values["a"] == pytest.approx(1e200)
+
+
 @pytest.mark.parametrize("k", [-900, -300, 300, 1000])
 def test_a_study_of_2_to_the_k_times_the_values_is_2_to_the_k_times_the_study(k: int) -> None:
     rng = np.random.default_rng(3)

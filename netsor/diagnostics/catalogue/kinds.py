@@ -218,8 +218,12 @@ def matrix_on_scalar(span: Span, matrix: str, other: str) -> Diagnostic:
     )
 
 
-def square_on_data(span: Span, matrix: str, other: str, name: str, length: int, place: Span | None) -> Diagnostic:
-    """`name` is the matrix without its transpose, `place` where it is declared; the data have `length` numbers."""
+def square_on_data(
+    span: Span, matrix: Span, other: str, name: str, length: int, place: Span | None, fitting: Sequence[str]
+) -> Diagnostic:
+    """`name` is the matrix without its transpose, `place` where it is declared; the data have `length` numbers, and
+    `fitting` are the input matrices for as many.
+    """
     edits: tuple[Edit, ...] = ()
     shape = f"(n, {length})"
     if place is not None and place.source is span.source and place.text == name:
@@ -228,12 +232,16 @@ def square_on_data(span: Span, matrix: str, other: str, name: str, length: int, 
         if given or re.match(r"[ \t]*(?:~|#|\n|\Z)", behind):
             end = place.end + (given.end() if given else 0)
             edits = (Edit(Span(place.source, place.end, end), f" : {shape}"),)
+    hint = f"declare an input matrix, as in `matrix {name} : {shape} ~ N(0, 1/{length})`"
+    if len(fitting) == 1:
+        edits = (Edit(matrix, fitting[0]), *edits)
+        hint = f"did you mean `{fitting[0]}`? Else {hint}"
     return E304(
-        f"`{matrix}` is n×n, and `{short(other)}` is data with a fixed number of entries",
+        f"`{matrix.text}` is n×n, and `{short(other)}` is data with a fixed number of entries",
         span,
         "shapes do not match",
         notes=("data enter through an n×d matrix, whose products with data are members of 𝒱 (Setup B.2)",),
-        hint=f"declare an input matrix, as in `matrix {name} : {shape} ~ N(0, 1/{length})`",
+        hint=hint,
         edits=edits,
     )
 
@@ -310,6 +318,16 @@ def arity(span: Span, name: str, wanted: str, got: int, signature: str) -> Diagn
     )
 
 
+def mean_arity(span: Span, given: Sequence[Span], got: int) -> Diagnostic:
+    """A mean of several vectors, by which that of their product is meant, as in E[x, y]."""
+    said_so = arity(span, "mean", "one argument", got, "mean(u)")
+    if len(given) != got or got < 2:
+        return said_so
+    product = " * ".join(bracketed(a.text) for a in given)
+    edit = Edit(span, f"mean({product})")
+    return replace(said_so, hint=f"of the product, write {said(edit)}", edits=(edit,))
+
+
 def definition_arity(span: Span, name: str, params: Params, got: tuple[int, int], place: Span | None) -> Diagnostic:
     """`params` are the names before and after the semicolon, `got` the numbers of what was given there."""
     head, tail = params
@@ -358,6 +376,17 @@ def function_as_value(span: Span) -> Diagnostic:
     if raised:
         power = raised[1] or str("²³⁴".index(raised[2]) + 2)
         edit = Edit(Span(span.source, span.start, span.end + raised.end()), f"{name}{raised[3]}^{power}")
+        return E307(
+            f"`{short(edit.span.text)}`: a power of a function's value stands behind its argument",
+            edit.span,
+            "a power of a function",
+            hint=f"write {said(edit)}",
+            edits=(edit,),
+        )
+    bare = re.match(r"\s*(?:\^\s*(\d)|([²³⁴]))\s*(\w[\w\u0300-\u036f]*)\s*(?=[-+)]|$)", after)
+    if bare:
+        power = bare[1] or str("²³⁴".index(bare[2]) + 2)
+        edit = Edit(Span(span.source, span.start, span.end + bare.end()), f"{name}({bare[3]})^{power}")
         return E307(
             f"`{short(edit.span.text)}`: a power of a function's value stands behind its argument",
             edit.span,

@@ -23,6 +23,9 @@ _FACTORS = re.compile(
     r"(?:\s*/\s*(?:n|√n|√ n|sqrt n|sqrt\(n\)))?"
 )
 
+# A readout and a number behind it.
+_BIASED = re.compile(r"(.+\S)\s*[-+]\s*(\d+(?:\.\d+)?(?:e-?\d+)?)", re.S)
+
 E601 = Entry(
     "E601",
     "an output of a network is not a readout",
@@ -43,6 +46,17 @@ def readout_shape(span: Span, line: Span, name: str, declared: Collection[str] =
         # Of two vectors side by side, the one that is declared reads out.
         a, b = factors["a"] or factors["c"], factors["b"] or factors["d"]
         made = f"{a}ᵀ {b}" if a in declared else f"{b}ᵀ {a}" if b in declared else ""
+    biased = _BIASED.fullmatch(text)
+    if biased is not None and product:
+        plain = Edit(line, f"output {name} := {biased[1]}")
+        return E601(
+            f"`{short(biased[2])}` is a number, and a readout may end in a bias of the output",
+            span,
+            "a readout and a number",
+            notes=("a bias is a parameter: `scalar c ~ N(0, 1)` is a line of its own, and its share of the NNGP is 1",),
+            hint=f"leave the number out, and write {said(plain)}",
+            edits=(plain,),
+        )
     edits = (Edit(line, f"output {name} := {made} / √n"),) if made else ()
     return E601(
         f"`{short(span.text)}` is not a readout",

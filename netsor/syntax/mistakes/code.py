@@ -64,6 +64,18 @@ def _trained(m: re.Match[str]) -> str:
     return f"train {', '.join(names)}"
 
 
+def _is_known(line: str, source: str) -> bool:
+    """Whether the last word of a line is a name that the program has."""
+    word = (line.rstrip(".!").split() or [""])[-1]
+    return not word or len(re.findall(rf"\b{re.escape(word)}\b", source)) > 1
+
+
+def _stands_in_brackets(line: str) -> bool:
+    """Whether the last semicolon of a line, before parameters, stands in brackets."""
+    before = line.rpartition(";")[0]
+    return before.count("(") > before.count(")") or before.count("[") > before.count("]")
+
+
 _IF_NOTE = "a conditional is `if C then A else B`"
 _BLOCK_NOTE = "only `for …:` and `def …:` open a block"
 _RANGE = "a loop runs over a range `1..T`, with both ends included"
@@ -84,6 +96,22 @@ COMMENTS = (
         _COMMENT,
         lambda m: "  # " + m.group().strip("/% "),
         "E109",
+    ),
+    # One word may be a remainder's divisor, which is a name of the program; `!!` is none of its operators.
+    habit(
+        r"(?<=\S)\s+(?P<at>%+\s+[A-Za-z]{3,}[.!]?)$",
+        _COMMENT,
+        lambda m: "  # " + m.group().strip("% "),
+        "E109",
+        unless=_is_known,
+    ),
+    habit(r"(?<=\S)\s*(?P<at>!{2,})$", "a line ends where its value does", "", "E109"),
+    habit(
+        r"(?<=\S)\s*(?P<at>;+\s*[A-Za-z][^\n:=]*)$",
+        _COMMENT,
+        lambda m: "  # " + m.group().strip("; "),
+        "E120",
+        unless=lambda line, source: _stands_in_brackets(line) or _is_known(line, source),
     ),
     habit(r"(?<=\S)\s+(?P<at>/\*+\s*([^\n]*?)\s*\*+/)$", _COMMENT, r"  # \2", "E109"),
 )
@@ -145,7 +173,14 @@ HABITS = (
     habit(r"(\bthen\b[^=]*?)\b(?P<at>otherwise)\b", "a conditional is `if C then A else B`", r"\1else", "E124"),
     habit(r"(:?=\s*|[-+*/]\s*)(?P<at>(\d+),(\d+))(?=\s*(?:[-+*/]|$))", "a decimal has a point: `{}` is two numbers",
           r"\1\3.\4", "E120"),
+    habit(r"(:?=\s*|[-+*/]\s*)(?P<at>(\d+),(\d+))(?=\s*[^\W\d])", "a decimal has a point: `{}` is two numbers",
+          r"\1\3.\4", "E120"),
     # --- giving a name its value ---
+    habit(rf"^({NAME})\s*:?=\s*[Mm]atrix\s*\([^()]*\)$", "`{}`: a matrix is declared", r"matrix \1", "E122"),
+    habit(rf"^({NAME})\s*:?=\s*[Vv]ector\s*\([^()]*\)$", "`{}`: a vector is declared with its law",
+          r"vector \1 ~ N(0, 1)", "E122"),
+    habit(r"^(network\s+[^#]*\))\s*(?P<at>(?:->|→)[^#]*)$", "a header has the inputs; the output is a line of its own",
+          r"\1", "E109"),
     habit(rf"^({NAME})\s*:?=\s*lambda\s+({NAME}(?:\s*,\s*{NAME})*)\s*:\s*(.+)$",
           "a function is defined by its value at a variable", r"\1(\2) = \3", note="as on paper: `φ(u) = u^2`"),
     habit(rf"^(?:let|var|const|auto|val|float|double|Tensor)\s+({NAME})\s*:?=\s*",

@@ -38,6 +38,8 @@ class Habit:
     note: str = ""
     hint: str = ""
     safe: bool = False  # the rewriting is another spelling of the same, and nothing else
+    # Whether the line, in this source, means something else.
+    unless: Callable[[str, str], bool] = lambda line, source: False
 
 
 REMOVE = "remove this line"
@@ -52,8 +54,9 @@ def habit(
     note: str = "",
     hint: str = "",
     safe: bool = False,
+    unless: Callable[[str, str], bool] = lambda line, source: False,
 ) -> Habit:
-    return Habit(re.compile(pattern), message, rewrite, code, note, hint, safe)
+    return Habit(re.compile(pattern), message, rewrite, code, note, hint, safe, unless)
 
 
 def recognise(habits: Sequence[Habit], line: Line, start: str, accepts: Callable[[str, str], bool]) -> list[Diagnostic]:
@@ -66,6 +69,7 @@ def recognise(habits: Sequence[Habit], line: Line, start: str, accepts: Callable
     whole = text[begin : end_of(line)]
     if len(whole) > _LONGEST:
         return []
+    habits = [h for h in habits if not h.unless(whole, text)]
     found = _found(habits, whole)
     if not found:
         return []

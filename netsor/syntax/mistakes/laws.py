@@ -39,12 +39,12 @@ def named_law(text: str) -> NamedLaw | None:
         ends = ", ".join(arguments) if len(arguments) == 2 else "0, 1"
         line = f"{kind} {names} ~ U({ends})"
         return NamedLaw(said, "the uniform law is `U(low, high)`", f"write `{line}`", line)
+    if law.lower() in _NORMAL and (kind == "vector" or len(arguments) == 2):
+        given = ", ".join(arguments) if len(arguments) == 2 else "0, 1"
+        line = f"{kind} {names} ~ N({given})"
+        return NamedLaw(said, "a law is `N(mean, variance)`", f"write `{line}`", line)
     if kind == "matrix":
         return _of_matrix(said, names, law.lower())
-    if law.lower() in _NORMAL:
-        given = ", ".join(arguments) if len(arguments) == 2 else "0, 1"
-        line = f"vector {names} ~ N({given})"
-        return NamedLaw(said, "a law is `N(mean, variance)`", f"write `{line}`", line)
     latent = f"{names}_0" if re.fullmatch(r"\w+", names) else ""
     value = _function(law.lower(), arguments, latent or "g")
     note = "vectors are drawn from normal laws, and a function of a Gaussian has any other"
