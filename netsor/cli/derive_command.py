@@ -39,12 +39,13 @@ def run(args: argparse.Namespace) -> int:
         refuse_unused(args, ("of",), "beside `--all`, which shows every variable")
     if not args.numbers:
         refuse_unused(args, ("tol", "budget"), "without `--numbers`")
-    fill_in(args, tol=1e-8, budget=60.0)
     from netsor.gaussian import Settings
     from netsor.limit import Limit
     from netsor.show.derivation import as_latex, as_markdown, as_text, derive, with_numbers
+    from netsor.show.derivation.derive import TO_KNOW_OF_FAULTS
     from netsor.show.writing import variables_of
 
+    fill_in(args, tol=1e-8, budget=60.0 if args.numbers else TO_KNOW_OF_FAULTS)
     with within(ends(args.budget if args.numbers else None), f"the derivation of `{args.file}`"):
         document = load(args.file, args.set, args.data)
         report_warnings(document)

@@ -19,6 +19,7 @@ from netsor.finite.rates import study_output
 from netsor.gaussian import Settings
 from netsor.limit.expectations import Expectations
 from netsor.limit.law import CoordinateLaw
+from netsor.show.derivation.derive import TO_KNOW_OF_FAULTS
 
 
 def wrong(first: int, last: int) -> str:
@@ -103,6 +104,8 @@ def test_a_kernel_of_a_squared_dirac_mass_does_not_exist(
     [
         ("x := tanh(g)\nh := W x\nz := log(h)", ["--width", "3"], "E703"),
         ("x := g / 1e-300\nh := W x\nz := leaky_relu(h) * x", [], "E804"),
+        # W 0 is 0, where the Dirac mass stands.
+        ("x := g - g\nh := W x\nz := step'(h)", ["--nngp"], "E801"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -255,7 +258,8 @@ def test_formulas_of_what_takes_long_end_in_their_time(
 
     monkeypatch.setattr(Expectations, "__init__", noted)
     assert main(["derive", str(tmp_path / "p.netsor"), "--numbers", "--budget", "7"]) == 0
-    assert budgets == [7.0]
+    assert main(["derive", str(tmp_path / "p.netsor")]) == 0
+    assert budgets == [7.0, TO_KNOW_OF_FAULTS]
     capsys.readouterr()
 
 

@@ -316,6 +316,8 @@ class Evaluator:
         return found
 
     def _compute_function(self, e: Expr, symbols: tuple[Sym, ...]) -> Step:
+        if is_singular(e):
+            raise NoPointwiseMeaning("a Dirac mass stands alone, beside nothing that is averaged")
         f = lambdify((e,), stand_ins(len(symbols)))
 
         def compute(frame: Frame, at: Sequence[Bounded]) -> Bounded:
