@@ -10,8 +10,8 @@ import random
 from collections.abc import Mapping
 from functools import lru_cache
 
-from netsor.expr.build import add, cond, mul, neg, numbers, power, rewrite, star, star_quotient, substitute
-from netsor.expr.functions import FUNCTIONS, dirac, is_singular, log
+from netsor.expr.build import add, compare, cond, mul, neg, numbers, power, rewrite, star, star_quotient, substitute
+from netsor.expr.functions import FUNCTIONS, dirac, is_mass, is_singular, log
 from netsor.expr.nodes import (
     MINUS_ONE,
     ONE,
@@ -105,12 +105,42 @@ def _branches(test: Expr, then: Expr, other: Expr) -> Expr:
     """A conditional with the Dirac masses of its branches taken out, [test] δ(u), where they can be integrated."""
     outside: list[Expr] = []
     inside: list[Expr] = []
-    for branch, share in ((then, cond(test, ONE, ZERO)), (other, cond(test, ZERO, ONE))):
+    for branch, holds in ((then, True), (other, False)):
+        share = cond(test, ONE, ZERO) if holds else cond(test, ZERO, ONE)
         terms = branch.children if isinstance(branch, Add) else (branch,)
         masses = [t for t in terms if is_singular(t)]
-        outside += [mul(share, t) for t in masses]
+        outside += [mul(share, t) for t in masses if not _lies_elsewhere(t, test, holds)]
         inside.append(add(*(t for t in terms if t not in masses)))
     return add(cond(test, *inside), *outside)
+
+
+def _lies_elsewhere(term: Expr, test: Expr, holds: bool) -> bool:
+    """Whether a mass at u = 0 is not on the side of the test that is taken, as that of sign(u) where |u| > 1.
+
+    Where u = 0 is on the boundary itself, the two sides share the mass.
+    """
+    if not isinstance(test, Cmp):
+        return False
+    for mass in filter(is_mass, postorder(term)):
+        there = _on_zero(test, mass.children[0])
+        on_boundary = cond(compare("==", *there.children), ONE, ZERO) is not ZERO
+        if not there.free and not on_boundary and cond(there, ONE, ZERO) is (ZERO if holds else ONE):
+            return True
+    return False
+
+
+def _on_zero(e: Expr, u: Expr) -> Expr:
+    """An expression where u = 0: for u itself, and for the symbol that u is an affine function of."""
+    e = rewrite(e, lambda node: ZERO if node is u else node)
+    if len(u.free) != 1:
+        return e
+    (s,) = u.free
+    slope = diff(u, s)
+    return (
+        e
+        if slope.free or slope is ZERO
+        else substitute(e, {s: mul(neg(substitute(u, {s: ZERO})), power(slope, MINUS_ONE))})
+    )
 
 
 def _jump_terms(node: Cond, x: Sym) -> Expr:

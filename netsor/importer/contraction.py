@@ -4,40 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from netsor.importer.operators import ONES, act, outer, product_of, scaled, sum_of, transposed
 from netsor.importer.parameters import MATRIX
 from netsor.importer.refusal import Refusal
-from netsor.importer.tensors import ROW, Axis, Digit, Tensor, aligned, filled, is_width
-from netsor.importer.terms import INPUT, NIL, VECTOR, Entry, Term, add, columns_of, dot, matmul, met, mul, num
-
-
-def matrix_parts(e: Entry) -> tuple[Entry, Entry]:
-    """A scaled matrix as its factor and the matrix."""
-    if e.term.op == "prod":
-        *factors, matrix = e.term.args
-        return mul(*(Entry(f) for f in factors)), Entry(matrix, e.power)
-    return num(1.0), e
-
-
-def along_width(a: Entry, b: Entry, label_a: str, label_b: str) -> Entry:
-    """Σ over the width of a and b: a matrix times a vector, or an inner product."""
-    if a.is_zero or b.is_zero:
-        return NIL
-    if a.kind == MATRIX and b.kind == MATRIX:
-        raise Refusal(
-            "two matrices are multiplied with each other before they meet a vector",
-            "a product of matrices alone is not a variable of a network",
-            hint="multiply from the right: A @ (B @ x)",
-        )
-    if a.kind == MATRIX or b.kind == MATRIX:
-        (m, label), x = ((a, label_a), b) if a.kind == MATRIX else ((b, label_b), a)
-        factor, matrix = matrix_parts(m)
-        if x.kind != VECTOR:
-            x = mul(x, Entry(Term("ones", kind=VECTOR)))
-        return mul(factor, matmul(matrix, label == ROW, x))
-    return dot(a, b)
+from netsor.importer.tensors import COLUMN, ROW, Axis, Digit, Tensor, aligned, filled, is_width
+from netsor.importer.terms import INPUT, NIL, VECTOR, Entry, add, columns_of, dot, met, mul
 
 
 def contract(a: Tensor, axes_a: Sequence[str], b: Tensor, axes_b: Sequence[str], out: Sequence[str]) -> Tensor:
@@ -63,12 +38,8 @@ def contract(a: Tensor, axes_a: Sequence[str], b: Tensor, axes_b: Sequence[str],
     if len(wide) > 1:
         raise Refusal("a sum runs over two axes of the width at once")
     free = [name for name in out if any((k, name) in labels for k in (0, 1))]
-    if len(free) > 1:
-        raise Refusal(
-            "a tensor with two axes along the width is made (an outer product, or a product of matrices)",
-            "an activation has one axis along the width",
-            hint="change the order of the products, as (q·k) v in the place of q (kᵀ v)",
-        )
+    if len(free) > 2:
+        raise Refusal("a tensor with three axes along the width is made", "an activation has one axis along the width")
     order = [*out, *summed]
     arrays = []
     for t, names in ((left, list(axes_a)), (right, list(axes_b))):
@@ -82,14 +53,68 @@ def contract(a: Tensor, axes_a: Sequence[str], b: Tensor, axes_b: Sequence[str],
     sum_shape = [int(d) for x in summed for d in digits[x] if not is_width(d)]
     full = (*out_shape, *sum_shape)
     rows = [np.broadcast_to(x, full).reshape(math.prod(out_shape), math.prod(sum_shape)) for x in arrays]
-    label_a, label_b = (labels.get((k, wide[0]), ROW) if wide else ROW for k in (0, 1))
+    widths = _Widths(free, wide, labels)
 
     def total(p: list[Entry], q: list[Entry]) -> Entry:
-        return add(*(along_width(x, y, label_a, label_b) for x, y in zip(p, q))) if wide else sum_of_products(p, q)
+        if not wide and len(free) < 2:
+            return sum_of_products(p, q)
+        parts = [widths.product(x, y) for x, y in zip(p, q)]
+        return sum_of(parts) if len(free) == 2 else add(*parts)
 
     entries = filled(out_shape, (total(p.tolist(), q.tolist()) for p, q in zip(*rows)))
-    axes = tuple(tuple(ROW if is_width(d) else d for d in digits[x]) for x in out)
+    named = dict(zip(free, (ROW, COLUMN)))
+    axes = tuple(tuple(named[x] if is_width(d) else d for d in digits[x]) for x in out)
     return Tensor(axes, entries)
+
+
+@dataclass(frozen=True)
+class _Widths:
+    """The axes along the width of a contraction: of the result, and summed over; and what the operands call theirs."""
+
+    free: list[str]
+    summed: list[str]
+    labels: dict[tuple[int, str], str]
+
+    def product(self, x: Entry, y: Entry) -> Entry:
+        """The product of two entries, summed over the width where that is asked for."""
+        if x.is_zero or y.is_zero:
+            return NIL
+        first, second = (self._of(k) for k in (0, 1))
+        if not self.summed:
+            return _hadamard(self._matrix(0, x, self.free), self._matrix(1, y, self.free))
+        (k,) = self.summed
+        if len(self.free) == 2:
+            if set(first) == {self.free[1], k}:
+                return self._product(1, y, x)
+            return self._product(0, x, y)
+        if MATRIX not in (x.kind, y.kind):
+            return dot(x, y)
+        if x.kind == MATRIX and second == [k]:
+            return act(x, y, self.labels[0, k] == ROW)
+        if y.kind == MATRIX and first == [k]:
+            return act(y, x, self.labels[1, k] == ROW)
+        frame = [*self.free, k]
+        return act(_hadamard(self._matrix(0, x, frame), self._matrix(1, y, frame)), ONES, False)
+
+    def _of(self, operand: int) -> list[str]:
+        return [name for name in (*self.free, *self.summed) if (operand, name) in self.labels]
+
+    def _product(self, left: int, x: Entry, y: Entry) -> Entry:
+        rows, columns = [self.free[0], *self.summed], [*self.summed, self.free[1]]
+        return product_of(sum_of([self._matrix(left, x, rows)]), sum_of([self._matrix(1 - left, y, columns)]))
+
+    def _matrix(self, operand: int, e: Entry, frame: list[str]) -> Entry:
+        """An entry as a matrix whose rows and columns are the two axes of the frame; a number as it is."""
+        own = self._of(operand)
+        if e.kind == MATRIX:
+            return e if self.labels[operand, frame[0]] == ROW else transposed(e)
+        if e.kind != VECTOR:
+            return e
+        return outer(e, ONES) if own == frame[:1] else outer(ONES, e)
+
+
+def _hadamard(x: Entry, y: Entry) -> Entry:
+    return scaled(x, y) if MATRIX in (x.kind, y.kind) else mul(x, y)
 
 
 def sum_of_products(one: Sequence[Entry], two: Sequence[Entry]) -> Entry:
@@ -99,26 +124,7 @@ def sum_of_products(one: Sequence[Entry], two: Sequence[Entry]) -> Entry:
             columns = met(forms, weights)
             if columns is not None:
                 return columns_of(*columns)
-    return add(*map(_product, one, two))
-
-
-def _product(x: Entry, y: Entry) -> Entry:
-    if MATRIX in (x.kind, y.kind) and not (x.number is not None or y.number is not None):
-        raise Refusal("a matrix is multiplied by something that is not a number, entry by entry")
-    if MATRIX in (x.kind, y.kind):
-        return scaled_matrix(x, y)
-    return mul(x, y)
-
-
-def scaled_matrix(x: Entry, y: Entry) -> Entry:
-    """A number times a matrix."""
-    factor, matrix = (x, y) if y.kind == MATRIX else (y, x)
-    inner, matrix = matrix_parts(matrix)
-    number = mul(factor, inner).number
-    assert number is not None
-    if number.c == 1.0:
-        return Entry(matrix.term, matrix.power + number.p)
-    return Entry(Term("prod", (num(number.c).term, matrix.term), kind=MATRIX), matrix.power + number.p)
+    return add(*map(_hadamard, one, two))
 
 
 def _matched(a: Tensor, axes_a: list[str], b: Tensor, axes_b: list[str], common: list[str]) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,7 @@ from netsor.importer.arrays import Array, Index, Integers
 from netsor.importer.export import Exported
 from netsor.importer.laws import Law, LawInWidth, Power, fit, in_width
 from netsor.importer.refusal import Refusal
-from netsor.importer.tensors import COLUMN, ROW, Axis, Tensor, empty
+from netsor.importer.tensors import COLUMN, ROW, Axis, Tensor, empty, of_sizes
 from netsor.importer.terms import SCALAR, VECTOR, Entry, Term, fixed, of_power, variable
 
 MATRIX = "matrix"
@@ -111,7 +111,11 @@ class Parameters:
         for s in sizes:
             label = next(labels, None) if s.width else None
             if s.width and label is None:
-                raise Refusal(f"`{path}` has three axes that grow with the width; matrices have two")
+                raise Refusal(
+                    f"`{path}` has three axes that grow with the width; matrices have two",
+                    "weights of a network are vectors and n×n matrices, not n×n×n numbers as in nn.Bilinear",
+                    hint="multiply two linear layers, unit by unit: self.a(x) * self.b(y)",
+                )
             axes.append((s.c, label) if label else (s.c,))
         if canonical not in self.all:
             self.all[canonical] = self._parameter(canonical, owners, axes, buffer)
@@ -278,4 +282,4 @@ def lift(exported: Exported, values: tuple[torch.Tensor, ...]) -> Tensor:
         if value is None:
             raise Refusal("a constant depends on the width otherwise than as a power of it")
         entries[index] = of_power(value if value.c else Power(0.0))
-    return Tensor(tuple((s.c, ROW) if s.width else (s.c,) for s in sizes), entries)
+    return of_sizes(sizes, entries)

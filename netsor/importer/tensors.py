@@ -94,6 +94,12 @@ def filled(shape: Sequence[int], entries: Iterable[Any]) -> Objects:
     return np.fromiter(entries, dtype=object, count=math.prod(shape)).reshape(tuple(shape))
 
 
+def of_sizes(sizes: Sequence[Size], entries: Objects) -> Tensor:
+    """A tensor with axes of these sizes; of two that are the width the first is that of the rows."""
+    labels = iter((ROW, COLUMN))
+    return Tensor(tuple((s.c, next(labels)) if s.width else (s.c,) for s in sizes), entries)
+
+
 def reshape(t: Tensor, sizes: Sequence[Size]) -> Tensor:
     """The tensor with its digits grouped anew; refused where a width would be cut otherwise than in blocks."""
     digits: list[Digit] = [d for axis in t.axes for d in axis if is_width(d) or d != 1]
@@ -107,8 +113,8 @@ def reshape(t: Tensor, sizes: Sequence[Size]) -> Tensor:
             if at == len(digits):
                 raise Refusal("a view cuts the width in a way that is not understood")
             d = digits[at]
-            if isinstance(d, str):
-                if not width:
+            if isinstance(d, str) or need == 1:
+                if not width or not isinstance(d, str):
                     raise Refusal(
                         "a view interleaves units of the width: it takes neighbouring ones apart",
                         "blocks of n neighbouring units are understood, such as heads·n as (heads, n)",

@@ -169,6 +169,8 @@ def mul(*entries: Entry) -> Entry:
                 terms.append(t)
     if not terms:
         return num(neat(c), power)
+    if any(t.kind == VECTOR and t.op != "ones" for t in terms):
+        terms = [t for t in terms if t.op != "ones"]
     if c != 1.0:
         terms.insert(0, Term("num", value=Power(neat(c))))
     if len(terms) == 1:
@@ -306,8 +308,8 @@ def dot(a: Entry, b: Entry) -> Entry:
     if a.is_zero or b.is_zero:
         return NIL
     for x, y in ((a, b), (b, a)):
-        if x.kind != VECTOR:
-            return mul(Entry(ONE.term, Fraction(1)), x, mean(y))
+        if x.kind != VECTOR or x.term.op == "ones":
+            return mul(Entry(ONE.term, x.power + 1), ONE if x.kind == VECTOR else Entry(x.term), mean(y))
     for x, y in ((a, b), (b, a)):
         factor, weight = multiple(x.term) or (1.0, x.term)
         if factor != 1.0:

@@ -25,3 +25,13 @@ def test_second_derivative_of_hardtanh() -> None:
     """hardtanh'' = δ(x + 1) − δ(x − 1), so that E hardtanh''(x) x is −2 times the density at 1."""
     text = "vector x ~ N(0, 1)\noutput a := mean(hardtanh''(x) * x)\n"
     assert value(text) == pytest.approx(-2 * math.exp(-0.5) / math.sqrt(2 * math.pi), rel=1e-12)
+
+
+def test_masses_outside_their_branch() -> None:
+    """Softshrink by signs is softshrink by cases, with its derivative."""
+    cases = "if u > 1 then u - 1 else if u < -1 then u + 1 else 0"
+    signs = ("if abs(u) > 1 then u - sign(u) else 0", "if abs(u) <= 1 then 0 else u - step(u) + step(-u)")
+    for spelled in signs:
+        for of in ("ψ'(x)", "ψ(x) * x * x * x", "ψ'(x)^2"):
+            text = "ψ(u) = {}\nvector x ~ N(0, 2)\noutput a := mean({})\n"
+            assert value(text.format(spelled, of)) == pytest.approx(value(text.format(cases, of)), rel=1e-12)

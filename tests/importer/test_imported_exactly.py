@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 import at_the_same_weights as same  # noqa: E402
 import current_modules  # noqa: E402
+import operator_modules  # noqa: E402
 import torch_modules  # noqa: E402
 import unusual_modules  # noqa: E402
 
@@ -19,9 +20,11 @@ import netsor  # noqa: E402
 # An import takes seconds, most of them torch.export's.
 QUICK = {
     "mlp_default", "tied", "einsum", "rezero", "parameter_list", "two_inputs_two_outputs", "rotary_positions",
-    "laws_of_columns", "scaled_weights", "patches",
+    "laws_of_columns", "scaled_weights", "patches", "linear_attention",
 }  # fmt: skip
-CASES = [(m, n) for m in (torch_modules, unusual_modules, current_modules) for n in sorted(m.EXAMPLES)]
+CASES = [
+    (m, n) for m in (torch_modules, unusual_modules, current_modules, operator_modules) for n in sorted(m.EXAMPLES)
+]
 # torch computes 1/6 in single precision in the derivative of hardsigmoid.
 ROUNDED = {"act_hardsigmoid": 1e-8, "several_activations": 1e-8}
 

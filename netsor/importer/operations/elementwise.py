@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from netsor.importer.contraction import scaled_matrix
 from netsor.importer.operations.table import INFINITE, RULES, rule
 from netsor.importer.operations.views import cut
+from netsor.importer.operators import ONES, inverse, outer, sum_of, transposed
+from netsor.importer.operators import scaled as scaled_entries
 from netsor.importer.parameters import MATRIX
 from netsor.importer.refusal import Refusal
-from netsor.importer.tensors import ROW, Tensor, aligned, filled, is_width
+from netsor.importer.tensors import COLUMN, ROW, Tensor, aligned, filled
 from netsor.importer.terms import (
     NIL,
     ONE,
+    SCALAR,
+    VECTOR,
     Entry,
     add,
     call,
@@ -34,76 +37,100 @@ from netsor.importer.translate import Constant, Rule, Translation
 # Functions that torch.export would take apart into comparisons and roundings.
 WHOLE = {
     "softplus", "mish", "mish_", "hardswish", "hardswish_", "hardsigmoid", "hardsigmoid_", "log_sigmoid_forward",
-    "_prelu_kernel", "silu", "silu_", "glu",
+    "_prelu_kernel", "silu", "silu_", "glu", "softshrink",
 }  # fmt: skip
 
 
 def elementwise(t: Translation, f: Callable[..., Entry], *values: Any, hint: str = "") -> Tensor:
     tensors = [t.symbolic(v) for v in values]
-    arrays, axes = aligned(tensors)
+    paired = _on_two_widths(tensors)
+    arrays, axes = aligned(paired or tensors)
     shape = np.broadcast_shapes(*(a.shape for a in arrays))
     lists = [np.broadcast_to(a, shape).reshape(-1).tolist() for a in arrays]
-    entries = filled(shape, map(f, *lists))
-    labels = {d for axis in axes for d in axis if is_width(d)}
-    made = Tensor(axes, entries)
-    if any(e.kind == MATRIX for e in entries.flat):
-        return made
-    if len(labels) < sum(1 for axis in axes for d in axis if is_width(d)) or len(labels) > 1:
+    made = Tensor(axes, filled(shape, map(f, *lists)))
+    if paired is None:
+        return t.emit(made.with_width(ROW), hint) if hint else made.with_width(ROW)
+    if any(e.term.op not in ("var", "prod", "operator") if e.kind == MATRIX else e.number is None and e.kind != SCALAR
+           for e in made.entries.flat):  # fmt: skip
         raise Refusal(
-            "a tensor with two axes along the width is made",
-            "an activation has one axis along the width; a mask of an n×n matrix has no limit",
+            "a function is taken of a tensor with two axes along the width, entry by entry",
+            "an activation has one axis along the width. Matrices W and outer products k vᵀ may be added, scaled and "
+            "multiplied, until they meet a vector",
         )
-    return t.emit(made.with_width(ROW), hint) if hint else made
+    return made
+
+
+def _on_two_widths(tensors: list[Tensor]) -> list[Tensor] | None:
+    """The operands as matrices with rows and columns in one order, where there are two axes along the width."""
+    rank = max(x.ndim for x in tensors)
+    places = sorted({rank - x.ndim + i for x in tensors for i in range(x.ndim) if x.size(i).width})
+    if len(places) < 2:
+        return None
+    if len(places) > 2:
+        raise Refusal("a tensor with three axes along the width is made", "an activation has one axis along the width")
+    order = next((x.widths for x in tensors if len(x.widths) == 2), [ROW, COLUMN])
+
+    def matrix(x: Tensor) -> Tensor:
+        if not x.widths or x.widths == order:
+            return x
+        if len(x.widths) == 2:
+            return _mapped(x, transposed, dict(zip(order, order[::-1])))
+        place = next(i for i in range(x.ndim) if x.size(i).width)
+        label = order[places.index(rank - x.ndim + place)]
+
+        def broadcast(e: Entry) -> Entry:
+            if e.kind != VECTOR:
+                return e
+            return outer(e, ONES) if label == ROW else outer(ONES, e)
+
+        return _mapped(x, broadcast, dict.fromkeys((ROW, COLUMN), label))
+
+    return [matrix(x) for x in tensors]
+
+
+def _mapped(x: Tensor, f: Callable[[Entry], Entry], labels: dict[str, str]) -> Tensor:
+    axes = tuple(tuple(labels[d] if isinstance(d, str) else d for d in axis) for axis in x.axes)
+    return Tensor(axes, filled(x.entries.shape, map(f, x.entries.reshape(-1).tolist())))
 
 
 def _is_infinite(e: Entry) -> bool:
     return e.number is not None and abs(e.number.c) >= INFINITE
 
 
-def _plus(a: Entry, b: Entry) -> Entry:
+def plus(a: Entry, b: Entry) -> Entry:
     if _is_infinite(a):
         return a
     if _is_infinite(b):
         return b
-    if MATRIX in (a.kind, b.kind):
-        if a.is_zero or b.is_zero:
-            return b if a.is_zero else a
-        raise Refusal("two matrices are added before they meet a vector", hint="apply them one by one: A x + B x")
-    return add(a, b)
+    return sum_of([a, b]) if MATRIX in (a.kind, b.kind) else add(a, b)
 
 
-def _times(a: Entry, b: Entry) -> Entry:
-    if MATRIX in (a.kind, b.kind):
-        if a.number is None and b.number is None:
-            raise Refusal("a matrix is multiplied by something that is not a number, entry by entry")
-        return scaled_matrix(a, b)
-    return mul(a, b)
+def times(a: Entry, b: Entry) -> Entry:
+    return scaled_entries(a, b) if MATRIX in (a.kind, b.kind) else mul(a, b)
 
 
 def _over(a: Entry, b: Entry) -> Entry:
-    if MATRIX in (a.kind, b.kind):
-        return _times(a, div(ONE, b)) if b.number is not None else _times(a, b)
-    return div(a, b)
+    return scaled_entries(a, inverse(b)) if MATRIX in (a.kind, b.kind) else div(a, b)
 
 
 @rule("add", "add_")
 def _add(t: Translation, a: Any, b: Any, alpha: Any = 1) -> Tensor:
-    return elementwise(t, lambda x, y, c: _plus(x, _times(c, y)), a, b, alpha, hint="sum")
+    return elementwise(t, lambda x, y, c: plus(x, times(c, y)), a, b, alpha, hint="sum")
 
 
 @rule("sub", "sub_")
 def _sub(t: Translation, a: Any, b: Any, alpha: Any = 1) -> Tensor:
-    return elementwise(t, lambda x, y, c: _plus(x, _times(scaled(-1.0, c), y)), a, b, alpha, hint="difference")
+    return elementwise(t, lambda x, y, c: plus(x, times(scaled(-1.0, c), y)), a, b, alpha, hint="difference")
 
 
 @rule("rsub")
 def _rsub(t: Translation, a: Any, b: Any, alpha: Any = 1) -> Tensor:
-    return elementwise(t, lambda x, y, c: _plus(y, _times(scaled(-1.0, c), x)), a, b, alpha, hint="difference")
+    return elementwise(t, lambda x, y, c: plus(y, times(scaled(-1.0, c), x)), a, b, alpha, hint="difference")
 
 
 @rule("mul", "mul_")
 def _mul(t: Translation, a: Any, b: Any) -> Tensor:
-    return elementwise(t, _times, a, b, hint="product")
+    return elementwise(t, times, a, b, hint="product")
 
 
 @rule("div", "div_")
@@ -115,7 +142,7 @@ def _div(t: Translation, a: Any, b: Any, rounding_mode: Any = None) -> Tensor:
 
 @rule("neg")
 def _neg(t: Translation, a: Any) -> Tensor:
-    return elementwise(t, lambda x: _times(num(-1.0), x), a, hint="negative")
+    return elementwise(t, lambda x: times(num(-1.0), x), a, hint="negative")
 
 
 @rule("pow")
@@ -266,6 +293,11 @@ def _hardswish(t: Translation, a: Any) -> Tensor:
 @rule("hardsigmoid", "hardsigmoid_")
 def _hardsigmoid(t: Translation, a: Any) -> Tensor:
     return elementwise(t, lambda x: div(call("clip", add(x, num(3.0)), NIL, num(6.0)), num(6.0)), a, hint="gate")
+
+
+@rule("softshrink")
+def _softshrink(t: Translation, a: Any, bound: float = 0.5) -> Tensor:
+    return elementwise(t, lambda x: sub(x, call("clip", x, num(-bound), num(bound))), a, hint="softshrink")
 
 
 @rule("mish", "mish_")

@@ -12,7 +12,7 @@ from netsor.importer.operations.reductions import reduced
 from netsor.importer.operations.table import RULES, rule
 from netsor.importer.operations.views import picked, windows
 from netsor.importer.refusal import Refusal
-from netsor.importer.tensors import ROW, Tensor, empty, filled
+from netsor.importer.tensors import Tensor, empty, filled, of_sizes
 from netsor.importer.terms import (
     NIL,
     Entry,
@@ -95,7 +95,7 @@ def _filled(value: float | None) -> Rule:
         entries = empty([s.c for s in sizes])
         for index in np.ndindex(*entries.shape):
             entries[index] = c if isinstance(c, Entry) else num(float(c))
-        return Tensor(tuple((s.c, ROW) if s.width else (s.c,) for s in sizes), entries)
+        return of_sizes(sizes, entries)
 
     return apply
 

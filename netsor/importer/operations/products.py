@@ -9,12 +9,12 @@ import numpy as np
 
 from netsor.importer.arrays import Integers
 from netsor.importer.contraction import contract, sum_of_products
-from netsor.importer.operations.elementwise import elementwise
+from netsor.importer.operations.elementwise import elementwise, plus, times
 from netsor.importer.operations.table import ONE_HOT, rule
 from netsor.importer.operations.views import taken, windows
 from netsor.importer.refusal import Refusal
 from netsor.importer.tensors import Size, Tensor, empty, reshape
-from netsor.importer.terms import add, input_number, mul
+from netsor.importer.terms import add, input_number
 from netsor.importer.translate import Constant, Tokens, Translation, Varying
 
 
@@ -36,7 +36,7 @@ def _addmm(t: Translation, c: Any, a: Any, b: Any, beta: Any = 1, alpha: Any = 1
     if y.ndim == 1:
         names = (["i", "k"], ["k"], ["i"])
     made = contract(x, names[0], y, names[1], names[2])
-    return elementwise(t, lambda u, v, p, q: add(mul(p, u), mul(q, v)), made, c, alpha, beta, hint="linear")
+    return elementwise(t, lambda u, v, p, q: plus(times(p, u), times(q, v)), made, c, alpha, beta, hint="linear")
 
 
 @rule("linear")

@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
-from netsor.importer.operations.elementwise import elementwise, known
+from netsor.importer.operations.elementwise import elementwise, known, times
 from netsor.importer.operations.table import rule
 from netsor.importer.operations.views import concatenated, cut, view
+from netsor.importer.operators import ONES, act, sum_of
+from netsor.importer.parameters import MATRIX
 from netsor.importer.refusal import Refusal
-from netsor.importer.tensors import Tensor, filled, is_width, reshape
+from netsor.importer.tensors import ROW, Tensor, filled, is_width, reshape
 from netsor.importer.terms import (
     ONE,
     Entry,
@@ -40,9 +42,19 @@ def reduced(x: Tensor, dims: Sequence[int] | None, keep: bool, average: bool) ->
     flat = moved.reshape(math.prod(shape), -1)
     count = flat.shape[-1]
 
+    labels = [d for i in over for d in x.axes[i] if is_width(d)]
+    if len(labels) > 1:
+        raise Refusal("a sum runs over two axes of the width at once")
+
+    def along(e: Entry) -> Entry:
+        """The mean over the width; (1/n) Σ_β W_αβ is W 1/n."""
+        return mul(num(1.0, Fraction(-1)), act(e, ONES, labels == [ROW])) if e.kind == MATRIX else mean(e)
+
     def reduction(parts: list[Entry]) -> Entry:
-        total = add(*map(mean, parts)) if wide else add(*parts)
+        total = add(*map(along, parts)) if wide else sum_of(parts) if len(x.widths) == 2 else add(*parts)
         if average:
+            if total.kind == MATRIX:
+                return times(total, num(1 / count))
             return div(total, num(float(count))) if count > 1 else total
         return mul(Entry(ONE.term, Fraction(1)), total) if wide else total
 
@@ -53,7 +65,8 @@ def reduced(x: Tensor, dims: Sequence[int] | None, keep: bool, average: bool) ->
             axes.append(axis)
         elif keep:
             axes.append((1,))
-    return Tensor(tuple(axes), entries.reshape([int(d) for a in axes for d in a if not is_width(d)]))
+    made = Tensor(tuple(axes), entries.reshape([int(d) for a in axes for d in a if not is_width(d)]))
+    return made.with_width(ROW) if wide else made
 
 
 @rule("mean", "adaptive_avg_pool1d")
