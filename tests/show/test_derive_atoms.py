@@ -7,6 +7,7 @@ import random
 import pytest
 
 import netsor
+from netsor.expr import Const
 from netsor.limit import infer_limit
 from netsor.show.derivation.derive import derive
 from netsor.show.derivation.values import with_numbers
@@ -85,3 +86,12 @@ def test_the_one_sided_derivative_is_shown() -> None:
     # relu'(0; d) = relu(d) with probability 1/2: E = 1/(2√(2π)), and 1/2 + 1/4 with d.
     assert lines["a"].value is not None and abs(lines["a"].value.value - 0.19947114020071635) < 1e-14
     assert lines["c"].value is not None and abs(lines["c"].value.value - 0.75) < 1e-14
+
+
+def test_no_number_is_made_of_zero_by_zero():
+    text = "vector x, y ~ N(0, 1)\nr := mean(x) / mean(y)\noutput a := mean(r * x^2)\noutput c := 2 r + 1\n"
+    d = derive(netsor.loads(text).program)
+    for lines in (d.lines, with_numbers(d).lines):
+        forms = {line.about: line.forms for line in lines}
+        assert all(not isinstance(f, Const) for name in ("r", "a", "c") for f in forms[name])
+        assert any("does not exist" in str(n.pieces) for line in lines for n in line.notes)

@@ -356,8 +356,11 @@ def _with_faults(program: Program, limit: Limit, lines: list[Line]) -> list[Line
         said = None if i is None or isinstance(i, MatMul) else jumps.told(i)
         messages = [] if said is None else [said.message]
         if i is not None:
-            messages += [m for m in _without_value(limit, line.about) if m not in told]
+            faults = _without_value(limit, line.about)
+            messages += [m for m in faults if m not in told]
             told.update(messages)
+            while faults and len(line.forms) > 1 and isinstance(line.forms[-1], Const):
+                line = replace(line, forms=line.forms[:-1])  # the algebra has made a number of 0/0
         out.append(replace(line, notes=(*line.notes, *(Note((m,)) for m in messages))) if messages else line)
     return out
 
