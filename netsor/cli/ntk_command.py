@@ -229,13 +229,14 @@ def _write(args: argparse.Namespace, document: Any, inputs: Any, inputs2: Any) -
             resume=args.resume, tol=args.tol, executor=executor, before=before,
             progress=stack.enter_context(Progress("kernels")),
         )  # fmt: skip
-    report(written.diagnostics)
+    said = _offered(args, document, inputs, inputs2, written.diagnostics)
+    report(said)
     if args.json:
         print_json(written.as_dict())
     else:
         for name, path in written.files.items():
             print(f"{path}: the {name.upper()} of {written.inputs:,} inputs (± {error_text(written.error[name])})")
-    return exit_status(written.diagnostics)
+    return exit_status(said)
 
 
 def _text(name: str, limit: Any, drawn: Any) -> str:

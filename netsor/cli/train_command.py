@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from typing import Any
 
 from netsor.cli.budgets import within
@@ -22,7 +23,9 @@ from netsor.cli.output import error_text, exit_status, print_json, report, repor
 from netsor.cli.progress import Progress
 from netsor.cli.streams import Interruptible, interrupted_status, tell
 from netsor.cli.tables import paragraph
+from netsor.cli.wide_run import repeated, with_wide_run
 from netsor.deadline import ends
+from netsor.diagnostics import Diagnostic, NetsorError
 
 _ROUNDING = 1e-12
 
@@ -58,32 +61,37 @@ def run(args: argparse.Namespace) -> int:
     elif not args.limit:
         refuse_unused(args, ("tol", "budget"), "with `--width` and without `--limit`")
     fill_in(args, seeds=1, seed=0, tol=1e-9)
-    with (
-        Interruptible() as block,
-        Progress("training", args.budget) as progress,
-        within(ends(args.budget), f"the training of `{args.file}`"),
-    ):
-        document = load(args.file, args.set, args.data)
-        report_warnings(document)
-        arguments = training_arguments(args)
-        found = document.train(
-            **arguments,
-            limit=args.limit or args.width is None,
-            width=args.width,
-            seeds=args.seeds,
-            tol=args.tol,
-            budget=args.budget,
-            progress=progress,
-        )
-    report(found.diagnostics)
+    end = ends(args.budget)
+    document = load(args.file, args.set, args.data)
+    report_warnings(document)
+    arguments = training_arguments(args)
+    try:
+        with (
+            Interruptible() as block,
+            Progress("training", args.budget) as progress,
+            within(end, f"the training of `{args.file}`"),
+        ):
+            found = document.train(
+                **arguments,
+                limit=args.limit or args.width is None,
+                width=args.width,
+                seeds=args.seeds,
+                tol=args.tol,
+                budget=args.budget,
+                progress=progress,
+            )
+    except NetsorError as fault:
+        raise NetsorError(_offered(args, document, arguments, fault.diagnostics)) from None
+    said = _offered(args, document, arguments, found.diagnostics)
+    report(said)
     interrupted = block.interrupted or found.interrupted
-    status = exit_status(found.diagnostics)
+    status = exit_status(said)
     if args.json:
         from netsor.diagnostics.render import to_json
 
         result = found.as_dict()
         if status:
-            result = {"ok": False, **result, "diagnostics": [to_json(d) for d in found.diagnostics]}
+            result = {"ok": False, **result, "diagnostics": [to_json(d) for d in said]}
         if interrupted:
             result["interrupted"] = True
         print_json(result)
@@ -93,6 +101,33 @@ def run(args: argparse.Namespace) -> int:
         tell("interrupted: the numbers are those that were known by then")
         return interrupted_status()
     return status
+
+
+def _offered(
+    args: argparse.Namespace, document: Any, arguments: dict[str, Any], said: Iterable[Diagnostic]
+) -> list[Diagnostic]:
+    """The diagnostics of the limit, with networks of a large width where integrals were not enough."""
+    if args.width is not None:
+        return list(said)
+    from netsor.finite.affordable import Affordable
+    from netsor.kernels.empirical import infer_kernel_width
+
+    def infer() -> Affordable | None:
+        # A step takes about as long as the kernels of its rows do.
+        one = infer_kernel_width(document.program, arguments["inputs"], arguments["test"])
+        return one.shared(args.steps) if one is not None else None
+
+    given = {
+        "--targets": args.targets, "--steps": args.steps, "--batch": args.batch, "--lr": args.lr, "--loss": args.loss,
+        "--order": ",".join(map(str, args.order or ())) or None, "--f0": args.f0,
+    }  # fmt: skip
+    usual = {"--batch": 1, "--lr": 1.0, "--f0": "zero"}
+    command = ["netsor", "train", args.file, *repeated("--inputs", args.inputs), *repeated("--test", args.test)]
+    for option, value in given.items():
+        if value is not None and value != usual.get(option):
+            command += [option, f"{value:g}" if isinstance(value, float) else str(value)]
+    command += [*repeated("--set", args.set), *repeated("--data", args.data)]
+    return with_wide_run(said, command, infer)
 
 
 def _text(found: Any) -> str:

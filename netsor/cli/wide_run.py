@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def with_wide_run(
     said: Iterable[Diagnostic], command: Sequence[str], infer: Callable[[], Affordable | None]
 ) -> list[Diagnostic]:
-    """The diagnostics; those of bounds and times that did not suffice (W901, E804) offer the command at a width."""
+    """The diagnostics; the first of a bound or time that did not suffice (W901, E804) offers a width."""
     found = list(said)
     helped = [d for d in found if d.code in ("W901", "E804") and MAY_BE_INFINITE not in d.notes]
     if not helped:
@@ -27,7 +27,7 @@ def with_wide_run(
         return found
     line = shlex.join([*command, "--width", str(wide.width), "--seeds", str(wide.seeds)])
     offer = f"means over wide networks need no integrals, and a minute or so: `{line}`"
-    return [replace(d, hint=f"{d.hint}; {offer}" if d.hint else offer) if d in helped else d for d in found]
+    return [replace(d, hint=f"{d.hint}; {offer}" if d.hint else offer) if d is helped[0] else d for d in found]
 
 
 def repeated(option: str, values: Sequence[str] | None) -> list[str]:

@@ -23,6 +23,12 @@ class Affordable(NamedTuple):
     width: int
     seeds: int
 
+    def shared(self, count: int) -> Affordable | None:
+        """The same for what takes so many times as long, at a width of one digit; None where that is too small."""
+        n = self.width // max(count, 1)
+        digit = 10 ** (len(str(n)) - 1)
+        return Affordable(n // digit * digit, self.seeds) if n >= _WIDTHS[-1] else None
+
 
 def infer_width(program: Program, outputs: Sequence[str], vectors: Sequence[str]) -> Affordable | None:
     """The largest of some widths at which these outputs and vectors take about a minute and little memory."""

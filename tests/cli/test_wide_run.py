@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from netsor.api import Document, load
 from netsor.cli.main import main
+from netsor.deadline import TimeOver
+from netsor.diagnostics.catalogue.warnings import Bound, kernels_not_reached
 
 PROGRAM = """param s = 2
 vector x[1..5] ~ N(0, s)
@@ -76,3 +80,42 @@ def _numbers(found: dict[str, Any], value: str, error: str) -> dict[str, tuple[f
         if None not in numbers:
             out[name] = (float(numbers[0]), float(numbers[1]))
     return out
+
+
+def test_training_offers_wide_networks_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = "network m(ξ : 2)\nmatrix U : (n, 2) ~ N(0, 1)\nmatrix W\nvector v ~ N(0, 1)\ntrain W, v\n"
+    Path("m.netsor").write_text(text + "output f := vᵀ tanh(W relu(U ξ)) / √n\n", encoding="utf-8")
+    Path("x y.json").write_text("[[1, 0.5], [-0.3, 0.8]]")
+    Path("y.json").write_text("[1, -1]")
+    given = ["m.netsor", "--inputs", "x y.json", "--targets", "y.json", "--test", "x y.json", "--steps", "2"]
+    given += ["--lr", "0.5", "--order", "2,1", "--loss", "mse"]
+    assert main(["train", *given, "--json"]) == 0
+    limit = json.loads(capsys.readouterr().out)["train"]["program"]
+    rows = json.loads(Path("x y.json").read_text())
+    plain = load("m.netsor").train(rows, [1, -1], rows, steps=2, lr=0.5, order=[2, 1], loss="mse")
+    said = kernels_not_reached("m", [Bound("NTK", 0.1, 1e-9, (1, 1))], 1e-9, more=True)
+    with monkeypatch.context() as patch:
+        # As where integrals took longer than there was time, of two things.
+        patch.setattr(Document, "train", lambda *_, **__: replace(plain, diagnostics=(said, replace(said))))
+        main(["train", *given])
+    (offered,) = re.findall(r"`(netsor[^`]*)`", capsys.readouterr().err)
+    command = shlex.split(offered)[1:]
+    assert int(command[command.index("--width") + 1]) >= 10_000
+    command[command.index("--width") + 1] = "2000"
+    assert main([*command, "--json"]) == 0
+    finite = json.loads(capsys.readouterr().out)["train"]["finite"]
+    for step in (1, 2):
+        for value, mean, spread in zip(limit[step], finite["mean"][step], finite["stderr"][step], strict=True):
+            assert abs(value - mean) <= 8 * spread + 0.05
+    # Out of time before anything is known, too.
+    with monkeypatch.context() as patch:
+        patch.setattr(Document, "train", _late)
+        assert main(["train", *given, "--budget", "100"]) == 1
+    assert "--width" in capsys.readouterr().err
+
+
+def _late(*_: object, **__: object) -> None:
+    raise TimeOver
