@@ -22,22 +22,33 @@ from netsor.gaussian.vectorized.laws import Laws
 Array = np.ndarray
 # Points of a scrambling that are taken at a time, so that the values of all integrands stay in the cache.
 _CHUNK = 2**12
+# Expectations that others depend on have so many times fewer points: more of them made no bound of an LSTM or a GRU
+# smaller.
+_EARLIER, _FEWEST = 2**3, 2**6
 
 
 @dataclass(frozen=True)
 class Replicates:
-    """The replicate that each law (K,) belongs to, in blocks of equal length, and the points of each scrambling."""
+    """The replicate that each law (K,) belongs to, in blocks of equal length, and the points of each scrambling.
+
+    Expectations of the `last` level have all of the points; in those before them errors are smaller, since functions of
+    a covariance average over what it does.
+    """
 
     points: int
     of: Array
+    last: int = 0
 
     @classmethod
-    def repeated(cls, count: int, points: int) -> Replicates:
+    def repeated(cls, count: int, points: int, last: int) -> Replicates:
         """Every law of `count` once for each scrambling."""
-        return cls(points, np.repeat(np.arange(SCRAMBLINGS), count))
+        return cls(points, np.repeat(np.arange(SCRAMBLINGS), count), last)
 
     def at(self, rows: Array) -> Replicates:
-        return Replicates(self.points, self.of[rows])
+        return Replicates(self.points, self.of[rows], self.last)
+
+    def points_at(self, level: int) -> int:
+        return self.points if level >= self.last else max(self.points // _EARLIER, _FEWEST)
 
 
 def averaged(value: Array, error: Array) -> tuple[Array, Array]:
@@ -48,7 +59,7 @@ def averaged(value: Array, error: Array) -> tuple[Array, Array]:
 
 
 def means(
-    integrands: tuple[Expr, ...], families: Sequence[Sequence[Sym]], laws: Laws, replicates: Replicates, seed: int
+    integrands: tuple[Expr, ...], families: Sequence[Sequence[Sym]], laws: Laws, replicates: Replicates, level: int
 ) -> tuple[Array, Array]:
     """E of each integrand under each law by the points of its replicate, and what the errors of the law do: (B, K).
 
@@ -60,7 +71,7 @@ def means(
     numbers = numbers_of(symbols, scalars, laws)
     run = lambdify(integrands, (*symbols, *scalars))
     sizes = [len(family) for family in families]
-    value = _means(run, len(integrands), _roots(numbers.covariance, sizes), numbers.scalars, replicates, seed)
+    value = _means(run, len(integrands), _roots(numbers.covariance, sizes), numbers.scalars, replicates, level)
     # The replicates of a law differ by less than shows in a slope.
     first = len(numbers.covariance) // SCRAMBLINGS
     blocks = [x.reshape(SCRAMBLINGS, first, *x.shape[1:]) for x in numbers]
@@ -68,17 +79,18 @@ def means(
     return value, np.tile(carried_by(run, len(integrands), worst), SCRAMBLINGS)
 
 
-def _means(run: Run, count: int, roots: Array, scalars: Array, replicates: Replicates, seed: int) -> Array:
+def _means(run: Run, count: int, roots: Array, scalars: Array, replicates: Replicates, level: int) -> Array:
     from scipy.special import ndtri
     from scipy.stats import qmc
 
     d = roots.shape[1]
     total = np.zeros((count, len(roots)))
-    size = min(replicates.points, _CHUNK)
+    points = replicates.points_at(level)
+    size = min(points, _CHUNK)
     for k in np.unique(replicates.of):
         rows = np.flatnonzero(replicates.of == k)
-        engine = qmc.Sobol(d, scramble=True, rng=np.random.default_rng([20210721, seed, k]))
-        for _ in range(0, replicates.points, size):
+        engine = qmc.Sobol(d, scramble=True, rng=np.random.default_rng([20210721, level, k]))
+        for _ in range(0, points, size):
             verify_time()
             z = ndtri(np.clip(engine.random(size), 1e-16, 1 - 1e-16)).T
             at_once = max(1, _CHUNK // size)
@@ -86,7 +98,7 @@ def _means(run: Run, count: int, roots: Array, scalars: Array, replicates: Repli
                 part = rows[i : i + at_once]
                 for b, v in enumerate(values_at(run, roots[part] @ z, scalars[part])):
                     total[b, part] += np.broadcast_to(v, (len(part), size)).sum(axis=1)
-    return total / replicates.points
+    return total / points
 
 
 def _roots(c: Array, sizes: Sequence[int]) -> Array:

@@ -106,12 +106,13 @@ def replicate(
     asked = [s for s in asked if frame.level(s)]
     if not drawn:
         return known or 0
+    last = max(map(frame.level, drawn))
     left, first = clock.left(), True
     points = _UNLIMITED if math.isinf(left) else max((known or 0) // _MORE, _FIRST)
     while True:
         before, start = frame.replicated, clock.left()
         try:
-            frame.repeated(points).ensure(drawn)
+            frame.repeated(points, last).ensure(drawn)
         except TimeOver:
             if before is None:
                 raise

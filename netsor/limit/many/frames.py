@@ -266,17 +266,17 @@ class Frame:
             found.records, found.waiting = self.records, self.waiting
         return found
 
-    def repeated(self, points: int) -> Frame:
-        """This list of pairs once for each replicate; numbers of one input are those of the replicates of all inputs.
+    def repeated(self, points: int, last: int) -> Frame:
+        """This list of pairs once for each replicate, for steps up to the `last` level.
 
-        It takes the place of the frame of replicates before it.
+        Numbers of one input are those of the replicates of all inputs. It takes the place of the frame before it.
         """
         assert self.paired
         single = None if self._single is None else self._single.replicated
         i = np.tile(np.arange(len(self.left)), SCRAMBLINGS)
         found = Frame(self.inputs, self.left[i], self.right[i], True, self.clock, single)
         found._within, found._chosen = self, (i, np.zeros_like(i))
-        found.replicates = Replicates.repeated(len(self.left), points)
+        found.replicates = Replicates.repeated(len(self.left), points, last)
         found.records = {}
         self.replicated = found
         return found
