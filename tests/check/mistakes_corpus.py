@@ -340,6 +340,8 @@ LOOPS = [
             "(p + mod(p, 2))/2",
             "⌈p/2⌉",
             "np.ceil(p/2)",
+            "p/2",
+            "(p+1)/2",
         )
     ),
     (HALVES.replace("1..2*H", "1..(5 // 1)-1"), HALVES),

@@ -357,12 +357,21 @@ E407 = Entry(
 
 
 def not_an_integer(span: Span, what: str, value: float) -> Diagnostic:
-    edits = (Edit(span, str(math.floor(value + 0.5))),) if abs(value) < 1e15 else ()
+    text = span.text
+    edits: tuple[Edit, ...]
+    if not re.search(r"[^\W\d]", text):
+        edits = (Edit(span, str(math.floor(value + 0.5))),) if abs(value) < 1e15 else ()
+    else:
+        # Members mostly begin at 1, so that what is below is rounded up: 1, 1, 2, 2, … from halves.
+        half = re.fullmatch(r"(.+?)\s*/\s*2", text)
+        up = f"floor(({half[1]} + 1) / 2)" if half else f"-floor(-{bracketed(text)})"
+        edits = (Edit(span, up), Edit(span, f"floor({text})"))
+        edits = edits if 0 < value < 1 else edits[::-1]
     return E407(
-        f"{what} is a whole number, and `{short(span.text)}` is {value:g}",
+        f"{what} is a whole number, and `{short(text)}` is {value:g}",
         span,
         "not a whole number",
-        hint=f"write {said(edits[0])}" if edits else "write a whole number",
+        hint=f"write {' or '.join(map(said, edits))}" if edits else "write a whole number",
         edits=edits,
     )
 
