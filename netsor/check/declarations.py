@@ -31,6 +31,7 @@ from netsor.check.values import (
     Numbers,
     Poison,
     Scalar,
+    Unread,
     Vector,
 )
 from netsor.core import Constant, Data, Group, InputMatrix, Matrix
@@ -96,7 +97,9 @@ async def data(ctx: Context, node: ast.Data) -> None:
     if name in ctx.given_data:
         array = _flattened(Array(*ctx.given_data[name]), shape)
     elif node.value is None:
-        raise Fault(declarations.data_missing(where, name, shape))
+        ctx.faults.add(declarations.data_missing(where, name, shape))
+        bind(ctx, name, (), Unread(name, tuple(shape)), where)
+        return
     else:
         where = node.value.span
         array = await _written_data(ctx, node.value)

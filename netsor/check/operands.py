@@ -29,6 +29,7 @@ from netsor.check.values import (
     Poison,
     Scalar,
     Special,
+    Unread,
     Value,
     Vector,
     kind_name,
@@ -235,6 +236,9 @@ async def index(ctx: Context, node: ast.Index) -> Value:
     finally:
         ctx.column = column
     match base:
+        case Unread():
+            verify_entry(base.name, base.shape, await integers(ctx, node.indices), node)
+            return base
         case Poison():
             return base
         case Builtin() | Special() | FunctionValue() | Inlined():
@@ -308,17 +312,20 @@ async def _quiet_members(ctx: Context, t: ast.Target | ast.Declarator) -> Sequen
         return ()
 
 
+def verify_entry(name: str, shape: Sequence[int], indices: Indices, node: ast.Index) -> None:
+    """Raise Fault (E406) where data of this shape have no such entry or row."""
+    if len(indices) > len(shape):
+        raise Fault(declarations.too_many_indices(node.span, name, shape, len(indices)))
+    for axis, i in enumerate(indices):
+        if not 1 <= i <= shape[axis]:
+            raise Fault(declarations.row_out_of_range(node.span, name, indices, shape, axis, node.indices[axis].span))
+
+
 def array_entry(ctx: Context, array: Array, indices: Indices, node: ast.Index) -> Value:
     """An entry or a row of data; raises Fault where there is none."""
-    name = array.name or node.base.span.text
-    if len(indices) > len(array.shape):
-        raise Fault(declarations.too_many_indices(node.span, name, array.shape, len(indices)))
+    verify_entry(array.name or node.base.span.text, array.shape, indices, node)
     values = array.values
-    for axis, i in enumerate(indices):
-        if not 1 <= i <= array.shape[axis]:
-            raise Fault(
-                declarations.row_out_of_range(node.span, name, indices, array.shape, axis, node.indices[axis].span)
-            )
+    for i in indices:
         assert isinstance(values, tuple)
         values = values[i - 1]
     shape = array.shape[len(indices) :]

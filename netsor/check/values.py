@@ -237,6 +237,14 @@ class Poison:
 
 
 @dataclass(frozen=True)
+class Unread(Poison):
+    """Data without numbers, of which the shape is known."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Itself(Poison):
     """A definition's own name inside its body."""
 

@@ -122,3 +122,11 @@ def test_faults_of_train_all() -> None:
     assert fault.code == "E606" and codes(apply_edits(scaled, fault.edits)) == []
     named = "network f(ξ : 2)\nmatrix U : (n, 2)\nvector all ~ N(0, 1)\ntrain all\noutput allᵀ tanh(U ξ) / √n\n"
     assert core(named).train == (Trained("all"),)
+
+
+def test_rows_of_data_without_numbers_are_counted_too():
+    text = "data X : (2, 3)\nmatrix U : (n, 3)\ng := U X[{}]\noutput mean(g^2)\noutput k := X[1, {}]\n"
+    assert codes(text.format(1, 3)) == ["E404"]
+    assert codes(text.format(0, 3)) == ["E404", "E406"]
+    assert codes(text.format(3, 4)) == ["E404", "E406", "E406"]
+    assert codes(text.format("1, 2, 3", 1)) == ["E404", "E406"]
