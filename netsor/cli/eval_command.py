@@ -210,7 +210,7 @@ def _text(
         name, _, legend = title.partition("\n")
         engines = ", ".join(dict.fromkeys(r.engine for r in finite))
         widths = widths_text([r.width for r in finite])
-        title = f"{name}: {'limit, and ' if with_limit else ''}{widths} ({seeds}, {engines})"
+        title = paragraph(f"{name}: {'limit, and ' if with_limit else ''}{widths} ({seeds}, {engines})", "")
         title += f"\n{legend}" if legend else ""
     for r in finite:
         heading += [f"width {r.width}"] + (["± stderr"] if args.seeds > 1 else [])

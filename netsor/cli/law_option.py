@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netsor.cli.budgets import within
 from netsor.cli.options import whole_number
-from netsor.cli.output import error_text, exit_status, print_json, report, value_text
+from netsor.cli.output import error_text, exit_status, print_json, report, terminal_width, value_text
 from netsor.cli.tables import paragraph, table
 from netsor.core import Program
 from netsor.deadline import End
@@ -174,6 +175,7 @@ def _finite(args: argparse.Namespace, law: CoordinateLaw) -> dict[str, Any]:
     verdict = agreement(compared, len(runs))
     draws = law.draw(_DRAWS, args.seed)
     text, pictures, found = [], {}, {}
+    room = terminal_width(sys.stdout)
     for x in law.names:
         coordinates = np.concatenate([r[x] for r in runs])
         h, q = histogram(draws[x], coordinates), quantile_pairs(draws[x], coordinates)
@@ -182,8 +184,8 @@ def _finite(args: argparse.Namespace, law: CoordinateLaw) -> dict[str, Any]:
             "histogram": {"edges": h.edges, "finite": h.finite, "limit": h.limit},
             "quantiles": {"probabilities": q.probabilities, "finite": q.finite, "limit": q.limit},
         }
-        text += ["", f"{x} at width {args.width[0]}: coordinates █, limit │", histogram_text(h)]
-        text += ["", f"quantiles of the coordinates of {x} against the limit's", quantiles_text(q)]
+        text += ["", paragraph(f"{x} at width {args.width[0]}: coordinates █, limit │", ""), histogram_text(h, room)]
+        text += ["", paragraph(f"quantiles of the coordinates of {x} against the limit's", ""), quantiles_text(q, room)]
     text += ["", paragraph(_verdict(verdict, len(runs), args.width[0]), "", "  "), _tests(compared)]
     rows = [
         {

@@ -243,7 +243,8 @@ def _text(name: str, limit: Any, drawn: Any) -> str:
     """The kernels of the limit or of drawn networks as matrices; where both were asked for, entry by entry."""
     inputs = (limit or drawn).inputs
     width = "" if drawn is None else f"width {drawn.width}, {drawn.seeds} seed{'s' * (drawn.seeds != 1)}, "
-    parts = [f"{name}: {'limit, and ' if limit and drawn else ''}{width}{inputs} input{'s' * (inputs != 1)}"]
+    title = f"{name}: {'limit, and ' if limit and drawn else ''}{width}{inputs} input{'s' * (inputs != 1)}"
+    parts = [paragraph(title, "")]
     one = limit or drawn
     for title, kernel, get in _kernels(one):
         if limit is not None and drawn is not None:

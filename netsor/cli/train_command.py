@@ -153,7 +153,7 @@ def _text(found: Any) -> str:
     for runs in found.runs:
         k, mean, stderr = len(runs.values), runs.mean, runs.stderr
         spread = "" if stderr is None else f", ± {error_text(float(stderr.max(initial=0.0)))} stderr at most"
-        out.append(f"width {runs.width} ({'1 seed' if k == 1 else f'{k} seeds'}{spread})")
+        out.append(paragraph(f"width {runs.width} ({'1 seed' if k == 1 else f'{k} seeds'}{spread})", ""))
         out.append(_table(found, mean, None if stderr is None else stderr / 30, 1e-6, runs.loss))
         if found.program is not None and (apart := _distance(mean - found.program, stderr)):
             out.append(paragraph(apart))

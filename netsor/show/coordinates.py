@@ -14,23 +14,24 @@ _BAR = 44
 _SIDE = (51, 17)
 
 
-def histogram_text(h: Histogram) -> str:
-    """Bars for the coordinates, a mark │ where the limit ends; a row a bin."""
+def histogram_text(h: Histogram, width: int = 80) -> str:
+    """Bars for the coordinates, a mark │ where the limit ends; a row a bin, in so many columns."""
+    longest = min(_BAR, width - 14)
     most = max(float(h.finite.max()), float(h.limit.max()), 1e-12)
     rows = []
     for k in range(len(h.finite)):
-        bar = round(_BAR * float(h.finite[k]) / most)
-        mark = round(_BAR * float(h.limit[k]) / most)
-        cells = ["█" if i < bar else " " for i in range(_BAR + 1)]
+        bar = round(longest * float(h.finite[k]) / most)
+        mark = round(longest * float(h.limit[k]) / most)
+        cells = ["█" if i < bar else " " for i in range(longest + 1)]
         cells[mark] = "│" if mark >= bar else "▌"
         middle = h.edges[k] / 2 + h.edges[k + 1] / 2
         rows.append(f"  {middle:>10.3g} {''.join(cells).rstrip()}")
     return "\n".join(rows)
 
 
-def quantiles_text(q: Quantiles) -> str:
-    """The coordinates' quantiles (up) against the limit's (right); · is the diagonal, o a quantile."""
-    columns, rows = _SIDE
+def quantiles_text(q: Quantiles, width: int = 80) -> str:
+    """The quantiles of the coordinates (up) against the limit's (right): · is the diagonal, o a quantile."""
+    columns, rows = min(_SIDE[0], width - 14), _SIDE[1]
     low = float(min(q.limit.min(), q.finite.min()))
     high = float(max(q.limit.max(), q.finite.max()))
     span = high - low or 1.0

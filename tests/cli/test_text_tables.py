@@ -67,6 +67,7 @@ COMMANDS = {
     "eval": ["eval", "p.netsor", "--limit", "--width", "50,100", "--seeds", "3", "--explain"],
     "eval a network": ["eval", "m.netsor", "--inputs", "x.csv"],
     "law": ["eval", "p.netsor", "--law", "h,x"],
+    "law beside a width": ["eval", "p.netsor", "--law", "h", "--width", "16"],
     "converge": ["converge", "p.netsor", "--widths", "50,100", "--seeds", "3"],
     "ntk": ["ntk", "m.netsor", "--inputs", "x.csv", "--by-parameter", "--explain"],
     "ntk beside a width": ["ntk", "m.netsor", "--inputs", "x.csv", "--limit", "--width", "50", "--seeds", "3"],
