@@ -22,7 +22,7 @@ from netsor.limit.many.evaluator import Evaluator
 from netsor.limit.many.frames import Inputs
 from netsor.transform.backward import Passes, passes
 from netsor.transform.examples import fits_pixels, read_examples
-from netsor.transform.forward import instances
+from netsor.transform.forward import Instances, instances
 
 Array = np.ndarray
 
@@ -185,16 +185,25 @@ def _written(
     refused = next((u for u in uniform if u.bounds), None)
     if refused is not None:
         raise NetsorError(uniform_inputs(refused.span, refused.name))
-    # The numbers in a template only have to differ from each other; no result depends on them.
-    rows = shaped_rows(network, np.random.default_rng(20210721).standard_normal((examples, dimension)))
+    rows = stand_in_rows(network, examples, dimension)
     made = passes(network, rows, singular=evaluator is not Evaluator) if backward else None
     made = made or Passes(**vars(instances(network, rows)))
-    sides = {data: side for side, data, _ in _sources(made)}
     limit = Limit(made.builder.build(network.name), kept=kept)
-    return Written(made, evaluator(limit, lambda data: sides.get(data, ""), tol), {})
+    return Written(made, evaluator(limit, sides(made), tol), {})
 
 
-def _sources(made: Passes) -> Iterator[tuple[str, DataRef, InputRef]]:
+def stand_in_rows(network: Program, examples: int, dimension: int) -> dict[str, Array]:
+    """Inputs of a template: they only have to differ from each other, and no result depends on them."""
+    return shaped_rows(network, np.random.default_rng(20210721).standard_normal((examples, dimension)))
+
+
+def sides(made: Instances) -> Callable[[DataRef], str]:
+    """The side of the example that a row of a template belongs to, L or R; nothing for rows of the network's own."""
+    known = {data: side for side, data, _ in _sources(made)}
+    return lambda data: known.get(data, "")
+
+
+def _sources(made: Instances) -> Iterator[tuple[str, DataRef, InputRef]]:
     """The rows of a template that stand for inputs: the side of their example, the row, and the input."""
     for side, example in zip("LR", made.examples, strict=False):
         for ref, (data, _) in example.sources.items():
@@ -204,7 +213,12 @@ def _sources(made: Passes) -> Iterator[tuple[str, DataRef, InputRef]]:
 
 def _filled(network: Program, written: Written, inputs: Array, examples: tuple[int, int]) -> Template:
     """A template with the inputs (N, D) that its examples range over."""
-    made = written.made
+    taken = inputs_of(network, written.made, inputs)
+    return Template(written.made, written.evaluator, taken, examples, written.asked)
+
+
+def inputs_of(network: Program, made: Instances, inputs: Array) -> Inputs:
+    """The inputs (N, D) that the examples of a template range over."""
     columns = input_columns(network)
     rows: dict[str, dict[DataRef, Array]] = {side: {} for side, _ in zip("LR", made.examples, strict=False)}
     for side, data, ref in _sources(made):
@@ -215,7 +229,7 @@ def _filled(network: Program, written: Written, inputs: Array, examples: tuple[i
         for ref, (data, numbers) in example.sources.items()
         if not isinstance(ref, InputRef)
     }
-    return Template(made, written.evaluator, Inputs(rows, own, len(inputs)), examples, written.asked)
+    return Inputs(rows, own, len(inputs))
 
 
 def input_columns(network: Program) -> dict[InputRef, slice]:

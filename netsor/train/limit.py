@@ -15,6 +15,8 @@ from netsor.diagnostics.catalogue.limits import out_of_time
 from netsor.gaussian.problem import Clock
 from netsor.limit import Limit, LimitResult, infer_limit
 from netsor.limit.missing import MISSING, method_without_value
+from netsor.train.pairs import changes_of_pairs, depends_on_pairs
+from netsor.train.start import all_rows
 from netsor.train.steps import Changes, Steps
 from netsor.transform import instances
 from netsor.transform.loss import Loss
@@ -74,9 +76,7 @@ def training_limit(
         if _lies_on_kinks(task):
             return _as_listed(task, infer_limit(unrolled(), tol, budget, progress=progress))
         pulled = list(dict.fromkeys(r for batch in task.batches for r in batch)) if task.lr else []
-        steps = directions(task.network, task.inputs, task.test, pulled, condition=task.drifting)
-        left = None if budget is None else max(clock.left(), 0.1 * budget)
-        found = infer_limit(steps.program, tol, left, progress=progress)
+        changes, said = _changes(task, pulled, tol, clock, progress)
     except TimeOver:
         # Not even the program was written down.
         places = np.ndindex(len(task.batches) + 1, *task.start.shape)
@@ -84,9 +84,8 @@ def training_limit(
         told = dict.fromkeys(places, MISSING["unknown"])
         return TrainingLimit(unknown, unknown, told, (_out_of_time(task),))
     names = [r.name for r in task.network.readouts]
-    run = Steps(_changes(task, steps, found), task.start, task.targets, task.loss, names)
+    run = Steps(changes, task.start, task.targets, task.loss, names)
     values, errors, missing = [run.f], [run.error], [run.missing]
-    said = found.diagnostics
     for t, batch in enumerate(task.batches, start=1):
         try:
             if t % _UNASKED == 0:
@@ -121,10 +120,39 @@ def _lies_on_kinks(task: Task) -> bool:
     return any(limit.lies_on_kink(i) for i in limit.program.instructions if not isinstance(i, MatMul))
 
 
-def _changes(task: Task, steps: Directions, found: LimitResult) -> Changes:
-    """The limits of the changes; zero for rows that are never pulled."""
+def _changes(
+    task: Task, pulled: Sequence[int], tol: float, clock: Clock, progress: Callable[[str], None] | None
+) -> tuple[Changes, tuple[Diagnostic, ...]]:
+    """The limits of the changes by steps on the rows `pulled`, and zero for the others.
+
+    They are taken for all pairs of rows at once. Where v̂ mixes the rows, and where some change was not found so, they
+    are the outputs of one program, of which each has its own message.
+    """
+    if pulled and not task.drifting and depends_on_pairs(task.network):
+        rows = all_rows(task.network, task.inputs, task.test)
+        try:
+            found = changes_of_pairs(task.network, rows[np.array(pulled) - 1], rows, tol, clock.share(0.5))
+        except NetsorError:
+            pass
+        else:
+            if (found.error <= tol * np.maximum(abs(found.value), 1)).all():
+                out = _no_changes(task)
+                at = np.array(pulled) - 1
+                out.value[:, at], out.error[:, at] = (x.transpose(1, 0, 3, 2) for x in (found.value, found.error))
+                return out, ()
+    steps = directions(task.network, task.inputs, task.test, pulled, condition=task.drifting)
+    left = None if clock.budget is None else max(clock.left(), 0.1 * clock.budget)
+    each = infer_limit(steps.program, tol, left, progress=progress)
+    return _named_changes(task, steps, each), each.diagnostics
+
+
+def _no_changes(task: Task) -> Changes:
     shape = (len(task.start), len(task.targets), len(task.network.readouts), len(task.network.readouts))
-    out = Changes(np.zeros(shape), np.zeros(shape), np.zeros(shape, int))
+    return Changes(np.zeros(shape), np.zeros(shape), np.zeros(shape, int))
+
+
+def _named_changes(task: Task, steps: Directions, found: LimitResult) -> Changes:
+    out = _no_changes(task)
     for (r, j), names in steps.changes.items():
         for x, of_row in enumerate(names):
             for m, name in enumerate(of_row):

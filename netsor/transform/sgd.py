@@ -107,21 +107,24 @@ class Directions:
     training rows first: a list of outputs for each.
     """
 
+    made: Instances
     program: Program
     changes: dict[tuple[int, int], list[list[str]]]
 
 
 def directions(
-    network: Program, inputs: Rows, test: Rows | None, pulled: Sequence[int], *, condition: bool = True
-) -> Directions:
+    network: Program, inputs: Rows, test: Rows | None, pulled: Sequence[int], *, condition: bool = True,
+    any_rows: bool = False,
+) -> Directions:  # fmt: skip
     """A step with a pull of 1 by each output on each of the training rows `pulled` (counted from 1), as one program.
 
     In the limit all steps of `sgd` are combinations of these: with h_{t+1} = h_t + δh_{t+1}/√n every h_t tends to h_0,
-    and δh_{t+1} is linear in the pulls −η χ. `condition` is that of `sgd`. Raises NetsorError as `sgd` does.
+    and δh_{t+1} is linear in the pulls −η χ. `condition` is that of `sgd`, `any_rows` that of `Unrolling`. Raises
+    NetsorError as `sgd` does.
     """
     made = instances(network, inputs, test)
     readouts = range(len(made.network.readouts))
-    run = Unrolling(made, Loss(None, len(readouts)), ((0.0,) * len(readouts),) * len(made.row_of), 0.0)
+    run = Unrolling(made, Loss(None, len(readouts)), ((0.0,) * len(readouts),) * len(made.row_of), 0.0, any_rows)
     f = _first_outputs(run, "zero")
     run.start(f, conditioned(made, f)[0] if condition else {})
     by_example: dict[tuple[int, int], list[list[str]]] = {}
@@ -139,7 +142,7 @@ def directions(
                 ]
     asked = dict.fromkeys(name for table in by_example.values() for of_row in table for name in of_row)
     program = made.builder.build(f"{network.name}_steps", [Output(x, x) for x in asked], prune=True)
-    return Directions(program, {(r, j): by_example[made.row_of[r - 1], j] for r in pulled for j in readouts})
+    return Directions(made, program, {(r, j): by_example[made.row_of[r - 1], j] for r in pulled for j in readouts})
 
 
 def number_table(values: Any, rows: int, columns: int, what: str) -> Numbers:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from netsor.core import DataRef, InputRef, MatMul, Nonlin, Output, Program, data_number
+from netsor.core import DataRef, Embedding, MatMul, Nonlin, Output, Program, data_number
 from netsor.core.program import Row
 from netsor.expr import ONE, ZERO, Const, Expr, add, as_expr, mul, sym
 from netsor.transform.backward import Backward
@@ -32,10 +32,11 @@ class Pull:
 
 @dataclass(frozen=True)
 class _InputStep:
-    """A term of √n ΔU_t = Σ c dg ξᵀ: the matrix U, c dg, the numbers of ξ, and the place of ξ in the data."""
+    """A term of √n ΔU_t = Σ c dg ξᵀ: the matrix U, c dg, U ξ, the numbers of ξ, and the place of ξ in the data."""
 
     matrix: str
     change: Expr
+    vector: Expr
     row: Row
     stamp: Stamp
     source: DataRef
@@ -44,12 +45,13 @@ class _InputStep:
 class Unrolling:
     """The program under construction, with the values of the network's variables on every example at the present step.
 
-    `now[k]` are the values on example k, v̂ and moved parameters included; `f[k][j]` is readout j on it.
+    `now[k]` are the values on example k, v̂ and moved parameters included; `f[k][j]` is readout j on it. With `any_rows`
+    ⟨ξ, ξ̃⟩ is written as E Z^{Uξ} Z^{Uξ̃}/σ_U², so that the limits of the program are formulas for rows of all numbers.
     """
 
-    def __init__(self, made: Instances, loss: Loss, targets: Numbers, lr: float):
+    def __init__(self, made: Instances, loss: Loss, targets: Numbers, lr: float, any_rows: bool = False):
         self.made, self.network, self.builder, self.names = made, made.network, made.builder, made.builder.names
-        self.loss, self.targets = loss, targets
+        self.loss, self.targets, self.any_rows = loss, targets, any_rows
         self.lr: Expr = as_expr(lr) if lr in (0, 1) else self.builder.constant(self.names.fresh("η"), lr)
         self.trained = trainable(self.network)
         self.moving = moving(self.network, self.trained)
@@ -59,6 +61,7 @@ class Unrolling:
         self.f: list[list[Expr]] = []
         self.history: list[list[list[Expr]]] = []
         self._first = self.now
+        self._products: dict[str, Expr] = {}
 
     @property
     def several(self) -> bool:
@@ -149,7 +152,7 @@ class Unrolling:
             if e.matrix in self.trained.input_matrices and e.name in errors:
                 change = mul(Const(self.trained.input_matrices[e.matrix]), pull, errors[e.name])
                 source, row = example.sources[e.source]
-                out.append(_InputStep(e.matrix, change, row, example.stamp, source))
+                out.append(_InputStep(e.matrix, change, self._first[k][e.name], row, example.stamp, source))
 
     def _move_vectors(self, t: int, pulls: dict[str, list[Expr]]) -> tuple[Values, Values]:
         """δb_{t+1} = −η χ C db for trained vectors of covariance C, and b_{t+1} = b_t + δb_{t+1}/√n."""
@@ -184,7 +187,7 @@ class Unrolling:
                 then[x] = self._after(x, stamp, now[x], delta[x], is_scalar)
 
         for e in self.network.embeddings:
-            move(e.name, self._embedding_change(k, e.matrix, e.source, inputs))
+            move(e.name, self._embedding_change(k, e, inputs))
         for i in self.network.instructions:
             if i.name not in self.moving:
                 continue
@@ -198,23 +201,24 @@ class Unrolling:
                 move(i.name, change, not isinstance(i, Nonlin))
         return delta, then
 
-    def _embedding_change(self, k: int, matrix: str, source: InputRef | DataRef, inputs: Sequence[_InputStep]) -> Expr:
+    def _embedding_change(self, k: int, e: Embedding, inputs: Sequence[_InputStep]) -> Expr:
         """√n ΔU_t ξ̃ = −η Σ χ σ_U² ⟨ξ, ξ̃⟩ dg."""
-        example = self.made.examples[k]
-        reference, row = example.sources[source]
-        terms: list[Expr] = []
-        for step in inputs:
-            if step.matrix != matrix:
-                continue
-            value = inner(step.row, row)
-            if value == 0:
-                continue
-            at = step.source
-            base = self.names.fresh(at.name + reference.name, ("inner", at.name, reference.name))
-            name = member(base, *at.row, *reference.row)
-            product = self.builder.constant(name, data_number(value, at, reference))
-            terms.append(mul(product, step.change))
-        return add(*terms)
+        steps = [step for step in inputs if step.matrix == e.matrix]
+        return add(*(mul(self._inner(k, e, step), step.change) for step in steps))
+
+    def _inner(self, k: int, e: Embedding, step: _InputStep) -> Expr:
+        """⟨ξ, ξ̃⟩ of the row of a step and that of example k."""
+        reference, row = self.made.examples[k].sources[e.source]
+        at = step.source
+        base = self.names.fresh(at.name + reference.name, ("inner", at.name, reference.name))
+        name = member(base, *at.row, *reference.row)
+        if self.any_rows:
+            if name not in self._products:
+                square = Const(1 / self.network.input_matrix[e.matrix].variance)
+                self._products[name] = self.builder.moment(name, mul(square, step.vector, self._first[k][e.name]))
+            return self._products[name]
+        value = inner(step.row, row)
+        return ZERO if value == 0 else self.builder.constant(name, data_number(value, at, reference))
 
     def _product_change(self, i: MatMul, stamp: Stamp, h: Expr, delta: Expr) -> Expr:
         """√n (W_{t+1} h_{t+1} − W_t h_t) (Eq. 79)."""

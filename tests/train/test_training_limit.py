@@ -149,3 +149,13 @@ def test_bounds_do_not_grow_with_the_steps(steps):
     assert found.difference() <= found.error.max()
     expected = descend(document.ntk(x).ntk.value, np.zeros(4), y, [[t % 4] for t in range(steps)], 0.5)
     np.testing.assert_allclose(found.program[..., 0], expected, atol=1e-9)
+
+
+def test_rows_that_are_equal_or_never_pulled():
+    """Pairs of rows are found once, whichever of them is pulled, and a row may be a test row too."""
+    document, (a, b), y, (c,) = task("two_outputs")
+    x, test = np.array([b, a, b]), np.array([a, c])
+    found = document.train(x, [y[1], y[0], y[1]], test, steps=2, order=[3, 2], lr=0.3)
+    np.testing.assert_allclose(found.program, found.kernel, rtol=0, atol=1e-12)
+    assert np.abs(found.program[-1]).min() > 1e-3
+    assert np.array_equal(found.program[:, 0], found.program[:, 2])
