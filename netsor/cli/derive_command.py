@@ -9,8 +9,9 @@ from typing import Any
 from netsor.cli.budgets import within
 from netsor.cli.network_options import add_rows, program_of
 from netsor.cli.options import add_file, add_values, fill_in, positive_number, refuse_unused
-from netsor.cli.output import report_warnings, terminal_width
+from netsor.cli.output import report, report_warnings, terminal_width
 from netsor.deadline import ends
+from netsor.diagnostics.catalogue.limits import lines_without_value
 
 
 def register(commands: Any) -> None:
@@ -66,5 +67,6 @@ def run(args: argparse.Namespace) -> int:
         case _:
             text = as_text(d, width=max(60, min(terminal_width(sys.stdout), 160)), **longest)
     sys.stdout.write(text)
-    # As of `netsor eval`: a limit that was asked for and does not exist.
+    # As of `netsor eval`: limits that were asked for, and do not exist or were not computed.
+    report(lines_without_value(list(dict.fromkeys(line.about for line in d.lines)), d.missing, d.unknown))
     return 1 if d.missing else 0

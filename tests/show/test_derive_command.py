@@ -137,3 +137,16 @@ def test_a_limit_that_does_not_exist_is_told_below_its_line(tmp_path, capsys):
     assert main(["derive", str(path), "--numbers"]) == 1
     out = capsys.readouterr().out
     assert "the limit of `m` does not exist" in out and "k → E (Z^x)² = 1" in out
+
+
+def test_lines_without_a_number_are_told_on_standard_error(tmp_path, capsys):
+    path = tmp_path / "p.netsor"
+    head = "vector x, y ~ N(0, 1)\nmatrix W\n"
+    path.write_text(f"{head}r := mean(x) / mean(y)\noutput r\noutput b := 2 r\n", encoding="utf-8")
+    assert main(["derive", str(path), "--numbers"]) == 1
+    err = capsys.readouterr().err
+    assert "error[E801]: `r`, `b` have no limit" in err and "E804" not in err
+    path.write_text(f"{head}vector c ~ N(1e300, 0)\nh := W c\noutput a := mean(h^2)\n", encoding="utf-8")
+    assert main(["derive", str(path), "--numbers"]) == 1
+    err = capsys.readouterr().err
+    assert "error[E804]: `a` has no number that was found" in err and "E801" not in err

@@ -1,8 +1,9 @@
 """E8xx: limits that do not exist or are not found."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 
 from netsor.diagnostics.catalogue.entry import Entry
+from netsor.diagnostics.catalogue.words import plural
 from netsor.diagnostics.data import Diagnostic, Span
 
 E801 = Entry(
@@ -44,6 +45,18 @@ def side_not_known(name: str, span: Span | None) -> Diagnostic:
         "its limit depends on the side from which the argument comes",
         notes=("that side depends on the random differences of scalars and products from their limits",),
     )
+
+
+def lines_without_value(names: Sequence[str], missing: Set[str], unknown: Set[str]) -> list[Diagnostic]:
+    """Lines of a derivation without numbers, of those that have these names, in their order."""
+    out = []
+    for entry, wanted, said in ((E801, missing - unknown, "no limit"), (E804, unknown, "no number that was found")):
+        found = [f"`{name}`" for name in names if name in wanted]
+        if found:
+            more = f" and {plural(len(found) - 5, 'other')}" if len(found) > 5 else ""
+            verb = "has" if len(found) == 1 else "have"
+            out.append(entry(f"{', '.join(found[:5])}{more} {verb} {said}: the derivation says why", None))
+    return out
 
 
 def no_draws(name: str, span: Span | None) -> Diagnostic:

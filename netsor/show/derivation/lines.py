@@ -81,7 +81,8 @@ class Derivation(Shown):
     `final` holds the formula of each scalar, `covariance_formula` that of each pair of Ẑ's whose covariance the
     formulas rest on, `reduced` each Z as a function of Ẑ's (Remark B.5), `short` what κ₁, κ₂, … stand for, and
     `in_vectors` integrands in the program's vectors where those of `means`, in Ẑ's, are too long to read;
-    `missing` are variables whose lines have no value for the limit does not exist.
+    `missing` are variables whose lines have no value, since the limit does not exist or, if they are also `unknown`,
+    was not computed.
     """
 
     program: Program
@@ -97,6 +98,7 @@ class Derivation(Shown):
     short: dict[Sym, Sym] = field(default_factory=dict)
     in_vectors: dict[Sym, Expr] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
+    unknown: frozenset[str] = frozenset()
 
 
 def names_in(d: Derivation) -> list[str]:

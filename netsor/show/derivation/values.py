@@ -159,7 +159,8 @@ def with_numbers(
         # Not even the Z's that the numbers belong to were written down.
         said = Note((f"no numbers: {fault}",))
         lines = [replace(line, notes=(*line.notes, said)) if line is d.lines[-1] else line for line in d.lines]
-        return replace(d, lines=lines, missing=frozenset(line.about for line in d.lines))
+        every = frozenset(line.about for line in d.lines)
+        return replace(d, lines=lines, missing=every, unknown=every)
 
 
 def _numbered(d: Derivation, values: Values) -> Derivation:
@@ -167,6 +168,7 @@ def _numbered(d: Derivation, values: Values) -> Derivation:
     lines = []
     told: set[Sym] = set()
     missing: set[str] = set()
+    unknown: set[str] = set()
     for line in d.lines:
         try:
             line = _with_data(line, values, told)
@@ -176,10 +178,15 @@ def _numbered(d: Derivation, values: Values) -> Derivation:
             lines.append(_with_several(line.with_value(values.of(line)), values))
         except NetsorError as fault:
             missing.add(line.about)
+            if all(d.code == "E804" for d in fault.diagnostics):
+                unknown.add(line.about)
             said = Note((fault.diagnostics[0].message,))
             lines.append(line if said in line.notes else replace(line, notes=(*line.notes, said)))
         except (NoNumber, NoPointwiseMeaning, TimeOver) as fault:
             missing.add(line.about)
-            what = "not computed" if isinstance(fault, (Unsettled, TimeOver)) else "no finite value"
+            what = "no finite value"
+            if isinstance(fault, (Unsettled, TimeOver)):
+                what = "not computed"
+                unknown.add(line.about)
             lines.append(replace(line, notes=(*line.notes, Note((f"{what}: {fault}",)))))
-    return replace(d, lines=lines, missing=frozenset(missing))
+    return replace(d, lines=lines, missing=frozenset(missing), unknown=frozenset(unknown))
