@@ -17,7 +17,8 @@ from netsor.finite.plan import Plan
 from netsor.finite.prepare import prepare
 from netsor.finite.result import FiniteResult
 from netsor.finite.streams import Array, Streams
-from netsor.finite.trace import trace, verify_digits
+from netsor.finite.sweep import Underflow
+from netsor.finite.trace import Watch, trace
 from netsor.finite.workers import Workers, cores
 
 Progress = Callable[[float, str], None]
@@ -63,14 +64,16 @@ def run(
     interrupted = False
     try:
         with Workers(threads) as workers:
+            watch = Watch(job)
             for i, draw in enumerate(draws):
                 streams = Streams(seed_of(seed), draw, n)
-                scalars, _ = execute(job, streams, workers, _reporter(progress, i, len(draws)))
+                told = _reporter(progress, i, len(draws))
+                scalars, _ = execute(job, streams, workers, told, underflow=watch.watched)
                 found = {name: output_value(program, job.plan, name, scalars, n) for name in names}
                 for name, value in found.items():
                     if not np.isfinite(value):
                         raise trace(job, streams, workers, name, draw)
-                    verify_digits(job, streams, workers, name, value, draw)
+                watch.verify(found, streams, workers, draw)
                 for name, value in found.items():
                     values[name].append(value)
                 done.append(draw)
@@ -92,11 +95,12 @@ def run_vectors(
     memory_limit: int | None = None,
     inputs: Inputs | None = None,
     given: Mapping[str, Any] | None = None,
+    underflow: Underflow | None = None,
 ) -> dict[str, Array | float]:
     """Variables of one draw: a vector as an array (n,), a scalar as a number, a matrix as (n, n) or (n, d).
 
-    The draw is the same as in `run(..., seed=seed)`; matrices are available from the dense engine only. Raises as `run`
-    does.
+    The draw is the same as in `run(..., seed=seed)`; matrices are available from the dense engine only. `underflow` is
+    told where numbers fall below the floats. Raises as `run` does.
     """
     n = width_of(width)
     wanted = list(names)
@@ -114,7 +118,7 @@ def run_vectors(
     job, _ = prepare(program, n, [], vectors, dtype, engine, memory_limit, inputs, given, threads, scalars)
     streams = Streams(seed_of(seed), draw, n)
     with Workers(threads) as workers:
-        values, store = execute(job, streams, workers)
+        values, store = execute(job, streams, workers, underflow=underflow)
         out: dict[str, Array | float] = {}
         for name in wanted:
             if name in job.given:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from threading import Lock
 from typing import Literal
@@ -13,6 +14,7 @@ from netsor.diagnostics import NetsorError
 from netsor.diagnostics.catalogue import finite as faults
 from netsor.finite.execute import Job, execute
 from netsor.finite.streams import Array, Streams
+from netsor.finite.sweep import Underflow
 from netsor.finite.workers import Workers
 
 
@@ -41,20 +43,31 @@ def trace(job: Job, streams: Streams, workers: Workers, output: str, draw: int) 
     return _not_finite(output, program.by_name[name], value, where, job.width, draw)
 
 
-def verify_digits(job: Job, streams: Streams, workers: Workers, output: str, value: float, draw: int) -> None:
-    """Raise NetsorError (E703) where an output that is zero, or nearly so, has lost its digits to underflow.
+class Watch:
+    """Tells underflow from true zeros: a draw with outputs below the normal numbers of its precision is run again.
 
-    The draw is run again, on numpy's arrays, where its value is below the normal numbers of the run's precision.
+    From then on draws are `watched` while they run. What runs on a device is repeated on numpy's arrays.
     """
-    if abs(value) >= float(np.finfo(job.dtype).tiny):
-        return
-    program = job.program
-    needed = _needed(program, output)
-    found: set[str] = set()
-    execute(replace(job, device=None), streams, workers, underflow=found.add)
-    for i in program.instructions:
-        if i.name in found and i.name in needed:
-            raise NetsorError(faults.lost_to_underflow(output, i.name, i.span, str(job.dtype), job.width, draw))
+
+    def __init__(self, job: Job):
+        self._job = job
+        self._lost: set[str] = set()
+        self.watched: Underflow | None = None
+
+    def verify(self, values: Mapping[str, float], streams: Streams, workers: Workers, draw: int) -> None:
+        """Raise NetsorError (E703) where an output that is zero, or nearly so, has lost its digits to underflow."""
+        job = self._job
+        tiny = [name for name, value in values.items() if abs(value) < float(np.finfo(job.dtype).tiny)]
+        if tiny and self.watched is None:
+            self._lost.clear()
+            execute(replace(job, device=None), streams, workers, underflow=self._lost.add)
+            self.watched = None if job.device else self._lost.add
+        for output in tiny:
+            needed = _needed(job.program, output)
+            for i in job.program.instructions:
+                if i.name in self._lost and i.name in needed:
+                    raise NetsorError(faults.lost_to_underflow(output, i.name, i.span, str(job.dtype), job.width, draw))
+        self._lost.clear()
 
 
 def _needed(program: Program, output: str) -> set[str]:

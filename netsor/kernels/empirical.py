@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -234,18 +235,31 @@ class _Drawn:
         program = self.made.builder.build(self.made.network.name)
         names = self._vectors_of(terms)
         found: dict[str, list[Array]] = {}
+        lost: set[str] = set()
+        needed = program.needed(names)
+        # Once an entry was zero, or nearly so, it is watched where numbers fall below the floats.
+        watched: dict[str, Any] = {}
         for k, draw in enumerate(self.draws):
+            lost.clear()
             if progress:
                 progress(f"draw {k + 1} of {len(self.draws)}")
             try:
-                values = run_vectors(program, self.n, seed, names, draw=draw, **options)
+                values = run_vectors(program, self.n, seed, names, draw=draw, **options, **watched)
             except KeyboardInterrupt:
                 # The draws that are finished are told; `seeds` says how many there are.
                 if not found:
                     raise
                 break
             sample = _Sample(self.made, terms, {name: np.asarray(v) for name, v in values.items()}, self.n)
-            for name, kernel in sample.kernels(self.rows, self.columns).items():
+            kernels = sample.kernels(self.rows, self.columns)
+            if sample.is_tiny(kernels):
+                if not watched:
+                    watched = {"underflow": lost.add}
+                    run_vectors(program, self.n, seed, names, draw=draw, **options, **watched)
+                if sample.underflows(self.rows, self.columns) or not lost.isdisjoint(needed):
+                    dtype = str(options.get("dtype", "float64"))
+                    raise NetsorError(faults.kernel_lost_to_underflow(self.made.network.name, dtype, self.n, draw))
+            for name, kernel in kernels.items():
                 if not np.all(np.isfinite(kernel)):
                     raise NetsorError(faults.kernel_not_finite(self.made.network.name, self.n, draw))
                 found.setdefault(name, []).append(kernel)
@@ -271,6 +285,7 @@ class _Sample:
     terms: Terms
     vectors: dict[str, Array]
     n: int
+    watching: bool = False
 
     def kernels(self, rows: list[int], columns: list[int]) -> dict[str, Array]:
         """For each parameter the sum of its terms; the NNGP kernel has no parameter and is named ""."""
@@ -289,6 +304,24 @@ class _Sample:
                             out.setdefault(name, np.zeros(shape))[i, j, a, b] = value
         return {name: v if count > 1 else v[..., 0, 0] for name, v in out.items()}
 
+    def is_tiny(self, kernels: Mapping[str, Array]) -> bool:
+        """Whether an entry of the sum of these kernels is below the normal numbers of the vectors' precision."""
+        dtype = np.result_type(np.float32, *self.vectors.values())
+        return bool(kernels) and bool(np.any(abs(sum(kernels.values())) < np.finfo(dtype).tiny))
+
+    def underflows(self, rows: list[int], columns: list[int]) -> bool:
+        """Whether a product in an entry that is tiny falls below the floats."""
+        count = range(len(self.made.network.readouts))
+        watching = replace(self, watching=True)
+        for p, q, a, b in itertools.product(set(rows), set(columns), count, count):
+            if abs(sum(self._entry(p, q, a, b).values())) < np.finfo(float).tiny:
+                try:
+                    with np.errstate(under="raise"):
+                        watching._entry(p, q, a, b)
+                except FloatingPointError:
+                    return True
+        return False
+
     def _mean(self, psi: Expr) -> float:
         """(1/n) Σ_α ψ, computed as an inner product where ψ is a product of two vectors."""
         if isinstance(psi, Add):
@@ -298,6 +331,8 @@ class _Sample:
         numbers = [f for f in factors if isinstance(f, Const)]
         if len(vectors) == 2 and len(vectors) + len(numbers) == len(factors):
             x, y = (self.vectors[str(v.name)] for v in vectors)
+            if self.watching:  # an inner product of a library does not tell
+                return float(np.prod([float(c.value) for c in numbers]) * np.mean(x * y))
             return float(np.prod([float(c.value) for c in numbers]) * np.dot(x, y) / self.n)
         symbols = sorted(psi.free, key=lambda s: s.digest)
         f = lambdify((psi,), tuple(symbols))
@@ -309,10 +344,11 @@ class _Sample:
         examples = self.made.examples
         numbers = {ref: row for e in (examples[p], examples[q]) for ref, row in e.sources.values()}
         for term in self.terms(self.made, p, q, a, b):
-            value = term.scale
+            # A numpy number, which tells of underflow where it is watched.
+            value = np.float64(term.scale)
             for psi in term.moments:
                 value *= self._mean(psi)
             if term.rows is not None:
                 value *= inner(*(numbers[ref] for ref in term.rows))
-            out[term.parameter] = out.get(term.parameter, 0.0) + value
+            out[term.parameter] = out.get(term.parameter, 0.0) + float(value)
         return out

@@ -26,7 +26,7 @@ from netsor.finite.execute import Job, compile_sweeps, constants_at, execute, ex
 from netsor.finite.plan import Plan, Product, Stage
 from netsor.finite.prepare import choose, prepare, refuse_years
 from netsor.finite.streams import Streams
-from netsor.finite.sweep import Many
+from netsor.finite.sweep import Many, Underflow
 from netsor.finite.workers import Workers, cores
 from netsor.train.start import verify_residuals
 from netsor.train.template import Leaf, Template, name_of, template
@@ -227,11 +227,20 @@ class Network:
         """f_t of every row for t = 0…T; shape (T+1, rows, outputs)."""
         start, batches, rows = self.training.start, self.training.schedule.batches, self.training.rows
         history = []
+        lost: set[str] = set()
+        # Once an output was zero, or nearly so, it is watched where numbers fall below the floats.
+        watched: Underflow | None = None
         first: Array | None = None
         for t in range(len(batches) + 1):
             told(t)
             with np.errstate(all="ignore"):
-                store, scalars, f = self._forward()
+                lost.clear()
+                store, scalars, f = self._forward(watched)
+                if np.any(abs(f) < np.finfo(self.forward.dtype).tiny) and self.forward.device is None:
+                    if watched is None:
+                        watched = lost.add
+                        self._forward(watched)
+                    self._verify_digits(lost, t)
                 first = f if first is None else first
                 at_rows = f[rows] if start is None else start + (f - first)[rows]
                 if not np.all(np.isfinite(at_rows)):
@@ -241,13 +250,27 @@ class Network:
                     self._move(store, scalars, at_rows, batches[t])
         return np.array(history)
 
-    def _forward(self) -> tuple[dict[str, Any], dict[str, Any], Array]:
-        """The vectors and scalars of the forward pass on all examples, and √n Σ c vᵀx/n; (examples, outputs)."""
+    def _verify_digits(self, lost: set[str], t: int) -> None:
+        """Raise NetsorError (E703) where outputs that are zero, or nearly so, have lost their digits to underflow."""
+        for i in self.steps.forward.instructions:
+            if i.name in lost:
+                network, dtype = self.training.network, str(self.forward.dtype)
+                raise NetsorError(
+                    faults.training_lost_to_underflow(network.name, i.name, i.span, dtype, self.n, t, self.draw)
+                )
+
+    def _forward(self, underflow: Underflow | None) -> tuple[dict[str, Any], dict[str, Any], Array]:
+        """The vectors and scalars of the forward pass on all examples, and √n Σ c vᵀx/n; (examples, outputs).
+
+        `underflow` is told where numbers fall below the floats.
+        """
         count = self.training.examples
         store = {**self.vectors, **self.embeddings.vectors()}
         scalars: dict[str, Any] = dict(self.forward.constants)
         many = Many(self.steps.many, count)
-        execute_stages(self.forward, self.weights, store, scalars, self.streams, self.workers, many=many)
+        execute_stages(
+            self.forward, self.weights, store, scalars, self.streams, self.workers, many=many, underflow=underflow
+        )
         f = [np.broadcast_to(_value(e, scalars), (count,)) for e in self.steps.outputs]
         return store, scalars, self.n**0.5 * np.stack(f, axis=1)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import Any
+
 import numpy as np
 import pytest
 from finite_programs import program
 
 from netsor.diagnostics import NetsorError
 from netsor.finite import run, run_vectors
+from netsor.finite.execute import execute
 
 ENGINES = ("dense", "lazy")
 # Exponents of the scale by precision: its squares leave the numbers, it is near their ends, it is subnormal.
@@ -139,3 +143,19 @@ def test_zero_itself_is_not_refused() -> None:
     for engine in ENGINES:
         found = run(p, 300, 2, dtype="float32", engine=engine)
         assert all(np.array_equal(v, [0.0, 0.0]) for v in found.values.values())
+
+
+def test_a_true_zero_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A draw with an output that is zero is run again, and those after it are watched while they run."""
+    modules = (importlib.import_module("netsor.finite.run"), importlib.import_module("netsor.finite.trace"))
+    watched: list[bool] = []
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        watched.append(kwargs.get("underflow") is not None)
+        return execute(*args, **kwargs)
+
+    for module in modules:
+        monkeypatch.setattr(module, "execute", counted)
+    zero = program("vector x ~ N(0, 1)\noutput m := mean(relu(x) * relu(-x))\n")
+    assert not run(zero, 100, 3).values["m"].any()
+    assert watched == [False, True, True, True]

@@ -153,6 +153,32 @@ def lost_to_underflow(output: str, name: str, span: Span | None, dtype: str, n: 
     )
 
 
+def kernel_lost_to_underflow(network: str, dtype: str, n: int, draw: int) -> Diagnostic:
+    """A kernel of a drawn network with an entry that is zero because numbers that it is made of are too small."""
+    return E703(
+        f"a kernel of `{network}` has an entry without a value in {dtype} at n = {whole(n)}: numbers that it is made "
+        "of are too small for it",
+        notes=(f"seen with draw {draw}",),
+        hint="take a power of ten out of the inputs or of the variances, and multiply by it at the end",
+    )
+
+
+def training_lost_to_underflow(
+    network: str, name: str, span: Span | None, dtype: str, n: int, t: int, draw: int
+) -> Diagnostic:
+    """Outputs of a drawn network that are zero after t steps because numbers that they are made of are too small."""
+    other = "use --dtype float64, or " if dtype == "float32" else ""
+    after = f"after step {t}" if t else "before the first step"
+    return E703(
+        f"the outputs of `{network}` have no value in {dtype} at n = {whole(n)} {after}: numbers of `{name}` are too "
+        "small for it",
+        span,
+        f"numbers below the range of {dtype} arise here",
+        notes=(f"seen with draw {draw}",),
+        hint=f"{other}take a power of ten out of the inputs or of the variances",
+    )
+
+
 def kernel_not_finite(network: str, n: int, draw: int) -> Diagnostic:
     """A kernel of a drawn network that has an entry without a value."""
     return E703(

@@ -1,0 +1,51 @@
+"""Kernels and training at a width of inputs of any size: right to their digits, or refused, and never a false zero."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import netsor
+from netsor import NetsorError
+
+# The outputs are homogeneous of degree 1 and 3 in the inputs, and the kernels of twice these.
+NETWORKS = [
+    (1, "x := relu(W relu(U ξ))"),
+    (3, "x := (W (U ξ))^3"),
+    (3, "h := U ξ\nx := W (h * h * h)"),
+]
+HEAD = "network made(ξ : 2)\nmatrix U : (n, 2) ~ N(0, 1)\nmatrix W\nvector v ~ N(0, 1)\n"
+ROWS = np.array([[1.0, 0.5], [-0.25, 2.0]])
+
+
+@pytest.mark.parametrize(("degree", "line"), NETWORKS)
+def test_right_or_refused(degree: int, line: str) -> None:
+    document = netsor.loads(HEAD + line + "\noutput f := vᵀ x / √n\n")
+    drawn = {"width": 8, "seeds": 2}
+    kernel = document.ntk(ROWS, **drawn).ntk.mean
+    start = document.train(ROWS, [1, 2], steps=0, f0="network", limit=False, **drawn).runs[0].values
+    told = [0, 0]
+    for exponent in range(-8, -640, -90):
+        s = 2.0**exponent
+        try:
+            found = document.ntk(s * ROWS, **drawn).ntk.mean
+        except NetsorError as error:
+            assert error.diagnostics[0].code == "E703"
+            told[0] += 1
+        else:
+            np.testing.assert_allclose(found / s**degree / s**degree, kernel, rtol=1e-9)
+        try:
+            outputs = document.train(s * ROWS, [1, 2], steps=0, f0="network", limit=False, **drawn).runs[0].values
+        except NetsorError as error:
+            assert error.diagnostics[0].code == "E703"
+            told[1] += 1
+        else:
+            np.testing.assert_allclose(outputs / s**degree, start, rtol=1e-9)
+    assert told[0] >= 1 and (told[1] >= 1) == (degree == 3)
+
+
+def test_a_row_of_zeros_is_not_refused() -> None:
+    document = netsor.loads(HEAD + NETWORKS[0][1] + "\noutput f := vᵀ x / √n\n")
+    rows = np.array([[0.0, 0.0], [1.0, 0.0]])
+    assert not document.ntk(rows, width=8, seeds=2).ntk.mean[0].any()
+    assert not document.train(rows, [1, 2], steps=2, f0="network", limit=False, width=8).runs[0].values[..., 0, :].any()
