@@ -7,11 +7,15 @@ With ρ = cos θ (Cho & Saul 2009, Jacot, Gabriel & Hongler 2018),
 
 from __future__ import annotations
 
+from typing import Any
+
 import mpmath
 import numpy as np
 import pytest
 
 import netsor
+from netsor.kernels.pairs import forget_templates
+from netsor.limit.many import products
 
 NETWORK = """
 network deep(ξ : 2)
@@ -123,3 +127,51 @@ def test_other_homogeneous_networks_of_many_layers(phi: str, below: str, depth: 
     nngp, tangent = homogeneous(np.vstack([ROWS, -ROWS[:1] * 1.5]), depth, below)
     verify(found.nngp, nngp, 1e-10)
     verify(found.ntk, tangent, 1e-10)
+
+
+BEFORE_THE_WEIGHTS = """
+network residual(ξ : 2)
+param L = {L}
+matrix U : (n, 2) ~ N(0, 1/2)
+matrix W[1..L] ~ N(0, 2/n)
+vector v ~ N(0, 1)
+train U, W, v
+x[0] := U ξ
+for l in 1..L:
+    x[l] := x[l-1] + W[l] relu(x[l-1]) / √L
+output f := vᵀ x[L] / √n
+"""
+
+
+def test_residual_networks_with_relu_before_the_weights() -> None:
+    """K_l = K_{l−1} + 2 E φφ'/L and Θ_l = Θ_{l−1} + (2 E φφ' + 2 Θ_{l−1} E φ̇φ̇')/L, with Θ = Θ_L + K_L."""
+    depth, rows = 24, ROWS[:2]
+    k = rows @ rows.T / 2
+    tangent = k.copy()
+    for _ in range(depth):
+        size = np.sqrt(np.outer(np.diag(k), np.diag(k)))
+        angle = np.arccos(np.clip(k / size, -1, 1))
+        value = size * (np.sin(angle) + (np.pi - angle) * np.cos(angle)) / (2 * np.pi)
+        tangent = tangent + 2 * (value + tangent * (np.pi - angle) / (2 * np.pi)) / depth
+        k = k + 2 * value / depth
+    found = netsor.loads(BEFORE_THE_WEIGHTS.format(L=depth)).ntk(rows)
+    assert found.nngp is not None
+    assert np.abs(found.nngp.value - k).max() <= found.nngp.error.max() + 1e-13
+    assert np.abs(found.ntk.value - k - tangent).max() <= found.ntk.error.max() + 1e-13
+    assert found.ntk.error.max() < 1e-12
+
+
+def test_error_signals_are_paired_term_by_term(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error signal has a term for each layer behind it, so that the expansion of products has the square of that."""
+    split, terms = products._split, []
+
+    def counted(*args: Any) -> Any:
+        terms[-1] += 1
+        return split(*args)
+
+    monkeypatch.setattr(products, "_split", counted)
+    for depth in (8, 16):
+        forget_templates()
+        terms.append(0)
+        netsor.loads(BEFORE_THE_WEIGHTS.format(L=depth)).ntk(ROWS[:2])
+    assert terms[1] <= 2.2 * terms[0]

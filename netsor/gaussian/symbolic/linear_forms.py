@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from netsor.expr import ONE, ZERO, Add, Const, Expr, Mul, Sym, add, canonical, mul, postorder
 from netsor.expr.build import with_children
@@ -35,16 +36,6 @@ def in_linear_forms(e: Expr, gaussians: frozenset[Sym], symbol: Callable[[Form],
     symbol; constants stay in the integrand.
     """
 
-    def form(linear: Linear) -> Expr:
-        row = [(s, canonical(linear[s])) for s in sorted(linear, key=lambda s: s.digest)]
-        numbers = [float(c.value) for _, c in row if isinstance(c, Const)]
-        if not numbers:
-            return symbol(tuple(row))
-        # Scaled so that the largest coefficient is 1; no form is then much wider than the arguments in which it occurs.
-        lead = max(numbers, key=abs)
-        scaled = [(s, canonical(mul(Const(1 / lead), c))) for s, c in row]
-        return mul(Const(lead), symbol(tuple((s, ONE if c == Const(1.0) else c) for s, c in scaled)))
-
     done: dict[Expr, Expr] = {}
     for node in postorder(e):
         if isinstance(node, Sym) or _is_multiple(node):
@@ -52,20 +43,41 @@ def in_linear_forms(e: Expr, gaussians: frozenset[Sym], symbol: Callable[[Form],
             done[node] = node
             continue
         if node.free & gaussians and isinstance(node, (Add, Mul)):
-            terms = node.children if isinstance(node, Add) else (node,)
-            parts = [affine(t, gaussians) if t.free & gaussians else None for t in terms]
-            linear: Linear = {}
-            for p in parts:
-                for s, c in (p[0] if p else {}).items():
-                    linear[s] = add(linear[s], c) if s in linear else c
-            linear = {s: c for s, c in linear.items() if canonical(c) is not ZERO}
-            if linear:
-                # The other terms of the sum, constants or functions of other variables, are added to the form.
-                rest = (done[t] if p is None else p[1] for t, p in zip(terms, parts, strict=True))
-                done[node] = add(form(linear), *rest)
+            found = _linear_part(node, node.free & gaussians)
+            if found is not None:
+                lead, form, constants, others = found
+                done[node] = add(mul(lead, symbol(form)), *constants, *(done[t] for t in others))
                 continue
         done[node] = with_children(node, tuple(done[c] for c in node.children))
     return canonical(done[e])
+
+
+@lru_cache(maxsize=10_000)
+def _linear_part(node: Expr, gaussians: frozenset[Sym]) -> tuple[Expr, Form, tuple[Expr, ...], tuple[Expr, ...]] | None:
+    """A sum, or a product, as lead · form + Σ constants + Σ terms that are not linear; None where there is no form.
+
+    It is remembered, because a long sum occurs in many integrands.
+    """
+    terms = node.children if isinstance(node, Add) else (node,)
+    parts = [affine(t, gaussians) if t.free & gaussians else ({}, t) for t in terms]
+    linear: Linear = {}
+    for p in parts:
+        for s, c in (p[0] if p else {}).items():
+            linear[s] = add(linear[s], c) if s in linear else c
+    row = [(s, canonical(linear[s])) for s in sorted(linear, key=lambda s: s.digest)]
+    row = [(s, c) for s, c in row if c is not ZERO]
+    if not row:
+        return None
+    numbers = [float(c.value) for _, c in row if isinstance(c, Const)]
+    lead: Expr = ONE
+    if numbers:
+        # Scaled so that the largest coefficient is 1; no form is then much wider than the arguments in which it occurs.
+        lead = Const(max(numbers, key=abs))
+        scale = Const(1 / lead.value)
+        row = [(s, canonical(mul(scale, c))) for s, c in row]
+        row = [(s, ONE if c == Const(1.0) else c) for s, c in row]
+    constants = tuple(p[1] for p in parts if p is not None)
+    return lead, tuple(row), constants, tuple(t for t, p in zip(terms, parts, strict=True) if p is None)
 
 
 def _is_multiple(node: Expr) -> bool:

@@ -4,7 +4,9 @@ If the terms of X and Y are divided into groups (X_c, Y_c), with independent var
 
     E X Y = E X · E Y + Σ_c (E X_c Y_c − E X_c E Y_c).
 
-A residual stream is that of the layer before plus a few terms, so that these sums are extended from layer to layer.
+A residual stream is that of the layer before plus a few terms, so that these sums are extended from layer to layer. The
+terms of an error signal have common variables, but each has a Gaussian factor z of its own, of which nothing else is a
+function: E Σ a z Σ b w = Σ E a b · E z w over the pairs of terms with dependent z and w.
 """
 
 from __future__ import annotations
@@ -12,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from netsor.expr import Add, Expr, Sym, add, canonical, mul
-from netsor.gaussian.existence.integrability import integrable
+from netsor.expr import Add, Expr, Sym, add, canonical, is_singular, mul, split_coefficient
+from netsor.gaussian.existence.integrability import integrable, is_tame
+from netsor.gaussian.symbolic.expansion import factors_of
 from netsor.limit.many.frames import Step
 from netsor.limit.many.terms import Term
 
@@ -32,6 +35,21 @@ class _Known:
     mean_x: Step
     mean_y: Step
     rest: Step
+
+
+@dataclass(frozen=True)
+class _Factored:
+    """Two sums of terms a z, the families of all z's and those of all a's, and E of the product."""
+
+    x: frozenset[Expr]
+    y: frozenset[Expr]
+    outside: frozenset[Hashable]
+    inside: frozenset[Hashable]
+    total: Step | None
+
+
+# A number, z and a of a term.
+_Parts = tuple[float, Sym, Expr]
 
 
 def is_long(x: Expr, y: Expr) -> bool:
@@ -57,10 +75,59 @@ class Pairing:
         self._families, self._gaussians_of = families, gaussians_of
         self._expect, self._total, self._prepare = expect, total, prepare
         self._recent: list[_Known] = []
+        self._recent_factored: list[_Factored] = []
+        self._parts_of: dict[Expr, _Parts | None] = {}
 
     def expectation(self, x: Expr, y: Expr) -> Step | None:
-        """E x y of two canonical sums; None unless they fall into independent groups with finite expectations."""
+        """E x y of two canonical sums; None unless they fall into independent groups with finite expectations, or each
+        of their terms has a factor of its own.
+        """
         assert is_long(x, y)
+        found = self._by_factors(frozenset(x.children), frozenset(y.children))
+        return self._by_groups(x, y) if found is None else found
+
+    def _by_factors(self, mine: frozenset[Expr], yours: frozenset[Expr]) -> Step | None:
+        """Σ E a b · E z w; None unless the sums are of this form and all moments of the a's are finite."""
+        known = reversed(self._recent_factored)
+        before = next((k for k in known if k.x <= mine and k.y <= yours), None)
+        found = None if before is None else self._extended(mine, yours, before)
+        if found is None:
+            found = self._extended(mine, yours, _Factored(frozenset(), frozenset(), frozenset(), frozenset(), None))
+        if found is None:
+            return None
+        self._recent_factored = [*self._recent_factored, found][-_RECENT:]
+        return found.total
+
+    def _extended(self, mine: frozenset[Expr], yours: frozenset[Expr], before: _Factored) -> _Factored | None:
+        new = [sorted(terms, key=lambda t: t.digest) for terms in (mine - before.x, yours - before.y)]
+        sides: list[list[_Parts]] = [[p for t in terms if (p := self._parts(t)) is not None] for terms in new]
+        if [len(side) for side in sides] != [len(terms) for terms in new]:
+            return None
+        outside = frozenset[Hashable]().union(*(self._families(z) for side in sides for _, z, _ in side))
+        inside = before.inside.union(*(self._families(a) for side in sides for _, _, a in side))
+        if outside & before.outside or inside & (outside | before.outside):
+            return None
+        self._prepare(add(*new[0]), add(*new[1]))
+        terms = [] if before.total is None else [Term(1.0, (before.total,))]
+        for n, z, a in sides[0]:
+            for m, w, b in sides[1]:
+                if self._families(z) & self._families(w):
+                    terms.append(Term(n * m, (self._expect(canonical(mul(z, w))), self._expect(canonical(mul(a, b))))))
+        return _Factored(mine, yours, outside | before.outside, inside, self._total(terms))
+
+    def _parts(self, t: Expr) -> _Parts | None:
+        """The factors of a term a z with a single Gaussian z beside a tame a."""
+        if t not in self._parts_of:
+            number, rest = split_coefficient(t)
+            factors = factors_of(rest)
+            single = [f for f in factors if isinstance(f, Sym) and self._gaussians_of(f)]
+            a = canonical(mul(*(f for f in factors if f not in single)))
+            tame = len(single) == 1 and not is_singular(a) and is_tame(a, self._gaussians_of(a))
+            self._parts_of[t] = (float(number), single[0], a) if tame else None
+        return self._parts_of[t]
+
+    def _by_groups(self, x: Expr, y: Expr) -> Step | None:
+        """E X · E Y + Σ_c (E X_c Y_c − E X_c E Y_c) over independent groups."""
         mine, yours = frozenset(x.children), frozenset(y.children)
         before = self._before(mine, yours)
         if before is None and (before := self._before(yours, mine)) is not None:
