@@ -331,6 +331,10 @@ async def _bounds(ctx: Context, law: ast.Uniform, name: str) -> tuple[float, flo
         ends.append(as_float((await law_number(ctx, node, "an end of a uniform law"))[0]))
     if not rational(ends[0]) < rational(ends[1]):
         raise Fault(declarations.uniform_bounds(law.span, name, (law.low.span.text, law.high.span.text)))
+    try:
+        mean_and_variance((ends[0], ends[1]))
+    except OverflowError:
+        raise Fault(declarations.uniform_too_wide(law.span, name)) from None
     return ends[0], ends[1]
 
 

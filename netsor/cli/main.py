@@ -56,6 +56,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status: 0, 1 where the program has errors, 2 for wrong usage."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     json_wanted = _wants_json(given)
+    from netsor.cli.output import report
+
+    try:
+        return _answered(given, json_wanted)
+    # Also of what tells a fault, to whoever has stopped listening.
+    except BrokenPipeError:
+        nowhere(sys.stdout)
+        return 0
+    except OSError as fault:
+        why = (fault.strerror or str(fault)).lower()
+        if fault.filename is None:
+            # Of all files, standard output alone has no name.
+            nowhere(sys.stdout)
+            report([files.unwritten_output(why)])
+        else:
+            report([files.refused(fault.filename, why)], json_wanted)
+        return _USAGE
+
+
+def _answered(given: Sequence[str], json_wanted: bool) -> int:
+    """The status of a command whose faults are told; raises OSError."""
     from netsor.cli.output import exit_status, print_json, report
 
     try:
@@ -75,18 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if json_wanted:
             print_json({"ok": False, "interrupted": True, "diagnostics": []})
         return interrupted_status()
-    except BrokenPipeError:
-        nowhere(sys.stdout)
-        return 0
-    except OSError as fault:
-        why = (fault.strerror or str(fault)).lower()
-        if fault.filename is None:
-            # Of all files, standard output alone has no name.
-            nowhere(sys.stdout)
-            report([files.unwritten_output(why)])
-        else:
-            report([files.refused(fault.filename, why)], json_wanted)
-        return _USAGE
+    except OSError:
+        raise
     except MemoryError as fault:
         from netsor.diagnostics.catalogue.finite import no_memory
 

@@ -341,3 +341,31 @@ def test_a_study_of_2_to_the_k_times_the_values_is_2_to_the_k_times_the_study(k:
     for a, b in ((one.mean, two.mean), (one.stderr, two.stderr), (one.spread, two.spread)):
         assert b == pytest.approx(np.ldexp(a, k), rel=1e-14)
     assert two.extrapolated == pytest.approx(np.ldexp(one.extrapolated, k), rel=1e-12) and two.limit == 2.0**k
+
+
+def test_a_dirac_mass_of_a_number_is_zero_or_told() -> None:
+    """sign(W v) of a matrix without variance is 0, where a second difference quotient has its mass."""
+    text = "matrix W ~ N(0, 0/n)\nvector v, y ~ N(0, 1)\nh := sign(W v)\nvector z ~ N({}, 0)\n"
+    text += "output a := mean(y^2 * √n (sign(tanh(z) + y/√n) - sign(tanh(z))))\n"
+    text += "output b := ⟨min(y, h), √n (sign(h + h/√n) - sign(h))⟩ / n\n"
+    assert loads(text.format(1)).limit()["a"].value == 0
+    for found in loads(text.format(0)).limit().diagnostics:
+        assert found.code in ("E801", "E804") and "E012" not in found.message
+
+
+@pytest.mark.parametrize("law", ["vector x ~ U(-1e300, 1e300)", "matrix U : (n, 2) ~ U(-1.7e308, 1.7e308)"])
+def test_uniform_laws_whose_variance_is_no_double(law: str) -> None:
+    with pytest.raises(NetsorError, match="is beyond 1.8e308"):
+        loads(f"{law}\nvector y ~ N(0, 1)\noutput mean(y)\n").limit()
+
+
+@pytest.mark.parametrize("arguments", [["check", "--json", "--bogus"], ["eval", "no.netsor", "--json"], ["explain"]])
+def test_nobody_listens(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tells a fault may meet a closed pipe, as a result may."""
+
+    def closed(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("sys.stdout.write", closed)
+    monkeypatch.setattr("netsor.cli.main.nowhere", lambda stream: None)
+    assert main(arguments) == 0

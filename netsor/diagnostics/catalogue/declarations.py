@@ -570,6 +570,15 @@ def uniform_bounds(span: Span, name: str, ends: tuple[str, str]) -> Diagnostic:
     )
 
 
+def uniform_too_wide(span: Span, name: str) -> Diagnostic:
+    return E413(
+        f"the variance (b − a)²/12 of `{name}` is beyond 1.8e308, the largest number",
+        span,
+        "too wide",
+        hint="take a narrower law, and scale what it stands in",
+    )
+
+
 E414 = Entry(
     "E414",
     "a matrix of a shape that programs do not have",

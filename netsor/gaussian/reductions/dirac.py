@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from netsor.expr import Const, Expr, Sym, add, canonical, diff, is_singular, mul, substitute
+from netsor.expr import Const, Expr, Sym, add, canonical, diff, evaluate, is_singular, mul, substitute
 from netsor.expr.functions import dirac, is_mass, mass_order
 from netsor.gaussian.integrand.integrand import build, value_of
 from netsor.gaussian.law import rational
@@ -112,6 +114,15 @@ def verify(e: Expr) -> None:
                 raise NoPointwiseMeaning("a function of a Dirac mass has no meaning")
 
 
+def _mass_of_number(u: float) -> Outcome:
+    """E δ(u) F of a number u, as where all variances are zero."""
+    if u == 0 or math.isnan(u):
+        raise NoPointwiseMeaning("a Dirac mass stands where its argument always is")
+    if abs(u) < _SAME_POINT:
+        raise NotTaken("a Dirac mass may stand where its argument always is")
+    return NOTHING
+
+
 def _mass_on_curve(u: Expr, order: int, rest: Expr, state: State, task: Task) -> Outcome:
     """E δ(u) F = ∫ over directions ω of Σ over the roots r > 0 of u(r ω) of F φ(r) r^(k−1) / |∂u/∂r|.
 
@@ -140,4 +151,6 @@ def _mass_on_curve(u: Expr, order: int, rest: Expr, state: State, task: Task) ->
     scalars = tuple(sorted((there.free | weight.free) - set(lines), key=lambda s: s.digest))
     fixed: dict[Sym, Expr] = {s: Const(float(task.env[s])) for s in scalars}
     there, weight = (canonical(substitute(e, fixed)) for e in (there, weight))
+    if not lines:
+        return _mass_of_number(evaluate(there, {}))
     return level_sets.integrate(there, weight, lines)
