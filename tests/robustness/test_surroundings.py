@@ -16,6 +16,7 @@ import pytest
 from processes import default_signals
 
 import netsor.finite.execute
+import netsor.kernels.tables
 import netsor.limit.expectations
 from netsor.cli import streams
 from netsor.cli.main import main
@@ -33,7 +34,7 @@ TRAIN = ["train", "m.netsor", "--inputs", "X.json", "--targets", "y.json", "--st
 LONG = {
     "eval": (["eval", "p.netsor"], "limit"),
     "eval at a width": (["eval", "p.netsor", "--width", "20", "--seeds", "2"], "finite"),
-    "train": ([*TRAIN, "--limit"], "limit"),
+    "train": ([*TRAIN, "--limit"], "tile"),
     "train at a width": ([*TRAIN, "--width", "20", "--seeds", "2"], "finite"),
     "report": (["report", "p.netsor", "-o", "r.html"], "limit"),
     "report at a width": (["report", "p.netsor", "-o", "r.html", "--width", "20", "--seeds", "2"], "finite"),
@@ -53,9 +54,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def strike(monkeypatch: pytest.MonkeyPatch, where: str, blow: Callable[[], Any]) -> list[int]:
-    """Have `blow` happen in the first expectation, or in the first run at a width; how often it did."""
+    """Have `blow` happen in the first expectation, tile of a kernel, or run at a width; how often it did."""
     struck: list[int] = []
-    places = {"limit": (netsor.limit.expectations, "expect"), "finite": (netsor.finite.execute, "run_sweep")}
+    places: dict[str, tuple[Any, str]] = {
+        "limit": (netsor.limit.expectations, "expect"), "tile": (netsor.kernels.tables._Tile, "entries"),
+        "finite": (netsor.finite.execute, "run_sweep"),
+    }  # fmt: skip
     module, name = places[where]
     whole = getattr(module, name)
 
