@@ -202,7 +202,7 @@ def test_a_limit_without_time_is_not_told_to_agree_with_a_width(folder: Path, mo
     def late(*_: object, **__: object) -> None:
         raise netsor.deadline.TimeOver
 
-    monkeypatch.setattr(netsor.train.limit, "directions", late)
+    monkeypatch.setattr(netsor.train.limit, "changes_of_pairs", late)
     status, out, err = answer(Call((*arguments, *runs, "--budget", "100"), {}))
     # Kernel gradient descent and the networks are there; how far these are from what is not known is not told.
     assert status == 1 and "E804" in err and "width 10 (2 seeds" in out and "kernel gradient descent" in out

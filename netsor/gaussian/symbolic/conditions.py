@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from netsor.deadline import verify_time
 from netsor.expr import (
     FUNCTIONS,
     ONE,
@@ -48,6 +49,7 @@ def expanded(e: Expr, gaussians: Gaussians) -> tuple[Term, ...]:
             # products of functions of affine arguments.
             deep = len(t.product.free & gaussians) > 2
             for f in factors_of(t.product):
+                verify_time()
                 split = _split(f, gaussians, deep)
                 changed = changed or split is not f
                 factors.append(split)
