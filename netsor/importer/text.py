@@ -566,8 +566,8 @@ _DEEP = ("matmul", "dot", "mean", "readout")
 def inline(arrays: list[Array], outputs: list[Array]) -> None:
     """Put what is used once into the place where it is used, unless the line would be long.
 
-    A statement has products with matrices of one layer only, and what an output reads has a name, so that layers and
-    steps of time are of one form.
+    A statement has products with matrices of one layer only, what an output reads has a name, and so has what is of the
+    form of an earlier line, so that layers and steps of time are of one form, the last one too.
     """
     count: dict[Any, int] = {}
     kept: set[Array] = set()
@@ -579,6 +579,7 @@ def inline(arrays: list[Array], outputs: list[Array]) -> None:
         kept |= {x.value[0] for t in a.terms.values() for x in references(t)}
     inside = [y for a in arrays for t in a.terms.values() for y in subterms(t) if y.op in _DEEP]
     deep = {x.value[0] for y in inside for x in references(y)}
+    forms: set[Any] = set()
     for a in arrays:
         a.terms = {i: _substituted(t) for i, t in a.terms.items()}
         once = all(count.get((a, i), 0) <= 1 for i in a.terms)
@@ -587,9 +588,21 @@ def inline(arrays: list[Array], outputs: list[Array]) -> None:
         # A function of numbers is a MOMENT of its own, which need only be continuous: a softmax, a gate.
         moment = any(t.kind == SCALAR and any(x.op in ("call", "if") for x in subterms(t)) for t in a.terms.values())
         a.inlined = once and largest <= _LARGEST and a not in kept and not moment and not (products and a in deep)
+        form = (a.shape, tuple(map(_form, a.terms.values()))) if products else None
+        a.inlined = a.inlined and form not in forms
+        if form is not None and not a.inlined:
+            forms.add(form)
     for a in outputs:
         a.terms = {i: _substituted(t) for i, t in a.terms.items()}
     arrays[:] = [a for a in arrays if not a.inlined]
+
+
+def _form(t: Term) -> Any:
+    """A term up to which variables and which of repeated parameters stand in it."""
+    if t.op == "var":
+        p = t.value[0].parameter
+        return p and _pattern(p.path)[0]
+    return t.op, t.value if t.op in ("num", "call", "pow", "if", "matmul") else None, tuple(map(_form, t.args))
 
 
 def _size(t: Term) -> int:

@@ -84,3 +84,25 @@ def test_numbers_that_enter_together_are_one_row() -> None:
     assert any("ξ[1] holds the numbers 1, 2, 3, 4, …" in note for note in found.notes)
     image = np.arange(3 * 112 * 112.0).reshape(1, 3, 112, 112)
     assert (found.inputs(image)["ξ"][8] == image[0, :, 16:32, 16:32].reshape(-1)).all()
+
+
+def test_the_last_block_is_in_the_loop() -> None:
+    """Its line is used once, in a mean over tokens, and is written as those of the blocks before it."""
+
+    def make(n: int) -> Any:
+        return torch_modules.scaled(
+            torch_modules.Of(
+                forward, u=torch.nn.Linear(2, n), o=torch.nn.Linear(n, 1),
+                w=torch.nn.ModuleList(torch.nn.Linear(n, n) for _ in range(4)),
+            )
+        )  # fmt: skip
+
+    def forward(m: Any, x: Any) -> Any:
+        h = m.u(x)
+        for w in m.w:
+            h = h + w(torch.tanh(h))
+        return m.o(h.mean(1))
+
+    text = netsor.from_torch(make, (1, 3, 2)).text
+    assert "for l in 1..4:" in text and text.count("tanh") == 1
+    assert "x[l, i] := x[l-1, i] + w[l] tanh(x[l-1, i]) + bias[l]" in text
