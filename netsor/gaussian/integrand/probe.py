@@ -15,7 +15,7 @@ from netsor.gaussian.integrand.integrand import Integrand
 from netsor.gaussian.integrand.transitions import steepest
 from netsor.gaussian.problem import SingularSums
 from netsor.gaussian.rules.panels import Quadrature
-from netsor.gaussian.symbolic.structure import affine, is_positive
+from netsor.gaussian.symbolic.structure import affine, has_positive_bound
 
 _DRAWS, _WIDER, _FEW = 2**15, 2.0, 0.05
 # A smaller index of the tail is not told from 1, at which the mean is infinite.
@@ -116,7 +116,7 @@ def divisors_of(f: Integrand) -> list[Expr]:
                     base = node.children[0]
                 case _:
                     continue
-            if base.free & known and not is_positive(base):
+            if base.free & known and not has_positive_bound(base):
                 found[base] = None
     return list(found)
 

@@ -40,7 +40,7 @@ from netsor.expr.functions import SINGULAR, is_exp, is_log
 from netsor.expr.intervals import infer_range
 from netsor.gaussian.integrand.integrand import Integrand
 from netsor.gaussian.problem import OutOfTime
-from netsor.gaussian.symbolic.structure import affine, degree_in, is_positive
+from netsor.gaussian.symbolic.structure import affine, degree_in, has_positive_bound
 
 Array = np.ndarray
 # Ends of panels around a place, in widths: far enough for an exponential to decay, or to leave a root or a pole.
@@ -145,7 +145,7 @@ def _note_zeros(base: Expr, note: Callable[..., None]) -> None:
             for i, a in enumerate(exponents):
                 for b in exponents[:i]:
                     note(add(a, mul(MINUS_ONE, b)), 1.0, _FADED)
-        elif is_positive(base):
+        elif has_positive_bound(base):
             note(base, 0.0, math.inf)
 
 

@@ -328,7 +328,7 @@ def breaks_of(factor: Expr, forms: Gaussians) -> tuple[Break, ...]:  # noqa: C90
                     for b in node.children[:i]:
                         note("kink", add(a, neg(b)))
             case Call() if is_log(node):
-                if not is_positive(node.children[0]):
+                if not has_positive_bound(node.children[0]):
                     note("singular", node.children[0])
                 for s in sorted(node.children[0].free & forms, key=lambda s: s.digest):
                     note("soft", s)
@@ -349,7 +349,7 @@ def breaks_of(factor: Expr, forms: Gaussians) -> tuple[Break, ...]:  # noqa: C90
             case Pow():
                 k = node.exponent.value if isinstance(node.exponent, Const) else None
                 if k is None or k < 0 or not isinstance(k, int):
-                    if not is_positive(node.base):
+                    if not has_positive_bound(node.base):
                         note("singular", node.base)
                     for s in sorted(node.base.free & forms, key=lambda s: s.digest):
                         note("soft", s)
@@ -364,6 +364,6 @@ def breaks_of(factor: Expr, forms: Gaussians) -> tuple[Break, ...]:  # noqa: C90
     return tuple(out)
 
 
-def is_positive(root: Expr) -> bool:
-    """Whether an expression is positive everywhere, judged by the ranges of its parts."""
+def has_positive_bound(root: Expr) -> bool:
+    """Whether the ranges of its parts show that an expression is above a positive number everywhere."""
     return infer_range(root, {})[0] > 0

@@ -99,30 +99,34 @@ class Pairing:
         return found.total
 
     def _extended(self, mine: frozenset[Expr], yours: frozenset[Expr], before: _Factored) -> _Factored | None:
-        new = [sorted(terms, key=lambda t: t.digest) for terms in (mine - before.x, yours - before.y)]
-        sides: list[list[_Parts]] = [[p for t in terms if (p := self._parts(t)) is not None] for terms in new]
-        if [len(side) for side in sides] != [len(terms) for terms in new]:
+        added = mine - before.x, yours - before.y
+        if any(self._parts(t) is None for terms in added for t in terms):
             return None
+        new = [sorted(terms, key=lambda t: t.digest) for terms in added]
+        sides = [[p for t in terms if (p := self._parts(t)) is not None] for terms in new]
         outside = frozenset[Hashable]().union(*(self._families(z) for side in sides for _, z, _ in side))
         inside = before.inside.union(*(self._families(a) for side in sides for _, _, a in side))
         if outside & before.outside or inside & (outside | before.outside):
             return None
         self._prepare(add(*new[0]), add(*new[1]))
         terms = [] if before.total is None else [Term(1.0, (before.total,))]
+        members: dict[frozenset[Hashable], list[_Parts]] = {}
+        for part in sides[1]:
+            members.setdefault(self._families(part[1]), []).append(part)
         for n, z, a in sides[0]:
-            for m, w, b in sides[1]:
-                if self._families(z) & self._families(w):
-                    terms.append(Term(n * m, (self._expect(canonical(mul(z, w))), self._expect(canonical(mul(a, b))))))
+            for m, w, b in members.get(self._families(z), ()):
+                terms.append(Term(n * m, (self._expect(canonical(mul(z, w))), self._expect(canonical(mul(a, b))))))
         return _Factored(mine, yours, outside | before.outside, inside, self._total(terms))
 
     def _parts(self, t: Expr) -> _Parts | None:
-        """The factors of a term a z with a single Gaussian z beside a tame a."""
+        """The factors of a term a z with a single Gaussian z, of one family, beside a tame a."""
         if t not in self._parts_of:
             number, rest = split_coefficient(t)
             factors = factors_of(rest)
             single = [f for f in factors if isinstance(f, Sym) and self._gaussians_of(f)]
             a = canonical(mul(*(f for f in factors if f not in single)))
-            tame = len(single) == 1 and not is_singular(a) and is_tame(a, self._gaussians_of(a))
+            alone = len(single) == 1 and len(self._families(single[0])) == 1
+            tame = alone and not is_singular(a) and is_tame(a, self._gaussians_of(a))
             self._parts_of[t] = (float(number), single[0], a) if tame else None
         return self._parts_of[t]
 
