@@ -23,7 +23,7 @@ NOTHING_TO_DO = {
     "draw m.netsor -o o.dot": {"--fold", "--unfold", "--fold-lanes"},
     "ntk": {"--limit", "--tol", "--budget"},  # the default; closed forms, known at once
     "converge": {"--resume", "--overwrite"},  # there is no store yet
-    "train": {"--limit", "--tol"},
+    "train": {"--limit", "--tol", "--budget"},
     "predict": {"--tol", "--budget"},
     "eval": {"--tol", "--budget"},
 }
