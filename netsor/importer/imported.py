@@ -88,19 +88,27 @@ def import_module(
 
 def _import(factory: Any, example: Any, init: dict[str, str], name: str, origin: str) -> Imported:
     exported = _exported(factory, example)
-    for _ in range(3):
+    units: dict[tuple[str, int], int] = {}
+    while True:
         try:
-            return _made(exported, factory, example, init, name, origin)
+            return _made(exported, factory, example, init, units, name, origin)
         except Refusal as refused:
-            # Groups may be smaller parts of the width than any axis is.
-            if refused.finer < 2 or any(u % refused.finer for u in exported.units):
+            # Groups may be smaller parts of the width than any axis is, and neighbours of an axis one unit.
+            finer = refused.finer >= 2 and all(u % refused.finer == 0 for u in exported.units)
+            if not finer and refused.units.items() <= units.items():
                 raise
-            exported = replace(exported, units=tuple(u // refused.finer for u in exported.units))
-    return _made(exported, factory, example, init, name, origin)
+            if finer:
+                exported = replace(exported, units=tuple(u // refused.finer for u in exported.units))
+            elif not units.keys().isdisjoint(refused.units):
+                raise
+            units |= refused.units
 
 
-def _made(exported: Exported, factory: Any, example: Any, init: dict[str, str], name: str, origin: str) -> Imported:
-    parameters = Parameters(exported, init)
+def _made(
+    exported: Exported, factory: Any, example: Any, init: dict[str, str], units: dict[tuple[str, int], int], name: str,
+    origin: str,
+) -> Imported:  # fmt: skip
+    parameters = Parameters(exported, init, units)
     translation = Translation(exported, parameters, RULES)
     with np.errstate(all="ignore"):
         outputs = translation.run()

@@ -81,8 +81,9 @@ class Parameter:
 class Parameters:
     """All parameters that were asked for, by path."""
 
-    def __init__(self, exported: Exported, init: Mapping[str, str]):
-        self.exported, self.init = exported, dict(init)
+    def __init__(self, exported: Exported, init: Mapping[str, str], units: Mapping[tuple[str, int], int] | None = None):
+        """`units` are those of `Refusal`, for parameters whose entries have one law."""
+        self.exported, self.init, self.units = exported, dict(init), units or {}
         self.all: dict[str, Parameter] = {}
         self._draws: dict[int, str] = {}
         self._by_identity: dict[int, str] = {}
@@ -126,7 +127,20 @@ class Parameters:
             law = p.laws[index]
             if p.kind == SCALAR and law.scale.c == 0:
                 entries[index] = fixed(p.array, index, law.mean)
-        return Tensor(tuple(axes), entries)
+        axes = [self._in_units(p, k, axis) for k, axis in enumerate(axes)]
+        return Tensor(tuple(axes), entries.reshape([d for axis in axes for d in axis if isinstance(d, int)]))
+
+    def _in_units(self, p: Parameter, k: int, axis: Axis) -> Axis:
+        """An axis with neighbours as one unit where that is asked for; its entries are iid, so that either will do."""
+        if k not in p.wide:
+            return axis
+        inner = self.units.get((p.path, p.wide.index(k)), 1)
+        c, label = axis
+        if inner == 1 or len(p.laws.distinct) > 1 or int(c) % inner:
+            return axis
+        p.interleave(p.wide.index(k), inner)
+        outer = int(c) // inner
+        return (outer, label, inner) if outer > 1 else (label, inner)
 
     def _parameter(self, path: str, owners: list[Any], axes: list[Axis], buffer: bool) -> Parameter:
         widths = [a for axis in axes for a in axis if isinstance(a, str)]

@@ -30,6 +30,8 @@ class Refusal(Exception):
         super().__init__(message)
         self.message, self.notes, self.hint, self.place = message, notes, hint, place
         self.finer = finer  # into how many parts the unit of the width would have to be cut
+        # By path and number of its axis along the width: how many neighbours in a parameter would have to be one unit.
+        self.units: dict[tuple[str, int], int] = {}
 
     def error(self) -> NetsorError:
         notes = ((str(self.place),) if self.place else ()) + self.notes

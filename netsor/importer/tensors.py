@@ -94,6 +94,14 @@ def filled(shape: Sequence[int], entries: Iterable[Any]) -> Objects:
     return np.fromiter(entries, dtype=object, count=math.prod(shape)).reshape(tuple(shape))
 
 
+class Interleaved(Refusal):
+    """A view that would need `inner` neighbouring entries of an axis to be one unit of the width."""
+
+    def __init__(self, *texts: str, inner: int):
+        super().__init__(*texts)
+        self.inner = inner
+
+
 def of_sizes(sizes: Sequence[Size], entries: Objects) -> Tensor:
     """A tensor with axes of these sizes; of two that are the width the first is that of the rows."""
     labels = iter((ROW, COLUMN))
@@ -115,9 +123,11 @@ def reshape(t: Tensor, sizes: Sequence[Size]) -> Tensor:
             d = digits[at]
             if isinstance(d, str) or need == 1:
                 if not width or not isinstance(d, str):
-                    raise Refusal(
+                    raise Interleaved(
                         "a view interleaves units of the width: it takes neighbouring ones apart",
-                        "blocks of n neighbouring units are understood, such as heads·n as (heads, n)",
+                        "blocks of n neighbouring units are understood, such as heads·n as (heads, n), and groups of "
+                        "neighbours where they come from a linear layer",
+                        inner=d if isinstance(d, int) else 1,
                     )
                 width = False
                 axis.append(d)

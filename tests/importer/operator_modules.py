@@ -107,3 +107,33 @@ def standardized_weights(n: int) -> nn.Module:
         return m.o(F.softshrink((styled @ h[:, :, None]).squeeze(-1), 0.1))
 
     return with_heads(n, forward, "ws")
+
+
+@example(1, 3)
+def maxout(n: int) -> nn.Module:
+    """The largest of blocks (Goodfellow et al. 2013), and of neighbouring units."""
+
+    def forward(m: Any, x: torch.Tensor) -> torch.Tensor:
+        h = m.a(x).view(-1, 3, n).amax(1)
+        return m.o(m.b(h).view(-1, n, 2).amax(-1))
+
+    return scaled(Of(forward, a=nn.Linear(3, 3 * n), b=nn.Linear(n, 2 * n), o=nn.Linear(n, 1)))
+
+
+@example(1, 3, 3)
+def rotary_neighbours(n: int) -> nn.Module:
+    """Rotary positions over neighbouring pairs of two heads (Su et al. 2021)."""
+
+    def rotated(x: torch.Tensor) -> torch.Tensor:
+        angle = torch.arange(x.shape[-2], dtype=x.dtype)[:, None] * 0.5
+        a, b = x.unflatten(-1, (-1, 2)).unbind(-1)
+        return torch.stack([a * angle.cos() - b * angle.sin(), a * angle.sin() + b * angle.cos()], -1).flatten(-2)
+
+    def forward(m: Any, x: torch.Tensor) -> torch.Tensor:
+        h = m.u(x)
+        q, k, v = (f(h).view(len(x), -1, 2, 2 * n).transpose(1, 2) for f in (m.q, m.k, m.v))
+        y = torch.softmax(rotated(q) @ rotated(k).transpose(-1, -2) / (4 * n), -1) @ v
+        return m.o(y.transpose(1, 2).flatten(2).mean(1) + h.mean(1))
+
+    parts = {name: nn.Linear(4 * n, 4 * n) for name in "qkv"}
+    return scaled(Of(forward, u=nn.Linear(3, 4 * n), o=nn.Linear(4 * n, 1), **parts))

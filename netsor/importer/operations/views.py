@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from netsor.importer.arrays import Array
 from netsor.importer.operations.table import rule
 from netsor.importer.refusal import Refusal
-from netsor.importer.tensors import ROW, Objects, Size, Tensor, aligned, blocks, empty, is_width, reshape
-from netsor.importer.terms import NIL, num
+from netsor.importer.tensors import ROW, Interleaved, Objects, Size, Tensor, aligned, blocks, empty, is_width, reshape
+from netsor.importer.terms import NIL, Term, num
 from netsor.importer.translate import Constant, Tokens, Translation, Varying
 
 
@@ -23,7 +24,32 @@ def _view(t: Translation, a: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def view(x: Tensor, sizes: Sequence[Size]) -> Tensor:
-    return reshape(x, sizes)
+    try:
+        return reshape(x, sizes)
+    except Interleaved as refused:
+        refused.units = dict.fromkeys(_rows_of(x), refused.inner)
+        raise
+
+
+def _rows_of(x: Tensor) -> set[tuple[str, int]]:
+    """The parameters of which each row gives a unit of a tensor, by path and number of their axis along the width."""
+    found: set[tuple[str, int]] = set()
+    seen: set[Array] = set()
+    stack: list[Term] = [e.term for e in x.entries.flat]
+    while stack:
+        t = stack.pop()
+        if t.op == "var" and t.value[0].parameter is not None:
+            found.add((t.value[0].parameter.path, 0))
+        elif t.op == "var" and t.value[0] not in seen:
+            seen.add(t.value[0])
+            stack += t.value[0].terms.values()
+        elif t.op == "columns":
+            found.add((t.value.parameter.path, 0))
+        elif t.op == "matmul":
+            found.add((t.args[0].value[0].parameter.path, int(t.value)))
+        elif t.op not in ("dot", "mean"):
+            stack += t.args
+    return found
 
 
 @rule("permute", "permute_copy")
