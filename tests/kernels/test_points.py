@@ -13,7 +13,7 @@ import pytest
 import netsor
 from netsor.expr import Const, Expr, Sym, add, mul
 from netsor.gaussian.arithmetic.bounded import Bounded
-from netsor.gaussian.vectorized import replicates
+from netsor.gaussian.vectorized import draws, replicates
 from netsor.gaussian.vectorized.draws import carried
 from netsor.gaussian.vectorized.laws import Laws
 from netsor.limit.many import drawn
@@ -164,6 +164,25 @@ def test_more_time_is_more_points(monkeypatch: pytest.MonkeyPatch) -> None:
         assert clock[0] - start >= 0.25 * budget
         assert all(a >= b for a, b in zip(points, before, strict=True))
         before = list(points)
+
+
+def test_errors_of_laws_take_no_longer_than_the_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With few points for each of many inputs, few draws show what the errors of their laws do."""
+    values = {"means": 0, "carried": 0}
+    at = {"means": replicates.values_at, "carried": draws.values_at}
+
+    def counted(kind: str) -> Callable[..., Any]:
+        def values_at(run: Any, x: np.ndarray, scalars: np.ndarray) -> Any:
+            values[kind] += x.shape[0] * x.shape[2]
+            return at[kind](run, x, scalars)
+
+        return values_at
+
+    monkeypatch.setattr(replicates, "values_at", counted("means"))
+    monkeypatch.setattr(draws, "values_at", counted("carried"))
+    monkeypatch.setattr(drawn, "_UNLIMITED", 2**8)
+    netsor.loads(WAVES).nngp(X)
+    assert 0 < values["carried"] <= 2.5 * values["means"]
 
 
 def test_errors_of_the_law_add_up_whatever_their_signs() -> None:

@@ -22,8 +22,9 @@ Run = Callable[..., Sequence[Array]]
 # Points of each sequence for a mean where few laws are asked for, and the fewest for each of many; all laws together
 # take twelve times so many values.
 _MOST, _FEWEST, _VALUES = 2**11, 2**5, 2**20
-# Draws that show what an error of the law does: enough to see a slope to a tenth.
-_SLOPE_DRAWS = 2**11
+# Draws that show what an error of the law does, twice as many for all of its numbers together: enough to see a slope to
+# a tenth where they are few.
+_SLOPE_DRAWS, _FEWEST_SLOPE_DRAWS = 2**11, 2**8
 # Values that are held at a time.
 _CHUNK = 2**20
 # Standard errors that bound the distance of a slope. A region that no draw met has at most so many expected draws in
@@ -80,17 +81,18 @@ def carried(block: Expr, symbols: Sequence[Sym], laws: Laws) -> Array:
     return carried_by(run, 1, numbers)[0]
 
 
-def carried_by(run: Run, count: int, numbers: Numbers) -> Array:
+def carried_by(run: Run, count: int, numbers: Numbers, most: int = _SLOPE_DRAWS) -> Array:
     """What the errors of the laws do at most to each of so many means, to first order: (B, K).
 
     Each number is moved both ways with the same draws: the mean of the differences is its slope, and its standard
     errors are added. Where there are many numbers, all are moved at once: their errors times independent Cauchy
     variables change a mean by a Cauchy variable whose scale is the sum of the moduli of what each error does (Indyk
-    2006), and the median of its modulus is its scale.
+    2006), and the median of its modulus is its scale. At most `most` draws are taken for each.
     """
     directions, together = _directions(numbers)
     changes = np.zeros((len(directions), count, len(numbers.covariance)))
-    z = _normals(numbers.covariance.shape[1], _SLOPE_DRAWS // 4 if together else _SLOPE_DRAWS)
+    draws = min(max(2 * _SLOPE_DRAWS // max(len(directions), 1), _FEWEST_SLOPE_DRAWS), most)
+    z = _normals(numbers.covariance.shape[1], draws)
     at_once = max(1, _CHUNK // z.shape[1] // count)
     for change, direction in zip(changes, directions, strict=True):
         moves, times = _moves(numbers, direction)

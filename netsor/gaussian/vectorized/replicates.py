@@ -76,7 +76,9 @@ def means(
     first = len(numbers.covariance) // SCRAMBLINGS
     blocks = [x.reshape(SCRAMBLINGS, first, *x.shape[1:]) for x in numbers]
     worst = Numbers(blocks[0][0], blocks[1].max(axis=0), blocks[2][0], blocks[3].max(axis=0))
-    return value, np.tile(carried_by(run, len(integrands), worst), SCRAMBLINGS)
+    # It is not to take longer than the means.
+    draws = max(replicates.points_at(level) // 2**3, 2**5)
+    return value, np.tile(carried_by(run, len(integrands), worst, draws), SCRAMBLINGS)
 
 
 def _means(run: Run, count: int, roots: Array, scalars: Array, replicates: Replicates, level: int) -> Array:
@@ -91,10 +93,10 @@ def _means(run: Run, count: int, roots: Array, scalars: Array, replicates: Repli
         rows = np.flatnonzero(replicates.of == k)
         engine = qmc.Sobol(d, scramble=True, rng=np.random.default_rng([20210721, level, k]))
         for _ in range(0, points, size):
-            verify_time()
             z = ndtri(np.clip(engine.random(size), 1e-16, 1 - 1e-16)).T
             at_once = max(1, _CHUNK // size)
             for i in range(0, len(rows), at_once):
+                verify_time()
                 part = rows[i : i + at_once]
                 for b, v in enumerate(values_at(run, roots[part] @ z, scalars[part])):
                     total[b, part] += np.broadcast_to(v, (len(part), size)).sum(axis=1)
