@@ -19,6 +19,7 @@ ALLOWED: dict[str, tuple[str, set[str] | None]] = {
     "check/foreign.py": ("what other languages call our functions", None),
     "check/identities.py": ("identities between several functions, such as x step(x) = relu(x)", None),
     "expr/positive.py": ("sums of positive terms", {"exp", "sigmoid", "softplus", "cos"}),
+    "expr/layers.py": ("the length of what several intervals have in common", {"relu", "min", "max"}),
     "core/uniform.py": ("the distribution function of a Gaussian", {"erf"}),
     "importer/operations/elementwise.py": ("PyTorch's functions and how the language writes them", None),
     "importer/operations/pooling.py": ("the largest of several", {"max"}),

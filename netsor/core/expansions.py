@@ -12,11 +12,13 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from netsor.core.program import MatMul, Moment, Nonlin, Program
-from netsor.expr import WIDTH, ZERO, Expr, Star, Sym, canonical, postorder, substitute, unfold
+from netsor.expr import WIDTH, ZERO, Const, Expr, Star, Sym, canonical, postorder, power, substitute, unfold
 from netsor.expr.asymptotics import Diverges
 from netsor.expr.cases import may_be_zero
+from netsor.expr.expansion import Expansion, Unsettled
+from netsor.expr.functions import is_singular
 from netsor.expr.infinite_width import at_infinite_width
-from netsor.expr.onesided import Expansion, OneSided, Unsettled, distances, of_constant, one_sided_limit
+from netsor.expr.onesided import OneSided, distances, of_constant, one_sided_limit
 
 # The first word of symbols for terms that no instruction gives: the fluctuation of a scalar, or the next term of a
 # product.
@@ -34,19 +36,34 @@ class Expansions:
         self.has_width = any(WIDTH in i.psi.free for i in program.instructions if not isinstance(i, MatMul)) or any(
             c.value.free for c in program.constants
         )
+        self._layered = _with_layers(program) if self.has_width else set()
 
     def one_sided(self, i: Nonlin | Moment) -> Expr | None:
-        """The limit of ψ at a kink, a jump or a root; None where its arguments lie on none in the limit.
+        """The limit of ψ at a kink, a jump or a root; None where its arguments lie on none in the limit and cross none.
 
         Raises `Unsettled` where the limit depends on terms that the instructions do not determine, and `Diverges` where
         ψ grows without bound.
         """
-        if not self.has_width or not self.meets(i):
+        if not self.has_width or not (self._has_layers(i) or self.meets(i)):
             return None
-        found = one_sided_limit(i.psi, self._expansion)
+        return self._limit(i.psi)
+
+    def _has_layers(self, i: Nonlin | Moment) -> bool:
+        if i.name in self.program.by_name:
+            return i.name in self._layered
+        return not self._layered.isdisjoint(i.vectors) or not is_singular(i.psi) and _crosses_a_jump(i.psi)
+
+    def _limit(self, psi: Expr) -> Expr | None:
+        found = one_sided_limit(psi, self._expansion)
         if found is not None and any(isinstance(s.name, tuple) and s.name[0] == _UNKNOWN for s in found.free):
             raise Unsettled
         return found
+
+    def square(self, i: MatMul) -> Expr | None:
+        """lim x² of the operand of a product, where x crosses a jump, else None; raises what `one_sided` raises."""
+        if not self.has_width or i.vector not in self._layered:
+            return None
+        return self._limit(power(Sym(i.vector), Const(2)))
 
     def meets(self, i: Nonlin | Moment) -> bool:
         """Whether arguments of ψ lie on a kink, a jump or a root in the limit, with positive probability."""
@@ -58,8 +75,11 @@ class Expansions:
         if name in self.program.constant:
             return of_constant(self.program.constant[name].value)
         known = self.scalars.get(name)
-        limit = work.settled(self.z[name] if known is None else known)
         i = self.program.by_name.get(name)
+        if isinstance(i, Nonlin) and (work.layer is not None or name in self._layered):
+            # The limit has lost what the tests in ψ were about.
+            return work.of(unfold(i.psi), upto)
+        limit = work.settled(self.z[name] if known is None else known)
         terms = ((0.0, limit),) if limit is not ZERO else ()
         if i is None:
             return Expansion(terms)
@@ -75,6 +95,30 @@ class Expansions:
             return Expansion((*terms, (1.0, Sym((_UNKNOWN, name, 1.0)))), 1.0 + _LEAST)
         made = work.of(unfold(i.psi), upto)
         return Expansion((*terms, *(t for t in made.terms if t[0] > 0)), made.rest)
+
+
+def _with_layers(program: Program) -> set[str]:
+    """The vectors and scalars with a difference quotient across a jump in ψ, or in a vector that ψ depends on.
+
+    Masses that are written as such, as derivatives of a step, are no quotients, and the rules for masses apply to them
+    and to all that depends on them.
+    """
+    out: set[str] = set()
+    masses: set[str] = set()
+    for i in program.instructions:
+        above = (i.vector,) if isinstance(i, MatMul) else (*i.vectors, *i.scalars)
+        if not masses.isdisjoint(above) or not isinstance(i, MatMul) and is_singular(i.psi):
+            masses.add(i.name)
+        elif not isinstance(i, MatMul) and (not out.isdisjoint(i.vectors) or _crosses_a_jump(i.psi)):
+            out.add(i.name)
+    return out - {i.name for i in program.instructions if isinstance(i, Moment) and not i.vectors}
+
+
+def _crosses_a_jump(psi: Expr) -> bool:
+    try:
+        return is_singular(at_infinite_width(psi))
+    except Diverges:
+        return False
 
 
 @lru_cache(maxsize=4096)

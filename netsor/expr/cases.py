@@ -43,15 +43,21 @@ def pieces(node: Expr) -> Expr:
     return plain_tests(made(*node.children))
 
 
-def threshold(u: Expr) -> tuple[Expr, float, bool]:
-    """(v, t, upwards): u > 0 means v > t if upwards and v < t if not; u and all its multiples have the same v."""
+def multiple(u: Expr) -> tuple[float, Expr, float]:
+    """(a, v, t) with u = a (v − t); u and all its multiples have the same v."""
     u = canonical(u)
     c = 0.0
     if isinstance(u, Add) and isinstance(u.children[0], Const):
         c = float(u.children[0].value)
         u = add(*u.children[1:])
     a = float(split_coefficient(u.children[0] if isinstance(u, Add) else u)[0])
-    return canonical(mul(Const(1 / a), u)), -c / a, a > 0
+    return a, canonical(mul(Const(1 / a), u)), -c / a
+
+
+def threshold(u: Expr) -> tuple[Expr, float, bool]:
+    """(v, t, upwards): u > 0 means v > t if upwards and v < t if not."""
+    a, v, t = multiple(u)
+    return v, t, a > 0
 
 
 def split(u: Expr, signs: Signs, positive: bool) -> Signs:
@@ -75,6 +81,13 @@ def decided(test: Expr, signs: Signs) -> bool | None:
     return compare_values(test.op, 1.0 if (t <= low) == up else -1.0, 0.0)
 
 
+def touches(u: Expr, signs: Signs) -> bool:
+    """Whether u may be as near to 0 as one likes where the signs hold."""
+    v, t, _ = threshold(u)
+    low, high = signs.get(v, (-math.inf, math.inf))
+    return low <= t <= high
+
+
 def settled_by(root: Expr, signs: Signs) -> Expr:
     """The expression with every kinked node whose case the signs decide replaced by its piece."""
     done: dict[Expr, Expr] = {}
@@ -86,22 +99,27 @@ def settled_by(root: Expr, signs: Signs) -> Expr:
         elif isinstance(made, Call) and made.fn in SINGULAR:
             u = made.children[0]
             # A Dirac mass vanishes off zero; at zero it is kept, and whoever integrates it refuses it.
-            made = made if isinstance(u, Const) or decided(compare(">", u, ZERO), signs) is None else ZERO
+            made = made if isinstance(u, Const) or touches(u, signs) else ZERO
         done[node] = made
     return canonical(done[root])
 
 
 def _piece(tree: Expr, signs: Signs) -> Expr | None:
-    while isinstance(tree, Cond):
-        truth = decided(tree.test, signs)
+    """What is left of a tree of conditionals whose first tests are decided; None where the very first is not."""
+    left = tree
+    while isinstance(left, Cond):
+        truth = decided(left.test, signs)
         if truth is None:
-            return None
-        tree = tree.then if truth else tree.other
-    return tree
+            break
+        left = left.then if truth else left.other
+    return None if left is tree else left
 
 
-def undecided(root: Expr, signs: Signs) -> Expr | None:
-    """The quantity of undecided sign on which an innermost kink of the expression depends; None where there is none."""
+def undecided(root: Expr, signs: Signs, variable: Sym | None = None) -> Expr | None:
+    """The quantity of undecided sign on which an innermost kink of the expression depends; None where there is none.
+
+    With a `variable` only quantities that depend on it count.
+    """
     for node in postorder(root):
         if is_kinked(node):
             tree = pieces(node)
@@ -109,6 +127,8 @@ def undecided(root: Expr, signs: Signs) -> Expr | None:
                 truth = decided(tree.test, signs)
                 if truth is None:
                     lhs, rhs = tree.test.children
+                    if variable is not None and variable not in tree.test.free:
+                        break
                     return canonical(add(lhs, neg(rhs)))
                 tree = tree.then if truth else tree.other
     return None

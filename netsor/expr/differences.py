@@ -14,10 +14,11 @@ from netsor.expr.build import add, mul, rewrite
 from netsor.expr.canonical import canonical
 from netsor.expr.cases import is_kinked
 from netsor.expr.differentiate import unfold
+from netsor.expr.expansion import Expansion, Unsettled
 from netsor.expr.functions import FUNCTIONS, TooSingular, is_singular
 from netsor.expr.intervals import infer_range
 from netsor.expr.nodes import WIDTH, ZERO, Add, Call, Const, Expr, Mul, Pow, Star, Sym, postorder
-from netsor.expr.onesided import Expansion, OneSided, Unsettled, limit_by_expansion
+from netsor.expr.onesided import OneSided, limit_by_expansion
 
 _MOST_TERMS = 400
 
@@ -26,13 +27,12 @@ _MOST_TERMS = 400
 def limit_of_differences(root: Expr) -> Expr | None:
     """lim ψ for n → ∞ by an expansion in 1/√n, its variables on no kink of ψ; None where ψ grows or that is not known.
 
-    Arguments that meet, as in √n (max(x + d/√n, x) − x), leave a kink in d; of a jump there is no limit.
+    Arguments that meet, as in √n (max(x + d/√n, x) − x), leave a kink in d; a jump that is crossed leaves a Dirac mass.
     """
     e = unfold(root)
     try:
         if not is_smooth(e):
-            value, _ = limit_by_expansion(e, _as_it_is)
-            return None if is_singular(value) else value
+            return limit_by_expansion(e, _as_it_is)[0]
         found = OneSided(_as_it_is, {}).of(e, 0.0)
     except (Unsettled, TooSingular, Diverges):
         return None

@@ -13,15 +13,28 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from netsor.expr.asymptotics import Diverges, series_in_width
 from netsor.expr.build import add, call, compare, cond, mul, neg, power, substitute
 from netsor.expr.canonical import canonical
-from netsor.expr.cases import Signs, case, is_kinked, may_be_zero, pieces, settled_by, split, undecided
+from netsor.expr.cases import (
+    Signs,
+    case,
+    decided,
+    is_kinked,
+    may_be_zero,
+    pieces,
+    settled_by,
+    split,
+    threshold,
+    touches,
+    undecided,
+)
 from netsor.expr.differentiate import diff, unfold, vanishes_on
-from netsor.expr.functions import FUNCTIONS, TooSingular, dirac, exp, log
+from netsor.expr.expansion import Expansion, Unsettled
+from netsor.expr.functions import FUNCTIONS, SINGULAR, TooSingular, exp, log
 from netsor.expr.growth import Rate, growth
+from netsor.expr.layers import Layer, Place
 from netsor.expr.nodes import ONE, WIDTH, ZERO, Add, Call, Cmp, Cond, Const, Expr, Mul, Pow, Star, Sym
 from netsor.expr.rationals import as_bound, rounded
 from netsor.expr.values import compare_values
@@ -31,28 +44,6 @@ _INFINITE = math.inf
 _SMALL = 8.0
 _MOST_ORDERS = 6
 _ALONE = frozenset((WIDTH,))
-
-
-@dataclass(frozen=True)
-class Expansion:
-    """Σ c_p ε^p over `terms` (p, c_p) in increasing p, without zero terms; the remainder is O(ε^rest)."""
-
-    terms: tuple[tuple[float, Expr], ...]
-    rest: float = _INFINITE
-
-    def at(self, p: float) -> Expr:
-        return next((c for q, c in self.terms if q == p), ZERO)
-
-    def beyond(self, p: float) -> tuple[tuple[float, Expr], ...]:
-        return tuple(t for t in self.terms if t[0] > p)
-
-    def shifted(self, p: float) -> Expansion:
-        """The expansion times ε^p."""
-        return Expansion(tuple((q + p, c) for q, c in self.terms), self.rest + p)
-
-
-class Unsettled(Exception):
-    """The expansion needs terms that are not known, or the fluctuation of a scalar about its limit."""
 
 
 class _Split(Exception):
@@ -67,12 +58,20 @@ Source = Callable[["OneSided", Sym, float], Expansion]
 
 
 class OneSided:
-    """Expansions under given signs of inner quantities; `met` says whether an argument met a kink, a jump or a root."""
+    """Expansions under given signs of inner quantities; `met` says whether an argument met a kink, a jump or a root.
 
-    def __init__(self, source: Source, signs: Signs):
+    Within a `layer`, about a place v = t, tests of v − t are tests of ε^thickness τ, see `netsor.expr.layers`.
+    """
+
+    def __init__(self, source: Source, signs: Signs, layer: Layer | None = None):
         self.source = source
         self.signs = signs
+        self.layer = layer
         self.met = False
+        # The places about which branches that differ there are exchanged, in layers as thick as these powers of ε.
+        self.exchanged: dict[Place, set[float]] = {}
+        # The least power of ε in the thicknesses of the layers about kinks and jumps.
+        self.thin = _INFINITE
         self._bound: dict[Sym, Expansion] = {}
         self._known: dict[tuple[Expr, float], Expansion] = {}
 
@@ -111,14 +110,14 @@ class OneSided:
                 return self._conditional(node, upto)
             case Call() if is_kinked(node):
                 return self._kinked(node, upto)
-            case Call():
+            case Call() if node.fn not in SINGULAR:
                 return self._smooth(node, [self.of(c, upto) for c in node.children], upto)
             case _:
                 raise Unsettled
 
     # --- arithmetic -------------------------------------------------------------------------------------------
 
-    def _made(self, terms: dict[float, list[Expr]], rest: float) -> Expansion:
+    def _made(self, terms: dict[float, list[Expr]], rest: float, inside: float = _INFINITE) -> Expansion:
         out = []
         for p in sorted(terms):
             if p >= rest:
@@ -126,14 +125,14 @@ class OneSided:
             c = self.settled(add(*terms[p]))
             if c is not ZERO:
                 out.append((p, c))
-        return Expansion(tuple(out), rest)
+        return Expansion(tuple(out), rest, inside)
 
     def _sum(self, parts: list[Expansion]) -> Expansion:
         gathered: dict[float, list[Expr]] = {}
         for part in parts:
             for p, c in part.terms:
                 gathered.setdefault(p, []).append(c)
-        return self._made(gathered, min(part.rest for part in parts))
+        return self._made(gathered, min(part.rest for part in parts), min(part.inside for part in parts))
 
     def _product(self, a: Expansion, b: Expansion, upto: float) -> Expansion:
         rest = min(a.rest + _lead(b), b.rest + _lead(a), a.rest + b.rest)
@@ -143,7 +142,8 @@ class OneSided:
                 gathered.setdefault(p + q, []).append(_times(c, d))
             else:
                 rest = min(rest, p + q)
-        return self._made(gathered, rest)
+        inside = min(a.inside + _lead(b), b.inside + _lead(a), a.inside + b.inside)
+        return self._made(gathered, rest, inside)
 
     def _factors(self, node: Mul, upto: float) -> Expansion:
         lows = [self._lowest(c) for c in node.children]
@@ -170,9 +170,11 @@ class OneSided:
             if r > 0 and base.rest == _INFINITE:
                 return base
             if r > 0 and base.rest * r > upto:
-                return Expansion((), base.rest * r)
+                return Expansion((), base.rest * r, base.inside * r)
             raise Unsettled
         lead, c = base.terms[0]
+        if base.inside < lead:
+            raise Unsettled
         if lead == 0 and r == int(r) > 0 or lead == 0 and not may_be_zero(c, self.signs):
             return self._smooth(node, [base, _constant(node.exponent)], upto)
         self._refuse_mixed(c)
@@ -180,8 +182,7 @@ class OneSided:
         base = self.of(node.base, max(upto, lead + upto - lead * r))
         # (c ε^k (1 + v))^r = c^r ε^{kr} (1 + r v + …)
         relative = self._product(base.shifted(-lead), _constant(power(c, Const(-1))), _INFINITE)
-        small = Expansion(relative.beyond(0.0), relative.rest)
-        series = self._taylor(lambda t: power(t, node.exponent), ONE, small, upto - lead * r)
+        series = self._taylor(lambda t: power(t, node.exponent), ONE, relative.small(), upto - lead * r)
         return self._product(series, Expansion(((lead * r, self._settled(power(c, node.exponent))),)), upto)
 
     def _settled(self, e: Expr) -> Expr:
@@ -200,7 +201,8 @@ class OneSided:
 
     def _taylor(self, f: Callable[[Expr], Expr], at: Expr, small: Expansion, upto: float) -> Expansion:
         t = Sym(("expansion", 0))
-        return self._smooth(f(t), [Expansion(((0.0, at), *small.terms), small.rest)], upto, (t,))
+        whole = Expansion(((0.0, at), *small.terms), small.rest, small.inside)
+        return self._smooth(f(t), [whole], upto, (t,))
 
     # --- functions --------------------------------------------------------------------------------------------
 
@@ -216,14 +218,17 @@ class OneSided:
         # Constant arguments, such as exponents, are not replaced by symbols.
         values = {s: a.at(0.0) for s, a in zip(slots, arguments, strict=True)}
         fixed = {s: v for s, v in values.items() if isinstance(v, Const)}
-        moving = {s: Expansion(a.beyond(0.0), a.rest) for s, a in zip(slots, arguments, strict=True)}
+        moving = {s: a.small() for s, a in zip(slots, arguments, strict=True)}
+        inside = min((a.inside for a in arguments), default=_INFINITE)
+        if inside < 0:
+            raise Unsettled
         moving = {s: h for s, h in moving.items() if h.terms or math.isfinite(h.rest)}
         body = substitute(node, {s: v for s, v in fixed.items() if s not in moving})
         value = substitute(body, dict(values))
         out = self._made({0.0: [self._settled(value) if isinstance(node, Pow) else value]}, _INFINITE)
         step = min((_lead(h) for h in moving.values()), default=_INFINITE)
         if not moving or step > upto:
-            return Expansion(out.terms, step)
+            return Expansion(out.terms, step, inside)
         parts = [out]
         order = 1
         while order * step <= upto:
@@ -243,7 +248,7 @@ class OneSided:
             if order > _MOST_ORDERS:
                 raise Unsettled
         whole = self._sum(parts)
-        return Expansion(whole.terms, min(whole.rest, order * step))
+        return Expansion(whole.terms, min(whole.rest, order * step), inside)
 
     def _kinked(self, node: Call, upto: float) -> Expansion:
         arguments = [self.of(c, upto) for c in node.children]
@@ -259,8 +264,7 @@ class OneSided:
             return self._homogeneous(node, [arguments[0].shifted(-k), *arguments[1:]], k * entry.degree, upto)
         if entry.chooses:
             # max(a, b) = a + max(0, b − a).
-            first = Expansion(tuple((p, neg(c)) for p, c in arguments[0].terms), arguments[0].rest)
-            apart = [self._sum([a, first]) for a in arguments[1:]]
+            apart = [self._sum([a, arguments[0].negated()]) for a in arguments[1:]]
             k = min(map(_lead, apart))
             if 0 < k < _INFINITE and any(a.terms for a in apart):
                 self.met = True
@@ -294,40 +298,72 @@ class OneSided:
             return self._conditional(tree, upto, jumps)
         test = node.test
         assert isinstance(test, Cmp)
-        gap = self._leading(add(test.children[0], neg(test.children[1])), upto)
+        gap = self._gap(add(test.children[0], neg(test.children[1])), upto)
         lead = next(iter(gap.terms), None)
-        if lead is None:
-            # The two sides are equal to all the orders that were computed, and the test is evaluated as for equal
-            # sides.
-            return self.of(node.then if _holds(test.op, 0.0) else node.other, upto)
+        if lead is None or isinstance(lead[1], Const):
+            # Without a term the two sides are equal to all the orders that were computed, and the test is evaluated as
+            # for equal sides.
+            k, value = (0.0, 0.0) if lead is None else (lead[0], float(lead[1].value))  # type: ignore[attr-defined]
+            self.met |= k > 0
+            chosen = self.of(node.then if _holds(test.op, value) else node.other, upto)
+            if gap.inside == _INFINITE:
+                return chosen
+            lowest = min(_lead(self.of(branch, upto)) for branch in (node.then, node.other))
+            return Expansion(chosen.terms, chosen.rest, min(chosen.inside, lowest))
         k, c = lead
         self.met |= k > 0
-        if isinstance(c, Const):
-            return self.of(node.then if _holds(test.op, float(c.value)) else node.other, upto)
         self._refuse_mixed(c)
         then, other = (
             self._conditional(branch, upto, jumps) if isinstance(branch, Cond) else self.of(branch, upto)
             for branch in (node.then, node.other)
         )
-        here = compare(test.op, c, ZERO)
-        powers = {p for p, _ in (*then.terms, *other.terms)}
-        parts = {p: [cond(here, then.at(p), other.at(p))] for p in powers}
-        rest = min(then.rest, other.rest)
-        for p in sorted(powers):
-            jump = add(then.at(p), neg(other.at(p)))
-            after = gap.beyond(k)
-            if test.op in ("==", "!=") or not after:
+        side = decided(compare(test.op, c, ZERO), self.signs)
+        if side is None:
+            here = compare(test.op, c, ZERO)
+            powers = {p for p, _ in (*then.terms, *other.terms)}
+            parts = {p: [cond(here, then.at(p), other.at(p))] for p in powers}
+            out = self._made(parts, min(then.rest, other.rest), min(then.inside, other.inside))
+        else:
+            out = then if side else other
+        if test.op in ("==", "!=") or not touches(c, self.signs):
+            return out
+        return self._about(c, then, other, gap, jumps, out)
+
+    def _gap(self, node: Expr, upto: float) -> Expansion:
+        """The difference of the two sides of a test, with the term after the first if that is known."""
+        gap = self._leading(node, upto)
+        if gap.terms and not isinstance(gap.terms[0][1], Const):
+            for more in (0.5, 1.0, 2.0):
+                if len(gap.terms) > 1 or gap.rest == _INFINITE:
+                    break
+                gap = self.of(node, gap.terms[0][0] + more)
+        return gap if self.layer is None else self.layer.within(gap)
+
+    def _about(
+        self, c: Expr, then: Expansion, other: Expansion, gap: Expansion, jumps: bool, out: Expansion
+    ) -> Expansion:
+        """The expansion of a conditional, with what it misses in a layer about c = 0, for a gap ε^k (c + …).
+
+        Within a distance of order ε^(q−k) of c = 0, q the order of the next term of the gap, the other branch is taken.
+        Branches that meet there are as far apart as the layer is thick; others are left to `exchanged`.
+        """
+        k = gap.terms[0][0]
+        q = gap.terms[1][0] if len(gap.terms) > 1 else gap.rest
+        inside = out.inside
+        for p in sorted({p for p, _ in (*then.terms, *other.terms)}):
+            apart = add(then.at(p), neg(other.at(p)))
+            meet = not jumps and p == 0 or vanishes_on(apart, c)
+            inside = min(inside, p + max(gap.inside - k, 0.0) * meet if gap.inside < _INFINITE else _INFINITE)
+            if q == _INFINITE:
                 continue
-            q, d = after[0]
-            if not jumps and p == 0 or vanishes_on(jump, c):
-                # Within a distance of order ε^{q−k} of the kink the branches are as far apart.
-                rest = min(rest, p + 2 * (q - k))
-                continue
-            if p + q - k <= upto:
-                sense = ONE if test.op in (">", ">=") else Const(-1)
-                parts.setdefault(p + q - k, []).append(mul(sense, jump, dirac(c), d))
-                rest = min(rest, p + 2 * (q - k))
-        return self._made(parts, rest)
+            if meet or len(gap.terms) == 1:
+                inside = min(inside, p + (q - k) * meet)
+            else:
+                self.exchanged.setdefault(threshold(c)[:2], set()).add(q - k)
+                self.met = True
+        if q < _INFINITE:
+            self.thin = min(self.thin, q - k)
+        return Expansion(out.terms, out.rest, inside)
 
     def _star(self, node: Star, upto: float) -> Expansion:
         if node.theta.free != _ALONE:
@@ -346,19 +382,23 @@ class OneSided:
         else:
             self._bound[node.bound] = outer
         ahead, here = ends
-        gone = Expansion(tuple((p, neg(d)) for p, d in here.terms), here.rest)
-        change = self._sum([ahead, gone])
+        change = self._sum([ahead, here.negated()])
         # A quotient that grows is refused by what it stands in: tanh of it is bounded.
-        change = Expansion(tuple(t for t in change.terms if t[0] >= k or not self._is_nothing(t[1])), change.rest)
+        kept = tuple(t for t in change.terms if t[0] >= k or not self._is_nothing(t[1]))
+        change = Expansion(kept, change.rest, change.inside)
         return self._product(change, inverse, upto)
 
     def refuse_growth(self, c: Expr, order: float) -> None:
-        """Raises Diverges for c ε^(−order), unless c has kinks left and may vanish by cases, as |x| − x does."""
+        """Raises Diverges for c ε^(−order), unless c has kinks left and may vanish by cases, as |x| − x does.
+
+        What grows in a layer may have a limit in the mean.
+        """
+        if self.layer is not None:
+            return
         u = undecided(c, self.signs)
         if u is not None and len(self.signs) < _MOST_CASES:
             raise _Split(u)
-        p = order / 2
-        raise Diverges({0.5: "√n", 1.0: "n"}.get(p, f"n^{p:g}"), grows=True)
+        raise Diverges(_root_of_width(order), grows=True)
 
     def _is_nothing(self, e: Expr) -> bool:
         return self.settled(e) is ZERO
@@ -432,22 +472,75 @@ def one_sided_limit(psi: Expr, source: Source) -> Expr | None:
 
 def limit_by_expansion(psi: Expr, source: Source) -> tuple[Expr, bool]:
     """The limit of ψ for n → ∞, and whether an argument tends to a kink, a jump or a root; raises the same."""
-    met = [False]
+    met = False
     psi = unfold(psi)
 
-    def under(signs: Signs) -> Expr:
+    def under(signs: Signs) -> tuple[Expr, dict[Place, set[float]]]:
+        """The limit under signs, and the places at their ends about which a layer is still to be added."""
+        nonlocal met
         work = OneSided(source, signs)
         try:
             found = work.of(psi, 0.0)
             if found.terms and found.terms[0][0] < 0:
                 work.refuse_growth(found.terms[0][1], -found.terms[0][0])
         except _Split as at:
-            return case(at.u, under(split(at.u, signs, True)), under(split(at.u, signs, False)))
+            (then, after), (other, before) = (under(split(at.u, signs, positive)) for positive in (True, False))
+            value, places = case(at.u, then, other), _joined(after, before)
         except TooSingular as fault:
             raise Unsettled from fault
-        met[0] |= work.met
-        if found.rest <= 0:
-            raise Unsettled
-        return found.at(0.0)
+        else:
+            if min(found.rest, found.inside + work.thin) <= 0:
+                raise Unsettled
+            value, places = found.at(0.0), work.exchanged
+        met |= work.met
+        ends = {}
+        for place, thicknesses in places.items():
+            if place[0] in signs:
+                low, high = signs[place[0]]
+                if low <= place[1] <= high:
+                    ends[place] = thicknesses
+                continue
+            value = add(value, about(place, thicknesses, signs))
+        return value, ends
 
-    return canonical(under({})), met[0]
+    def about(place: Place, thicknesses: set[float], signs: Signs) -> Expr:
+        """What the layers about a place add to the limit under signs."""
+        total: list[Expr] = []
+        for thickness in thicknesses:
+            layer = Layer(place, thickness)
+            # The layer itself is of the measure ε^thickness.
+            terms = {p + thickness: canonical(c) for p, c in within(layer, signs).items() if p + thickness <= 0}
+            for p in sorted(terms):
+                mass = layer.mass(terms[p])
+                if p < 0 and mass is not ZERO:
+                    raise Diverges(_root_of_width(-p), grows=True)
+                if terms[p] is not ZERO and (p < 0 or len(thicknesses) > 1):
+                    raise Unsettled
+                total.append(mass)
+        return add(*total)
+
+    def within(layer: Layer, signs: Signs) -> dict[float, Expr]:
+        """The terms of ψ in a layer."""
+        work = OneSided(source, signs, layer)
+        try:
+            found = work.of(psi, 0.0)
+        except _Split as at:
+            above, below = (within(layer, split(at.u, signs, positive)) for positive in (True, False))
+            return {p: case(at.u, above.get(p, ZERO), below.get(p, ZERO)) for p in {**above, **below}}
+        except TooSingular as fault:
+            raise Unsettled from fault
+        if found.rest <= -layer.thickness:
+            raise Unsettled
+        return dict(found.terms)
+
+    return canonical(under({})[0]), met
+
+
+def _joined(a: dict[Place, set[float]], b: dict[Place, set[float]]) -> dict[Place, set[float]]:
+    return {place: a.get(place, set()) | b.get(place, set()) for place in {**a, **b}}
+
+
+def _root_of_width(order: float) -> str:
+    """ε^(−order) as a power of n."""
+    p = order / 2
+    return {0.5: "√n", 1.0: "n"}.get(p, f"n^{p:g}")

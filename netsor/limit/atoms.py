@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from netsor.core import Moment, Nonlin, Program
+from netsor.core import MatMul, Moment, Nonlin, Program
 from netsor.core.expansions import Expansions
 from netsor.diagnostics import Diagnostic
 from netsor.diagnostics.catalogue import limits
 from netsor.expr import Expr
 from netsor.expr.asymptotics import Diverges
-from netsor.expr.onesided import Unsettled
+from netsor.expr.expansion import Unsettled
+from netsor.expr.functions import is_singular
 
 
 class Atoms:
@@ -29,6 +30,18 @@ class Atoms:
         if i.name not in self._found:
             self._found[i.name] = self._limit(i)
         return self._found[i.name]
+
+    def verify_product(self, i: MatMul) -> None:
+        """Note that a product has no limit, or none that is known, where its operand crosses a jump."""
+        try:
+            square = self._expansions.square(i)
+        except Diverges as fault:
+            self.without_limit[i.name] = limits.grows_across_jump(i.name, i.vector, i.span, fault.rate)
+        except Unsettled:
+            self.not_known[i.name] = limits.side_not_known(i.name, i.span)
+        else:
+            if square is not None and is_singular(square):
+                self.not_known[i.name] = limits.side_not_known(i.name, i.span)
 
     def meets(self, i: Nonlin | Moment) -> bool:
         """Whether arguments of ψ lie on a kink, a jump or a root in the limit, with positive probability."""

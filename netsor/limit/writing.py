@@ -156,6 +156,7 @@ class Writing:
             self.doubts.note_line(i)
         match i:
             case MatMul():
+                self.atoms.verify_product(i)
                 self.z[i.name] = self._zmatmul(i)
             case Nonlin():
                 there = self.atoms.limit(i)

@@ -37,6 +37,16 @@ def grows_at_jump(name: str, span: Span | None, rate: str) -> Diagnostic:
     )
 
 
+def grows_across_jump(name: str, operand: str, span: Span | None, rate: str) -> Diagnostic:
+    """A product with a vector whose coordinates are large where an argument of theirs crosses a jump."""
+    return E801(
+        f"the limit of `{name}` does not exist: its variance, the mean of {operand}², grows like {rate}",
+        span,
+        f"a product with a difference quotient across a jump, `{operand}`",
+        notes=("few coordinates cross the jump, but there they are so large that the mean of their squares grows",),
+    )
+
+
 def side_not_known(name: str, span: Span | None) -> Diagnostic:
     """A ψ whose argument lies on a kink, with nothing that says on which side finite widths are."""
     return E801(

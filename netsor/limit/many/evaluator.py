@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from netsor.core import DataRef, Moment
-from netsor.expr import WIDTH, Add, Const, Expr, Sym, add, canonical, is_singular, mul, onesided, substitute, to_text
+from netsor.expr import WIDTH, Add, Const, Expr, Sym, add, canonical, expansion, is_singular, mul, substitute, to_text
 from netsor.expr.arrays import lambdify
 from netsor.expr.asymptotics import Diverges
 from netsor.expr.complements import stable_form
@@ -357,7 +357,7 @@ class Evaluator:
             return self.limit.written.atoms.one_sided(Moment("", psi, tuple(vectors), tuple(names - vectors)))
         except Diverges as fault:
             raise Divergent(f"it grows like {fault.rate} where an argument lies on a jump") from None
-        except onesided.Unsettled:
+        except expansion.Unsettled:
             raise Unsettled("an argument lies on a kink, a jump or a root with positive probability") from None
 
     def expect(self, *factors: Expr, variance: float = 1.0) -> Step:
