@@ -178,6 +178,9 @@ def expect(
     rounding = EPS * (scale if len(found) > 1 else abs(value)) * (len(found) > 0)
     error = math.fsum(o.error for o in found) + rounding
     if not math.isfinite(value) or not math.isfinite(error):
+        for why in (_why_divergent(b, gaussians, law) for _, split in terms for b in split):
+            if why is not None:
+                raise Divergent(why)
         raise Unsettled("it is out of the range of floating-point numbers")
     size = _size(value, error, scale, settings.tol, e, gaussians, law)
     if len(methods) > 1:

@@ -15,24 +15,27 @@ from netsor.expr.functions import FUNCTIONS, is_singular
 from netsor.gaussian.existence.divisors import blows_up, changes_sign, divides
 from netsor.gaussian.existence.growth import grows, is_indefinite, may_grow
 from netsor.gaussian.existence.rational_basis import Basis, basis_of
+from netsor.gaussian.existence.undefined import divides_by_zero, may_divide_by_zero
 from netsor.gaussian.law.inputs import Inputs
 from netsor.gaussian.symbolic.expansion import Gaussians
 
 TOO_FAST = "the integrand grows as fast as the Gaussian density falls, or faster"
 TOO_SINGULAR = "the integrand is too singular: its modulus has an infinite expectation"
+BY_ZERO = "the integrand divides by zero, or takes the logarithm of zero, with positive probability"
 # The most scalars for which all combinations of the ends of their errors are tried.
 _MOST_SCALARS = 3
 
 
 def why_infinite(e: Expr, gaussians: Gaussians, inputs: Inputs) -> str | None:
     """Why E|e| is infinite for every law within the errors of the inputs; None where that is not known."""
-    if is_singular(e) or not (may_grow(e, gaussians) or divides(e, gaussians)):
+    kinked = may_divide_by_zero(e)
+    if is_singular(e) or not (kinked or may_grow(e, gaussians) or divides(e, gaussians)):
         return None
     basis = basis_of(inputs)
     if basis is None:
         return None
     for scalars in _corners(inputs):
-        why = _in_numbers(canonical(substitute(e, scalars)), gaussians, basis)
+        why = _in_numbers(canonical(substitute(e, scalars)), gaussians, basis, kinked)
         if why is None:
             return None
     return why
@@ -58,7 +61,9 @@ def _of_quotients(e: Expr) -> Expr:
     return canonical(done[e])
 
 
-def _in_numbers(e: Expr, gaussians: Gaussians, basis: Basis) -> str | None:
+def _in_numbers(e: Expr, gaussians: Gaussians, basis: Basis, kinked: bool) -> str | None:
+    if kinked and divides_by_zero(e, basis):
+        return BY_ZERO
     e = _of_quotients(e)
     if may_grow(e, gaussians) and (is_indefinite(e, gaussians, basis) or grows(e, gaussians, basis)):
         return TOO_FAST

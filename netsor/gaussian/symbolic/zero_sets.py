@@ -20,7 +20,7 @@ from netsor.expr import (
     postorder,
     split_coefficient,
 )
-from netsor.expr.build import with_children
+from netsor.expr.build import neg, with_children
 from netsor.expr.cases import is_kinked
 
 _MOST = 24
@@ -81,11 +81,19 @@ def exchanged(root: Expr, old: Expr, new: Expr) -> Expr:
 
 
 def undone(e: Expr, gaussians: frozenset[Sym]) -> Expr | None:
-    """u − f⁻¹(−c/a) for e = a f(u) + c with an increasing f and numbers a, c; None where e has no zero."""
+    """u − f⁻¹(−c/a) for e = a f(u) + c with an increasing f and numbers a, c, and u − v for e = a f(u) − a f(v).
+
+    None where e has no zero.
+    """
     for _ in range(4):
         terms = e.children if isinstance(e, Add) else (e,)
         moving = [t for t in terms if t.free & gaussians]
         still = [t for t in terms if not t.free & gaussians]
+        if len(moving) == 2 and not still:
+            (a, f), (b, g) = map(split_coefficient, moving)
+            if a == -b and isinstance(f, Call) and isinstance(g, Call) and f.fn == g.fn and FUNCTIONS[f.fn].inverse:
+                e = canonical(add(f.children[0], neg(g.children[0])))
+                continue
         if len(moving) != 1 or any(not isinstance(t, Const) for t in still):
             return e
         a, f = split_coefficient(moving[0])
