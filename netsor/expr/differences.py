@@ -36,7 +36,7 @@ def limit_of_differences(root: Expr) -> Expr | None:
         found = OneSided(_as_it_is, {}).of(e, 0.0)
     except (Unsettled, TooSingular, Diverges):
         return None
-    if found.rest <= 0 or any(p < 0 and _multiplied_out(c) is not ZERO for p, c in found.terms):
+    if found.rest <= 0 or any(p < 0 and multiplied_out(c) is not ZERO for p, c in found.terms):
         return None
     return canonical(found.at(0.0))
 
@@ -45,7 +45,7 @@ def _as_it_is(work: OneSided, s: Sym, upto: float) -> Expansion:
     return Expansion(((0.0, s),))
 
 
-def _multiplied_out(root: Expr) -> Expr:
+def multiplied_out(root: Expr) -> Expr:
     """The expression with products of sums expanded into sums of at most `_MOST_TERMS` terms."""
 
     def rule(node: Expr) -> Expr:
