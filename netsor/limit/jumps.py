@@ -104,7 +104,26 @@ class Jumps:
         whole = self.whole[i.name]
         if is_singular(whole):
             return False
-        return any(_is_parameter(self.state, s) for u, _ in _arguments(whole) for s in u.free)
+        return any(
+            _is_parameter(self.state, s) and str(s.name) not in self.still
+            for u, _ in _arguments(whole)
+            for s in u.free
+        )
+
+    @cached_property
+    def still(self) -> set[str]:
+        """The variables that are the same numbers at every width, as the mean of U ξ with ξ = 0."""
+        p, z = self.state.program, self.state.z
+        given = (*p.group_of, *p.embedding)
+        found = {x for x in given if isinstance(z(x), Const)} | {c.name for c in p.constants if not c.value.free}
+        for i in p.instructions:
+            if isinstance(i, MatMul):
+                fixed = i.vector in found and z(i.vector) is ZERO
+            else:
+                fixed = WIDTH not in i.psi.free and found.issuperset((*i.vectors, *i.scalars))
+            if fixed:
+                found.add(i.name)
+        return found
 
     def _has_own(self, i: Nonlin | Moment) -> bool:
         """Whether ψ jumps in n itself; if not, the expansion of its arguments decides on which side they lie."""

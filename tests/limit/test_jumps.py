@@ -108,3 +108,12 @@ def test_a_kernel_whose_backward_pass_jumps_is_refused(method: str) -> None:
     assert [d.code for d in fault.value.diagnostics] == ["E803"] and "NTK of `f`" in fault.value.diagnostics[0].message
     assert infer_nngp(network, rows).value[0, 0] == pytest.approx(1.25)
     assert infer_kernels(netsor.loads(NETWORK.format("(1 + m)")).program, rows, method="backward").ntk.value[0, 0] > 1
+
+
+def test_a_row_of_zeros_under_a_normalization_moves_nothing() -> None:
+    # The mean of U 0 is 0 at every width, and so relu' has one value there.
+    rule = NETWORK.replace("g := W relu(h)", "g := W relu((h - m) / sqrt(mean((h - m)^2) + 0.1))").format("1")
+    kernels = infer_kernels(netsor.loads(rule).program, np.array([[0.0, 0.0], [1.0, 0.5]]), method="backward")
+    alone = infer_kernels(netsor.loads(rule).program, np.array([[1.0, 0.5]]), method="backward")
+    assert np.array_equal(kernels.ntk.value[0], [0.0, 0.0])
+    assert kernels.ntk.value[1, 1] == alone.ntk.value[0, 0] > 1
