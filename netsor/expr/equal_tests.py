@@ -13,6 +13,7 @@ from netsor.expr.build import add, cond, mul, neg, power, rewrite
 from netsor.expr.canonical import canonical
 from netsor.expr.cases import multiple
 from netsor.expr.differences import multiplied_out
+from netsor.expr.functions import is_singular
 from netsor.expr.nodes import ONE, Add, Cmp, Cond, Const, Expr, Mul, Pow, postorder
 
 # v > t, or v ≥ t if `closed`, and whether a test says that or its opposite.
@@ -42,7 +43,7 @@ def with_tests_joined(e: Expr) -> Expr:
             case Add():
                 return _joined(node, _split, add)
             case Mul():
-                return _joined(node, lambda t: (t, ONE) if isinstance(t, Cond) else None, mul)
+                return _joined(node, lambda t: (t, ONE) if isinstance(t, Cond) and not is_singular(t) else None, mul)
             case Pow() if isinstance(node.base, Cond) and isinstance(node.exponent, Const):
                 c = node.base
                 return cond(c.test, power(c.then, node.exponent), power(c.other, node.exponent))
@@ -67,7 +68,9 @@ def _key(test: Cmp) -> tuple[_Key, bool] | None:
 
 
 def _split(term: Expr) -> tuple[Cond, Expr] | None:
-    """A term as a conditional times the rest; None for terms with none or several."""
+    """A term as a conditional times the rest; None for terms with none or several, or with a Dirac mass as a factor."""
+    if is_singular(term):
+        return None
     factors = term.children if isinstance(term, Mul) else (term,)
     found = [f for f in factors if isinstance(f, Cond)]
     return (found[0], mul(*(f for f in factors if f is not found[0]))) if len(found) == 1 else None

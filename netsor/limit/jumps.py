@@ -105,9 +105,7 @@ class Jumps:
         if is_singular(whole):
             return False
         return any(
-            _is_parameter(self.state, s) and str(s.name) not in self.still
-            for u, _ in _arguments(whole)
-            for s in u.free
+            _is_parameter(self.state, s) and str(s.name) not in self.still for u, _ in _arguments(whole) for s in u.free
         )
 
     @cached_property
