@@ -33,7 +33,7 @@ UNIFORM = """network made(ξ : 3)
 param s = 1
 matrix U : (n, 3) ~ U(-1, 1)
 vector v ~ N(0, s)
-x := relu(U ξ)
+x := U ξ
 output f := vᵀ x / √n
 """
 
