@@ -45,10 +45,11 @@ from netsor.expr import (
 )
 from netsor.expr.asymptotics import Diverges
 from netsor.expr.cases import may_be_zero
+from netsor.expr.expanded_limit import one_sided_limit
 from netsor.expr.expansion import Expansion, Unsettled
 from netsor.expr.functions import TooSingular, is_singular
 from netsor.expr.infinite_width import at_infinite_width
-from netsor.expr.onesided import OneSided, distances, one_sided_limit
+from netsor.expr.onesided import OneSided, distances
 
 Row = tuple[float, ...]
 # The numbers of an example, by the names of its inputs: ξ or ξ[2]. Inputs that it lacks are any numbers.

@@ -15,10 +15,11 @@ from netsor.core.program import MatMul, Moment, Nonlin, Program
 from netsor.expr import WIDTH, ZERO, Const, Expr, Star, Sym, canonical, postorder, power, substitute, unfold
 from netsor.expr.asymptotics import Diverges
 from netsor.expr.cases import may_be_zero
+from netsor.expr.expanded_limit import one_sided_limit
 from netsor.expr.expansion import Expansion, Unsettled
 from netsor.expr.functions import is_singular
 from netsor.expr.infinite_width import at_infinite_width
-from netsor.expr.onesided import OneSided, distances, of_constant, one_sided_limit
+from netsor.expr.onesided import OneSided, distances, of_constant
 
 # The first word of symbols for terms that no instruction gives: the fluctuation of a scalar, or the next term of a
 # product.

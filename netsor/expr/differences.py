@@ -14,11 +14,12 @@ from netsor.expr.build import add, mul, rewrite
 from netsor.expr.canonical import canonical
 from netsor.expr.cases import is_kinked
 from netsor.expr.differentiate import unfold
+from netsor.expr.expanded_limit import limit_by_expansion
 from netsor.expr.expansion import Expansion, Unsettled
 from netsor.expr.functions import FUNCTIONS, TooSingular, is_singular
 from netsor.expr.intervals import infer_range
 from netsor.expr.nodes import WIDTH, ZERO, Add, Call, Const, Expr, Mul, Pow, Star, Sym, postorder
-from netsor.expr.onesided import OneSided, limit_by_expansion
+from netsor.expr.onesided import OneSided
 
 _MOST_TERMS = 400
 

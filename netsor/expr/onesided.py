@@ -19,20 +19,18 @@ from netsor.expr.build import add, call, compare, cond, mul, neg, power, substit
 from netsor.expr.canonical import canonical
 from netsor.expr.cases import (
     Signs,
-    case,
     decided,
     is_kinked,
     may_be_zero,
     pieces,
     settled_by,
-    split,
     threshold,
     touches,
     undecided,
 )
-from netsor.expr.differentiate import diff, unfold, vanishes_on
+from netsor.expr.differentiate import diff, vanishes_on
 from netsor.expr.expansion import Expansion, Unsettled
-from netsor.expr.functions import FUNCTIONS, SINGULAR, TooSingular, exp, log
+from netsor.expr.functions import FUNCTIONS, SINGULAR, exp, log
 from netsor.expr.growth import Rate, growth
 from netsor.expr.layers import Layer, Place
 from netsor.expr.nodes import ONE, WIDTH, ZERO, Add, Call, Cmp, Cond, Const, Expr, Mul, Pow, Star, Sym
@@ -46,7 +44,7 @@ _MOST_ORDERS = 6
 _ALONE = frozenset((WIDTH,))
 
 
-class _Split(Exception):
+class Split(Exception):
     """The expansion depends on the sign of this quantity; it is computed again for each sign."""
 
     def __init__(self, u: Expr):
@@ -197,7 +195,7 @@ class OneSided:
         u = undecided(c, self.signs)
         if u is None or len(self.signs) >= _MOST_CASES:
             raise Unsettled
-        raise _Split(u)
+        raise Split(u)
 
     def _taylor(self, f: Callable[[Expr], Expr], at: Expr, small: Expansion, upto: float) -> Expansion:
         t = Sym(("expansion", 0))
@@ -397,8 +395,8 @@ class OneSided:
             return
         u = undecided(c, self.signs)
         if u is not None and len(self.signs) < _MOST_CASES:
-            raise _Split(u)
-        raise Diverges(_root_of_width(order), grows=True)
+            raise Split(u)
+        raise Diverges(root_of_width(order), grows=True)
 
     def _is_nothing(self, e: Expr) -> bool:
         return self.settled(e) is ZERO
@@ -461,86 +459,7 @@ def distances(node: Expr) -> list[Expr]:
     return []
 
 
-def one_sided_limit(psi: Expr, source: Source) -> Expr | None:
-    """The limit of ψ for n → ∞ where an argument tends to a kink, a jump or a root; None where none does.
-
-    Raises `Unsettled` where the limit depends on terms that `source` does not give, and `Diverges` where ψ grows.
-    """
-    value, met = limit_by_expansion(psi, source)
-    return value if met else None
-
-
-def limit_by_expansion(psi: Expr, source: Source) -> tuple[Expr, bool]:
-    """The limit of ψ for n → ∞, and whether an argument tends to a kink, a jump or a root; raises the same."""
-    met = False
-    psi = unfold(psi)
-
-    def under(signs: Signs) -> tuple[Expr, dict[Place, set[float]]]:
-        """The limit under signs, and the places at their ends about which a layer is still to be added."""
-        nonlocal met
-        work = OneSided(source, signs)
-        try:
-            found = work.of(psi, 0.0)
-            if found.terms and found.terms[0][0] < 0:
-                work.refuse_growth(found.terms[0][1], -found.terms[0][0])
-        except _Split as at:
-            (then, after), (other, before) = (under(split(at.u, signs, positive)) for positive in (True, False))
-            value, places = case(at.u, then, other), _joined(after, before)
-        except TooSingular as fault:
-            raise Unsettled from fault
-        else:
-            if min(found.rest, found.inside + work.thin) <= 0:
-                raise Unsettled
-            value, places = found.at(0.0), work.exchanged
-        met |= work.met
-        ends = {}
-        for place, thicknesses in places.items():
-            if place[0] in signs:
-                low, high = signs[place[0]]
-                if low <= place[1] <= high:
-                    ends[place] = thicknesses
-                continue
-            value = add(value, about(place, thicknesses, signs))
-        return value, ends
-
-    def about(place: Place, thicknesses: set[float], signs: Signs) -> Expr:
-        """What the layers about a place add to the limit under signs."""
-        total: list[Expr] = []
-        for thickness in thicknesses:
-            layer = Layer(place, thickness)
-            # The layer itself is of the measure ε^thickness.
-            terms = {p + thickness: canonical(c) for p, c in within(layer, signs).items() if p + thickness <= 0}
-            for p in sorted(terms):
-                mass = layer.mass(terms[p])
-                if p < 0 and mass is not ZERO:
-                    raise Diverges(_root_of_width(-p), grows=True)
-                if terms[p] is not ZERO and (p < 0 or len(thicknesses) > 1):
-                    raise Unsettled
-                total.append(mass)
-        return add(*total)
-
-    def within(layer: Layer, signs: Signs) -> dict[float, Expr]:
-        """The terms of ψ in a layer."""
-        work = OneSided(source, signs, layer)
-        try:
-            found = work.of(psi, 0.0)
-        except _Split as at:
-            above, below = (within(layer, split(at.u, signs, positive)) for positive in (True, False))
-            return {p: case(at.u, above.get(p, ZERO), below.get(p, ZERO)) for p in {**above, **below}}
-        except TooSingular as fault:
-            raise Unsettled from fault
-        if found.rest <= -layer.thickness:
-            raise Unsettled
-        return dict(found.terms)
-
-    return canonical(under({})[0]), met
-
-
-def _joined(a: dict[Place, set[float]], b: dict[Place, set[float]]) -> dict[Place, set[float]]:
-    return {place: a.get(place, set()) | b.get(place, set()) for place in {**a, **b}}
-
-
-def _root_of_width(order: float) -> str:
+def root_of_width(order: float) -> str:
     """ε^(−order) as a power of n."""
     p = order / 2
     return {0.5: "√n", 1.0: "n"}.get(p, f"n^{p:g}")
