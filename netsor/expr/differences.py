@@ -15,11 +15,11 @@ from netsor.expr.canonical import canonical
 from netsor.expr.cases import is_kinked
 from netsor.expr.differentiate import unfold
 from netsor.expr.expanded_limit import limit_by_expansion
-from netsor.expr.expansion import Expansion, Unsettled
+from netsor.expr.expansion import Unsettled
 from netsor.expr.functions import FUNCTIONS, TooSingular, is_singular
 from netsor.expr.intervals import infer_range
 from netsor.expr.nodes import WIDTH, ZERO, Add, Call, Const, Expr, Mul, Pow, Star, Sym, postorder
-from netsor.expr.onesided import OneSided
+from netsor.expr.onesided import OneSided, as_it_is
 
 _MOST_TERMS = 400
 
@@ -33,17 +33,13 @@ def limit_of_differences(root: Expr) -> Expr | None:
     e = unfold(root)
     try:
         if not is_smooth(e):
-            return limit_by_expansion(e, _as_it_is)[0]
-        found = OneSided(_as_it_is, {}).of(e, 0.0)
+            return limit_by_expansion(e, as_it_is)[0]
+        found = OneSided(as_it_is, {}).of(e, 0.0)
     except (Unsettled, TooSingular, Diverges):
         return None
     if found.rest <= 0 or any(p < 0 and multiplied_out(c) is not ZERO for p, c in found.terms):
         return None
     return canonical(found.at(0.0))
-
-
-def _as_it_is(work: OneSided, s: Sym, upto: float) -> Expansion:
-    return Expansion(((0.0, s),))
 
 
 def multiplied_out(root: Expr) -> Expr:

@@ -13,8 +13,9 @@ between the places where a test changes. Functions of ψ, and several jumps at t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
-from netsor.expr.build import add, call, mul, neg, substitute
+from netsor.expr.build import add, call, mul, neg
 from netsor.expr.canonical import canonical
 from netsor.expr.cases import Signs, multiple, settled_by, split, undecided
 from netsor.expr.differentiate import diff, vanishes_on
@@ -35,13 +36,28 @@ class Layer:
     place: Place
     thickness: float
 
-    @property
+    @cached_property
     def distance(self) -> Expr:
         """v − t."""
         return add(self.place[0], Const(-self.place[1]))
 
+    @cached_property
+    def pivot(self) -> tuple[Sym, Expansion] | None:
+        """A symbol s in which v is linear with a number as its slope, and s where v = t + ε^thickness τ."""
+        for s in sorted(self.distance.free, key=lambda s: s.digest):
+            slope = diff(self.distance, s)
+            if isinstance(slope, Const) and slope.value != 0:
+                a = float(slope.value)
+                there = canonical(add(s, mul(Const(-1 / a), self.distance)))
+                terms = ((0.0, there), (self.thickness, mul(Const(1 / a), TAU)))
+                return s, Expansion(tuple(t for t in terms if t[1] is not ZERO))
+        return None
+
     def within(self, gap: Expansion) -> Expansion:
-        """An expansion whose first term is a multiple of v − t, written in τ; any other expansion as it is."""
+        """An expansion whose first term is a multiple of v − t, written in τ; any other expansion as it is.
+
+        With a pivot the expansions of all symbols are in τ already.
+        """
         if not gap.terms or isinstance(gap.terms[0][1], Const):
             return gap
         (k, c), *after = gap.terms
@@ -69,11 +85,6 @@ class Layer:
         above, below = (settled_by(e, split(self.distance, {}, positive)) for positive in (True, False))
         if above is not below and not vanishes_on(add(above, neg(below)), self.distance):
             raise Unsettled
-        for s in sorted(self.distance.free, key=lambda s: s.digest):
-            slope = diff(self.distance, s)
-            if isinstance(slope, Const) and slope.value != 0:
-                root = add(s, mul(Const(-1 / float(slope.value)), self.distance))
-                return canonical(substitute(above, {s: canonical(root)}))
         return ZERO if vanishes_on(above, self.distance) else above
 
 

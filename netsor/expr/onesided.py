@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 from netsor.expr.asymptotics import Diverges, series_in_width
 from netsor.expr.build import add, call, compare, cond, mul, neg, power, substitute
@@ -32,8 +33,9 @@ from netsor.expr.differentiate import diff, vanishes_on
 from netsor.expr.expansion import Expansion, Unsettled
 from netsor.expr.functions import FUNCTIONS, SINGULAR, exp, log
 from netsor.expr.growth import Rate, growth
+from netsor.expr.intervals import infer_range
 from netsor.expr.layers import Layer, Place
-from netsor.expr.nodes import ONE, WIDTH, ZERO, Add, Call, Cmp, Cond, Const, Expr, Mul, Pow, Star, Sym
+from netsor.expr.nodes import ONE, WIDTH, ZERO, Add, Call, Cmp, Cond, Const, Expr, Mul, Pow, Star, Sym, postorder
 from netsor.expr.rationals import as_bound, rounded
 from netsor.expr.values import compare_values
 
@@ -95,7 +97,9 @@ class OneSided:
             case Sym():
                 if node in self._bound:
                     return self._bound[node]
-                return self.source(self, node, upto)
+                if self.layer is not None and self.layer.pivot is not None and node is self.layer.pivot[0]:
+                    return self.layer.pivot[1]
+                return self._at_place(self.source(self, node, upto), upto)
             case Add():
                 return self._sum([self.of(c, upto) for c in node.children])
             case Mul():
@@ -112,6 +116,16 @@ class OneSided:
                 return self._smooth(node, [self.of(c, upto) for c in node.children], upto)
             case _:
                 raise Unsettled
+
+    def _at_place(self, a: Expansion, upto: float) -> Expansion:
+        """An expansion with coefficients in limits, in a layer: these are expanded in τ about the place."""
+        if self.layer is None or self.layer.pivot is None or not any(self.layer.pivot[0] in c.free for _, c in a.terms):
+            return a
+        limits = OneSided(as_it_is, self.signs, self.layer)
+        parts = [limits.of(c, upto - p).shifted(p) for p, c in a.terms]
+        self.met |= limits.met
+        self.thin = min(self.thin, limits.thin)
+        return self._sum([*parts, Expansion((), a.rest, a.inside)])
 
     # --- arithmetic -------------------------------------------------------------------------------------------
 
@@ -383,8 +397,12 @@ class OneSided:
         change = self._sum([ahead, here.negated()])
         # A quotient that grows is refused by what it stands in: tanh of it is bounded.
         kept = tuple(t for t in change.terms if t[0] >= k or not self._is_nothing(t[1]))
-        change = Expansion(kept, change.rest, change.inside)
-        return self._product(change, inverse, upto)
+        inside = change.inside
+        variables = node.body.free - {node.bound, WIDTH}
+        if inside < k and is_lipschitz(node.body) and all(self.of(s, upto).inside >= 0 for s in variables):
+            # The two ends are as near to each other as their arguments are, in the layers of these too.
+            inside = k
+        return self._product(Expansion(kept, change.rest, inside), inverse, upto)
 
     def refuse_growth(self, c: Expr, order: float) -> None:
         """Raises Diverges for c ε^(−order), unless c has kinks left and may vanish by cases, as |x| − x does.
@@ -404,6 +422,11 @@ class OneSided:
 
 def _holds(op: str, value: float) -> bool:
     return compare_values(op, value, 0.0)
+
+
+def as_it_is(work: OneSided, s: Sym, upto: float) -> Expansion:
+    """The source of variables that do not depend on n."""
+    return Expansion(((0.0, s),))
 
 
 def _constant(e: Expr) -> Expansion:
@@ -439,6 +462,24 @@ def _order(rate: Rate) -> float:
             raise Unsettled
         return _SMALL
     return -2.0 * float(rate.logs[0]) if rate.logs else 0.0
+
+
+@lru_cache(maxsize=4096)
+def is_lipschitz(e: Expr) -> bool:
+    """Whether an expression is Lipschitz in its variables where these are bounded, judged by its parts."""
+    for node in postorder(e):
+        match node:
+            case Pow():
+                natural = isinstance(node.exponent, Const) and isinstance(k := node.exponent.value, int) and k >= 0
+                if not natural and infer_range(node.base, {})[0] <= 0:
+                    return False
+            case Call():
+                entry = FUNCTIONS[node.fn]
+                if entry.jumps or not entry.has_values_on(infer_range(node.children[0], {})):
+                    return False
+            case Cond() | Star():
+                return False
+    return True
 
 
 def distances(node: Expr) -> list[Expr]:

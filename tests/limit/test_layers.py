@@ -36,6 +36,9 @@ TANH = quad(lambda z: math.tanh(z + 1) * norm.pdf(z), -12, 12)[0]
         (f"{QUOTIENT}u := relu(y)", PHI0),
         (f"{QUOTIENT}u := √n (tanh(z + y/√n) - tanh(z))", PHI0 * TANH),
         ("y := √n (sign(h + x*sign(h)/√n) - sign(h))\nu := relu(y)", 2 * PHI0**2),
+        # Quotients that lie on a kink where another kink is not met.
+        ("p := √n (clip(h + x/√n, -1, 1) - clip(h, -1, 1))\ny := √n (abs(p + z/√n) - abs(p))", 4 * PHI0 * norm.sf(1)),
+        ("p := √n (relu(h + x/√n) - relu(h))\ny := √n (relu(p + abs(z)/√n) - relu(p))", 1.5 * PHI0),
     ],
 )
 def test_jumps_that_are_crossed(lines: str, truth: float) -> None:
