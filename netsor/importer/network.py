@@ -71,10 +71,15 @@ def assemble(translation: Translation, outputs: Sequence[Tensor]) -> Network:
         array = Array("f", moved.shape[:-1])
         for index in np.ndindex(*moved.shape[:-1]):
             parts = list(moved[index])
-            if wide:
-                array.terms[index] = _read_units(parts, added, blocks)
-            else:
-                array.terms[index] = _readout(parts[0], translation)
+            try:
+                if wide:
+                    array.terms[index] = _read_units(parts, added, blocks)
+                else:
+                    array.terms[index] = _readout(parts[0], translation)
+            except Refusal as refused:
+                # The operation that was read last is the one that made the output.
+                refused.place = refused.place or translation.place
+                raise
         results.append(array)
     if uses_added:
         scale = "" if added.shape == (1,) else f", divided by √{added.shape[0]}"
@@ -151,7 +156,7 @@ def _verify_size(top: Fraction, biases: Any) -> None:
         raise Refusal(
             f"the output vanishes like n^({top - HALF})",
             "outputs are readouts vᵀx/√n; with weights of order 1/n, as in mean-field and maximal-update "
-            "parametrizations, or a plain mean over the width, the output is not random in the limit",
+            "parametrizations, or a plain mean or a softmax over the width, the output is not random in the limit",
             hint="multiply the output by √n, or initialize the last layer with std 1/√n",
         )
 

@@ -83,6 +83,9 @@ CASES: dict[str, tuple[Any, Any, str]] = {
         (1, 3), "divided by √n",
     ),
     "readout inside": (lambda n: simple(lambda m, x: torch.tanh(m.o(torch.tanh(m.u(x)))), n), (1, 3), "divided by √n"),
+    "softmax over the width": (
+        lambda n: simple(lambda m, x: m.o(torch.softmax(m.u(x), -1)), n), (1, 3), "output vanishes like"
+    ),
     "branch": (
         lambda n: simple(lambda m, x: m.o(m.u(x)) if x.sum() > 0 else m.o(-m.u(x)), n),
         (1, 3), "branches on the values"
@@ -120,7 +123,7 @@ def test_refused(name: str) -> None:
         netsor.from_torch(factory, example)
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.code == "E690"
-    if name in ("attention", "rnn", "fixed", "gate", "readout inside", "dropout"):
+    if name in ("attention", "rnn", "fixed", "gate", "readout inside", "dropout", "softmax over the width"):
         assert "torch_modules.py" in diagnostic.notes[0] or "test_refusals.py" in diagnostic.notes[0]
 
 
