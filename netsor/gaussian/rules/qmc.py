@@ -17,6 +17,8 @@ from netsor.gaussian.rules.rule import Goal, Rule
 
 Array = np.ndarray
 SCRAMBLINGS = 12
+# Student's t with 11 degrees of freedom for 1 in 1,000.
+STUDENT = 4.44
 # A region that would contain this many draws on average is practically certain to be seen.
 _UNSEEN = 5.0
 _LEVELS = (10, 12, 14, 15, 16, 17, 18, 19)
@@ -41,7 +43,7 @@ class QuasiMonteCarlo(Rule):
 def integrate(
     f: Integrand, tol: float, clock: Clock, seed: int = 20210721, share: float = 1.0, levels: tuple[int, ...] = _LEVELS
 ) -> Quadrature:
-    """The mean over scramblings, with their standard error times Student's t (for 1 in 100) as the error.
+    """The mean over scramblings, with their standard error times Student's t (for 1 in 1,000) as the error.
 
     It uses at most `share` of the time that is left, except for the first two levels.
     """
@@ -69,7 +71,7 @@ def integrate(
             top = max(top, float(np.abs(v).max()))
         scale = float(np.mean(sizes))
         spread = float(np.std(means, ddof=1)) / math.sqrt(SCRAMBLINGS)
-        error = 3.1 * spread + 4e-16 * scale
+        error = STUDENT * spread + 4e-16 * scale
         if rare:
             # A region of the same height may lie where no draw fell.
             error += _UNSEEN * (top or _farther_out(f, x)) / (SCRAMBLINGS * 2**level)
@@ -123,9 +125,9 @@ def shifted_normals(d: int, points: int) -> Array:
 
 
 def spread_of(means: Array) -> Array:
-    """A bound (1 in 100) on the distance of the mean of independent means, along the last axis, by Student's t."""
+    """A bound (1 in 1,000) on the distance of the mean of independent means, along the last axis, by Student's t."""
     with np.errstate(over="ignore", invalid="ignore"):  # an infinite bound says that nothing is known
-        return 3.1 * means.std(axis=-1, ddof=1) / math.sqrt(means.shape[-1])
+        return STUDENT * means.std(axis=-1, ddof=1) / math.sqrt(means.shape[-1])
 
 
 def _generalized_golden_ratio(d: int) -> float:
