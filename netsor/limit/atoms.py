@@ -48,7 +48,7 @@ class Atoms:
         return self._expansions.meets(i)
 
     def one_sided(self, i: Nonlin | Moment) -> Expr | None:
-        """The same of a ψ that is not an instruction; raises `Diverges` and `Unsettled` where it has none."""
+        """The limit of a ψ that need not be an instruction, as `limit`; raises `Diverges` and `Unsettled` for none."""
         return self._expansions.one_sided(i)
 
     def _limit(self, i: Nonlin | Moment) -> Expr | None:

@@ -6,18 +6,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from examples import Examples
 from torch import nn
 from torch_modules import Of, scaled
 
-EXAMPLES: dict[str, Any] = {}
-
-
-def example(*shape: Any) -> Any:
-    def register(factory: Any) -> Any:
-        EXAMPLES[factory.__name__] = shape
-        return factory
-
-    return register
+EXAMPLES = example = Examples()
 
 
 def with_heads(n: int, forward: Any, names: str = "qkv") -> nn.Module:

@@ -7,17 +7,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from examples import Examples
 from torch import nn
 
-EXAMPLES: dict[str, Any] = {}
-
-
-def example(*shape: Any) -> Any:
-    def register(factory: Any) -> Any:
-        EXAMPLES[factory.__name__] = shape
-        return factory
-
-    return register
+EXAMPLES = example = Examples()
 
 
 def example_of(shape: tuple[Any, ...]) -> Any:

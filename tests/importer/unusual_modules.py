@@ -7,18 +7,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from examples import Examples
 from torch import nn
 from torch_modules import Of, scaled
 
-EXAMPLES: dict[str, Any] = {}
-
-
-def example(*shape: Any) -> Any:
-    def register(factory: Any) -> Any:
-        EXAMPLES[factory.__name__] = shape
-        return factory
-
-    return register
+EXAMPLES = example = Examples()
 
 
 def layers(n: int, **parts: Any) -> dict[str, Any]:

@@ -372,21 +372,12 @@ def function_as_value(span: Span) -> Diagnostic:
             hint=f"write {said(edit)}",
             edits=(edit,),
         )
-    raised = re.match(r"\s*(?:\^\s*(\d)|([²³⁴]))\s*(\([^()]*(?:\([^()]*\)[^()]*)*\))", after)
+    power = r"\s*(?:\^\s*(\d)|([²³⁴]))\s*"
+    raised = re.match(power + r"\(([^()]*(?:\([^()]*\)[^()]*)*)\)", after)
+    raised = raised or re.match(power + r"(\w[\w\u0300-\u036f]*)\s*(?=[-+)]|$)", after)
     if raised:
-        power = raised[1] or str("²³⁴".index(raised[2]) + 2)
-        edit = Edit(Span(span.source, span.start, span.end + raised.end()), f"{name}{raised[3]}^{power}")
-        return E307(
-            f"`{short(edit.span.text)}`: a power of a function's value stands behind its argument",
-            edit.span,
-            "a power of a function",
-            hint=f"write {said(edit)}",
-            edits=(edit,),
-        )
-    bare = re.match(r"\s*(?:\^\s*(\d)|([²³⁴]))\s*(\w[\w\u0300-\u036f]*)\s*(?=[-+)]|$)", after)
-    if bare:
-        power = bare[1] or str("²³⁴".index(bare[2]) + 2)
-        edit = Edit(Span(span.source, span.start, span.end + bare.end()), f"{name}({bare[3]})^{power}")
+        k = raised[1] or str("²³⁴".index(raised[2]) + 2)
+        edit = Edit(Span(span.source, span.start, span.end + raised.end()), f"{name}({raised[3]})^{k}")
         return E307(
             f"`{short(edit.span.text)}`: a power of a function's value stands behind its argument",
             edit.span,
