@@ -35,7 +35,7 @@ from netsor.finite import lazy, memory, run
 from netsor.finite.device import Device, device_of
 from netsor.finite.kernels import STRIPE, Kernels
 from netsor.finite.prepare import prepare
-from netsor.finite.streams import CHUNK, Streams, spans
+from netsor.finite.streams import CHUNK, Streams, fill, spans
 from netsor.finite.workers import Workers, cores
 
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
@@ -102,11 +102,11 @@ def normals(n: int, dtype: str, watch: Stopwatch, workers: Workers) -> float:
     row, streams = np.empty(n, dtype), Streams(0, 0, n)
     stretches = list(spans(n, CHUNK))
 
-    def fill(k: int) -> None:
+    def draw(k: int) -> None:
         lo, hi = stretches[k]
-        streams.fill("floor", k, row[lo:hi])
+        fill(streams.generator("floor", k), row[lo:hi])
 
-    return watch.best(lambda: workers.each(len(stretches), fill))
+    return watch.best(lambda: workers.each(len(stretches), draw))
 
 
 def reading(n: int, most: int, dtype: str, watch: Stopwatch, workers: Workers) -> float:

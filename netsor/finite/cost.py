@@ -27,13 +27,13 @@ def dense_seconds(plan: Plan, n: int, itemsize: int, threads: int) -> float:
 
 
 def lazy_seconds(plan: Plan, n: int, itemsize: int, threads: int) -> float:
-    """Seconds to draw a Gaussian vector for each query, and to read directions and normals about six times in all."""
+    """Seconds to draw a Gaussian vector for each query, and to read directions and normals five times in all."""
     rows: dict[tuple[str, bool], int] = {}
     total = 0.0
     for p in plan.products():
         k = len(p.names)
         mine, other = rows.get((p.matrix, p.transposed), 0), rows.get((p.matrix, not p.transposed), 0)
-        own = 3.0 * (mine + k + other)
+        own = 3.0 * (mine + k) + 2.0 * other
         read = own * n * itemsize * (1 + 0.15 * (k - 1)) / BANDWIDTH
         normals = k * n / (NORMALS * (threads if n > 16384 else 1))
         total += (25 + 10 * k) * CALL + normals + read + 8 * k * n * itemsize / BANDWIDTH

@@ -13,7 +13,7 @@ import numpy as np
 
 from netsor.finite.blas import one_thread
 from netsor.finite.scales import largest, times_power
-from netsor.finite.streams import CHUNK, Array, Streams, spans
+from netsor.finite.streams import CHUNK, Array, Streams, fill, spans
 from netsor.finite.workers import Workers
 
 # Columns worked on at a time where each entry is used once: long enough for products to be fast, and few enough for the
@@ -133,13 +133,14 @@ class Kernels:
 
     def fresh(self, streams: Streams, names: Sequence[str], g: Array, basis: Array) -> Array:
         """Standard normals into the rows of `g`, from the substreams of their names; returns ⟨g_i, basis_j⟩, (q, t)."""
-        n = g.shape[1]
+        n, size = g.shape[1], cached_stripe(len(g) + len(basis))
         dots = self._sums(len(g), n, CHUNK, len(basis))
 
         def work(k: int, lo: int, hi: int) -> None:
-            for row, name in zip(g, names, strict=True):
-                streams.fill(name, k, row[lo:hi])
-            for a, z in ((lo + a, lo + z) for a, z in spans(hi - lo, STRIPE)):
+            generators = [streams.generator(name, k) for name in names]
+            for a, z in ((lo + a, lo + z) for a, z in spans(hi - lo, size)):
+                for row, generator in zip(g, generators, strict=True):
+                    fill(generator, row[a:z])
                 dots[k] += _dots(g[:, a:z], basis[:, a:z])
 
         self._stripes(n, CHUNK, work)

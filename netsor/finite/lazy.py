@@ -8,8 +8,9 @@ orthonormal v's and orthonormal u's. A new x is Σ c_i v_i + ρ v with a unit ve
 because ⟨u_j, W v⟩ = ⟨b_j, v⟩ is known and the component of W v orthogonal to the u's is a fresh Gaussian (the argument
 in the proof of the Master Theorem; Y. M. Lu, "Householder Dice", IEEE Trans. Inf. Theory 2021). Of W v the Gaussian g
 and the coefficients of the u's are kept, so that W x is a combination of g's and u's and no other vector is written.
-T products take O(nT) memory and O(nT²) time, which is that of reading the rows: x's directions twice, the directions of
-the other side twice, and the g's of each side once for each product.
+Fresh Gaussians depend on no x, so that those of several products are drawn ahead, and their products with the
+directions of the other side take one pass over these. T products take O(nT) memory and O(nT²) time, which is that of
+reading the rows for each product: x's directions twice, the directions of the other side and all the g's once.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ NEARLY = 1e-3
 # A vector that keeps less than this share of its length, once the new directions of its batch are subtracted, has lost
 # orthogonality to the old directions through cancellation and is projected again.
 LOSS = 0.1
+# Fresh Gaussians drawn at a time, where so many may be asked for.
+AHEAD = 8
 
 
 class Side:
@@ -44,10 +47,12 @@ class Side:
     vector, and T holds the lengths and the corrections by which rounding errors of the projection are made up for.
     `shift` are these corrections in terms of the directions before. W v_k = `deviations`_k `normals`_k + Σ_j
     `mixing`_kj r_j with the rows r_j of the other side, and `pairs` are the numbers ⟨u, W v⟩ of each v of this side and
-    each u of the other.
+    each u of the other. The first `drawn` normals are drawn, and `ahead` are the inner products of those that no
+    direction has yet with the rows of the other side.
     """
 
-    def __init__(self, capacity: int, n: int, kernels: Kernels | DeviceKernels):
+    def __init__(self, name: str, capacity: int, n: int, kernels: Kernels | DeviceKernels):
+        self.name = name
         self.rows = kernels.empty(capacity, n)
         self.normals = kernels.empty(capacity, n)
         self.deviations = np.zeros(capacity)
@@ -55,7 +60,8 @@ class Side:
         self.triangle = np.zeros((capacity, capacity))
         self.shift = np.zeros((capacity, capacity))
         self.pairs = np.zeros((capacity, 0))
-        self.count = 0
+        self.count = self.drawn = 0
+        self.ahead = np.zeros((0, 0))
 
     @property
     def directions(self) -> Array:
@@ -77,20 +83,28 @@ class Side:
 class Asked:
     """The known products of one matrix: side 0 holds directions v with W v, side 1 directions u with Wᵀ u."""
 
-    def __init__(self, variance: float, queries: tuple[int, int], streams: Streams, kernels: Kernels | DeviceKernels):
+    def __init__(
+        self,
+        name: str,
+        variance: float,
+        queries: tuple[int, int],
+        streams: Streams,
+        kernels: Kernels | DeviceKernels,
+    ):
         self.n = streams.width
         self.streams, self.kernels = streams, kernels
         # What is kept is that of 2^-power W, whose entries are within a safe range.
         self.power = exponent(sqrt(variance), kernels.dtype)
         self.deviation = sqrt(ldexp(variance, -2 * self.power) / self.n)
-        self.sides = tuple(Side(min(q, self.n), self.n, kernels) for q in queries)
+        sides = zip((name, f"{name}ᵀ"), queries, strict=True)
+        self.sides = tuple(Side(side, min(q, self.n), self.n, kernels) for side, q in sides)
         size = len(self.sides[0].pairs), len(self.sides[1].pairs)
         pairs = np.zeros(size)
         self.sides[0].pairs, self.sides[1].pairs = pairs, pairs.T
         self.sides[0].mixing, self.sides[1].mixing = np.zeros(size), np.zeros(size[::-1])
 
-    def multiply(self, transposed: bool, names: list[str], xs: list[Array]) -> list[Array]:
-        """W x (or Wᵀ x) for each x, as one batch; the fresh Gaussians are drawn from the streams `names`."""
+    def multiply(self, transposed: bool, xs: list[Array]) -> list[Array]:
+        """W x (or Wᵀ x) for each x, as one batch."""
         side, other = self.sides[transposed], self.sides[not transposed]
         k, known = self.kernels, side.rows[: side.count, :]
         powers, bad = [0] * len(xs), [False] * len(xs)
@@ -102,11 +116,10 @@ class Asked:
             xs = [k.constant(self.n, 0.0) if none else x for x, none in zip(xs, bad, strict=True)]
             products, squares = k.products(xs, powers, known)
         r = side.count
-        found = orthogonalise(k, side, xs, powers, products, squares, other.normals[: other.count, :])
-        fresh = found.fresh
-        if fresh:
-            self._image(side, other, [names[i] for i in fresh], found)
-        side.count = r + len(fresh)
+        found = orthogonalise(k, side, xs, powers, products, squares, other.normals[: other.drawn, :])
+        if found.fresh:
+            self._image(side, other, found)
+        side.count = r + len(found.fresh)
         if not side.count:
             ys = [k.constant(self.n, 0.0) for _ in xs]
         else:
@@ -117,17 +130,33 @@ class Asked:
         out = [times_power(y, e + self.power) for y, e in zip(ys, powers, strict=True)]
         return [k.constant(self.n, np.nan) if none else y for y, none in zip(out, bad, strict=True)]
 
-    def _image(self, side: Side, other: Side, names: list[str], split: Split) -> None:
+    def _image(self, side: Side, other: Side, split: Split) -> None:
         """W v for the new directions v, which come after the first `count` of their side."""
-        k, r, t = self.kernels, side.count, other.count
-        new = slice(r, r + len(names))
-        drawn = k.fresh(self.streams, names, side.normals[new, :], other.rows[:t, :])
-        along = k.inner(side.rows[new, :], other.normals[:t, :]) if split.along is None else split.along[:, :t]
-        images = along * other.deviations[:t] + split.by_rows @ other.mixing[:t, :r].T
+        r, t = side.count, other.count
+        new = slice(r, r + len(split.fresh))
+        along = split.along
+        if along is None:
+            along = self.kernels.inner(side.rows[new, :], other.normals[: other.drawn, :])
+        drawn = self._fresh(side, other, len(split.fresh))
+        images = along[:, :t] * other.deviations[:t] + split.by_rows @ other.mixing[:t, :r].T
         known = side.triangle.diagonal()[new, None] * images - side.shift[new, :r] @ side.pairs[:r, :t]
         deviation = 0.0 if t == self.n else self.deviation
         side.pairs[new, :t], side.deviations[new] = known, deviation
         side.mixing[new, :t] = other.by_row(known - deviation * other.along(drawn))
+        other.ahead = np.hstack([other.ahead, along[:, t:].T])
+
+    def _fresh(self, side: Side, other: Side, count: int) -> Array:
+        """The inner products of the normals of so many new directions with the rows of the other side; (count, t)."""
+        rows = other.rows[: other.count, :]
+        lacking = count - len(side.ahead)
+        if lacking > 0:
+            more = slice(side.drawn, min(side.drawn + max(lacking, AHEAD), side.normals.shape[0]))
+            # Named by their number, whatever the products are called that need them.
+            names = [f"{side.name} {k}" for k in range(more.start, more.stop)]
+            drawn = self.kernels.fresh(self.streams, names, side.normals[more, :], rows)
+            side.ahead, side.drawn = np.vstack([side.ahead, drawn]), more.stop
+        found, side.ahead = side.ahead[:count], side.ahead[count:]
+        return found
 
 
 class Lazy:
@@ -154,10 +183,10 @@ class Lazy:
         if asked is None:
             counts = self._queries.get((p.matrix, False), 0), self._queries.get((p.matrix, True), 0)
             variance = self._program.matrix[p.matrix].variance
-            asked = Asked(variance, counts, self._streams, self._kernels)
+            asked = Asked(p.matrix, variance, counts, self._streams, self._kernels)
             self._asked[p.matrix] = asked
         with np.errstate(all="ignore"):
-            return asked.multiply(p.transposed, p.names, xs)
+            return asked.multiply(p.transposed, xs)
 
     def release(self, name: str) -> None:
         """Drop what is known of a matrix that no later product needs."""
@@ -173,7 +202,7 @@ class Split:
     """Vectors along the directions of a side, to which those of the numbers `fresh` brought a new one each.
 
     `coefficients` has shape (vectors, old + new directions). `by_rows` are the inner products of the new rows with the
-    old ones, and `along` those with the normals of the other side, or None where they were not computed.
+    old ones, and `along` those with all drawn normals of the other side, or None where they were not computed.
     """
 
     coefficients: Array

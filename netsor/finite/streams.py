@@ -51,13 +51,13 @@ class Streams:
         """The first `count` ≤ `CHUNK` standard normals of one stretch."""
         return self.generator(name, chunk).standard_normal(count)
 
-    def fill(self, name: str, chunk: int, out: Array) -> None:
-        """Fill `out` with the first standard normals of one stretch."""
-        generator = self.generator(name, chunk)
-        if out.dtype == np.float64:
-            generator.standard_normal(out=out)
-        else:
-            out[:] = generator.standard_normal(len(out))
+
+def fill(generator: np.random.Generator, out: Array) -> None:
+    """Fill `out` with the next standard normals of a generator."""
+    if out.dtype == np.float64:
+        generator.standard_normal(out=out)
+    else:
+        out[:] = generator.standard_normal(len(out))
 
 
 def _split(value: int) -> tuple[int, int]:

@@ -48,16 +48,11 @@ class MovingWeights(Engine):
     ):
         self._base, self._kernels, self._n, self._variances = base, kernels, n, variances
         self._terms = {name: Terms(most, n, kernels) for name, most in capacity.items() if most}
-        self._asked = 0
 
     def multiply(self, p: Product, xs: list[Any]) -> list[Any]:
         """W_t x for each x, or W_tᵀ x for each x, shapes (n,); of rows (q, n) for each row."""
-        self._asked += 1
         rows = [row for x in xs for row in (x if x.ndim > 1 else (x,))]
-        # The streams of fresh Gaussians are told apart by the number of the product.
-        names = [f"{p.matrix} {self._asked} {i}" for i in range(len(rows))]
-        ys = self._base.multiply(Product(p.matrix, p.transposed, names, names), rows)
-        y = self._kernels.stacked(ys)
+        y = self._kernels.stacked(self._base.multiply(p, rows))
         terms = self._terms.get(p.matrix)
         if terms is not None and terms.count:
             a, b = terms.a[: terms.count, :], terms.b[: terms.count, :]

@@ -118,10 +118,9 @@ def test_dependent_and_exhausting_queries_have_the_law_of_the_matrix(text: str, 
 def _independent_transpose(monkeypatch: pytest.MonkeyPatch) -> None:
     original = lazy.Asked._image
 
-    def image(self, side, other, names, split):  # type: ignore[no-untyped-def]
-        count, other.count = other.count, 0
-        original(self, side, other, names, split)
-        other.count = count
+    def image(self, side, other, split):  # type: ignore[no-untyped-def]
+        original(self, side, other, split)
+        side.mixing[side.count : side.count + len(split.fresh)] = 0.0
 
     monkeypatch.setattr(lazy.Asked, "_image", image)
 
@@ -140,10 +139,10 @@ def _missing_projection(monkeypatch: pytest.MonkeyPatch) -> None:
 def _forgotten_known_part(monkeypatch: pytest.MonkeyPatch) -> None:
     original = lazy.Asked._image
 
-    def image(self, side, other, names, split):  # type: ignore[no-untyped-def]
-        original(self, side, other, names, split)
+    def image(self, side, other, split):  # type: ignore[no-untyped-def]
+        original(self, side, other, split)
         r, t = side.count, other.count
-        new = slice(r, r + len(names))
+        new = slice(r, r + len(split.fresh))
         side.mixing[new, :t] -= other.by_row(side.pairs[new, :t])
 
     monkeypatch.setattr(lazy.Asked, "_image", image)
@@ -152,9 +151,9 @@ def _forgotten_known_part(monkeypatch: pytest.MonkeyPatch) -> None:
 def _wrong_variance(monkeypatch: pytest.MonkeyPatch) -> None:
     original = lazy.Asked.__init__
 
-    def init(self, variance, queries, streams, kernels):  # type: ignore[no-untyped-def]
+    def init(self, name, variance, queries, streams, kernels):  # type: ignore[no-untyped-def]
         # n − 1 where n belongs: 14 % of the variance at n = 8.
-        original(self, variance * self_width(streams) / (self_width(streams) - 1), queries, streams, kernels)
+        original(self, name, variance * self_width(streams) / (self_width(streams) - 1), queries, streams, kernels)
 
     monkeypatch.setattr(lazy.Asked, "__init__", init)
 
@@ -180,13 +179,13 @@ def test_the_matrix_behind_adaptive_queries_is_iid_gaussian(n: int) -> None:
     seeds = 1500
     entries = np.empty((seeds, n * n))
     for k in range(seeds):
-        w = lazy.Asked(1.0, (n + 3, 3), Streams(5, k, n), KERNELS)
+        w = lazy.Asked("W", 1.0, (n + 3, 3), Streams(5, k, n), KERNELS)
         x = np.arange(1.0, n + 1)
-        (y,) = w.multiply(False, ["y"], [x])
-        (u,) = w.multiply(True, ["u"], [np.maximum(y, 0) + 0.1])
-        (z,) = w.multiply(False, ["z"], [np.tanh(u) - x])
-        w.multiply(True, ["t", "s"], [z, y * z])
-        entries[k] = np.stack(w.multiply(False, [f"e{i}" for i in range(n)], list(np.eye(n))), axis=1).ravel()
+        (y,) = w.multiply(False, [x])
+        (u,) = w.multiply(True, [np.maximum(y, 0) + 0.1])
+        (z,) = w.multiply(False, [np.tanh(u) - x])
+        w.multiply(True, [z, y * z])
+        entries[k] = np.stack(w.multiply(False, list(np.eye(n))), axis=1).ravel()
     entries *= np.sqrt(n)
     tests = 3 * n * n + n**4
     normal = NormalDist()

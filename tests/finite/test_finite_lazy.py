@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from finite_programs import FEEDBACK, program
 
-from netsor.finite import run_vectors
+from netsor.finite import lazy, run_vectors
 from netsor.finite.kernels import Kernels
 from netsor.finite.lazy import Asked
 from netsor.finite.streams import Streams
@@ -16,7 +16,7 @@ WORKERS = Workers(2)
 
 
 def asked(n: int, right: int, left: int, dtype: str = "float64", draw: int = 0, variance: float = 1.0) -> Asked:
-    return Asked(variance, (right, left), Streams(0, draw, n), Kernels(WORKERS, dtype))
+    return Asked("W", variance, (right, left), Streams(0, draw, n), Kernels(WORKERS, dtype))
 
 
 def gram_error(basis: np.ndarray) -> float:
@@ -50,7 +50,7 @@ def test_repeated_dependent_and_exhausting_queries_are_of_one_matrix(n: int) -> 
     said: list[tuple[bool, np.ndarray, np.ndarray]] = []
 
     def ask(transposed: bool, *xs: np.ndarray) -> None:
-        ys = w.multiply(transposed, [f"q{len(said)}.{i}" for i in range(len(xs))], list(xs))
+        ys = w.multiply(transposed, list(xs))
         said.extend((transposed, x.copy(), y.copy()) for x, y in zip(xs, ys, strict=True))
 
     for _ in range(n):
@@ -78,9 +78,9 @@ def test_orthogonality_after_hundreds_of_drifting_queries(dtype: str) -> None:
     ys, us = [], []
     for k in range(steps):
         # As in training: each vector is the one before plus a small step.
-        (y,) = w.multiply(False, [f"y{k}"], [x])
+        (y,) = w.multiply(False, [x])
         p = np.tanh(y) + dtype_of(dtype, 1e-3) * drift[k, 0]
-        (u,) = w.multiply(True, [f"u{k}"], [p])
+        (u,) = w.multiply(True, [p])
         ys.append((x, y))
         us.append((p, u))
         x = x + dtype_of(dtype, 1e-3) * (np.tanh(u) + drift[k, 1])
@@ -108,7 +108,7 @@ def test_projecting_once_would_lose_it() -> None:
     w = asked(n, steps, 0)
     x, drift = np.random.default_rng(0).standard_normal((2, n))
     for k in range(steps):
-        w.multiply(False, [f"y{k}"], [x])
+        w.multiply(False, [x])
         x = x + 1e-9 / (k + 1) * np.tanh((k + 1) * (x + drift))
     assert gram_error(basis) > 1e-8
     assert gram_error(w.sides[0].directions[: w.sides[0].count]) < 1e-14
@@ -119,10 +119,10 @@ def test_a_batch_of_nearly_equal_vectors() -> None:
     rng = np.random.default_rng(1)
     x = rng.standard_normal(n)
     w = asked(n, 40, 10)
-    w.multiply(False, ["a"], [rng.standard_normal(n)])
-    w.multiply(True, ["b"], [rng.standard_normal(n)])
+    w.multiply(False, [rng.standard_normal(n)])
+    w.multiply(True, [rng.standard_normal(n)])
     batch = [x + 10.0**-k * rng.standard_normal(n) for k in range(0, 18, 2)] + [x, -x]
-    ys = w.multiply(False, [f"c{k}" for k in range(len(batch))], batch)
+    ys = w.multiply(False, batch)
     assert gram_error(w.sides[0].directions[: w.sides[0].count]) < 1e-13
     assert np.allclose(ys[-1], -ys[-2], rtol=0, atol=1e-13)
     # W is a bounded map: close arguments have close products.
@@ -130,10 +130,32 @@ def test_a_batch_of_nearly_equal_vectors() -> None:
     assert all(np.linalg.norm(a - b) < 3 * np.linalg.norm(x - y) + 1e-13 for a, b, x, y in steps)
 
 
+@pytest.mark.parametrize("ahead", [1, 3])
+def test_how_many_normals_are_drawn_ahead_does_not_matter(ahead: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their products with directions that come later are those that the directions would have found."""
+    n = 300
+
+    def products() -> list[np.ndarray]:
+        rng = np.random.default_rng(2)
+        w = asked(n, 30, 30)
+        x = rng.standard_normal(n)
+        out = [*w.multiply(False, [x])]
+        for k in range(12):
+            # Single products and batches, with vectors among them that are dependent.
+            out += w.multiply(True, [np.tanh(out[-1]), out[0]][: 1 + k % 2])
+            out += w.multiply(False, [x + 0.1 * out[-1], x, np.sin(out[-1])][: 1 + k % 3])
+        return out
+
+    found = products()
+    monkeypatch.setattr(lazy, "AHEAD", ahead)
+    for a, b in zip(found, products(), strict=True):
+        assert np.allclose(a, b, rtol=0, atol=1e-12 * np.abs(a).max())
+
+
 def test_numbers_that_are_none_pass_through() -> None:
     w = asked(50, 3, 0)
     good, bad = np.ones(50), np.full(50, np.inf)
-    y, z = w.multiply(False, ["a", "b"], [bad, good])
+    y, z = w.multiply(False, [bad, good])
     assert np.all(np.isnan(y)) and np.all(np.isfinite(z))
 
 
