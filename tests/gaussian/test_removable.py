@@ -4,9 +4,10 @@ Truths are integrals of derivatives, which have no divisor: f[u, w] = ∫₀¹ f
 """
 
 import math
+from collections.abc import Callable
 
 import pytest
-from mpmath import cos, exp, inf, mp, mpf, pi, quad, sqrt, tanh
+from mpmath import cos, exp, inf, log, mp, mpf, pi, quad, sinh, sqrt, tanh
 
 import netsor
 
@@ -19,6 +20,16 @@ def normal(f: object, variance: object = 1) -> mpf:
     return quad(lambda z: f(s * z) * exp(-z * z / 2) / sqrt(2 * pi), [-inf, -6, -2, 0, 2, 6, inf])  # type: ignore[operator]
 
 
+def quotient(f: Callable[[mpf], mpf]) -> mpf:
+    """E f(z) for a quotient of which both parts vanish at 0, evaluated with the digits that it loses there."""
+
+    def precise(z: mpf) -> mpf:
+        with mp.workdps(150):
+            return f(z)
+
+    return normal(precise)
+
+
 def mixed(f: object, covariance: float = 0.0) -> mpf:
     """∫₀¹ E f'(s u + (1 − s) w) ds for the derivative f'."""
     return quad(lambda s: normal(f, s * s + (1 - s) ** 2 + 2 * covariance * s * (1 - s)), [0, 0.5, 1])
@@ -27,6 +38,11 @@ def mixed(f: object, covariance: float = 0.0) -> mpf:
 def remainder(f: object, order: int) -> mpf:
     """E (f(u) − Taylor polynomial below this order)/u^order = ∫₀¹ (1 − s)^(order−1)/(order−1)! E f^(order)(su) ds."""
     return quad(lambda s: (1 - s) ** (order - 1) / math.factorial(order - 1) * normal(f, s * s), [0, 1])
+
+
+def half_over_sinh(d: mpf) -> mpf:
+    """(x − y)/(eˣ − eʸ) = e^{−(x+y)/2} (d/2)/sinh(d/2) with d = x − y, which is independent of x + y."""
+    return d / 2 / sinh(d / 2)
 
 
 CASES = {
@@ -45,6 +61,13 @@ CASES = {
     "(x^3 - y^3)/(x - y)": lambda: mpf("2.5"),
     "(relu(u) - relu(w))/(u - w)": lambda: mpf("0.5"),
     "(1 - cos(x - y))/(x - y)^2": lambda: remainder(cos, 2),
+    "u^2/log(1 + u^2)": lambda: quotient(lambda z: z * z / log(1 + z * z)),
+    "u^3/(tanh(u) - u)": lambda: quotient(lambda z: z**3 / (tanh(z) - z)),
+    "u^2/(√(1 + u^2) - 1)": lambda: 1 + normal(lambda z: sqrt(1 + z * z)),
+    "u^2/(exp(u) - 1 - u)": lambda: quotient(lambda z: z * z / (exp(z) - 1 - z)),
+    "(u - w)/(exp(u) - exp(w))": lambda: exp(mpf(1) / 4) * normal(half_over_sinh, 2),
+    "(u^2 - w^2)/(exp(u) - exp(w))": lambda: -exp(mpf(1) / 4) * normal(half_over_sinh, 2),
+    "(x + y)/(exp(x) - exp(-y))": lambda: exp(mpf(1) / 8) * normal(half_over_sinh, 3),
 }
 
 

@@ -194,7 +194,7 @@ def build(shape: Shape, state: State, env: Values, last: Sym | None = None, trus
         out.gain = np.where(np.abs(gain) <= 1e-14 * np.abs(gain).max(axis=1, keepdims=True, initial=0.0), 0.0, gain)
         out.spread = state.covariance[np.ix_(index, index)] - out.gain @ out.gain.T
     for b in shape.breaks:
-        removable = b.kind == "singular" and is_removable(shape.factors, forms, b.at)
+        removable = b.kind == "singular" and is_removable(shape.factors, shape.forms, b.at)
         note_break(out, replace(b, kind="removable") if removable else b, env)
     return out
 

@@ -7,7 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from netsor.expr import Call, Const, Expr, Pow, evaluate, postorder
+from netsor.expr import Call, Const, Expr, Pow, Sym, canonical, evaluate, postorder
+from netsor.expr.build import neg
 from netsor.expr.functions import is_log
 from netsor.expr.intervals import infer_range
 from netsor.gaussian.constants import LATTICE_STEEP, SOFT_ENOUGH
@@ -16,6 +17,7 @@ from netsor.gaussian.integrand.transitions import steepest
 from netsor.gaussian.problem import SingularSums
 from netsor.gaussian.rules.panels import Quadrature
 from netsor.gaussian.symbolic.structure import affine, has_positive_bound
+from netsor.gaussian.symbolic.zero_sets import zeros_of
 
 _DRAWS, _WIDER, _FEW = 2**15, 2.0, 0.05
 # A smaller index of the tail is not told from 1, at which the mean is infinite.
@@ -88,11 +90,20 @@ def is_radial(f: Integrand) -> bool:
         for node in postorder(g):
             if isinstance(node, Pow) and isinstance(node.exponent, Const) and len(node.base.free & known) > 1:
                 k = node.exponent.value
-                if (k < 0 or not isinstance(k, int)) and affine(node.base, known) is None:
+                if (k < 0 or not isinstance(k, int)) and not _vanishes_on_a_plane(node.base, known):
                     at = evaluate(node.base, origin)
                     if not math.isfinite(at) or abs(at) < 1e-6:
                         return True
     return False
+
+
+def _vanishes_on_a_plane(e: Expr, forms: frozenset[Sym]) -> bool:
+    """Whether all zeros of an expression are on one plane, as those of tanh x − tanh y are."""
+    zeros = zeros_of(canonical(e), forms)
+    if not zeros or affine(zeros[0], forms) is None:
+        return False
+    opposite = canonical(neg(zeros[0]))
+    return all(other is opposite for other in zeros[1:])
 
 
 def _through_origin(f: Integrand) -> bool:

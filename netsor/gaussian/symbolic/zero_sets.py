@@ -1,4 +1,4 @@
-"""Zeros of piecewise or monotone arguments: |x| − λ at ±λ, Φ(u) − 0.9 at the quantile."""
+"""Zeros of piecewise or monotone arguments: |x| − λ at ±λ, Φ(u) − 0.9 at the quantile, tanh x − x at 0."""
 
 from __future__ import annotations
 
@@ -19,11 +19,20 @@ from netsor.expr import (
     evaluate,
     postorder,
     split_coefficient,
+    substitute,
 )
-from netsor.expr.build import neg, with_children
+from netsor.expr.build import mul, neg, power, with_children
 from netsor.expr.cases import is_kinked
+from netsor.expr.differentiate import diff
+from netsor.expr.functions import is_log
+from netsor.expr.intervals import infer_range
+from netsor.expr.nodes import MINUS_ONE, ZERO, Number
 
 _MOST = 24
+# The highest order of a zero that is looked for.
+_ORDERS = 4
+# The largest number whose exponential is a float.
+_LARGEST_LOG = 709.0
 
 
 def zeros_of(at: Expr, gaussians: frozenset[Sym]) -> list[Expr]:
@@ -57,7 +66,32 @@ def _parts(e: Expr, gaussians: frozenset[Sym]) -> list[Expr | None]:
     if isinstance(e, Pow) and isinstance(e.exponent, Const) and e.exponent.value > 0:
         return _parts(e.base, gaussians)
     inner = undone(e, gaussians)
-    return [inner] if inner is None or inner is e else _parts(inner, gaussians)
+    if inner is None or inner is not e:
+        return [inner] if inner is None else _parts(inner, gaussians)
+    plane = _only_plane(e, gaussians)
+    return [e if plane is None else plane]
+
+
+def _only_plane(e: Expr, gaussians: frozenset[Sym]) -> Expr | None:
+    """s or s ± t where e vanishes there and nowhere else; None where that is not known.
+
+    With the first k − 1 derivatives in s zero on the plane, e is a multiple of the k-th power of the distance times
+    ∂ᵏe/∂sᵏ at a point between (Taylor), and has no other zero where that derivative keeps its sign.
+    """
+    moving = sorted(e.free & gaussians, key=lambda s: s.digest)
+    if isinstance(e, Sym) or not 1 <= len(moving) <= 2:
+        return None
+    s, others = moving[0], moving[1:]
+    for place in (others[0], neg(others[0])) if others else (ZERO,):
+        derivative = e
+        for _ in range(_ORDERS):
+            if canonical(substitute(derivative, {s: place})) is not ZERO:
+                break
+            derivative = canonical(diff(derivative, s))
+            low, high = infer_range(derivative, {})
+            if derivative is not ZERO and (low >= 0 or high <= 0):
+                return canonical(add(s, neg(place)))
+    return None
 
 
 def _branches(node: Expr) -> list[Expr]:
@@ -81,7 +115,7 @@ def exchanged(root: Expr, old: Expr, new: Expr) -> Expr:
 
 
 def undone(e: Expr, gaussians: frozenset[Sym]) -> Expr | None:
-    """u − f⁻¹(−c/a) for e = a f(u) + c with an increasing f and numbers a, c, and u − v for e = a f(u) − a f(v).
+    """u − v for e = a (f(u) − f(v)) with an increasing f, or a logarithm or root, and a number or expression v.
 
     None where e has no zero.
     """
@@ -97,20 +131,34 @@ def undone(e: Expr, gaussians: frozenset[Sym]) -> Expr | None:
         if len(moving) != 1 or any(not isinstance(t, Const) for t in still):
             return e
         a, f = split_coefficient(moving[0])
-        inverse = FUNCTIONS[f.fn].inverse if isinstance(f, Call) else None
-        if not isinstance(f, Call) or inverse is None:
-            return e
-        level = -math.fsum(float(t.value) for t in still if isinstance(t, Const)) / a
-        low, high = inverse
-        if not low < level < high:
-            return None
-        e = canonical(add(f.children[0], Const(-_inverse(f.fn, level))))
+        level = canonical(mul(power(Const(a), MINUS_ONE), neg(add(*still))))
+        solved = _undone_once(f, level.value) if isinstance(level, Const) else f
+        if solved is f or solved is None:
+            return None if solved is None else e
+        e = canonical(solved)
     return e
+
+
+def _undone_once(f: Expr, level: Number) -> Expr | None:
+    """u − v where f(u) is the level at v alone; f where it is not inverted, and None where it misses the level."""
+    match f:
+        case Call() if is_log(f) and level < _LARGEST_LOG:
+            return add(f.children[0], Const(-math.exp(level) if level else -1))
+        case Call() if (inverse := FUNCTIONS[f.fn].inverse) is not None:
+            low, high = inverse
+            return add(f.children[0], Const(-_inverse(f.fn, float(level)))) if low < level < high else None
+        case Pow(exponent=Const(value=r)) if not isinstance(r, int):
+            if level < 0 or level == 0 and r < 0:
+                return None
+            return add(f.base, neg(power(Const(level), power(f.exponent, MINUS_ONE))))
+    return f
 
 
 def _inverse(fn: str, level: float) -> float:
     u = Sym(("inverse", 0))
     f = Call._make(fn, (u,))
+    if evaluate(f, {u: 0.0}) == level:
+        return 0.0
     a, b = -1.0, 1.0
     while evaluate(f, {u: a}) > level and a > -800:
         a *= 2
