@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -192,7 +192,7 @@ class Network:
     """One network of a width while it is trained."""
 
     def __init__(self, training: FiniteTraining, job: Job, streams: Streams, workers: Workers):
-        self.training, self.streams, self.workers = training, streams, workers
+        self.training, self.job, self.streams, self.workers = training, job, streams, workers
         self.n, self.steps, self.draw = job.width, training.steps, streams.index
         self.kernels = job.kernels(workers)
         self.engine = job.engine_for(streams, workers, training.products(job.plan).queries())
@@ -230,13 +230,19 @@ class Network:
         lost: set[str] = set()
         # Once an output was zero, or nearly so, it is watched where numbers fall below the floats.
         watched: Underflow | None = None
+        on_host: Network | None = None
         first: Array | None = None
         for t in range(len(batches) + 1):
             told(t)
             with np.errstate(all="ignore"):
                 lost.clear()
                 store, scalars, f = self._forward(watched)
-                if np.any(abs(f) < np.finfo(self.forward.dtype).tiny) and self.forward.device is None:
+                is_tiny = bool(np.any(abs(f) < np.finfo(self.forward.dtype).tiny))
+                if is_tiny and self.job.device is not None and on_host is None:
+                    # A device tells nothing of it: the same network on numpy's arrays watches all of its steps.
+                    on_host = Network(self.training, replace(self.job, device=None), self.streams, self.workers)
+                    on_host.descend(told)
+                elif is_tiny and self.job.device is None:
                     if watched is None:
                         watched = lost.add
                         self._forward(watched)

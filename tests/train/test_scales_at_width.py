@@ -49,3 +49,22 @@ def test_a_row_of_zeros_is_not_refused() -> None:
     rows = np.array([[0.0, 0.0], [1.0, 0.0]])
     assert not document.ntk(rows, width=8, seeds=2).ntk.mean[0].any()
     assert not document.train(rows, [1, 2], steps=2, f0="network", limit=False, width=8).runs[0].values[..., 0, :].any()
+
+
+@pytest.mark.parametrize("engine", ["dense", "lazy"])
+@pytest.mark.parametrize(("module", "device"), [("torch", "torch:cpu"), ("array_api_strict", "array_api_strict")])
+def test_zeros_on_a_device(module: str, device: str, engine: str) -> None:
+    """f is of degree 3 in the inputs: at 2⁻⁴⁰⁰ it is below all floats, and on a row of zeros it is zero."""
+    pytest.importorskip("array_api_compat")
+    pytest.importorskip(module)
+    document = netsor.loads(HEAD + NETWORKS[1][1] + "\noutput f := vᵀ x / √n\n")
+    settings = {"steps": 1, "lr": 0.1, "f0": "network", "limit": False, "width": 8, "engine": engine, "device": device}
+    with pytest.raises(NetsorError) as caught:
+        document.train(2.0**-400 * ROWS, [1, 2], **settings)
+    assert caught.value.diagnostics[0].code == "E703"
+    # So it is on a test row.
+    with pytest.raises(NetsorError) as caught:
+        document.train(ROWS, [1, 2], 2.0**-400 * ROWS[:1], **settings)
+    assert caught.value.diagnostics[0].code == "E703"
+    found = document.train(np.array([[0.0, 0.0], [1.0, 0.0]]), [1, 2], **settings).runs[0].values
+    assert not found[..., 0, :].any() and found[..., 1, :].all()
