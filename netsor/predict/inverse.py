@@ -16,12 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from netsor.predict.rounding import LONG, LONG_UNIT, UNIT, Array, growth, long_product
+from netsor.predict.smallest import least_eigenvalue
 from netsor.predict.spectrum import Spectrum, decompose
 from netsor.predict.systems import Matrix, Sides, Solved, outer, products
 from netsor.predict.tiles import Tiles
 
-# Steps of inverse iteration towards the smallest eigenvalue, and of refinement of a solution.
-_ITERATIONS, _REFINEMENTS = 8, 2
+# Steps of refinement of a solution.
+_REFINEMENTS = 2
 
 
 @dataclass(frozen=True)
@@ -40,20 +41,23 @@ class SolvedInverse(Solved):
 
 
 class ByResiduals(ABC):
-    """A⁻¹ for columns, and bounds from the residuals of what `_solve` finds; `inverse_norm` bounds ‖A⁻¹‖.
+    """A⁻¹ for columns, A = K + S, and bounds from the residuals of what `_solve` finds; `inverse_norm` bounds ‖A⁻¹‖.
 
     `lost` counts the directions whose eigenvalue is not told from zero.
     """
 
     lost = 0
 
-    def __init__(self, matrix: Matrix | Tiles, inverse_norm: float) -> None:
-        self.matrix, self.inverse_norm = matrix, inverse_norm
-        self.spread, self.scales = matrix.spread, matrix.scales
+    def __init__(self, matrix: Matrix | Tiles, shift: float) -> None:
+        self.matrix, self.shift = matrix, shift
+        self.inverse_norm = 1 / shift if shift else np.inf
+        self.spread = matrix.spread
+        # σ with |A| ≤ σ σᵀ, entry by entry.
+        self.scales = np.sqrt(matrix.scales**2 + shift) * (1 + 2 * UNIT)
 
     def times(self, x: Array) -> Array:
         """A x."""
-        return self.matrix.times(x)
+        return self.matrix.times(x) + self.shift * x
 
     @abstractmethod
     def _solve(self, rhs: Array) -> Array: ...
@@ -66,19 +70,18 @@ class ByResiduals(ABC):
         # Of a kernel on disk, products in long floats would be too many.
         exactly = exactly and isinstance(matrix, Matrix)
         if exactly and isinstance(matrix, Matrix):
-            a = matrix.value
-            residual = rhs - long_product(a, value)
+            residual = rhs - self._long_times(value)
             for _ in range(_REFINEMENTS):
                 # What is left where the solution is rounded as well as a float can be.
                 least = UNIT * self.scales[:, None] * (self.scales @ np.abs(value))
                 if (np.linalg.norm(residual.astype(float), axis=0) <= np.linalg.norm(least, axis=0)).all():
                     break
                 value = value + self._solve(residual.astype(float))
-                residual = rhs - long_product(a, value)
-            rounding = growth(n + 2, LONG_UNIT)
+                residual = rhs - self._long_times(value)
+            rounding = growth(n + 4, LONG_UNIT)
         else:
             residual = rhs - self.times(value)
-            rounding = growth(n + 2)
+            rounding = growth(n + 4)
         size = np.abs(value)
         slack = error + rounding * (self.scales[:, None] * (self.scales @ size) + np.abs(rhs))
         moved = matrix.error @ size * (1 + growth(n + 2)) if exactly and isinstance(matrix, Matrix) else None
@@ -86,6 +89,11 @@ class ByResiduals(ABC):
         unknown = moved if moved is not None else self.spread[:, None] * weight
         norm = np.linalg.norm(np.abs(residual).astype(float) + slack + unknown, axis=0) * (1 + growth(n + 4))
         return SolvedInverse(rhs, error, value, residual, slack, moved, weight, norm, exactly)
+
+    def _long_times(self, x: Array) -> Array:
+        """A x in long floats, of a kernel in memory."""
+        assert isinstance(self.matrix, Matrix)
+        return long_product(self.matrix.value, x) + LONG(self.shift) * x
 
     def form(self, left: Solved, right: Solved, pairs: bool = True) -> Sides:
         assert isinstance(left, SolvedInverse) and isinstance(right, SolvedInverse)
@@ -128,59 +136,32 @@ class Inverse(ByResiduals):
     def __init__(self, kernel: Matrix, shift: float) -> None:
         from scipy.linalg import LinAlgError, cholesky
 
-        self.kernel, self.shift = kernel, shift
+        super().__init__(kernel, shift)
+        self.kernel = kernel
         n = len(kernel)
-        a = np.array(kernel.value)
-        a[np.diag_indices(n)] += shift
-        error = np.array(kernel.error)
-        if shift:
-            error[np.diag_indices(n)] += UNIT * np.abs(a.diagonal())
-        self._sum = Matrix(a, error)
-        super().__init__(self._sum, 1 / shift if shift else np.inf)
         self._spectrum: Spectrum | None = None
         self._factor: Array | None = None
         if not n:
             return
+        a = np.array(kernel.value)
+        a[np.diag_indices(n)] += shift
+        trace, largest = float(a.trace()), float(a.diagonal().max())
         try:
-            self._factor = cholesky(a, lower=True, check_finite=False)
+            # A matrix by columns is factored in place, and of a symmetric one these are its rows.
+            self._factor = cholesky(a.T, lower=False, overwrite_a=True, check_finite=False)
         except LinAlgError:
             self._decompose()
             return
         # Where the shift is far above rounding, what depends on λ_min is negligible.
-        if shift < np.sqrt(UNIT) * float(a.trace()):
-            least = self._least_eigenvalue()
+        if shift < np.sqrt(UNIT) * trace:
+            # The backward error of a solution from a factor (Higham 2002, Theorem 10.4), and the rounding of the shift.
+            backward = growth(3 * n + 4) * trace + 2 * UNIT * largest
+            least = least_eigenvalue(self._solve, n, backward) - kernel.distance
             if least > 0:
                 self.inverse_norm = 1 / max(least, shift)
             else:
                 self._factor = None
                 self._decompose()
-
-    def _least_eigenvalue(self) -> float:
-        """A lower bound on the smallest eigenvalue of the true A; none above zero where it is not told from zero.
-
-        The Cholesky factorization of A − σ runs to its end only if λ_min(A) ≥ σ − γ_{n+1} tr A (Rump 2006).
-        """
-        from scipy.linalg import LinAlgError, cholesky
-
-        a = self._sum.value
-        n = len(a)
-        x = np.random.default_rng(0).standard_normal(n)
-        length = 0.0
-        for _ in range(_ITERATIONS):
-            x /= np.linalg.norm(x)
-            x = self._solve(x[:, None])[:, 0]
-            length = float(np.linalg.norm(x))
-        if not np.isfinite(length) or length == 0.0:
-            return 0.0
-        guess = 0.5 / length
-        moved = np.array(a)
-        moved[np.diag_indices(n)] -= guess
-        try:
-            cholesky(moved, lower=True, overwrite_a=True, check_finite=False)
-        except LinAlgError:
-            return 0.0
-        rounding = 2 * growth(n + 2) * float(np.abs(a.diagonal()).sum())
-        return guess - rounding - self.matrix.distance
 
     def _decompose(self) -> None:
         """Least norm: directions with eigenvalues within the error of the kernel are left out."""
@@ -198,7 +179,7 @@ class Inverse(ByResiduals):
         from scipy.linalg import cho_solve
 
         if self._factor is not None:
-            return np.asarray(cho_solve((self._factor, True), rhs, check_finite=False))
+            return np.asarray(cho_solve((self._factor, False), rhs, check_finite=False))
         if self._spectrum is not None:
             return np.asarray(self._vectors @ ((self._vectors.T @ rhs) / self._values[:, None]))
         return np.zeros_like(rhs)

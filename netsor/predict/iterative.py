@@ -20,15 +20,11 @@ class Iterative(ByResiduals):
     """(K + S)⁻¹ for a positive S, which is a lower bound on the eigenvalues of K + S."""
 
     def __init__(self, kernel: Tiles, shift: float) -> None:
-        super().__init__(kernel, 1 / shift)
-        self.shift = shift
+        super().__init__(kernel, shift)
         self._low = pivoted_cholesky(kernel, min(_RANK, len(kernel)), 1e-3 * shift)
         inner = self._low.T @ self._low
         inner[np.diag_indices(len(inner))] += shift
         self._inner = inner
-
-    def times(self, x: Array) -> Array:
-        return self.matrix.times(x) + self.shift * x
 
     def _solve(self, rhs: Array) -> Array:
         from scipy.sparse.linalg import LinearOperator, cg

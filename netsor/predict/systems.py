@@ -6,12 +6,17 @@ on the way. `netsor.predict.inverse` and `netsor.predict.flow` find g(A) r and b
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
 from netsor.predict.rounding import UNIT, Array
+
+# Rows of a matrix that are worked on at once, in a cache.
+_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -24,41 +29,45 @@ class Matrix:
     def __len__(self) -> int:
         return len(self.value)
 
-    @property
+    @cached_property
     def spread(self) -> Array:
         """φ with error ≤ φ φᵀ, entry by entry: φ_i² is the largest error of row i."""
         return np.sqrt(self.error.max(axis=1, initial=0.0))
 
-    @property
+    @cached_property
     def distance(self) -> float:
         """A bound on ‖value − truth‖₂: the largest sum of a row."""
         return float(self.error.sum(axis=1).max(initial=0.0)) * (1 + len(self) * UNIT)
 
-    @property
+    @cached_property
     def norm(self) -> float:
         """A bound on ‖value‖₂: the largest sum of a row."""
-        return float(np.abs(self.value).sum(axis=1).max(initial=0.0))
+        return max((float(np.abs(part).sum(axis=1).max()) for _, part in self._parts()), default=0.0)
 
     def times(self, x: Array) -> Array:
         """The product with columns x."""
         return np.asarray(self.value @ x)
 
-    @property
+    @cached_property
     def scales(self) -> Array:
-        """σ with |value| ≤ σ σᵀ, entry by entry: the largest of a row, or √ of the diagonal where that suffices."""
+        """σ with |value| ≤ σ σᵀ, entry by entry: √ of the diagonal, or more in a row where that is not enough."""
         diagonal = np.sqrt(np.maximum(self.value.diagonal(), 0.0))
-        return np.maximum(diagonal, _over(np.abs(self.value), diagonal))
+        out = np.array(diagonal)
+        for first, part in self._parts():
+            size = np.abs(part)
+            beyond = size > diagonal[first : first + len(part), None] * diagonal
+            if beyond.any():
+                # Too small at most by rounding, and where a diagonal is zero.
+                needed = np.sqrt(np.where(beyond, size, 0.0))
+                rows = out[first : first + len(part)]
+                np.maximum(rows, needed.max(axis=1), out=rows)
+                np.maximum(out, needed.max(axis=0), out=out)
+        return out
 
-
-def _over(value: Array, scales: Array) -> Array:
-    """What a scale has to be so that σ_i σ_j covers |value_ij|, given scales that are too small at most by rounding."""
-    out = np.array(scales)
-    for i, row in enumerate(value):
-        beyond = row > scales[i] * scales
-        if beyond.any():
-            out[i] = max(out[i], np.sqrt(float(row[beyond].max())))
-            out[beyond] = np.maximum(out[beyond], np.sqrt(row[beyond]))
-    return out
+    def _parts(self) -> Iterator[tuple[int, Array]]:
+        """The rows, some at a time, with the number of the first."""
+        for i in range(0, len(self), _ROWS):
+            yield i, self.value[i : i + _ROWS]
 
 
 @dataclass(frozen=True)

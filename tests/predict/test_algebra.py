@@ -5,9 +5,11 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 import pytest
+from scipy.linalg import cho_factor, cho_solve
 
 from netsor.predict.gaussian_process import Moments, Rows, Targets, ensemble, posterior
 from netsor.predict.rounding import defect_of_gram
+from netsor.predict.smallest import least_eigenvalue
 from netsor.predict.systems import Matrix
 
 TRAIN, TEST = 6, 2
@@ -120,6 +122,25 @@ def test_a_singular_kernel_has_the_answer_of_least_norm():
     slow = ensemble(kernel, cross, kernel, cross, own, Targets(y, 0 * y), 0.0, 2.0, False)
     decay = (1 - np.exp(-2.0 * (x @ x))) / (x @ x)
     assert abs(slow.mean[0, 0] - 3 * decay * x @ y[:, 0]) <= slow.mean_error[0, 0] + 1e-15 < 1e-12
+
+
+@pytest.mark.parametrize("n", [1, 2, 30, 200])
+@pytest.mark.parametrize("power", [1, 2, 4])
+def test_the_smallest_eigenvalue_is_bounded_from_below(n, power):
+    """Of powers of the second difference matrix, whose entries are whole numbers: λ = (4 sin²(π/(2n + 2)))^p."""
+    a = np.linalg.matrix_power(2 * np.eye(n) - np.eye(n, k=1) - np.eye(n, k=-1), power)
+    truth = (4 * np.sin(np.pi / (2 * n + 2)) ** 2) ** power
+    backward = 4 * n * 2.0**-53 * float(a.trace())
+
+    def solve(b):
+        return cho_solve(cho_factor(a), b)
+
+    found = least_eigenvalue(solve, n, backward)
+    assert found <= truth
+    # Within rounding of zero nothing is known.
+    assert found > truth / 3 or truth < 10 * backward
+    # A backward error that could have hidden the eigenvalue leaves no bound.
+    assert least_eigenvalue(solve, n, 3 * truth) == 0
 
 
 def test_the_defect_of_columns_is_bounded():
