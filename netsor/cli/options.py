@@ -70,7 +70,8 @@ def open_workers(args: argparse.Namespace, stack: ExitStack) -> Executor | None:
 
 def refuse_unused(args: argparse.Namespace, names: Sequence[str], why: str) -> None:
     """E010 for the options among these (with None, False or nothing for absent) that were given and do nothing."""
-    given = [f"--{name.replace('_', '-')}" for name in names if getattr(args, name) not in (None, False, [])]
+    values = {name: getattr(args, name) for name in names}
+    given = [f"--{k.replace('_', '-')}" for k, v in values.items() if v is not None and v is not False and v != []]
     if given:
         raise NetsorError(files.does_nothing(given, why))
 

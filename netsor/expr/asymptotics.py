@@ -52,7 +52,7 @@ from netsor.expr.nodes import (
     postorder,
 )
 from netsor.expr.printing import to_text
-from netsor.expr.rationals import as_bound, as_float, rounded
+from netsor.expr.rationals import as_float
 from netsor.expr.series import OSCILLATES, about_limit
 
 __all__ = ["Diverges", "factors_in_width", "series_along", "series_in_width", "width_limit"]
@@ -78,8 +78,7 @@ def _limit(s: Series) -> float:
         raise Diverges(rate_text(s.terms[0][0]), grows=True)
     if s.rest is not None and growth(s.rest) >= 0:
         raise Diverges(s.why, known=s.why.startswith(_OSCILLATE))
-    at = s.at(CONSTANT)
-    return as_float(rounded(at.value, as_bound(at.error)))
+    return as_float(s.at(CONSTANT).as_number())
 
 
 _OSCILLATE = tuple(name + OSCILLATES for name, entry in FUNCTIONS.items() if entry.wave is not None)

@@ -200,6 +200,10 @@ def erf(at: Arithmetic, u: Ball) -> Ball:
     x = u.value
     if x == 0:
         return u
+    least = abs(x) - u.error
+    # erfc x ≤ e^{−x²}, where the sum would have as many terms as x².
+    if least > 0 and (rest := (-least * least).exp()) < at.unit:
+        return at.rounded(Decimal(1).copy_sign(x), _up(rest, Decimal(2)))
     term, total, k = x, x, 0
     while abs(term) > abs(total) * at.unit / 100:
         k += 1

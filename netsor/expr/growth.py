@@ -17,11 +17,12 @@ from typing import NamedTuple
 from netsor.expr.balls import CANCELLED, Smooth, image
 from netsor.expr.balls import exponential as exponential_of
 from netsor.expr.balls import logarithm as logarithm_of
-from netsor.expr.rationals import Rounded, decimal
+from netsor.expr.rationals import Rounded, as_bound, decimal, rounded
 
 Rational = Fraction | float
 # The number of terms kept in a series, and in a Taylor expansion.
 KEPT = 12
+_TOO_LARGE = "its numbers are too large to compute with"
 
 
 class Diverges(Exception):
@@ -91,8 +92,15 @@ class Coefficient(NamedTuple):
         """A smooth function at this number; raises `Diverges` where its value is not known."""
         found = image(f, self.value, self.error, _DIGITS)
         if found is None:
-            raise Diverges("its numbers are too large to compute with", known=False)
+            raise Diverges(_TOO_LARGE, known=False)
         return Coefficient(*found)
+
+    def as_number(self) -> int | float:
+        """The number as a constant of an expression; raises `Diverges` where it is beyond the doubles."""
+        try:
+            return rounded(self.value, as_bound(self.error))
+        except OverflowError:
+            raise Diverges(_TOO_LARGE, known=False) from None
 
 
 # The digits and the bits of a rounded number, and the ratio of terms whose sum loses the smaller one in them.
@@ -118,7 +126,7 @@ def _rounded(q: Fraction, bits: int, up: int = 0) -> Fraction:
 def approximate(value: float, error: float) -> Coefficient:
     """A float with this bound on its error; raises `Diverges` where they are not finite."""
     if not (math.isfinite(value) and math.isfinite(error)):
-        raise Diverges("its numbers are too large to compute with", known=False)
+        raise Diverges(_TOO_LARGE, known=False)
     return Coefficient(Fraction(value), Fraction(error))
 
 
@@ -127,7 +135,7 @@ def coefficient(value: float) -> Coefficient:
     if isinstance(value, int):
         return Coefficient(Fraction(value))
     if not math.isfinite(value):
-        raise Diverges("its numbers are too large to compute with", known=False)
+        raise Diverges(_TOO_LARGE, known=False)
     if isinstance(value, Rounded):
         return Coefficient(value.exact, Fraction(value.error))
     exact = decimal(value)

@@ -36,7 +36,6 @@ from netsor.expr.growth import Rate, growth
 from netsor.expr.intervals import infer_range
 from netsor.expr.layers import Layer, Place
 from netsor.expr.nodes import ONE, WIDTH, ZERO, Add, Call, Cmp, Cond, Const, Expr, Mul, Pow, Star, Sym, postorder
-from netsor.expr.rationals import as_bound, rounded
 from netsor.expr.values import compare_values
 
 _MOST_CASES = 10
@@ -451,7 +450,7 @@ def of_constant(e: Expr) -> Expansion:
         if rate.exps or len(rate.logs) > 1:
             rest = min(rest, _order(rate))
             break
-        terms.append((_order(rate), Const(rounded(c.value, as_bound(c.error)))))
+        terms.append((_order(rate), Const(c.as_number())))
     return Expansion(tuple(t for t in terms if t[0] < rest), rest)
 
 

@@ -24,6 +24,8 @@ from netsor.core import (
     Program,
 )
 from netsor.deadline import verify_time
+from netsor.diagnostics import NetsorError
+from netsor.diagnostics.catalogue import divergence
 from netsor.expr import (
     WIDTH,
     ZERO,
@@ -46,6 +48,7 @@ from netsor.expr import (
     sym,
 )
 from netsor.expr.asymptotics import width_limit
+from netsor.expr.nodes import has_infinite_constant
 from netsor.transform.names import Names
 
 ROOT_N = power(WIDTH, Const(0.5))
@@ -99,7 +102,10 @@ class Builder:
         return self._made[key]
 
     def nonlin(self, name: str, psi: Expr) -> Expr:
-        """NONLIN⁺: a variable with the value ψ (Eq. 60), or ψ itself where it is zero or a variable already."""
+        """NONLIN⁺: a variable with the value ψ (Eq. 60), or ψ itself where it is zero or a variable already.
+
+        Raises NetsorError where a number in ψ is beyond the doubles (E506), as `moment` does.
+        """
         if psi is ZERO or (isinstance(psi, Sym) and psi.name in self._vectors):
             return psi
         vectors, scalars = self._arguments(psi)
@@ -157,6 +163,8 @@ class Builder:
         verify_time()
         if name in self._vectors or name in self._scalars:
             raise AssertionError(f"two variables named {name}")
+        if isinstance(i, (Nonlin, Moment)) and any(has_infinite_constant(e) for e in postorder(i.psi)):
+            raise NetsorError(divergence.derived_too_large(name))
         self.instructions.append(i)
         self._made[key] = sym(name)
 

@@ -233,6 +233,14 @@ def too_large(span: Span) -> Diagnostic:
     )
 
 
+def derived_too_large(name: str) -> Diagnostic:
+    return E506(
+        f"`{name}`, which is made of the network, has a number that is too large",
+        notes=("products of the network's own numbers are beyond 1.8e308, the largest number",),
+        hint="scale what the large numbers of the network stand before",
+    )
+
+
 def division_by_zero(span: Span) -> Diagnostic:
     return E506(
         "division by zero" + ("" if span.text == "0" else f": `{short(span.text)}` is 0"),

@@ -121,6 +121,7 @@ def without_last(f: Integrand, s: Sym, env: Values) -> Integrand | None:
         root=f.root[keep, :-1],
         shift=f.shift[keep],
         planes=planes,
+        surfaces=[surface for surface in f.surfaces if s not in surface.at.free],
         gain=f.gain[:, :-1],
         closed=(*f.closed, Closed(smooth, a, b, sd)),
     )

@@ -116,8 +116,8 @@ class _Conditions:
             row = self._row(b.at)
             if row is None:
                 return 0.0
-            variance = float(row @ self.inputs.covariance @ row)
-            narrow = min(narrow, 1 / variance if variance > 0 else 1.0)
+            size, share = self._spread(row)
+            narrow = min(narrow, max(1.0, size * math.sqrt(share)) ** -2.0)
         return narrow
 
     @cached_property
@@ -127,10 +127,21 @@ class _Conditions:
             row = self._row(b.at)
             if b.kind not in ("soft", "kink") or row is None or self.shape.masses:
                 return self.reach
-            variance = float(row @ self.inputs.covariance @ row)
-            if variance < _DEGENERATE * float(row * row @ np.diag(self.inputs.covariance)):
+            if self._spread(row)[1] < _DEGENERATE:
                 return self.reach
         return self.reach if self.shape.masses else 1.0
+
+    def _spread(self, row: Array) -> tuple[float, float]:
+        """d and s such that d² s is the variance of an affine form, and d² the sum of those of its parts.
+
+        The variances themselves may be beyond the doubles.
+        """
+        parts = row * np.sqrt(np.diag(self.inputs.covariance))
+        size = math.hypot(*parts)
+        if not 0 < size < math.inf:
+            return size, 1.0
+        unit = row / size
+        return size, max(float(unit @ self.inputs.covariance @ unit), 0.0)
 
     def _row(self, at: Expr) -> Array | None:
         """The coefficients of an affine argument; None for other arguments."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
+from fractions import Fraction
 
 from netsor.core import DataRef, InputRef, Instruction, MatMul, Program
 from netsor.expr import ZERO, Expr, Named, Sym, rewrite, substitute
+from netsor.expr.rationals import rational
+from netsor.gaussian.problem import Unsettled
 from netsor.show.derivation.symbols import DATA, kind, names, symbol
 
 
@@ -18,11 +20,18 @@ def ref_text(ref: DataRef | InputRef) -> str:
 
 
 def value_of(s: Sym, program: Program) -> float:
-    """What the data say that a symbol is."""
+    """What the data say that a symbol is; raises Unsettled where no float holds it."""
+    try:
+        return float(_exact_value(s, program))
+    except OverflowError:
+        raise Unsettled("a product of the data is beyond 1.8e308, the largest number") from None
+
+
+def _exact_value(s: Sym, program: Program) -> Fraction:
     rows = [program.datum[r.name].row(r.row) for r in names(s)]
     if len(rows) == 1:
-        return float(rows[0])  # type: ignore[arg-type]
-    return math.fsum(x * y for x, y in zip(*rows, strict=True))
+        return rational(rows[0])  # type: ignore[arg-type]
+    return sum((rational(x) * rational(y) for x, y in zip(*rows, strict=True)), Fraction(0))
 
 
 def of_embeddings(program: Program, x: str, y: str) -> Expr:
@@ -30,7 +39,7 @@ def of_embeddings(program: Program, x: str, y: str) -> Expr:
     a, b = (program.embedding[name].source for name in (x, y))
     assert isinstance(a, DataRef) and isinstance(b, DataRef)
     s = symbol(DATA, *sorted((a, b), key=lambda r: (r.name, r.row)))
-    return s if value_of(s, program) else ZERO
+    return s if _exact_value(s, program) else ZERO
 
 
 def data_in(e: Expr) -> list[Sym]:

@@ -1,0 +1,104 @@
+"""What another attack found, each of its kind; the numbers are closed forms."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import mpmath
+import numpy as np
+import pytest
+
+from netsor.api import loads
+from netsor.cli.main import main
+from netsor.diagnostics import NetsorError
+from netsor.expr.balls import erf, image
+from netsor.show.derivation import as_text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "output a := mean(min(x, {}))",
+        "scalar s = {}\noutput a := mean(s * x)",
+        "output a := mean(max(√n (tanh(x + y/√n) - tanh(x)), {}))",
+    ],
+)
+def test_a_limit_beyond_the_doubles_is_told(line: str) -> None:
+    """(10^160 + 1/n)^(7/3) tends to a number that no double holds, though each of its factors is one."""
+    with pytest.raises(NetsorError, match="too large to compute with"):
+        loads("vector x, y ~ N(0, 1)\n" + line.format("(1e160 + 1/n)^(1/3) * (1e160 + 1/n)^2")).program
+
+
+@pytest.mark.filterwarnings("error")
+def test_forms_whose_variance_is_no_double() -> None:
+    text = (
+        "matrix W\nvector x ~ N(0, 1)\nz := 1e200 x\nh := W z\noutput a := mean(tanh(h)^2)\noutput b := mean(step(h))\n"
+    )
+    found = loads(text).limit()
+    assert abs(found["a"].value - 1) <= found["a"].error <= 1e-12
+    assert abs(found["b"].value - 0.5) <= found["b"].error <= 1e-12
+
+
+@pytest.mark.parametrize("x", ["0.5", "-3", "12.5", "13.7", "-14", "40", "1e12", "-1e300"])
+def test_erf_far_out_has_few_terms(x: str) -> None:
+    """The series has x² terms; where erfc is below all digits that are asked for, none is needed."""
+    from fractions import Fraction
+
+    with mpmath.workdps(120):
+        expected = mpmath.erf(mpmath.mpf(x))
+        found = image(erf, Fraction(x), Fraction(0), 80)
+        assert found is not None
+        value = mpmath.mpf(found.value.numerator) / found.value.denominator
+        assert abs(value - expected) <= mpmath.mpf(found.error.numerator) / found.error.denominator
+        assert found.error < Fraction(1, 10**76)
+
+
+def test_what_the_bounds_of_clip_leave_no_choice() -> None:
+    """clip(u, −1, −2) is −2 for every u: its breaks go with the variable that is integrated in closed form."""
+    text = "matrix W\nvector x, y ~ N(0, 1)\nk := mean(x^2)\na := clip(k * atan(x), -1, -2)\n"
+    text += "b := clip(k * atan(y + 0.5*x), -1, -2)\noutput o := mean(a * b)\n"
+    network = "network m(ξ : 2)\nmatrix U : (n, 2) ~ N(0, 1e-8)\nvector v ~ N(0, 1)\ng := U ξ\nx := atan(g)\n"
+    network += "s := mean(x * x)\noutput f := vᵀ clip(s * x, -1, -2) / √n\n"
+    found = loads(text).limit()["o"]
+    kernel = loads(network).nngp([[1, 0.5], [-0.5, 1], [0.3, 0.3]])
+    assert abs(found.value - 4) <= found.error
+    assert np.all(abs(kernel.value - 4) <= kernel.error)
+
+
+ROWS = "data X : (3, 2) = [[3e299, 3e299], [-5e299, 1e300], [3e299, -3e299]]\nmatrix U : (n, 2) ~ N(0, 1)\n"
+
+
+def test_products_of_data_beyond_the_doubles_have_names_in_a_derivation() -> None:
+    """Rows 1 and 3 are orthogonal, and rows 1 and 2 are not."""
+    text = ROWS + "g := U X[1]\nh := U X[2]\nk := U X[3]\noutput a := mean(g * h * k * g)\n"
+    shown = as_text(loads(text).derive())
+    assert "X[1]ᵀX[2]" in shown and "X[1]ᵀX[3]" not in shown
+    small = text.replace("3e299", "1e-200").replace("5e299", "3e-200").replace("1e300", "2e-200")
+    assert "X[1]ᵀX[2]" in as_text(loads(small).derive())
+
+
+@pytest.mark.parametrize("command", ["eval", "derive", "report", "converge"])
+def test_numbers_of_a_derived_program_beyond_the_doubles_are_told(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The variance of 10^160 v/g has the factor 10^320, which stood as inf in formulas."""
+    monkeypatch.chdir(tmp_path)
+    Path("m.netsor").write_text(
+        "network m(ξ : 2)\nmatrix U : (n, 2)\nvector v ~ N(0, 1)\ng := U ξ\noutput f := vᵀ (1e160 / g) / √n\n"
+    )
+    Path("X.csv").write_text("1,0.5\n")
+    widths = ["--widths", "4"] if command == "converge" else []
+    assert main([command, "m.netsor", "--inputs", "X.csv", *widths]) == 1
+    out, err = capsys.readouterr()
+    assert "E506" in err and "inf" not in out
+
+
+@pytest.mark.parametrize("arguments", ["eval p.netsor --seed 0", "eval p.netsor --samples 0 --samples-to s.csv"])
+def test_a_zero_is_a_value_too(
+    arguments: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("p.netsor").write_text("vector x ~ N(0, 1)\noutput a := mean(x^2)\n")
+    assert main([*arguments.split(), "--json"]) == 2
+    assert [d["code"] for d in json.loads(capsys.readouterr().out)["diagnostics"]] == ["E010"]
