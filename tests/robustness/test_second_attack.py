@@ -27,7 +27,7 @@ from netsor.show.derivation import as_text
 def test_a_limit_beyond_the_doubles_is_told(line: str) -> None:
     """(10^160 + 1/n)^(7/3) tends to a number that no double holds, though each of its factors is one."""
     with pytest.raises(NetsorError, match="too large to compute with"):
-        loads("vector x, y ~ N(0, 1)\n" + line.format("(1e160 + 1/n)^(1/3) * (1e160 + 1/n)^2")).program
+        loads("vector x, y ~ N(0, 1)\n" + line.format("(1e160 + 1/n)^(1/3) * (1e160 + 1/n)^2")).limit()
 
 
 @pytest.mark.filterwarnings("error")
