@@ -203,7 +203,8 @@ def join(e: Expr, *parts: Value) -> Scalar | Vector:
 def finite(made: Scalar | Vector, node: ast.Node) -> Scalar | Vector:
     """A constant must be a finite number, told where it is made rather than where it is used."""
     value = numbers(made.expr)
-    if isinstance(made, Scalar) and not value.free and made.number is None:
+    number = made if isinstance(made, Scalar) else Scalar(value)
+    if not value.free and number.number is None:
         raise Fault((divergence.no_value if size_beyond(value) is None else divergence.too_large)(node.span))
     if has_infinite_constant(value):
         raise Fault(divergence.too_large(node.span))

@@ -6,6 +6,7 @@ import argparse
 import math
 from collections.abc import Iterable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from netsor.cli.budgets import within
@@ -68,7 +69,7 @@ def register(commands: Any) -> None:
     parser.add_argument("--explain", action="store_true", help="show each expectation that was taken, and by what rule")
     parser.add_argument("--paths", action="store_true", help="what each isomorphism class of paths adds to the NTK")
     parser.add_argument(
-        "--out", metavar="PREFIX",
+        "--out", metavar="PREFIX", type=_prefix,
         help="write PREFIX.nngp.npy and PREFIX.ntk.npy tile by tile: for kernels that are too large for memory",
     )  # fmt: skip
     parser.add_argument(
@@ -151,6 +152,15 @@ def run(args: argparse.Namespace) -> int:
         tell(f"interrupted{after or ': the bounds are those that were reached by then'}")
         return interrupted_status()
     return status
+
+
+def _prefix(text: str) -> str:
+    """The beginning of the names of files."""
+    if not text or text[-1] in "/\\" or Path(text).name in ("", ".."):
+        raise argparse.ArgumentTypeError(
+            f"`{text}` names no file; give the beginning of names, such as `{Path(text) / 'K'}`"
+        )
+    return text
 
 
 def _limit(

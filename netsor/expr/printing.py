@@ -57,7 +57,7 @@ def number_text(value: Number) -> str:
 def _rational_text(value: Rounded) -> str:
     """A decimal or a fraction with all its digits; the nearest float where these are many."""
     above, below = value.exact.numerator, value.exact.denominator
-    if len(str(above)) > _MOST_DIGITS or len(str(below)) > _MOST_DIGITS:
+    if len(str(above)) > _MOST_DIGITS or len(str(below)) > _MOST_DIGITS or Fraction(repr(value)) == value.exact:
         return repr(value)
     rest = below
     for prime in (2, 5):

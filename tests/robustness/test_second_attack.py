@@ -102,3 +102,36 @@ def test_a_zero_is_a_value_too(
     Path("p.netsor").write_text("vector x ~ N(0, 1)\noutput a := mean(x^2)\n")
     assert main([*arguments.split(), "--json"]) == 2
     assert [d["code"] for d in json.loads(capsys.readouterr().out)["diagnostics"]] == ["E010"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "output a := mean(step'(if 1/9 <= 0 then x * x else 1/9))",
+        "z := step'(-0.0 * (1e-8 * x))\noutput a := mean(z)",
+        "z := (x - x)^-1\noutput a := mean(z)",
+        "output a := mean(if min(log(k), √n) >= 1 then sigmoid(step'(k)) else min(log(k), √n))",
+    ],
+)
+def test_a_coordinate_that_is_a_constant_without_a_value_is_refused(lines: str) -> None:
+    """It was listed as `dirac(1/9)` or `1 / 0`, which do not read back."""
+    with pytest.raises(NetsorError, match="no finite value|division by zero"):
+        loads(f"scalar k = 0.5\nvector x ~ N(0, 1)\n{lines}\n").limit()
+
+
+def test_a_long_whole_number_is_listed_in_one_way() -> None:
+    shown = loads("vector x ~ N(0, 1)\noutput a := mean((2^31)^3)\n").listing()
+    assert loads(shown).listing() == shown
+    assert float(shown.split("a := ")[1].split()[0]) == 2.0**93
+
+
+@pytest.mark.parametrize("prefix", [".", "", "K/", ".."])
+def test_a_folder_is_no_beginning_of_names(
+    prefix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("m.netsor").write_text("network m(ξ : 1)\nmatrix U : (n, 1)\nvector v ~ N(0, 1)\noutput f := vᵀ (U ξ) / √n\n")
+    Path("X.csv").write_text("1\n")
+    with pytest.raises(SystemExit, match="2"):
+        main(["ntk", "m.netsor", "--inputs", "X.csv", "--out", prefix])
+    assert "names no file" in capsys.readouterr().err and len(list(tmp_path.iterdir())) == 2
