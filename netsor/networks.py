@@ -139,14 +139,18 @@ class Networks:
 
         Arguments and errors are those of `train`.
         """
+        from netsor.kernels.pairs import flat_rows
         from netsor.train import first_outputs
         from netsor.transform import sgd, sgd_legend
         from netsor.transform.read_loss import read_loss
+        from netsor.transform.sgd import schedule
 
         if isinstance(loss, str):
             loss = read_loss(loss, len(self.program.readouts))
         start = f0
         if not isinstance(f0, str) or f0 == "gaussian":
+            # Before kernels are computed: a program of too many steps is refused.
+            schedule(len(flat_rows(self.program, inputs)), steps, order, batch, len(self.program.instructions))
             start = first_outputs(self.program, inputs, test, f0, seed).tolist()  # type: ignore[union-attr]
         made = sgd(
             self.program, inputs, targets, test, steps=steps, order=order, batch=batch, lr=lr, loss=loss, f0=start

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from netsor.cli.network_options import add_rows
-from netsor.cli.options import add_file, add_values, refuse_unused
+from netsor.cli.options import add_file, add_values, fill_in, refuse_unused
 from netsor.cli.output import exit_status, print_json, report
 from netsor.cli.sources import STANDARD_INPUT, Given, several
 from netsor.cli.tables import paragraph, table
@@ -33,7 +33,7 @@ def register(commands: Any) -> None:
     add_file(parser, several=True, standard_input=True)
     add_values(parser)
     printed = parser.add_mutually_exclusive_group()
-    printed.add_argument("--format", choices=FORMATS, default="text", help="how results are printed (text)")
+    printed.add_argument("--format", choices=FORMATS, help="how results are printed (text)")
     printed.add_argument("--json", action="store_const", const="json", dest="format", help="as --format json")
     parser.add_argument("--fix", action="store_true", help="apply the edits that are safe, and say what was done")
     parser.add_argument("--diff", action="store_true", help="change nothing, and show what --fix would change")
@@ -64,6 +64,7 @@ class _Findings:
 
 
 def run(args: argparse.Namespace) -> int:
+    fill_in(args, format="text")
     if args.diff and args.format not in ("text", "json"):
         args.refuse(f"--diff goes with --format text or json, not with {args.format}")
     if not args.exact:

@@ -90,7 +90,9 @@ def run(args: argparse.Namespace) -> int:
 
     with_limit = args.limit or args.width is None
     budget = _BUDGET if args.budget is None else args.budget
-    end = ends(budget if with_limit and args.out is None and math.isfinite(budget) else None)
+    # Kernels in files take the time that they need, unless told.
+    bounded = with_limit and math.isfinite(budget) and (args.out is None or args.budget is not None)
+    end = ends(budget if bounded else None)
     with within(end, f"the network of `{args.file}`"):
         document = load(args.file, args.set, args.data)
     report_warnings(document)
@@ -110,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out is not None:
         refuse_unused(args, ("limit", "plot"), "with `--out`, which writes the kernels of the limit to files")
         fill_in(args, seeds=1, seed=0, tol=1e-10)
-        return _write(args, document, inputs, inputs2)
+        return _write(args, document, inputs, inputs2, end)
     fill_in(args, seeds=1, seed=0, tol=1e-10, budget=_BUDGET)
     refuse_unused(args, ("tile", "resume", "jobs", "dask"), "without `--out`, which writes kernels to files")
     limit: Any = None
@@ -213,14 +215,14 @@ def _plot(path: str, name: str, found: Any) -> None:
     write(path, draw_heatmaps({**kernels, **means}, path, name))
 
 
-def _write(args: argparse.Namespace, document: Any, inputs: Any, inputs2: Any) -> int:
+def _write(args: argparse.Namespace, document: Any, inputs: Any, inputs2: Any, end: End | None) -> int:
     """Kernels into files, tile by tile."""
     import sys
 
     from netsor.kernels.tiled import TILE, Estimate, write_kernels
 
     others = {"--width": args.width is not None, "--paths": args.paths, "--by-parameter": args.by_parameter}
-    others |= {"--explain": args.explain, "--method paths": args.method == "paths", "--budget": args.budget is not None}
+    others |= {"--explain": args.explain, "--method paths": args.method == "paths"}
     if clashing := [name for name, given in others.items() if given]:
         args.refuse(f"--out writes the kernels alone, and {clashing[0]} asks for more; leave one of them out")
 
@@ -236,17 +238,21 @@ def _write(args: argparse.Namespace, document: Any, inputs: Any, inputs2: Any) -
         executor = open_workers(args, stack)
         written = write_kernels(
             document.program, inputs, inputs2, out=args.out, nngp=args.nngp, tile=args.tile or TILE,
-            resume=args.resume, tol=args.tol, executor=executor, before=before,
+            resume=args.resume, tol=args.tol, end=end, executor=executor, before=before,
             progress=stack.enter_context(Progress("kernels")),
         )  # fmt: skip
     said = _offered(args, document, inputs, inputs2, written.diagnostics)
     report(said)
+    status = exit_status(said)
     if args.json:
-        print_json(written.as_dict())
-    else:
+        from netsor.diagnostics.render import to_json
+
+        failed = {"ok": False, "diagnostics": [to_json(d) for d in said]} if status else {}
+        print_json({**written.as_dict(), **failed})
+    elif not status:
         for name, path in written.files.items():
             print(f"{path}: the {name.upper()} of {written.inputs:,} inputs (± {error_text(written.error[name])})")
-    return exit_status(said)
+    return status
 
 
 def _text(name: str, limit: Any, drawn: Any) -> str:

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +20,9 @@ from typing import Any
 import numpy as np
 
 from netsor.core import Program
+from netsor.deadline import End, TimeOver, until, verify_time
 from netsor.diagnostics import Diagnostic, NetsorError
+from netsor.diagnostics.catalogue.limits import tiles_missing
 from netsor.diagnostics.catalogue.warnings import Bound, kernels_not_reached
 from netsor.finite.executors import WorkersLostError, abandon, completed, lost_workers
 from netsor.kernels.advice import ROUNDING
@@ -149,7 +152,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Written:
-    """The files of the kernels, with the largest error of each and the number of tiles computed by this call."""
+    """The files of the kernels, the largest error of each (NaN where tiles are missing), and how many were computed."""
 
     inputs: int
     files: dict[str, Path]
@@ -159,7 +162,8 @@ class Written:
 
     def as_dict(self) -> dict[str, Any]:
         out: dict[str, Any] = {"inputs": self.inputs, "tiles": self.computed}
-        return out | {k: {"file": str(path), "error": self.error[k]} for k, path in self.files.items()}
+        errors = {k: None if math.isnan(e) else e for k, e in self.error.items()}
+        return out | {k: {"file": str(path), "error": errors[k]} for k, path in self.files.items()}
 
 
 def write_kernels(
@@ -172,6 +176,7 @@ def write_kernels(
     tile: int = TILE,
     resume: bool = False,
     tol: float = 1e-10,
+    end: End | None = None,
     executor: Executor | None = None,
     before: Callable[[Estimate], None] | None = None,
     progress: Callable[..., None] | None = None,
@@ -181,8 +186,9 @@ def write_kernels(
     Tiles have `tile` by `tile` entries, and memory is that of a few of them. They are computed by an `executor` (see
     `netsor.finite.executors`), or one at a time in this process without one. With `resume`, tiles that an earlier call
     has written are not computed again. `before` gets an estimate when all is ready to begin, with the seconds of one
-    core. Raises NetsorError: files that are there already, or are of something else (E668), or are being written by
-    another process (E669), no room on the disk (E670), and what `infer_kernels` raises.
+    core. Tiles that are not finished by `end` are left for `resume` (E804 in `diagnostics`). Raises NetsorError: files
+    that are there already, or are of something else (E668), or are being written by another process (E669), no room on
+    the disk (E670), and what `infer_kernels` raises.
     """
     verify_network(network)
     rows = flat_rows(network, inputs)
@@ -194,14 +200,20 @@ def write_kernels(
     with locked(prefix):
         files = open_files(prefix, plan.kernels, plan.shape, tiles, about, resume=resume)
         left = [k for k in range(tiles) if np.isnan(files.done[k]).any()]
-        if before:
-            before(_estimate(plan, tiles, len(left)))
-        said = _work(plan, files, left, executor, progress)
+        said: list[Diagnostic] = []
+        with suppress(TimeOver), until(end):
+            if before:
+                before(_estimate(plan, tiles, len(left)))
+            _work(plan, files, left, said, executor, progress)
+        missing = np.isnan(files.done).any(axis=(1, 2))
+        if missing.any():
+            said.append(tiles_missing(network.name, int(missing.sum()), tiles))
         errors, sizes = files.done[..., 0].max(axis=0), files.done[..., 1].max(axis=0)
         said += _not_reached(plan, errors, sizes)
         files.sync()
     error = dict(zip(plan.kernels, errors.tolist(), strict=True))
-    return Written(len(rows), files.files, error, len(left), tuple({(d.code, d.message): d for d in said}.values()))
+    computed = len(left) - int(missing.sum())
+    return Written(len(rows), files.files, error, computed, tuple({(d.code, d.message): d for d in said}.values()))
 
 
 def _not_reached(plan: Plan, errors: Array, sizes: Array) -> list[Diagnostic]:
@@ -230,20 +242,22 @@ def _estimate(plan: Plan, tiles: int, left: int) -> Estimate:
 
 
 def _work(
-    plan: Plan, files: TileFiles, left: list[int], executor: Executor | None, progress: Callable[..., None] | None
-) -> list[Diagnostic]:
-    """Compute and write the tiles that are left; returns what was said about them."""
-    said: dict[tuple[str, str], Diagnostic] = {}
+    plan: Plan, files: TileFiles, left: list[int], said: list[Diagnostic], executor: Executor | None,
+    progress: Callable[..., None] | None,
+) -> None:  # fmt: skip
+    """Compute and write the tiles that are left, and note what was said about them; raises TimeOver."""
     key, waiting = plan.fingerprint(), list(left)
 
     def take(found: Iterable[tuple[Task, Tile]]) -> None:
         for task, tile in found:
+            # What was computed within less time than it takes is not what another call would find.
+            verify_time()
             k, count = task.number, len(left) - len(waiting) + 1
             if not tile.values:
                 raise NetsorError(tile.diagnostics)
             i, j = plan.tiles[k]
             files.write(k, (i, j), tile.values, tile.errors, mirror=plan.columns is None and i != j)
-            said.update({(d.code, d.message): d for d in tile.diagnostics if d.code != "W901"})
+            said.extend(d for d in tile.diagnostics if d.code != "W901")
             count += 1
             if progress:
                 progress(count / len(left), f"tile {count} of {len(left)}")
@@ -257,11 +271,9 @@ def _work(
             try:
                 take(completed(compute_tile, tasks(), executor))
             except WorkersLostError as e:
-                lost = lost_workers(e, len(waiting), "these kernels")
-                said[lost.code, lost.message] = lost
+                said.append(lost_workers(e, len(waiting), "these kernels"))
         take((task, compute_tile(task)) for task in tasks())
     except BaseException:
         if executor is not None:
             abandon(executor)
         raise
-    return list(said.values())

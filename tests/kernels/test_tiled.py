@@ -185,3 +185,41 @@ def test_the_command(folder, capsys):
     assert main([*line, "--tile", "5"]) == 2 and "[E010]" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main([*line, "--out", "L", "--paths"])
+
+
+def test_tiles_within_a_budget(folder, capsys, monkeypatch):
+    """When the time is over whole tiles are there, and another call finds the others as if it had not been."""
+
+    class Clock:
+        at = 0.0
+
+        def monotonic(self):
+            return self.at
+
+        thread_time = monotonic
+
+    class Late:
+        """A bar of progress during which a long time passes."""
+
+        __enter__ = __exit__ = lambda self, *_: self
+
+        def __init__(self, *_):
+            pass
+
+        def __call__(self, *_):
+            clock.at += 1e6
+
+    clock = Clock()
+    monkeypatch.setattr("netsor.deadline.time", clock)
+    line = ["ntk", "r.netsor", "--inputs", "X.npy", "--out", "K", "--tile", "4", "--json"]
+    with monkeypatch.context() as patched:
+        patched.setattr("netsor.cli.ntk_command.Progress", Late)
+        assert main([*line, "--budget", "5"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert said["ok"] is False and said["tiles"] == 1 and said["ntk"]["error"] is None
+    assert [d["code"] for d in said["diagnostics"]] == ["E804"] and "5 of the 6 tiles" in said["diagnostics"][0][
+        "message"
+    ]
+    assert main([*line, "--resume", "--budget", "5"]) == 0
+    assert json.loads(capsys.readouterr().out)["tiles"] == 5
+    assert (np.load("K.ntk.npy") == loads(RELU).ntk(ROWS).ntk.value).all()

@@ -137,6 +137,7 @@ def test_options_in_pairs(command: str, call: str, tmp_path: Path, monkeypatch: 
         "check m.netsor --format sarif --exact",
         "check - --fix --exact",
         "check p.netsor --json --format sarif",
+        "check p.netsor --json --format text",
         "fmt untidy.netsor --check --stdout",
         "derive p.netsor --all --of y[2]",
     ],

@@ -135,3 +135,10 @@ def test_a_folder_is_no_beginning_of_names(
     with pytest.raises(SystemExit, match="2"):
         main(["ntk", "m.netsor", "--inputs", "X.csv", "--out", prefix])
     assert "names no file" in capsys.readouterr().err and len(list(tmp_path.iterdir())) == 2
+
+
+def test_steps_are_counted_before_kernels_are_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netsor.train.first_outputs", lambda *_: pytest.fail("kernels were asked for"))
+    network = loads("network m(ξ : 1)\nmatrix U : (n, 1)\nvector v ~ N(0, 1)\noutput f := vᵀ tanh(U ξ) / √n\n")
+    with pytest.raises(NetsorError, match="a million is the most"):
+        network.sgd([[1.0]], [1.0], steps=10**9, f0=[0.1])

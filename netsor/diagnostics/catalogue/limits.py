@@ -1,6 +1,7 @@
 """E8xx: limits that do not exist or are not found."""
 
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 
 from netsor.diagnostics.catalogue.entry import Entry
 from netsor.diagnostics.catalogue.words import plural
@@ -184,6 +185,12 @@ def entries_missing(network: str, missing: Mapping[str, tuple[int, int]], interr
     """The time was over before all entries of kernels were known; `missing` has how many, and of how many."""
     listed = " and ".join(f"{count} of the {of} entries of the {name}" for name, (count, of) in missing.items())
     return out_of_time(f"{listed} of `{network}`", None, interrupted)
+
+
+def tiles_missing(network: str, missing: int, tiles: int) -> Diagnostic:
+    """The time was over before all tiles of kernels in files were written."""
+    told = out_of_time(f"{missing} of the {tiles} tiles of the kernels of `{network}`")
+    return replace(told, hint="the others are in the files, and `--resume` goes on with more `--budget SECONDS`")
 
 
 MAY_BE_INFINITE = "a run at a width would not tell: where the limit is infinite, its means do not settle"
