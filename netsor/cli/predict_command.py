@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,10 +25,12 @@ from netsor.cli.output import error_text, exit_status, print_json, report, repor
 from netsor.cli.progress import Progress
 from netsor.cli.streams import Interruptible, interrupted_status, tell
 from netsor.cli.tables import paragraph, table
+from netsor.cli.wide_run import repeated, with_wide_run
 from netsor.deadline import ends
-from netsor.diagnostics import NetsorError
+from netsor.diagnostics import Diagnostic, NetsorError
 
 if TYPE_CHECKING:
+    from netsor.finite.affordable import Affordable
     from netsor.predict.fit import Fit
 
 _MOST_ROWS, _MOST_SAMPLES = 40, 5
@@ -134,11 +137,16 @@ def run(args: argparse.Namespace) -> int:
                 cov=args.cov, samples=args.samples, seed=args.seed, test_targets=data.truth,
                 standardize=args.standardize, tol=args.tol, budget=args.budget, progress=progress,
             )  # fmt: skip
-    except (NetsorError, KeyboardInterrupt) as fault:
+    except NetsorError as fault:
+        told = NetsorError(_offered(args, fault.diagnostics))
+        if fitted is None:
+            raise told from None
+        return _only_fit(fitted, told, args.json)
+    except KeyboardInterrupt as stop:
         if fitted is None:
             raise
-        return _only_fit(fitted, fault, args.json)
-    report(found.diagnostics)
+        return _only_fit(fitted, stop, args.json)
+    report(_offered(args, found.diagnostics))
     if args.plot is not None:
         _plot(document.program, data, found, args.plot)
     if args.json:
@@ -152,6 +160,30 @@ def run(args: argparse.Namespace) -> int:
         tell("interrupted: the bounds are those that were reached by then")
         return interrupted_status()
     return exit_status(found.diagnostics)
+
+
+def _offered(args: argparse.Namespace, said: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The diagnostics, with the kernels of a large width where integrals were not enough for those of the limit.
+
+    Predictions themselves are of the limit alone, and a table with targets or in other units holds other rows.
+    """
+    from netsor.api import load
+    from netsor.kernels.empirical import infer_kernel_width
+
+    if args.target_column or args.standardize or args.fit is not None:
+        return list(said)
+    command = [
+        "netsor", "ntk", args.file, *repeated("--inputs", args.test), *repeated("--inputs2", args.inputs),
+        *repeated("--set", args.set), *repeated("--data", args.data), *(["--nngp"] if args.kernel == "nngp" else []),
+    ]  # fmt: skip
+
+    def infer() -> Affordable | None:
+        network = load(args.file, args.set, args.data).program
+        rows, others = read_rows(args.test, "--test"), read_rows(args.inputs, "--inputs")
+        return infer_kernel_width(network, rows, others, args.kernel == "nngp")
+
+    what = "predictions are of the limit alone, but means over wide networks tell the kernels in a minute or so"
+    return with_wide_run(said, command, infer, what)
 
 
 def _only_fit(fitted: Fit, fault: NetsorError | KeyboardInterrupt, json_wanted: bool) -> int:

@@ -46,6 +46,7 @@ from netsor.gaussian.problem import (
     Expectation,
     NoNumber,
     Outcome,
+    OutOfRange,
     Part,
     Problem,
     Settings,
@@ -181,7 +182,7 @@ def expect(
         for why in (_why_divergent(b, gaussians, law) for _, split in terms for b in split):
             if why is not None:
                 raise Divergent(why)
-        raise Unsettled("it is out of the range of floating-point numbers")
+        raise OutOfRange("it is out of the range of floating-point numbers")
     size = _size(value, error, scale, settings.tol, e, gaussians, law)
     if len(methods) > 1:
         methods.pop("exact algebra", None)
@@ -469,7 +470,7 @@ def _scalar_value(e: Expr, law: Law) -> FirstOrder:
     refuse(e)
     if not math.isfinite(value):
         if _overflows(e, point):
-            raise Unsettled("numbers beyond 1.8e308, the largest number, arose on the way")
+            raise OutOfRange("numbers beyond 1.8e308, the largest number, arose on the way")
         raise Undefined(f"`{to_text(e, _shown)}` has no finite value at {_where(point)}")
     own = error = 2 * EPS * abs(value)
     slopes: dict[Input, float] = {}

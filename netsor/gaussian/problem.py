@@ -36,6 +36,10 @@ class Unsettled(NoNumber):
     """No rule gave a number, for example because it is out of the range of floats; the expectation may still exist."""
 
 
+class OutOfRange(Unsettled):
+    """The number, or one on the way to it, is beyond the doubles, as it would be in a run at a width."""
+
+
 class SingularSums(Unsettled):
     """The sums of a rule do not decrease towards a singularity, or far out: E|F| may be infinite."""
 
@@ -292,7 +296,7 @@ def scaled(
 ) -> Outcome:
     """c o with c = factor · exp(log); `size` is the size of the terms whose sum is log."""
     if log > OVERFLOW:
-        raise Unsettled(f"its size is about exp({log:.0f}), out of the range of floating-point numbers")
+        raise OutOfRange(f"its size is about exp({log:.0f}), out of the range of floating-point numbers")
     c = math.exp(log) * factor
     steps = o.steps if o.steps[0].method is how else (Step(how), *o.steps)
     # The exponent has a rounding error proportional to the size of its terms.

@@ -18,7 +18,7 @@ from netsor.diagnostics.catalogue import finite as faults
 from netsor.diagnostics.catalogue import networks
 from netsor.diagnostics.catalogue.limits import no_kernel, out_of_time
 from netsor.diagnostics.catalogue.networks import uniform_paths
-from netsor.gaussian.problem import Clock, NoNumber, NoPointwiseMeaning, NotTaken, Unsettled
+from netsor.gaussian.problem import Clock, NoNumber, NoPointwiseMeaning, NotTaken, OutOfRange, Unsettled
 from netsor.kernels.advice import kinks_met, not_reached
 from netsor.kernels.by_entry import has_uniform_inputs, kernels_by_entry
 from netsor.kernels.jumps import verify_no_jump
@@ -188,8 +188,9 @@ def existence(network: Program, name: str) -> Iterator[None]:
     except (NoNumber, NoPointwiseMeaning) as fault:
         readout = network.readouts[0] if network.readouts else None
         where = network.by_name.get(readout.terms[0][2]) if readout and readout.terms else None
-        unknown = isinstance(fault, (Unsettled, NotTaken))
-        raise NetsorError(no_kernel(name, network.name, fault, where.span if where else None, unknown)) from None
+        unknown, beyond = isinstance(fault, (Unsettled, NotTaken)), isinstance(fault, OutOfRange)
+        span = where.span if where else None
+        raise NetsorError(no_kernel(name, network.name, fault, span, unknown, beyond)) from None
 
 
 def whole(said: Iterable[Diagnostic]) -> list[Diagnostic]:

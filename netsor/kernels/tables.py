@@ -11,7 +11,7 @@ import numpy as np
 
 from netsor.deadline import TimeOver
 from netsor.gaussian.arithmetic.bounded import Bounded
-from netsor.gaussian.problem import Clock, Unsettled
+from netsor.gaussian.problem import Clock, OutOfRange
 from netsor.kernels.pairs import Pairs, Template
 from netsor.limit.many.drawn import needs_points, of_one_example, replicate
 from netsor.limit.many.frames import Frame, Step
@@ -92,7 +92,7 @@ def tabulate(
                 with request.guard():
                     for (name, a, b), q in tile.entries(parts, request, numbers).items():
                         if not np.all(np.isfinite(q.value)) or np.any(np.isnan(q.error)):
-                            raise Unsettled("numbers beyond 1.8e308, the largest number, arose on the way")
+                            raise OutOfRange("numbers beyond 1.8e308, the largest number, arose on the way")
                         _write(tables[name], a, b, rows, columns, q)
                         if tile.symmetric and rows != columns:
                             _write(tables[name], b, a, columns, rows, _transposed(q))

@@ -8,7 +8,7 @@ from fractions import Fraction
 from netsor.core import Program
 from netsor.expr import Sym
 from netsor.expr.rationals import rational, uncertainty
-from netsor.gaussian import Estimate, Unsettled
+from netsor.gaussian import Estimate, OutOfRange
 from netsor.limit.symbols import hat
 
 Combination = dict[Sym, Fraction]
@@ -119,5 +119,5 @@ def rounded(value: Fraction, error: float) -> Estimate:
     try:
         near = float(value)
     except OverflowError:
-        raise Unsettled("a covariance is beyond 1.8e308, the largest number") from None
+        raise OutOfRange("a covariance is beyond 1.8e308, the largest number") from None
     return Estimate(near, error + abs(float(Fraction(near) - value)))

@@ -11,7 +11,7 @@ from netsor.core.uniform import with_gaussians
 from netsor.diagnostics import Diagnostic, NetsorError
 from netsor.expr import ONE, ZERO, Const, Expr, Sym, as_expr, canonical, mul, split_coefficient, substitute, to_text
 from netsor.expr.infinite_width import at_infinite_width
-from netsor.gaussian import Estimate, Expectation, Settings, Unsettled
+from netsor.gaussian import Estimate, Expectation, OutOfRange, Settings, Unsettled
 from netsor.gaussian.law import Input
 from netsor.gaussian.symbolic.powers_of_two import apart
 from netsor.limit.coefficients import Coefficients
@@ -231,7 +231,7 @@ class Limit:
         found = self._expectations.expect(ZHAT(p.variance, p.operand, q.operand), purpose, p.name)
         if a is b and found.value == 0 < found.error < 2.0**-1000:
             i = self.program.by_name.get(p.name)
-            fault = Unsettled("its variance is out of the range of floating-point numbers, though it need not be 0")
+            fault = OutOfRange("its variance is out of the range of floating-point numbers, though it need not be 0")
             raise NetsorError(diverges(p.name, i.span if i else None, purpose, fault))
         return found
 

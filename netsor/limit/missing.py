@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from netsor.diagnostics import Diagnostic, NetsorError, Span
 from netsor.diagnostics.catalogue import limits
-from netsor.gaussian import NotTaken, SingularSums, Undefined, Unsettled
+from netsor.gaussian import NotTaken, OutOfRange, SingularSums, Undefined, Unsettled
 
 
 def diverges(name: str, span: Span | None, purpose: str, why: Exception) -> Diagnostic:
     """The diagnostic for an expectation that is infinite, does not exist, or was not found."""
     if isinstance(why, (Unsettled, NotTaken)):
-        return limits.not_computed(name, str(why), purpose, span, may_be_infinite=isinstance(why, SingularSums))
+        beyond = limits.BEYOND_DOUBLES if isinstance(why, OutOfRange) else ""
+        no_run = limits.MAY_BE_INFINITE if isinstance(why, SingularSums) else beyond
+        return limits.not_computed(name, str(why), purpose, span, no_run)
     if isinstance(why, Undefined):
         return limits.function_without_value(name, str(why), purpose, span)
     return limits.no_expectation(name, str(why), purpose, span)

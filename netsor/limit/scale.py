@@ -10,7 +10,7 @@ import math
 
 from netsor.expr import Add, Expr, add, canonical, mul, postorder
 from netsor.expr.build import wide
-from netsor.gaussian import Estimate, Unsettled
+from netsor.gaussian import Estimate, OutOfRange
 from netsor.gaussian.symbolic.powers_of_two import FAR, LEAST, gathered, is_far, size
 
 
@@ -50,6 +50,6 @@ def times_power(x: float, error: float, k: int) -> Estimate:
         value, bound = math.ldexp(x, k), math.ldexp(error, k)
     except OverflowError:
         size = (math.log2(abs(x)) + k) * math.log10(2) if x else 0.0
-        raise Unsettled(f"its size is about 1e{size:+.0f}, out of the range of floating-point numbers") from None
+        raise OutOfRange(f"its size is about 1e{size:+.0f}, out of the range of floating-point numbers") from None
     exact = bound == 0 and (value == 0) == (x == 0) and abs(value) >= 2.0**-1022
     return Estimate(value, bound if exact or x == error == 0 else bound + LEAST)

@@ -119,3 +119,34 @@ def test_training_offers_wide_networks_once(
 
 def _late(*_: object, **__: object) -> None:
     raise TimeOver
+
+
+def test_predictions_without_digits_offer_the_kernels_of_a_width(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("m.netsor").write_text(NETWORK, encoding="utf-8")
+    Path("x.json").write_text("[[[1, 0.5], [0.2, -1], [0.3, 1.5], [-0.7, 0.1]]]")
+    Path("y.json").write_text("[1]")
+    main("predict m.netsor --inputs x.json --targets y.json --test x.json --budget 0.1".split())
+    offered = re.search(r"`(netsor ntk[^`]*)`", capsys.readouterr().err.replace("\n", " "))
+    assert offered is not None
+    command = shlex.split(offered[1])[1:]
+    command[command.index("--width") + 1] = "20"
+    assert main([*command, "--json"]) == 0 and "--nngp" in command
+    assert len(json.loads(capsys.readouterr().out)["nngp"]["value"]) == 1
+
+
+@pytest.mark.parametrize("command", ["ntk", "ntk --nngp", "predict --targets y.csv --test X.csv", "eval"])
+def test_numbers_beyond_the_doubles_are_in_no_wide_run_either(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = "network m(ξ : 2)\nmatrix U : (n, 2) ~ N(0, 1e307)\nmatrix W ~ N(0, 1e10/n)\nvector v ~ N(0, 1)\n"
+    Path("m.netsor").write_text(f"{text}x := W (U ξ)\noutput f := vᵀ x / √n\n", encoding="utf-8")
+    Path("X.csv").write_text("3,3\n")
+    Path("y.csv").write_text("1\n")
+    name, *options = command.split()
+    assert main([name, "m.netsor", "--inputs", "X.csv", *options]) == 1
+    err = capsys.readouterr().err
+    assert "E804" in err and "--width" not in err

@@ -18,6 +18,12 @@ E801 = Entry(
 )
 
 
+# Notes where means over wide networks are no way out.
+MAY_BE_INFINITE = "a run at a width would not tell: where the limit is infinite, its means do not settle"
+BEYOND_DOUBLES = "a run at a width would meet the same numbers"
+NO_RUN_TELLS = frozenset((MAY_BE_INFINITE, BEYOND_DOUBLES))
+
+
 def no_expectation(name: str, why: str, purpose: str, span: Span | None) -> Diagnostic:
     """The limit of `name` is an expectation, for this purpose, that is infinite or undefined."""
     return E801(
@@ -158,7 +164,7 @@ E804 = Entry(
 )
 
 
-def no_kernel(kernel: str, network: str, why: object, span: Span | None, unknown: bool) -> Diagnostic:
+def no_kernel(kernel: str, network: str, why: object, span: Span | None, unknown: bool, beyond: bool) -> Diagnostic:
     """An expectation of a kernel does not exist, or is `unknown` because no rule gave it."""
     return (E804 if unknown else E801)(
         f"the {kernel} of `{network}` {'could not be computed' if unknown else 'does not exist'}: {why}",
@@ -167,6 +173,7 @@ def no_kernel(kernel: str, network: str, why: object, span: Span | None, unknown
         notes=(
             "a kernel is a sum of products of expectations (Eqs. 97–100), and one of them "
             + ("was not found" if unknown else "diverges"),
+            *(BEYOND_DOUBLES,) * beyond,
         ),
     )
 
@@ -193,16 +200,13 @@ def tiles_missing(network: str, missing: int, tiles: int) -> Diagnostic:
     return replace(told, hint="the others are in the files, and `--resume` goes on with more `--budget SECONDS`")
 
 
-MAY_BE_INFINITE = "a run at a width would not tell: where the limit is infinite, its means do not settle"
-
-
-def not_computed(name: str, why: str, purpose: str, span: Span | None, *, may_be_infinite: bool = False) -> Diagnostic:
+def not_computed(name: str, why: str, purpose: str, span: Span | None, no_run: str = "") -> Diagnostic:
     """No rule gave a number for an expectation, which may be infinite."""
     return E804(
         f"the limit of `{name}` could not be computed: {why}",
         span,
         f"{purpose} was not found",
-        notes=("this does not say that there is no limit",) + (MAY_BE_INFINITE,) * may_be_infinite,
+        notes=("this does not say that there is no limit", *((no_run,) if no_run else ())),
     )
 
 
@@ -213,5 +217,5 @@ def scalar_out_of_range(name: str, span: Span | None, text: str, where: str) -> 
         f"floating-point numbers at {where}",
         span,
         "too large a number",
-        notes=("this does not say that there is no limit",),
+        notes=("this does not say that there is no limit", BEYOND_DOUBLES),
     )

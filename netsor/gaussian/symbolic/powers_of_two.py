@@ -30,7 +30,7 @@ from netsor.expr import (
 from netsor.expr.build import wide, with_children
 from netsor.expr.functions import is_log, log
 from netsor.expr.nodes import is_power_of_two, size_beyond
-from netsor.gaussian.problem import Unsettled
+from netsor.gaussian.problem import OutOfRange
 from netsor.gaussian.sensitivity.first_order import FirstOrder
 from netsor.gaussian.symbolic.expansion import Gaussians, factors_of, monomial
 from netsor.gaussian.symbolic.homogeneity import pulled
@@ -156,11 +156,11 @@ def raised(o: FirstOrder, k: int) -> FirstOrder:
         own, error = math.ldexp(o.own, k) + LEAST, math.ldexp(o.error, k) + LEAST
     except OverflowError:
         size = (math.log2(abs(o.value)) + k) * math.log10(2) if o.value else 0.0
-        raise Unsettled(f"its size is about 1e{size:+.0f}, out of the range of floating-point numbers") from None
+        raise OutOfRange(f"its size is about 1e{size:+.0f}, out of the range of floating-point numbers") from None
     return FirstOrder(value, own, error, slopes)
 
 
 def refuse(e: Expr) -> None:
     """Raise Unsettled where powers of two are left inside the integrand."""
     if has_powers(e):
-        raise Unsettled("it combines numbers of very different sizes, out of the range of floating-point numbers")
+        raise OutOfRange("it combines numbers of very different sizes, out of the range of floating-point numbers")

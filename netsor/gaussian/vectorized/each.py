@@ -14,7 +14,7 @@ from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.expectation import expect
 from netsor.gaussian.law import Estimate
 from netsor.gaussian.law.fixed import FixedLaw
-from netsor.gaussian.problem import Settings, Unsettled
+from netsor.gaussian.problem import OutOfRange, Settings, Unsettled
 from netsor.gaussian.vectorized.draws import sampled
 from netsor.gaussian.vectorized.laws import Laws, Rule
 
@@ -75,7 +75,7 @@ class _Each:
         both = numbers[: 2 * d * d].reshape(d, d, 2) if d else np.zeros((0, 0, 2))
         c, errors = both[..., 0].copy(), both[..., 1].copy()
         if not np.all(np.isfinite(c)):
-            raise Unsettled("a covariance is beyond 1.8e308, the largest number")
+            raise OutOfRange("a covariance is beyond 1.8e308, the largest number")
         for i in range(d):
             for j in range(i):
                 c[i, j] = c[j, i] = _possible(c[i, i], c[j, j], c[i, j])

@@ -17,7 +17,7 @@ import numpy as np
 from netsor.core import DataRef
 from netsor.deadline import verify_time
 from netsor.gaussian.arithmetic.bounded import Bounded
-from netsor.gaussian.problem import Clock, Unsettled
+from netsor.gaussian.problem import Clock, OutOfRange
 from netsor.gaussian.rules.qmc import SCRAMBLINGS
 from netsor.gaussian.vectorized.replicates import Replicates, averaged
 
@@ -79,7 +79,7 @@ class Inputs:
         with np.errstate(all="ignore"):
             squares = np.einsum("ij,ij->i", x, x)
         if not np.isfinite(squares).all() or ((squares < _LEAST) & x.any(axis=1)).any():
-            raise Unsettled("the square of an input is out of the range of floating-point numbers")
+            raise OutOfRange("the square of an input is out of the range of floating-point numbers")
         self._sound.add(ref)
 
     def some(self, which: Array) -> Inputs:

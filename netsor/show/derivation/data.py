@@ -8,7 +8,7 @@ from fractions import Fraction
 from netsor.core import DataRef, InputRef, Instruction, MatMul, Program
 from netsor.expr import ZERO, Expr, Named, Sym, rewrite, substitute
 from netsor.expr.rationals import rational
-from netsor.gaussian.problem import Unsettled
+from netsor.gaussian.problem import OutOfRange
 from netsor.show.derivation.symbols import DATA, kind, names, symbol
 
 
@@ -24,7 +24,7 @@ def value_of(s: Sym, program: Program) -> float:
     try:
         return float(_exact_value(s, program))
     except OverflowError:
-        raise Unsettled("a product of the data is beyond 1.8e308, the largest number") from None
+        raise OutOfRange("a product of the data is beyond 1.8e308, the largest number") from None
 
 
 def _exact_value(s: Sym, program: Program) -> Fraction:

@@ -10,7 +10,7 @@ from typing import Any
 from netsor.deadline import TimeOver, limited
 from netsor.diagnostics import NetsorError
 from netsor.expr import Const, Expr, Sym, evaluate
-from netsor.gaussian import Estimate, NoNumber, NoPointwiseMeaning, Settings, Unsettled, expect
+from netsor.gaussian import Estimate, NoNumber, NoPointwiseMeaning, OutOfRange, Settings, Unsettled, expect
 from netsor.gaussian.problem import Clock
 from netsor.limit import Limit
 from netsor.limit.jumps import Jumps
@@ -54,7 +54,7 @@ class Values:
             self._known[s] = self._value(s)
         found = self._known[s]
         if not math.isfinite(found.value + found.error):
-            raise Unsettled("the number, or its bound, is beyond 1.8e308")
+            raise OutOfRange("the number, or its bound, is beyond 1.8e308")
         return found
 
     def _value(self, s: Sym) -> Estimate:
