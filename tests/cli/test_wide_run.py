@@ -128,7 +128,7 @@ def test_predictions_without_digits_offer_the_kernels_of_a_width(
     Path("m.netsor").write_text(NETWORK, encoding="utf-8")
     Path("x.json").write_text("[[[1, 0.5], [0.2, -1], [0.3, 1.5], [-0.7, 0.1]]]")
     Path("y.json").write_text("[1]")
-    main("predict m.netsor --inputs x.json --targets y.json --test x.json --budget 0.1".split())
+    main(["predict", "m.netsor", "--inputs", "x.json", "--targets", "y.json", "--test", "x.json", "--budget", "0.1"])
     offered = re.search(r"`(netsor ntk[^`]*)`", capsys.readouterr().err.replace("\n", " "))
     assert offered is not None
     command = shlex.split(offered[1])[1:]

@@ -12,7 +12,7 @@ import numpy as np
 from netsor.expr import ZERO, Expr, Sym, canonical, postorder, substitute
 from netsor.gaussian.law import Input, Law
 from netsor.gaussian.law.gaussian_law import State
-from netsor.gaussian.problem import Trust, Unsettled
+from netsor.gaussian.problem import OutOfRange, Trust, Unsettled
 from netsor.gaussian.symbolic.expansion import Gaussians
 from netsor.gaussian.symbolic.structure import shape_of
 
@@ -119,7 +119,7 @@ def gather(block: Expr, gaussians: Gaussians, law: Law) -> Inputs:
                 continue
             found = law.covariance(a, b)
             if not math.isfinite(found.value):
-                raise Unsettled("a covariance is not finite")
+                raise OutOfRange("a covariance is not finite")
             c[i, j] = c[j, i] = found.value
             errors[i, j] = errors[j, i] = abs(found.error)
     for i in range(n):
@@ -137,6 +137,6 @@ def gather(block: Expr, gaussians: Gaussians, law: Law) -> Inputs:
     for s in shape.scalars:
         found = law.scalar(s)
         if not math.isfinite(found.value):
-            raise Unsettled("a scalar is not finite")
+            raise OutOfRange("a scalar is not finite")
         scalars[s], scalar_errors[s] = float(found.value), abs(float(found.error))
     return Inputs(symbols, c, errors, scalars, scalar_errors)

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from netsor.gaussian.problem import Unsettled
+from netsor.gaussian.problem import OutOfRange, Unsettled
 
 Array = np.ndarray
 Rows = list[list[Fraction]]
@@ -40,7 +40,7 @@ def is_degenerate(c: Array) -> bool:
 def fractions(a: Array) -> Rows:
     """Floating-point numbers as exact fractions; raises Unsettled where one is not finite."""
     if not np.isfinite(a).all():
-        raise Unsettled("a covariance is not finite")
+        raise OutOfRange("a covariance is not finite")
     return [[Fraction(float(x)) for x in row] for row in np.atleast_2d(a)]
 
 
@@ -49,7 +49,7 @@ def rounded(x: Fraction) -> float:
     try:
         return float(x)
     except OverflowError:
-        raise Unsettled("a covariance overflows") from None
+        raise OutOfRange("a covariance overflows") from None
 
 
 def floats(a: Rows) -> Array:

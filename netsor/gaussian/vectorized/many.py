@@ -9,7 +9,7 @@ import numpy as np
 
 from netsor.expr import Expr, Sym, canonical
 from netsor.gaussian.arithmetic.bounded import Bounded
-from netsor.gaussian.problem import Unsettled
+from netsor.gaussian.problem import OutOfRange
 from netsor.gaussian.vectorized.laws import Laws
 from netsor.gaussian.vectorized.plan import Part, ways
 
@@ -32,7 +32,7 @@ def expect_many(
     e = canonical(integrand)
     c = np.asarray(covariances, float)
     if not np.isfinite(c).all():
-        raise Unsettled("a covariance is not finite")
+        raise OutOfRange("a covariance is not finite")
     used = tuple(s for s in symbols if s in e.free)
     place = {s: i for i, s in enumerate(symbols)}
     covs = {(a, b): Bounded.exact(c[:, place[a], place[b]][:, None].copy()) for a in used for b in used}
