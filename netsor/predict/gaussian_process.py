@@ -53,14 +53,21 @@ def _inverse(kernel: Matrix | Tiles, shift: float) -> System:
     return Inverse(kernel, shift) if isinstance(kernel, Matrix) else Iterative(kernel, shift)
 
 
+def _solutions(system: System, cross: Rows, targets: Targets) -> tuple[Solved, Solved]:
+    """g(A) for the rows of a kernel, and more exactly for targets, which are few."""
+    if isinstance(system, Iterative):
+        return system.solve_both(cross.value, cross.error, targets.value, targets.error)
+    return system.solve(cross.value, cross.error), system.solve(targets.value, targets.error, exactly=True)
+
+
 def posterior(kernel: Matrix | Tiles, cross: Rows, own: Rows, targets: Targets, noise: float, full: bool) -> Moments:
     """K* (K + S)⁻¹ y and K** − K* (K + S)⁻¹ K*ᵀ (Rasmussen & Williams 2006, Eqs. 2.25, 2.26).
 
     `own` holds K**, or where not `full` its diagonal. Of a K that is singular the answer is that of least norm.
     """
     system = _inverse(kernel, noise)
-    weights = system.solve(cross.value, cross.error)
-    mean = system.form(weights, system.solve(targets.value, targets.error, exactly=True))
+    weights, solved = _solutions(system, cross, targets)
+    mean = system.form(weights, solved)
     explained = system.form(weights, weights, full)
     cov = own.value - explained.value
     slack = own.error + explained.first + UNIT * (np.abs(own.value) + np.abs(explained.value))
@@ -82,8 +89,8 @@ def ensemble(
     else:
         assert isinstance(tangent, Matrix)
         system = Flow(tangent, ridge, time)
-    weights = system.solve(tangent_cross.value, tangent_cross.error)
-    mean = system.form(weights, system.solve(targets.value, targets.error, exactly=True))
+    weights, solved = _solutions(system, tangent_cross, targets)
+    mean = system.form(weights, solved)
     b, n = weights.value, len(kernel)
     size = np.abs(b)
     # The covariance of f(x) − Bᵀf(X) at initialization; what B is off by meets its gradient h = K B − K*.

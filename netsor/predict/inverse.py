@@ -11,7 +11,8 @@ squares (dual weighted residuals: Becker & Rannacher 2001; Higham 2002, ch. 7).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +39,12 @@ class SolvedInverse(Solved):
     weight: Array
     norm: Array
     exactly: bool
+
+    def columns(self, chosen: slice) -> SolvedInverse:
+        """Some of the columns alone."""
+        arrays = ((f.name, getattr(self, f.name)) for f in fields(self))
+        kept: dict[str, Any] = {name: x[..., chosen] for name, x in arrays if isinstance(x, np.ndarray)}
+        return replace(self, **kept)
 
 
 class ByResiduals(ABC):

@@ -147,7 +147,9 @@ def predict(
     with _folder(large) as folder:
         with in_time(network, "kernels", budget):
             tables = compute_kernels(network, distinct, xt, kernel == "ntk", asked.full, tol, budget, progress, folder)
-        return _predicted(network, asked, tables, merged, (x, xt, y, yt), standard, progress)
+        # What overflows has no finite bound, which says it.
+        with np.errstate(over="ignore"):
+            return _predicted(network, asked, tables, merged, (x, xt, y, yt), standard, progress)
 
 
 def _predicted(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -169,6 +170,16 @@ def test_no_rows_and_one(mlp):
     one = mlp.predict(ROWS[:1], Y[:1], NEW)
     k = mlp.nngp(np.concatenate([ROWS[:1], NEW])).value
     assert one.mean[:, 0] == pytest.approx(k[1:, 0] / k[0, 0] * Y[0], abs=1e-13)
+
+
+def test_targets_near_the_largest_float(mlp):
+    plain = mlp.predict(ROWS, Y, NEW)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        huge = mlp.predict(ROWS, 1e300 * Y, NEW)
+    assert huge.mean / 1e300 == pytest.approx(plain.mean, rel=1e-12)
+    # The squares of residuals are beyond all floats, and so is a bound.
+    assert (huge.error >= 1e300 * plain.error).all()
 
 
 @pytest.mark.parametrize(
