@@ -5,7 +5,8 @@ every base once for each product: the directions and normals of both sides so fa
 threads, the reading on as many bytes as the run keeps (up to 400 MB), so that it is from the same cache or memory.
 `engine` is the time of the products, `run` includes ψ on every coordinate, and `dense` is a run with the matrices.
 `over floor` is `engine` against the floor. The first draw of a run writes its bases into memory that the system has to
-find and clear first; `next` is the time of the products of a second draw, which uses that memory again.
+find and clear first, which takes the time `clear`; `next` is the time of the products of a second draw, which uses that
+memory again.
 
 The second table has T steps of SGD on four rows, all rows a batch, with two test rows, for a network with two hidden
 layers: plain numpy backpropagation, torch on the CPU where it is installed, and `train --width` of netsor, which
@@ -118,6 +119,23 @@ def reading(n: int, most: int, dtype: str, watch: Stopwatch, workers: Workers) -
     return watch.best(lambda: kernels.inner(x, basis)) / rows
 
 
+def clearing(n: int, rows: int, dtype: str, watch: Stopwatch, workers: Workers) -> float:
+    """Seconds to write rows of n numbers into memory that the system has to find and clear, on all threads."""
+    few = max(2, min(rows, SAMPLE // (n * np.dtype(dtype).itemsize)))
+    stretches = list(spans(n, CHUNK))
+
+    def write() -> None:
+        fresh = np.empty((few, n), dtype)
+
+        def fill_part(k: int) -> None:
+            lo, hi = stretches[k]
+            fresh[:, lo:hi] = 1
+
+        workers.each(len(stretches), fill_part)
+
+    return watch.best(write) * rows / few
+
+
 def rows_read(program: Program, n: int) -> int:
     """How many directions and images there are when each product is asked, summed over the products."""
     job, _ = prepare(program, n, [o.name for o in program.outputs], (), "float64", "lazy", 1 << 62, None, None, 1)
@@ -135,6 +153,7 @@ def lazy_row(products: int, n: int, dtype: str, watch: Stopwatch, limit: int) ->
     with Workers() as workers:
         drawn = products * normals(n, dtype, watch, workers)
         read = rows_read(program, n) * reading(n, 2 * products, dtype, watch, workers)
+        clear = clearing(n, 2 * products, dtype, watch, workers)
     run(program, 64, 1, dtype=dtype, engine="lazy")
     with products_timed(watch) as spent:
         inside: list[tuple[float, float]] = []
@@ -150,8 +169,8 @@ def lazy_row(products: int, n: int, dtype: str, watch: Stopwatch, limit: int) ->
     if n * n * np.dtype(dtype).itemsize <= min(limit, 1_000_000_000):
         dense = watch.best(lambda: run(program, n, 1, dtype=dtype, engine="dense"))
     return {
-        "products": products, "width": n, "normals": drawn, "reads": read, "engine": first, "over floor":
-        first / (drawn + read), "next": second, "next over": second / (drawn + read),
+        "products": products, "width": n, "normals": drawn, "reads": read, "clear": clear, "engine": first,
+        "over floor": first / (drawn + read), "next": second, "next over": second / (drawn + read),
         "run": total, "dense": dense,
     }  # fmt: skip
 
