@@ -29,7 +29,8 @@ def verify_covariance(names: Sequence[str], k: Matrix, node: ast.Expr) -> Diagno
             return declarations.not_semidefinite(span, k[i][i], None, a)
     for i, a in enumerate(names):
         for j, b in enumerate(names[:i]):
-            bound = math.sqrt(max(k[i][i], 0.0) * max(k[j][j], 0.0))
+            # The product of the variances may be beyond the doubles.
+            bound = math.sqrt(max(k[i][i], 0.0)) * math.sqrt(max(k[j][j], 0.0))
             if abs(k[i][j]) > bound + SLACK * size:
                 return declarations.not_semidefinite(span, 0.0, (b, a, k[i][j], bound), None)
     if _is_semidefinite(k, SLACK * size):
@@ -58,9 +59,8 @@ def _is_semidefinite(k: Matrix, slack: float) -> bool:
         p = max(left, key=lambda i: a[i][i])
         pivot = a[p][p]
         if pivot <= slack * n:
-            return all(
-                abs(a[i][j]) <= 4 * math.sqrt(slack * n * max(pivot, slack * n)) + slack * n for i in left for j in left
-            )
+            lost = 4 * math.sqrt(slack * n) * math.sqrt(max(pivot, slack * n)) + slack * n
+            return all(abs(a[i][j]) <= lost for i in left for j in left)
         left.remove(p)
         for i in left:
             f = a[i][p] / pivot

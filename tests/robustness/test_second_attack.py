@@ -40,6 +40,17 @@ def test_forms_whose_variance_is_no_double() -> None:
     assert abs(found["b"].value - 0.5) <= found["b"].error <= 1e-12
 
 
+@pytest.mark.filterwarnings("error")
+def test_nearly_equal_variables_whose_squared_variance_is_no_double() -> None:
+    """P(x > 0, y > 0) = 1/4 + asin(ρ)/2π, whatever the variance is (Sheppard 1899)."""
+    rho = 0.9999
+    for scale in ("1", "1e200", "1e-200"):
+        law = f"N(0, [[{scale}, {rho}*{scale}], [{rho}*{scale}, {scale}]])"
+        text = f"matrix W\nvector x, y ~ {law}\nu := W x\nv := W y\noutput a := mean(step(u) * step(v))\n"
+        found = loads(text).limit()["a"]
+        assert abs(found.value - (0.25 + np.arcsin(rho) / (2 * np.pi))) <= found.error + 1e-16 and found.error < 1e-9
+
+
 @pytest.mark.parametrize("x", ["0.5", "-3", "12.5", "13.7", "-14", "40", "1e12", "-1e300"])
 def test_erf_far_out_has_few_terms(x: str) -> None:
     """The series has x² terms; where erfc is below all digits that are asked for, none is needed."""

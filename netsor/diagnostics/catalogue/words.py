@@ -19,9 +19,9 @@ _LONGEST = 100
 
 
 def said(edit: Edit) -> str:
-    """The text of an edit as a help line has it; a long one is cut."""
-    text = " ".join(edit.text.split())
-    return f"`{text if len(text) <= _LONGEST else text[: _LONGEST - 1] + '…'}`"
+    """The text of an edit as a help line has it, line by line; a long line is cut."""
+    lines = [" ".join(line.split()) for line in edit.text.strip().split("\n")]
+    return ", then ".join(f"`{line if len(line) <= _LONGEST else line[: _LONGEST - 1] + '…'}`" for line in lines)
 
 
 def plural(count: int, noun: str, nouns: str = "") -> str:

@@ -57,6 +57,7 @@ def _implicit(inputs: Inputs, shape: Shape | None, i: int, j: int) -> float:
     if len(inputs.symbols) == 2 and all(len(items) == 1 for _, items in shape.forms):
         # The conditional variance of two variables is computed without cancellation.
         return 0.0
-    size = inputs.covariance[i, i] * inputs.covariance[j, j]
-    c = inputs.covariance[i, j]
-    return EPS * abs(c) if size > 0 and c * c > 0.999 * size and c * c != size else 0.0
+    a, b, c = (float(inputs.covariance[k]) for k in ((i, i), (j, j), (i, j)))
+    # By a power of two, so that products are neither rounded otherwise nor beyond the doubles.
+    x, y, z = (math.ldexp(v, -math.frexp(max(a, b))[1]) for v in (a, b, c))
+    return EPS * abs(c) if x * y > 0 and z * z > 0.999 * x * y and z * z != x * y else 0.0
