@@ -12,8 +12,11 @@ import pytest
 from netsor.api import loads
 from netsor.cli.main import main
 from netsor.diagnostics import NetsorError
+from netsor.expr import Const, Sym, power
 from netsor.expr.balls import erf, image
 from netsor.show.derivation import as_text
+from netsor.show.drawing.gates import math_text
+from netsor.show.drawing.names import styled
 
 
 @pytest.mark.parametrize(
@@ -153,3 +156,11 @@ def test_steps_are_counted_before_kernels_are_computed(monkeypatch: pytest.Monke
     network = loads("network m(ξ : 1)\nmatrix U : (n, 1)\nvector v ~ N(0, 1)\noutput f := vᵀ tanh(U ξ) / √n\n")
     with pytest.raises(NetsorError, match="a million is the most"):
         network.sgd([[1.0]], [1.0], steps=10**9, f0=[0.1])
+
+
+def test_powers_in_drawings_have_all_their_digits() -> None:
+    """x^30 was ³ followed by 0, which no picture could hold, and x^2.5 was x² followed by .5."""
+    x = Sym("x")
+    shown = [math_text(power(x, Const(k))) for k in (2, 3, 12, 30, 205, 2.5, 3.25)]
+    assert shown == ["x²", "x³", "x¹²", "x³⁰", "x²⁰⁵", "x^2.5", "x^3.25"]
+    assert all("".join(piece.text for piece in styled(text)) for text in shown)

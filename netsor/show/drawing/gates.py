@@ -34,9 +34,13 @@ def _called(letters: tuple[str, ...], count: int) -> list[str]:
 def math_text(e: Expr) -> str:
     """An expression as a page would have it: − for -, ′ for ', no signs of multiplication."""
     text = to_text(e, lambda s: subscripted(str(s.name)))
-    for old, new in ((" * ", " "), ("'", "′"), ("-", "−"), ("^2", "²"), ("^3", "³"), ("sqrt(", "√(")):
+    for old, new in ((" * ", " "), ("'", "′"), ("-", "−"), ("sqrt(", "√(")):
         text = text.replace(old, new)
+    text = re.sub(r"\^(\d+)(?![\w.])", lambda power: power[1].translate(_RAISED), text)
     return re.sub(r"\d+\.\d+(?:e[+−]?\d+)?|\d+e[+−]\d+", _rounded, text)
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def _rounded(match: re.Match[str]) -> str:
@@ -45,7 +49,7 @@ def _rounded(match: re.Match[str]) -> str:
     mantissa, e, exponent = value.partition("e")
     if not e:
         return value
-    power = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    power = str(int(exponent)).translate(_RAISED)
     return f"10{power}" if mantissa == "1" else f"{mantissa}·10{power}"
 
 
