@@ -168,7 +168,8 @@ def _text(title: str, legend: str, study: Any, missing: Mapping[str, str]) -> st
         limit = (
             missing[name] if c.limit is None else f"{value_text(c.limit, c.limit_error)} ± {error_text(c.limit_error)}"
         )
-        blocks.append(f"\n{name}: limit {limit}\n{table(rows, right=(True,) * 6)}")
+        blocks.append("\n" + paragraph(f"{name}: limit {limit}", ""))
+        blocks.append(table(rows, right=(True,) * 6))
         blocks.append(paragraph(f"bias {_rate(c.bias_rate)}; spread {_rate(c.spread_rate)}"))
         blocks.append(paragraph(_verdict(c)))
     return "\n".join(blocks)

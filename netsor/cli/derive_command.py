@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         case "md":
             text = as_markdown(d, **longest)
         case _:
-            text = as_text(d, width=max(60, min(terminal_width(sys.stdout), 160)), **longest)
+            text = as_text(d, width=max(40, min(terminal_width(sys.stdout), 160)), **longest)
     sys.stdout.write(text)
     # As of `netsor eval`: limits that were asked for, and do not exist or were not computed.
     report(lines_without_value(list(dict.fromkeys(line.about for line in d.lines)), d.missing, d.unknown))

@@ -274,7 +274,7 @@ def _explain(taken: Any) -> str:
     for t in taken:
         e = _explained(t)
         where = f"line {e['line']}, " if e["line"] else ""
-        lines.append(f"  {e['for']} ({where}{_seconds(e['seconds'])})")
+        lines.append(paragraph(f"{e['for']} ({where}{_seconds(e['seconds'])})"))
         lines.append(paragraph(f"E[{cut(e['integrand'])}]", "    ", "      "))
         found = f"= {value_text(e['value'], e['error'])} ± {error_text(e['error'])}, by {e['method']}"
         lines.append(paragraph(found, "      ", "        "))

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from netsor.cli.output import terminal_width
-from netsor.diagnostics.columns import text_width
+from netsor.diagnostics.columns import text_width, wrapped
 
 # Between columns; the narrow one where the wide one takes too much room.
 _GAPS = ("   ", "  ")
@@ -76,19 +76,6 @@ def paragraph(text: str, indent: str = "  ", hanging: str = "    ", width: int |
         return indent + text
     first, *rest = wrapped(text, room - len(hanging))
     return "\n".join([indent + first, *(hanging + line for line in rest)])
-
-
-def wrapped(text: str, width: int) -> list[str]:
-    """The words of a text in lines of at most `width` columns; a longer word has a line of its own."""
-    if text_width(text) <= width:
-        return [text]
-    lines: list[str] = []
-    for word in text.split():
-        if lines and text_width(lines[-1]) + 1 + text_width(word) <= width:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    return lines
 
 
 def _listed(heading: Sequence[str], row: Sequence[str], indent: str, room: int) -> str:

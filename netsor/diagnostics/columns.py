@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 _TAB = 4
+# Spaces that may not be broken are parts of words.
+_WORD = re.compile(r"[^ \t\n]+")
 
 
 def width(character: str) -> int:
@@ -20,6 +23,23 @@ def width(character: str) -> int:
 def text_width(text: str) -> int:
     """The columns that a text takes."""
     return len(text) if text.isascii() else sum(map(width, text))
+
+
+def wrapped(text: str, width: int, hanging: int = 0) -> list[str]:
+    """The words of a text in lines of at most `width` columns; a longer word has a line of its own.
+
+    All lines but the first are `hanging` columns shorter.
+    """
+    if text_width(text) <= width:
+        return [text]
+    lines: list[str] = []
+    for word in _WORD.findall(text):
+        room = width - hanging * (len(lines) > 1)
+        if lines and text_width(lines[-1]) + 1 + text_width(word) <= room:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
 
 
 def visible(line: str) -> list[tuple[str, int]]:

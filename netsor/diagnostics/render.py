@@ -13,11 +13,10 @@ error[E108]: a line is given its value with `:=`
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from netsor.diagnostics.columns import text_width, visible
+from netsor.diagnostics.columns import text_width, visible, wrapped
 from netsor.diagnostics.data import Diagnostic, Label, Source, Span
 
 _COLOURS = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
@@ -99,12 +98,9 @@ def _rows(diagnostic: Diagnostic, width: int) -> Iterable[Row]:
 
 def _fold(text: str, width: int, indent: str) -> list[str]:
     """The text in lines of at most `width` columns; words and commands in backticks stay whole, to be pasted."""
-    extra = len(text) - text_width(text)
     kept = _COMMAND.sub(lambda m: m[0].replace(" ", _NO_BREAK), text)
-    lines = textwrap.wrap(
-        kept, width + max(0, extra), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
-    return [line.replace(_NO_BREAK, " ") for line in lines] or [text]
+    first, *more = wrapped(kept, width, len(indent))
+    return [line.replace(_NO_BREAK, " ") for line in (first, *(indent + line for line in more))]
 
 
 # --- the text, with marks under it ---
