@@ -90,6 +90,10 @@ class Request:
         return self.noise == 0 and math.isinf(self.time)
 
 
+# Targets beyond 2 to this power, or below its inverse, are scaled.
+_FAR = 400
+
+
 def predict(
     network: Program,
     inputs: Any,
@@ -165,9 +169,16 @@ def _predicted(
     if progress:
         progress("the solution")
     found = _Assembly(len(xt), columns, asked.full)
+    # Means are linear in the targets, whose squares may be beyond the doubles.
+    exponent = int(np.frexp(np.abs(y).max(initial=0.0))[1])
+    exponent = exponent if abs(exponent) > _FAR else 0
+    near = np.ldexp(y, -exponent)
     for group in related_outputs(tables):
         members = group if columns == count else [[k] for k in range(columns)]
-        moments, size = _solve(tables, group[0], members, merged, y, len(x), asked)
+        moments, size = _solve(tables, group[0], members, merged, near, len(x), asked)
+        if exponent:
+            mean, error = (np.ldexp(z, exponent) for z in (moments.mean, moments.mean_error))
+            moments = replace(moments, mean=mean, mean_error=error)
         if moments.lost:
             bounded = not np.isinf(moments.mean_error).any()
             said.append(derived.singular(network.name, kernel, moments.lost, size, bounded))

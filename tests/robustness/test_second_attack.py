@@ -164,3 +164,14 @@ def test_powers_in_drawings_have_all_their_digits() -> None:
     shown = [math_text(power(x, Const(k))) for k in (2, 3, 12, 30, 205, 2.5, 3.25)]
     assert shown == ["x²", "x³", "x¹²", "x³⁰", "x²⁰⁵", "x^2.5", "x^3.25"]
     assert all("".join(piece.text for piece in styled(text)) for text in shown)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kernel", ["nngp", "ntk"])
+@pytest.mark.parametrize("k", [-1000, 1000])
+def test_predictions_of_huge_and_tiny_targets_are_those_of_targets_in_between(kernel: str, k: int) -> None:
+    text = "network m(ξ : 2)\nmatrix U : (n, 2)\nvector v ~ N(0, 1)\ntrain U, v\noutput f := vᵀ tanh(U ξ) / √n\n"
+    rows, test, y = [[1.0, 0.5], [-0.5, 1.0]], [[0.3, 0.2]], np.array([1.0, -0.75])
+    one, two = (loads(text).predict(rows, z, test, kernel=kernel) for z in (y, np.ldexp(y, k)))
+    assert np.array_equal(two.mean, np.ldexp(one.mean, k)) and np.array_equal(two.std, one.std)
+    assert np.all(two.error <= np.ldexp(one.error, k) * (1 + 1e-12))

@@ -42,8 +42,10 @@ def _with_all_variances(law: State) -> State:
     if not bare.any():
         return law
     c = law.covariance.copy()
-    across = c[np.ix_(bare, ~bare)]
-    explained = across @ np.linalg.pinv(c[np.ix_(~bare, ~bare)], hermitian=True) @ across.T
+    # By a power of two, so that an inverse of small variances is a double.
+    scale = math.ldexp(1.0, math.frexp(float(np.abs(c).max()))[1])
+    across = c[np.ix_(bare, ~bare)] / scale
+    explained = across @ np.linalg.pinv(c[np.ix_(~bare, ~bare)] / scale, hermitian=True) @ across.T * scale
     left = np.abs(c[np.ix_(bare, bare)] - explained)
     np.fill_diagonal(left, 0.0)
     variances = np.diag(explained) + left.sum(axis=1)
