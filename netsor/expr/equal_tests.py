@@ -23,7 +23,9 @@ _Key = tuple[Expr, float, bool]
 @lru_cache(maxsize=20_000)
 def with_tests_joined(e: Expr) -> Expr:
     """The expression with conditionals on the same test in sums, products and powers as one conditional."""
-    tests = [node.test for node in postorder(e) if isinstance(node, Cond) and isinstance(node.test, Cmp)]
+    # Long sums, such as residual streams, mostly have no conditionals, and are not searched.
+    conditional = [node for node in postorder(e, known=_is_unconditional) if isinstance(node, Cond)]
+    tests = [node.test for node in conditional if isinstance(node.test, Cmp)]
     if len(tests) < 2:
         return e
     first: dict[_Key, tuple[Cmp, bool]] = {}
@@ -51,6 +53,10 @@ def with_tests_joined(e: Expr) -> Expr:
 
     made = rewrite(e, joined)
     return e if made is e else canonical(made)
+
+
+def _is_unconditional(e: Expr) -> bool:
+    return Cond.kind not in e.made_of
 
 
 def _key(test: Cmp) -> tuple[_Key, bool] | None:

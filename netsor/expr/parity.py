@@ -7,8 +7,9 @@ from netsor.expr.canonical import canonical
 from netsor.expr.functions import FUNCTIONS
 from netsor.expr.nodes import ZERO, Add, Call, Cmp, Cond, Const, Expr, Mul, Pow, Sym, postorder
 
-# By node and by those of its variables that change sign; the sums of a residual stream share most of their terms.
-_KNOWN: dict[tuple[Expr, frozenset[Sym]], int | None] = {}
+# By node and by those of its variables that change sign, or those that do not, whichever are fewer in the root; the
+# sums of a residual stream share most of their terms.
+_KNOWN: dict[tuple[Expr, frozenset[Sym], bool], int | None] = {}
 _MOST_KNOWN = 100_000
 
 
@@ -17,17 +18,20 @@ def parity(root: Expr, gaussians: frozenset[Sym]) -> int | None:
     if len(_KNOWN) > _MOST_KNOWN:
         _KNOWN.clear()
     done: dict[Expr, int | None] = {}
+    fixed = root.free - gaussians
+    few = 2 * len(fixed) < len(root.free)
+    told_by = fixed if few else gaussians
 
     def known(node: Expr) -> bool:
-        moved = node.free & gaussians
-        if not moved:
+        key = node, node.free & told_by, few
+        if node.free.isdisjoint(gaussians):
             done[node] = 1
-        elif (node, moved) in _KNOWN:
-            done[node] = _KNOWN[node, moved]
+        elif key in _KNOWN:
+            done[node] = _KNOWN[key]
         return node in done
 
     for node in postorder(root, known=known):
-        done[node] = _KNOWN[node, node.free & gaussians] = _parity(node, done, gaussians)
+        done[node] = _KNOWN[node, node.free & told_by, few] = _parity(node, done, gaussians)
     return done[root]
 
 

@@ -40,3 +40,6 @@ class Doubts:
     def is_plain(self, s: Sym) -> bool:
         """Whether a symbol depends on no scalar that may have no value."""
         return all(t in self._known for t in self.of(s))
+
+    def are_plain(self, symbols: Iterable[Sym]) -> bool:
+        return not self.scalars or all(map(self.is_plain, symbols))

@@ -60,6 +60,8 @@ class Shapes:
     def _skeleton(self, root: Expr) -> _Skeleton | None:
         known = self._skeletons
         if root not in known:
+            if _is_long(root):
+                return None
             for node in postorder(root, known=known.__contains__):
                 known[node] = self._find(node)
         return known[root]
@@ -67,7 +69,7 @@ class Shapes:
     def _find(self, node: Expr) -> _Skeleton | None:
         if isinstance(node, Sym):
             return _Skeleton(0, (node,), (self.place(node),))
-        if isinstance(node, Star) or len(node.children) > _MOST or len(node.free) > _MOST:
+        if isinstance(node, Star) or _is_long(node):
             return None
         children = []
         for c in node.children:
@@ -84,6 +86,10 @@ class Shapes:
         key = (type(node), type(node.payload), node.payload, tuple(c.number for c in children))
         number = self._numbers.setdefault(key, len(self._numbers) + 1)
         return _Skeleton(number, places, tuple(i for c in children for i in c.order))
+
+
+def _is_long(e: Expr) -> bool:
+    return len(e.children) > _MOST or len(e.free) > _MOST
 
 
 def _by_number(s: _Skeleton) -> tuple[int, tuple[int, ...]]:

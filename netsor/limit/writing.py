@@ -32,6 +32,7 @@ from netsor.gaussian.existence.integrability import integrable
 from netsor.gaussian.symbolic.independence import gaussians_of
 from netsor.gaussian.symbolic.powers_of_two import is_far
 from netsor.limit.atoms import Atoms
+from netsor.limit.below import Below
 from netsor.limit.definition import ZDOT, ZINIT, ZMOMENT, ZNONLIN
 from netsor.limit.doubts import Doubts
 from netsor.limit.folded import Folded
@@ -94,12 +95,12 @@ class Writing:
         self.folded = Folded(self.z, self.scalars, numbers)
         self.scales = Scales()
         self.shapes = Shapes()
+        self.below = Below(self.products)
         self.signs = Signs(program, self.powers, self.integrand, self.is_gaussian)
         self._meanings = Meanings(self.is_gaussian)
         self._means: dict[Expr, Expr] = {}
         self._uncorrelated = Uncorrelated(whole, self.shapes)
         self._independence: dict[tuple[Sym, Sym], bool] = {}
-        self._members: dict[Expr, dict[tuple[str, bool], list[Sym]]] = {}
         self._built = False
 
     # --- the rules --------------------------------------------------------------------------------------------
@@ -191,9 +192,7 @@ class Writing:
 
     def of_matrix(self, e: Expr, matrix: str, transposed: bool) -> list[Sym]:
         """The Ẑ's of products with this matrix in an expression, in a fixed order."""
-        products = self.products
-        found = [s for s in e.free if s in products and products[s].matrix == matrix]
-        return sorted((s for s in found if products[s].transposed == transposed), key=lambda s: s.digest)
+        return sorted(self.below.of_family((matrix, transposed)) & e.free, key=lambda s: s.digest)
 
     def gaussian_part(self, i: MatMul) -> Expr:
         """Ẑ^{Wx} of a product, as a multiple of a symbol of `products`; 0 where its operand is 0."""
@@ -266,7 +265,7 @@ class Writing:
             self.powers[symbol] = k
         if i.vectors:
             plain = integrable(integrand, gaussians_of(integrand, self._whole)) is True
-        if not plain or not all(map(self.doubts.is_plain, integrand.free)):
+        if not plain or not self.doubts.are_plain(integrand.free):
             self.doubts.scalars.add(symbol)
         c, known = 1.0, symbol
         if WIDTH not in i.psi.free and not may_jump(i.psi):
@@ -295,7 +294,7 @@ class Writing:
         """
         e = canonical(integrand)
         why = vanishes(e, self._whole)
-        return why if why is None or all(map(self.doubts.is_plain, e.free)) else None
+        return why if why is None or self.doubts.are_plain(e.free) else None
 
     def is_gaussian(self, s: Sym) -> bool:
         return s in self.products or s in self.law
@@ -309,8 +308,7 @@ class Writing:
         found = self._independence.get(key)
         if found is None:
             for pair in from_below(key, self.pairs_below, self._independence):
-                if pair[0] is not pair[1]:
-                    self._independence[pair] = self._are_independent(*pair)
+                self._independence[pair] = pair[0] is not pair[1] and self._are_independent(*pair)
             found = self._independence[key]
         return found
 
@@ -328,17 +326,7 @@ class Writing:
         p, q = (self.products.get(s) for s in pair)
         if p is None or q is None or self._products_apart(*pair):
             return []
-        mine, yours = self._members_of(p.operand), self._members_of(q.operand)
-        return [ordered(s, t) for family, ss in mine.items() for s in ss for t in yours.get(family, ())]
-
-    def _members_of(self, operand: Expr) -> dict[tuple[str, bool], list[Sym]]:
-        """The Ẑ's of products in an expression, by their families."""
-        found = self._members.get(operand)
-        if found is None:
-            found = self._members[operand] = {}
-            for s in sorted(self.products.keys() & operand.free, key=lambda s: s.digest):
-                found.setdefault(self.products[s].family, []).append(s)
-        return found
+        return self.below.pairs(p.operand, q.operand)
 
     def _are_independent(self, a: Sym, b: Sym) -> bool:
         p, q = self.products.get(a), self.products.get(b)

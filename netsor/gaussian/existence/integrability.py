@@ -107,8 +107,11 @@ def is_tame(e: Expr, gaussians: Gaussians) -> bool:
     masses = is_singular(e)
     done = _TAME_WITH_MASSES if masses else _TAME
 
+    # Which variables of a node are Gaussian is told by the others, of which a long sum has few.
+    others = e.free - gaussians
+
     def known(node: Expr) -> bool:
-        return (node, node.free & gaussians) in done
+        return (node, node.free & others) in done
 
     if len(done) > _MOST_KNOWN:
         done.clear()
@@ -116,14 +119,14 @@ def is_tame(e: Expr, gaussians: Gaussians) -> bool:
         if not _is_tame_node(node, gaussians, masses):
             return False
         # What it contains was examined before it.
-        done.add((node, node.free & gaussians))
+        done.add((node, node.free & others))
     return True
 
 
-# Nodes known to be tame with all that they contain, and those of their variables that are Gaussian. The sums of a
+# Nodes known to be tame with all that they contain, and those of their variables that are not Gaussian. The sums of a
 # residual stream share most of their terms.
-_TAME: set[tuple[Expr, Gaussians]] = set()
-_TAME_WITH_MASSES: set[tuple[Expr, Gaussians]] = set()
+_TAME: set[tuple[Expr, frozenset[Sym]]] = set()
+_TAME_WITH_MASSES: set[tuple[Expr, frozenset[Sym]]] = set()
 _MOST_KNOWN = 100_000
 
 

@@ -144,7 +144,7 @@ class Evaluator:
         return self.join(limit.integrand(i).free)
 
     def join(self, symbols: Iterable[Sym]) -> str:
-        return "".join(sorted({c for s in symbols for c in self.domain(s)}))
+        return "".join(sorted(set().union(*set(map(self.domain, symbols)))))
 
     # --- the law ----------------------------------------------------------------------------------------------
 
@@ -532,13 +532,8 @@ class Evaluator:
 
     def _prepare(self, x: Expr, y: Expr) -> None:
         """Find the covariances of the variables of two expressions, in the order of the program."""
-        members: dict[Hashable, list[Sym]] = {}
-        for s in y.free:
-            if s in self.limit.products:
-                members.setdefault(next(iter(self.families(s))), []).append(s)
-        for s in sorted((s for s in x.free if s in self.limit.products), key=self.place):
-            for t in sorted(members.get(next(iter(self.families(s))), ()), key=self.place):
-                self.covariance(s, t)
+        for pair in self.limit.written.below.pairs(x, y):
+            self.covariance(*pair)
 
     def spell(self, s: Sym) -> str:
         """The text of a symbol, and for a linear form the sum that it stands for."""
