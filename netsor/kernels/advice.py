@@ -28,11 +28,12 @@ def not_reached(
     for name, kernel in kernels.items():
         if kernel is None:
             continue
-        known = np.isfinite(kernel.value)
+        value, error = kernel.value, kernel.error
+        known = np.isfinite(value)
         if not known.all():
             missing[name] = int(np.count_nonzero(~known)), known.size
-        error = np.where(known, kernel.error, 0.0)
-        size = float(np.abs(kernel.value).max(initial=0.0, where=known))
+            value, error = np.where(known, value, 0.0), np.where(known, error, 0.0)
+        size = float(max(value.max(initial=0.0), -value.min(initial=0.0)))
         if error.max(initial=0.0) > max(tol, ROUNDING) * size:
             row, column = np.unravel_index(int(np.argmax(error)), error.shape)[:2]
             bounds.append(Bound(name, float(error.max()), tol * size, (int(row) + 1, int(column) + 1)))

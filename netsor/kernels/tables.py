@@ -22,6 +22,8 @@ Array = np.ndarray
 Asked = Mapping[str, list[list[Step]]]
 # Pairs of a list whose numbers are computed in replicates, each of which has all of them.
 _LIST = 64
+# Bytes of an array that makes arrays up to this size be kept.
+_KEPT = 2**24
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,6 +65,7 @@ def tabulate(
     No entry depends on the other rows, except through a time limit that is reached. Raises TimeOver where it is before
     any tile of entries is known.
     """
+    _keep_memory()
     shape = (len(pairs.rows), len(pairs.columns)) + (outputs, outputs) * (outputs > 1)
     made = [{name: Kernel(np.zeros(shape), np.zeros(shape)) for name in r.names} for r in requests]
     single = None if across is None else Frame.whole(across.inputs, clock)
@@ -107,6 +110,15 @@ def tabulate(
                     for one, other in ((rows, columns), (columns, rows)) if pairs.symmetric else ((rows, columns),):
                         kernel.value[one, other], kernel.error[one, other] = np.nan, np.inf
     return _as_asked(pairs, made)
+
+
+def _keep_memory() -> None:
+    """Have the arrays of a tile take the memory of those of the tile before.
+
+    glibc takes arrays of more than 128 KiB from the system and gives them back, which costs more than to compute them,
+    until a larger one was freed. This one is never touched.
+    """
+    np.empty(_KEPT, np.uint8)
 
 
 def _steps(requests: Sequence[Request], kind: str) -> Iterator[Step]:

@@ -59,7 +59,8 @@ class Below:
 
     def _note_new(self) -> None:
         """Number the products that came since the last time."""
-        for s, p in itertools.islice(self._products.items(), len(self._number), None):
+        new = itertools.islice(reversed(self._products.items()), len(self._products) - len(self._number))
+        for s, p in reversed(list(new)):
             self._number[s] = len(self._number)
             self._seen.add(s)
             self._families.setdefault(p.family, set()).add(s)

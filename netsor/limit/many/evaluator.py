@@ -291,7 +291,8 @@ class Evaluator:
     def _total(self, terms: tuple[Term, ...]) -> Step:
         needs = list(dict.fromkeys(f for t in terms for f in t.factors))
         place = {f: k for k, f in enumerate(needs)}
-        rows = [(t.number, [place[f] for f in t.factors]) for t in terms]
+        # The number is multiplied with the factor that is the same for most entries.
+        rows = [(float(t.number), [place[f] for f in sorted(t.factors, key=_reach)]) for t in terms]
         # Half a unit of a term for each of its products, and for each sum that it goes into.
         most = max(len(factors) + (number != 1.0) for number, factors in rows)
         rounding = 0.5 * _EPS * (most + len(rows))
@@ -564,6 +565,10 @@ class Evaluator:
                 found = self.step(self.join(actual), needs, compute)
             self._parts[key, actual] = found
         return found
+
+
+def _reach(step: Step) -> int:
+    return len(step.domain)
 
 
 def _is_long(factor: Expr) -> bool:
