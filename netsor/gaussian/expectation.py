@@ -320,7 +320,7 @@ def _block(
         raise Divergent(why)
 
     def run(at: Inputs, tol: float, trust: Trust, rough: bool = False) -> Outcome:
-        task = Task(variables, at.scalars, tol, clock, trust, rough, floor, exists is True)
+        task = Task(variables, at.scalars, tol, clock, trust, rough, floor, exists is True, settings.most)
         return solve(Problem(nameless, at.state(), task))
 
     outcome = run(inputs, settings.tol, inputs.trust())

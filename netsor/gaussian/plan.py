@@ -154,6 +154,7 @@ def _goal(f: Integrand, task: Task) -> Goal:
 
 
 def _by_rules(f: Integrand, task: Task) -> Outcome:
+    task.verify_few(f.rank)
     probe, goal = Probe(f), _goal(f, task)
     if f.rank > 1 and not task.exists:
         poles.refuse(f)

@@ -44,6 +44,10 @@ class SingularSums(Unsettled):
     """The sums of a rule do not decrease towards a singularity, or far out: E|F| may be infinite."""
 
 
+class TooMany(NoNumber):
+    """More variables are left for a quadrature than were asked for, see `Settings.most`."""
+
+
 class NotDefinite(Unsettled):
     """An exponential of a square, moved into the density, leaves no Gaussian law."""
 
@@ -62,10 +66,14 @@ class OutOfTime(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """Spend up to `budget` seconds (None: no limit) to reach an error of `tol` times the scale of the integrand."""
+    """Spend up to `budget` seconds (None: no limit) to reach an error of `tol` times the scale of the integrand.
+
+    TooMany is raised where more than `most` variables are left for a quadrature.
+    """
 
     tol: float = 1e-8
     budget: float | None = 60.0
+    most: int | None = None
 
 
 @dataclass
@@ -214,7 +222,8 @@ class Trust(Enum):
 class Task:
     """What stays the same while one block is computed; `trust` says how its covariance is meant.
 
-    Errors below `floor` do not matter for the result. `exists` says that the expectation is known to exist.
+    Errors below `floor` do not matter for the result. `exists` says that the expectation is known to exist; `most` is
+    that of the settings.
     """
 
     gaussians: Gaussians
@@ -225,6 +234,12 @@ class Task:
     rough: bool = False
     floor: float = 0.0
     exists: bool = False
+    most: int | None = None
+
+    def verify_few(self, variables: int) -> None:
+        """Raise TooMany for a quadrature in more variables than were asked for."""
+        if self.most is not None and variables > self.most:
+            raise TooMany(f"a quadrature in {variables} variables was not asked for")
 
     def exacting(self) -> Task:
         """The task of a part whose error may be magnified later."""

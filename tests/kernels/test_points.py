@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
+from scipy.stats import norm
 
 import netsor
 from netsor.expr import Const, Expr, Sym, add, mul
@@ -138,9 +140,9 @@ def test_more_time_is_more_points(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a clock on which a point takes a millisecond, and all else nothing."""
     clock = [0.0]
 
-    def slow(integrands: Any, families: Any, laws: Any, given: Any, seed: int) -> Any:
+    def slow(integrands: Any, smooth: Any, families: Any, laws: Any, given: Any, seed: int) -> Any:
         clock[0] += 1e-3 * given.points
-        return replicates.means(integrands, families, laws, replace(given, points=2), seed)
+        return replicates.means(integrands, smooth, families, laws, replace(given, points=2), seed)
 
     monkeypatch.setattr(drawn, "means", slow)
     told = SimpleNamespace(monotonic=lambda: clock[0], thread_time=lambda: clock[0])
@@ -203,3 +205,26 @@ def test_errors_of_the_law_add_up_whatever_their_signs() -> None:
         block = add(*(mul(Const(s), mul(a, b)) for s, a, b in zip(signs, u[::2], u[1::2], strict=True)))
         found = carried(block, u, Laws((1, 1), covariances, {}))
         assert pairs * error <= found[0] <= 8 * pairs * error
+
+
+BEST = """
+network best(ξ[1..5] : 5)
+φ(u) = PHI
+matrix U : (n, 5) ~ N(0, 1)
+vector v ~ N(0, 1)
+for i in 1..5:
+    x[i] := U ξ[i]
+output f := vᵀ φ(max(x[1], x[2], x[3], x[4], x[5])) / √n
+"""
+
+
+@pytest.mark.parametrize("phi", ["u", "step(u - 5)"], ids=["kinks", "no point beyond the jump"])
+def test_kinks_and_jumps_of_many_variables(phi: str) -> None:
+    """E φ(M)² of the largest M of five independent standard normals, with the density 5 φ Φ⁴."""
+    document = netsor.loads(BEST.replace("PHI", phi))
+    found = document.nngp(np.stack([np.eye(5), np.eye(5)[::-1]]))
+    z = np.linspace(-10, 10, 200_001)
+    m = z if phi == "u" else (z > 5.0).astype(float)
+    truth = trapezoid(5 * norm.pdf(z) * norm.cdf(z) ** 4 * m * m, z)
+    assert (abs(found.value - truth) <= found.error).all()
+    assert found.error.max() < 0.03

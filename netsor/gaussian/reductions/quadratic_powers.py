@@ -207,6 +207,8 @@ def over_square(
     With b^{−p} = ∫ t^{p−1} e^{−tb} dt / Γ(p) the terms are added under one integral, so that terms which diverge one by
     one may have a finite sum. None where b is not such a form.
     """
+    # At each of thousands of nodes there is an expectation of as many variables.
+    task.verify_few(len(base.free & task.gaussians))
     if len(items) > 1:
         state = _without_idle_directions(base, items, state, task)
     q, b, c = quadratic(base, state, task)

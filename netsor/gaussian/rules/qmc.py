@@ -20,7 +20,7 @@ SCRAMBLINGS = 12
 # Student's t with 11 degrees of freedom for 1 in 1,000.
 STUDENT = 4.44
 # A region that would contain this many draws on average is practically certain to be seen.
-_UNSEEN = 5.0
+UNSEEN = 5.0
 _LEVELS = (10, 12, 14, 15, 16, 17, 18, 19)
 # The number of points for which there is always time, and the seconds that it takes to set up Sobol's points.
 _GLANCE, _SETUP = 256, 1.0
@@ -74,7 +74,7 @@ def integrate(
         error = STUDENT * spread + 4e-16 * scale
         if rare:
             # A region of the same height may lie where no draw fell.
-            error += _UNSEEN * (top or _farther_out(f, x)) / (SCRAMBLINGS * 2**level)
+            error += UNSEEN * (top or _farther_out(f, x)) / (SCRAMBLINGS * 2**level)
         # The finest level is taken, since the smallest of several estimated errors is not a bound.
         if error < 3 * best.error:
             best = Quadrature(float(np.mean(means)), error, scale)
@@ -111,7 +111,7 @@ def _shifted(f: Integrand, points: int) -> Quadrature:
     missing.verify(f, x, v)
     means, size, top = v.reshape(SCRAMBLINGS, points).mean(axis=1), np.abs(v), float(np.abs(v).max())
     error = float(spread_of(means)) + 4e-16 * float(size.mean())
-    error += _UNSEEN * (top or _farther_out(f, x)) / len(v)
+    error += UNSEEN * (top or _farther_out(f, x)) / len(v)
     return Quadrature(float(means.mean()), error, float(size.mean()))
 
 

@@ -13,7 +13,7 @@ from netsor.deadline import verify_time
 from netsor.expr import Expr, Sym
 from netsor.expr.arrays import lambdify
 from netsor.gaussian.arithmetic.bounded import Bounded
-from netsor.gaussian.rules.qmc import shifted_normals, spread_of
+from netsor.gaussian.rules.qmc import UNSEEN, shifted_normals, spread_of
 from netsor.gaussian.vectorized.laws import Laws
 
 Array = np.ndarray
@@ -27,9 +27,8 @@ _MOST, _FEWEST, _VALUES = 2**11, 2**5, 2**20
 _SLOPE_DRAWS, _FEWEST_SLOPE_DRAWS = 2**11, 2**8
 # Values that are held at a time.
 _CHUNK = 2**20
-# Standard errors that bound the distance of a slope. A region that no draw met has at most so many expected draws in
-# it, but for one time in a hundred.
-_SLOPE_DEVIATIONS, _UNSEEN = 4.0, 5.0
+# Standard errors that bound the distance of a slope.
+_SLOPE_DEVIATIONS = 4.0
 # How far variances and covariances are moved to see a slope, as a part of the variances.
 _STEP = 1e-3
 # The most numbers of a law that are moved one by one; others are moved together in so many ways. The seventh of the
@@ -66,7 +65,7 @@ def sampled(block: Expr, symbols: Sequence[Sym], laws: Laws) -> Bounded:
             v = np.broadcast_to(values_at(run, x, numbers.scalars[part])[0], (len(x), flat.shape[1]))
             means = v.reshape(len(v), *z.shape[1:]).mean(axis=2)
             value[part] = means.mean(axis=1)
-            error[part] = spread_of(means) + _UNSEEN * np.abs(v).max(axis=1) / v.shape[1]
+            error[part] = spread_of(means) + UNSEEN * np.abs(v).max(axis=1) / v.shape[1]
     error = error + carried(block, symbols, laws).ravel()
     return Bounded(value.reshape(laws.shape), np.where(np.isfinite(value), error, np.inf).reshape(laws.shape))
 

@@ -11,10 +11,11 @@ import numpy as np
 
 from netsor.expr import Expr, Sym
 from netsor.gaussian.arithmetic.bounded import Bounded
+from netsor.gaussian.constants import FEW
 from netsor.gaussian.expectation import expect
 from netsor.gaussian.law import Estimate
 from netsor.gaussian.law.fixed import FixedLaw
-from netsor.gaussian.problem import OutOfRange, Settings, Unsettled
+from netsor.gaussian.problem import OutOfRange, Settings, TooMany, Unsettled
 from netsor.gaussian.vectorized.draws import sampled
 from netsor.gaussian.vectorized.laws import Laws, Rule
 
@@ -56,8 +57,13 @@ class _Each:
                 late[wanted[i:]] = True
                 break
             try:
-                found = expect(self.block, self._law(table[k], scalars), Settings(laws.tol, seconds))
+                most = FEW if laws.leaves_late else None
+                found = expect(self.block, self._law(table[k], scalars), Settings(laws.tol, seconds, most))
                 value[k], error[k] = found.value, found.error
+            except TooMany:
+                # So have the other laws.
+                late[wanted[i:]] = True
+                break
             except Unsettled:
                 if laws.clock.left() > 0:
                     raise

@@ -15,7 +15,7 @@ import numpy as np
 from netsor.deadline import verify_time
 from netsor.expr import Expr, Sym
 from netsor.expr.arrays import lambdify
-from netsor.gaussian.rules.qmc import SCRAMBLINGS, spread_of
+from netsor.gaussian.rules.qmc import SCRAMBLINGS, UNSEEN, spread_of
 from netsor.gaussian.vectorized.draws import Numbers, Run, carried_by, numbers_of, values_at
 from netsor.gaussian.vectorized.laws import Laws
 
@@ -25,6 +25,8 @@ _CHUNK = 2**12
 # Expectations that others depend on have so many times fewer points: more of them made no bound of an LSTM or a GRU
 # smaller.
 _EARLIER, _FEWEST = 2**3, 2**6
+# How many times farther out it is looked for values where all of them are 0.
+_FARTHER = 2.5
 
 
 @dataclass(frozen=True)
@@ -61,34 +63,49 @@ def averaged(value: Array, error: Array) -> tuple[Array, Array]:
 
 
 def means(
-    integrands: tuple[Expr, ...], families: Sequence[Sequence[Sym]], laws: Laws, replicates: Replicates, level: int
+    integrands: tuple[Expr, ...],
+    are_smooth: Sequence[bool],
+    families: Sequence[Sequence[Sym]],
+    laws: Laws,
+    replicates: Replicates,
+    level: int,
 ) -> tuple[Array, Array]:
     """E of each integrand under each law by the points of its replicate, and what the errors of the law do: (B, K).
 
     `families` are the variables, apart where they are independent. The error of the points shows in the spread of the
-    replicates alone.
+    replicates alone; where integrands have kinks or jumps, room for what no point met is added to it.
     """
     symbols = tuple(s for family in families for s in family)
     scalars = tuple(laws.scalars)
     numbers = numbers_of(symbols, scalars, laws)
     run = lambdify(integrands, (*symbols, *scalars))
     sizes = [len(family) for family in families]
-    value = _means(run, len(integrands), _roots(numbers.covariance, sizes), numbers.scalars, replicates, level)
+    roots = _roots(numbers.covariance, sizes)
+    value, top, square = _means(run, are_smooth, roots, numbers.scalars, replicates, level)
     # The replicates of a law differ by less than shows in a slope.
     first = len(numbers.covariance) // SCRAMBLINGS
     blocks = [x.reshape(SCRAMBLINGS, first, *x.shape[1:]) for x in numbers]
     worst = Numbers(blocks[0][0], blocks[1].max(axis=0), blocks[2][0], blocks[3].max(axis=0))
     # It is not to take longer than the means.
     draws = max(replicates.points_at(level) // 2**3, 2**5)
-    return value, np.tile(carried_by(run, len(integrands), worst, draws), SCRAMBLINGS)
+    error = np.tile(carried_by(run, len(integrands), worst, draws), SCRAMBLINGS)
+    # In a region A that no point met, |E f 1_A| ≤ P(A) max|f|, and by Cauchy and Schwarz its square is ≤ P(A) E f².
+    unseen = UNSEEN / (SCRAMBLINGS * replicates.points_at(level))
+    return value, error + np.minimum(unseen * top, np.sqrt(unseen * square))
 
 
-def _means(run: Run, count: int, roots: Array, scalars: Array, replicates: Replicates, level: int) -> Array:
+def _means(
+    run: Run, are_smooth: Sequence[bool], roots: Array, scalars: Array, replicates: Replicates, level: int
+) -> tuple[Array, Array, Array]:
+    """The means, and the largest moduli and mean squares of integrands that are not smooth.
+
+    Where they are 0 at all points, these are those farther out.
+    """
     from scipy.special import ndtri
     from scipy.stats import qmc
 
     d = roots.shape[1]
-    total = np.zeros((count, len(roots)))
+    total, top, square = (np.zeros((len(are_smooth), len(roots))) for _ in range(3))
     points = replicates.points_at(level)
     size = min(points, _CHUNK)
     for k in np.unique(replicates.of):
@@ -102,7 +119,18 @@ def _means(run: Run, count: int, roots: Array, scalars: Array, replicates: Repli
                 part = rows[i : i + at_once]
                 for b, v in enumerate(values_at(run, roots[part] @ z, scalars[part])):
                     total[b, part] += np.broadcast_to(v, (len(part), size)).sum(axis=1)
-    return total / points
+                    if not are_smooth[b]:
+                        top[b, part] = np.maximum(top[b, part], np.abs(v).max(axis=1))
+                        square[b, part] += np.square(np.broadcast_to(v, (len(part), size))).sum(axis=1)
+        unmet = [b for b in np.flatnonzero((top[:, rows] == 0).any(axis=1)) if not are_smooth[b]]
+        for i in range(0, len(rows) if unmet else 0, at_once):
+            part = rows[i : i + at_once]
+            far = values_at(run, _FARTHER * roots[part] @ z, scalars[part])
+            for b in unmet:
+                unseen = top[b, part] == 0
+                top[b, part] = np.where(unseen, np.abs(far[b]).max(axis=1), top[b, part])
+                square[b, part] += np.where(unseen, points * top[b, part] ** 2, 0.0)
+    return total / points, top, square / points
 
 
 def _roots(c: Array, sizes: Sequence[int]) -> Array:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netsor.expr import ONE, Expr, Sym, canonical, substitute, to_text
+from netsor.expr import ONE, Call, Expr, Sym, canonical, is_singular, substitute, to_text
 from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.constants import FEW
 from netsor.gaussian.existence.integrability import is_tame
+from netsor.gaussian.symbolic.expansion import factors_of, integer_power
 from netsor.gaussian.symbolic.linear_forms import Form, linear_forms
+from netsor.gaussian.symbolic.structure import affine
 from netsor.gaussian.vectorized.arccosine import homogeneous_pair
 from netsor.gaussian.vectorized.laws import Laws
 from netsor.gaussian.vectorized.plan import Way, ways
@@ -57,9 +59,11 @@ class Block:
         variables = [*self.gaussians, *self.forms]
         self.laws = [(a, b) for i, a in enumerate(variables) for b in variables[i:]]
         self.homogeneous = homogeneous_pair(e, self.gaussians)
-        tame = is_tame(e, frozenset(self.gaussians)) and is_smooth(e, self.gaussians)
         # Whether the expectation may be taken as a mean over points.
+        tame = is_tame(e, frozenset(self.gaussians)) and not is_singular(e)
         self.can_be_drawn = len(self.gaussians) > _PAIR and tame
+        self.is_smooth = is_smooth(e, self.gaussians)
+        self.has_formula = not self.is_smooth and all(_is_simple(f, frozenset(self.gaussians)) for f in factors_of(e))
         self._following = ways(e, self.gaussians, split)
         self._ways: list[Way] = []
 
@@ -174,7 +178,8 @@ def expectation(
 
     def is_left_to_points(k: int) -> bool:
         """Whether no method is left but the last one, in place of which means over points are taken."""
-        return drawn is not None and len(block.gaussians) > FEW and block.way(k + 1) is None
+        many = len(block.gaussians) > FEW and not block.has_formula
+        return drawn is not None and many and block.way(k + 1) is None
 
     drawn = None
     needs = (*covariances, *given)
@@ -186,8 +191,17 @@ def expectation(
             {pair: c for pair, c in pairs.items() if c is not evaluator.zero},
             {at[s]: step for s, step in zip(block.scalars, given, strict=True)},
             noted,
+            block.is_smooth,
         )
     return evaluator.step(domain, needs, compute, drawn, slow=block.way(1) is None and not is_left_to_points(0))
+
+
+def _is_simple(factor: Expr, gaussians: frozenset[Sym]) -> bool:
+    """Whether products with such factors may have formulas in many variables, as Π step(u_i) of linear forms has."""
+    base = integer_power(factor)[0]
+    if isinstance(base, Call) and len(base.children) == 1:
+        return affine(base.children[0], gaussians) is not None
+    return isinstance(base, Sym)
 
 
 def full(q: Bounded, shape: tuple[int, ...]) -> Bounded:

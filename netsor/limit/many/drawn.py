@@ -33,7 +33,7 @@ _NOTHING = Bounded.exact(np.zeros((1, 1)))
 class Draw:
     """E e of Gaussians with these covariances, of which those that are zero are left out, and scalars.
 
-    `noted` records the expectation when it is taken.
+    `noted` records the expectation when it is taken; `is_smooth` says that e has no kinks or jumps.
     """
 
     e: Expr
@@ -41,6 +41,7 @@ class Draw:
     covariances: Mapping[tuple[Sym, Sym], Step]
     scalars: Mapping[Sym, Step]
     noted: Callable[[str, Frame, Bounded], Bounded]
+    is_smooth: bool
 
     def take(self, frame: Frame, steps: Sequence[Step]) -> Iterator[tuple[Step, Bounded]]:
         """The values of drawn steps of one level; those whose variables are among those of another come with it."""
@@ -70,9 +71,16 @@ def _together(frame: Frame, group: Sequence[tuple[Step, Draw]]) -> Iterator[tupl
     covariances = {(a, b): _NOTHING for i, a in enumerate(first.variables) for b in first.variables[i:]}
     covariances |= {key: frame.value(step) for key, step in first.covariances.items()}
     laws = Laws(frame.shape, covariances, {s: frame.value(step) for s, step in given.items()}, clock=frame.clock)
-    integrands = tuple(dict.fromkeys(draw.e for _, draw in group))
+    integrands = {draw.e: draw.is_smooth for _, draw in group}
     assert frame.replicates is not None
-    value, error = means(integrands, first.families(), laws, frame.replicates, frame.level(group[0][0]))
+    value, error = means(
+        tuple(integrands),
+        tuple(integrands.values()),
+        first.families(),
+        laws,
+        frame.replicates,
+        frame.level(group[0][0]),
+    )
     place = {e: k for k, e in enumerate(integrands)}
     for s, draw in group:
         found = Bounded(value[place[draw.e]][:, None], error[place[draw.e]][:, None])
