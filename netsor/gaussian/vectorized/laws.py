@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from netsor.expr import Expr, Sym
+from netsor.expr import Sym
 from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.problem import Clock
 
@@ -81,7 +81,3 @@ class Rule(Protocol):
     def __call__(self, laws: Laws) -> Bounded:
         """E block for every law; the error is infinite where the rule does not apply."""
         ...
-
-
-# Makes the rule for an integrand of some variables, or returns None where it does not apply.
-Maker = Callable[[Expr, Sequence[Sym]], Rule | None]

@@ -5,7 +5,8 @@
     F(u, …) G(v, …)   closed form · Laplace transforms · contraction of two smooth sides · law by law
 
 A method applies to some laws and gives an infinite error for the others, which go to the next method. In place of the
-last one, smooth functions of many variables are means over points (see `netsor.gaussian.vectorized.replicates`).
+last one, functions of many variables without a formula are means over points, see
+`netsor.gaussian.vectorized.replicates`.
 """
 
 from __future__ import annotations
