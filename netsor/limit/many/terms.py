@@ -55,29 +55,28 @@ def summed(terms: Sequence[tuple[float, Sequence[Bounded]]], rounding: float) ->
 
     Arrays are reused where their shapes allow it, since most of the time goes into reading and writing them.
     """
-    first, *others = (_product(number, factors) for number, factors in terms)
-    value, error, size = first.value, first.error, np.abs(first.value)
+    (value, error), *others = (_product(number, factors) for number, factors in terms)
+    size = np.abs(value)
     number, factors = terms[0]
     if number == 1.0 and len(factors) == 1:
         # These are the arrays of the factor.
         value, error = value.copy(), error.copy()
-    for q in others:
-        value, error, size = _plus(value, q.value), _plus(error, q.error), _plus(size, np.abs(q.value))
+    for v, r in others:
+        value, error, size = _plus(value, v), _plus(error, r), _plus(size, np.abs(v))
     return Bounded(value, _plus(error, _times(size, rounding)))
 
 
-def _product(number: float, factors: Sequence[Bounded]) -> Bounded:
+def _product(number: float, factors: Sequence[Bounded]) -> tuple[Array, Array]:
     """number · Π factors and its error, in arrays of its own unless it is a single factor."""
     if not factors:
-        return Bounded(np.full((1, 1), number), np.zeros((1, 1)))
-    v, *others = factors
-    if number != 1.0:
-        v = Bounded(number * v.value, abs(number) * v.error)
+        return np.full((1, 1), number), np.zeros((1, 1))
+    first, *others = factors
+    v, r = (first.value, first.error) if number == 1.0 else (number * first.value, abs(number) * first.error)
     for q in others:
         # |v| ε_q + (|q| + ε_q) ε_v.
-        error = _plus(_times(q.size + q.error, v.error), v.size * q.error)
-        v = Bounded(v.value * q.value, error)
-    return v
+        r = _plus(_times(q.size + q.error, r), np.abs(v) * q.error)
+        v = v * q.value
+    return v, r
 
 
 def _plus(a: Array, b: Array) -> Array:
