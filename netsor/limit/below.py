@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Mapping
-from typing import Protocol
+from collections.abc import Hashable
+from typing import Generic, Protocol, TypeVar
 
 from netsor.expr import Expr, Sym
 from netsor.limit.numbers import ordered
@@ -20,10 +20,13 @@ class _Product(Protocol):
     def family(self) -> Hashable: ...
 
 
-class Below:
+P = TypeVar("P", bound=_Product)
+
+
+class Below(Generic[P]):
     """The pairs of Ẑ's below others; `products` are those of one limit in the order of its lines, and may grow."""
 
-    def __init__(self, products: Mapping[Sym, _Product]):
+    def __init__(self, products: dict[Sym, P]):
         self._products = products
         self._number: dict[Sym, int] = {}
         self._seen: set[Sym] = set()
@@ -59,11 +62,11 @@ class Below:
 
     def _note_new(self) -> None:
         """Number the products that came since the last time."""
-        new = itertools.islice(reversed(self._products.items()), len(self._products) - len(self._number))
-        for s, p in reversed(list(new)):
+        new = itertools.islice(reversed(self._products), len(self._products) - len(self._number))
+        for s in reversed(list(new)):
             self._number[s] = len(self._number)
             self._seen.add(s)
-            self._families.setdefault(p.family, set()).add(s)
+            self._families.setdefault(self._products[s].family, set()).add(s)
 
     def _top(self, e: Expr) -> tuple[Sym, frozenset[Sym]] | None:
         if e not in self._tops:

@@ -122,7 +122,7 @@ def _means(
                     if not are_smooth[b]:
                         top[b, part] = np.maximum(top[b, part], np.abs(v).max(axis=1))
                         square[b, part] += np.square(np.broadcast_to(v, (len(part), size))).sum(axis=1)
-        unmet = [b for b in np.flatnonzero((top[:, rows] == 0).any(axis=1)) if not are_smooth[b]]
+        unmet = [b for b, smooth in enumerate(are_smooth) if not smooth and (top[b, rows] == 0).any()]
         for i in range(0, len(rows) if unmet else 0, at_once):
             part = rows[i : i + at_once]
             far = values_at(run, _FARTHER * roots[part] @ z, scalars[part])
