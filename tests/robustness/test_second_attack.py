@@ -175,3 +175,13 @@ def test_predictions_of_huge_and_tiny_targets_are_those_of_targets_in_between(ke
     one, two = (loads(text).predict(rows, z, test, kernel=kernel) for z in (y, np.ldexp(y, k)))
     assert np.array_equal(two.mean, np.ldexp(one.mean, k)) and np.array_equal(two.std, one.std)
     assert np.all(two.error <= np.ldexp(one.error, k) * (1 + 1e-12))
+
+
+@pytest.mark.filterwarnings("error")
+def test_errors_of_covariances_that_are_much_larger_than_the_law() -> None:
+    """The sine of a Gaussian of mean 1 and variance 1e-200 is sin 1, and noise of 1e-30 adds nothing."""
+    text = "matrix V ~ N(0, 1e-30/n)\nvector x, y ~ N(1, 1e-200)\nm := mean(y)\n"
+    text += "z := (y - m) / sqrt(mean((y - m)^2) + 1e-5)\nb := V z\n"
+    text += "output a := mean(sin(relu((if y > 0 or not (z < 0.3) then y else 0) + b)))\n"
+    found = loads(text).limit()["a"]
+    assert abs(found.value - np.sin(1)) <= found.error

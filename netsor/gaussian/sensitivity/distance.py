@@ -38,7 +38,8 @@ def by_distance(e: Expr, inputs: Inputs, moves: list[Move]) -> float | None:
         return None
     # Entrywise bounds on P^{−1/2} (Q − P) P^{−1/2}, for all signs of the errors.
     inverse_root = np.abs((vectors / np.sqrt(values)) @ vectors.T)
-    largest = float(np.linalg.norm(inverse_root @ moved @ inverse_root))
+    # Squares of errors that are much larger than the law may be beyond the doubles.
+    largest = math.hypot(*(inverse_root @ moved @ inverse_root).ravel())
     # For a nearly degenerate law, or errors as large as the law itself, the distance is not small.
     if not largest < 0.9:
         return None
