@@ -5,24 +5,10 @@ from __future__ import annotations
 from netsor.check.context import Context
 from netsor.check.fault import Fault
 from netsor.check.unfolded import with_values
-from netsor.check.values import Scalar
 from netsor.core import Moment, Nonlin
 from netsor.diagnostics import Diagnostic, Edit, Source, Span
 from netsor.diagnostics.catalogue import divergence
-from netsor.expr import (
-    WIDTH,
-    ZERO,
-    Add,
-    Const,
-    Expr,
-    Sym,
-    canonical,
-    mul,
-    postorder,
-    split_coefficient,
-    substitute,
-    to_text,
-)
+from netsor.expr import WIDTH, ZERO, Add, Const, Expr, Sym, canonical, mul, split_coefficient, substitute, to_text
 from netsor.expr.asymptotics import Diverges
 from netsor.expr.infinite_width import at_infinite_width, has_limit, limit_of_factors, what_diverges
 from netsor.expr.quotients import find_quotients
@@ -48,11 +34,7 @@ def checked(ctx: Context, e: Expr, span: Span, averaged: bool = False) -> Expr:
             limit(held)
             # A part may grow and be absent only by the value of a constant, as in √n step(−k) with k = 1/2. The
             # instruction then holds the value, because a limit in which k stands for any number does not exist.
-            if held is e or has_limit(e):
-                return e
-            if any(not part.free and Scalar(part).number is None for part in postorder(held)):
-                raise Fault(divergence.no_value(span))
-            return held
+            return e if held is e or has_limit(e) else held
         except Diverges as d:
             rate = d
         # √n may hide in a scalar: (F(x + ε d) − F(x))/ε with ε = 1/√n is ψ* too. So may F(x) = 0 in the lines that made

@@ -124,7 +124,6 @@ def test_a_zero_is_a_value_too(
         "output a := mean(step'(if 1/9 <= 0 then x * x else 1/9))",
         "z := step'(-0.0 * (1e-8 * x))\noutput a := mean(z)",
         "z := (x - x)^-1\noutput a := mean(z)",
-        "output a := mean(if min(log(k), √n) >= 1 then sigmoid(step'(k)) else min(log(k), √n))",
     ],
 )
 def test_a_coordinate_that_is_a_constant_without_a_value_is_refused(lines: str) -> None:
@@ -180,8 +179,9 @@ def test_predictions_of_huge_and_tiny_targets_are_those_of_targets_in_between(ke
 @pytest.mark.filterwarnings("error")
 def test_errors_of_covariances_that_are_much_larger_than_the_law() -> None:
     """The sine of a Gaussian of mean 1 and variance 1e-200 is sin 1, and noise of 1e-30 adds nothing."""
-    text = "matrix V ~ N(0, 1e-30/n)\nvector x, y ~ N(1, 1e-200)\nm := mean(y)\n"
-    text += "z := (y - m) / sqrt(mean((y - m)^2) + 1e-5)\nb := V z\n"
-    text += "output a := mean(sin(relu((if y > 0 or not (z < 0.3) then y else 0) + b)))\n"
-    found = loads(text).limit()["a"]
+    text = "def f(x):\n    m := mean(x)\n    return (x - m) / sqrt(mean((x - m)^2) + 1e-5)\n"
+    text += "matrix V ~ N(0, 1e-30/n)\nvector x, y ~ N(1, 1e-200)\nb := V f(y)\nz := f(x)\n"
+    text += "output a := mean(sin(relu((if y > 0 or not (z < 0.3) then y else if z > 1 then 0 else z) + b)))\n"
+    # Without time for slopes a distance between laws bounds what their errors do.
+    found = loads(text).limit(budget=1e-9)["a"]
     assert abs(found.value - np.sin(1)) <= found.error
