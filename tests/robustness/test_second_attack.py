@@ -185,3 +185,10 @@ def test_errors_of_covariances_that_are_much_larger_than_the_law() -> None:
     # Without time for slopes a distance between laws bounds what their errors do.
     found = loads(text).limit(budget=1e-9)["a"]
     assert abs(found.value - np.sin(1)) <= found.error
+
+
+def test_zeros_of_what_has_no_more_derivatives() -> None:
+    """step'' of a kinked argument is no function, and none of its values has a sign."""
+    text = "vector x ~ N(1, 1)\nz := softplus(relu(x))\noutput a := mean(relu'(step''(max(z, 2))))\n"
+    found = loads(text).limit()
+    assert found["a"].value is None and [d.code for d in found.diagnostics] == ["E801"]

@@ -24,7 +24,7 @@ from netsor.expr import (
 from netsor.expr.build import mul, neg, power, with_children
 from netsor.expr.cases import is_kinked
 from netsor.expr.differentiate import diff
-from netsor.expr.functions import is_log
+from netsor.expr.functions import TooSingular, is_log
 from netsor.expr.intervals import infer_range
 from netsor.expr.nodes import MINUS_ONE, ZERO, Number
 
@@ -76,7 +76,8 @@ def _only_plane(e: Expr, gaussians: frozenset[Sym]) -> Expr | None:
     """s or s ± t where e vanishes there and nowhere else; None where that is not known.
 
     With the first k − 1 derivatives in s zero on the plane, e is a multiple of the k-th power of the distance times
-    ∂ᵏe/∂sᵏ at a point between (Taylor), and has no other zero where that derivative keeps its sign.
+    ∂ᵏe/∂sᵏ at a point between (Taylor), and has no other zero where that derivative keeps its sign. Of a jump there are
+    few derivatives.
     """
     moving = sorted(e.free & gaussians, key=lambda s: s.digest)
     if isinstance(e, Sym) or not 1 <= len(moving) <= 2:
@@ -87,7 +88,10 @@ def _only_plane(e: Expr, gaussians: frozenset[Sym]) -> Expr | None:
         for _ in range(_ORDERS):
             if canonical(substitute(derivative, {s: place})) is not ZERO:
                 break
-            derivative = canonical(diff(derivative, s))
+            try:
+                derivative = canonical(diff(derivative, s))
+            except TooSingular:
+                return None
             low, high = infer_range(derivative, {})
             if derivative is not ZERO and (low >= 0 or high <= 0):
                 return canonical(add(s, neg(place)))
