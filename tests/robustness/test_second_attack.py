@@ -192,3 +192,10 @@ def test_zeros_of_what_has_no_more_derivatives() -> None:
     text = "vector x ~ N(1, 1)\nz := softplus(relu(x))\noutput a := mean(relu'(step''(max(z, 2))))\n"
     found = loads(text).limit()
     assert found["a"].value is None and [d.code for d in found.diagnostics] == ["E801"]
+
+
+def test_products_that_no_output_needs() -> None:
+    """Whether they are zeros was asked before they were written."""
+    text = "scalar k = 0.5\nmatrix W\nvector x ~ N(0, 0)\nh := Wᵀ x\ng := Wᵀ h\nu := W x\n"
+    document = loads(f"{text}output a := mean(step(u - k))\n")
+    assert document.limit()["a"].value == 0 and document.derive() is not None
