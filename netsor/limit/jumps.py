@@ -114,11 +114,10 @@ class Jumps:
         p, z = self.state.program, self.state.z
         given = (*p.group_of, *p.embedding)
         found = {x for x in given if isinstance(z(x), Const)} | {c.name for c in p.constants if not c.value.free}
-        # What no output needs may not be written yet.
-        needed = p.needed()
         for i in p.instructions:
             if isinstance(i, MatMul):
-                fixed = i.name in needed and i.vector in found and z(i.vector) is ZERO
+                # What no output needs may not be written yet.
+                fixed = i.vector in found and self.state.written.z.get(i.vector) is ZERO
             else:
                 fixed = WIDTH not in i.psi.free and found.issuperset((*i.vectors, *i.scalars))
             if fixed:
