@@ -83,6 +83,8 @@ DEFAULT = Settings()
 # Scalars with relative errors above _LARGE are varied jointly, at this many random points within their errors.
 _LARGE, _PLACES = 1e-5, 64
 _SHARE, _FEW = 0.3, 4
+# A block whose error is less than this part of the largest one is not computed again.
+_OF_WORST = 0.1
 
 
 def expect(
@@ -136,6 +138,7 @@ def expect(
     # need every covariance, whereas blocks of many variables may not.
     few = len(terms) > 1 and hard > 1 and len(e.free & gaussians) <= _FEW
     floor = _SHARE * settings.tol * averaged(e, gaussians, law) / hard if few else 0.0
+    enough = _known_well_enough(terms, law, cache)
     for t, split in terms:
         power, scalar = apart(t.scalar)
         total = FirstOrder(float(t.coefficient)).times(_scalar_value(scalar, law))
@@ -148,14 +151,12 @@ def expect(
             verify_time()
             if total.value == 0 and total.error == 0 and integrable(block, gaussians):
                 continue
-            # A hard block gets at most twice its equal share of the time that is left, so that some is left for the
-            # others.
             own = clock
             if len(block.free & gaussians) > 2:
-                own = Clock(None if settings.budget is None else max(clock.left() * min(1.0, 2 / hard), 0.0))
+                own = clock.among(hard)
                 hard -= 1
             spare = floor / abs(total.value) if total.value and block is split[-1] and not power else 0.0
-            part = _block(block, gaussians, law, settings, own, cache, spare)
+            part = enough.get(block) or _block(block, gaussians, law, settings, own, cache, spare)
             if vanishing(block, gaussians, law):
                 # The expectation exists and vanishes by symmetry.
                 part = replace(part, value=0.0, error=0.0, slopes={})
@@ -193,6 +194,24 @@ def expect(
         value, error, " + ".join(names), error <= settings.tol * size, tuple(parts), size, tuple(weights),
         combined((1.0, o.slopes) for o in found), math.fsum(o.own for o in found) + rounding,
     )  # fmt: skip
+
+
+def _known_well_enough(terms: Sequence[tuple[Term, list[Expr]]], law: Law, cache: dict[Any, Any]) -> dict[Expr, Part]:
+    """Blocks whose errors, known from an earlier call, are small beside the largest of all."""
+    added: dict[Expr, float] = {}
+    found: dict[Expr, Part] = {}
+    for t, split in terms:
+        power, scalar = apart(t.scalar)
+        parts: list[Part] = [p for b in split if (p := cache.get(("block", b))) is not None]
+        if power or len(parts) < len(split):
+            return {}
+        weight = abs(float(t.coefficient) * _scalar_value(scalar, law).value)
+        for k, (block, part) in enumerate(zip(split, parts, strict=True)):
+            others = math.prod(abs(p.value) for p in parts[:k] + parts[k + 1 :])
+            found[block] = part
+            added[block] = added.get(block, 0.0) + weight * others * part.error
+    worst = max(added.values(), default=0.0)
+    return {b: found[b] for b, error in added.items() if error < _OF_WORST * worst}
 
 
 def _is_zero(product: Expr, split: list[Expr], gaussians: Gaussians, law: Law) -> bool:

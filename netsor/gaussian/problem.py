@@ -98,6 +98,14 @@ class Clock:
         """A clock of a part of the time that is left, from now on; this clock where there is no limit."""
         return self if self.budget is None else self.of(max(part * self.left(), 0.0))
 
+    def among(self, parts: int) -> Clock:
+        """A clock for the next of so many parts, which may take 2/(parts + 1) of the time that is left.
+
+        If each of them takes all that it may, their times fall linearly to that of the last one, which is not zero;
+        what one of them leaves is for those after it.
+        """
+        return self.share(2 / (parts + 1)) if parts > 1 else self
+
     def part(self, share: float) -> float | None:
         """A part of the time that is left, as a budget."""
         return None if self.budget is None else max(share * self.left(), 0.0)
@@ -244,6 +252,10 @@ class Task:
     def exacting(self) -> Task:
         """The task of a part whose error may be magnified later."""
         return replace(self, floor=0.0) if self.floor else self
+
+    def among(self, parts: int) -> Task:
+        """The task of the next of so many parts, see `Clock.among`."""
+        return replace(self, clock=self.clock.among(parts)) if parts > 1 and self.clock.budget is not None else self
 
     def divided(self, by: float) -> Task:
         """The task of a part that is multiplied by `by`."""

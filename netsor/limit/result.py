@@ -120,7 +120,7 @@ def infer_limit(
 
     try:
         with limited(budget), rarely_collected():
-            work_through(asked, 0.5)
+            work_through(asked, 0.25)
             rough = [o for o in asked if o.name not in faults and not values[o.name].converged]
             if rough and end is not None and budget is not None and end - now() > 0.25 * budget:
                 state.forget_numbers()

@@ -16,7 +16,7 @@ from netsor.gaussian.integrand.integrand import value_of
 from netsor.gaussian.law.gaussian_law import State
 from netsor.gaussian.problem import OVERFLOW, Method, Outcome, Problem, Stage, Step, Steps, Task, scaled, total
 from netsor.gaussian.reductions import laplace
-from netsor.gaussian.reductions.reduction import Reduced, Reduction, Solve, Sum, Weighted
+from netsor.gaussian.reductions.reduction import Reduced, Reduction, Solve, Sum, Weighted, evaluate_in_turn
 from netsor.gaussian.reductions.tilting import quadratic
 from netsor.gaussian.symbolic.expansion import Gaussians, Term, expand, factors_of
 from netsor.gaussian.symbolic.structure import affine, is_quadratic
@@ -58,7 +58,7 @@ class Together:
     unless: tuple[type[Exception], ...] = ()
 
     def evaluate(self, solve: Solve) -> Outcome:
-        return total([p.evaluate(solve) for p in self.parts])
+        return total(evaluate_in_turn(self.parts, solve))
 
 
 def _one(t: Term, problem: Problem) -> Sum:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
@@ -45,6 +45,23 @@ class Weighted:
         return replace(o, value=c * o.value, error=abs(c) * o.error, scale=abs(c) * o.scale)
 
 
+def evaluate_in_turn(parts: Sequence[Outcome | Reduced | Weighted], solve: Solve) -> list[Outcome]:
+    """The parts, of which none takes all of the time, see `Clock.among`."""
+    out: list[Outcome] = []
+    left = sum(not isinstance(p, Outcome) for p in parts)
+    for p in parts:
+        if isinstance(p, Outcome):
+            out.append(p)
+        else:
+            out.append(p.evaluate(_among(left, solve)))
+            left -= 1
+    return out
+
+
+def _among(parts: int, solve: Solve) -> Solve:
+    return solve if parts == 1 else lambda problem: solve(replace(problem, task=problem.task.among(parts)))
+
+
 @dataclass(frozen=True)
 class Sum:
     """Σ of weighted subproblems and known results."""
@@ -53,7 +70,7 @@ class Sum:
     unless: tuple[type[Exception], ...] = ()
 
     def evaluate(self, solve: Solve) -> Outcome:
-        parts = [t if isinstance(t, Outcome) else t.evaluate(solve) for t in self.terms]
+        parts = evaluate_in_turn(self.terms, solve)
         return total(parts) if parts else NOTHING
 
 
