@@ -71,6 +71,8 @@ class OneSided:
         self.exchanged: dict[Place, set[float]] = {}
         # The least power of ε in the thicknesses of the layers about kinks and jumps.
         self.thin = _INFINITE
+        # The places of the layers in which an expansion is known to ε^inside alone.
+        self._places: set[Place] = set()
         self._bound: dict[Sym, Expansion] = {}
         self._known: dict[tuple[Expr, float], Expansion] = {}
 
@@ -124,6 +126,7 @@ class OneSided:
         parts = [limits.of(c, upto - p).shifted(p) for p, c in a.terms]
         self.met |= limits.met
         self.thin = min(self.thin, limits.thin)
+        self._places |= limits._places
         return self._sum([*parts, Expansion((), a.rest, a.inside)])
 
     # --- arithmetic -------------------------------------------------------------------------------------------
@@ -317,10 +320,13 @@ class OneSided:
             k, value = (0.0, 0.0) if lead is None else (lead[0], float(lead[1].value))  # type: ignore[attr-defined]
             self.met |= k > 0
             chosen = self.of(node.then if _holds(test.op, value) else node.other, upto)
-            if gap.inside == _INFINITE:
+            if gap.inside > k if lead is not None else gap.inside == _INFINITE:
+                # The layers do not reach the first term of the gap, which decides the test there too.
                 return chosen
-            lowest = min(_lead(self.of(branch, upto)) for branch in (node.then, node.other))
-            return Expansion(chosen.terms, chosen.rest, min(chosen.inside, lowest))
+            # In the layers the other branch may be taken.
+            then, other = self.of(node.then, upto), self.of(node.other, upto)
+            lowest = min(self._apart(then, other), default=min(then.rest, other.rest))
+            return Expansion(chosen.terms, chosen.rest, min(then.inside, other.inside, lowest))
         k, c = lead
         self.met |= k > 0
         self._refuse_mixed(c)
@@ -338,7 +344,7 @@ class OneSided:
             out = then if side else other
         if test.op in ("==", "!=") or not touches(c, self.signs):
             return out
-        return self._about(c, then, other, gap, jumps, out)
+        return self._about(c, then, other, gap, jumps, out, upto)
 
     def _gap(self, node: Expr, upto: float) -> Expansion:
         """The difference of the two sides of a test, with the term after the first if that is known."""
@@ -351,30 +357,44 @@ class OneSided:
         return gap if self.layer is None else self.layer.within(gap)
 
     def _about(
-        self, c: Expr, then: Expansion, other: Expansion, gap: Expansion, jumps: bool, out: Expansion
+        self, c: Expr, then: Expansion, other: Expansion, gap: Expansion, jumps: bool, out: Expansion, upto: float
     ) -> Expansion:
         """The expansion of a conditional, with what it misses in a layer about c = 0, for a gap ε^k (c + …).
 
         Within a distance of order ε^(q−k) of c = 0, q the order of the next term of the gap, the other branch is taken.
-        Branches that meet there are as far apart as the layer is thick; others are left to `exchanged`.
+        Branches that meet there are as far apart as the layer is thick; others are left to `exchanged`, unless what the
+        layer adds to a mean, in which it has the measure of its thickness, is beyond ε^upto.
         """
         k = gap.terms[0][0]
         q = gap.terms[1][0] if len(gap.terms) > 1 else gap.rest
         inside = out.inside
-        for p in sorted({p for p, _ in (*then.terms, *other.terms)}):
-            apart = add(then.at(p), neg(other.at(p)))
+        place = threshold(c)[:2]
+        # Where the gap is not known, in a layer about a parallel plane, it is far from zero.
+        reached = gap.inside < _INFINITE and (gap.inside <= k or not all(_are_parallel(place, o) for o in self._places))
+        u = undecided(c, self.signs) if reached else None
+        if u is not None and len(self.signs) < _MOST_CASES:
+            # In each of its cases the place is a plane.
+            raise Split(u)
+        for p, apart in self._apart(then, other).items():
             meet = not jumps and p == 0 or vanishes_on(apart, c)
-            inside = min(inside, p + max(gap.inside - k, 0.0) * meet if gap.inside < _INFINITE else _INFINITE)
+            inside = min(inside, p + max(gap.inside - k, 0.0) * meet if reached else _INFINITE)
             if q == _INFINITE:
                 continue
-            if meet or len(gap.terms) == 1:
+            if meet or len(gap.terms) == 1 or p + q - k > upto:
                 inside = min(inside, p + (q - k) * meet)
+                self._places.add(place)
             else:
-                self.exchanged.setdefault(threshold(c)[:2], set()).add(q - k)
+                self.exchanged.setdefault(place, set()).add(q - k)
                 self.met = True
         if q < _INFINITE:
             self.thin = min(self.thin, q - k)
         return Expansion(out.terms, out.rest, inside)
+
+    def _apart(self, then: Expansion, other: Expansion) -> dict[float, Expr]:
+        """The terms in which two expansions differ, by their powers of ε in increasing order."""
+        powers = sorted({p for p, _ in (*then.terms, *other.terms)})
+        apart = {p: self.settled(add(then.at(p), neg(other.at(p)))) for p in powers}
+        return {p: c for p, c in apart.items() if c is not ZERO}
 
     def _star(self, node: Star, upto: float) -> Expansion:
         if node.theta.free != _ALONE:
@@ -421,6 +441,10 @@ class OneSided:
 
 def _holds(op: str, value: float) -> bool:
     return compare_values(op, value, 0.0)
+
+
+def _are_parallel(a: Place, b: Place) -> bool:
+    return a[0] is b[0] and a[1] != b[1]
 
 
 def as_it_is(work: OneSided, s: Sym, upto: float) -> Expansion:

@@ -101,7 +101,10 @@ class Folded:
 def _apart(x: float, q: Fraction) -> float:
     """The distance of a rational number from a float or its shortest decimal, if larger; 0 if that decimal is exact."""
     shown = Fraction(repr(x))
-    return 0.0 if shown == q else max(abs(float(shown - q)), abs(float(Fraction(x) - q)))
+    if shown == q:
+        return 0.0
+    # The next larger float, because the distance was rounded to the nearest.
+    return math.nextafter(max(abs(float(shown - q)), abs(float(Fraction(x) - q))), math.inf)
 
 
 def _nearest(q: Fraction) -> float:

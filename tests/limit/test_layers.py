@@ -27,6 +27,9 @@ TANH = quad(lambda z: math.tanh(z + 1) * norm.pdf(z), -12, 12)[0]
         ("y := √n (step(h - step(h)/√n) - step(h))", -PHI0),
         ("y := √n (step(h - x*step(h)/√n) - step(h))", -(PHI0**2)),
         ("y := √n (step(h + (1 - 2*step(h))/√n) - step(h))", 0.0),
+        # Jumps of what has a kink elsewhere.
+        ("y := √n (sign(abs(h + 1/√n) - 0.5) - sign(abs(h) - 0.5)) * h", 2 * norm.pdf(0.5)),
+        ("y := √n (step(relu(h + x^2/√n) - 1) - step(relu(h) - 1))", norm.pdf(1)),
         # Functions of what jumps.
         ("y := √n (tanh(step(h + 1/√n)) - tanh(step(h)))", PHI0 * math.tanh(1)),
         ("y := √n (tanh(z + step(h + 1/√n) - step(h)) - tanh(z))", PHI0 * TANH),
