@@ -73,3 +73,27 @@ def test_normalised_independent_inputs():
     result = limits(text)
     assert result["c"].value == 0.0
     assert result["d"].value == pytest.approx(1 / (2 * math.pi), abs=1e-10)
+
+
+@pytest.mark.parametrize(
+    "integrand",
+    [
+        "if 0 < 1/h then 1 else 2",
+        "if abs(h) < 1/h then 1/h else abs(h)",
+        "if not (log(h) < 0) then 1 else 2",
+        "if h > 0 or 1/h > 0 then 1 else 2",
+        "max(h, 1/h)",
+        "min(1, log(h))",
+    ],
+)
+def test_what_is_decided_by_a_number_that_does_not_exist_has_no_limit(integrand: str) -> None:
+    """h = W 0 is 0 at every width, and 1/h and log h are no numbers."""
+    result = loads(f"matrix W\nvector x ~ N(0, 0)\nh := W x\noutput o := mean({integrand})\n").limit()
+    assert result["o"].value is None
+    assert [d.code for d in result.diagnostics] == ["E802"]
+
+
+@pytest.mark.parametrize("integrand", ["if h > 0 then 1/h else 3", "if h > 0 and 1/h > 0 then 1 else 3"])
+def test_what_is_not_asked_for_needs_no_value(integrand: str) -> None:
+    result = loads(f"matrix W\nvector x ~ N(0, 0)\nh := W x\noutput o := mean({integrand})\n").limit()
+    assert result["o"].value == 3

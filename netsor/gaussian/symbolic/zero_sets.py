@@ -24,7 +24,7 @@ from netsor.expr import (
 from netsor.expr.build import mul, neg, power, with_children
 from netsor.expr.cases import is_kinked
 from netsor.expr.differentiate import diff
-from netsor.expr.functions import TooSingular, is_log
+from netsor.expr.functions import is_log, is_singular
 from netsor.expr.intervals import infer_range
 from netsor.expr.nodes import MINUS_ONE, ZERO, Number
 
@@ -76,11 +76,10 @@ def _only_plane(e: Expr, gaussians: frozenset[Sym]) -> Expr | None:
     """s or s ± t where e vanishes there and nowhere else; None where that is not known.
 
     With the first k − 1 derivatives in s zero on the plane, e is a multiple of the k-th power of the distance times
-    ∂ᵏe/∂sᵏ at a point between (Taylor), and has no other zero where that derivative keeps its sign. Of a jump there are
-    few derivatives.
+    ∂ᵏe/∂sᵏ at a point between (Taylor), and has no other zero where that derivative keeps its sign.
     """
     moving = sorted(e.free & gaussians, key=lambda s: s.digest)
-    if isinstance(e, Sym) or not 1 <= len(moving) <= 2:
+    if isinstance(e, Sym) or not 1 <= len(moving) <= 2 or is_singular(e) or any(map(is_kinked, postorder(e))):
         return None
     s, others = moving[0], moving[1:]
     for place in (others[0], neg(others[0])) if others else (ZERO,):
@@ -88,10 +87,7 @@ def _only_plane(e: Expr, gaussians: frozenset[Sym]) -> Expr | None:
         for _ in range(_ORDERS):
             if canonical(substitute(derivative, {s: place})) is not ZERO:
                 break
-            try:
-                derivative = canonical(diff(derivative, s))
-            except TooSingular:
-                return None
+            derivative = canonical(diff(derivative, s))
             low, high = infer_range(derivative, {})
             if derivative is not ZERO and (low >= 0 or high <= 0):
                 return canonical(add(s, neg(place)))
