@@ -27,6 +27,11 @@ RESOLUTION = 0.05
 NEGLIGIBLE = 1e-6
 
 
+# Draws may all be alike because each of them met the same event, as where every unit of a narrow layer is dead. An
+# event of probability one half meets so many with the probability that `THRESHOLD` stands for.
+_ALIKE = 15
+
+
 @dataclass(frozen=True)
 class Rate:
     """A fitted exponent of n and its standard error (None where there is no fit), and the exponent of the theory."""
@@ -156,7 +161,8 @@ def study_output(
         deviation = (extrapolated - limit) / total if total else 0.0
         if abs(deviation) > _threshold(freedom):
             moving = _is_moving_to(limit, mean[usable], stderr[usable])
-            verdict = "widths too small" if moving else "disagrees"
+            alike = widest_spread == 0 and int(counts.sum()) < _ALIKE
+            verdict = "not enough seeds" if alike else "widths too small" if moving else "disagrees"
         elif total <= RESOLUTION * scale or scale == 0.0:
             verdict = "agrees"
     return Convergence(

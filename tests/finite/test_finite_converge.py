@@ -117,6 +117,15 @@ def test_values_without_any_spread() -> None:
     assert study_output("m", {10: np.zeros(5), 20: np.zeros(5)}, 0.0, 0.0, -1.0).verdict == "agrees"
 
 
+def test_few_draws_that_are_all_alike_contradict_nothing() -> None:
+    """Every unit of a layer of width 2 is dead in a quarter of the draws of a right program."""
+    p = program("matrix W\nvector x ~ N(0, 1)\nh := W x\noutput m := mean(relu(h))\n")
+    right = 1 / np.sqrt(2 * np.pi)
+    for seed in range(60):
+        study = converge(p, {"m": (right, 0.0)}, [1, 2], 2, seed=seed).outputs["m"]
+        assert study.verdict != "disagrees", (seed, study)
+
+
 def test_what_bias_is_expected() -> None:
     assert expected_bias_rate(program(REMARK), "xx") == -1.0
     text = "vector v ~ N(0, 1)\nx := tanh(v + 1/√n)\ny := v^2\noutput a := mean(x)\noutput b := mean(y)\n"
