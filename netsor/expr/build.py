@@ -327,7 +327,7 @@ def sqrt(e: Expr) -> Expr:
 def call(fn: str, *args: Expr) -> Expr:
     """A function of the language at arguments; folded where the arguments are numbers and the value is finite."""
     entry = FUNCTIONS[fn]
-    if args and entry.folds and all(isinstance(a, Const) for a in args):
+    if args and all(isinstance(a, Const) for a in args):
         numbers_: list[Number] = [a.value for a in args]  # type: ignore[attr-defined]
         value = call_value(fn, [float(x) for x in numbers_])
         if math.isfinite(value):

@@ -49,8 +49,8 @@ class Nonlinearity:
 
     Values: `value` is the function on floats; `array(xp, *args)` on arrays, where `xp` is like
     `netsor.expr.arrays.NUMPY`, or the name of the function in `xp`; `log_array(xp, u)` its logarithm, computed without
-    underflow; `folds` says that it is evaluated where all its arguments are numbers; `spelled` is the expression by
-    which it is replaced; `arguments` is the list of its arguments in messages.
+    underflow; `spelled` is the expression by which it is replaced; `arguments` is the list of its arguments in
+    messages.
 
     Derivatives: `partial(args, i)` is the derivative in the i-th argument as an expression (almost everywhere, plus
     Dirac masses at jumps); `mass` is k for the k-th derivative of a Dirac mass.
@@ -89,7 +89,6 @@ class Nonlinearity:
     arity: tuple[int, int | None] = (1, 1)
     arguments: str = "u"
     log_array: Callable[..., Any] | None = None
-    folds: bool = True
     spelled: Callable[..., Expr] | None = None
     mass: int | None = None
     breaks: tuple[float, ...] = ()

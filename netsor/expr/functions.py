@@ -545,7 +545,6 @@ def _entries() -> list[Nonlinearity]:
             _one(lambda u: dirac(u, 1)),
             parity="even",
             mass=0,
-            folds=False,
             obstacle=lambda r: "it is a Dirac mass, not a function",
         ),
         Nonlinearity(

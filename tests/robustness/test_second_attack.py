@@ -199,3 +199,12 @@ def test_products_that_no_output_needs() -> None:
     text = "scalar k = 0.5\nmatrix W\nvector x ~ N(0, 0)\nh := Wᵀ x\ng := Wᵀ h\nu := W x\n"
     document = loads(f"{text}output a := mean(step(u - k))\n")
     assert document.limit()["a"].value == 0 and document.derive() is not None
+
+
+def test_masses_beside_their_places_are_zero_and_read_back() -> None:
+    """step' of a scalar was 0, and of the same number E506: a listing of the program shows the number."""
+    for k in ("k", "0.5"):
+        text = f"scalar k = 0.5\nvector x ~ N(0, 1)\nz := x*step'({k}) + x\noutput a := mean(z*x)\n"
+        assert loads(text).limit()["a"].value == 1
+    at_its_place = loads("vector x ~ N(0, 1)\noutput a := mean(x*step'(0.1 + 0.2 - 0.3))\n").check()
+    assert [d.code for d in at_its_place.diagnostics] == ["E506"]
