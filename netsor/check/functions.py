@@ -43,7 +43,6 @@ from netsor.expr import (
     Sym,
     apply,
     call,
-    canonical,
     compare,
     cond,
     logic,
@@ -171,7 +170,7 @@ async def _builtin_call(ctx: Context, node: ast.Apply, f: Builtin) -> Value:
     function = Function(f.name, params, call(f.name, *params))
     orders = (f.order,) + (0,) * (count - 1)
     _check_differentiable(function, orders, node)
-    return await _coordinatewise(ctx, node, node.args, lambda *a: _at_numbers(apply(function, a, orders)))
+    return await _coordinatewise(ctx, node, node.args, lambda *a: unfolded.at_numbers(apply(function, a, orders)))
 
 
 async def _function_call(ctx: Context, node: ast.Apply, f: FunctionValue) -> Value:
@@ -193,17 +192,12 @@ async def _function_call(ctx: Context, node: ast.Apply, f: FunctionValue) -> Val
         return POISON
     if any(f.orders):
         _check_differentiable(function, f.orders, node)
-    e = _at_numbers(apply(function, _expressions(values), f.orders))
+    e = unfolded.at_numbers(apply(function, _expressions(values), f.orders))
     made = join(inlined_functions(e), *values)
     if isinstance(made, Scalar) and not any(f.orders):
         written = lambda *a: unfolded.inlined(function.body, dict(zip(function.params, a, strict=True)))  # noqa: E731
         made = unfolded.known(made, written, node, *values)
     return finite(made, node)
-
-
-def _at_numbers(e: Expr) -> Expr:
-    """A function at numbers is a number, a derivative too."""
-    return e if e.free else canonical(e)
 
 
 # --- derivatives ----------------------------------------------------------------------------------------------------

@@ -12,9 +12,9 @@ from netsor.check.context import Context
 from netsor.check.fault import Fault
 from netsor.check.values import Scalar, Value
 from netsor.diagnostics.catalogue import divergence
-from netsor.expr import MINUS_ONE, WIDTH, Add, Call, Expr, Mul, Pow, Sym, substitute
+from netsor.expr import MINUS_ONE, WIDTH, Add, Apply, Call, Expr, Mul, Pow, Sym, canonical, substitute
 from netsor.expr.balls import Undecided
-from netsor.expr.build import nearest
+from netsor.expr.build import nearest, rewrite
 from netsor.expr.constants import constant, folded, is_whole, raw, written
 from netsor.expr.nodes import Named, postorder
 from netsor.syntax import ast
@@ -56,10 +56,17 @@ def with_values(ctx: Context, e: Expr) -> Expr:
     trees = {s: ctx.draft.unfolded[s] for s in e.free if s in ctx.draft.unfolded}
     if not all(map(is_whole, trees.values())):
         try:
-            return folded(inlined(e, {s: values[s] for s in e.free if s in values} | trees))
+            return at_numbers(folded(inlined(e, {s: values[s] for s in e.free if s in values} | trees)))
         except Undecided:
             pass  # other numbers of the expression are rounded
-    return substitute(e, values)
+    return at_numbers(substitute(e, values))
+
+
+def at_numbers(e: Expr) -> Expr:
+    """The expression with the functions of the program at numbers, and their derivatives, as numbers."""
+    if Apply.kind not in e.made_of:
+        return e
+    return rewrite(e, lambda node: canonical(node) if type(node) is Apply and not node.free else node)
 
 
 def known(made: Scalar, operation: Node, node: ast.Node, *parts: Value) -> Scalar:
