@@ -98,17 +98,24 @@ def _answered(given: Sequence[str], json_wanted: bool) -> int:
         return interrupted_status()
     except OSError:
         raise
-    except MemoryError as fault:
-        from netsor.diagnostics.catalogue.finite import no_memory
-
-        fault.__traceback__ = None  # with it goes what the call had allocated
-        report([no_memory()], json_wanted)
-        return _USAGE
     except Exception as fault:
+        if _is_lack_of_memory(fault):
+            from netsor.diagnostics.catalogue.finite import no_memory
+
+            fault.__traceback__ = None  # with it goes what the call had allocated
+            report([no_memory()], json_wanted)
+            return _USAGE
         if os.environ.get("NETSOR_DEBUG"):
             raise
         report([files.unhandled(fault)], json_wanted)
         return 1
+
+
+def _is_lack_of_memory(fault: Exception) -> bool:
+    """Whether memory was refused, to an object or to a library while it was imported."""
+    text = str(fault).lower()
+    refused = "failed to map segment" in text or "cannot allocate memory" in text
+    return isinstance(fault, MemoryError) or isinstance(fault, ImportError) and refused
 
 
 def _wants_json(given: Sequence[str]) -> bool:

@@ -138,12 +138,17 @@ def test_a_signal_is_not_lost_where_nothing_can_be_raised(
     assert struck == [1] and "interrupted" in said and "Traceback" not in said
 
 
+# An object that does not fit, and a library for which there was no room when it was imported.
+REFUSED = [MemoryError(), ImportError("cmath.so: failed to map segment from shared object")]
+
+
+@pytest.mark.parametrize("fault", REFUSED, ids=lambda f: type(f).__name__)
 @pytest.mark.parametrize("command", LONG)
 def test_too_little_memory_is_told(
-    command: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: str, fault: Exception, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def blow() -> None:
-        raise MemoryError
+        raise fault
 
     arguments, where = LONG[command]
     struck = strike(monkeypatch, where, blow)
