@@ -9,6 +9,7 @@ from netsor.expr.build import add, call, cond, mul, rewrite, with_children
 from netsor.expr.canonical import canonical
 from netsor.expr.entry import Saturation
 from netsor.expr.equal_tests import with_tests_joined
+from netsor.expr.factored_differences import with_differences_factored
 from netsor.expr.functions import FUNCTIONS, is_log, log
 from netsor.expr.nodes import Add, Call, Cond, Const, Expr, Mul, Pow, postorder, split_coefficient
 from netsor.expr.positive import EXPONENTIALS, exponents, log_of_positive, over_sum
@@ -165,4 +166,5 @@ def _may_overflow(node: Expr) -> bool:
 
 def stable_form(e: Expr) -> Expr:
     """The canonical expression written so that no sign, logarithm or quotient rests on a value lost in rounding."""
-    return without_complements(without_overflow(with_tests_joined(with_signs_decided(canonical(e)))))
+    decided = with_tests_joined(with_signs_decided(canonical(e)))
+    return without_complements(without_overflow(with_differences_factored(decided)))

@@ -69,7 +69,8 @@ class Nonlinearity:
     increasing on the whole line, and is inverted by bisection; `positive_only` says that it is defined for u > 0 only;
     `quotient(u)` is (numerator, denominator) of a function with poles at the zeros of the denominator; `wave` and
     `normal` express it by e^{iu} and by Φ; `saturation` expresses a function that increases from one number to another
-    by the distribution function of a symmetric law; `times_argument` names g where f(u) = u g(u).
+    by the distribution function of a symmetric law; `times_argument` names g where f(u) = u g(u); `difference(u, w)` is
+    f(u) − f(w) written without a difference of nearly equal numbers, but for u − w.
 
     Asymptotics: `turn` is (s, t) where a smooth function varies on the scale s near 0 and is linear, up to rounding,
     for |u| > t; `slope` is a where f(u)/u → a for u → ∞ and f(u) converges for u → −∞; `decays` says that f(u) ~ e^u
@@ -110,6 +111,7 @@ class Nonlinearity:
     normal: NormalCdf | None = None
     saturation: Saturation | None = None
     times_argument: str | None = None
+    difference: Callable[[Expr, Expr], Expr] | None = None
     turn: tuple[float, float] | None = None
     slope: float | None = None
     decays: bool = False

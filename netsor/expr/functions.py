@@ -105,6 +105,17 @@ def _clip_partial(args: tuple[Expr, ...], i: int) -> Expr:
     return cond(below, values[0], cond(above, values[1], values[2]))
 
 
+def _half(u: Expr, w: Expr, sign: int) -> Expr:
+    """(u ± w)/2."""
+    return mul(HALF, add(u, mul(Const(sign), w)))
+
+
+def _sigmoid_difference(u: Expr, w: Expr) -> Expr:
+    """σ(u) − σ(w) = p − q with p = σ(u) σ(−w) and q = σ(−u) σ(w), where q/p = e^{w−u}."""
+    p, q = mul(sigmoid(u), sigmoid(neg(w))), mul(sigmoid(neg(u)), sigmoid(w))
+    return mul(add(p, q), call("tanh", _half(u, w, -1)))
+
+
 def _gelu_partial(u: Expr) -> Expr:
     return add(call("Phi", u), mul(u, density(u)))
 
@@ -327,6 +338,7 @@ def _entries() -> list[Nonlinearity]:
             lipschitz=True,
             inverse=(0.0, 1.0),
             saturation=Saturation("sigmoid", 1, 1, 0),
+            difference=_sigmoid_difference,
             turn=(2.0, 40.0),
             decays=True,
             log_array=lambda xp, x: -xp.logaddexp(0.0, -x),
@@ -346,6 +358,7 @@ def _entries() -> list[Nonlinearity]:
             keeps_sign=True,
             inverse=(-1.0, 1.0),
             saturation=Saturation("sigmoid", 2, 2, -1),
+            difference=lambda u, w: mul(TWO, _sigmoid_difference(mul(TWO, u), mul(TWO, w))),
             turn=(1.0, 20.0),
             series=series.tanh,
             smooth=balls.tanh,
@@ -429,6 +442,7 @@ def _entries() -> list[Nonlinearity]:
             obstacle=_exp_obstacle,
             growth=INF,
             inverse=(0.0, INF),
+            difference=lambda u, w: mul(add(exp(u), exp(w)), call("tanh", _half(u, w, -1))),
             series=exponential,
             latex="\\exp",
             primed="nowhere",
@@ -459,6 +473,7 @@ def _entries() -> list[Nonlinearity]:
             turn=(1.0, INF),
             image=lambda r: _wave_image(r, math.pi / 2),
             wave=Wave(1 / 2j, -1),
+            difference=lambda u, w: mul(TWO, cos(_half(u, w, 1)), sin(_half(u, w, -1))),
             series=_sine,
             latex="\\sin",
             primed="nowhere",
@@ -474,6 +489,7 @@ def _entries() -> list[Nonlinearity]:
             turn=(1.0, INF),
             image=lambda r: _wave_image(r, 0.0),
             wave=Wave(0.5, 1),
+            difference=lambda u, w: mul(Const(-2), sin(_half(u, w, 1)), sin(_half(u, w, -1))),
             series=_cosine,
             latex="\\cos",
             primed="nowhere",

@@ -146,12 +146,21 @@ def _undone_once(f: Expr, level: Number) -> Expr | None:
             return add(f.children[0], Const(-math.exp(level) if level else -1))
         case Call() if (inverse := FUNCTIONS[f.fn].inverse) is not None:
             low, high = inverse
+            if level == low:
+                return _where_it_falls(f.children[0])
             return add(f.children[0], Const(-_inverse(f.fn, float(level)))) if low < level < high else None
         case Pow(exponent=Const(value=r)) if not isinstance(r, int):
             if level < 0 or level == 0 and r < 0:
                 return None
             return add(f.base, neg(power(Const(level), power(f.exponent, MINUS_ONE))))
     return f
+
+
+def _where_it_falls(u: Expr) -> Expr | None:
+    """An expression that vanishes where u → −∞ because of terms m log q, m > 0; None where there is no such term."""
+    terms = map(split_coefficient, u.children if isinstance(u, Add) else (u,))
+    found = [t.children[0] for m, t in terms if m > 0 and isinstance(t, Call) and is_log(t)]
+    return mul(*found) if found else None
 
 
 def _inverse(fn: str, level: float) -> float:
