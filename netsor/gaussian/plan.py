@@ -166,7 +166,7 @@ def _by_rules(f: Integrand, task: Task) -> Outcome:
         if q is None:
             continue
         if rule.final:
-            return _outcome(_with_tail(q, rule, f, goal), rule.called(probe), f)
+            return _outcome(_with_tail(q, rule, probe, goal), rule.called(probe), f)
         found.append((q, rule))
         if math.isfinite(q.error) and q.error <= max(rule.enough(probe, goal) * q.scale, task.floor):
             break
@@ -174,18 +174,14 @@ def _by_rules(f: Integrand, task: Task) -> Outcome:
         # The time ended before any rule had a result.
         found.append((_GLANCE.integrate(probe, goal), _GLANCE))
     q, rule = _best(found)
-    q = _with_tail(q, rule, f, goal)
+    q = _with_tail(q, rule, probe, goal)
     return _outcome(held_to_draws(q, f) if probe.curved else q, rule.called(probe), f)
 
 
-def _with_tail(q: Quadrature, rule: Rule, f: Integrand, goal: Goal) -> Quadrature:
+def _with_tail(q: Quadrature, rule: Rule, probe: Probe, goal: Goal) -> Quadrature:
     """The result of a rule for several variables, with what singularities may add where it did not converge."""
     done = q.error <= max(goal.tol * q.scale, goal.floor)
-    return q if done or f.rank < 2 or rule.method in _ON_ALL_SCALES else held_to_tail(q, f)
-
-
-# The trapezoidal rule in logarithms knows what lies beyond its nodes, and a rough result is used for differences alone.
-_ON_ALL_SCALES = (Method.LOGARITHMIC, Method.ROUGH)
+    return q if done or probe.rank < 2 or rule.is_on_all_scales(probe) else held_to_tail(q, probe.f)
 
 
 def _best(found: list[tuple[Quadrature, Rule]]) -> tuple[Quadrature, Rule]:

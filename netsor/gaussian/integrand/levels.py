@@ -245,34 +245,122 @@ def _distinct(planes: list[Plane]) -> list[Plane]:
     return kept
 
 
-def closing_in(s: Array) -> tuple[Array, Array]:
-    """(places, slopes), each (4, n), of nodes s in [0, 1]: unchanged, or clustered at the low, the high or both ends.
+# How strongly the nodes close in on an end of a panel: not, on a square root or a kink, on a pole.
+CLOSING = (1, 2, 6)
+TIP, POLE = 1, 2
+COINCIDE = 2.0**-40
 
-    Clustering by s² turns a square-root behaviour at that end into a smooth one.
+
+def closing_in(s: Array) -> tuple[Array, Array, Array]:
+    """(places, 1 − places, slopes), each (9, n), of nodes s in (0, 1), clustered at the ends of their panel.
+
+    With the closing-in a of the low end and b of the high one, places are ∫ t^{a−1} (1 − t)^{b−1} dt, from 0 to s and
+    divided by the whole, so that a function like a power of the distance from an end is smooth in s. The rows are in
+    the order of `code`.
     """
-    places = np.stack([s, s * s, 1 - (1 - s) ** 2, s * s * (3 - 2 * s)])
-    slopes = np.stack([np.ones(len(s)), 2 * s, 2 * (1 - s), 6 * s * (1 - s)])
-    return places, slopes
+    rows = [_clustered(s, a, b) for b in CLOSING for a in CLOSING]
+    return tuple(np.stack(column) for column in zip(*rows, strict=True))  # type: ignore[return-value]
 
 
-def panel_ends(edges: list[Array], tips: list[Array], reach: float, least: float) -> tuple[Array, Array, Array]:
-    """(low ends, high ends, ends with a tip: 1 low, 2 high, 3 both), each (N, panels), from cuts (N, J).
+def _clustered(s: Array, a: int, b: int) -> tuple[Array, Array, Array]:
+    """The incomplete beta function of whole a and b, its complement and its derivative (Abramowitz & Stegun 26.5.7)."""
+    n = a + b - 1
+    terms = [math.comb(n, j) * s**j * (1 - s) ** (n - j) for j in range(n + 1)]
+    slope = a * math.comb(n, a) * s ** (a - 1) * (1 - s) ** (b - 1)
+    return sum(terms[a:], np.zeros(len(s))), sum(terms[:a], np.zeros(len(s))), slope
 
-    If one of two cuts closer than `least` is a tip, both count as tips.
+
+def nodes_between(low: Array, high: Array, codes: Array, s: Array) -> tuple[Array, Array]:
+    """(places, slopes), each (…, n), of nodes s in (0, 1) between low and high ends (…) with these codes.
+
+    Places are counted from the nearer end, because distances from an end at 0 matter at all scales.
     """
-    at = np.concatenate(edges + tips, axis=1)
-    if not tips:
+    places, remote, slopes = (rows[codes] for rows in closing_in(s))
+    width = (high - low)[..., None]
+    return np.where(places < 0.5, low[..., None] + width * places, high[..., None] - width * remote), slopes
+
+
+def code(low: Array, high: Array) -> Array:
+    """The row of `closing_in` for ends that are 0, `TIP` or `POLE`."""
+    return low + len(CLOSING) * high
+
+
+def ends_of(code: Array) -> tuple[Array, Array]:
+    """The ends of which this is the code."""
+    return code % len(CLOSING), code // len(CLOSING)
+
+
+def panel_ends(
+    edges: list[Array], tips: list[Array], poles: list[Array], reach: float, least: float
+) -> tuple[Array, Array, Array]:
+    """(low ends, high ends, codes of their ends), each (N, panels), from cuts (N, J).
+
+    Cuts closer than `least` to each other are all taken for what the strongest of them is, and so are those that
+    coincide with a pole up to the error of a root.
+    """
+    at = np.concatenate([*edges, *tips, *poles], axis=1)
+    if not tips and not poles:
         at = np.sort(at, axis=1)
         return at[:, :-1], at[:, 1:], np.zeros((len(at), at.shape[1] - 1), int)
-    plain = sum(e.shape[1] for e in edges)
+    kinds = np.concatenate(
+        [np.full(c.shape[1], kind) for kind, group in ((0, edges), (TIP, tips), (POLE, poles)) for c in group]
+    )
     order = np.argsort(at, axis=1)
     at = np.take_along_axis(at, order, axis=1)
-    tip = (order >= plain) & (np.abs(at) < reach)
-    narrow = at[:, 1:] - at[:, :-1] <= least
-    left, right = tip[:, :-1].copy(), tip[:, 1:].copy()
-    tip[:, 1:] |= left & narrow
-    tip[:, :-1] |= right & narrow
-    return at[:, :-1], at[:, 1:], tip[:, :-1] + 2 * tip[:, 1:]
+    kind = kinds[order] * (np.abs(at) < reach)
+    apart = at[:, 1:] - at[:, :-1]
+    same = coinciding(at[:, 1:])
+    while True:
+        strongest = np.maximum(kind[:, 1:], kind[:, :-1])
+        joined = (apart <= np.where(strongest == POLE, np.maximum(same, least), least)) & (kind[:, 1:] != kind[:, :-1])
+        if not joined.any():
+            break
+        strongest *= joined
+        kind[:, 1:] = np.maximum(kind[:, 1:], strongest)
+        kind[:, :-1] = np.maximum(kind[:, :-1], strongest)
+    return at[:, :-1], at[:, 1:], code(kind[:, :-1], kind[:, 1:])
+
+
+def coinciding(at: Array) -> Array:
+    """The distance below which places coincide with these, up to rounding and the error of a root."""
+    return COINCIDE * (1 + np.abs(at))
+
+
+def without_poles(level: Level, x: Array, values: Array) -> Array:
+    """The values of a factor at the columns of x (k + 1, N), 0 where they are infinite because of the level's poles.
+
+    What is left out is counted with the rounding errors, which take the whole integrand beside its poles.
+    """
+    infinite = np.flatnonzero(~np.isfinite(values))
+    if not len(infinite):
+        return values
+    x = x[:, infinite]
+    near = coinciding(np.abs(x).max(axis=0))
+    at = np.zeros(len(infinite), bool)
+    for p in level.planes:
+        if p.kind == "singular" and not p.a[len(x) :].any():
+            at |= np.abs(p.a[: len(x)] @ x + p.b) <= near * float(np.abs(p.a).max())
+    for c in level.curves:
+        if c.kind == "singular":
+            at |= np.abs(c.at(x)) <= near * (1 + np.abs(x).max(axis=0))
+    values = values.copy()
+    values[infinite[at]] = 0.0
+    return values
+
+
+def poles_at(level: Level, x: Array, k: int, reach: float) -> Array:
+    """The places (N, J) where x_k meets singular planes, given the columns of x (k, N)."""
+    found = [_centre_of(p, x, k) for p in level.planes if p.kind == "singular" and _width(p, k) == 0]
+    return np.clip(np.stack(found, axis=1), -reach, reach) if found else np.zeros((x.shape[1], 0))
+
+
+def _centre_of(p: Plane, x: Array, k: int) -> Array:
+    return np.asarray(-(p.b + p.a[:k] @ x) / p.a[k] if k else np.full(x.shape[1], -p.b / p.a[k]))
+
+
+def _width(p: Plane, k: int) -> float:
+    """The width on which a break varies along x_k, with the later variables integrated out."""
+    return math.sqrt(p.soft**2 + float((p.a[k + 1 :] ** 2).sum())) / abs(float(p.a[k]))
 
 
 def cuts_at(level: Level, x: Array, k: int, reach: float, edges: tuple[float, ...], widest: float) -> Array:
@@ -283,15 +371,9 @@ def cuts_at(level: Level, x: Array, k: int, reach: float, edges: tuple[float, ..
     columns: list[Array] = []
     n = x.shape[1]
     for p in level.planes:
-        centre = -(p.b + p.a[:k] @ x) / p.a[k] if k else np.full(n, -p.b / p.a[k])
-        width = math.sqrt(p.soft**2 + float((p.a[k + 1 :] ** 2).sum())) / abs(p.a[k])
+        centre, width = _centre_of(p, x, k), _width(p, k)
         if width == 0:
             columns.append(centre)
-            if p.kind == "singular":
-                # Panels shrink geometrically towards it: |t|^{−α} is smooth enough on a panel with ends in the ratio 1
-                # to 10.
-                ends = 10.0 ** -np.arange(0.0, 12.0, 1.0 if p.a.size < 3 else 2.0)
-                columns.extend(centre + sign * t for t in ends for sign in (-1, 1))
         elif width < widest:
             columns.extend(centre + w * width for w in edges if abs(w) * width < 4)
             if edges and width < _NARROW:

@@ -20,6 +20,8 @@ from netsor.gaussian.symbolic.structure import affine, has_positive_bound
 from netsor.gaussian.symbolic.zero_sets import zeros_of
 
 _DRAWS, _WIDER, _FEW = 2**15, 2.0, 0.05
+# Draws by which it is seen that a function has both signs.
+_FEW_DRAWS = 512
 # A smaller index of the tail is not told from 1, at which the mean is infinite.
 _HEAVIEST = 1.05
 
@@ -61,6 +63,13 @@ class Probe:
     def about_origin(self) -> bool:
         """Whether the mean is the origin and all breaks are planes through it, invariant under the radial map."""
         return not self.f.given and not np.abs(self.f.shift).max(initial=0.0) and _through_origin(self.f)
+
+    @cached_property
+    def has_crossed_poles(self) -> bool:
+        """Whether all that is singular are planes, and surfaces on which a function changes its sign."""
+        z = np.random.default_rng(20030509).standard_normal((self.rank, _FEW_DRAWS))
+        surfaces = [self.f.on_surface(s)(z) for s in self.f.surfaces if s.kind == "singular"]
+        return not self.f.radial and not self.f.given and all((v > 0).any() and (v < 0).any() for v in surfaces)
 
     @cached_property
     def wary(self) -> bool:

@@ -18,11 +18,14 @@ from netsor.expr.functions import absolute, is_singular
 from netsor.expr.rounding import EPS, adds_up, running_error
 from netsor.gaussian.arithmetic.extended_range import compiled_together
 from netsor.gaussian.integrand.integrand import Integrand
+from netsor.gaussian.integrand.probe import divisors_of
 from netsor.gaussian.reductions.truncated_moments import Smoothing
 
 Array = np.ndarray
 Noise = Callable[[Array], Array]
 _DRAWS = 256
+# Draws for an integrand that divides by what may vanish, and how many of the largest errors show how their tail falls.
+_MANY_DRAWS, _LARGEST = 8192, 128
 # Rounding errors of a form, in units of its size: in its coefficients, products and sum.
 _OF_FORMS = 2.0
 # Draws are scaled by these factors and reweighted; wide ones reach the tails.
@@ -77,7 +80,38 @@ def rounding(f: Integrand) -> float:
     for wide in _SPREADS:
         weight = wide**f.rank * np.exp(-0.5 * (wide * wide - 1) * (z * z).sum(axis=0))
         found.append(float((at(wide * z) * weight).mean()))
+    if divisors_of(f):
+        z = _normals(f.rank, _MANY_DRAWS)
+        with np.errstate(all="ignore"):
+            found.append(_with_tail(at(z), np.abs(f(z))))
     return max(found)
+
+
+def _with_tail(errors: Array, values: Array) -> float:
+    """E of errors that grow without bound beside the zeros of a divisor, until they are as large as the value itself.
+
+    With r the relative error, P(r > t) ~ t^−β and |F| ~ r^γ near the zeros, where β is Hill's estimate (Hill 1975) and
+    γ that of least squares, both from the draws with the largest r.
+    """
+    with np.errstate(all="ignore"):
+        relative = np.where(values > 0, errors / values, 0.0)
+    order = np.argpartition(relative, -_LARGEST)[-_LARGEST:]
+    r, v = relative[order], values[order]
+    least = float(r.min())
+    spread = float(np.log(r / least).mean()) if least > 0 else 0.0
+    if not 0 < least < 1 or spread == 0 or not np.isfinite(v).all():
+        return float(errors.mean())
+    rest = np.delete(errors, order).sum() / len(errors)
+    beta = (1 - 1 / math.sqrt(_LARGEST)) / spread
+    logs = np.log(r / least)
+    gamma = float(np.clip(logs @ np.log(v / np.median(v)) / (logs @ logs), 0.0, 0.95 * beta))
+    size = float(np.median(v * (r / least) ** -gamma))
+    # The integral of min(r, 1) |F| over the tail from `least` on, which is a share of all draws.
+    over = 1 / least
+    power = gamma + 1 - beta
+    partly = least * (over**power - 1) / power if abs(power) > 1e-9 else least * math.log(over)
+    whole = over ** (gamma - beta) / (beta - gamma)
+    return float(rest) + _LARGEST / len(errors) * size * beta * (partly + whole)
 
 
 def averaged(f: Integrand) -> float:
@@ -116,4 +150,9 @@ def _places(rank: int) -> tuple[Array, Array]:
     if rank == 1:
         x = np.linspace(-9.5, 9.5, 65)
         return x[None], np.exp(-0.5 * x * x) * (x[1] - x[0]) / math.sqrt(2 * math.pi)
-    return np.random.default_rng(31).standard_normal((rank, _DRAWS)), np.full(_DRAWS, 1 / _DRAWS)
+    return _normals(rank, _DRAWS), np.full(_DRAWS, 1 / _DRAWS)
+
+
+@lru_cache(maxsize=32)
+def _normals(rank: int, draws: int) -> Array:
+    return np.random.default_rng(31).standard_normal((rank, draws))

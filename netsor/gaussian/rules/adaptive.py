@@ -18,7 +18,23 @@ from netsor.deadline import now
 from netsor.gaussian.constants import ADAPTIVE_SHARE
 from netsor.gaussian.integrand import missing
 from netsor.gaussian.integrand.integrand import Integrand
-from netsor.gaussian.integrand.levels import Band, Curve, Level, closing_in, cuts_at, levels_of, panel_ends, with_tips
+from netsor.gaussian.integrand.levels import (
+    COINCIDE,
+    POLE,
+    Band,
+    Curve,
+    Level,
+    closing_in,
+    code,
+    cuts_at,
+    ends_of,
+    levels_of,
+    nodes_between,
+    panel_ends,
+    poles_at,
+    with_tips,
+    without_poles,
+)
 from netsor.gaussian.integrand.probe import Probe
 from netsor.gaussian.problem import Clock, Method, OutOfTime, Unsettled
 from netsor.gaussian.rules.panels import Quadrature, coefficient_rows, legendre, lobatto, nodes_of
@@ -49,6 +65,9 @@ class Adaptive(Rule):
 
     def cost(self, probe: Probe, goal: Goal) -> float | None:
         return float((6 * 10) ** probe.rank) if 2 <= probe.rank <= 4 else None
+
+    def is_on_all_scales(self, probe: Probe) -> bool:
+        return probe.has_crossed_poles
 
     def integrate(self, probe: Probe, goal: Goal) -> Quadrature:
         aim = 0.3 * goal.tol if probe.rank == 4 else goal.aim
@@ -94,12 +113,12 @@ def resolution(values: Array, half: Array, noise: Array | float, r: NodeSet) -> 
 
 
 class Panels(NamedTuple):
-    """Panels [low, high] of the rows `owner`, with nodes clustered at ends with a `tip` (1: low, 2: high, 3: both)."""
+    """Panels [low, high] of the rows `owner`, with nodes that close in on their ends, see `closing_in`."""
 
     owner: Array
     low: Array
     high: Array
-    tip: Array
+    code: Array
 
     def part(self, which: Array | slice) -> Panels:
         return Panels(*(v[which] for v in self))
@@ -107,25 +126,26 @@ class Panels(NamedTuple):
     def nodes(self, n: int, ends: bool) -> tuple[Array, Array | float]:
         """(nodes (P, n), the derivative of the clustering map there, divided by √2π)."""
         at = nodes_of(self.low, self.high, n, ends)
-        if not self.tip.any():
+        if not self.code.any():
             return at, 1 / _SQRT_2PI
-        places, slopes = closing_in((1 + (lobatto if ends else legendre)(n)[0]) / 2)
-        rows = np.flatnonzero(self.tip)
-        tip, low, high = self.tip[rows], self.low[rows, None], self.high[rows, None]
-        at[rows] = np.clip(low + (high - low) * places[tip], at[rows, :1], at[rows, -1:])
+        rows = np.flatnonzero(self.code)
+        s = (1 + (lobatto if ends else legendre)(n)[0]) / 2
+        places, slopes = nodes_between(self.low[rows], self.high[rows], self.code[rows], s)
+        at[rows] = np.clip(places, at[rows, :1], at[rows, -1:]) if ends else places
         stretch = np.full(at.shape, 1 / _SQRT_2PI)
-        stretch[rows] *= slopes[tip]
+        stretch[rows] *= slopes
         return at, stretch
 
     def halved(self) -> Panels:
         """Each panel split into two, at the middle of its nodes."""
-        middle, quarter = (self.low + self.high) / 2, (self.high - self.low) / 4
-        middle = np.choose(self.tip, [middle, self.low + quarter, self.high - quarter, middle])
+        places = closing_in(np.array([0.5]))[0][:, 0]
+        middle = self.low + (self.high - self.low) * places[self.code]
+        low, high = ends_of(self.code)
         return Panels(
             np.tile(self.owner, 2),
             np.concatenate([self.low, middle]),
             np.concatenate([middle, self.high]),
-            np.concatenate([self.tip & 1, self.tip & 2]),
+            np.concatenate([code(low, 0 * low), code(0 * high, high)]),
         )
 
 
@@ -159,7 +179,9 @@ class _Pass:
             # The tolerance that is left is divided equally among the panels.
             share = np.maximum(mine - done, 0.1 * mine) / np.maximum(2 * np.bincount(owner, minlength=n), 1)
             bad = (total > mine)[owner] & (error > share[owner])
-            bad &= (high - low > 8 * EPS * np.maximum(np.abs(low), np.abs(high))) & (count < _MOST_PANELS)[owner]
+            # Beside a pole that is off 0 the digits of the distance are lost before those of the place.
+            least = np.where(panels.code >= POLE, COINCIDE, 8 * EPS) * np.maximum(np.abs(low), np.abs(high))
+            bad &= (high - low > least) & (count < _MOST_PANELS)[owner]
             good = ~bad
             done += np.bincount(owner[good], error[good], minlength=n)
             for i in range(4):
@@ -179,13 +201,15 @@ class _Pass:
             known.append(level.features.cuts(x, self.reach, np.concatenate([base, *known], axis=1), self.late))
         events = np.concatenate(known, axis=1)
         edges = [base, events]
-        edges += [self._in_time(c, x, events) for c in level.curves]
+        poles = [poles_at(level, x, k, self.reach)]
+        for c in level.curves:
+            (poles if c.kind == "singular" else edges).append(self._in_time(c, x, events))
         tips = [self._in_time(t, x) for t in level.tips]
         least = 4 * EPS * self.reach
-        low, high, tip = panel_ends(edges, tips, self.reach, least)
+        low, high, ends = panel_ends(edges, tips, [p for p in poles if p.shape[1]], self.reach, least)
         # Near 0 even tiny panels have distinct end points, so that widths are compared with the ends.
         owner, column = np.nonzero(high - low > 4 * EPS * np.maximum(np.abs(low), np.abs(high)))
-        return Panels(owner, low[owner, column], high[owner, column], tip[owner, column])
+        return Panels(owner, low[owner, column], high[owner, column], ends[owner, column])
 
     def _in_time(self, cutting: Curve | Band, x: Array, also: Array | None = None) -> Array:
         """The cuts of all rows, of so many at a time that memory and the time between two looks at the clock are small.
@@ -229,6 +253,7 @@ class _Pass:
         with np.errstate(all="ignore"):
             values = factor(points).reshape(shape) if factor else np.ones(shape)
         if factor:
+            values = without_poles(self.levels[k], points, values.ravel()).reshape(shape)
             missing.verify(factor, points, values.ravel())
         values = values * density
         size = np.abs(values)

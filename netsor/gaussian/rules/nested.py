@@ -18,7 +18,16 @@ from netsor.deadline import now
 from netsor.gaussian.constants import NESTED_SHARE
 from netsor.gaussian.integrand import missing
 from netsor.gaussian.integrand.integrand import Integrand
-from netsor.gaussian.integrand.levels import Level, closing_in, cuts_at, levels_of, panel_ends, with_tips
+from netsor.gaussian.integrand.levels import (
+    Level,
+    cuts_at,
+    levels_of,
+    nodes_between,
+    panel_ends,
+    poles_at,
+    with_tips,
+    without_poles,
+)
 from netsor.gaussian.integrand.probe import Probe
 from netsor.gaussian.problem import Clock, Method, OutOfTime, Unsettled
 from netsor.gaussian.rules.panels import Quadrature, legendre
@@ -99,7 +108,7 @@ def one_pass(
             v, far = value[part][owner], outer[part][owner] | (np.abs(at) > reach - 1)
             if level.factor is not None:
                 with np.errstate(all="ignore"):
-                    v = v * level.factor(points)
+                    v = v * without_poles(level, points, level.factor(points))
                 missing.verify(level.factor, points, v)
                 alive = np.flatnonzero(v)
                 if len(alive) < len(v):
@@ -119,20 +128,18 @@ def _nodes(
     if level.features is not None:
         base = np.broadcast_to(np.linspace(-reach, reach, _LOOKED_AT), (n, _LOOKED_AT))
         straight = np.concatenate([straight, level.features.cuts(x, reach, base, late)], axis=1)
-    table = [
-        straight,
-        *(c.cuts(x, reach, 48, straight) for c in level.curves),
-        *(b.cuts(x, reach) for b in level.bands),
-    ]
+    table = [straight, *(b.cuts(x, reach) for b in level.bands)]
+    poles = [poles_at(level, x, k, reach)]
+    for c in level.curves:
+        (poles if c.kind == "singular" else table).append(c.cuts(x, reach, 48, straight))
+    poles = [p for p in poles if p.shape[1]]
     tips = [c.cuts(x, reach, 48) for c in level.tips]
-    if tips or any(cuts.shape[1] for cuts in table):
+    if tips or poles or any(cuts.shape[1] for cuts in table):
         ends = np.broadcast_to((-reach, reach), (n, 2))
-        low, high, tip = panel_ends([ends, *table], tips, reach, 0.0)
+        low, high, code = panel_ends([ends, *table], tips, poles, reach, 0.0)
         t, w = legendre(nodes)
-        places, slopes = closing_in((1 + t) / 2)
-        width = (high - low)[:, :, None]
-        at = low[:, :, None] + width * places[tip]
-        w = 0.5 * width * slopes[tip] * w
+        at, slopes = nodes_between(low, high, code, (1 + t) / 2)
+        w = 0.5 * (high - low)[:, :, None] * slopes * w
     else:
         # Nothing breaks here, and on a whole line the trapezoidal rule is the best.
         step = 2 * reach / (nodes + 2)

@@ -58,6 +58,10 @@ class Rule(ABC):
         """The error relative to E|F| at which no other rule is tried."""
         return goal.tol
 
+    def is_on_all_scales(self, probe: Probe) -> bool:
+        """Whether it closes in on all that is singular, so that no large value near it is missed."""
+        return False
+
     def called(self, probe: Probe) -> Method:
         """The method as printed for this integrand."""
         return self.method

@@ -44,6 +44,9 @@ class Rough(Rule):
     def cost(self, probe: Probe, goal: Goal) -> float | None:
         return 2e4 if goal.rough and probe.rank >= (2 if goal.late else 3) else None
 
+    def is_on_all_scales(self, probe: Probe) -> bool:
+        return True  # rough results are used for differences alone
+
     def integrate(self, probe: Probe, goal: Goal) -> Quadrature:
         return lattice.rough(probe.f, probe.rank) if probe.rank <= 6 else qmc.rough(probe.f)
 
