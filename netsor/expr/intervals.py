@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 
 from netsor.expr.differentiate import star_limit, unfold
@@ -10,27 +11,36 @@ from netsor.expr.entry import INF, REALS, Interval
 from netsor.expr.functions import FUNCTIONS
 from netsor.expr.nodes import Add, Call, Cmp, Cond, Const, Expr, Logic, Mul, Pow, Star, Sym, postorder
 
+# What is smaller than every float lies between 0 and the least of them; what is larger, above the largest.
+_LEAST, _LARGEST = math.ulp(0.0), sys.float_info.max
+
 
 def product(a: Interval, b: Interval) -> Interval:
     """The range of xy, with 0·∞ = 0, because an infinite bound is never attained."""
-    ends = [0.0 if 0 in (x, y) else x * y for x in a for y in b]
+    pairs = [(x, y) for x in a for y in b]
+    ends = [0.0 if 0 in (x, y) else x * y for x, y in pairs]
+    for (x, y), end in zip(pairs, list(ends), strict=True):
+        if x and y and not end:
+            ends.append(math.copysign(_LEAST, end))
+        elif math.isinf(end) and math.isfinite(x) and math.isfinite(y):
+            ends.append(math.copysign(_LARGEST, end))
     return min(ends), max(ends)
 
 
 def integer_power(r: Interval, k: int) -> Interval:
     """The range of x^k for an integer k ≥ 1."""
-    lo, hi = _pow(r[0], k), _pow(r[1], k)
-    if k % 2:
-        return lo, hi
-    return (0.0 if r[0] <= 0 <= r[1] else min(lo, hi)), max(lo, hi)
+    ends = [end for x in r for end in _ends_of_power(x, k)]
+    return (0.0 if k % 2 == 0 and r[0] <= 0 <= r[1] else min(ends)), max(ends)
 
 
-def _pow(x: float, k: float) -> float:
+def _ends_of_power(x: float, k: float) -> tuple[float, float]:
+    """Floats below and above x^k, which are x^k itself unless no float is near it."""
+    sign = -1.0 if x < 0 and k % 2 else 1.0
     try:
         power: float = x**k
-        return power
     except OverflowError:
-        return INF if x > 0 or k % 2 == 0 else -INF
+        return sign * _LARGEST, sign * INF
+    return (power, sign * _LEAST) if x and not power else (power, power)
 
 
 def inverse(r: Interval) -> Interval:
@@ -122,5 +132,5 @@ def _power(node: Pow, done: dict[Expr, Interval]) -> Interval:
         return integer_power(base, k) if k > 0 else inverse(integer_power(base, -k))
     base = (max(base[0], 0.0), max(base[1], 0.0))
     if k > 0:
-        return _pow(base[0], k), _pow(base[1], k)
-    return inverse((_pow(base[0], -k), _pow(base[1], -k)))
+        return min(_ends_of_power(base[0], k)), max(_ends_of_power(base[1], k))
+    return inverse((min(_ends_of_power(base[0], -k)), max(_ends_of_power(base[1], -k))))

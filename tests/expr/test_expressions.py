@@ -28,7 +28,7 @@ from netsor.expr import (
     to_text,
 )
 from netsor.expr.asymptotics import Diverges, width_limit
-from netsor.expr.build import compare
+from netsor.expr.build import compare, wide
 from netsor.expr.entry import REALS
 from netsor.expr.functions import PUBLIC, is_singular
 from netsor.expr.infinite_width import at_infinite_width
@@ -84,6 +84,18 @@ def test_ranges_hold_the_values(e: Expr) -> None:
         for y in (0.0, 0.3, 5.0):
             value = evaluate(e, {X: x, Y: y})
             assert low - 1e-9 * (1 + abs(value)) <= value <= high + 1e-9 * (1 + abs(value))
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.lists(st.tuples(st.integers(-3, 3), st.integers(-700, 700)), min_size=1, max_size=3), st.integers(1, 3))
+def test_ranges_hold_numbers_that_no_float_is_near(factors: list[tuple[int, int]], k: int) -> None:
+    e = mul(*(power(mul(*(wide(m, p), X)), Const(k)) for m, p in factors if m))
+    low, high = infer_range(e, {X: (1.0, 2.0)})
+    for x in (1, 2):
+        exact = math.prod((Fraction(m) * x * Fraction(2) ** p) ** k for m, p in factors if m)
+        rounding = abs(exact) / 10**12
+        assert low <= exact + rounding and exact - rounding <= high
+        assert not exact or (low, high) != (0.0, 0.0)
 
 
 @pytest.mark.parametrize("name", ONE_VARIABLE)
