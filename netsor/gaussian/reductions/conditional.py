@@ -95,7 +95,8 @@ def smoothed_given_rest(shape: Shape, state: State, env: Values, trust: Trust) -
         inner = _argument([f for f in shape.factors if s in f.free], s)
         if inner is not None and all(s in at.free for at in curved):
             slopes, _ = affine(inner, frozenset((s,)))  # type: ignore[misc]
-            candidates.append((bool(slopes[s].free & forms), s, inner))
+            if s in slopes:
+                candidates.append((bool(slopes[s].free & forms), s, inner))
     # Forms with a constant slope come first, since they leave no sharp places.
     for _, s, inner in sorted(candidates, key=lambda c: c[0]):
         found = _without(shape, s, inner, build(shape, state, env, last=s, trust=trust), env)

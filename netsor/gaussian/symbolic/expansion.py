@@ -133,7 +133,7 @@ def _terms(node: Expr, done: dict[Expr, _Sum], gaussians: Gaussians) -> _Sum:
                 return out
             case Pow() if (k := _whole(node)) is not None:
                 base = done[node.base]
-                if len(base) > 1 or not _single(base, node.base):
+                if list(base) != [(ONE, node.base)]:
                     out = {(ONE, ONE): 1}
                     for _ in range(k):
                         out = _times(out, base)
@@ -151,10 +151,6 @@ def _unopened(node: Expr, gaussians: Gaussians) -> _Sum:
     factors = rest.children if isinstance(rest, Mul) else (rest,)
     scalar = mul(*(f for f in factors if not f.free & gaussians))
     return {(canonical(scalar), canonical(mul(*(f for f in factors if f.free & gaussians)))): c}
-
-
-def _single(terms: _Sum, node: Expr) -> bool:
-    return next(iter(terms)) == (ONE, node)
 
 
 def _times(a: _Sum, b: _Sum) -> _Sum:
