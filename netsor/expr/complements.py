@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from netsor.expr.build import add, call, cond, mul, rewrite, with_children
+from netsor.expr.cancelling_terms import with_terms_cancelled
 from netsor.expr.canonical import canonical
 from netsor.expr.entry import Saturation
 from netsor.expr.equal_tests import with_tests_joined
@@ -166,5 +167,5 @@ def _may_overflow(node: Expr) -> bool:
 
 def stable_form(e: Expr) -> Expr:
     """The canonical expression written so that no sign, logarithm or quotient rests on a value lost in rounding."""
-    decided = with_tests_joined(with_signs_decided(canonical(e)))
+    decided = with_tests_joined(with_signs_decided(with_terms_cancelled(canonical(e))))
     return without_complements(without_overflow(with_differences_factored(decided)))

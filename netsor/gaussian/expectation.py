@@ -28,6 +28,7 @@ from netsor.expr import (
     substitute,
     to_text,
 )
+from netsor.expr.cancelling_terms import with_terms_cancelled
 from netsor.expr.complements import stable_form
 from netsor.expr.differentiate import unfold
 from netsor.expr.intervals import infer_range
@@ -60,6 +61,7 @@ from netsor.gaussian.reductions import quadratic_powers
 from netsor.gaussian.reductions.arcsine import closed_form
 from netsor.gaussian.reductions.mehler import smooth_pair
 from netsor.gaussian.sensitivity.first_order import FirstOrder, combined
+from netsor.gaussian.sensitivity.lost_arguments import has_lost_jump
 from netsor.gaussian.sensitivity.response import response
 from netsor.gaussian.symbolic.conditions import expanded
 from netsor.gaussian.symbolic.expansion import Gaussians, Term
@@ -343,9 +345,11 @@ def _block(
         return solve(Problem(nameless, at.state(), task))
 
     outcome = run(inputs, settings.tol, inputs.trust())
-    carried = response(nameless, run, inputs, outcome, shape_of(nameless, variables), settings.tol, clock)
-    own = outcome.error + carried.rest
-    own += negligible
+    shape = shape_of(nameless, variables)
+    carried = response(nameless, run, inputs, outcome, shape, settings.tol, clock)
+    own = outcome.error + carried.rest + negligible
+    if shape is not None and has_lost_jump(shape, inputs):
+        own += _whole_range(nameless)
     part = Part(
         block,
         len(mine),
@@ -363,6 +367,14 @@ def _block(
     return part
 
 
+def _whole_range(block: Expr) -> float:
+    """The length of the range of a block whose jumps may be on either side; Unsettled where it has no bounds."""
+    low, high = infer_range(block, {})
+    if not math.isfinite(high - low):
+        raise Unsettled("the argument of a jump cannot be told from a constant")
+    return high - low
+
+
 def _by_formula(block: Expr, mine: Gaussians, law: Law) -> Part | None:
     """A block with a formula in the covariances of two linear forms, with exact derivatives; None for other blocks."""
     if block.free != mine:
@@ -375,6 +387,8 @@ def _by_formula(block: Expr, mine: Gaussians, law: Law) -> Part | None:
     s = formula.symbols
     pairs = [(u, u) for u in s] + [(s[0], u) for u in s[1:]]
     known = [_covariance(forms[u], forms[v], law) for u, v in pairs]
+    if any(k.error and k.value <= k.error for k, (u, v) in zip(known, pairs, strict=True) if u is v):
+        return None
     found = formula.at([e.value for e in known], [e.error for e in known])
     if found is None:
         return None
@@ -439,7 +453,7 @@ def _named(slopes: Mapping[Input, float], meant: Mapping[Sym, Sym]) -> dict[Inpu
 
 def _in_others(e: Expr, better: dict[Sym, Expr]) -> Expr:
     """An integrand with some of its variables replaced by combinations of others."""
-    return pulled(canonical(substitute(e, better))) if better else e
+    return pulled(with_terms_cancelled(canonical(substitute(e, better)))) if better else e
 
 
 def _as_part(block: Expr, before: int, e: Expectation, start: float) -> Part:

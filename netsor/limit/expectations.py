@@ -11,6 +11,7 @@ from netsor.core import Program
 from netsor.deadline import elapsed, now
 from netsor.diagnostics import NetsorError, Span
 from netsor.expr import Expr
+from netsor.expr.intervals import infer_range
 from netsor.gaussian import Expectation, NoNumber, NoPointwiseMeaning, Part, Settings, expect
 from netsor.gaussian.law import Law
 from netsor.limit.doubts import Doubts
@@ -105,7 +106,8 @@ class Expectations:
         parts = [(w, self._part(p, purpose)) for w, p in zip(result.weights, result.parts, strict=True)]
         scalars = [(slope, self._numbers.form(s)) for s, slope in result.slopes.items()]
         form = self._numbers.noises.combined([(1.0, own), *parts, *scalars])
-        error = min(result.error, form.size)
+        low, high = infer_range(integrand, {})
+        error = min(result.error, form.size, max(high - result.value, result.value - low))
         result = replace(result, error=error, converged=error <= settings.tol * result.scale)
         self.taken.append(Taken(purpose, span, integrand, result, elapsed() - start))
         return result, form

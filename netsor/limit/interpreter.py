@@ -256,7 +256,8 @@ class Limit:
                     out.update(of_initial(self.written.law, mine))
                 continue
             c = None if covariance is None else [[covariance[i][j] for j in where] for i in where]
-            out.update(of_products(mine, self._operand_of, self._rest_of, self._variance_of, c))
+            split = self.written.coefficient_of
+            out.update(of_products(mine, self._operand_of, self._rest_of, self._variance_of, c, split))
         if covariance is None:
             self._separations[key] = out
         return out

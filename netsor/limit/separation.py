@@ -12,6 +12,9 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from netsor.expr import ZERO, Add, Const, Expr, Sym, add, canonical, mul, split_coefficient
+from netsor.expr.build import neg, power
+from netsor.expr.differences import multiplied_out
+from netsor.expr.nodes import MINUS_ONE
 from netsor.expr.rationals import meant
 from netsor.limit.initial import InitialLaw
 
@@ -24,6 +27,8 @@ _DIGITS = (3, 7, 12, 15, 17)
 _ENOUGH = 4
 # Operands of more terms than this are compared by their covariances only.
 _MOST_TERMS = 40
+# The most others of which one is sought to be an exact combination.
+_MOST_OTHERS = 6
 
 
 def residual(e: Expr, parts: Sequence[tuple[float, Expr]]) -> Expr:
@@ -109,17 +114,62 @@ def of_initial(law: InitialLaw, symbols: Sequence[Sym]) -> dict[Sym, Expr]:
     return out
 
 
+def combination(e: Expr, others: Sequence[Expr], split: Callable[[Expr], tuple[Expr, Expr]]) -> list[Expr] | None:
+    """Coefficients b with e = Σ b x for the others x, for terms whose factors may be limit scalars; None if none is.
+
+    `split` takes the factors without Gaussians from a term. This is Gaussian elimination without divisions, in which
+    entries that vanish when they are multiplied out are zero.
+    """
+    columns = [_coefficients(x, split) for x in (*others, e)]
+    rows = [[c.get(t, ZERO) for c in columns] for t in dict.fromkeys(t for c in columns for t in c)]
+    if len(rows) > _MOST_TERMS or len(others) > _MOST_OTHERS:
+        return None
+    done: list[list[Expr]] = []
+    for k in range(len(others)):
+        pivot = next((row for row in rows if row[k] is not ZERO), None)
+        if pivot is None:
+            return None
+        rows.remove(pivot)
+        rows = [_without_entry(row, pivot, k) if row[k] is not ZERO else row for row in rows]
+        done.append(pivot)
+    if any(row[-1] is not ZERO for row in rows):
+        return None
+    b: list[Expr] = [ZERO] * len(others)
+    for k in reversed(range(len(others))):
+        known = add(*(mul(done[k][j], b[j]) for j in range(k + 1, len(others))))
+        b[k] = canonical(mul(add(done[k][-1], neg(known)), power(done[k][k], MINUS_ONE)))
+    return b
+
+
+def _coefficients(e: Expr, split: Callable[[Expr], tuple[Expr, Expr]]) -> dict[Expr, Expr]:
+    out: dict[Expr, Expr] = {}
+    e = multiplied_out(e)
+    for t in e.children if isinstance(e, Add) else (e,):
+        c, rest = split(t)
+        out[rest] = add(out.get(rest, ZERO), c)
+    return {rest: made for rest, c in out.items() if (made := multiplied_out(c)) is not ZERO}
+
+
+def _without_entry(row: list[Expr], pivot: list[Expr], k: int) -> list[Expr]:
+    return [
+        multiplied_out(add(mul(pivot[k], x), neg(mul(row[k], y)))) if j != k else ZERO
+        for j, (x, y) in enumerate(zip(row, pivot, strict=True))
+    ]
+
+
 def of_products(
     symbols: Sequence[Sym],
     operand: Callable[[Sym], Expr],
     product: Callable[[Sym, Expr], Expr | None],
     variance: Callable[[Sym], float],
     c: Sequence[Sequence[float]] | None,
+    split: Callable[[Expr], tuple[Expr, Expr]],
 ) -> dict[Sym, Expr]:
     """The nearly dependent Ẑ's of one matrix, expressed by the others and residuals.
 
     `product(s, e)` is the Ẑ of the matrix times e, made for s (None where there are enough of them); `variance` is that
-    of a Ẑ; `c` are the covariances if they are known. Without `c` only dependence visible in the operands is found.
+    of a Ẑ; `c` are the covariances if they are known; `split` takes the factors without Gaussians from a term. Without
+    `c` only dependence visible in the operands is found.
     """
     if c is None:
         return _plainly(symbols, operand, product)
@@ -127,6 +177,10 @@ def of_products(
     out: dict[Sym, Expr] = {}
     for k in rest:
         s = symbols[k]
+        whole = combination(operand(s), [operand(symbols[i]) for i in pivots], split)
+        if whole is not None:
+            out[s] = canonical(add(*(mul(b, symbols[i]) for b, i in zip(whole, pivots, strict=True))))
+            continue
         exact = [[Fraction(float(c[i][j])) for j in pivots] for i in pivots]
         best = solved(exact, [Fraction(float(c[k][i])) for i in pivots])
         found: tuple[float, Expr] | None = None

@@ -15,12 +15,11 @@ from netsor.expr import (
     ZERO,
     Const,
     Expr,
+    Mul,
     Sym,
     add,
-    as_expr,
     canonical,
     mul,
-    split_coefficient,
 )
 from netsor.expr.build import wide
 from netsor.expr.functions import is_singular
@@ -169,8 +168,8 @@ class Writing:
     def _zmatmul(self, i: MatMul) -> Expr:
         """Z^{Wx} = Ẑ^{Wx} + Ż^{Wx}."""
         k, z = self.scales.unscaled(self.z[i.vector])
-        c, operand = split_coefficient(z)
-        if operand is ZERO or c == 0:
+        c, operand = self.coefficient_of(z)
+        if c is ZERO:
             return ZERO
         # The symbol stands for the product divided by 2^k, and by 2^j where σ_W² = 4^j v with v of ordinary size.
         variance = self.program.matrix[i.matrix].variance
@@ -186,9 +185,15 @@ class Writing:
         # Both symbols are scaled by 2^−j: a derivative by the partner's symbol is 2^j times that by its Ẑ, and Ż is
         # scaled like Ẑ^{Wx}.
         dot = ZDOT(variance, operand, partners, lambda s, d: self.coefficient(symbol, s, d, i.name))
-        scale = mul(wide(1, k + j), as_expr(c))
+        scale = mul(wide(1, k + j), c)
         self.gaussian_parts[i.name] = mul(scale, symbol)
         return canonical(mul(scale, add(symbol, dot)))
+
+    def coefficient_of(self, z: Expr) -> tuple[Expr, Expr]:
+        """(c, u) with Z = c u, where c is the product of all factors without a Gaussian: Ẑ^{W(cu)} = c Ẑ^{Wu}."""
+        factors = z.children if isinstance(z, Mul) else (z,)
+        of_u = [f for f in factors if any(map(self.is_gaussian, f.free))]
+        return mul(*(f for f in factors if f not in of_u)), mul(*of_u)
 
     def of_matrix(self, e: Expr, matrix: str, transposed: bool) -> list[Sym]:
         """The Ẑ's of products with this matrix in an expression, in a fixed order."""
