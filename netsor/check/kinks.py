@@ -110,12 +110,13 @@ def kinks_of_network(p: Program, trained: Iterable[str], example: Example) -> tu
 def patterns(p: Program, examples: Iterable[Example]) -> list[Example]:
     """Examples that differ in which U ξ are zero and which of them are equal, one of each kind."""
     found: dict[tuple[object, ...], Example] = {}
+    embeddings = [(e.matrix, str(e.source)) for e in p.embeddings]
     for example in examples:
         seen: dict[tuple[str, Row], int] = {}
         kind = []
-        for e in p.embeddings:
-            row = example.get(str(e.source), ())
-            kind.append(-1 if row and not any(row) else seen.setdefault((e.matrix, row), len(seen)))
+        for matrix, source in embeddings:
+            row = example.get(source, ())
+            kind.append(-1 if row and not any(row) else seen.setdefault((matrix, row), len(seen)))
         found.setdefault(tuple(kind), example)
     return list(found.values())
 

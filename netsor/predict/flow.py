@@ -76,6 +76,12 @@ class Flow:
         slop = 1 + growth(n + 16)
         return Sides(value, first * slop, second * slop)
 
+    def correction(self, left: Solved, along: Array, pairs: bool = True) -> Sides:
+        found = self.form(left, self.solve(along), pairs)
+        known = products(left.value, along, pairs)
+        rounding = growth(len(along) + 4) * products(np.abs(left.value), np.abs(along), pairs)
+        return Sides(found.value - known, found.first + rounding + 2 * UNIT * np.abs(found.value), found.second)
+
     def distance(self, left: Solved) -> Array:
         assert isinstance(left, SolvedFlow)
         return self._off(left) + self.most * left.unsure

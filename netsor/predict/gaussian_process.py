@@ -95,34 +95,26 @@ def ensemble(
     size = np.abs(b)
     # The covariance of f(x) − Bᵀf(X) at initialization; what B is off by meets its gradient h = K B − K*.
     gradient = kernel.times(b) - cross.value
-    left, right = _pairings(system, weights, system.solve(gradient), full)
-    cov = own.value + products(b, gradient, full) - products(cross.value, b, full) + left + left.T
+    off = system.correction(weights, gradient, full)
+    cov = own.value + products(b, gradient, full) - products(cross.value, b, full) + _both(off.value)
     spread = kernel.spread @ size
     reach = kernel.scales @ size
     rounding = growth(n + 4)
-    slack = own.error + right + right.T
+    slack = own.error + _both(off.bound)
     slack = slack + outer(spread, spread, full) + _both(products(size, cross.error, full))
     slack += 3 * rounding * (outer(reach, reach, full) + _both(products(size, np.abs(cross.value), full)))
     slack += 4 * UNIT * np.abs(own.value)
     # What is not known of the gradient, and of B to second order.
-    off = system.distance(weights)
+    distance = system.distance(weights)
     unsure = np.linalg.norm(
         kernel.spread[:, None] * spread + cross.error + rounding * (kernel.scales[:, None] * reach + abs(cross.value)),
         axis=0,
     )
     norm = kernel.norm + kernel.distance
-    slack += _both(outer(off, unsure, full)) + outer(norm * off if norm else 0.0 * unsure, off, full)
+    slack += _both(outer(distance, unsure, full))
+    slack += outer(norm * distance if norm else 0.0 * unsure, distance, full)
     slack *= 1 + growth(n + 16)
     return Moments(mean.value, mean.bound, _symmetric(cov, full), cov - slack, cov + slack, system.lost)
-
-
-def _pairings(system: System, weights: Solved, gradient: Solved, full: bool) -> tuple[Array, Array]:
-    """(l g(A) − b)ᵀ h: what b is off by along the gradient, as far as it is known, and a bound on the rest."""
-    found = system.form(weights, gradient, full)
-    b, h = weights.value, gradient.rhs
-    known = found.value - products(b, h, full)
-    rounding = growth(len(b) + 4) * products(np.abs(b), np.abs(h), full)
-    return known, found.bound + rounding + 2 * UNIT * np.abs(found.value)
 
 
 def _both(x: Array) -> Array:

@@ -50,19 +50,9 @@ class Matrix:
 
     @cached_property
     def scales(self) -> Array:
-        """σ with |value| ≤ σ σᵀ, entry by entry: √ of the diagonal, or more in a row where that is not enough."""
-        diagonal = np.sqrt(np.maximum(self.value.diagonal(), 0.0))
-        out = np.array(diagonal)
-        for first, part in self._parts():
-            size = np.abs(part)
-            beyond = size > diagonal[first : first + len(part), None] * diagonal
-            if beyond.any():
-                # Too small at most by rounding, and where a diagonal is zero.
-                needed = np.sqrt(np.where(beyond, size, 0.0))
-                rows = out[first : first + len(part)]
-                np.maximum(rows, needed.max(axis=1), out=rows)
-                np.maximum(out, needed.max(axis=0), out=out)
-        return out
+        """σ with |value| ≤ σ σᵀ, entry by entry: |truth_ij| is at most √(truth_ii truth_jj), and value φ_i φ_j off."""
+        diagonal = np.maximum(self.value.diagonal(), 0.0) + self.error.diagonal()
+        return np.sqrt(diagonal + self.spread**2) * (1 + 4 * UNIT)
 
     def _parts(self) -> Iterator[tuple[int, Array]]:
         """The rows, some at a time, with the number of the first."""
@@ -98,6 +88,10 @@ class System(Protocol):
 
     def form(self, left: Solved, right: Solved, pairs: bool = True) -> Sides:
         """lᵀ g(A) r of all columns of both, or of the columns one by one."""
+        ...
+
+    def correction(self, left: Solved, along: Array, pairs: bool = True) -> Sides:
+        """(g(A) l − value)ᵀ h for columns h: what is known of it, and a bound on the rest."""
         ...
 
     def distance(self, left: Solved) -> Array:
