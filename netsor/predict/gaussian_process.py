@@ -48,9 +48,12 @@ class Moments:
     lost: int
 
 
-def _inverse(kernel: Matrix | Tiles, shift: float) -> System:
-    """(K + S)⁻¹: from a factor of a kernel in memory, by conjugate gradients for one on disk."""
-    return Inverse(kernel, shift) if isinstance(kernel, Matrix) else Iterative(kernel, shift)
+def _inverse(kernel: Matrix | Tiles, shift: float, reach: float = 0.0) -> System:
+    """(K + S)⁻¹: from a factor of a kernel in memory, by conjugate gradients for one on disk.
+
+    `reach` is the norm of a matrix in which errors of solutions are measured.
+    """
+    return Inverse(kernel, shift) if isinstance(kernel, Matrix) else Iterative(kernel, shift, reach)
 
 
 def _solutions(system: System, cross: Rows, targets: Targets) -> tuple[Solved, Solved]:
@@ -85,7 +88,7 @@ def ensemble(
     `time` T is in units of the flow a' = y − Θ a: t/N for N training rows.
     """
     if np.isinf(time):
-        system: System = _inverse(tangent, ridge)
+        system: System = _inverse(tangent, ridge, kernel.norm if isinstance(tangent, Tiles) else 0.0)
     else:
         assert isinstance(tangent, Matrix)
         system = Flow(tangent, ridge, time)
@@ -106,10 +109,8 @@ def ensemble(
     slack += 4 * UNIT * np.abs(own.value)
     # What is not known of the gradient, and of B to second order.
     distance = system.distance(weights)
-    unsure = np.linalg.norm(
-        kernel.spread[:, None] * spread + cross.error + rounding * (kernel.scales[:, None] * reach + abs(cross.value)),
-        axis=0,
-    )
+    blurred = growth(kernel.depth + 4) * (kernel.scales[:, None] * reach + np.abs(cross.value))
+    unsure = np.linalg.norm(kernel.spread[:, None] * spread + cross.error + blurred, axis=0)
     norm = kernel.norm + kernel.distance
     slack += _both(outer(distance, unsure, full))
     slack += outer(norm * distance if norm else 0.0 * unsure, distance, full)

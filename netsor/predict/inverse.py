@@ -88,7 +88,7 @@ class ByResiduals(ABC):
             rounding = growth(n + 4, LONG_UNIT)
         else:
             residual = rhs - self.times(value)
-            rounding = growth(n + 4)
+            rounding = growth(matrix.depth + 4)
         size = np.abs(value)
         slack = error + rounding * (self.scales[:, None] * (self.scales @ size) + np.abs(rhs))
         moved = matrix.error @ size * (1 + growth(n + 2)) if exactly and isinstance(matrix, Matrix) else None
@@ -141,7 +141,7 @@ class ByResiduals(ABC):
     def _residual_bound(self, rhs: Array, value: Array) -> Array:
         """|r − A v| for the v of `_solve` and A as it is given, entry by entry, at most."""
         rounding = self.scales[:, None] * (self.scales @ np.abs(value)) + np.abs(rhs)
-        return np.abs(rhs - self.times(value)) + growth(len(self.matrix) + 4) * rounding
+        return np.abs(rhs - self.times(value)) + growth(self.matrix.depth + 4) * rounding
 
     def _by_inverse(self, left: Array, right: Array, pairs: bool) -> Array:
         """‖A⁻¹‖ |s| |t|."""

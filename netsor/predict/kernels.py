@@ -134,7 +134,7 @@ def related_outputs(kernels: AllKernels) -> list[list[list[int]]]:
     What is not related is predicted apart, and what is the same is solved once.
     """
     q = kernels.outputs
-    if isinstance(kernels.nngp.train, Stored):
+    if q == 1 or isinstance(kernels.nngp.train, Stored):
         return [[list(range(q))]]
     linked = np.eye(q, dtype=bool)
     for table in _all_tables(kernels):

@@ -10,11 +10,26 @@ LONG = np.longdouble
 LONG_UNIT = float(np.finfo(LONG).eps) / 2
 # Rows that are turned into long floats at once.
 _ROWS = 64
+# Columns of a matrix that are summed over at once.
+PANEL = 512
 
 
 def growth(n: int, unit: float = UNIT) -> float:
     """γ_n = n u/(1 − n u), which bounds the relative rounding of n operations (Higham 2002, Lemma 3.1)."""
     return n * unit / (1 - n * unit)
+
+
+def in_panels(a: Array, x: Array) -> Array:
+    """a x, some columns of a at a time, so that an entry comes of fewer operations: `panel_depth` of the columns."""
+    out = a[:, :PANEL] @ x[:PANEL]
+    for j in range(PANEL, a.shape[1], PANEL):
+        out += a[:, j : j + PANEL] @ x[j : j + PANEL]
+    return np.asarray(out)
+
+
+def panel_depth(n: int) -> int:
+    """Operations behind an entry of a product of n columns in panels."""
+    return min(n, PANEL) + n // PANEL + 1
 
 
 def long_product(a: Array, x: Array) -> Array:

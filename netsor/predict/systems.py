@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from netsor.predict.rounding import UNIT, Array
+from netsor.predict.rounding import UNIT, Array, in_panels, panel_depth
 
 # Rows of a matrix that are worked on at once, in a cache.
 _ROWS = 64
@@ -46,7 +46,12 @@ class Matrix:
 
     def times(self, x: Array) -> Array:
         """The product with columns x."""
-        return np.asarray(self.value @ x)
+        return in_panels(self.value, x)
+
+    @property
+    def depth(self) -> int:
+        """Operations behind an entry of a product."""
+        return panel_depth(len(self)) + 2
 
     @cached_property
     def scales(self) -> Array:

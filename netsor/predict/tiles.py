@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from netsor.predict.rounding import UNIT, Array
+from netsor.predict.rounding import PANEL, UNIT, Array, in_panels
 
 # Bytes of a kernel that are in memory at a time.
 _AT_ONCE = 2**28
@@ -78,15 +78,30 @@ class Tiles:
             found = found[:, self.group[place], list(self.group)].ravel()
         return np.asarray(found * self.diagonal_of_scale * self.diagonal_of_scale[k])
 
+    @property
+    def depth(self) -> int:
+        """Operations behind an entry of a product: a sum of some rows or of a panel, and then of these."""
+        rows = self._rows * len(self.group)
+        return min(max(rows, PANEL), len(self)) + len(self) // PANEL + len(self) // rows + 8
+
+    @property
+    def _rows(self) -> int:
+        """Rows that are read at once."""
+        return max(1, _AT_ONCE // (8 * self._array[0].size)) if len(self._array) else 1
+
     def times(self, x: Array) -> Array:
-        """The product with columns x."""
+        """The product with columns x, for which entries on and below the diagonal are read."""
         width, d = len(self.group), self.diagonal_of_scale[:, None]
-        scaled, out = d * x, np.empty_like(x)
-        rows = max(1, _AT_ONCE // (8 * self._array[0].size))
-        for i in range(0, len(self._array), rows):
-            block = np.asarray(self._array[i : i + rows])
+        scaled, out = d * x, np.zeros_like(x)
+        for i in range(0, len(self._array), self._rows):
+            block = np.asarray(self._array[i : i + self._rows, : i + self._rows])
             if block.ndim == 4:
                 group = list(self.group)
-                block = block[:, :, group][..., group].transpose(0, 2, 1, 3).reshape(-1, len(self))
-            out[i * width : i * width + len(block)] = block @ scaled
+                block = block[:, :, group][..., group].transpose(0, 2, 1, 3).reshape(len(block) * width, -1)
+            start = i * width
+            own = slice(start, start + len(block))
+            for j in range(0, start, PANEL):
+                panel = slice(j, min(j + PANEL, start))
+                out[panel] += block[:, panel].T @ scaled[own]
+            out[own] += in_panels(block, scaled[: own.stop])
         return np.asarray(d * out)

@@ -79,6 +79,63 @@ def test_an_ill_conditioned_system_within_its_bound(tmp_path):
     assert (abs(form.value - (rhs.T @ truth).astype(float)) <= form.bound).all()
 
 
+@pytest.mark.parametrize("columns", [0, 1, 70])
+def test_columns_that_are_equal_or_zero(tmp_path, columns):
+    """They have no Krylov space of their own, and 70 of 60 numbers are dependent in any case."""
+    root = rng.standard_normal((60, 20))
+    k = root @ root.T
+    rhs = rng.standard_normal((60, columns))
+    rhs = np.hstack([rhs, rhs, np.zeros((60, 1)), 1e-200 * rhs])
+    system = Iterative(stored(tmp_path, k), 0.01)
+    found = system.solve(rhs)
+    assert (
+        np.linalg.norm(found.value - np.linalg.solve(k + 0.01 * np.eye(60), rhs), axis=0) <= system.distance(found)
+    ).all()
+    assert not found.value[:, 2 * columns].any()
+    assert (system.distance(found) <= 1e-6 * np.linalg.norm(found.value, axis=0)).all()
+
+
+def test_a_step_reads_the_kernel_once_for_all_columns(tmp_path, monkeypatch):
+    """Steps until the errors are those of rounding: few, for a kernel of 300 rows with a preconditioner of rank 40."""
+    x = rng.standard_normal((300, 3))
+    k = np.exp(-0.5 * ((x[:, None] - x) ** 2).sum(-1))
+    read = []
+    times = Tiles.times
+    monkeypatch.setattr(Tiles, "times", lambda self, x: (read.append(x.shape), times(self, x))[1])
+    monkeypatch.setattr("netsor.predict.iterative._RANK", 40)
+    system = Iterative(stored(tmp_path, k), 0.01)
+    rhs = np.hstack([k[:, :20], rng.standard_normal((300, 1))])
+    found = system.solve(rhs)
+    assert set(read) == {(300, 21)}
+    assert len(read) <= 20
+    form = system.form(found, found)
+    truth = rhs.T @ np.linalg.solve(k + 0.01 * np.eye(300), rhs)
+    assert form.bound.max() <= 1e-8 * abs(truth).max()
+    assert (abs(form.value - truth) <= form.bound + 1e-12 * abs(truth).max()).all()
+
+
+@pytest.mark.parametrize(("outputs", "group"), [(1, [0]), (3, [0, 2])])
+def test_products_read_some_rows_at_a_time(tmp_path, monkeypatch, outputs, group):
+    """Those of half a kernel, some rows at a time, against long floats."""
+    n = 37
+    root = rng.standard_normal((n * outputs, 50))
+    k = root @ root.T
+    k = (k + k.T) / 2
+    whole = np.ascontiguousarray(k.reshape(n, outputs, n, outputs).transpose(0, 2, 1, 3))
+    np.save(tmp_path / "k.npy", whole if outputs > 1 else whole[:, :, 0, 0])
+    monkeypatch.setattr("netsor.predict.tiles._AT_ONCE", 8 * 5 * whole[0].size)
+    monkeypatch.setattr("netsor.predict.tiles.PANEL", 4)
+    d = rng.uniform(0.5, 2, n * len(group))
+    given = Tiles.of(Stored(tmp_path / "k.npy", 0.0), group).scaled(d)
+    chosen = k.reshape(n, outputs, n, outputs)[:, group][:, :, :, group].reshape(len(d), len(d))
+    exact = d[:, None] * (chosen.astype(np.longdouble) * d)
+    x = rng.standard_normal((len(d), 3))
+    size = abs(exact) @ abs(x)
+    assert (abs(given.times(x) - exact @ x) <= given.depth * 2.0**-53 * size).all()
+    assert given.depth < len(d)
+    np.testing.assert_allclose(given.column(5), exact[:, 5].astype(float), rtol=1e-14)
+
+
 def test_the_preconditioner(tmp_path):
     root = rng.standard_normal((30, 4))
     low = pivoted_cholesky(stored(tmp_path, root @ root.T), 10, 1e-12)
