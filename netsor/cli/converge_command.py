@@ -21,6 +21,7 @@ from netsor.cli.options import (
     open_workers,
     positive_number,
     positive_whole_number,
+    seconds,
     seed_number,
     widths_of,
 )
@@ -52,7 +53,9 @@ def register(commands: Any) -> None:
     parser.add_argument("--dtype", choices=("float64", "float32"), default="float64", help="numbers of the finite runs")
     parser.add_argument("--engine", choices=("auto", "dense", "lazy"), default="auto", help="as in `netsor eval`")
     parser.add_argument("--tol", type=positive_number, default=1e-8, metavar="T", help="error wanted of the limits")
-    parser.add_argument("--budget", type=positive_number, default=60.0, metavar="SECONDS", help="time for the limits")
+    parser.add_argument(
+        "--budget", type=seconds, default=60.0, metavar="SECONDS", help="time for the limits (60); inf for no bound"
+    )
     parser.add_argument("--plot", type=Path, metavar="FILE", help="a log–log picture: .svg, .png, .pdf (extra `plot`)")
     parser.add_argument("--store", type=Path, metavar="FILE", help="keep the result of every run in this file")
     again = parser.add_mutually_exclusive_group()

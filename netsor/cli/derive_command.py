@@ -8,7 +8,7 @@ from typing import Any
 
 from netsor.cli.budgets import within
 from netsor.cli.network_options import add_rows, program_of
-from netsor.cli.options import add_file, add_values, fill_in, positive_number, refuse_unused
+from netsor.cli.options import add_file, add_values, fill_in, positive_number, refuse_unused, seconds
 from netsor.cli.output import report, report_warnings, terminal_width
 from netsor.deadline import ends
 from netsor.diagnostics.catalogue.limits import lines_without_value
@@ -28,7 +28,7 @@ def register(commands: Any) -> None:
     parser.add_argument("--all", action="store_true", help="every variable, not only those that an output needs")
     parser.add_argument("--full", action="store_true", help="long formulas in full")
     parser.add_argument("--tol", type=positive_number, metavar="T", help="error wanted with --numbers (1e-8)")
-    parser.add_argument("--budget", type=positive_number, metavar="SECONDS", help="time for --numbers (60)")
+    parser.add_argument("--budget", type=seconds, metavar="SECONDS", help="time for --numbers (60; inf for no bound)")
     add_values(parser)
     parser.set_defaults(run=run)
 

@@ -18,6 +18,7 @@ from netsor.cli.options import (
     positive_number,
     positive_whole_number,
     refuse_unused,
+    seconds,
     seed_number,
     widths_text,
 )
@@ -71,7 +72,7 @@ def register(commands: Any) -> None:
         metavar="T",
         help="error wanted of a limit, relative to the size E|ψ| of what is averaged (1e-8)",
     )
-    parser.add_argument("--budget", type=positive_number, metavar="SECONDS", help="time for the limits (60)")
+    parser.add_argument("--budget", type=seconds, metavar="SECONDS", help="time for the limits (60); inf for no bound")
     parser.add_argument("--explain", action="store_true", help="show each expectation that was taken for the limit")
     add_law(parser)
     add_values(parser)

@@ -16,9 +16,9 @@ from netsor.cli.options import (
     add_json,
     add_values,
     fill_in,
-    positive_number,
     positive_whole_number,
     refuse_unused,
+    seconds,
     seed_number,
 )
 from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, value_text
@@ -80,7 +80,7 @@ def register(commands: Any) -> None:
         help="a picture, .svg, .png or .pdf (extra `plot`): mean and band, or predicted against true",
     )  # fmt: skip
     add_tolerance(parser, 1e-10)
-    parser.add_argument("--budget", type=positive_number, metavar="SECONDS", help="time for the kernels (no bound)")
+    parser.add_argument("--budget", type=seconds, metavar="SECONDS", help="time for the kernels (no bound)")
     add_values(parser)
     add_json(parser)
     parser.set_defaults(run=run, refuse=parser.error)

@@ -16,6 +16,7 @@ from netsor.cli.options import (
     positive_number,
     positive_whole_number,
     refuse_unused,
+    seconds,
     seed_number,
     whole_number,
 )
@@ -55,7 +56,7 @@ def register(commands: Any) -> None:
         metavar="T",
         help="error wanted of a limit, relative to max(1, |limit|) (1e-8)",
     )
-    parser.add_argument("--budget", type=positive_number, metavar="SECONDS", help="time for the limits (60)")
+    parser.add_argument("--budget", type=seconds, metavar="SECONDS", help="time for the limits (60); inf for no bound")
     parser.add_argument(
         "--theme", choices=("auto", "light", "dark"), default="auto", help="colours; auto follows the reader's screen"
     )

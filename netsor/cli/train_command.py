@@ -15,9 +15,9 @@ from netsor.cli.options import (
     add_values,
     add_width,
     fill_in,
-    positive_number,
     positive_whole_number,
     refuse_unused,
+    seconds,
 )
 from netsor.cli.output import error_text, exit_status, print_json, report, report_warnings, value_text
 from netsor.cli.progress import Progress
@@ -46,7 +46,7 @@ def register(commands: Any) -> None:
     add_width(parser, "train networks of width N")
     parser.add_argument("--seeds", type=positive_whole_number, metavar="K", help="how many networks to draw (1)")
     add_tolerance(parser, 1e-9)
-    parser.add_argument("--budget", type=positive_number, metavar="SECONDS", help="time for the limits (no bound)")
+    parser.add_argument("--budget", type=seconds, metavar="SECONDS", help="time for the limits (no bound)")
     add_values(parser)
     add_json(parser)
     parser.set_defaults(run=run)

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from processes import NETSOR, handles_signals, started, waits
 
@@ -151,6 +152,29 @@ def test_values_that_are_not_finite_are_null(write, capsys) -> None:
     out = call(capsys, "eval", path, "--width", "50", "--seeds", "2", "--json")[1]
     if "outputs" in strict(out):
         assert strict(out)["outputs"]["m"]["finite"]["mean"] is None
+
+
+def test_a_budget_without_end(write, capsys, tmp_path: Path) -> None:
+    """Every command takes `--budget inf`, and E (sin Z)², Z ~ N(0, 1 + ξ²), is (1 − e^{−2(1 + ξ²)})/2."""
+    network = write(
+        "network g(ξ : 1)\nmatrix U : (n, 1)\nvector b, v ~ N(0, 1)\ntrain U, b, v\noutput f := vᵀ sin(U ξ + b) / √n\n"
+    )
+    rows = tmp_path / "x.json"
+    rows.write_text("[[1.0]]")
+    program, inputs, test = write(GOOD, "good.netsor"), ["--inputs", str(rows)], ["--test", str(rows)]
+    for call in (
+        ["eval", program], ["report", program], ["derive", program, "--numbers"],
+        ["converge", program, "--widths", "10,20", "--seeds", "2"], ["ntk", network, *inputs, "--json"],
+        ["train", network, *inputs, "--targets", str(rows), "--steps", "1", "--limit"],
+        ["predict", network, *inputs, "--targets", str(rows), *test, "--noise", "1", "--json"],
+    ):  # fmt: skip
+        assert main([*call, "--budget", "inf"]) == 0
+        out = capsys.readouterr().out
+    k = -np.expm1(-4) / 2
+    assert abs(strict(out)["mean"][0][0] - k / (k + 1)) <= 1e-9
+    with pytest.raises(SystemExit):
+        main(["eval", program, "--budget", "nan"])
+    assert "E010" in capsys.readouterr().err
 
 
 def test_set_and_data(write, capsys, tmp_path: Path) -> None:
