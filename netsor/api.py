@@ -68,8 +68,12 @@ class Document(Networks, Runnable, Shown):
 
         family = Family(self.report.source, self.settings, self.data)
         found = fit(family, self.program, inputs, targets, params, noise, tol, budget, progress)
-        settings = {**self.settings, **found.values}
-        return Document(check_source(self.report.source, settings, self.data), settings, self.data), found
+        return self.at(found.values), found
+
+    def at(self, values: Mapping[str, Any]) -> Document:
+        """The document with other values of some `param` lines, as `load` reads them in `set`."""
+        settings = {**self.settings, **read_settings(values)}
+        return Document(check_source(self.report.source, settings, self.data), settings, self.data)
 
 
 def load(

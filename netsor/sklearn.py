@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,10 @@ _OWN = ("network", "kernel", "bounds", "tol")
 class NetworkKernel(Kernel):  # type: ignore[misc]
     """The NNGP or the NTK of a network as a kernel of scikit-learn, whose hyperparameters are the `param` lines.
 
-    `network` is a file or a text, `kernel` "nngp" or "ntk", `params` are values of `param` lines. Those by which the
-    kernel has a derivative, and which are positive, are hyperparameters in logarithmic scale, within `bounds`: one pair
-    for all, or a mapping by name of pairs or "fixed". A `param` that decides about the structure, such as a depth, is
-    none. `tol` is the error wanted of the kernel.
+    `network` is a file, a text, or what `load` returns; `kernel` is "nngp" or "ntk", and `params` are values of `param`
+    lines. Those by which the kernel has a derivative, and which are positive, are hyperparameters in logarithmic scale,
+    within `bounds`: one pair for all, or a mapping by name of pairs or "fixed". A `param` that decides about the
+    structure, such as a depth, is none. `tol` is the error wanted of the kernel.
 
     Rows are 2-d arrays; those of a network on families ξ[1..T] hold T·d numbers. Gradients are exact derivatives of the
     limit (`netsor.kernels.gradient`). Raises NetsorError for networks and rows that do not fit, ValueError for a
@@ -31,7 +32,12 @@ class NetworkKernel(Kernel):  # type: ignore[misc]
     """
 
     def __init__(
-        self, network: str, kernel: str = "nngp", bounds: Any = (1e-5, 1e5), tol: float = 1e-10, **params: float
+        self,
+        network: str | Path | Document,
+        kernel: str = "nngp",
+        bounds: Any = (1e-5, 1e5),
+        tol: float = 1e-10,
+        **params: float,
     ) -> None:
         self.network = network
         self.kernel = kernel
@@ -45,7 +51,13 @@ class NetworkKernel(Kernel):  # type: ignore[misc]
         key = tuple(sorted(self.params.items()))
         known: tuple[Any, Document] | None = self.__dict__.get("_known")
         if known is None or known[0] != key:
-            document = (loads if "\n" in self.network else load)(self.network, set=self.params)
+            given = self.network
+            if isinstance(given, Document):
+                document = given.at(self.params)
+            elif isinstance(given, str) and "\n" in given:
+                document = loads(given, set=self.params)
+            else:
+                document = load(given, set=self.params)
             if len(document.program.readouts) != 1:
                 raise ValueError("a kernel of scikit-learn is of one output; this network has several")
             known = self.__dict__["_known"] = (key, document)

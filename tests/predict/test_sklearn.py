@@ -58,6 +58,16 @@ def test_hyperparameters():
         kernel.set_params(nobody=1.0)
 
 
+def test_a_document_is_a_network_too():
+    """Its `param` and `data` lines keep what they were given."""
+    lines = TEXT.replace("relu(W[l] x[l-1] + b[l])", "A[1, 2] * relu(W[l] x[l-1] + b[l])").splitlines()
+    text = "\n".join([lines[3], "data A : (1, 2)", *lines[:3], *lines[4:]])
+    document = loads(text, set={"sb": 0.3}, data={"A": [[0.0, 2.0]]})
+    kernel = pickle.loads(pickle.dumps(clone(NetworkKernel(document, s=3.0))))
+    expected = 4 * loads(TEXT, set={"s": 3, "sb": 0.3}).nngp(X).value
+    assert kernel(X) == pytest.approx(expected, rel=1e-12)
+
+
 def test_the_ntk():
     kernel = NetworkKernel(TEXT, kernel="ntk")
     found = loads(TEXT).ntk(X)
