@@ -181,7 +181,10 @@ def _read_parquet(file: Any, name: str, source: str) -> Table:
     except ImportError:
         raise NetsorError(files.needs_pyarrow(source)) from None
     try:
-        table = parquet.read_table(file)
+        # In this thread: where memory does not suffice for those of a pool, pyarrow waits for them without an end.
+        table = parquet.ParquetFile(file, pre_buffer=False).read(use_threads=False)
+    except MemoryError:
+        raise
     except Exception as error:
         raise NotNumbers(shortened(str(error), 120)) from None
     if not table.num_rows or not table.num_columns:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -93,6 +95,19 @@ def test_parquet(folder):
     parquet.write_table(arrow.table({"a": [1.0, 2.0], "b": [3, 4]}), "d.parquet")
     table = read_table("d.parquet", "--inputs")
     assert table.names == ("a", "b") and table.values.tolist() == [[1, 3], [2, 4]]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="threads are listed in /proc")
+def test_parquet_is_read_without_a_pool_of_threads(folder):
+    """pyarrow waits without an end for threads that memory does not suffice for; those of its allocator aside."""
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    parquet.write_table(arrow.table({"a": [1.0, 2.0], "b": [3, 4]}), "d.parquet")
+    code = "from pathlib import Path\nfrom netsor.tables import read_table\nread_table('d.parquet', '--inputs')\n"
+    code += "print(*(p.read_text().strip() for p in Path('/proc/self/task').glob('*/comm')))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert len([name for name in found if not name.startswith("jemalloc")]) == 1
 
 
 def test_a_column_of_targets(folder, capsys):
