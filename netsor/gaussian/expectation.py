@@ -61,7 +61,7 @@ from netsor.gaussian.reductions import quadratic_powers
 from netsor.gaussian.reductions.arcsine import closed_form
 from netsor.gaussian.reductions.mehler import smooth_pair
 from netsor.gaussian.sensitivity.first_order import FirstOrder, combined
-from netsor.gaussian.sensitivity.lost_arguments import has_lost_jump
+from netsor.gaussian.sensitivity.lost_arguments import lost_at_jumps
 from netsor.gaussian.sensitivity.response import response
 from netsor.gaussian.symbolic.conditions import expanded
 from netsor.gaussian.symbolic.expansion import Gaussians, Term
@@ -345,11 +345,8 @@ def _block(
         return solve(Problem(nameless, at.state(), task))
 
     outcome = run(inputs, settings.tol, inputs.trust())
-    shape = shape_of(nameless, variables)
-    carried = response(nameless, run, inputs, outcome, shape, settings.tol, clock)
-    own = outcome.error + carried.rest + negligible
-    if shape is not None and has_lost_jump(shape, inputs):
-        own += _whole_range(nameless)
+    carried = response(nameless, run, inputs, outcome, shape_of(nameless, variables), settings.tol, clock)
+    own = outcome.error + carried.rest + negligible + lost_at_jumps(nameless, inputs)
     part = Part(
         block,
         len(mine),
@@ -365,14 +362,6 @@ def _block(
     cache[same] = part
     cache[key] = part = replace(part, slopes=_named(carried.slopes, meant))
     return part
-
-
-def _whole_range(block: Expr) -> float:
-    """The length of the range of a block whose jumps may be on either side; Unsettled where it has no bounds."""
-    low, high = infer_range(block, {})
-    if not math.isfinite(high - low):
-        raise Unsettled("the argument of a jump cannot be told from a constant")
-    return high - low
 
 
 def _by_formula(block: Expr, mine: Gaussians, law: Law) -> Part | None:

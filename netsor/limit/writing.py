@@ -18,8 +18,10 @@ from netsor.expr import (
     Mul,
     Sym,
     add,
+    as_expr,
     canonical,
     mul,
+    split_coefficient,
 )
 from netsor.expr.build import wide
 from netsor.expr.functions import is_singular
@@ -168,8 +170,8 @@ class Writing:
     def _zmatmul(self, i: MatMul) -> Expr:
         """Z^{Wx} = Ẑ^{Wx} + Ż^{Wx}."""
         k, z = self.scales.unscaled(self.z[i.vector])
-        c, operand = self.coefficient_of(z)
-        if c is ZERO:
+        c, operand = split_coefficient(z)
+        if operand is ZERO or c == 0:
             return ZERO
         # The symbol stands for the product divided by 2^k, and by 2^j where σ_W² = 4^j v with v of ordinary size.
         variance = self.program.matrix[i.matrix].variance
@@ -185,7 +187,7 @@ class Writing:
         # Both symbols are scaled by 2^−j: a derivative by the partner's symbol is 2^j times that by its Ẑ, and Ż is
         # scaled like Ẑ^{Wx}.
         dot = ZDOT(variance, operand, partners, lambda s, d: self.coefficient(symbol, s, d, i.name))
-        scale = mul(wide(1, k + j), c)
+        scale = mul(wide(1, k + j), as_expr(c))
         self.gaussian_parts[i.name] = mul(scale, symbol)
         return canonical(mul(scale, add(symbol, dot)))
 

@@ -1,56 +1,119 @@
-"""Jumps whose argument cannot be told from a constant: step(z) where the variance of z is within its own errors.
+"""Jumps whose side is not known: step(z) where z is within the errors of its coefficients and covariances of 0.
 
 E step(z) is 1/2 for every positive variance and 0 for none, so that no derivative by the variance or by a coefficient
-shows what an error of these does.
+shows what an error of these does. At given points the argument and a bound on its error say whether its side is known.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
-from netsor.expr import Expr, Sym, add, canonical, diff, evaluate, mul
+from netsor.expr import FUNCTIONS, ZERO, Call, Cmp, Cond, Const, Expr, Sym, add, canonical, diff, neg, postorder
+from netsor.expr.arrays import lambdify
+from netsor.expr.build import rewrite
+from netsor.expr.functions import is_mass, is_singular
+from netsor.expr.intervals import infer_range
 from netsor.expr.rounding import EPS, running_error
 from netsor.gaussian.law.inputs import Inputs
-from netsor.gaussian.symbolic.structure import Shape, affine
+from netsor.gaussian.problem import Unsettled
 
-# A jump farther from the mean than this many standard deviations is not crossed.
-_FAR = 12.0
+Array = np.ndarray
+
+_POINTS = 256
+# A side is known where the argument exceeds the bound on its error this many times; the bound is of first order, and
+# one standard deviation of what a covariance leaves open.
+_CLEAR = 12.0
+# What a mean over the points may fall short of the expectation.
+_SAFETY = 2.0
+
+# The argument, its rounding error in units of ε with doubts of the scalars, its slopes by the variables, and what the
+# block changes by at the jump.
+_Jump = Callable[..., tuple[Any, ...]]
 
 
-def has_lost_jump(shape: Shape, inputs: Inputs) -> bool:
-    """Whether a jump is at an affine argument whose variance may be 0, and lies within its errors of the mean."""
-    forms = frozenset(shape.form_symbols)
-    for b in shape.breaks:
-        parts = affine(b.at, forms) if b.kind == "jump" else None
-        if parts is None or not parts[0]:
+def lost_at_jumps(block: Expr, inputs: Inputs) -> float:
+    """A bound on E |what the block changes by at its jumps| 1(the side is not known).
+
+    Raises Unsettled where the place of a Dirac mass is not known.
+    """
+    jumps = _jumps(block, inputs.symbols, tuple(inputs.scalars))
+    if not jumps:
+        return 0.0
+    n = len(inputs.symbols)
+    points = _root(inputs.covariance) @ _normals(n)
+    scalars = list(inputs.scalars.values())
+    doubts = [inputs.scalar_errors.get(s, 0.0) / EPS for s in inputs.scalars]
+    lost = 0.0
+    for jump in jumps:
+        with np.errstate(all="ignore"):
+            at, rounding, *rest = (np.broadcast_to(x, _POINTS) for x in jump(*points, *scalars, *doubts))
+            slopes, change = np.array(rest[:n]).reshape(n, _POINTS), rest[n]
+            variance = np.maximum(np.einsum("ik,ij,jk->k", slopes, inputs.covariance, slopes), 0.0)
+            open_variance = np.einsum("ik,ij,jk->k", np.abs(slopes), inputs.errors, np.abs(slopes))
+            left_open = np.sqrt(variance + open_variance) - np.sqrt(np.maximum(variance - open_variance, 0.0))
+            error = _CLEAR * (EPS * rounding + left_open)
+            unknown = (error > 0) & (np.abs(at) <= error)
+        if unknown.any() and is_singular(block):
+            raise Unsettled("the argument of a jump or of a Dirac mass cannot be told from a constant")
+        lost += _SAFETY * float(np.abs(np.where(unknown, change, 0.0)).mean())
+    if not lost:
+        return 0.0
+    low, high = infer_range(block, {})
+    return min(lost, high - low) if math.isfinite(lost) else high - low
+
+
+@lru_cache(maxsize=4096)
+def _jumps(block: Expr, variables: tuple[Sym, ...], scalars: tuple[Sym, ...]) -> tuple[_Jump, ...]:
+    """The jumps and Dirac masses of a block, compiled."""
+    gaussians = frozenset(variables)
+    found: dict[tuple[Expr, Expr], None] = {}
+    for node in postorder(block):
+        if not node.free & gaussians:
             continue
-        row, doubt = _coefficients(parts[0], shape, inputs)
-        deviations = np.sqrt(np.maximum(np.diag(inputs.covariance), 0.0))
-        variance = float(row @ inputs.covariance @ row)
-        lost = float(doubt @ deviations)
-        uncertain = lost * lost + float(np.abs(row) @ inputs.errors @ np.abs(row))
-        if 0 < uncertain >= variance and abs(_value(parts[1], inputs)) <= _FAR * math.sqrt(2 * uncertain):
-            return True
-    return False
+        if is_mass(node):
+            found[node.children[0], ZERO] = None
+        elif isinstance(node, Call):
+            for place in FUNCTIONS[node.fn].jumps:
+                change = _change(block, node, *(Const(end) for end in infer_range(node, {})))
+                found[add(node.children[0], Const(-place)), change] = None
+        elif isinstance(node, Cond):
+            change = _change(block, node, node.then, node.other)
+            for test in postorder(node.test):
+                if isinstance(test, Cmp):
+                    found[add(test.children[0], neg(test.children[1])), change] = None
+    doubts = tuple((s, Sym(("doubt", i))) for i, s in enumerate(scalars))
+    args = (*variables, *scalars, *(d for _, d in doubts))
+    return tuple(
+        lambdify((at, running_error(at, doubts), *(_slope(at, v) for v in variables), change), args)
+        for at, change in found
+    )
 
 
-def _coefficients(linear: dict[Sym, Expr], shape: Shape, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
-    """The coefficients of an affine argument by variable, and bounds on their errors."""
-    written: dict[Sym, Expr] = {}
-    rows = dict(shape.forms)
-    for form, c in linear.items():
-        for s, k in rows[form]:
-            written[s] = add(written[s], mul(c, k)) if s in written else mul(c, k)
-    place = {s: i for i, s in enumerate(inputs.symbols)}
-    row, doubt = np.zeros(len(place)), np.zeros(len(place))
-    for s, e in written.items():
-        row[place[s]] = _value(e, inputs)
-        inherited = (abs(_value(diff(e, t), inputs)) * inputs.scalar_errors.get(t, 0.0) for t in e.free)
-        doubt[place[s]] = EPS * abs(_value(canonical(running_error(e)), inputs)) + math.fsum(inherited)
-    return row, doubt
+def _change(block: Expr, node: Expr, above: Expr, below: Expr) -> Expr:
+    """What a block changes by where a node passes from one value to another; 0 for blocks with Dirac masses."""
+    if is_singular(block):
+        return ZERO
+
+    def with_node(value: Expr) -> Expr:
+        return rewrite(block, lambda e: value if e is node else e)
+
+    return canonical(add(with_node(above), neg(with_node(below))))
 
 
-def _value(e: Expr, inputs: Inputs) -> float:
-    return float(evaluate(e, {s: inputs.scalars[s] for s in e.free}))
+def _slope(e: Expr, v: Sym) -> Expr:
+    return rewrite(diff(e, v), lambda node: ZERO if is_mass(node) else node)
+
+
+@lru_cache(maxsize=16)
+def _normals(n: int) -> Array:
+    return np.random.default_rng(11).standard_normal((n, _POINTS))
+
+
+def _root(covariance: Array) -> Array:
+    values, vectors = np.linalg.eigh(covariance)
+    return vectors * np.sqrt(np.maximum(values, 0.0))
