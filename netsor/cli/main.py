@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from netsor import __version__
+from netsor.cli.libraries import take_memory_for_libraries
 from netsor.cli.parser import Misused, Parser
 from netsor.cli.streams import finish, handle_signals, interrupted_status, nowhere, open_streams, tell
 from netsor.diagnostics import NetsorError
@@ -130,6 +131,7 @@ def run() -> None:
     open_streams()
     handle_signals()
     try:
+        take_memory_for_libraries()
         status = main()
     except KeyboardInterrupt:  # while the command was still being read
         tell("interrupted")

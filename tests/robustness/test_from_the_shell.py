@@ -138,6 +138,41 @@ def test_signals_at_random_moments(command: str, number: signal.Signals, seed: i
 # --- too little memory from the start -------------------------------------------------------------------------------
 
 
+def predicted_within(megabytes: int, folder: Path) -> None:
+    """`netsor predict` under a limit ends, in an answer or E702: OpenBLAS must not wait for what it was refused."""
+    network = "network g(ξ : 2)\nmatrix U : (n, 2) ~ N(0, 1)\nvector v ~ N(0, 1)\noutput f := vᵀ erf(U ξ) / √n\n"
+    (folder / "net.netsor").write_text(network, encoding="utf-8")
+    (folder / "d.csv").write_text("a,b,y\n" + "".join(f"{i / 7},{i * i % 5 / 3},{i % 3 - 1}\n" for i in range(30)))
+    arguments = [
+        "predict",
+        "net.netsor",
+        "--inputs",
+        "d.csv",
+        "--target-column",
+        "y",
+        "--test",
+        "d.csv",
+        "--noise",
+        ".1",
+    ]
+    command = ["bash", "-c", f'ulimit -v {megabytes * 1024}; exec "$@"', "bash", *NETSOR, *arguments]
+    environment = {k: v for k, v in CLEAN.items() if k != "OMP_NUM_THREADS"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=60)
+    said = done.stderr.decode("utf-8", "replace")
+    assert done.returncode == 0 or "E702" in said, said
+
+
+@pytest.mark.parametrize("megabytes", [240, 320])
+def test_a_limit_that_leaves_little_for_linear_algebra(megabytes: int, folder: Path) -> None:
+    predicted_within(megabytes, folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("megabytes", range(100, 800, 10))
+def test_any_limit_and_linear_algebra(megabytes: int, folder: Path) -> None:
+    predicted_within(megabytes, folder)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("megabytes", [30, 60, 100, 150, 200, 300, 400, 500, 700, 1000])
 def test_memory_that_is_limited_from_the_start(megabytes: int, folder: Path) -> None:
