@@ -7,14 +7,16 @@ import math
 import numpy as np
 import pytest
 
+from netsor.deadline import TimeOver
 from netsor.expr import Sym, call, mul
+from netsor.expr.functions import dirac
 from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.problem import Clock
 from netsor.gaussian.vectorized.draws import carried, sampled
 from netsor.gaussian.vectorized.each import each
 from netsor.gaussian.vectorized.laws import Laws
 
-U, V = Sym("u"), Sym("v")
+U, V, W = Sym("u"), Sym("v"), Sym("w")
 RELUS = mul(call("relu", U), call("relu", V))
 
 
@@ -52,3 +54,14 @@ def test_without_time_there_is_a_value_with_a_larger_bound(budget: float) -> Non
     hasty = each(block, (U, V))(laws(ANGLES[:4], budget=budget))
     assert (np.abs(exact.value - hasty.value) <= exact.error + hasty.error).all()
     assert np.isfinite(hasty.error).all()
+
+
+@pytest.mark.parametrize("budget", [0.0, 1e-3])
+def test_without_time_a_dirac_mass_has_no_mean_over_points(budget: float) -> None:
+    three = (U, V, W)
+    one = Bounded(np.ones((2, 1)), np.zeros((2, 1)))
+    across = Bounded(np.array([[0.3], [0.5]]), np.zeros((2, 1)))
+    law = {(a, b): one if a is b else across for i, a in enumerate(three) for b in three[i:]}
+    block = mul(dirac(U), call("erf", call("max", V, W)), call("relu", mul(V, W)))
+    with pytest.raises(TimeOver):
+        each(block, three)(Laws((2, 1), law, {}, clock=Clock(budget)))

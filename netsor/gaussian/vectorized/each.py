@@ -9,7 +9,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from netsor.expr import Expr, Sym
+from netsor.deadline import TimeOver
+from netsor.expr import Expr, Sym, is_singular
 from netsor.gaussian.arithmetic.bounded import Bounded
 from netsor.gaussian.constants import FEW
 from netsor.gaussian.expectation import expect
@@ -72,6 +73,9 @@ class _Each:
         if laws.leaves_late:
             error[late] = np.inf
         elif late.any():
+            if is_singular(self.block):
+                # A Dirac mass has no values of which means could be taken.
+                raise TimeOver
             rest = sampled(self.block, self.symbols, laws.at(late.reshape(laws.shape)))
             value[late], error[late] = rest.value.ravel(), rest.error.ravel()
         return Bounded(value[first].reshape(laws.shape), error[first].reshape(laws.shape))
