@@ -143,18 +143,8 @@ def predicted_within(megabytes: int, folder: Path) -> None:
     network = "network g(ξ : 2)\nmatrix U : (n, 2) ~ N(0, 1)\nvector v ~ N(0, 1)\noutput f := vᵀ erf(U ξ) / √n\n"
     (folder / "net.netsor").write_text(network, encoding="utf-8")
     (folder / "d.csv").write_text("a,b,y\n" + "".join(f"{i / 7},{i * i % 5 / 3},{i % 3 - 1}\n" for i in range(30)))
-    arguments = [
-        "predict",
-        "net.netsor",
-        "--inputs",
-        "d.csv",
-        "--target-column",
-        "y",
-        "--test",
-        "d.csv",
-        "--noise",
-        ".1",
-    ]
+    data = ["--inputs", "d.csv", "--target-column", "y", "--test", "d.csv"]
+    arguments = ["predict", "net.netsor", *data, "--noise", ".1"]
     command = ["bash", "-c", f'ulimit -v {megabytes * 1024}; exec "$@"', "bash", *NETSOR, *arguments]
     environment = {k: v for k, v in CLEAN.items() if k != "OMP_NUM_THREADS"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=60)
